@@ -1,0 +1,239 @@
+# cubby: build, run, test, install. `make help` lists what there is.
+
+VERSION := 0.1.0
+
+# ---- what you may set ------------------------------------------------------------------------------
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= $(PREFIX)/etc/cubby
+STATEDIR ?= /var/lib/cubby
+CGIDIR ?= $(PREFIX)/lib/cubby/cgi-bin
+SBINDIR ?= $(PREFIX)/sbin
+SHAREDIR ?= $(PREFIX)/share/cubby
+DESTDIR ?=
+
+# `fetched`: static programs from sources that the build fetches. `system`: the shared libraries
+# that pkg-config finds.
+DEPS ?= fetched
+SERVER ?= apache
+PORT ?= 5000
+DATA ?= data
+WERROR ?= 1
+
+ifeq ($(origin CC),default)
+CC := $(if $(filter system,$(DEPS)),gcc,musl-gcc)
+endif
+CFLAGS ?= -O2 -g0
+LDFLAGS ?=
+
+# ---- how it is built -------------------------------------------------------------------------------
+
+BUILD := build
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' "$(1)" "$(2)";)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wold-style-definition -Wformat=2 -Wvla -Wcast-qual -Wwrite-strings \
+	-Wundef -Wswitch-enum -Wno-switch-enum -Wnull-dereference -Wpointer-arith \
+	$(if $(filter 1,$(WERROR)),-Werror)
+DEFINES := -D_GNU_SOURCE -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(SYSCONFDIR)"' \
+	-DCUBBY_STATEDIR='"$(STATEDIR)"'
+OWN_CFLAGS := -std=c11 -I. $(DEFINES) $(WARNINGS) -MMD -MP
+
+PROGRAMS := $(patsubst cgi-bin/%.c,%,$(wildcard cgi-bin/*.c))
+LIBRARY_SOURCES := $(wildcard common/*.c) $(filter-out db/cubby.c,$(wildcard db/*.c))
+
+# A name for compiler and flags: what was built with others is not taken for built.
+slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
+
+ifeq ($(DEPS),system)
+PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto
+OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
+DEPS_READY := $(OBJ)/.system
+DEP_INCLUDE = $(shell pkg-config --cflags $(PACKAGES)) -DCUBBY_DIGEST_OPENSSL
+DEP_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lm
+LINK :=
+else ifeq ($(DEPS),fetched)
+DEP_CFLAGS := -O2 -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
+DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS))
+OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
+DEPS_READY := $(DEP_DIR)/.ready
+DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
+	-ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables \
+	-fstack-protector-strong
+DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lm
+LINK := -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -s
+else
+$(error DEPS must be "fetched" or "system")
+endif
+
+LIBRARY := $(OBJ)/libcubby.a
+LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(OBJ)/%.o)
+
+.PHONY: all
+all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby
+
+# The results lie in one place whatever they were built with; the stamp says with what.
+$(BUILD)/.flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(OBJ) $(LDFLAGS)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS)' >$@
+
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/cgi-bin/%: $(OBJ)/cgi-bin/%.o $(LIBRARY) $(BUILD)/.flags
+	$(call say,LINK,$@)mkdir -p $(@D) && \
+		$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $< $(LIBRARY) $(DEP_LIBS) -o $@
+
+$(BUILD)/bin/cubby: $(OBJ)/db/cubby.o $(LIBRARY) $(BUILD)/.flags
+	$(call say,LINK,$@)mkdir -p $(@D) && \
+		$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $< $(LIBRARY) $(DEP_LIBS) -o $@
+
+$(LIBRARY): $(LIBRARY_OBJECTS)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIBRARY_OBJECTS)
+
+$(OBJ)/%.o: %.c $(DEPS_READY)
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(DEP_INCLUDE) -c $< -o $@
+
+-include $(wildcard $(OBJ)/*/*.d)
+
+# ---- the libraries ---------------------------------------------------------------------------------
+
+LIBRARIES := cjson jansson mbedtls libjwt sqlite libxcrypt
+DEP_SOURCES := $(BUILD)/deps/src
+
+$(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
+	$(Q)sh common/deps/fetch.sh $(DEP_SOURCES)
+	$(Q)cp $@ $(BUILD)/deps/VERSIONS
+
+# $(1) directory, $(2) compiler, $(3) flags, $(4) for linking: each library has a stamp, `.ready` is all of them.
+define dep_rules
+$(1)/.%: $(DEP_SOURCES)/VERSIONS common/deps/build.sh $(wildcard common/deps/mbedtls_*)
+	$$(Q)CC='$(2)' AR='$(AR)' DEP_CFLAGS='$(3)' DEP_LDFLAGS='$(4)' sh common/deps/build.sh $$* $(DEP_SOURCES) $(1)
+$(1)/.libjwt: $(1)/.jansson $(1)/.mbedtls
+$(1)/.ready: $(LIBRARIES:%=$(1)/.%)
+	$$(Q)touch $$@
+endef
+
+ifeq ($(DEPS),fetched)
+$(eval $(call dep_rules,$(DEP_DIR),$(CC),$(DEP_CFLAGS),-static))
+else
+$(OBJ)/.system:
+	@pkg-config --exists $(PACKAGES) || { pkg-config --print-errors --exists $(PACKAGES); \
+		echo 'DEPS=system needs the development files of: $(PACKAGES)'; exit 1; }
+	@pkg-config --atleast-version=3.0.0 libjwt || { \
+		echo "DEPS=system needs libjwt 3 or newer, here is $$(pkg-config --modversion libjwt)."; \
+		echo 'Plain "make" fetches and builds one.'; exit 1; }
+	@mkdir -p $(@D) && touch $@
+endif
+
+.PHONY: deps
+deps: $(DEPS_READY)
+
+# ---- the same sources under sanitizers, for the in-process tests -----------------------------------
+
+SAN_CC := gcc
+SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SAN_DEP_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address
+SAN_DIR := $(BUILD)/deps/san
+SAN_OBJ := $(BUILD)/san/obj
+SAN_SOURCES := $(LIBRARY_SOURCES) $(wildcard cgi-bin/*.c) $(wildcard tests/inproc/*.c)
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+$(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),))
+
+$(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
+	$(call say,CC-SAN,$<)mkdir -p $(@D) && $(SAN_CC) $(SAN_FLAGS) $(OWN_CFLAGS) \
+		-isystem $(SAN_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
+		$(if $(filter cgi-bin/%,$<),-Dmain=$(*F)_main -Wno-missing-prototypes) -c $< -o $@
+
+$(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
+	$(call say,LINK,$@)$(SAN_CC) $(SAN_FLAGS) $(WRAP) $^ -L$(SAN_DIR)/lib -ljwt -ljansson \
+		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lcmocka -lm -o $@
+
+-include $(wildcard $(SAN_OBJ)/*/*.d $(SAN_OBJ)/*/*/*.d)
+
+# ---- running and testing ---------------------------------------------------------------------------
+
+.PHONY: packages-build packages-run packages-test
+packages-build:
+	$(Q)sh common/deps/packages.sh $(if $(filter fetched,$(DEPS)),build)
+packages-run: packages-build
+	$(Q)sh common/deps/packages.sh run-$(SERVER)
+packages-test: packages-build
+	$(Q)sh common/deps/packages.sh test
+
+.PHONY: run
+run: packages-run
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
+		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
+
+.PHONY: test
+test: packages-test
+	$(Q)$(MAKE) --no-print-directory -j2 all $(BUILD)/san/inproc
+	$(Q)bash tests/run.sh
+
+.PHONY: lint
+lint: packages-test
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)ONLY=lint bash tests/run.sh
+
+# ---- installing ------------------------------------------------------------------------------------
+
+MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
+	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g'
+PAGES := $(notdir $(wildcard www/*.*))
+ERRORS := $(notdir $(wildcard www/errors/*.json))
+D := $(DESTDIR)
+
+.PHONY: install
+install: all
+	$(Q)install -d '$(D)$(CGIDIR)' '$(D)$(SBINDIR)' '$(D)$(SYSCONFDIR)' '$(D)$(SHAREDIR)/www/errors'
+	$(Q)install -m 755 $(PROGRAMS:%=$(BUILD)/cgi-bin/%) '$(D)$(CGIDIR)'
+	$(Q)install -m 755 $(BUILD)/bin/cubby '$(D)$(SBINDIR)'
+	$(Q)install -m 644 $(PAGES:%=www/%) '$(D)$(SHAREDIR)/www'
+	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
+	$(Q)sed $(MARKS) common/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
+	$(Q)for name in cubby.apache.conf cubby.htaccess cubby.lighttpd.conf; do \
+		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
+	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'
+	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-httpd'
+	$(call say,DONE,installed under $(D)$(PREFIX); next: cubby init)
+
+# Settings and data stay.
+.PHONY: uninstall
+uninstall:
+	$(Q)rm -f $(PROGRAMS:%='$(D)$(CGIDIR)/%') '$(D)$(SBINDIR)/cubby' '$(D)$(SBINDIR)/cubby-httpd' \
+		'$(D)$(SYSCONFDIR)/cubby.conf.sample'
+	$(Q)rm -rf '$(D)$(SHAREDIR)'
+	$(Q)rmdir -p --ignore-fail-on-non-empty '$(D)$(CGIDIR)' '$(D)$(SYSCONFDIR)' 2>/dev/null || true
+	$(call say,DONE,uninstalled; $(SYSCONFDIR)/cubby.conf and $(STATEDIR) are left as they are)
+
+.PHONY: clean distclean
+clean:
+	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags
+distclean:
+	$(Q)rm -rf $(BUILD)
+
+.PHONY: help
+help:
+	@echo 'make                 static programs in build/cgi-bin, the tool in build/bin/cubby'
+	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
+	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data'
+	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
+	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
+	@echo 'make lint            the checks of the sources alone'
+	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
+	@echo 'make uninstall       the same names; settings and data stay'
+	@echo 'make clean           what was built, but for the libraries'
+	@echo 'make distclean       all of build/'
+	@echo
+	@echo 'CC=, CFLAGS=, LDFLAGS=   as usual; CC=aarch64-linux-musl-gcc AR=... builds for a board'
+	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'
+	@echo 'V=1                  show the commands     WERROR=0  warnings are no errors'

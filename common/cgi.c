@@ -1,0 +1,130 @@
+/*
+ * cgi.c - the CGI transport (RFC 3875): meta-variables from the environment, the body from standard
+ * input, one request, the answer to standard output.
+ *
+ * Owns the process: no other file reads the environment or the file descriptors 0 and 1.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/serve.h"
+
+struct cgi {
+    struct transport transport;
+    bool served;
+};
+
+static bool cgi_next(struct transport *transport)
+{
+    struct cgi *cgi = (struct cgi *)transport;
+    bool first = !cgi->served;
+    cgi->served = true;
+    return first;
+}
+
+static const char *cgi_variable(struct transport *transport, const char *name)
+{
+    (void)transport;
+    return getenv(name);
+}
+
+static int64_t cgi_now_ms(struct transport *transport)
+{
+    (void)transport;
+    struct timespec now;
+    return clock_gettime(CLOCK_REALTIME, &now) == 0
+               ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000
+               : 0;
+}
+
+static int64_t cgi_read_body(struct transport *transport, char *to, size_t size, int64_t deadline)
+{
+    for (;;) {
+        int64_t left = deadline - cgi_now_ms(transport);
+        struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+        int ready = left > 0 ? poll(&input, 1, (int)left) : 0;
+        if (ready == 0 || (ready < 0 && errno != EINTR)) {
+            return -1;
+        }
+        ssize_t got = ready > 0 ? read(STDIN_FILENO, to, size) : -1;
+        if (got >= 0 || (errno != EINTR && errno != EAGAIN)) {
+            return got;
+        }
+    }
+}
+
+static bool cgi_send(struct transport *transport, const char *head, size_t head_size,
+                     const char *body, size_t body_size)
+{
+    (void)transport;
+    union {
+        const char *from;
+        void *to;
+    } head_base = {.from = head}, body_base = {.from = body}; /* struct iovec knows no const */
+    struct iovec parts[2] = {{.iov_base = head_base.to, .iov_len = head_size},
+                             {.iov_base = body_base.to, .iov_len = body_size}};
+    struct iovec *part = parts;
+    int count = body_size > 0 ? 2 : 1;
+    while (count > 0) {
+        ssize_t sent = writev(STDOUT_FILENO, part, count);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent < 0 && errno == EAGAIN) {
+            struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            if (poll(&output, 1, 30000) <= 0) {
+                return false;
+            }
+            continue;
+        }
+        if (sent < 0) {
+            return false;
+        }
+        size_t done = (size_t)sent;
+        while (count > 0 && done >= part->iov_len) {
+            done -= part->iov_len;
+            part++;
+            count--;
+        }
+        if (count > 0) {
+            part->iov_base = (char *)part->iov_base + done;
+            part->iov_len -= done;
+        }
+    }
+    return true;
+}
+
+static bool cgi_random(struct transport *transport, unsigned char *bytes, size_t size)
+{
+    (void)transport;
+    while (size > 0) {
+        ssize_t got = getrandom(bytes, size, 0);
+        if (got < 0 && errno != EINTR) {
+            return false;
+        }
+        if (got > 0) {
+            bytes += got;
+            size -= (size_t)got;
+        }
+    }
+    return true;
+}
+
+int cgi_main(const struct program *program)
+{
+    /* A client that hangs up must not kill the program before its log line. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct cgi cgi = {.transport = {.next = cgi_next,
+                                    .variable = cgi_variable,
+                                    .read_body = cgi_read_body,
+                                    .send = cgi_send,
+                                    .now_ms = cgi_now_ms,
+                                    .random = cgi_random}};
+    return serve(program, &cgi.transport) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

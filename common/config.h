@@ -1,0 +1,49 @@
+/*
+ * config.h - the settings of an installation: one file of `name = value` lines.
+ *
+ * The file is named by the environment variable CUBBY_CONF, else it is the compiled-in
+ * CUBBY_SYSCONFDIR/cubby.conf, which may be absent: every setting has a default. Unknown names, bad
+ * values and repeated names are refused with file and line.
+ */
+#ifndef CUBBY_COMMON_CONFIG_H
+#define CUBBY_COMMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/error.h"
+
+/* Strings live on the arena given to config_load, or are constants. */
+struct config {
+    const char *database;        /* path of the database file */
+    const char *keys;            /* path of the JWKS file */
+    const char *log;             /* path of the log file; "": standard error */
+    const char *password_method; /* yescrypt, bcrypt, sha512crypt, scrypt */
+    const char *cors_origins;    /* origins separated by blanks, or *; "": none */
+    int64_t password_cost;       /* in the method's own measure; 0: the method's default */
+    int64_t token_lifetime;      /* seconds */
+    int64_t max_value_bytes;
+    int64_t max_body_bytes;
+    int64_t busy_timeout; /* milliseconds to wait for another writer */
+    int64_t body_timeout; /* seconds a client may take to send its body */
+};
+
+/* The default of every setting. */
+void config_defaults(struct config *config);
+
+/* Where config_load looks when CUBBY_CONF is not set. */
+const char *config_default_path(void);
+
+/* Defaults, then the file at PATH; NULL means the default path, and then the file may be missing.
+ * On error returns ERR_INTERNAL, with file and line in CAUSE. */
+enum error_code config_load(struct arena *arena, const char *path, struct config *config,
+                            struct cause *cause);
+
+/* Calls VISIT with the name of each setting and its value as text, in the order of the sample file.
+ */
+void config_each(const struct config *config,
+                 void (*visit)(void *self, const char *name, const char *value), void *self);
+
+#endif

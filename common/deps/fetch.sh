@@ -1,0 +1,144 @@
+#!/bin/sh
+# Fetches the sources of the libraries cubby is built on, from Debian's source packages.
+#
+#   fetch.sh DIR
+#
+# Leaves DIR/<library>/ unpacked for each library and DIR/VERSIONS, which names what was fetched and
+# how it was verified. apt does the verifying: its signed index names the checksum of every archive.
+# It runs with lists, cache and sources of its own under DIR, so that nothing of the machine's own
+# configuration changes; the address of the mirror is taken from there. Works without root.
+set -eu
+
+dir=$1
+tries=3
+
+# library, source package, least version that will do
+libraries='
+libjwt    libjwt3    3.3.3
+mbedtls   mbedtls    3.6.0
+cjson     cjson      1.7.18
+jansson   jansson    2.14
+sqlite    sqlite3    3.46
+libxcrypt libxcrypt  4.4.33
+'
+# Where to look, in this order: the newest first, and what a mirror has dropped there in the next.
+suites='unstable testing stable'
+
+say() { printf '  FETCH %s\n' "$*" >&2; }
+die() { printf 'fetch: %s\n' "$*" >&2; exit 1; }
+
+command -v apt-get >/dev/null ||
+    die 'apt-get is not here; on systems other than Debian build with "make DEPS=system"'
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+[ -r "$keyring" ] || die "$keyring is missing; install debian-archive-keyring"
+
+# The first mirror of the main archive that this machine is set up with.
+mirror_of_machine() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+        grep -E '/debian/?$' | head -n 1
+}
+
+mkdir -p "$dir/apt/lists/partial" "$dir/apt/archives/partial"
+dir=$(cd "$dir" && pwd)
+apt=$dir/apt
+mirror=$(mirror_of_machine) || true
+[ -n "$mirror" ] || die 'no Debian mirror in the configuration of apt'
+
+cat >"$apt/apt.conf" <<CONF
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "-";
+Dir::State::Lists "$apt/lists";
+Dir::Cache "$apt";
+Dir::Cache::Archives "$apt/archives";
+APT::Sandbox::User "$(id -un)";
+Acquire::Languages "none";
+Acquire::Retries "$tries";
+CONF
+
+# Runs a command up to $tries times.
+retry() {
+    try=1
+    until "$@"; do
+        [ "$try" -lt "$tries" ] || return 1
+        try=$((try + 1))
+        sleep "$try"
+    done
+}
+
+use_suite() {
+    printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$1" >"$apt/sources.list"
+    retry env APT_CONFIG="$apt/apt.conf" apt-get -qq update >"$apt/log" 2>&1
+}
+
+# Versions of a source package in the suite in use, newest first.
+versions_of() {
+    APT_CONFIG=$apt/apt.conf apt-cache showsrc --only-source "$1" 2>/dev/null |
+        sed -n 's/^Version: //p' | sort -Vru
+}
+
+# The checksum that the signed index names for a file.
+checksum_of() {
+    APT_CONFIG=$apt/apt.conf apt-cache showsrc --only-source "$1" 2>/dev/null |
+        awk -v file="$2" '/^Checksums-Sha256:/ { on = 1; next } /^[^ ]/ { on = 0 }
+                          on && $3 == file { print $1; exit }'
+}
+
+# fetch_one LIBRARY PACKAGE LEAST SUITE: false when this suite can't give it.
+fetch_one() {
+    for version in $(versions_of "$2"); do
+        dpkg --compare-versions "$version" ge "$3" || return 1
+        work=$dir/.new-$1
+        rm -rf "$work"
+        mkdir -p "$work/archive" "$work/tree"
+        if (cd "$work/archive" && APT_CONFIG=$apt/apt.conf apt-get -qq --download-only --tar-only \
+            source "$2=$version" >>"$apt/log" 2>&1); then
+            unpack_one "$1" "$2" "$version" "$4"
+            return 0
+        fi
+    done
+    return 1
+}
+
+unpack_one() {
+    work=$dir/.new-$1
+    archive=$(find "$work/archive" -name '*.orig.tar.*' | head -n 1)
+    name=${archive##*/}
+    sum=$(sha256sum "$archive")
+    sum=${sum%% *}
+    [ "$sum" = "$(checksum_of "$2" "$name")" ] || die "$name: checksum differs from the index"
+    tar -xf "$archive" -C "$work/tree" --strip-components=1
+    rm -rf "${dir:?}/$1"
+    mv "$work/tree" "$dir/$1"
+    rm -rf "$work"
+    printf '%s %s %s %s sha256:%s\n' "$1" "$3" "$4" "$name" "$sum" >>"$dir/VERSIONS.new"
+    say "$1 $3 ($4), verified"
+}
+
+say 'source packages; the first time takes some seconds'
+{
+    echo '# library  version of the Debian source package  suite  archive  checksum'
+    echo '# Each archive has the checksum that the index of the suite names, and the signature of that'
+    echo '# index was verified with the Debian archive keyring.'
+} >"$dir/VERSIONS.new"
+missing=$libraries
+for suite in $suites; do
+    use_suite "$suite" || { say "suite $suite can't be read"; continue; }
+    rest=''
+    while read -r library package least; do
+        [ -n "$library" ] || continue
+        fetch_one "$library" "$package" "$least" "$suite" ||
+            rest="$rest$library $package $least
+"
+    done <<LIST
+$missing
+LIST
+    missing=$rest
+    [ -n "$missing" ] || break
+done
+if [ -n "$missing" ]; then
+    tail -n 5 "$apt/log" >&2
+    die "could not be fetched:
+$missing"
+fi
+mv "$dir/VERSIONS.new" "$dir/VERSIONS"
+rm -rf "$apt"

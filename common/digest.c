@@ -1,0 +1,30 @@
+/*
+ * digest.c - SHA-384: Mbed TLS in the static build, OpenSSL where the system's libraries are used.
+ */
+#include "common/digest.h"
+
+#ifdef CUBBY_DIGEST_OPENSSL
+#include <openssl/evp.h>
+
+static bool digest_bytes(struct text text, unsigned char out[DIGEST_BYTES])
+{
+    return EVP_Digest(text.at, text.size, out, NULL, EVP_sha384(), NULL) == 1;
+}
+#else
+#include <mbedtls/sha512.h>
+
+static bool digest_bytes(struct text text, unsigned char out[DIGEST_BYTES])
+{
+    return mbedtls_sha512((const unsigned char *)text.at, text.size, out, 1) == 0;
+}
+#endif
+
+bool digest_text(struct text text, char out[DIGEST_TEXT_SIZE])
+{
+    unsigned char bytes[DIGEST_BYTES];
+    if (!digest_bytes(text, bytes)) {
+        return false;
+    }
+    base64url_encode(bytes, sizeof bytes, out);
+    return true;
+}

@@ -1,0 +1,16 @@
+/*
+ * digest.h - SHA-384 from the cryptographic library that libjwt brings along.
+ */
+#ifndef CUBBY_COMMON_DIGEST_H
+#define CUBBY_COMMON_DIGEST_H
+
+#include <stdbool.h>
+
+#include "common/text.h"
+
+enum { DIGEST_BYTES = 48, DIGEST_TEXT_SIZE = 65 };
+
+/* Writes the SHA-384 (FIPS 180-4) of TEXT in base64url, 64 characters and a NUL. */
+bool digest_text(struct text text, char out[DIGEST_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * request.h - one request, filled in by one function.
+ */
+#ifndef CUBBY_COMMON_REQUEST_H
+#define CUBBY_COMMON_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/error.h"
+#include "common/http.h"
+#include "common/text.h"
+#include "common/transport.h"
+
+enum length_kind {
+    LENGTH_NONE,     /* no body announced */
+    LENGTH_KNOWN,    /* `length` bytes */
+    LENGTH_UNTIL_END /* a decoded chunked body: read to the end of input */
+};
+
+/* Strings are borrowed from the transport and live as long as the request; absent ones are NULL,
+ * path and query "". */
+struct request {
+    enum http_method method; /* after X-HTTP-Method-Override */
+    bool head;               /* HEAD: as GET, without the body */
+    const char *path;        /* behind the program's name, percent-decoded by the web server */
+    const char *query;       /* not decoded */
+    const char *authorization;
+    const char *origin;
+    const char *server_software;
+
+    enum error_code length_error; /* why the body can't be read at all, or ERR_NONE */
+    enum length_kind length_kind;
+    int64_t length;
+
+    struct text body; /* empty until request_read_body */
+};
+
+/* Fills REQUEST from the meta-variables of the transport's present request. The method override
+ * counts for POST only, and only for PUT, PATCH and DELETE; any other name gives HTTP_OTHER. */
+void request_read_head(struct transport *transport, struct request *request);
+
+/* Reads the body, at most MAXIMUM bytes, onto ARENA. ERR_BODY_TOO_LARGE before a byte is kept when
+ * the announced length is above it; ERR_INCOMPLETE_BODY when input ends, fails or stalls until
+ * DEADLINE before the announced length; ERR_LENGTH_REQUIRED and ERR_INVALID_LENGTH as the
+ * head said; ERR_INTERNAL when memory is out. */
+enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
+                                  int64_t deadline, struct request *request);
+
+/* The token in Authorization, bare or behind the scheme Bearer in any case (RFC 6750 section 2.1);
+ * empty when there is none. */
+struct text request_token(const struct request *request);
+
+#endif

@@ -1,0 +1,401 @@
+/*
+ * serve.c - the gate and the loop: from a request to its answer, in one fixed order.
+ */
+#include "common/serve.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+
+/* What lives as long as the process: settings, keys, the store. */
+struct serve {
+    const struct program *program;
+    struct transport *transport;
+    struct arena arena; /* of the settings */
+    struct config config;
+    bool configured;
+    struct token_keys *keys;
+    void *store;
+};
+
+/* Room for settings, and for a request beside its body: decoded fields, answer, password hashing. */
+enum { CONFIG_ARENA_MAXIMUM = 256 * 1024, REQUEST_ARENA_MAXIMUM = 2 * 1024 * 1024 };
+
+/* A value is read, copied out of the database once and printed once. */
+enum { BODY_COPIES = 4 };
+
+enum error_code call_fail(struct call *call, enum error_code code, const char *format, ...)
+{
+    char text[sizeof call->cause.text];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return cause_set(&call->cause, code, "%s", text);
+}
+
+/* ---- route -------------------------------------------------------------------------------- */
+
+/* The path as routes see it, looked at once. */
+struct place {
+    bool at_root;  /* the program's own address */
+    bool has_item; /* "/{}" fits */
+    struct text item;
+};
+
+static struct place find_place(struct call *call)
+{
+    const char *path = call->request.path;
+    const char *parameter = call->program->item_parameter;
+    struct place place = {.at_root = path[0] == '\0' || strcmp(path, "/") == 0};
+    if (!place.at_root) {
+        place.has_item = path[0] == '/';
+        place.item = text_of(path + 1);
+    } else if (parameter != NULL &&
+               !query_find(call->arena, call->request.query, parameter, &place.has_item,
+                           &place.item)) {
+        place.item = (struct text){.at = "", .size = 0}; /* not decodable: names no item */
+    }
+    return place;
+}
+
+static bool path_fits(const struct place *place, const char *path, const char *pattern)
+{
+    if (pattern[0] == '\0') {
+        return place->at_root && !place->has_item;
+    }
+    return strcmp(pattern, "/{}") == 0 ? place->has_item : strcmp(path, pattern) == 0;
+}
+
+static const char *method_list(struct arena *arena, unsigned methods)
+{
+    return arena_printf(arena, "%s%s%s%s%sOPTIONS", methods & HTTP_GET ? "GET, HEAD, " : "",
+                        methods & HTTP_POST ? "POST, " : "", methods & HTTP_PUT ? "PUT, " : "",
+                        methods & HTTP_PATCH ? "PATCH, " : "",
+                        methods & HTTP_DELETE ? "DELETE, " : "");
+}
+
+/* Finds the row of the table. call->route stays NULL for OPTIONS, which is answered right here. */
+static enum error_code find_route(struct call *call)
+{
+    unsigned methods = 0;
+    const struct program *program = call->program;
+    struct place place = find_place(call);
+    for (size_t i = 0; i < program->route_count; i++) {
+        const struct route *route = &program->routes[i];
+        if (!path_fits(&place, call->request.path, route->path)) {
+            continue;
+        }
+        methods |= (unsigned)route->method;
+        if (route->method == call->request.method) {
+            call->route = route;
+            call->item = place.item;
+            return ERR_NONE;
+        }
+    }
+    if (methods == 0) {
+        return ERR_NOT_FOUND;
+    }
+    const char *allow = method_list(call->arena, methods);
+    response_header(&call->response, "Allow", allow);
+    if (call->request.method != HTTP_OPTIONS) {
+        return ERR_METHOD_NOT_ALLOWED;
+    }
+    response_success(&call->response, 204, NULL);
+    return ERR_NONE;
+}
+
+/* ---- cross-origin requests (Fetch standard, section "CORS protocol") ------------------------ */
+
+static bool origin_allowed(const char *origins, const char *origin)
+{
+    size_t length = strlen(origin);
+    while (*origins != '\0') {
+        size_t word = strcspn(origins, " \t");
+        if ((word == 1 && *origins == '*') ||
+            (word == length && memcmp(origins, origin, length) == 0)) {
+            return true;
+        }
+        origins += word;
+        origins += strspn(origins, " \t");
+    }
+    return false;
+}
+
+static void add_cors(struct call *call)
+{
+    const char *origins = call->config->cors_origins;
+    if (*origins == '\0') {
+        return;
+    }
+    response_header(&call->response, "Vary", "Origin");
+    const char *origin = call->request.origin;
+    if (origin == NULL || text_has_control(text_of(origin)) || !origin_allowed(origins, origin)) {
+        return;
+    }
+    response_header(&call->response, "Access-Control-Allow-Origin", origin);
+    if (call->request.method == HTTP_OPTIONS) {
+        response_header(&call->response, "Access-Control-Allow-Methods",
+                        "GET, HEAD, POST, PUT, PATCH, DELETE");
+        response_header(&call->response, "Access-Control-Allow-Headers",
+                        "Authorization, Content-Type, If-Match, If-None-Match, "
+                        "X-HTTP-Method-Override");
+        response_header(&call->response, "Access-Control-Max-Age", "600");
+    } else {
+        response_header(&call->response, "Access-Control-Expose-Headers",
+                        "ETag, Link, Retry-After, WWW-Authenticate");
+    }
+}
+
+/* ---- body, token, input --------------------------------------------------------------------- */
+
+static enum error_code read_body(struct call *call)
+{
+    size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
+                                                            : SMALL_BODY_MAXIMUM;
+    int64_t deadline = call->now_ms + call->config->body_timeout * 1000;
+    return request_read_body(call->transport, call->arena, maximum, deadline, &call->request);
+}
+
+enum error_code call_keys(struct call *call, const struct token_keys **out)
+{
+    struct serve *serve = call->serve;
+    if (serve->keys == NULL) {
+        enum error_code error = token_keys_load(call->config->keys, &serve->keys, &call->cause);
+        if (error != ERR_NONE) {
+            return error;
+        }
+    }
+    *out = serve->keys;
+    return ERR_NONE;
+}
+
+enum error_code call_refuse_token(struct call *call, const char *why)
+{
+    if (why != NULL) {
+        response_detail(&call->response, "token", why);
+    }
+    return ERR_INVALID_TOKEN;
+}
+
+static enum error_code check_token(struct call *call)
+{
+    struct text token = request_token(&call->request);
+    if (token.size == 0) {
+        const char *server = call->request.server_software;
+        if (call->request.authorization == NULL && server != NULL &&
+            strncmp(server, "Apache", strlen("Apache")) == 0) {
+            (void)call_fail(call, ERR_INVALID_TOKEN,
+                            "no Authorization header reached this program; if clients do send one, "
+                            "Apache needs \"CGIPassAuth On\" for this directory");
+        }
+        return call_refuse_token(call, "missing");
+    }
+    enum error_code error = call_keys(call, &call->keys);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    switch (token_verify(call->keys, call->arena, token, call->now_ms / 1000, &call->claims)) {
+    case TOKEN_VALID:
+        return ERR_NONE;
+    case TOKEN_EXPIRED:
+        return call_refuse_token(call, "expired");
+    case TOKEN_INVALID:
+    default:
+        return arena_failed(call->arena) ? ERR_INTERNAL : call_refuse_token(call, NULL);
+    }
+}
+
+static enum error_code read_input(struct call *call)
+{
+    struct json_fault fault;
+    if (json_read_object(call->arena, call->request.body, &call->body, &fault)) {
+        return ERR_NONE;
+    }
+    if (fault.reason == NULL) {
+        return call_fail(call, ERR_INTERNAL, "out of memory while reading a body");
+    }
+    response_detail(&call->response, "body",
+                    arena_printf(call->arena, "%s at byte %zu", fault.reason, fault.offset));
+    enum error_code error = call->route->body_error;
+    return error != ERR_NONE ? error : ERR_INVALID_BODY;
+}
+
+/* ---- one turn --------------------------------------------------------------------------------- */
+
+static enum error_code configure(struct call *call)
+{
+    struct serve *serve = call->serve;
+    if (!serve->configured) {
+        const char *path = call->transport->variable(call->transport, "CUBBY_CONF");
+        enum error_code error =
+            config_load(&serve->arena, path != NULL && *path != '\0' ? path : NULL, &serve->config,
+                        &call->cause);
+        if (error != ERR_NONE) {
+            arena_reset(&serve->arena);
+            config_defaults(&serve->config);
+            return error;
+        }
+        serve->configured = true;
+    }
+    return ERR_NONE;
+}
+
+static enum error_code start_store(struct call *call)
+{
+    struct serve *serve = call->serve;
+    const struct store_class *class = call->program->store;
+    if (class == NULL) {
+        return ERR_NONE;
+    }
+    if (serve->store == NULL) {
+        serve->store = class->make(call->config, call->program->store_role);
+        if (serve->store == NULL) {
+            return call_fail(call, ERR_INTERNAL, "out of memory");
+        }
+    }
+    class->start(serve->store, (call->route->flags & ROUTE_WRITES) != 0, &call->cause);
+    call->store = serve->store;
+    return ERR_NONE;
+}
+
+/* The gate, then the handler. */
+static enum error_code pass_gate(struct call *call)
+{
+    enum error_code error = configure(call);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    add_cors(call);
+    error = find_route(call);
+    if (error != ERR_NONE || call->route == NULL) {
+        return error;
+    }
+    unsigned flags = call->route->flags;
+    call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
+    if (flags & ROUTE_BODY) {
+        error = read_body(call);
+    }
+    if (error == ERR_NONE && flags & ROUTE_TOKEN) {
+        error = check_token(call);
+    }
+    if (error == ERR_NONE && flags & ROUTE_BODY) {
+        error = read_input(call);
+    }
+    if (error == ERR_NONE) {
+        error = start_store(call);
+    }
+    return error == ERR_NONE ? call->route->handle(call) : error;
+}
+
+static void add_error_headers(struct call *call, enum error_code error)
+{
+    switch (error_info(error)->status) {
+    case 401: {
+        /* RFC 6750 section 3: no error code when no token was sent. */
+        const cJSON *why = cJSON_GetObjectItemCaseSensitive(call->response.details, "token");
+        bool sent = error == ERR_INVALID_TOKEN &&
+                    !(cJSON_IsString(why) && strcmp(why->valuestring, "missing") == 0);
+        response_header(&call->response, "WWW-Authenticate",
+                        sent ? "Bearer realm=\"cubby\", error=\"invalid_token\""
+                             : "Bearer realm=\"cubby\"");
+        break;
+    }
+    case 503:
+        response_header(&call->response, "Retry-After", "1");
+        break;
+    default:
+        break;
+    }
+}
+
+static void log_cause(struct call *call, enum error_code error)
+{
+    if (call->cause.code == ERR_NONE && error_info(error)->status < 500) {
+        return;
+    }
+    char line[LOG_LINE_MAXIMUM];
+    const char *code = error != ERR_NONE ? error_info(error)->code : "warning";
+    const char *text = call->cause.code != ERR_NONE ? call->cause.text : "no cause recorded";
+    log_format(line, call->program->name, "%s: %s", code, text);
+    if (call->transport->log != NULL) {
+        call->transport->log(call->transport, line);
+    } else {
+        log_write(call->config->log, line);
+    }
+}
+
+/* Prints the answer; false when there is no memory for it. */
+static bool render(struct call *call, enum error_code error, struct rendered *answer)
+{
+    if (error != ERR_NONE) {
+        add_error_headers(call, error);
+    }
+    return response_render(&call->response, error, !call->request.head, answer);
+}
+
+/* The end of a call: the answer is printed, then the transaction ends, so that what was answered is
+ * what was committed, and texts borrowed from the store live long enough. */
+static void finish(struct call *call, enum error_code error, struct rendered *answer)
+{
+    bool printed = render(call, error, answer);
+    if (!printed && error == ERR_NONE) {
+        error = call_fail(call, ERR_INTERNAL, "out of memory while building an answer");
+    }
+    if (call->store != NULL) {
+        enum error_code ended = call->program->store->end(call->store, error == ERR_NONE);
+        if (error == ERR_NONE && ended != ERR_NONE) {
+            error = ended;
+            printed = render(call, error, answer);
+        }
+    }
+    if (!printed) {
+        response_last_resort(!call->request.head, answer);
+    }
+    if (error != ERR_NONE || call->cause.code != ERR_NONE) {
+        log_cause(call, error);
+    }
+}
+
+/* One request: gate, handler, answer, end of the transaction. */
+static bool turn(struct serve *serve)
+{
+    struct arena arena;
+    arena_init(&arena, REQUEST_ARENA_MAXIMUM);
+    json_use_arena(&arena);
+    struct call call = {.program = serve->program,
+                        .config = &serve->config,
+                        .transport = serve->transport,
+                        .arena = &arena,
+                        .now_ms = serve->transport->now_ms(serve->transport),
+                        .serve = serve};
+    response_init(&call.response, &arena);
+    request_read_head(call.transport, &call.request);
+    struct rendered answer;
+    finish(&call, pass_gate(&call), &answer);
+    bool sent = call.transport->send(call.transport, answer.head, answer.head_size, answer.body,
+                                     answer.body_size);
+    json_use_arena(NULL);
+    arena_reset(&arena);
+    return sent;
+}
+
+int serve(const struct program *program, struct transport *transport)
+{
+    int unsent = 0;
+    struct serve serve = {.program = program, .transport = transport};
+    arena_init(&serve.arena, CONFIG_ARENA_MAXIMUM);
+    config_defaults(&serve.config);
+    while (transport->next(transport)) {
+        unsent += turn(&serve) ? 0 : 1;
+    }
+    if (serve.store != NULL) {
+        program->store->destroy(serve.store);
+    }
+    token_keys_free(serve.keys);
+    arena_reset(&serve.arena);
+    return unsent;
+}

@@ -1,0 +1,108 @@
+/*
+ * serve.h - what a program is, and the loop that serves its requests.
+ *
+ * The loop owns the order of things: method, route, length, body, token, input, handler, end of the
+ * transaction, one answer. A handler gets a `struct call`, returns an error code and leaves the rest
+ * to the loop: it prints nothing, exits nowhere, keeps nothing between calls, and reads no clock or
+ * environment of its own.
+ */
+#ifndef CUBBY_COMMON_SERVE_H
+#define CUBBY_COMMON_SERVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/config.h"
+#include "common/error.h"
+#include "common/json.h"
+#include "common/request.h"
+#include "common/response.h"
+#include "common/token.h"
+#include "common/transport.h"
+
+struct call;
+
+typedef enum error_code handler_function(struct call *call);
+
+enum route_flags {
+    ROUTE_TOKEN = 1,     /* refused without a valid access token */
+    ROUTE_BODY = 2,      /* the body must be a JSON object, which the handler finds in call->body */
+    ROUTE_WRITES = 4,    /* the store is opened for writing */
+    ROUTE_LARGE_BODY = 8 /* takes max_body_bytes instead of SMALL_BODY_MAXIMUM */
+};
+
+/* Bytes of a body that carries no stored value. */
+enum { SMALL_BODY_MAXIMUM = 64 * 1024 };
+
+/* One row of a program's table: this method at this path. */
+struct route {
+    enum http_method method; /* GET answers HEAD too */
+    const char *path;        /* "" the program's own address; "/name" exactly; "/{}" anything behind
+                                the first slash, or the query parameter program->item_parameter */
+    unsigned flags;          /* enum route_flags */
+    enum error_code body_error; /* what a body that is no JSON object is called; 0: INVALID_BODY */
+    handler_function *handle;
+};
+
+/*
+ * The thing that keeps state, as the loop sees it: made on first use, its transaction ended by the
+ * loop alone. db/ implements it; common knows nothing more of it.
+ */
+struct store_class {
+    /* A store for a program that plays ROLE, not yet opened. NULL when memory is out. */
+    void *(*make)(const struct config *config, const void *role);
+    /* Tells the store that a request begins, which may write or not, and where causes go. */
+    void (*start)(void *store, bool writes, struct cause *cause);
+    /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
+    enum error_code (*end)(void *store, bool good);
+    void (*destroy)(void *store);
+};
+
+struct program {
+    const char *name;
+    const struct route *routes;
+    size_t route_count;
+    const char *item_parameter; /* query parameter that stands for "/{}"; NULL: none */
+    const struct store_class *store;
+    const void *store_role;
+};
+
+/* One request on its way through a program. */
+struct call {
+    const struct program *program;
+    const struct route *route;
+    const struct config *config;
+    const struct token_keys *keys; /* of routes with a token; else see call_keys */
+    struct transport *transport;
+    struct arena *arena; /* everything made for this call; its end is the call's */
+    struct request request;
+    struct response response;
+    struct cause cause;
+    int64_t now_ms;              /* one moment for the whole call, milliseconds since 1970 */
+    struct text item;            /* what stood behind "/{}", not yet looked at */
+    struct token_claims claims;  /* with ROUTE_TOKEN */
+    struct json_object body;     /* with ROUTE_BODY */
+    void *store;                 /* what program->store made */
+    struct serve *serve;
+};
+
+/* Serves every request of TRANSPORT; returns how many answers could not be sent. */
+int serve(const struct program *program, struct transport *transport);
+
+/* Serves one request from the CGI environment (RFC 3875); the return value of main. */
+int cgi_main(const struct program *program);
+
+/* Records a cause for the log and returns CODE, for `return call_fail(...)`. */
+__attribute__((format(printf, 3, 4))) enum error_code
+call_fail(struct call *call, enum error_code code, const char *format, ...);
+
+/* The keys that sign tokens, read on first use. */
+enum error_code call_keys(struct call *call, const struct token_keys **out);
+
+/* Makes the answer say that the token of this call is of no use; WHY is a value of details.token, or
+ * NULL. Returns ERR_INVALID_TOKEN. */
+enum error_code call_refuse_token(struct call *call, const char *why);
+
+#endif

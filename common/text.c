@@ -1,0 +1,233 @@
+/*
+ * text.c - byte strings with a length, UTF-8, percent-encoding, numbers and times as text.
+ */
+#include "common/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/arena.h"
+
+struct text text_of(const char *string)
+{
+    return (struct text){.at = string, .size = string != NULL ? strlen(string) : 0};
+}
+
+bool text_equal(struct text a, struct text b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.at, b.at, a.size) == 0);
+}
+
+static char ascii_lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+bool text_equal_nocase(struct text a, struct text b)
+{
+    if (a.size != b.size) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size; i++) {
+        if (ascii_lower(a.at[i]) != ascii_lower(b.at[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t utf8_decode(const char *at, size_t size, uint32_t *code)
+{
+    if (size == 0) {
+        return 0;
+    }
+    const unsigned char *byte = (const unsigned char *)at;
+    if (byte[0] < 0x80) {
+        *code = byte[0];
+        return 1;
+    }
+    size_t length = byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (byte[0] < 0xc2 || byte[0] > 0xf4 || size < length) {
+        return 0;
+    }
+    uint32_t value = byte[0] & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((byte[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        value = value << 6 | (byte[i] & 0x3fU);
+    }
+    if (value < least[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) {
+        return 0;
+    }
+    *code = value;
+    return length;
+}
+
+size_t text_characters(struct text text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.size; count++) {
+        uint32_t code;
+        size_t length = utf8_decode(text.at + i, text.size - i, &code);
+        if (length == 0) {
+            return SIZE_MAX;
+        }
+        i += length;
+    }
+    return count;
+}
+
+bool text_has_control(struct text text)
+{
+    for (size_t i = 0; i < text.size;) {
+        uint32_t code;
+        size_t length = utf8_decode(text.at + i, text.size - i, &code);
+        if (length == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+            return true;
+        }
+        i += length;
+    }
+    return false;
+}
+
+char *text_lower(struct arena *arena, struct text text)
+{
+    char *copy = arena_copy(arena, text.at, text.size);
+    for (size_t i = 0; copy != NULL && i < text.size; i++) {
+        copy[i] = ascii_lower(copy[i]);
+    }
+    return copy;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool text_percent_decode(struct arena *arena, struct text text, bool form, struct text *out)
+{
+    char *to = arena_alloc(arena, text.size + 1);
+    if (to == NULL) {
+        return false;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
+        if (c == '%') {
+            int high = i + 2 < text.size ? hex_value(text.at[i + 1]) : -1;
+            int low = i + 2 < text.size ? hex_value(text.at[i + 2]) : -1;
+            if (high < 0 || low < 0) {
+                return false;
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        } else if (c == '+' && form) {
+            c = ' ';
+        }
+        to[used++] = c;
+    }
+    to[used] = '\0';
+    *out = (struct text){.at = to, .size = used};
+    return true;
+}
+
+bool query_find(struct arena *arena, const char *query, const char *name, bool *present,
+                struct text *out)
+{
+    *present = false;
+    size_t name_size = strlen(name);
+    while (query != NULL && *query != '\0') {
+        size_t size = strcspn(query, "&");
+        if (size >= name_size && memcmp(query, name, name_size) == 0 &&
+            (size == name_size || query[name_size] == '=')) {
+            *present = true;
+            size_t skip = size == name_size ? name_size : name_size + 1;
+            struct text value = {.at = query + skip, .size = size - skip};
+            return text_percent_decode(arena, value, true, out);
+        }
+        query += size;
+        query += *query == '&';
+    }
+    return false;
+}
+
+bool text_to_int64(struct text text, int64_t maximum, bool *over, int64_t *out)
+{
+    *over = false;
+    if (text.size == 0) {
+        return false;
+    }
+    int64_t value = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9') {
+            return false;
+        }
+        int digit = text.at[i] - '0';
+        if (*over || value > (maximum - digit) / 10) {
+            *over = true; /* the rest must still be digits */
+            continue;
+        }
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return !*over;
+}
+
+void hex_encode(const unsigned char *bytes, size_t size, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 0x0f];
+    }
+    out[2 * size] = '\0';
+}
+
+void base64url_encode(const unsigned char *bytes, size_t size, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint32_t bits = 0;
+    unsigned held = 0;
+    for (size_t i = 0; i < size; i++) {
+        bits = (bits << 8 | bytes[i]) & 0xffff;
+        for (held += 8; held >= 6; held -= 6) {
+            *out++ = digits[bits >> (held - 6) & 0x3f];
+        }
+    }
+    if (held > 0) {
+        *out++ = digits[bits << (6 - held) & 0x3f];
+    }
+    *out = '\0';
+}
+
+void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE])
+{
+    static const int64_t last_second_of_9999 = 253402300799;
+    int64_t seconds = milliseconds / 1000;
+    int fraction = (int)(milliseconds % 1000);
+    if (milliseconds < 0 || seconds > last_second_of_9999) {
+        seconds = milliseconds < 0 ? 0 : last_second_of_9999;
+        fraction = 0;
+    }
+    time_t when = (time_t)seconds;
+    struct tm parts;
+    gmtime_r(&when, &parts);
+    size_t used = strftime(out, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(out + used, TIME_TEXT_SIZE - used, ".%03dZ", fraction);
+}
+
+bool secret_equal(const char *a, const char *b, size_t size)
+{
+    volatile unsigned char different = 0;
+    for (size_t i = 0; i < size; i++) {
+        different = (unsigned char)(different | ((unsigned char)a[i] ^ (unsigned char)b[i]));
+    }
+    return different == 0;
+}

@@ -1,0 +1,249 @@
+/*
+ * db.c - the store of a program.
+ */
+#include "db/db.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "db/schema.h"
+
+struct db {
+    const struct db_driver *driver;
+    const struct config *config;
+    const struct db_role *role;
+    struct db_connection *connection;
+    bool writable; /* what `connection` was opened for */
+    struct db_prepared *prepared[DB_STATEMENT_COUNT];
+
+    /* Of the present request. */
+    bool writes;
+    bool in_transaction;
+    struct cause *cause;
+};
+
+static const struct db_driver *driver_in_use = &db_sqlite;
+
+void db_use_driver(const struct db_driver *driver)
+{
+    driver_in_use = driver != NULL ? driver : &db_sqlite;
+}
+
+const char *db_engine(void)
+{
+    return driver_in_use->name;
+}
+
+const char *db_engine_version(void)
+{
+    return driver_in_use->version();
+}
+
+/* The error of the contract that CLASS is, recorded with what the engine says. */
+static enum error_code fail(struct db *db, enum db_class class, const char *doing)
+{
+    const char *why = db->driver->message(db->connection);
+    switch (class) {
+    case DB_BUSY:
+        return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s: %s", db->config->database,
+                         doing, why);
+    case DB_FULL:
+        return cause_set(db->cause, ERR_INSUFFICIENT_STORAGE, "%s: %s: no room on the disk (%s)",
+                         db->config->database, doing, why);
+    case DB_GONE:
+        return cause_set(db->cause, ERR_INTERNAL,
+                         "%s: there is no such database; \"cubby init\" makes one",
+                         db->config->database);
+    default:
+        return cause_set(db->cause, ERR_INTERNAL, "%s: %s: %s", db->config->database, doing, why);
+    }
+}
+
+static void db_disconnect(struct db *db)
+{
+    for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
+        if (db->prepared[i] != NULL) {
+            db->driver->finalize(db->prepared[i]);
+            db->prepared[i] = NULL;
+        }
+    }
+    if (db->connection != NULL) {
+        db->driver->close(db->connection);
+        db->connection = NULL;
+    }
+}
+
+static enum error_code check_schema(struct db *db)
+{
+    int64_t number;
+    enum db_class class = db->driver->schema_number(db->connection, &number);
+    if (class != DB_OK) {
+        return fail(db, class, "reading the schema number");
+    }
+    if (number != schema_number) {
+        return cause_set(db->cause, ERR_INTERNAL,
+                         "%s has schema %" PRId64 ", this program works with %" PRId64 "; %s",
+                         db->config->database, number, schema_number,
+                         number < schema_number ? "\"cubby migrate\" brings it up to date"
+                                                : "install the newer version of cubby");
+    }
+    return ERR_NONE;
+}
+
+static enum error_code connect(struct db *db)
+{
+    if (db->connection != NULL && (db->writable || !db->writes)) {
+        return ERR_NONE;
+    }
+    db_disconnect(db);
+    db->writable = db->writes;
+    enum db_class class = db->driver->open(db->config->database, db->writes,
+                                           (int)db->config->busy_timeout, &db->connection);
+    enum error_code error = class == DB_OK ? check_schema(db) : fail(db, class, "opening");
+    if (error != ERR_NONE) {
+        db_disconnect(db);
+    }
+    return error;
+}
+
+enum error_code db_begin(struct db *db)
+{
+    if (db->in_transaction) {
+        return ERR_NONE;
+    }
+    enum error_code error = connect(db);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    enum db_class class = db->driver->begin(db->connection);
+    if (class != DB_OK) {
+        return fail(db, class, "starting a transaction");
+    }
+    db->in_transaction = true;
+    return ERR_NONE;
+}
+
+static bool role_may(const struct db_role *role, enum db_statement statement)
+{
+    for (size_t i = 0; i < role->count; i++) {
+        if (role->may_run[i] == statement) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The statement, ready for binding. */
+static enum error_code prepare(struct db *db, enum db_statement statement)
+{
+    if (!role_may(db->role, statement)) {
+        return cause_set(db->cause, ERR_INTERNAL, "statement %d is not of this program's role",
+                         (int)statement);
+    }
+    enum error_code error = connect(db);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    if (db->prepared[statement] != NULL) {
+        db->driver->reset(db->prepared[statement]);
+        return ERR_NONE;
+    }
+    enum db_class class = db->driver->prepare(db->connection, db_statement_sql(statement),
+                                              &db->prepared[statement]);
+    return class == DB_OK ? ERR_NONE : fail(db, class, "preparing a statement");
+}
+
+enum error_code db_run(struct db *db, enum db_statement statement, const struct db_value *values,
+                       size_t count, bool *found)
+{
+    enum error_code error = prepare(db, statement);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct db_prepared *prepared = db->prepared[statement];
+    for (size_t i = 0; i < count; i++) {
+        int number = (int)i + 1;
+        enum db_class class =
+            values[i].is_text ? db->driver->bind_text(prepared, number, values[i].text)
+                              : db->driver->bind_integer(prepared, number, values[i].integer);
+        if (class != DB_OK) {
+            return fail(db, class, "binding a parameter");
+        }
+    }
+    enum db_class class = db->driver->step(prepared);
+    if (class != DB_OK && class != DB_ROW) {
+        return fail(db, class, "running a statement");
+    }
+    *found = class == DB_ROW;
+    return ERR_NONE;
+}
+
+int64_t db_column_integer(struct db *db, enum db_statement statement, int column)
+{
+    return db->driver->column_integer(db->prepared[statement], column);
+}
+
+struct text db_column_text(struct db *db, enum db_statement statement, int column)
+{
+    return db->driver->column_text(db->prepared[statement], column);
+}
+
+bool db_column_is_null(struct db *db, enum db_statement statement, int column)
+{
+    return db->driver->column_is_null(db->prepared[statement], column);
+}
+
+/* ---- the loop's side ---------------------------------------------------------------------------- */
+
+static void *store_make(const struct config *config, const void *role)
+{
+    struct db *db = calloc(1, sizeof *db);
+    if (db != NULL) {
+        db->driver = driver_in_use;
+        db->config = config;
+        db->role = role;
+    }
+    return db;
+}
+
+static void store_start(void *store, bool writes, struct cause *cause)
+{
+    struct db *db = store;
+    db->writes = writes;
+    db->cause = cause;
+}
+
+static enum error_code store_end(void *store, bool good)
+{
+    struct db *db = store;
+    enum error_code error = ERR_NONE;
+    for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
+        if (db->prepared[i] != NULL) {
+            db->driver->reset(db->prepared[i]); /* an open statement would keep locks */
+        }
+    }
+    if (db->in_transaction) {
+        enum db_class class = good ? db->driver->commit(db->connection) : DB_OK;
+        if (class != DB_OK) {
+            error = fail(db, class, "committing");
+        }
+        if (!good || class != DB_OK) {
+            db->driver->rollback(db->connection);
+        }
+        db->in_transaction = false;
+    }
+    db->cause = NULL;
+    return error;
+}
+
+static void store_destroy(void *store)
+{
+    struct db *db = store;
+    if (db != NULL) {
+        db_disconnect(db);
+        free(db);
+    }
+}
+
+const struct store_class db_store = {
+    .make = store_make, .start = store_start, .end = store_end, .destroy = store_destroy};

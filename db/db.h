@@ -1,0 +1,73 @@
+/*
+ * db.h - the store of a program: one connection, opened on first use, the statements its role may
+ * run, and the transaction of the present request.
+ *
+ * Handlers never see this; they use the typed calls (users.h, items.h), which do.
+ */
+#ifndef CUBBY_DB_DB_H
+#define CUBBY_DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/serve.h"
+#include "common/text.h"
+#include "db/driver.h"
+#include "db/statements.h"
+
+struct db;
+
+/* What a program may do in the database: these statements and no others. */
+struct db_role {
+    const enum db_statement *may_run;
+    size_t count;
+};
+
+/* The store the loop drives; a program's store_role is its struct db_role. */
+extern const struct store_class db_store;
+
+/* The driver that stores made from now on use; db_sqlite unless a test says otherwise. NULL sets that
+ * again. */
+void db_use_driver(const struct db_driver *driver);
+
+/* The engine in use and its version, for people. */
+const char *db_engine(void);
+const char *db_engine_version(void);
+
+/* A parameter of a statement: $1 is the first of the array. */
+struct db_value {
+    bool is_text;
+    int64_t integer;
+    struct text text;
+};
+
+static inline struct db_value db_integer(int64_t integer)
+{
+    return (struct db_value){.integer = integer};
+}
+
+static inline struct db_value db_text(struct text text)
+{
+    return (struct db_value){.is_text = true, .text = text};
+}
+
+/* Starts the write transaction of this request, unless it runs already. The loop alone ends it. The
+ * lock is held from here on, so slow work comes before. */
+enum error_code db_begin(struct db *db);
+
+/* Runs STATEMENT up to its first row. *FOUND tells whether there is one; its columns are then read
+ * with the functions below, until STATEMENT runs again or the request ends. Errors are recorded for
+ * the log: ERR_SERVICE_UNAVAILABLE, ERR_INSUFFICIENT_STORAGE, ERR_INTERNAL. */
+enum error_code db_run(struct db *db, enum db_statement statement, const struct db_value *values,
+                       size_t count, bool *found);
+
+int64_t db_column_integer(struct db *db, enum db_statement statement, int column);
+
+/* NUL-terminated, borrowed until the request ends; `at` is NULL when memory is out. */
+struct text db_column_text(struct db *db, enum db_statement statement, int column);
+
+bool db_column_is_null(struct db *db, enum db_statement statement, int column);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * driver.h - what a database engine must be able to do, as a const table of functions.
+ *
+ * sqlite.c is the one engine so far and the only file that includes sqlite3.h. A driver knows no
+ * table and no statement of cubby; it runs SQL texts whose parameters are written $1, $2, ….
+ */
+#ifndef CUBBY_DB_DRIVER_H
+#define CUBBY_DB_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/text.h"
+
+/* How a step in the database went. */
+enum db_class {
+    DB_OK,       /* done; of a statement: no (further) row */
+    DB_ROW,      /* a row is there */
+    DB_BUSY,     /* another process holds a lock, and did until the timeout */
+    DB_CONFLICT, /* a constraint */
+    DB_FULL,     /* no room on the disk */
+    DB_GONE,     /* there is no such database */
+    DB_INTERNAL  /* anything else: I/O, corruption, no memory, a wrong statement */
+};
+
+struct db_connection; /* of the driver */
+struct db_prepared;   /* of the driver */
+
+struct db_driver {
+    const char *name;
+    /* The engine's version as text. */
+    const char *(*version)(void);
+
+    /* Opens the database at PATH, which must exist. *OUT is set even on failure when there is a
+     * message to ask for, and then must be closed too. BUSY_TIMEOUT in milliseconds. */
+    enum db_class (*open)(const char *path, bool writable, int busy_timeout,
+                          struct db_connection **out);
+    void (*close)(struct db_connection *connection);
+    /* About the last failure, for the log; borrowed until the next call. */
+    const char *(*message)(struct db_connection *connection);
+
+    enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
+    enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
+    /* Starts a transaction that holds the write lock from here on. */
+    enum db_class (*begin)(struct db_connection *connection);
+    enum db_class (*commit)(struct db_connection *connection);
+    void (*rollback)(struct db_connection *connection);
+    /* Runs statements that have no parameters and give no rows. */
+    enum db_class (*script)(struct db_connection *connection, const char *sql);
+    /* Looks through the whole database; calls REPORT for each thing that is wrong. */
+    enum db_class (*verify)(struct db_connection *connection,
+                            void (*report)(void *self, const char *problem), void *self);
+
+    enum db_class (*prepare)(struct db_connection *connection, const char *sql,
+                             struct db_prepared **out);
+    void (*finalize)(struct db_prepared *prepared);
+    /* Bind parameter $NUMBER. Text is borrowed until the statement is reset. */
+    enum db_class (*bind_integer)(struct db_prepared *prepared, int number, int64_t value);
+    enum db_class (*bind_text)(struct db_prepared *prepared, int number, struct text value);
+    enum db_class (*bind_null)(struct db_prepared *prepared, int number);
+    enum db_class (*step)(struct db_prepared *prepared);
+    void (*reset)(struct db_prepared *prepared);
+    /* Columns of the present row, from 0. Text is NUL-terminated and borrowed until the next step or
+     * reset; NULL at for SQL NULL. */
+    int64_t (*column_integer)(struct db_prepared *prepared, int column);
+    struct text (*column_text)(struct db_prepared *prepared, int column);
+    bool (*column_is_null)(struct db_prepared *prepared, int column);
+};
+
+extern const struct db_driver db_sqlite;
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * schema.c - the tables, as numbered migrations.
+ *
+ * A migration is never edited once released; the next one changes what it did. Times are milliseconds
+ * since 1970. The DDL may be SQLite's own; every other statement is portable.
+ */
+#include "db/schema.h"
+
+static const char *const migrations[] = {
+    /* 1. Accounts and their items.
+     *
+     * meta.store_id names this very store; it changes when a database is restored or reset, so that
+     * whoever follows it notices.
+     * users.id is never used twice, and users.epoch starts at a random number: a token outlives
+     * neither its account nor a restored backup in which another account got the same id.
+     * users.version counts the user's writes; an item carries the number of its last one.
+     * items.value comes last, so that everything before it is read without its overflow pages. */
+    "CREATE TABLE meta ("
+    " name TEXT NOT NULL PRIMARY KEY,"
+    " value TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta (name, value) VALUES ('store_id', lower(hex(randomblob(16))));"
+    "CREATE TABLE users ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " username TEXT NOT NULL,"
+    " username_key TEXT NOT NULL UNIQUE,"
+    " email TEXT NOT NULL,"
+    " email_key TEXT NOT NULL UNIQUE,"
+    " full_name TEXT NOT NULL,"
+    " age INTEGER NOT NULL,"
+    " gender TEXT NOT NULL,"
+    " password_hash TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE items ("
+    " user_id INTEGER NOT NULL REFERENCES users (id),"
+    " key TEXT NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " value TEXT NOT NULL,"
+    " PRIMARY KEY (user_id, key)"
+    ") STRICT, WITHOUT ROWID;",
+};
+
+const int64_t schema_number = sizeof migrations / sizeof *migrations;
+
+static enum db_class migrate_locked(const struct db_driver *driver,
+                                    struct db_connection *connection, int64_t *from)
+{
+    enum db_class class = driver->schema_number(connection, from);
+    if (class == DB_OK && (*from < 0 || *from > schema_number)) {
+        return DB_INTERNAL;
+    }
+    for (int64_t number = *from; class == DB_OK && number < schema_number; number++) {
+        class = driver->script(connection, migrations[number]);
+    }
+    return class == DB_OK ? driver->set_schema_number(connection, schema_number) : class;
+}
+
+enum db_class schema_migrate(const struct db_driver *driver, struct db_connection *connection,
+                             int64_t *from)
+{
+    *from = -1;
+    enum db_class class = driver->begin(connection);
+    if (class != DB_OK) {
+        return class;
+    }
+    class = migrate_locked(driver, connection, from);
+    if (class == DB_OK) {
+        class = driver->commit(connection);
+    }
+    if (class != DB_OK) {
+        driver->rollback(connection);
+    }
+    return class;
+}

@@ -1,0 +1,297 @@
+/*
+ * sqlite.c - the SQLite driver. Forbidden elsewhere: sqlite3.h.
+ *
+ * Made for processes that live for one request: nothing is set up that the request does not use.
+ * Durability: rollback journal with synchronous=EXTRA, so that a commit is on the disk, the
+ * journal's removal included, before it is acknowledged.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "db/driver.h"
+
+struct db_connection {
+    sqlite3 *handle;
+    const char *path; /* borrowed */
+    int busy_timeout;
+};
+
+/* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
+static sqlite3_stmt *statement_of(struct db_prepared *prepared)
+{
+    return (sqlite3_stmt *)(void *)prepared;
+}
+
+static struct db_prepared *prepared_of(sqlite3_stmt *statement)
+{
+    return (struct db_prepared *)(void *)statement;
+}
+
+static enum db_class classify_io(sqlite3 *handle, enum db_class otherwise)
+{
+    switch (handle != NULL ? sqlite3_system_errno(handle) : 0) {
+    case ENOSPC:
+    case EDQUOT:
+        return DB_FULL;
+    case ENOENT:
+    case ENOTDIR:
+        return DB_GONE;
+    default:
+        return otherwise;
+    }
+}
+
+static enum db_class classify(sqlite3 *handle, int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+        return DB_OK;
+    case SQLITE_ROW:
+        return DB_ROW;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        return DB_BUSY;
+    case SQLITE_CONSTRAINT:
+        return DB_CONFLICT;
+    case SQLITE_FULL:
+        return DB_FULL;
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+        return classify_io(handle, DB_INTERNAL);
+    default:
+        return DB_INTERNAL;
+    }
+}
+
+static const char *sqlite_version(void)
+{
+    return sqlite3_libversion();
+}
+
+static enum db_class sqlite_script(struct db_connection *connection, const char *sql)
+{
+    return classify(connection->handle,
+                    sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
+}
+
+static int open_handle(struct db_connection *connection, int flags)
+{
+    int code = sqlite3_initialize(); /* the trimmed build does not do it by itself */
+    if (code == SQLITE_OK) {
+        code = sqlite3_open_v2(connection->path, &connection->handle,
+                               flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    }
+    return code != SQLITE_OK ? code
+                             : sqlite3_busy_timeout(connection->handle, connection->busy_timeout);
+}
+
+static void sqlite_close(struct db_connection *connection)
+{
+    if (connection != NULL) {
+        (void)sqlite3_close(connection->handle);
+        free(connection);
+    }
+}
+
+static const char *sqlite_message(struct db_connection *connection)
+{
+    return connection != NULL && connection->handle != NULL ? sqlite3_errmsg(connection->handle)
+                                                            : "out of memory";
+}
+
+static enum db_class sqlite_open(const char *path, bool writable, int busy_timeout,
+                                 struct db_connection **out)
+{
+    struct db_connection *connection = calloc(1, sizeof *connection);
+    *out = connection;
+    if (connection == NULL) {
+        return DB_INTERNAL;
+    }
+    connection->path = path;
+    connection->busy_timeout = busy_timeout;
+    int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    enum db_class class = classify(connection->handle, code);
+    if (class == DB_OK && writable) {
+        class = sqlite_script(connection, "PRAGMA synchronous=EXTRA");
+    }
+    return class;
+}
+
+static int read_user_version(struct db_connection *connection, int64_t *out)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->handle, "PRAGMA user_version", -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+        code = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(statement);
+    return code;
+}
+
+static enum db_class sqlite_schema_number(struct db_connection *connection, int64_t *out)
+{
+    int code = read_user_version(connection, out);
+    if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
+        code == SQLITE_READONLY_CANTINIT) {
+        /* A reader, the first to come after a writer died: only a connection that may write can
+         * roll back what the dead one left. */
+        (void)sqlite3_close(connection->handle);
+        connection->handle = NULL;
+        code = open_handle(connection, SQLITE_OPEN_READWRITE);
+        if (code == SQLITE_OK) {
+            code = read_user_version(connection, out);
+        }
+    }
+    return classify(connection->handle, code);
+}
+
+static enum db_class sqlite_set_schema_number(struct db_connection *connection, int64_t number)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof sql, "PRAGMA user_version=%d", (int)number);
+    return sqlite_script(connection, sql);
+}
+
+static enum db_class sqlite_begin(struct db_connection *connection)
+{
+    return sqlite_script(connection, "BEGIN IMMEDIATE");
+}
+
+static enum db_class sqlite_commit(struct db_connection *connection)
+{
+    return sqlite_script(connection, "COMMIT");
+}
+
+static void sqlite_rollback(struct db_connection *connection)
+{
+    /* Some errors have rolled back already; then this says so, which is no problem. */
+    (void)sqlite_script(connection, "ROLLBACK");
+}
+
+static enum db_class sqlite_verify(struct db_connection *connection,
+                                   void (*report)(void *self, const char *problem), void *self)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->handle, "PRAGMA integrity_check", -1, &statement,
+                                  NULL);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(statement);
+        const unsigned char *line = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+        if (line != NULL && strcmp((const char *)line, "ok") != 0) {
+            report(self, (const char *)line);
+        }
+    }
+    enum db_class class = classify(connection->handle, code);
+    (void)sqlite3_finalize(statement);
+    return class;
+}
+
+static enum db_class sqlite_prepare(struct db_connection *connection, const char *sql,
+                                    struct db_prepared **out)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
+    *out = prepared_of(statement);
+    return classify(connection->handle, code);
+}
+
+static void sqlite_finalize(struct db_prepared *prepared)
+{
+    (void)sqlite3_finalize(statement_of(prepared));
+}
+
+static int parameter_index(sqlite3_stmt *statement, int number)
+{
+    char name[16];
+    (void)snprintf(name, sizeof name, "$%d", number);
+    return sqlite3_bind_parameter_index(statement, name);
+}
+
+static enum db_class bound(sqlite3_stmt *statement, int code)
+{
+    return classify(sqlite3_db_handle(statement), code);
+}
+
+static enum db_class sqlite_bind_integer(struct db_prepared *prepared, int number, int64_t value)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement,
+                 sqlite3_bind_int64(statement, parameter_index(statement, number), value));
+}
+
+static enum db_class sqlite_bind_text(struct db_prepared *prepared, int number, struct text value)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement, sqlite3_bind_text64(statement, parameter_index(statement, number),
+                                                value.at, value.size, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+static enum db_class sqlite_bind_null(struct db_prepared *prepared, int number)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement, sqlite3_bind_null(statement, parameter_index(statement, number)));
+}
+
+static enum db_class sqlite_step(struct db_prepared *prepared)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement, sqlite3_step(statement));
+}
+
+static void sqlite_reset(struct db_prepared *prepared)
+{
+    (void)sqlite3_reset(statement_of(prepared));
+}
+
+static int64_t sqlite_column_integer(struct db_prepared *prepared, int column)
+{
+    return sqlite3_column_int64(statement_of(prepared), column);
+}
+
+static struct text sqlite_column_text(struct db_prepared *prepared, int column)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return (struct text){.at = (const char *)text,
+                         .size = (size_t)sqlite3_column_bytes(statement, column)};
+}
+
+static bool sqlite_column_is_null(struct db_prepared *prepared, int column)
+{
+    return sqlite3_column_type(statement_of(prepared), column) == SQLITE_NULL;
+}
+
+const struct db_driver db_sqlite = {
+    .name = "sqlite",
+    .version = sqlite_version,
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .message = sqlite_message,
+    .schema_number = sqlite_schema_number,
+    .set_schema_number = sqlite_set_schema_number,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .script = sqlite_script,
+    .verify = sqlite_verify,
+    .prepare = sqlite_prepare,
+    .finalize = sqlite_finalize,
+    .bind_integer = sqlite_bind_integer,
+    .bind_text = sqlite_bind_text,
+    .bind_null = sqlite_bind_null,
+    .step = sqlite_step,
+    .reset = sqlite_reset,
+    .column_integer = sqlite_column_integer,
+    .column_text = sqlite_column_text,
+    .column_is_null = sqlite_column_is_null,
+};
