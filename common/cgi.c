@@ -120,7 +120,8 @@ int cgi_main(const struct program *program)
 {
     /* A client that hangs up must not kill the program before its log line. */
     (void)signal(SIGPIPE, SIG_IGN);
-    struct cgi cgi = {.transport = {.next = cgi_next,
+    struct cgi cgi = {.transport = {.ends_process = true,
+                                    .next = cgi_next,
                                     .variable = cgi_variable,
                                     .read_body = cgi_read_body,
                                     .send = cgi_send,

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/password.h"
@@ -218,16 +219,19 @@ static char *read_file(struct arena *arena, const char *path, bool may_be_missin
         }
         return NULL;
     }
-    char *text = arena_alloc(arena, FILE_MAXIMUM + 1);
+    struct stat there;
+    bool fits = fstat(file, &there) == 0 && there.st_size < FILE_MAXIMUM;
+    size_t size = fits ? (size_t)there.st_size : 0;
+    char *text = arena_alloc(arena, size + 1);
     size_t used = 0;
     ssize_t got = 1;
-    while (text != NULL && got > 0 && used < FILE_MAXIMUM) {
-        got = read(file, text + used, FILE_MAXIMUM - used);
+    while (text != NULL && got > 0 && used < size) {
+        got = read(file, text + used, size - used);
         used += got > 0 ? (size_t)got : 0;
     }
     int problem = errno;
     (void)close(file);
-    if (text == NULL || got < 0 || used == FILE_MAXIMUM) {
+    if (text == NULL || got < 0 || !fits) {
         (void)cause_set(cause, ERR_INTERNAL, "%s: %s", path,
                         text == NULL ? "out of memory"
                         : got < 0    ? strerror(problem)

@@ -378,8 +378,10 @@ static bool turn(struct serve *serve)
     finish(&call, pass_gate(&call), &answer);
     bool sent = call.transport->send(call.transport, answer.head, answer.head_size, answer.body,
                                      answer.body_size);
-    json_use_arena(NULL);
-    arena_reset(&arena);
+    if (!serve->transport->ends_process) {
+        json_use_arena(NULL);
+        arena_reset(&arena);
+    }
     return sent;
 }
 
@@ -391,6 +393,9 @@ int serve(const struct program *program, struct transport *transport)
     config_defaults(&serve.config);
     while (transport->next(transport)) {
         unsent += turn(&serve) ? 0 : 1;
+    }
+    if (transport->ends_process) {
+        return unsent;
     }
     if (serve.store != NULL) {
         program->store->destroy(serve.store);

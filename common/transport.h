@@ -15,6 +15,9 @@
 struct log;
 
 struct transport {
+    /* The process ends with its last request: what it holds is not given back one by one. */
+    bool ends_process;
+
     /* Moves on to the next request; false when there is none. */
     bool (*next)(struct transport *transport);
 

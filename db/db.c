@@ -90,17 +90,36 @@ static enum error_code check_schema(struct db *db)
     return ERR_NONE;
 }
 
+/* A request that only reads does so in one transaction: the schema number, the schema and the rows
+ * are of one moment, and the locks are taken once. */
+static enum error_code begin_read(struct db *db)
+{
+    enum db_class class = db->driver->begin_read(db->connection);
+    if (class != DB_OK) {
+        return fail(db, class, "starting to read");
+    }
+    db->in_transaction = true;
+    return ERR_NONE;
+}
+
 static enum error_code connect(struct db *db)
 {
     if (db->connection != NULL && (db->writable || !db->writes)) {
-        return ERR_NONE;
+        return db->writes || db->in_transaction ? ERR_NONE : begin_read(db);
     }
     db_disconnect(db);
     db->writable = db->writes;
     enum db_class class = db->driver->open(db->config->database, db->writes,
                                            (int)db->config->busy_timeout, &db->connection);
-    enum error_code error = class == DB_OK ? check_schema(db) : fail(db, class, "opening");
+    enum error_code error = class == DB_OK ? ERR_NONE : fail(db, class, "opening");
+    if (error == ERR_NONE && !db->writes) {
+        error = begin_read(db);
+    }
+    if (error == ERR_NONE) {
+        error = check_schema(db);
+    }
     if (error != ERR_NONE) {
+        db->in_transaction = false;
         db_disconnect(db);
     }
     return error;

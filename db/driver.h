@@ -40,6 +40,8 @@ struct db_driver {
     /* About the last failure, for the log; borrowed until the next call. */
     const char *(*message)(struct db_connection *connection);
 
+    /* Starts a transaction that reads, and takes no lock before the first statement. */
+    enum db_class (*begin_read)(struct db_connection *connection);
     enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
     enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
     /* Starts a transaction that holds the write lock from here on. */

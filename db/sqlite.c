@@ -18,6 +18,7 @@ struct db_connection {
     sqlite3 *handle;
     const char *path; /* borrowed */
     int busy_timeout;
+    bool reads; /* in a transaction that reads */
 };
 
 /* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
@@ -123,6 +124,12 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     return class;
 }
 
+static enum db_class sqlite_begin_read(struct db_connection *connection)
+{
+    connection->reads = true;
+    return sqlite_script(connection, "BEGIN");
+}
+
 static int read_user_version(struct db_connection *connection, int64_t *out)
 {
     sqlite3_stmt *statement = NULL;
@@ -148,6 +155,9 @@ static enum db_class sqlite_schema_number(struct db_connection *connection, int6
         (void)sqlite3_close(connection->handle);
         connection->handle = NULL;
         code = open_handle(connection, SQLITE_OPEN_READWRITE);
+        if (code == SQLITE_OK && connection->reads) {
+            (void)sqlite_begin_read(connection);
+        }
         if (code == SQLITE_OK) {
             code = read_user_version(connection, out);
         }
@@ -277,6 +287,7 @@ const struct db_driver db_sqlite = {
     .open = sqlite_open,
     .close = sqlite_close,
     .message = sqlite_message,
+    .begin_read = sqlite_begin_read,
     .schema_number = sqlite_schema_number,
     .set_schema_number = sqlite_set_schema_number,
     .begin = sqlite_begin,
