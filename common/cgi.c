@@ -59,6 +59,17 @@ static int64_t cgi_read_body(struct transport *transport, char *to, size_t size,
     }
 }
 
+static void cgi_discard_body(struct transport *transport)
+{
+    enum { PATIENCE_MS = 2000, BYTES_MAXIMUM = 64 * 1024 * 1024 };
+    char piece[16 * 1024];
+    int64_t deadline = cgi_now_ms(transport) + PATIENCE_MS;
+    int64_t got = 1;
+    for (int64_t all = 0; got > 0 && all < BYTES_MAXIMUM; all += got) {
+        got = cgi_read_body(transport, piece, sizeof piece, deadline);
+    }
+}
+
 static bool cgi_send(struct transport *transport, const char *head, size_t head_size,
                      const char *body, size_t body_size)
 {
@@ -124,6 +135,7 @@ int cgi_main(const struct program *program)
                                     .next = cgi_next,
                                     .variable = cgi_variable,
                                     .read_body = cgi_read_body,
+                                    .discard_body = cgi_discard_body,
                                     .send = cgi_send,
                                     .now_ms = cgi_now_ms,
                                     .random = cgi_random}};

@@ -62,6 +62,7 @@ static bool says_chunked(const char *codings)
 static void read_length(struct transport *transport, struct request *request)
 {
     const char *length = header_value(transport, "CONTENT_LENGTH");
+    request->body_pending = true;
     bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
     const char *server = request->server_software;
     if (chunked && server != NULL && strncasecmp(server, "busybox", 7) == 0) {
@@ -75,6 +76,7 @@ static void read_length(struct transport *transport, struct request *request)
     }
     if (length == NULL) {
         request->length_kind = chunked ? LENGTH_UNTIL_END : LENGTH_NONE;
+        request->body_pending = chunked;
         return;
     }
     bool over;
@@ -83,6 +85,7 @@ static void read_length(struct transport *transport, struct request *request)
         return;
     }
     request->length_kind = LENGTH_KNOWN;
+    request->body_pending = request->length > 0;
 }
 
 void request_read_head(struct transport *transport, struct request *request)
@@ -118,11 +121,13 @@ static enum error_code read_known(struct transport *transport, struct arena *are
     while (used < size) {
         int64_t got = transport->read_body(transport, body + used, size - used, deadline);
         if (got <= 0) {
+            request->body_pending = false; /* nothing more comes */
             return ERR_INCOMPLETE_BODY;
         }
         used += (size_t)got;
     }
     body[size] = '\0';
+    request->body_pending = false;
     request->body = (struct text){.at = body, .size = size};
     return ERR_NONE;
 }
@@ -136,6 +141,7 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
     while (body != NULL) {
         int64_t got = transport->read_body(transport, body + used, room - used, deadline);
         if (got < 0) {
+            request->body_pending = false;
             return ERR_INCOMPLETE_BODY;
         }
         used += (size_t)got;
@@ -143,6 +149,7 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
             return ERR_BODY_TOO_LARGE;
         }
         if (got == 0) {
+            request->body_pending = false;
             body[used] = '\0';
             request->body = (struct text){.at = body, .size = used};
             return ERR_NONE;
@@ -185,8 +192,8 @@ struct text request_token(const struct request *request)
     struct text token = text_of(request->authorization);
     static const char scheme[] = "Bearer";
     size_t length = sizeof scheme - 1;
-    if (token.size > length && strncasecmp(token.at, scheme, length) == 0 &&
-        token.at[length] == ' ') {
+    if (token.size >= length && strncasecmp(token.at, scheme, length) == 0 &&
+        (token.size == length || token.at[length] == ' ')) {
         token.at += length;
         token.size -= length;
     }

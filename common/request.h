@@ -35,7 +35,8 @@ struct request {
     enum length_kind length_kind;
     int64_t length;
 
-    struct text body; /* empty until request_read_body */
+    bool body_pending; /* one was announced and is not read to its end */
+    struct text body;  /* empty until request_read_body */
 };
 
 /* Fills REQUEST from the meta-variables of the transport's present request. The method override

@@ -378,6 +378,9 @@ static bool turn(struct serve *serve)
     finish(&call, pass_gate(&call), &answer);
     bool sent = call.transport->send(call.transport, answer.head, answer.head_size, answer.body,
                                      answer.body_size);
+    if (call.request.body_pending) {
+        call.transport->discard_body(call.transport);
+    }
     if (!serve->transport->ends_process) {
         json_use_arena(NULL);
         arena_reset(&arena);

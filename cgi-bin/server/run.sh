@@ -1,0 +1,379 @@
+#!/bin/sh
+# run.sh - serves cubby from a checkout, in the foreground, until Ctrl-C or SIGTERM.
+#
+# Reads from the environment:
+#   SERVER    apache (default), busybox or lighttpd
+#   PORT      5000; 0 picks a free one
+#   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf hold
+#   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the pages
+#   RUN_USER  as root: the user the programs run as (www-data, else nobody)
+#   READY     a file to write the address of the API to, once it answers
+#
+# What the programs' user must reach (programs, pages, settings) is copied to a folder of its own
+# and removed at the end, so the checkout may lie where that user may not enter. Data can't be
+# copied: should that user be unable to reach DATA, it moves to /var/lib/cubby and DATA becomes a
+# link to it.
+set -eu
+
+SERVER=${SERVER:-apache}
+PORT=${PORT:-5000}
+DATA=${DATA:-data}
+PROGRAMS=${PROGRAMS:-build/cgi-bin}
+TOOL=${TOOL:-build/bin/cubby}
+WWW=${WWW:-www}
+READY=${READY:-}
+HOST=127.0.0.1
+here=$(dirname "$0")
+
+say() { printf '%s\n' "$*"; }
+fail() {
+    printf 'cubby: %s\n' "$*" >&2
+    exit 1
+}
+
+case $SERVER in
+apache | lighttpd) prefix=/api ;;
+busybox) prefix=/cgi-bin ;;
+*) fail "SERVER must be apache, busybox or lighttpd, not \"$SERVER\"" ;;
+esac
+case $PORT in
+'' | *[!0-9]*) fail "PORT must be a number, not \"$PORT\"" ;;
+esac
+[ "$PORT" -le 65535 ] || fail "PORT must be at most 65535, not $PORT"
+PATH=$PATH:/usr/sbin:/sbin
+case $SERVER in
+apache) server_program=apache2 ;;
+*) server_program=$SERVER ;;
+esac
+command -v "$server_program" >/dev/null || fail "$server_program is not installed; \"make run\" installs it"
+
+run=''
+server_pid=''
+
+finish() {
+    trap '' INT TERM HUP
+    stop_server
+    [ -z "$run" ] || rm -rf "$run"
+    [ -z "$READY" ] || rm -f "$READY"
+}
+
+# The server and all its children are one process group, named by the server's process id.
+group_lives() { kill -0 -- "-$server_pid" 2>/dev/null; }
+
+stop_server() {
+    [ -n "$server_pid" ] || return 0
+    kill -TERM "$server_pid" 2>/dev/null || true
+    tries=0
+    while group_lives; do
+        tries=$((tries + 1))
+        case $tries in
+        50) kill -TERM -- "-$server_pid" 2>/dev/null || true ;;
+        80) kill -KILL -- "-$server_pid" 2>/dev/null || true ;;
+        100) break ;;
+        esac
+        sleep 0.1
+    done
+    wait "$server_pid" 2>/dev/null || true
+    server_pid=''
+}
+
+stopped=''
+trap 'stopped=yes; [ -z "$server_pid" ] || kill -TERM "$server_pid" 2>/dev/null || true' INT TERM HUP
+trap finish EXIT
+
+# ---- who runs the programs, and where they lie ------------------------------------------------------
+
+user=''
+if [ "$(id -u)" = 0 ]; then
+    user=${RUN_USER:-}
+    [ -n "$user" ] || { id www-data >/dev/null 2>&1 && user=www-data; } || user=nobody
+    group=$(id -gn "$user") || fail "there is no user $user"
+fi
+
+as_user() {
+    if [ -n "$user" ]; then
+        setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+make_run_folder() {
+    for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+        run=$(mktemp -d "$base/cubby-run.XXXXXX" 2>/dev/null) || continue
+        chmod 755 "$run"
+        mkdir "$run/cgi-bin" "$run/state"
+        cp "$PROGRAMS"/* "$run/cgi-bin"
+        chmod 755 "$run/cgi-bin" "$run/cgi-bin"/*
+        # Not on a file system mounted noexec, nor below a folder closed to the user.
+        if as_user "$run/cgi-bin/health" </dev/null >/dev/null 2>&1; then
+            return 0
+        fi
+        rm -rf "$run"
+        run=''
+    done
+    fail "found no folder where ${user:-you} may run programs; set TMPDIR"
+}
+
+make_pages() {
+    mkdir -p "$run/share/www/errors"
+    for file in "$WWW"/*.*; do
+        cp "$file" "$run/share/www/"
+    done
+    for file in "$WWW"/errors/*.json; do
+        name=$(basename "$file" .json)
+        cp "$file" "$run/share/www/errors/$name.json"
+        cp "$file" "$run/share/www/errors/error-$name.html"
+    done
+    chmod -R a+rX "$run/share"
+}
+
+# ---- data ----------------------------------------------------------------------------------------------
+
+absolute() { (cd "$1" && pwd -P); }
+
+reaches_data() { as_user test -x "$data/." -a -w "$data/." 2>/dev/null; }
+
+prepare_data() {
+    if [ ! -d "$DATA" ]; then
+        (umask 077 && mkdir -p "$DATA") || fail "cannot make $DATA"
+    fi
+    data=$(absolute "$DATA") || fail "cannot enter $DATA"
+    if [ -n "$user" ] && ! as_user test -x "$(dirname "$data")/."; then
+        move_data
+    fi
+    if [ -n "$user" ] && ! reaches_data; then
+        chown -R "$user:$group" "$data"
+        chmod 700 "$data"
+    fi
+    reaches_data || fail "${user:-this user} may not write to $data"
+    chmod 700 "$data"
+}
+
+move_data() {
+    name=$(basename "$(dirname "$data")")
+    store=/var/lib/cubby/$name-$(printf '%s' "$data" | cksum | cut -d' ' -f1)
+    link=${DATA%/}
+    mkdir -p /var/lib/cubby
+    chmod 711 /var/lib/cubby
+    [ ! -e "$store" ] || [ -z "$(ls -A "$data")" ] ||
+        fail "both $data and $store hold data; move one of them away"
+    if [ -e "$store" ]; then
+        rmdir "$data"
+    else
+        mv "$data" "$store"
+    fi || fail "cannot move $data to $store, where $user may use it"
+    ln -s "$store" "$link"
+    say "data lies in $store: $user may not enter $(dirname "$data"); $link is a link to it"
+    data=$store
+}
+
+prepare_settings() {
+    {
+        say "# written by cgi-bin/server/run.sh"
+        say "database = $data/cubby.db"
+        say "keys = $data/keys.json"
+        [ ! -f "$data/cubby.conf" ] || cat "$data/cubby.conf"
+    } >"$run/cubby.conf"
+    chmod 644 "$run/cubby.conf"
+    for word in init migrate; do
+        as_user "$run/cubby" -c "$run/cubby.conf" "$word" >"$run/state/log" 2>&1 || {
+            cat "$run/state/log" >&2
+            fail "cubby $word failed"
+        }
+        grep '^made ' "$run/state/log" || true
+    done
+}
+
+# ---- the servers ---------------------------------------------------------------------------------------
+
+fill() {
+    sed -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
+        -e "s|@SYSCONFDIR@|$run|g" "$here/$1.in"
+}
+
+write_apache() {
+    modules=/usr/lib/apache2/modules
+    [ -d "$modules" ] || modules=$(apache2 -V 2>/dev/null | sed -n 's/.*HTTPD_ROOT="\(.*\)"/\1/p')/modules
+    {
+        for name in mpm_event authz_core alias env mime dir cgid reqtimeout setenvif; do
+            say "LoadModule ${name}_module $modules/mod_$name.so"
+        done
+        cat <<CONF
+ServerRoot "$run/state"
+DefaultRuntimeDir "$run/state"
+PidFile "$run/state/pid"
+ScriptSock "$run/state/cgid"
+Mutex pthread
+Listen $HOST:$PORT
+ServerName $HOST:$PORT
+ErrorLog "|/bin/cat"
+LogLevel warn
+ErrorLogFormat "[%t] [%l] %M"
+ServerTokens Prod
+ServerSignature Off
+TraceEnable Off
+FileETag None
+${user:+User "$user"}
+${user:+Group "$group"}
+# One process is enough; more threads cost little.
+StartServers 1
+ServerLimit 4
+ThreadsPerChild 32
+MaxRequestWorkers 128
+Timeout 60
+RequestReadTimeout header=20-40,MinRate=500 body=30,MinRate=500
+DocumentRoot "$run/share/www"
+TypesConfig /dev/null
+AddType text/html .html
+AddType text/css .css
+AddType text/javascript .js
+AddType application/json .json
+AddType image/svg+xml .svg
+AddDefaultCharset utf-8
+SetEnv CUBBY_CONF "$run/cubby.conf"
+<Directory "/">
+    AllowOverride None
+    Require all denied
+</Directory>
+# An address with an empty segment names no key; merged, it would name another one.
+MergeSlashes Off
+CONF
+        fill cubby.apache.conf
+        # Whatever is asked here, the answer is JSON.
+        sed -n 's/^ *\(ErrorDocument .*\)/\1/p' "$here/cubby.apache.conf.in"
+    } >"$run/server.conf"
+}
+
+write_lighttpd() {
+    {
+        cat <<CONF
+server.bind = "$HOST"
+server.port = $PORT
+server.document-root = "$run/share/www"
+server.upload-dirs = ( "$run/upload" )
+server.tag = "lighttpd"
+server.feature-flags = ( "server.graceful-shutdown-timeout" => 4 )
+index-file.names = ( "index.html" )
+mimetype.assign = ( ".html" => "text/html; charset=utf-8", ".css" => "text/css; charset=utf-8",
+    ".js" => "text/javascript; charset=utf-8", ".json" => "application/json", ".svg" => "image/svg+xml" )
+static-file.exclude-extensions = ( ".conf" )
+CONF
+        fill cubby.lighttpd.conf
+        say "setenv.set-environment = ( \"CUBBY_CONF\" => \"$run/cubby.conf\" )"
+        say "server.errorfile-prefix = \"$run/share/www/errors/error-\""
+        if [ -n "$user" ]; then
+            say "server.username = \"$user\""
+            say "server.groupname = \"$group\""
+        fi
+    } >"$run/server.conf"
+    mkdir -m 700 -p "$run/upload"
+    [ -z "$user" ] || chown "$user:$group" "$run/upload"
+}
+
+write_busybox() {
+    [ -d "$run/docroot" ] || {
+        mkdir "$run/docroot"
+        cp -R "$run/share/www/." "$run/docroot"
+        mv "$run/cgi-bin" "$run/docroot/cgi-bin"
+    }
+    {
+        say "I:index.html"
+        say ".json:application/json"
+        say ".js:text/javascript"
+        for name in 400 403 404 408 500 501 503; do
+            say "E$name:$run/docroot/errors/$name.json"
+        done
+    } >"$run/server.conf"
+}
+
+server_command() {
+    case $SERVER in
+    apache) set -- apache2 -d "$run/state" -f "$run/server.conf" -DFOREGROUND ;;
+    lighttpd) set -- lighttpd -D -f "$run/server.conf" ;;
+    busybox)
+        set -- busybox httpd -f -p "$HOST:$PORT" -h "$run/docroot" -c "$run/server.conf"
+        [ -z "$user" ] || set -- "$@" -u "$user:$group"
+        ;;
+    esac
+    # Nothing of the caller's environment reaches the programs.
+    exec setsid env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin CUBBY_CONF="$run/cubby.conf" "$@"
+}
+
+# curl's exit status 7: nobody listens there
+is_free() {
+    code=0
+    curl -s -o /dev/null --max-time 2 "http://$HOST:$PORT/" || code=$?
+    [ "$code" = 7 ]
+}
+
+random_port() { say $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000)); }
+
+# 0: answers. 1: ended at once. Waits up to 20 seconds.
+start_server() {
+    "write_$SERVER"
+    server_command >"$run/state/output" 2>&1 </dev/null &
+    server_pid=$!
+    tries=0
+    while [ "$tries" -lt 200 ] && [ -z "$stopped" ]; do
+        if ! kill -0 "$server_pid" 2>/dev/null; then
+            wait "$server_pid" || true
+            server_pid=''
+            return 1
+        fi
+        if curl -sf -o /dev/null --max-time 2 "http://$HOST:$PORT$prefix/health" &&
+            kill -0 "$server_pid" 2>/dev/null; then
+            return 0
+        fi
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    stop_server
+    return 1
+}
+
+explain() {
+    [ -n "$stopped" ] && exit 0
+    if grep -qi 'address already in use' "$run/state/output"; then
+        fail "port $PORT is taken; choose another: make run PORT=5001"
+    fi
+    cat "$run/state/output" >&2
+    fail "$SERVER did not start"
+}
+
+# ---- main ------------------------------------------------------------------------------------------------
+
+if [ "$PORT" != 0 ] && ! is_free; then
+    fail "port $PORT is taken; choose another: make run PORT=5001"
+fi
+make_run_folder
+cp "$TOOL" "$run/cubby"
+chmod 755 "$run/cubby"
+make_pages
+prepare_data
+prepare_settings
+
+if [ "$PORT" = 0 ]; then
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        PORT=$(random_port)
+        is_free || continue
+        start_server && break
+        grep -qi 'address already in use' "$run/state/output" || explain
+    done
+    [ -n "$server_pid" ] || explain
+else
+    start_server || explain
+fi
+
+base=http://$HOST:$PORT$prefix
+say "cubby serves at $base  (page: http://$HOST:$PORT/, data: $DATA, $SERVER; Ctrl-C stops it)"
+say "try:  curl $base/health"
+if [ -n "$READY" ]; then
+    say "$base" >"$READY.new"
+    mv "$READY.new" "$READY"
+fi
+tail -n +1 -f "$run/state/output" --pid="$server_pid" >&2 &
+wait "$server_pid" && status=0 || status=$?
+[ -n "$stopped" ] && exit 0
+say "cubby: $SERVER ended by itself (status $status)" >&2
+exit 1

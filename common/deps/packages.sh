@@ -1,0 +1,93 @@
+#!/bin/sh
+# packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
+#
+# usage: packages.sh [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test
+# Without a group there is nothing to do. On other systems than Debian's it names what to install.
+set -eu
+
+packages_of() {
+    case $1 in
+    build)
+        echo gcc make musl-tools linux-libc-dev libc6-dev perl pkg-config xz-utils bzip2 \
+            autoconf automake libtool libltdl-dev ca-certificates debian-archive-keyring
+        ;;
+    # apache2-bin brings server and modules, and no service that would start
+    run-apache) echo apache2-bin curl util-linux ;;
+    run-busybox) echo busybox curl util-linux ;;
+    run-lighttpd) echo lighttpd curl util-linux ;;
+    test)
+        echo apache2-bin lighttpd busybox curl util-linux bats jq sqlite3 libcmocka-dev \
+            clang clang-format clang-tidy cppcheck shellcheck git procps
+        # A Node.js from elsewhere serves as well as Debian's.
+        command -v node >/dev/null || echo nodejs
+        command -v npm >/dev/null || echo npm
+        ;;
+    *)
+        echo "packages.sh: unknown group $1" >&2
+        exit 2
+        ;;
+    esac
+}
+
+installed() {
+    dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
+}
+
+[ $# -gt 0 ] || exit 0
+wanted=$(for group; do packages_of "$group" || exit 2; done)
+
+if ! command -v apt-get >/dev/null; then
+    echo "This is no Debian: make sure that you have what these packages bring: $(echo $wanted)"
+    exit 0
+fi
+
+missing=''
+for package in $wanted; do
+    installed "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "installing:$missing"
+as_root=''
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "Not root, and there is no sudo. As root: apt-get install$missing" >&2
+        exit 1
+    }
+    as_root=sudo
+fi
+
+# Packages may bring services (lighttpd does): policy-rc.d, the way Debian offers, keeps them from
+# starting. An administrator's own policy stays.
+policy=/usr/sbin/policy-rc.d
+made_policy=''
+forget_policy() { [ -z "$made_policy" ] || $as_root rm -f "$policy"; }
+trap forget_policy EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+    made_policy=yes
+fi
+
+install_them() {
+    # shellcheck disable=SC2086 # words on purpose
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+        -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 $missing >"$log" 2>&1
+}
+
+log=$(mktemp)
+for try in 1 2 3; do
+    if install_them; then
+        rm -f "$log"
+        exit 0
+    fi
+    echo "  try $try failed; refreshing the package lists"
+    $as_root apt-get update -q -o DPkg::Lock::Timeout=120 >"$log.update" 2>&1 || cat "$log.update" >&2
+    rm -f "$log.update"
+done
+cat "$log" >&2
+rm -f "$log"
+echo "could not install:$missing" >&2
+exit 1
