@@ -72,12 +72,9 @@ static const char *check_email(struct text email)
 #define AT(name) offsetof(struct registration, name)
 
 static const struct input_field fields[] = {
-    {"username", INPUT_TEXT, false, AT(username), 1, 64, check_username,
-     ERR_INVALID_REGISTRATION},
-    {"email", INPUT_TEXT, false, AT(email), 1, INT64_MAX, check_email,
-     ERR_INVALID_REGISTRATION},
-    {"password", INPUT_TEXT, false, AT(password), 1, INT64_MAX, NULL,
-     ERR_INVALID_REGISTRATION},
+    {"username", INPUT_TEXT, false, AT(username), 1, 64, check_username, ERR_INVALID_REGISTRATION},
+    {"email", INPUT_TEXT, false, AT(email), 1, INT64_MAX, check_email, ERR_INVALID_REGISTRATION},
+    {"password", INPUT_TEXT, false, AT(password), 1, INT64_MAX, NULL, ERR_INVALID_REGISTRATION},
     {"full_name", INPUT_TEXT, false, AT(full_name), 1, 120, NULL, ERR_INVALID_REGISTRATION},
     {"age", INPUT_WHOLE, false, AT(age), 1, 150, NULL, ERR_INVALID_AGE},
     {"gender", INPUT_TEXT, false, AT(gender), 1, 32, NULL, ERR_GENDER_REQUIRED},

@@ -37,8 +37,8 @@ static enum error_code check_password(struct call *call, const struct user_login
         const struct password_policy policy = {.method = call->config->password_method,
                                                .cost = call->config->password_cost};
         const char *unused;
-        error = password_hash(call->transport, call->arena, &policy, password, &unused,
-                              &call->cause);
+        error =
+            password_hash(call->transport, call->arena, &policy, password, &unused, &call->cause);
     } else {
         error = password_verify(call->arena, user->password_hash, password, &matches, &call->cause);
     }

@@ -29,20 +29,20 @@ struct setting {
     const char *name;
     enum kind kind;
     size_t offset;
-    const char *fallback;   /* default of a string */
-    const char *words;      /* KIND_WORD: what it may be, separated by blanks */
-    int64_t number;         /* default of a number */
+    const char *fallback; /* default of a string */
+    const char *words;    /* KIND_WORD: what it may be, separated by blanks */
+    int64_t number;       /* default of a number */
     int64_t least;
     int64_t most;
 };
 
-#define STRING(name, kind, fallback, words) \
-    {                                       \
-        #name, kind, offsetof(struct config, name), fallback, words, 0, 0, 0 \
+#define STRING(name, kind, fallback, words)                                                        \
+    {                                                                                              \
+#name, kind, offsetof(struct config, name), fallback, words, 0, 0, 0                       \
     }
-#define NUMBER(name, number, least, most) \
-    {                                     \
-        #name, KIND_NUMBER, offsetof(struct config, name), NULL, NULL, number, least, most \
+#define NUMBER(name, number, least, most)                                                          \
+    {                                                                                              \
+#name, KIND_NUMBER, offsetof(struct config, name), NULL, NULL, number, least, most         \
     }
 
 static const struct setting settings[] = {

@@ -11,10 +11,11 @@ static const struct error_info table[ERR_COUNT] = {
                           "Invalid request. The body must be one valid JSON object."},
     [ERR_INVALID_LENGTH] = {400, "INVALID_REQUEST",
                             "Invalid request. The announced length of the body is not a number."},
-    [ERR_INCOMPLETE_BODY] = {400, "INCOMPLETE_BODY",
-                             "The body ended before its announced length; nothing was changed. Where "
-                             "the web server passes whole bodies only for POST, send POST with the "
-                             "header X-HTTP-Method-Override: PUT (or PATCH, DELETE)."},
+    [ERR_INCOMPLETE_BODY] =
+        {400, "INCOMPLETE_BODY",
+         "The body ended before its announced length; nothing was changed. Where "
+         "the web server passes whole bodies only for POST, send POST with the "
+         "header X-HTTP-Method-Override: PUT (or PATCH, DELETE)."},
     [ERR_NOT_FOUND] = {404, "NOT_FOUND", "There is nothing at this address."},
     [ERR_METHOD_NOT_ALLOWED] = {405, "METHOD_NOT_ALLOWED",
                                 "This address does not take this method. See the Allow header."},
@@ -27,8 +28,7 @@ static const struct error_info table[ERR_COUNT] = {
     [ERR_INVALID_REGISTRATION] = {400, "INVALID_REQUEST",
                                   "Invalid request. Please provide all required fields: username, "
                                   "email, password, full_name."},
-    [ERR_INVALID_AGE] = {400, "INVALID_AGE",
-                         "Invalid age value. Age must be a positive integer."},
+    [ERR_INVALID_AGE] = {400, "INVALID_AGE", "Invalid age value. Age must be a positive integer."},
     [ERR_GENDER_REQUIRED] = {400, "GENDER_REQUIRED",
                              "Gender field is required. Please specify the gender (e.g., male, "
                              "female, non-binary)."},
@@ -58,8 +58,7 @@ static const struct error_info table[ERR_COUNT] = {
     [ERR_KEY_NOT_FOUND] = {404, "KEY_NOT_FOUND",
                            "The provided key does not exist in the database."},
 
-    [ERR_INTERNAL] = {500, "INTERNAL_ERROR",
-                      "The server met an unexpected condition."},
+    [ERR_INTERNAL] = {500, "INTERNAL_ERROR", "The server met an unexpected condition."},
     [ERR_SERVICE_UNAVAILABLE] = {503, "SERVICE_UNAVAILABLE",
                                  "The service is busy or not ready. Nothing was changed; please "
                                  "try again."},

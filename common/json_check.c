@@ -351,8 +351,8 @@ static bool check_all(struct checker *c)
 static bool check_ended(const struct checker *c, bool good, struct json_fault *fault)
 {
     if (!good) {
-        *fault = (struct json_fault){.offset = c->at,
-                                     .reason = c->out_of_memory ? NULL : c->reason};
+        *fault =
+            (struct json_fault){.offset = c->at, .reason = c->out_of_memory ? NULL : c->reason};
     }
     return good;
 }

@@ -11,8 +11,7 @@ enum { LOG_LINE_MAXIMUM = 1024 };
 
 /* Formats "cubby <program>: <text>" into LINE, escaped and cut to fit. */
 __attribute__((format(printf, 3, 4))) void log_format(char line[LOG_LINE_MAXIMUM],
-                                                      const char *program, const char *format,
-                                                      ...);
+                                                      const char *program, const char *format, ...);
 
 /* Adds LINE and a newline in one write to the file at PATH, made with mode 0600 when it is missing,
  * with the time in front; or, when PATH is "" or can't be opened, to standard error. */

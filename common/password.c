@@ -115,7 +115,8 @@ static enum error_code hash_with(struct arena *arena, const char *setting, size_
 }
 
 /* SETTING for POLICY from SALT; gives the method, or NULL. */
-static const struct method *make_setting(const struct password_policy *policy, const unsigned char *salt,
+static const struct method *make_setting(const struct password_policy *policy,
+                                         const unsigned char *salt,
                                          char setting[CRYPT_GENSALT_OUTPUT_SIZE])
 {
     const struct method *method = method_named(policy->method);

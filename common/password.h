@@ -30,8 +30,8 @@ bool password_policy_valid(const char *method, int64_t cost, const char **reason
 const char *password_weakness(struct text password);
 
 /* Hashes PASSWORD (at most PASSWORD_MAXIMUM bytes, no NUL) by POLICY with a fresh salt: *OUT is a
- * crypt(5) string on ARENA. Takes tens of milliseconds and up to 18 MB by default. ERR_INTERNAL when
- * memory or randomness is out. */
+ * crypt(5) string on ARENA. Takes tens of milliseconds and up to 18 MB by default. ERR_INTERNAL
+ * when memory or randomness is out. */
 enum error_code password_hash(struct transport *transport, struct arena *arena,
                               const struct password_policy *policy, struct text password,
                               const char **out, struct cause *cause);

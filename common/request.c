@@ -15,8 +15,8 @@ static enum http_method method_named(const char *name)
         const char *name;
         enum http_method method;
     } methods[] = {
-        {"GET", HTTP_GET},       {"HEAD", HTTP_HEAD},   {"POST", HTTP_POST},
-        {"PUT", HTTP_PUT},       {"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE},
+        {"GET", HTTP_GET},         {"HEAD", HTTP_HEAD},   {"POST", HTTP_POST},
+        {"PUT", HTTP_PUT},         {"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE},
         {"OPTIONS", HTTP_OPTIONS},
     };
     for (size_t i = 0; name != NULL && i < sizeof methods / sizeof *methods; i++) {

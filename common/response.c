@@ -115,8 +115,8 @@ static const char *render_body(struct response *response, const struct error_inf
 static void add_line(char *head, size_t room, size_t *used, const char *name, const char *value)
 {
     bool fits = *used < room;
-    int length = snprintf(fits ? head + *used : NULL, fits ? room - *used : 0, "%s: %s\r\n", name,
-                          value);
+    int length =
+        snprintf(fits ? head + *used : NULL, fits ? room - *used : 0, "%s: %s\r\n", name, value);
     *used += length > 0 ? (size_t)length : 0;
 }
 
@@ -164,15 +164,13 @@ bool response_render(struct response *response, enum error_code error, bool with
     }
     size_t used = print_head(response, status, has_body, body_size, head, room);
     memcpy(head + used, "\r\n", 2);
-    *out = (struct rendered){.head = head,
-                             .head_size = used + 2,
-                             .body = body,
-                             .body_size = with_body ? body_size : 0};
+    *out = (struct rendered){
+        .head = head, .head_size = used + 2, .body = body, .body_size = with_body ? body_size : 0};
     return true;
 }
 
-#define LAST_BODY                                                                      \
-    "{\"status\":\"error\",\"code\":\"INTERNAL_ERROR\",\"message\":\"The server met an " \
+#define LAST_BODY                                                                                  \
+    "{\"status\":\"error\",\"code\":\"INTERNAL_ERROR\",\"message\":\"The server met an "           \
     "unexpected condition.\"}"
 
 void response_last_resort(bool with_body, struct rendered *out)

@@ -1,8 +1,8 @@
 /*
  * response.h - an answer being built in memory.
  *
- * Handlers add to it and print nothing. Adding never reports failure: when memory runs out the arena
- * remembers, and the loop sends the constant answer for that case.
+ * Handlers add to it and print nothing. Adding never reports failure: when memory runs out the
+ * arena remembers, and the loop sends the constant answer for that case.
  */
 #ifndef CUBBY_COMMON_RESPONSE_H
 #define CUBBY_COMMON_RESPONSE_H
@@ -32,10 +32,10 @@ struct response {
     cJSON *details;      /* of an error: field -> reason; NULL: none */
     struct response_header headers[RESPONSE_HEADERS_MAXIMUM];
     size_t header_count;
-    const char *etag;  /* NULL: none; like data it belongs to a success */
-    bool revalidated;  /* the ETag is of what was read: a reader may ask again with it */
+    const char *etag;       /* NULL: none; like data it belongs to a success */
+    bool revalidated;       /* the ETag is of what was read: a reader may ask again with it */
     bool errors_carry_data; /* `data` is sent with an error too */
-    size_t raw_bytes; /* bytes of raw JSON added: the size to print into */
+    size_t raw_bytes;       /* bytes of raw JSON added: the size to print into */
 };
 
 /* A rendered answer, on the arena. */
@@ -65,8 +65,8 @@ void response_integer(struct response *response, const char *name, int64_t value
 void response_time(struct response *response, const char *name, int64_t milliseconds);
 void response_raw(struct response *response, const char *name, const char *json, size_t size);
 
-/* Adds the reason why FIELD was refused to `details`; a static or arena text. The first reason given
- * for a field stays. */
+/* Adds the reason why FIELD was refused to `details`; a static or arena text. The first reason
+ * given for a field stays. */
 void response_detail(struct response *response, const char *field, const char *reason);
 
 /* Prints head and body: of the success when ERROR is ERR_NONE, else of the error. WITH_BODY false

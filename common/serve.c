@@ -21,7 +21,8 @@ struct serve {
     void *store;
 };
 
-/* Room for settings, and for a request beside its body: decoded fields, answer, password hashing. */
+/* Room for settings, and for a request beside its body: decoded fields, answer, password hashing.
+ */
 enum { CONFIG_ARENA_MAXIMUM = 256 * 1024, REQUEST_ARENA_MAXIMUM = 2 * 1024 * 1024 };
 
 /* A value is read, copied out of the database once and printed once. */
@@ -54,9 +55,8 @@ static struct place find_place(struct call *call)
     if (!place.at_root) {
         place.has_item = path[0] == '/';
         place.item = text_of(path + 1);
-    } else if (parameter != NULL &&
-               !query_find(call->arena, call->request.query, parameter, &place.has_item,
-                           &place.item)) {
+    } else if (parameter != NULL && !query_find(call->arena, call->request.query, parameter,
+                                                &place.has_item, &place.item)) {
         place.item = (struct text){.at = "", .size = 0}; /* not decodable: names no item */
     }
     return place;
@@ -155,7 +155,7 @@ static void add_cors(struct call *call)
 static enum error_code read_body(struct call *call)
 {
     size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
-                                                            : SMALL_BODY_MAXIMUM;
+                                                           : SMALL_BODY_MAXIMUM;
     int64_t deadline = call->now_ms + call->config->body_timeout * 1000;
     return request_read_body(call->transport, call->arena, maximum, deadline, &call->request);
 }
@@ -224,7 +224,8 @@ static enum error_code read_input(struct call *call)
     return error != ERR_NONE ? error : ERR_INVALID_BODY;
 }
 
-/* ---- one turn --------------------------------------------------------------------------------- */
+/* ---- one turn ---------------------------------------------------------------------------------
+ */
 
 static enum error_code configure(struct call *call)
 {

@@ -2,9 +2,9 @@
  * serve.h - what a program is, and the loop that serves its requests.
  *
  * The loop owns the order of things: method, route, length, body, token, input, handler, end of the
- * transaction, one answer. A handler gets a `struct call`, returns an error code and leaves the rest
- * to the loop: it prints nothing, exits nowhere, keeps nothing between calls, and reads no clock or
- * environment of its own.
+ * transaction, one answer. A handler gets a `struct call`, returns an error code and leaves the
+ * rest to the loop: it prints nothing, exits nowhere, keeps nothing between calls, and reads no
+ * clock or environment of its own.
  */
 #ifndef CUBBY_COMMON_SERVE_H
 #define CUBBY_COMMON_SERVE_H
@@ -80,11 +80,11 @@ struct call {
     struct request request;
     struct response response;
     struct cause cause;
-    int64_t now_ms;              /* one moment for the whole call, milliseconds since 1970 */
-    struct text item;            /* what stood behind "/{}", not yet looked at */
-    struct token_claims claims;  /* with ROUTE_TOKEN */
-    struct json_object body;     /* with ROUTE_BODY */
-    void *store;                 /* what program->store made */
+    int64_t now_ms;             /* one moment for the whole call, milliseconds since 1970 */
+    struct text item;           /* what stood behind "/{}", not yet looked at */
+    struct token_claims claims; /* with ROUTE_TOKEN */
+    struct json_object body;    /* with ROUTE_BODY */
+    void *store;                /* what program->store made */
     struct serve *serve;
 };
 
@@ -101,8 +101,8 @@ call_fail(struct call *call, enum error_code code, const char *format, ...);
 /* The keys that sign tokens, read on first use. */
 enum error_code call_keys(struct call *call, const struct token_keys **out);
 
-/* Makes the answer say that the token of this call is of no use; WHY is a value of details.token, or
- * NULL. Returns ERR_INVALID_TOKEN. */
+/* Makes the answer say that the token of this call is of no use; WHY is a value of details.token,
+ * or NULL. Returns ERR_INVALID_TOKEN. */
 enum error_code call_refuse_token(struct call *call, const char *why);
 
 #endif

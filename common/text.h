@@ -38,8 +38,8 @@ bool text_has_control(struct text text);
 /* A copy of TEXT with A-Z made a-z, on ARENA; NULL when out of memory. */
 char *text_lower(struct arena *arena, struct text text);
 
-/* Decodes %XX (RFC 3986 section 2.1), and `+` as a space when FORM says that TEXT comes from a query
- * string. False when a % is not followed by two hexadecimal digits or memory is out. */
+/* Decodes %XX (RFC 3986 section 2.1), and `+` as a space when FORM says that TEXT comes from a
+ * query string. False when a % is not followed by two hexadecimal digits or memory is out. */
 bool text_percent_decode(struct arena *arena, struct text text, bool form, struct text *out);
 
 /* The value of the first NAME=value in the query string QUERY, decoded on ARENA. False when there
@@ -59,7 +59,8 @@ void base64url_encode(const unsigned char *bytes, size_t size, char *out);
 
 enum { TIME_TEXT_SIZE = 25 };
 
-/* Writes milliseconds since 1970 as RFC 3339 UTC, "2026-01-31T12:00:00.000Z", years 1970 to 9999. */
+/* Writes milliseconds since 1970 as RFC 3339 UTC, "2026-01-31T12:00:00.000Z", years 1970 to 9999.
+ */
 void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE]);
 
 /* Compares two secrets of equal length in a time that depends on the length alone. */

@@ -181,7 +181,8 @@ enum error_code token_sign(const struct token_keys *keys, const struct token_cla
     return *out != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 
-/* ---- verifying -------------------------------------------------------------------------------- */
+/* ---- verifying --------------------------------------------------------------------------------
+ */
 
 /* What the callback works with: it sees the token parsed, not yet verified. */
 struct reading {

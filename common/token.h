@@ -32,9 +32,9 @@ struct token_claims {
 
 enum token_state { TOKEN_VALID, TOKEN_INVALID, TOKEN_EXPIRED };
 
-/* Reads the key file. Each key must be of type `oct` with at least TOKEN_KEY_MINIMUM bytes and, where
- * it names an algorithm, HS256. On success *OUT is the caller's, to be freed with token_keys_free;
- * otherwise ERR_INTERNAL with a cause that holds no key material. */
+/* Reads the key file. Each key must be of type `oct` with at least TOKEN_KEY_MINIMUM bytes and,
+ * where it names an algorithm, HS256. On success *OUT is the caller's, to be freed with
+ * token_keys_free; otherwise ERR_INTERNAL with a cause that holds no key material. */
 enum error_code token_keys_load(const char *path, struct token_keys **out, struct cause *cause);
 
 /* Accepts NULL. */
@@ -49,8 +49,8 @@ enum error_code token_sign(const struct token_keys *keys, const struct token_cla
 enum token_state token_verify(const struct token_keys *keys, struct arena *arena, struct text token,
                               int64_t now, struct token_claims *claims);
 
-/* Looks through a key file for the operator: calls REPORT for each thing that is wrong with it. False
- * when there was one. */
+/* Looks through a key file for the operator: calls REPORT for each thing that is wrong with it.
+ * False when there was one. */
 bool token_keys_check(const char *path, void (*report)(void *self, const char *problem),
                       void *self);
 

@@ -28,8 +28,8 @@ struct transport {
      * nothing came until DEADLINE (now_ms of the transport). */
     int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t deadline);
 
-    /* Reads the rest of a body that nobody wants, for a short time. A web server that is still passing
-     * it on may otherwise take the program's end for a failure and drop the answer. */
+    /* Reads the rest of a body that nobody wants, for a short time. A web server that is still
+     * passing it on may otherwise take the program's end for a failure and drop the answer. */
     void (*discard_body)(struct transport *transport);
 
     /* Sends a whole answer, head and body. False when the client is gone. */

@@ -1,8 +1,8 @@
 /*
  * cubby.c - the operator's tool: makes, migrates and checks an installation.
  *
- * The programs never create or migrate anything; this does. Exit status: 0 done, 1 something is wrong
- * (said on standard error), 2 wrong usage.
+ * The programs never create or migrate anything; this does. Exit status: 0 done, 1 something is
+ * wrong (said on standard error), 2 wrong usage.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,8 @@ __attribute__((format(printf, 2, 3))) static int fail(struct tool *tool, const c
     return EXIT_FAILURE;
 }
 
-/* ---- files -------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------
+ */
 
 /* The directory PATH lies in, on the arena. */
 static char *parent_of(struct tool *tool, const char *path)
@@ -79,7 +80,8 @@ static int give(struct tool *tool, const char *path)
     return EXIT_SUCCESS;
 }
 
-/* Makes what is missing of the directory of PATH: parents as usual, the last one for the owner alone.
+/* Makes what is missing of the directory of PATH: parents as usual, the last one for the owner
+ * alone.
  */
 static int make_directory(struct tool *tool, const char *path)
 {
@@ -89,8 +91,7 @@ static int make_directory(struct tool *tool, const char *path)
     }
     struct stat there;
     if (stat(directory, &there) == 0) {
-        return S_ISDIR(there.st_mode) ? EXIT_SUCCESS
-                                      : fail(tool, "%s: not a directory", directory);
+        return S_ISDIR(there.st_mode) ? EXIT_SUCCESS : fail(tool, "%s: not a directory", directory);
     }
     for (char *slash = strchr(directory + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
@@ -159,7 +160,8 @@ static int make_secret_file(struct tool *tool, const char *path, const char *tex
     return status == EXIT_SUCCESS ? sync_directory(tool, path) : status;
 }
 
-/* ---- the database --------------------------------------------------------------------------------- */
+/* ---- the database
+ * --------------------------------------------------------------------------------- */
 
 static const struct db_driver *const driver = &db_sqlite;
 
@@ -175,8 +177,7 @@ static int fail_database(struct tool *tool, struct db_connection *connection, en
 static struct db_connection *open_database(struct tool *tool, bool writable)
 {
     struct db_connection *connection;
-    enum db_class class =
-        driver->open(tool->config.database, writable, BUSY_TIMEOUT, &connection);
+    enum db_class class = driver->open(tool->config.database, writable, BUSY_TIMEOUT, &connection);
     if (class != DB_OK) {
         (void)fail_database(tool, connection, class, "opening");
         driver->close(connection);
@@ -205,7 +206,8 @@ static int migrate_database(struct tool *tool, int64_t *from)
     return status;
 }
 
-/* ---- init ----------------------------------------------------------------------------------------- */
+/* ---- init
+ * ----------------------------------------------------------------------------------------- */
 
 static int init_keys(struct tool *tool)
 {
@@ -335,7 +337,8 @@ static int run_init(struct tool *tool, int count, char **words)
     return status;
 }
 
-/* ---- migrate -------------------------------------------------------------------------------------- */
+/* ---- migrate
+ * -------------------------------------------------------------------------------------- */
 
 static int run_migrate(struct tool *tool, int count, char **words)
 {
@@ -354,7 +357,8 @@ static int run_migrate(struct tool *tool, int count, char **words)
     return status;
 }
 
-/* ---- check ---------------------------------------------------------------------------------------- */
+/* ---- check
+ * ---------------------------------------------------------------------------------------- */
 
 static void report(void *self, const char *problem)
 {
@@ -457,7 +461,8 @@ static int run_check(struct tool *tool, int count, char **words)
     return EXIT_SUCCESS;
 }
 
-/* ---- config --------------------------------------------------------------------------------------- */
+/* ---- config
+ * --------------------------------------------------------------------------------------- */
 
 static void print_setting(void *self, const char *name, const char *value)
 {
@@ -474,24 +479,28 @@ static int run_config(struct tool *tool, int count, char **words)
     return status;
 }
 
-/* ---- the command line ------------------------------------------------------------------------------ */
+/* ---- the command line
+ * ------------------------------------------------------------------------------ */
 
 static const struct command commands[] = {
     {"init", "make what is missing: directory, database, key file",
      "usage: cubby [-c CONF] init [--owner USER[:GROUP]]\n\n"
-     "Makes the database and the key file named in the settings, with mode 0600, in a directory of\n"
+     "Makes the database and the key file named in the settings, with mode 0600, in a directory "
+     "of\n"
      "mode 0700; what is there already stays as it is. --owner gives what is made to the user the\n"
      "web server runs the programs as (on Debian: www-data).\n",
      run_init},
     {"migrate", "bring the database to the schema of this version",
      "usage: cubby [-c CONF] migrate\n\n"
-     "Runs the migrations that the database does not have yet, all in one transaction: afterwards it\n"
+     "Runs the migrations that the database does not have yet, all in one transaction: afterwards "
+     "it\n"
      "is either as before or up to date. Make a copy of the file first.\n",
      run_migrate},
     {"check", "look for problems, and say how to mend each",
      "usage: cubby [-c CONF] check\n\n"
      "Checks the settings, owners and modes of files and directories, the schema number and the\n"
-     "integrity of the database, and the strength of the keys. Exit status 1 if anything is wrong.\n",
+     "integrity of the database, and the strength of the keys. Exit status 1 if anything is "
+     "wrong.\n",
      run_check},
     {"config", "show the settings that hold",
      "usage: cubby [-c CONF] config\n\n"

@@ -167,8 +167,8 @@ static enum error_code prepare(struct db *db, enum db_statement statement)
         db->driver->reset(db->prepared[statement]);
         return ERR_NONE;
     }
-    enum db_class class = db->driver->prepare(db->connection, db_statement_sql(statement),
-                                              &db->prepared[statement]);
+    enum db_class class =
+        db->driver->prepare(db->connection, db_statement_sql(statement), &db->prepared[statement]);
     return class == DB_OK ? ERR_NONE : fail(db, class, "preparing a statement");
 }
 
@@ -182,9 +182,9 @@ enum error_code db_run(struct db *db, enum db_statement statement, const struct 
     struct db_prepared *prepared = db->prepared[statement];
     for (size_t i = 0; i < count; i++) {
         int number = (int)i + 1;
-        enum db_class class =
-            values[i].is_text ? db->driver->bind_text(prepared, number, values[i].text)
-                              : db->driver->bind_integer(prepared, number, values[i].integer);
+        enum db_class class = values[i].is_text
+                                  ? db->driver->bind_text(prepared, number, values[i].text)
+                                  : db->driver->bind_integer(prepared, number, values[i].integer);
         if (class != DB_OK) {
             return fail(db, class, "binding a parameter");
         }
@@ -212,7 +212,8 @@ bool db_column_is_null(struct db *db, enum db_statement statement, int column)
     return db->driver->column_is_null(db->prepared[statement], column);
 }
 
-/* ---- the loop's side ---------------------------------------------------------------------------- */
+/* ---- the loop's side ----------------------------------------------------------------------------
+ */
 
 static void *store_make(const struct config *config, const void *role)
 {

@@ -28,8 +28,8 @@ struct db_role {
 /* The store the loop drives; a program's store_role is its struct db_role. */
 extern const struct store_class db_store;
 
-/* The driver that stores made from now on use; db_sqlite unless a test says otherwise. NULL sets that
- * again. */
+/* The driver that stores made from now on use; db_sqlite unless a test says otherwise. NULL sets
+ * that again. */
 void db_use_driver(const struct db_driver *driver);
 
 /* The engine in use and its version, for people. */

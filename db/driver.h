@@ -63,8 +63,8 @@ struct db_driver {
     enum db_class (*bind_null)(struct db_prepared *prepared, int number);
     enum db_class (*step)(struct db_prepared *prepared);
     void (*reset)(struct db_prepared *prepared);
-    /* Columns of the present row, from 0. Text is NUL-terminated and borrowed until the next step or
-     * reset; NULL at for SQL NULL. */
+    /* Columns of the present row, from 0. Text is NUL-terminated and borrowed until the next step
+     * or reset; NULL at for SQL NULL. */
     int64_t (*column_integer)(struct db_prepared *prepared, int column);
     struct text (*column_text)(struct db_prepared *prepared, int column);
     bool (*column_is_null)(struct db_prepared *prepared, int column);

@@ -82,8 +82,8 @@ static enum error_code write_item(struct db *db, enum db_statement statement,
         return error;
     }
     const struct db_value values[] = {
-        db_integer(owner->user_id), db_text(item->key),
-        db_integer(item->version),  db_integer((int64_t)item->value.size),
+        db_integer(owner->user_id),   db_text(item->key),
+        db_integer(item->version),    db_integer((int64_t)item->value.size),
         db_integer(item->updated_at), db_text(item->value),
     };
     error = db_run(db, statement, values, sizeof values / sizeof *values, written);

@@ -1,8 +1,8 @@
 /*
  * schema.c - the tables, as numbered migrations.
  *
- * A migration is never edited once released; the next one changes what it did. Times are milliseconds
- * since 1970. The DDL may be SQLite's own; every other statement is portable.
+ * A migration is never edited once released; the next one changes what it did. Times are
+ * milliseconds since 1970. The DDL may be SQLite's own; every other statement is portable.
  */
 #include "db/schema.h"
 

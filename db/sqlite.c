@@ -77,8 +77,7 @@ static const char *sqlite_version(void)
 
 static enum db_class sqlite_script(struct db_connection *connection, const char *sql)
 {
-    return classify(connection->handle,
-                    sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
+    return classify(connection->handle, sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
 }
 
 static int open_handle(struct db_connection *connection, int flags)
@@ -192,8 +191,8 @@ static enum db_class sqlite_verify(struct db_connection *connection,
                                    void (*report)(void *self, const char *problem), void *self)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection->handle, "PRAGMA integrity_check", -1, &statement,
-                                  NULL);
+    int code =
+        sqlite3_prepare_v2(connection->handle, "PRAGMA integrity_check", -1, &statement, NULL);
     while (code == SQLITE_OK || code == SQLITE_ROW) {
         code = sqlite3_step(statement);
         const unsigned char *line = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;

@@ -29,9 +29,10 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_ITEM_READ] = "SELECT items.version, items.created_at, items.updated_at, items.value"
                      " FROM users LEFT JOIN items ON items.user_id = users.id AND items.key = $3"
                      " WHERE users.id = $1 AND users.epoch = $2",
-    [DB_ITEM_CREATE] = "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value)"
-                       " VALUES ($1, $2, $3, $4, $5, $5, $6)"
-                       " ON CONFLICT DO NOTHING RETURNING created_at",
+    [DB_ITEM_CREATE] =
+        "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value)"
+        " VALUES ($1, $2, $3, $4, $5, $5, $6)"
+        " ON CONFLICT DO NOTHING RETURNING created_at",
     [DB_ITEM_REPLACE] = "UPDATE items SET version = $3, size = $4, updated_at = $5, value = $6"
                         " WHERE user_id = $1 AND key = $2 RETURNING created_at",
     [DB_ITEM_DELETE] = "DELETE FROM items WHERE user_id = $1 AND key = $2 RETURNING created_at",

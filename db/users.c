@@ -43,11 +43,11 @@ enum error_code users_add(struct db *db, struct arena *arena, const struct user_
         return error;
     }
     const struct db_value values[] = {
-        db_text(user->username),   db_text(text_of(username_key)),
-        db_text(user->email),      db_text(text_of(email_key)),
-        db_text(user->full_name),  db_integer(user->age),
-        db_text(user->gender),     db_text(text_of(user->password_hash)),
-        db_integer(user->epoch),   db_integer(now_ms),
+        db_text(user->username),  db_text(text_of(username_key)),
+        db_text(user->email),     db_text(text_of(email_key)),
+        db_text(user->full_name), db_integer(user->age),
+        db_text(user->gender),    db_text(text_of(user->password_hash)),
+        db_integer(user->epoch),  db_integer(now_ms),
     };
     bool added;
     error = db_run(db, DB_USER_ADD, values, sizeof values / sizeof *values, &added);
@@ -88,8 +88,7 @@ enum error_code users_rehash(struct db *db, const struct user_login *login, cons
     if (error != ERR_NONE) {
         return error;
     }
-    const struct db_value values[] = {db_integer(login->id),
-                                      db_text(text_of(login->password_hash)),
+    const struct db_value values[] = {db_integer(login->id), db_text(text_of(login->password_hash)),
                                       db_text(text_of(new_hash))};
     bool found;
     return db_run(db, DB_USER_REHASH, values, 3, &found);

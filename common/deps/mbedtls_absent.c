@@ -1,9 +1,9 @@
 /*
  * mbedtls_absent.c - the asymmetric half of Mbed TLS, refused.
  *
- * libjwt's backend calls these for RSA and elliptic-curve keys. cubby takes symmetric keys only, and
- * the key file is refused before such a call could happen; so instead of a hundred kilobytes of big
- * numbers in every program there is one answer here: not supported.
+ * libjwt's backend calls these for RSA and elliptic-curve keys. cubby takes symmetric keys only,
+ * and the key file is refused before such a call could happen; so instead of a hundred kilobytes of
+ * big numbers in every program there is one answer here: not supported.
  */
 #define CUBBY_MBEDTLS_DECLARE
 #include <string.h>
@@ -102,9 +102,8 @@ int mbedtls_rsa_set_padding(mbedtls_rsa_context *ctx, int padding, mbedtls_md_ty
     return REFUSED;
 }
 
-int mbedtls_rsa_pkcs1_sign(mbedtls_rsa_context *ctx,
-                           int (*f_rng)(void *, unsigned char *, size_t), void *p_rng,
-                           mbedtls_md_type_t md_alg, unsigned int hashlen,
+int mbedtls_rsa_pkcs1_sign(mbedtls_rsa_context *ctx, int (*f_rng)(void *, unsigned char *, size_t),
+                           void *p_rng, mbedtls_md_type_t md_alg, unsigned int hashlen,
                            const unsigned char *hash, unsigned char *sig)
 {
     (void)ctx, (void)f_rng, (void)p_rng, (void)md_alg, (void)hashlen, (void)hash, (void)sig;
@@ -152,8 +151,8 @@ int mbedtls_ecdsa_from_keypair(mbedtls_ecdsa_context *ctx, const mbedtls_ecp_key
     return REFUSED;
 }
 
-int mbedtls_ecdsa_sign(mbedtls_ecp_group *grp, mbedtls_mpi *r, mbedtls_mpi *s,
-                       const mbedtls_mpi *d, const unsigned char *buf, size_t blen,
+int mbedtls_ecdsa_sign(mbedtls_ecp_group *grp, mbedtls_mpi *r, mbedtls_mpi *s, const mbedtls_mpi *d,
+                       const unsigned char *buf, size_t blen,
                        int (*f_rng)(void *, unsigned char *, size_t), void *p_rng)
 {
     (void)grp, (void)r, (void)s, (void)d, (void)buf, (void)blen, (void)f_rng, (void)p_rng;

@@ -1,0 +1,183 @@
+# lib.bash - what the tests over HTTP share. They know the contract of the API and nothing of the
+# code. From the environment: BASE (address of the API), SERVER (apache, busybox, lighttpd),
+# DATA (folder of database and keys), TOOL (the tool cubby), CONF (its settings).
+
+bats_require_minimum_version 1.5.0
+
+PASSWORD='Abcdef1!'
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+# call METHOD PATH [curl option…]: sends a request; leaves $code, $body and the head in $head_file.
+call() {
+    local method=$1 path=$2
+    shift 2
+    body_file=$BATS_TEST_TMPDIR/body
+    head_file=$BATS_TEST_TMPDIR/head
+    : >"$body_file"
+    local options=(-X "$method")
+    [ "$method" != HEAD ] || options=(-I)
+    code=$(curl -sS --path-as-is --max-time 40 -o "$body_file" -D "$head_file" -w '%{http_code}' \
+        "${options[@]}" "$@" "$BASE$path")
+    body=$(cat "$body_file")
+    [ "$method" != HEAD ] || body=''
+}
+
+# As the user whose token is in $token.
+as_user() {
+    local method=$1 path=$2
+    shift 2
+    call "$method" "$path" -H "Authorization: Bearer $token" "$@"
+}
+
+# send METHOD PATH JSON: with a token and a body, as the web server at hand takes bodies best.
+send() {
+    local method=$1 path=$2 json=$3
+    shift 3
+    printf '%s' "$json" >"$BATS_TEST_TMPDIR/sent"
+    if [ "$method" = POST ]; then
+        as_user POST "$path" --data-binary "@$BATS_TEST_TMPDIR/sent" "$@"
+    else
+        as_user POST "$path" -H "X-HTTP-Method-Override: $method" \
+            --data-binary "@$BATS_TEST_TMPDIR/sent" "$@"
+    fi
+}
+
+# header NAME: the value of a field of the answer's head.
+header() {
+    sed -n "s/^$1: *//Ip" "$head_file" | tr -d '\r' | tail -n 1
+}
+
+# field JQ-PATH: something of the body.
+field() { jq -r "$1" <"$body_file"; }
+
+show() {
+    printf 'answer: %s\n' "$code"
+    cat "$head_file" "$body_file"
+    printf '\n'
+}
+
+fail() {
+    printf '%s\n' "$*"
+    show
+    return 1
+}
+
+same() {
+    [ "$1" = "$2" ] || fail "is:     $1
+wanted: $2"
+}
+
+# The form that every answer has.
+check_form() {
+    case $code in
+    204 | 304) [ ! -s "$body_file" ] || fail 'a body where none may be' ;;
+    *)
+        same "$(header Content-Type)" application/json
+        if [ -s "$body_file" ]; then
+            jq -e . <"$body_file" >/dev/null || fail 'no JSON'
+            same "$(header Content-Length)" "$(wc -c <"$body_file" | tr -d ' ')"
+        fi
+        ;;
+    esac
+    same "$(header X-Content-Type-Options)" nosniff
+    [ -n "$(header Cache-Control)" ] || fail 'no Cache-Control'
+}
+
+# succeeded CODE [MESSAGE]
+succeeded() {
+    same "$code" "$1"
+    check_form
+    same "$(field .status)" success
+    [ $# -lt 2 ] || same "$(field .message)" "$2"
+}
+
+# refused STATUS CODE [MESSAGE]
+refused() {
+    same "$code" "$1"
+    check_form
+    same "$(field .status)" error
+    same "$(field .code)" "$2"
+    same "$(field 'has("data")')" false
+    [ -n "$(field .message)" ] || fail 'no message'
+    [ $# -lt 3 ] || same "$(field .message)" "$3"
+    case $1 in
+    401) case $(header WWW-Authenticate) in Bearer*) ;; *) fail 'no WWW-Authenticate' ;; esac ;;
+    405) [ -n "$(header Allow)" ] || fail 'no Allow' ;;
+    429 | 503) [ -n "$(header Retry-After)" ] || fail 'no Retry-After' ;;
+    esac
+}
+
+MESSAGE_TOKEN='Invalid access token provided.'
+MESSAGE_KEY='The provided key is not valid or missing.'
+MESSAGE_VALUE='The provided value is not valid or missing.'
+MESSAGE_KEY_EXISTS='The provided key already exists in the database. To update an existing key, use the update API.'
+MESSAGE_NO_KEY='The provided key does not exist in the database.'
+MESSAGE_REGISTER='Invalid request. Please provide all required fields: username, email, password, full_name.'
+MESSAGE_AGE='Invalid age value. Age must be a positive integer.'
+MESSAGE_GENDER='Gender field is required. Please specify the gender (e.g., male, female, non-binary).'
+MESSAGE_PASSWORD='The provided password does not meet the requirements. Password must be at least 8 characters long and contain a mix of uppercase and lowercase letters, numbers, and special characters.'
+MESSAGE_USERNAME='The provided username is already taken. Please choose a different username.'
+MESSAGE_EMAIL='The provided email is already registered. Please use a different email address.'
+MESSAGE_FIELDS='Missing fields. Please provide both username and password.'
+MESSAGE_CREDENTIALS='Invalid credentials. The provided username or password is incorrect.'
+
+# A name no other test uses.
+fresh_name() { printf '%s%s%s' "${1:-u}" "$(date +%s%N)" "$RANDOM"; }
+
+# user_json NAME [JQ-CHANGE]: a registration that is in order, then changed.
+user_json() {
+    jq -cn --arg name "$1" --arg password "$PASSWORD" \
+        '{username: $name, email: ($name + "@example.org"), full_name: "Test User", age: 30,
+          gender: "female", password: $password} | '"${2:-.}"
+}
+
+register() { call POST /register --data-binary "$1"; }
+
+# login NAME [PASSWORD]: sets $token
+login() {
+    call POST /token --data-binary "$(jq -cn --arg u "$1" --arg p "${2:-$PASSWORD}" '{username: $u, password: $p}')"
+    token=$(field '.token // ""')
+}
+
+# new_user: registers somebody; sets $user, $user_id and $token.
+new_user() {
+    user=$(fresh_name)
+    register "$(user_json "$user")"
+    [ "$code" = 201 ] || fail 'registering failed'
+    user_id=$(field .data.user_id)
+    login "$user"
+    [ -n "$token" ] || fail 'login failed'
+}
+
+# encode KEY: as a path, each segment percent-encoded.
+encode() { jq -rn --arg key "$1" '$key | split("/") | map(@uri) | join("/")'; }
+encode_query() { jq -rn --arg key "$1" '$key | @uri'; }
+
+# store KEY VALUE-JSON
+store() { send POST /data "{\"key\":$(jq -cn --arg k "$1" '$k'),\"value\":$2}"; }
+
+# The value in the answer, as its text.
+value_text() {
+    sed -n 's/^.*"value":\(.*\),"version":[0-9]*,"created_at":.*$/\1/p' "$body_file"
+}
+
+# forge: prints a JWT; see jwt.js
+forge() { node "$here/jwt.js" "$@"; }
+
+# raw TEXT [MILLISECONDS TEXT]…: sends bytes as they are, after pauses; prints all of the answer.
+raw() { node "$here/raw.js" "$BASE" "$@"; }
+
+prefix() { printf '/%s' "${BASE##*/}"; }
+
+# began: notes the command just put into the background. wait_all: waits for those, and for nothing
+# else; bats has a watchdog of its own in the background of each test.
+started=()
+began() { started+=("$!"); }
+wait_all() {
+    local pid
+    for pid in "${started[@]}"; do
+        wait "$pid" || true
+    done
+    started=()
+}

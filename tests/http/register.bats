@@ -1,0 +1,203 @@
+# POST /api/register
+
+load lib.bash
+
+@test "register: a new user is answered with the account, without the password" {
+    name=$(fresh_name)
+    register "$(user_json "$name")"
+    succeeded 201 'User successfully registered!'
+    same "$(field .data.username)" "$name"
+    same "$(field .data.email)" "$name@example.org"
+    same "$(field .data.full_name)" 'Test User'
+    same "$(field .data.age)" 30
+    same "$(field .data.gender)" female
+    same "$(field '.data.user_id | type')" number
+    same "$(field '.data | keys | length')" 6
+    same "$(header Cache-Control)" no-store
+}
+
+@test "register: each required field missing is INVALID_REQUEST and named" {
+    for name in username email full_name password; do
+        register "$(user_json "$(fresh_name)" "del(.$name)")"
+        refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+        same "$(field ".details | keys[0]")" "$name"
+    done
+}
+
+@test "register: wrong kinds and empty texts are INVALID_REQUEST and named" {
+    for name in username email full_name password; do
+        for value in null '""' 5 true '[]' '{}'; do
+            register "$(user_json "$(fresh_name)" ".$name = $value")"
+            refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+            same "$(field ".details | keys[0]")" "$name"
+        done
+    done
+}
+
+@test "register: usernames have 1 to 64 characters, counted as characters" {
+    unique=$(printf '%020d' "$RANDOM$(date +%N)")
+    register "$(user_json x ".username = \"$unique\" + (\"ü\" * 44) | .email = \"$unique@a.example\"")"
+    succeeded 201
+    register "$(user_json x ".username = \"$unique\" + (\"ü\" * 45) | .email = \"$unique@b.example\"")"
+    refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+    same "$(field '.details | has("username")')" true
+}
+
+@test "register: usernames have no @, no control character, no space at the ends" {
+    for bad in 'a@b' ' lead' 'trail ' 'new\nline' 'tab\tbed' '\u007f' '\u0085'; do
+        register "$(user_json "$(fresh_name)" ".username = \"$bad\"")"
+        refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+        same "$(field '.details | has("username")')" true
+    done
+    name=$(fresh_name)
+    register "$(user_json "$name" '.username = "in " + .username')"
+    succeeded 201
+}
+
+@test "register: e-mail addresses have one @, two sides, a dotted host, 254 bytes at most" {
+    for bad in plain @example.org a@ a@b@c.example a@localhost a@.org a@example. a@ex..org 'a b@example.org'; do
+        register "$(user_json "$(fresh_name)" ".email = \"$bad\"")"
+        refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+        same "$(field '.details | has("email")')" true
+    done
+    name=$(fresh_name)
+    register "$(user_json "$name" ".email = (.username + \"@\" + (\"d\" * (250 - (.username | length))) + \".org\")")"
+    refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+    register "$(user_json "$name" ".email = (.username + \"@\" + (\"d\" * (249 - (.username | length))) + \".org\")")"
+    succeeded 201
+    same "$(field '.data.email | length')" 254
+}
+
+@test "register: full names have 1 to 120 characters" {
+    register "$(user_json "$(fresh_name)" '.full_name = "名" * 120')"
+    succeeded 201
+    register "$(user_json "$(fresh_name)" '.full_name = "名" * 121')"
+    refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+    same "$(field '.details | has("full_name")')" true
+}
+
+@test "register: age is a whole number from 1 to 150" {
+    for bad in 0 151 -1 1.5 1e400 99999999999999999999 '"30"' null true '[30]' '{}'; do
+        register "$(user_json "$(fresh_name)" del\(.age\) | sed "s/}\$/,\"age\":$bad}/")"
+        refused 400 INVALID_AGE "$MESSAGE_AGE"
+        same "$(field '.details | has("age")')" true
+    done
+    register "$(user_json "$(fresh_name)" 'del(.age)')"
+    refused 400 INVALID_AGE "$MESSAGE_AGE"
+    for good in 1 150; do
+        register "$(user_json "$(fresh_name)" ".age = $good")"
+        succeeded 201
+        same "$(field .data.age)" "$good"
+    done
+}
+
+@test "register: gender has 1 to 32 characters" {
+    for bad in null '""' 5 '("x" * 33)' '[]'; do
+        register "$(user_json "$(fresh_name)" ".gender = $bad")"
+        refused 400 GENDER_REQUIRED "$MESSAGE_GENDER"
+        same "$(field '.details | has("gender")')" true
+    done
+    register "$(user_json "$(fresh_name)" 'del(.gender)')"
+    refused 400 GENDER_REQUIRED "$MESSAGE_GENDER"
+    register "$(user_json "$(fresh_name)" '.gender = "ä" * 32')"
+    succeeded 201
+}
+
+@test "register: passwords need 8 bytes, upper, lower, digit and special" {
+    for bad in 'Abcde1!' 'abcdefg1!' 'ABCDEFG1!' 'Abcdefgh!' 'Abcdefgh1'; do
+        register "$(user_json "$(fresh_name)" ".password = \"$bad\"")"
+        refused 400 INVALID_PASSWORD "$MESSAGE_PASSWORD"
+        same "$(field '.details | has("password")')" true
+    done
+}
+
+@test "register: passwords of 512 bytes work to the last byte, 513 are refused" {
+    name=$(fresh_name)
+    register "$(user_json "$name" '.password = "Aa1!" + ("x" * 509)')"
+    refused 400 INVALID_PASSWORD "$MESSAGE_PASSWORD"
+    register "$(user_json "$name" '.password = "Aa1!" + ("x" * 508)')"
+    succeeded 201
+    long="Aa1!$(printf 'x%.0s' $(seq 508))"
+    login "$name" "$long"
+    succeeded 200
+    login "$name" "${long%x}y"
+    refused 401 INVALID_CREDENTIALS "$MESSAGE_CREDENTIALS"
+}
+
+@test "register: mistakes are told in the contract's order" {
+    taken=$(fresh_name)
+    register "$(user_json "$taken")"
+    succeeded 201
+    all=$(user_json "$taken" 'del(.full_name) | .age = 0 | del(.gender) | .password = "weak"')
+    register "$all"
+    refused 400 INVALID_REQUEST
+    register "$(jq -c '.full_name = "N"' <<<"$all")"
+    refused 400 INVALID_AGE
+    register "$(jq -c '.full_name = "N" | .age = 5' <<<"$all")"
+    refused 400 GENDER_REQUIRED
+    register "$(jq -c '.full_name = "N" | .age = 5 | .gender = "g"' <<<"$all")"
+    refused 400 INVALID_PASSWORD
+    register "$(jq -c '.full_name = "N" | .age = 5 | .gender = "g" | .password = "Abcdef1!"' <<<"$all")"
+    refused 400 USERNAME_EXISTS "$MESSAGE_USERNAME"
+    register "$(jq -c '.username += "x" | .full_name = "N" | .age = 5 | .gender = "g" | .password = "Abcdef1!"' <<<"$all")"
+    refused 400 EMAIL_EXISTS "$MESSAGE_EMAIL"
+}
+
+@test "register: names and addresses are unique without regard to ASCII case" {
+    name=$(fresh_name mixed)
+    register "$(user_json "$name")"
+    succeeded 201
+    register "$(user_json "$name" '.username |= ascii_upcase | .email = "other" + .email')"
+    refused 400 USERNAME_EXISTS "$MESSAGE_USERNAME"
+    same "$(field '.details | has("username")')" true
+    register "$(user_json "$name" '.username += "2" | .email |= ascii_upcase')"
+    refused 400 EMAIL_EXISTS "$MESSAGE_EMAIL"
+    same "$(field '.details | has("email")')" true
+}
+
+@test "register: a refused registration leaves nothing behind" {
+    name=$(fresh_name)
+    register "$(user_json "$name" '.password = "weak"')"
+    refused 400 INVALID_PASSWORD
+    login "$name" weak
+    refused 401 INVALID_CREDENTIALS
+    register "$(user_json "$name")"
+    succeeded 201
+}
+
+@test "register: unknown fields are ignored" {
+    register "$(user_json "$(fresh_name)" '.admin = true | .user_id = 1 | .data = {a: [1]}')"
+    succeeded 201
+    same "$(field '.data | has("admin")')" false
+}
+
+@test "register: SQL in a field is only text" {
+    name="$(fresh_name)'; DROP TABLE users; --"
+    register "$(user_json "$name" '.email = "q" + (now | tostring) + "@example.org"')"
+    succeeded 201
+    same "$(field .data.username)" "$name"
+    login "$name"
+    succeeded 200
+}
+
+@test "register: only POST is taken" {
+    for method in GET PUT DELETE PATCH; do
+        call "$method" /register
+        refused 405 METHOD_NOT_ALLOWED
+        same "$(header Allow)" 'POST, OPTIONS'
+    done
+}
+
+@test "register: 50 at once for one name make one account" {
+    name=$(fresh_name race)
+    json=$(user_json "$name")
+    for i in $(seq 50); do
+        curl -sS --max-time 100 -o "$BATS_TEST_TMPDIR/race.$i" --data-binary "$json" "$BASE/register" &
+        began
+    done
+    wait_all
+    same "$(cat "$BATS_TEST_TMPDIR"/race.* | jq -r .status | grep -c success)" 1
+    same "$(cat "$BATS_TEST_TMPDIR"/race.* | jq -r '.code // empty' | sort | uniq -c | tr -s ' ')" ' 49 USERNAME_EXISTS'
+    login "$name"
+    succeeded 200
+}

@@ -1,0 +1,150 @@
+# Settings that show over HTTP: a second server of the same kind, with its own
+
+load lib.bash
+
+setup_file() {
+    export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+    export DATA=$BATS_FILE_TMPDIR/data
+    mkdir -m 700 "$DATA"
+    cat >"$DATA/cubby.conf" <<'CONF'
+password_cost = 1
+cors_origins = https://app.example http://localhost:3000
+max_value_bytes = 100
+max_body_bytes = 1000
+token_lifetime = 2
+busy_timeout = 400
+body_timeout = 2
+CONF
+    export READY=$BATS_FILE_TMPDIR/ready
+    PORT=0 sh "$RUN_SH" >"$BATS_FILE_TMPDIR/server.log" 2>&1 3>&- &
+    echo $! >"$BATS_FILE_TMPDIR/server.pid"
+    for _ in $(seq 100); do
+        [ -f "$READY" ] && break
+        sleep 0.1
+    done
+    BASE=$(cat "$READY")
+    export BASE
+    new_user
+    export user token
+}
+
+teardown_file() {
+    kill "$(cat "$BATS_FILE_TMPDIR/server.pid")"
+    for _ in $(seq 100); do
+        kill -0 "$(cat "$BATS_FILE_TMPDIR/server.pid")" 2>/dev/null || break
+        sleep 0.1
+    done
+}
+
+setup() {
+    login "$user"
+}
+
+@test "settings: a listed origin may call, and is told what it may" {
+    as_user GET /data/x -H 'Origin: https://app.example'
+    refused 404 KEY_NOT_FOUND
+    same "$(header Access-Control-Allow-Origin)" https://app.example
+    [[ $(header Vary) == *Origin* ]] || fail 'no Vary'
+    [[ $(header Access-Control-Expose-Headers) == *ETag* ]] || fail 'ETag not exposed'
+    call OPTIONS /data/x -H 'Origin: http://localhost:3000' -H 'Access-Control-Request-Method: PUT'
+    same "$code" 204
+    same "$(header Access-Control-Allow-Origin)" http://localhost:3000
+    [[ $(header Access-Control-Allow-Methods) == *PUT* ]] || fail 'PUT not allowed'
+    [[ $(header Access-Control-Allow-Headers) == *Authorization* ]] || fail 'Authorization not allowed'
+}
+
+@test "settings: another origin is told nothing" {
+    for origin in https://evil.example https://app.example.evil http://app.example null https://app.exampl 'https://app.example http://localhost:3000'; do
+        as_user GET /data/x -H "Origin: $origin"
+        same "$(header Access-Control-Allow-Origin)" ''
+        call OPTIONS /data/x -H "Origin: $origin" -H 'Access-Control-Request-Method: PUT'
+        same "$code" 204
+        same "$(header Access-Control-Allow-Origin)" ''
+    done
+}
+
+@test "settings: limits of values and bodies are the configured ones" {
+    store a "\"$(printf 'x%.0s' $(seq 98))\""
+    succeeded 201
+    store b "\"$(printf 'x%.0s' $(seq 99))\""
+    refused 413 VALUE_TOO_LARGE
+    store c "\"$(printf 'x%.0s' $(seq 1000))\""
+    refused 413 BODY_TOO_LARGE
+}
+
+@test "settings: a token ends with its lifetime" {
+    same "$(field .data.expires_in)" 2
+    as_user GET /data/x
+    refused 404 KEY_NOT_FOUND
+    sleep 2.1
+    as_user GET /data/x
+    refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
+    same "$(field .details.token)" expired
+}
+
+@test "settings: while another process holds the lock, writes are 503 with Retry-After, and reads go on" {
+    store held 1
+    { echo 'BEGIN IMMEDIATE;'; sleep 2; echo 'ROLLBACK;'; } | sqlite3 "$DATA/cubby.db" 3>&- &
+    began
+    sleep 0.3
+    store blocked 1
+    refused 503 SERVICE_UNAVAILABLE
+    as_user GET /data/held
+    succeeded 200
+    wait_all
+    login "$user"
+    as_user GET /data/blocked
+    refused 404 KEY_NOT_FOUND
+    store blocked 1
+    succeeded 201
+}
+
+@test "settings: a client that stalls is not waited for beyond body_timeout" {
+    answer=$(raw "POST $(prefix)/data HTTP/1.0\r\nHost: x\r\nAuthorization: $token\r\nContent-Length: 400\r\n\r\n{\"key\":\"stalled\"," 4500 ' ')
+    # lighttpd starts the program only with the whole body, and waits by its own timeouts.
+    if [ "$SERVER" != lighttpd ]; then
+        [[ $answer == *INCOMPLETE_BODY* ]] || fail "$answer"
+    fi
+    login "$user"
+    as_user GET /data/stalled
+    refused 404 KEY_NOT_FOUND
+}
+
+@test "settings: without a database, health is 503 and calls are 5xx, and nothing is shown" {
+    mv "$DATA/cubby.db" "$DATA/moved.db"
+    call GET /health
+    health=$code
+    state=$(field .code)
+    as_user GET /data/x
+    read_code=$code
+    read_body=$body
+    register "$(user_json "$(fresh_name)")"
+    made=$([ -e "$DATA/cubby.db" ] && echo made || echo none)
+    mv "$DATA/moved.db" "$DATA/cubby.db"
+    same "$health" 503
+    same "$state" SERVICE_UNAVAILABLE
+    same "$read_code" 500
+    [[ $read_body == *INTERNAL_ERROR* && $read_body != *cubby.db* ]] || fail "$read_body"
+    same "$code" 500
+    same "$made" none
+    call GET /health
+    succeeded 200
+}
+
+@test "settings: the log names causes and holds no secret" {
+    login "$user" 'Wrong-pass1!'
+    log=$(cat "$BATS_FILE_TMPDIR/server.log")
+    [[ $log == *'cubby init'* ]] || fail "$log"
+    for secret in "$PASSWORD" 'Wrong-pass1!' "$token" "$(jq -r '.keys[0].k' "$DATA/keys.json")" '$y$'; do
+        [[ -z $secret || $log != *"$secret"* ]] || fail "the log shows $secret"
+    done
+}
+
+@test "settings: a setting that is unknown or bad stops every call with file and line in the log" {
+    file=$BATS_TEST_TMPDIR/conf
+    for line in 'databse = x' 'token_lifetime = soon' 'password_method = md5' 'no equals sign'; do
+        { echo '# comment'; echo "$line"; } >"$file"
+        run -1 "$TOOL" -c "$file" check
+        [[ $output == *"$file:2:"* ]] || fail "$output"
+    done
+}

@@ -1,0 +1,135 @@
+#!/bin/bash
+# run.sh - runs every test of the project over what `make` built; `make test` calls it.
+#
+# Each suite writes TAP to build/test/SUITE.tap, and what its servers said beside it. Suites run side
+# by side. The last line says `N passed, N failed`; the exit status is 1 unless all passed and
+# some ran.
+#
+#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system)
+#   SERVER=NAME   of the http suites only that server's
+#   FILTER=REGEX  only tests whose name fits (of those that bats runs)
+set -uo pipefail
+
+cd "$(dirname "$0")/.." || exit 1
+root=$PWD
+out=$root/build/test
+only=${ONLY:-}
+servers=${SERVER:-apache busybox lighttpd}
+unset SERVER MAKEFLAGS MAKELEVEL MFLAGS READY DATA PORT
+rm -rf "$out"
+mkdir -p "$out"
+PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C.UTF-8
+export RUN_SH=$root/cgi-bin/server/run.sh TOOL=$root/build/bin/cubby
+export PROGRAMS=$root/build/cgi-bin WWW=$root/www
+export BATS_TEST_TIMEOUT=150
+
+chosen() { case $1 in *"$only"*) return 0 ;; *) return 1 ;; esac; }
+
+run_bats() {
+    if [ -n "${FILTER:-}" ]; then
+        timeout 900 bats --tap --filter "$FILTER" "$@"
+    else
+        timeout 900 bats --tap "$@"
+    fi
+}
+
+# A suite that dies counts as a failure of its own.
+note_end() {
+    [ "$2" = 0 ] || [ "$2" = 1 ] || echo "not ok 0 $1 ended with status $2"
+}
+
+# The same tests under each server, one server of its own for each.
+suite_http() {
+    local server=$1 scratch
+    scratch=$(mktemp -d) || return 1
+    mkdir -m 700 "$scratch/data"
+    # The cheapest hash: what is tested is the service. system/defaults.bats has the default one.
+    echo 'password_cost = 1' >"$scratch/data/cubby.conf"
+    SERVER=$server PORT=0 DATA=$scratch/data READY=$scratch/ready \
+        bash -c 'echo $$ >"$0" && exec sh "$RUN_SH"' "$scratch/pid" >"$out/http-$server.log" 2>&1 &
+    for _ in $(seq 300); do
+        [ -f "$scratch/ready" ] && break
+        sleep 0.1
+    done
+    if [ -f "$scratch/ready" ]; then
+        SERVER=$server BASE=$(cat "$scratch/ready") DATA=$scratch/data run_bats tests/http
+        note_end "http-$server" $?
+    else
+        echo "not ok 1 $server starts"
+        sed 's/^/# /' "$out/http-$server.log"
+    fi
+    kill "$(cat "$scratch/pid")"
+    wait
+    if grep -qE 'AddressSanitizer|Segmentation|core dumped|no cause recorded' "$out/http-$server.log"; then
+        echo "not ok 2 $server's log is without surprises"
+        sed 's/^/# /' "$out/http-$server.log"
+    fi
+    rm -rf "$scratch"
+}
+
+suite_system() {
+    run_bats tests/system
+    note_end system $?
+}
+
+suite_inproc() {
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout 900 build/san/inproc
+    note_end inproc $?
+}
+
+suite_lint() {
+    timeout 900 bash tests/lint/run.sh
+    note_end lint $?
+}
+
+names=()
+start() {
+    local name=$1
+    shift
+    chosen "$name" || return 0
+    names+=("$name")
+    "$@" >"$out/$name.tap" 2>"$out/$name.err" &
+}
+
+for server in $servers; do
+    start "http-$server" suite_http "$server"
+done
+[ ! -x build/san/inproc ] || start inproc suite_inproc
+start lint suite_lint
+start system suite_system
+
+count() {
+    local files=()
+    for name in "${names[@]}"; do
+        files+=("$out/$name.tap")
+    done
+    cat "${files[@]}" | grep -cE "$1"
+}
+
+shown=0
+while [ -n "$(jobs -rp)" ]; do
+    sleep 2
+    shown=$((shown + 1))
+    [ $((shown % 5)) -ne 0 ] || printf '  %4d s  %4d passed, %d failed\n' "$SECONDS" "$(count '^ok')" "$(count '^not ok')"
+done
+wait
+
+passed=$(count '^ok')
+failed=$(count '^not ok')
+for name in "${names[@]}"; do
+    tap=$out/$name.tap
+    if [ ! -s "$tap" ] || ! grep -qE '^(not )?ok' "$tap"; then
+        # With a filter some suites have nothing to run.
+        [ -n "${FILTER:-}" ] && continue
+        failed=$((failed + 1))
+        echo "not ok: suite $name ran nothing"
+        cat "$out/$name.err"
+    fi
+    # A failing test with what it said, up to the next one.
+    awk -v suite="$name" '/^not ok/ {show = 1; print suite ": " $0; next} /^(ok|[0-9]+\.\.)/ {show = 0} show' "$tap" |
+        head -n 400
+    printf '%-14s %4d passed, %d failed\n' "$name" "$(grep -cE '^ok' "$tap")" "$(grep -cE '^not ok' "$tap")"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
