@@ -20,6 +20,7 @@ struct text {
 /* The text of a NUL-terminated string; NULL gives the empty text at NULL. */
 struct text text_of(const char *string);
 
+/* The same bytes. */
 bool text_equal(struct text a, struct text b);
 
 /* Equal without regard to ASCII case. */

@@ -16,6 +16,10 @@
 
 #include "common/json.h"
 
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-statement-expression" /* in the macros of jwt.h */
+#endif
+
 struct token_keys {
     jwk_set_t *set;
 };
@@ -95,9 +99,9 @@ bool token_keys_check(const char *path, void (*report)(void *self, const char *p
 {
     jwk_set_t *set;
     size_t number;
-    char line[128];
     const char *fault = load_set(path, &set, &number);
     if (fault != NULL) {
+        char line[128];
         if (number > 0) {
             (void)snprintf(line, sizeof line, "key %zu %s", number, fault);
         } else {
@@ -111,7 +115,7 @@ bool token_keys_check(const char *path, void (*report)(void *self, const char *p
 
 const char *token_keys_text(const unsigned char *key, const char *kid)
 {
-    char *material = arena_alloc(json_arena(), TOKEN_KEY_MINIMUM * 2);
+    char *material = arena_alloc(json_arena(), (size_t)TOKEN_KEY_MINIMUM * 2);
     cJSON *top = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(top, "keys");
     cJSON *item = cJSON_CreateObject();

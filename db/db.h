@@ -63,11 +63,13 @@ enum error_code db_begin(struct db *db);
 enum error_code db_run(struct db *db, enum db_statement statement, const struct db_value *values,
                        size_t count, bool *found);
 
+/* A column of the present row, from 0; 0 for SQL NULL. */
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column);
 
 /* NUL-terminated, borrowed until the request ends; `at` is NULL when memory is out. */
 struct text db_column_text(struct db *db, enum db_statement statement, int column);
 
+/* Whether the column holds SQL NULL. */
 bool db_column_is_null(struct db *db, enum db_statement statement, int column);
 
 #endif

@@ -267,7 +267,8 @@ CONF
             say "server.groupname = \"$group\""
         fi
     } >"$run/server.conf"
-    mkdir -m 700 -p "$run/upload"
+    mkdir -p "$run/upload"
+    chmod 700 "$run/upload"
     [ -z "$user" ] || chown "$user:$group" "$run/upload"
 }
 

@@ -1,0 +1,213 @@
+#!/bin/bash
+# run.sh - the checks of the sources alone, in TAP: walls between the rooms, banned calls, form, and
+# what gcc, clang, cppcheck, clang-tidy, shellcheck and node say.
+#
+#   FIX=1   clang-format rewrites the files it would complain of
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit 1
+number=0
+failures=0
+
+# check TITLE COMMAND…: one line of TAP; what the command prints explains a failure.
+check() {
+    local title=$1 said
+    shift
+    number=$((number + 1))
+    if said=$("$@" 2>&1); then
+        echo "ok $number lint: $title"
+    else
+        failures=$((failures + 1))
+        echo "not ok $number lint: $title"
+        head -n 60 <<<"$said" | cut -c1-240 | sed 's/^/# /'
+    fi
+}
+
+# Files git knows or would take, by pattern.
+files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done; }
+
+mapfile -t sources < <(files '*.c' | grep -v '^common/deps/')
+mapfile -t headers < <(files '*.h' | grep -v '^common/deps/')
+mapfile -t product < <(files 'cgi-bin/*.c' 'cgi-bin/*.h' 'common/*.c' 'common/*.h' 'db/*.c' 'db/*.h' | grep -v '^common/deps/')
+mapfile -t compiled < <(printf '%s\n' "${product[@]}" | grep '\.c$')
+mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in')
+mapfile -t suites < <(files '*.bats')
+mapfile -t javascript < <(files '*.js')
+mapfile -t json < <(files '*.json')
+
+# none PATTERN FILE…: fails, showing the places, when PATTERN stands in the code of a file. Comments
+# are taken out first, line numbers stay.
+none() {
+    local pattern=$1 file found=1
+    shift
+    for file; do
+        # shellcheck disable=SC2016 # a program of perl
+        perl -0777 -pe 's{/\*.*?\*/}{my $c = $&; $c =~ s/[^\n]//g; $c}gse; s{//[^\n]*}{}g if 0' "$file" |
+            grep -nP -- "$pattern" | sed "s|^|$file:|" && found=0
+    done
+    [ "$found" = 1 ]
+}
+
+# only PATTERN ALLOWED-REGEX FILE…: as none, in all files but those whose name fits.
+only() {
+    local pattern=$1 allowed=$2
+    shift 2
+    mapfile -t others < <(printf '%s\n' "$@" | grep -vE "$allowed")
+    none "$pattern" "${others[@]}"
+}
+
+in_room() { printf '%s\n' "${product[@]}" | grep "^$1/"; }
+
+# ---- walls -----------------------------------------------------------------------------------------
+
+mapfile -t common < <(in_room common)
+mapfile -t db < <(in_room db)
+mapfile -t cgi < <(in_room cgi-bin)
+
+check 'common knows no database and no endpoint' none '#include "(db|cgi-bin)/' "${common[@]}"
+check 'db knows no endpoint' none '#include "cgi-bin/' "${db[@]}"
+check 'only the driver includes sqlite3.h' only 'sqlite3\.h|sqlite3_' '^db/sqlite[a-z_]*\.c$' "${product[@]}"
+check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/token\.c$' "${product[@]}"
+check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/password\.c$' "${product[@]}"
+check 'only the transport and the tool read the environment' only '\b(getenv|secure_getenv|environ)\b' \
+    '^(common/cgi\.c|db/cubby\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+check 'only the transport and the tool know standard input and output' \
+    only '\b(stdin|stdout|STDIN_FILENO|STDOUT_FILENO)\b|(^|[^(_a-z])(printf|puts|putchar|scanf|getchar)\(' \
+    '^(common/cgi\.c|db/cubby\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
+check 'SQL stands in the tables of statements, the migrations and the driver' \
+    only '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM)\b' \
+    '^db/(statements[a-z_]*|schema[a-z_]*|sqlite[a-z_]*)\.c$' "${product[@]}"
+check 'URLs stand in cgi-bin and in the tool that asks the web server' \
+    only '"/?(api|cgi-bin)/' '^(cgi-bin/.*|db/tool[a-z_/]*\.c)$' "${product[@]}"
+
+# ---- calls and words that are not for us ------------------------------------------------------------
+
+check 'no banned call' none \
+    '(^|[^_a-z>.])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|alloca|system|popen|rand|srand|random|mktemp|tmpnam|signal\(SIGCHLD|gmtime|localtime|ctime|asctime|getpwent|setjmp|longjmp)\s*\(' \
+    "${product[@]}"
+check 'handlers exit nowhere' only '\b(exit|_exit|abort|assert)\s*\(' \
+    '^(common/cgi\.c|db/cubby\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+check 'handlers keep nothing between calls' none '^ *static (?!const\b)[^(]*(=|;|\[)' "${cgi[@]}"
+check 'no typedef but of functions' none '^\s*typedef [^(]*;' "${product[@]}"
+
+no_leftovers() {
+    ! git grep -nIE '\b(TODO|FIXME|XXX|HACK)\b|^ *skip( |$)|\b(todo|fixme):' -- cgi-bin common db tests www ':!tests/lint'
+}
+check 'no leftovers' no_leftovers
+
+top_level() {
+    local allowed='^(cgi-bin|common|db|tests|www|Makefile|README\.md|NEWS(\.md)?|LICENSE|\..*)$'
+    ! files | cut -d/ -f1 | sort -u | grep -vE "$allowed"
+}
+check 'the top level is the agreed one' top_level
+
+no_hosts() {
+    ! git grep -nIE '(deb|security|ftp\.[a-z.]*)\.debian\.org|registry\.npmjs|/root/|/home/[a-z]+/(src|work|cubby/build)' -- ':!tests/lint'
+}
+check 'no host of a package registry, no path of a machine' no_hosts
+
+no_binaries() {
+    local file
+    ! files | while read -r file; do
+        [ ! -s "$file" ] || grep -qI . "$file" || echo "$file"
+    done | grep .
+}
+check 'no binary file' no_binaries
+
+no_untidy_text() {
+    local bad=0
+    files '*.c' '*.h' '*.sh' '*.bash' '*.bats' '*.js' '*.md' '*.html' '*.in' '*.sample' 'Makefile' | while read -r file; do
+        grep -nE '[ 	]+$' "$file" | head -n 3 | sed "s|^|$file: blank at the end of line |" && true
+        [ ! -s "$file" ] || [ "$(tail -c 1 "$file" | wc -l)" = 1 ] || echo "$file: no newline at the end"
+    done | grep . && bad=1
+    return "$bad"
+}
+check 'no blanks at the end of lines, a newline at the end of files' no_untidy_text
+
+long_files() {
+    local bad=0
+    for file in "${sources[@]}" "${headers[@]}"; do
+        [ "$(wc -l <"$file")" -le 650 ] || { wc -l "$file"; bad=1; }
+    done
+    return "$bad"
+}
+check 'no C file above 650 lines' long_files
+
+contracts() {
+    # In a header of common and db a comment stands before each function (or group of functions).
+    # shellcheck disable=SC2016
+    perl -e '
+        my $bad = 0;
+        for my $file (@ARGV) {
+            open my $in, "<", $file or die; local $/ = undef; my $text = <$in>;
+            my @blocks = split /\n\s*\n/, $text;
+            for my $block (@blocks) {
+                next unless $block =~ /^[a-z_][^{}=]*\([^{}]*\);\s*$/ms and $block !~ m{/\*};
+                next if $block =~ /^typedef/m or ($block =~ /^(#|struct|enum)/ and $block !~ /\)\s*;/);
+                my ($line) = $block =~ /^(.*\(.*)$/m;
+                print "$file: without a comment: $line\n"; $bad = 1;
+            }
+        }
+        exit $bad;' "${headers[@]}"
+}
+check 'public functions say what they promise' contracts
+
+# ---- tools -------------------------------------------------------------------------------------------
+
+format() {
+    [ -z "${FIX:-}" ] || clang-format -i "${sources[@]}" "${headers[@]}"
+    clang-format --dry-run -Werror "${sources[@]}" "${headers[@]}"
+}
+check 'clang-format' format
+
+include=$(find build/deps -maxdepth 2 -type d -path '*/static-*/include' | head -n 1)
+defines=(-D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"'
+    '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"')
+warnings=(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+    -Wold-style-definition -Wformat=2 -Wvla -Wcast-qual -Wwrite-strings -Wundef -Wpointer-arith -Wnull-dereference)
+
+[ -n "$include" ] || { echo "not ok $((number + 1)) lint: the libraries are built first (make)"; exit 1; }
+
+compile_all() {
+    local compiler=$1
+    shift
+    printf '%s\0' "${compiled[@]}" |
+        xargs -0 -P "$(nproc)" -I @SOURCE@ "$compiler" -std=c11 -O2 -I. -isystem "$include" "${defines[@]}" "${warnings[@]}" "$@" \
+            -Werror -c @SOURCE@ -o /dev/null
+}
+check 'gcc compiles without a warning' compile_all gcc -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
+check 'clang compiles without a warning' compile_all clang -Wno-unknown-warning-option
+
+check 'cppcheck' cppcheck --std=c11 --quiet --enable=warning,style,performance,portability --error-exitcode=1 \
+    --inline-suppr --suppress=shadowFunction --suppress=unusedStructMember --suppress=missingIncludeSystem \
+    -j "$(nproc)" -I. -D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"' \
+    "${compiled[@]}"
+
+tidy() {
+    printf '%s\n' "${compiled[@]}" |
+        xargs -P "$(nproc)" -I @SOURCE@ clang-tidy --quiet @SOURCE@ -- -std=c11 -I. -isystem "$include" "${defines[@]}"
+}
+check 'clang-tidy' tidy
+
+check 'shellcheck: scripts' shellcheck -x -S warning -e SC2034,SC2154,SC2120 "${scripts[@]}"
+# bats sets variables of its own, and runs each test in a subshell; its files have no shebang.
+check 'shellcheck: tests' shellcheck -S warning -s bash -e SC2154,SC2030,SC2031,SC1091,SC2034,SC2096,SC1113 "${suites[@]}"
+
+javascript() {
+    local file
+    for file in "${javascript[@]}"; do
+        node --check "$file" || return 1
+    done
+}
+check 'node reads each script' javascript
+
+json() {
+    local file
+    for file in "${json[@]}"; do
+        jq -e . "$file" >/dev/null || { echo "$file"; return 1; }
+    done
+}
+check 'each JSON file is JSON' json
+
+echo "1..$number"
+[ "$failures" = 0 ]
