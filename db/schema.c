@@ -14,7 +14,9 @@ static const char *const migrations[] = {
      * users.id is never used twice, and users.epoch starts at a random number: a token outlives
      * neither its account nor a restored backup in which another account got the same id.
      * users.version counts the user's writes; an item carries the number of its last one.
-     * items.value comes last, so that everything before it is read without its overflow pages. */
+     * items has rowids: in a table without them the search for one key reads the whole value of
+     * every large neighbour it compares with. items.value comes last, so that everything before it
+     * is read without its overflow pages. */
     "CREATE TABLE meta ("
     " name TEXT NOT NULL PRIMARY KEY,"
     " value TEXT NOT NULL"
@@ -44,7 +46,7 @@ static const char *const migrations[] = {
     " updated_at INTEGER NOT NULL,"
     " value TEXT NOT NULL,"
     " PRIMARY KEY (user_id, key)"
-    ") STRICT, WITHOUT ROWID;",
+    ") STRICT;",
 };
 
 const int64_t schema_number = sizeof migrations / sizeof *migrations;
