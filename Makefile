@@ -47,6 +47,8 @@ OWN_CFLAGS := -std=c11 -I. $(DEFINES) $(WARNINGS) -MMD -MP
 
 PROGRAMS := $(patsubst cgi-bin/%.c,%,$(wildcard cgi-bin/*.c))
 LIBRARY_SOURCES := $(wildcard common/*.c) $(filter-out db/cubby.c,$(wildcard db/*.c))
+# The operator's tool is none of the library, so that no program can link a piece of it.
+TOOL_SOURCES := db/cubby.c $(wildcard db/tool/*.c)
 
 # A name for compiler and flags: what was built with others is not taken for built.
 slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
@@ -90,9 +92,9 @@ $(BUILD)/cgi-bin/%: $(OBJ)/cgi-bin/%.o $(LIBRARY) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && \
 		$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $< $(LIBRARY) $(DEP_LIBS) -o $@
 
-$(BUILD)/bin/cubby: $(OBJ)/db/cubby.o $(LIBRARY) $(BUILD)/.flags
+$(BUILD)/bin/cubby: $(TOOL_SOURCES:%.c=$(OBJ)/%.o) $(LIBRARY) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && \
-		$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $< $(LIBRARY) $(DEP_LIBS) -o $@
+		$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $(TOOL_SOURCES:%.c=$(OBJ)/%.o) $(LIBRARY) $(DEP_LIBS) -o $@
 
 $(LIBRARY): $(LIBRARY_OBJECTS)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIBRARY_OBJECTS)
@@ -100,7 +102,7 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 $(OBJ)/%.o: %.c $(DEPS_READY)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(DEP_INCLUDE) -c $< -o $@
 
--include $(wildcard $(OBJ)/*/*.d)
+-include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d)
 
 # ---- the libraries ---------------------------------------------------------------------------------
 

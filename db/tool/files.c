@@ -1,0 +1,168 @@
+/*
+ * files.c - the files of an installation.
+ */
+#include "db/tool/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *file_directory(struct tool *tool, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return arena_copy(&tool->arena, ".", 1);
+    }
+    return arena_copy(&tool->arena, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+int file_give(struct tool *tool, const char *path, const struct file_owner *owner)
+{
+    if (owner->given && lchown(path, owner->user, owner->group) != 0) {
+        return tool_fail(tool, "%s: can't give it to the owner: %s", path, strerror(errno));
+    }
+    return TOOL_DONE;
+}
+
+int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner)
+{
+    char *directory = file_directory(tool, path);
+    if (directory == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    struct stat there;
+    if (stat(directory, &there) == 0) {
+        return S_ISDIR(there.st_mode) ? TOOL_DONE
+                                      : tool_fail(tool, "%s: not a directory", directory);
+    }
+    for (char *slash = strchr(directory + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(directory, 0755) == 0) {
+            (void)chmod(directory, 0755); /* whatever the umask says */
+        } else if (errno != EEXIST) {
+            return tool_fail(tool, "%s: %s", directory, strerror(errno));
+        }
+        *slash = '/';
+    }
+    if (mkdir(directory, 0700) != 0) {
+        return tool_fail(tool, "%s: %s", directory, strerror(errno));
+    }
+    tool_say(tool, "made   %s/", directory);
+    return file_give(tool, directory, owner);
+}
+
+int file_sync_directory(struct tool *tool, const char *path)
+{
+    const char *directory = file_directory(tool, path);
+    int file = directory != NULL ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (file < 0 || fsync(file) != 0) {
+        int problem = errno;
+        if (file >= 0) {
+            (void)close(file);
+        }
+        return tool_fail(tool, "%s: %s", directory != NULL ? directory : path, strerror(problem));
+    }
+    (void)close(file);
+    return TOOL_DONE;
+}
+
+static bool write_all(int file, const char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t written = write(file, text, left);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            text += written;
+            left -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+/* A new file beside PATH, on the disk, with TEXT and owner and mode; *DRAFT is its name, which is
+ * gone again on failure. */
+static int make_draft(struct tool *tool, const char *path, const char *text, mode_t mode,
+                      const struct file_owner *owner, const char **draft)
+{
+    *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
+    if (*draft == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    int file = open(*draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) {
+        return tool_fail(tool, "%s: %s", *draft, strerror(errno));
+    }
+    bool good = write_all(file, text) &&
+                (!owner->given || fchown(file, owner->user, owner->group) == 0) &&
+                fchmod(file, mode) == 0 && fsync(file) == 0;
+    int problem = errno;
+    if (close(file) != 0 || !good) {
+        problem = good ? errno : problem;
+        (void)unlink(*draft);
+        return tool_fail(tool, "%s: %s", *draft, strerror(problem));
+    }
+    return TOOL_DONE;
+}
+
+int file_make_secret(struct tool *tool, const char *path, const char *text,
+                     const struct file_owner *owner)
+{
+    const char *draft;
+    int status = make_draft(tool, path, text, 0600, owner, &draft);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    if (link(draft, path) != 0) { /* unlike rename, fails when PATH is there */
+        status = tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    (void)unlink(draft);
+    return status == TOOL_DONE ? file_sync_directory(tool, path) : status;
+}
+
+int file_replace_secret(struct tool *tool, const char *path, const char *text)
+{
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    struct file_owner owner = {geteuid() == 0, there.st_uid, there.st_gid};
+    const char *draft;
+    int status = make_draft(tool, path, text, there.st_mode & 0777, &owner, &draft);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    if (rename(draft, path) != 0) {
+        status = tool_fail(tool, "%s: %s", path, strerror(errno));
+        (void)unlink(draft);
+        return status;
+    }
+    return file_sync_directory(tool, path);
+}
+
+int file_become_owner(struct tool *tool, const char *path)
+{
+    if (geteuid() != 0) {
+        return TOOL_DONE;
+    }
+    struct stat there;
+    const char *directory = file_directory(tool, path);
+    if (directory == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    if (stat(path, &there) != 0 && stat(directory, &there) != 0) {
+        return TOOL_DONE; /* what comes next says it better */
+    }
+    if (there.st_uid == 0) {
+        return TOOL_DONE;
+    }
+    if (setgroups(0, NULL) != 0 || setegid(there.st_gid) != 0 || seteuid(there.st_uid) != 0) {
+        return tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
+    }
+    return TOOL_DONE;
+}

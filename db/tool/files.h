@@ -1,0 +1,45 @@
+/*
+ * files.h - the files of an installation: made whole or not at all, with owner and mode as they
+ * should be, and durable. And whose files they are: as root the tool acts as their owner.
+ */
+#ifndef CUBBY_DB_TOOL_FILES_H
+#define CUBBY_DB_TOOL_FILES_H
+
+#include <sys/types.h>
+
+#include "db/tool/tool.h"
+
+/* Who gets what is made. */
+struct file_owner {
+    bool given; /* else whoever runs the tool */
+    uid_t user;
+    gid_t group;
+};
+
+/* The directory PATH lies in, on the tool's arena; NULL when memory is out. */
+char *file_directory(struct tool *tool, const char *path);
+
+/* Makes what is missing of the directory of PATH: parents as usual, the last one with mode 0700 for
+ * OWNER. */
+int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner);
+
+/* Gives PATH to OWNER, if one is given. */
+int file_give(struct tool *tool, const char *path, const struct file_owner *owner);
+
+/* Makes the entries of the directory of PATH durable. */
+int file_sync_directory(struct tool *tool, const char *path);
+
+/* A new file at PATH with TEXT, mode 0600, complete or not at all; an existing one is a failure. */
+int file_make_secret(struct tool *tool, const char *path, const char *text,
+                     const struct file_owner *owner);
+
+/* Puts TEXT in the place of what the file at PATH holds: whoever opens it finds the old text or the
+ * new one, whole. Owner and mode stay. */
+int file_replace_secret(struct tool *tool, const char *path, const char *text);
+
+/* When root runs the tool and PATH (or, when that is missing, its directory) belongs to somebody
+ * else, the tool goes on as that user: whatever it makes beside PATH is then of use to the
+ * programs, and nobody who may write there can lead root astray. */
+int file_become_owner(struct tool *tool, const char *path);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * setup.c - init, migrate, check, config: making an installation and keeping it in order.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/token.h"
+#include "db/schema.h"
+#include "db/tool/admin.h"
+#include "db/tool/check.h"
+#include "db/tool/files.h"
+#include "db/tool/tool.h"
+
+/* ---- migrate -------------------------------------------------------------------------------- */
+
+static int migrate_database(struct tool *tool, int64_t *from)
+{
+    const char *path = tool->config.database;
+    struct db_connection *connection;
+    int status = admin_open_any(tool, path, true, &connection);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    enum db_class class = schema_migrate(admin_driver, connection, from);
+    if (class != DB_OK) {
+        status = *from > schema_number ? admin_fail_schema(tool, path, *from)
+                                       : admin_fail(tool, connection, path, class, "migrating");
+    }
+    admin_driver->close(connection);
+    return status;
+}
+
+static int run_migrate(struct tool *tool)
+{
+    int64_t from = 0;
+    int status = file_become_owner(tool, tool->config.database);
+    if (status == TOOL_DONE) {
+        status = migrate_database(tool, &from);
+    }
+    if (status == TOOL_DONE) {
+        printf("%s: schema %" PRId64 "%s\n", tool->config.database, schema_number,
+               from == schema_number ? ", nothing to do" : "");
+        if (from != schema_number) {
+            printf("migrated from schema %" PRId64 "\n", from);
+        }
+    }
+    return status;
+}
+
+/* ---- init ----------------------------------------------------------------------------------- */
+
+static int init_keys(struct tool *tool, const struct file_owner *owner)
+{
+    const char *path = tool->config.keys;
+    if (access(path, F_OK) == 0) {
+        printf("kept   %s\n", path);
+        return TOOL_DONE;
+    }
+    unsigned char key[TOKEN_KEY_MINIMUM];
+    unsigned char id[8];
+    char kid[2 * sizeof id + 1];
+    if (!tool_random(tool, key, sizeof key) || !tool_random(tool, id, sizeof id)) {
+        return TOOL_FAILED;
+    }
+    hex_encode(id, sizeof id, kid);
+    const char *text = token_keys_text(key, kid);
+    explicit_bzero(key, sizeof key);
+    if (text == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    int status = file_make_directory(tool, path, owner);
+    if (status == TOOL_DONE) {
+        status = file_make_secret(tool, path, text, owner);
+    }
+    if (status == TOOL_DONE) {
+        printf("made   %s\n", path);
+    }
+    return status;
+}
+
+static int init_database(struct tool *tool, const struct file_owner *owner)
+{
+    const char *path = tool->config.database;
+    int status = file_make_directory(tool, path, owner);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool made = file >= 0;
+    if (!made && errno != EEXIST) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (made) {
+        (void)close(file);
+        status = file_give(tool, path, owner);
+    }
+    /* An empty file is what an interrupted init left: it is finished now. */
+    struct stat there;
+    bool empty = stat(path, &there) == 0 && there.st_size == 0;
+    int64_t from = 0;
+    if (status == TOOL_DONE && empty) {
+        status = migrate_database(tool, &from);
+    }
+    if (status == TOOL_DONE) {
+        status = file_sync_directory(tool, path);
+    }
+    if (status == TOOL_DONE) {
+        printf("%s   %s\n", empty ? "made" : "kept", path);
+    }
+    return status;
+}
+
+static bool parse_number(const char *text, int64_t *out)
+{
+    bool over;
+    return text_to_int64(text_of(text), INT32_MAX, &over, out);
+}
+
+static int parse_owner(struct tool *tool, const char *given, struct file_owner *owner)
+{
+    char *name = arena_copy(&tool->arena, given, strlen(given));
+    if (name == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    char *group = strchr(name, ':');
+    if (group != NULL) {
+        *group++ = '\0';
+    }
+    int64_t number;
+    const struct passwd *user = getpwnam(name);
+    if (user != NULL) {
+        *owner = (struct file_owner){true, user->pw_uid, user->pw_gid};
+    } else if (parse_number(name, &number)) {
+        *owner = (struct file_owner){true, (uid_t)number, (gid_t)number};
+    } else {
+        return tool_fail(tool, "there is no user %s", name);
+    }
+    if (group == NULL || *group == '\0') {
+        return TOOL_DONE;
+    }
+    const struct group *entry = getgrnam(group);
+    if (entry == NULL && !parse_number(group, &number)) {
+        return tool_fail(tool, "there is no group %s", group);
+    }
+    owner->group = entry != NULL ? entry->gr_gid : (gid_t)number;
+    return TOOL_DONE;
+}
+
+static int run_init(struct tool *tool)
+{
+    struct file_owner owner = {0};
+    const char *given = tool_option(tool, "--owner");
+    int status = given != NULL ? parse_owner(tool, given, &owner) : TOOL_DONE;
+    if (status == TOOL_DONE) {
+        status = init_database(tool, &owner);
+    }
+    if (status == TOOL_DONE) {
+        status = init_keys(tool, &owner);
+    }
+    if (status == TOOL_DONE && geteuid() == 0 && !owner.given) {
+        puts("note   made as root: the programs must run as root too, or say --owner USER");
+    }
+    return status;
+}
+
+/* ---- config --------------------------------------------------------------------------------- */
+
+static void print_setting(void *self, const char *name, const char *value)
+{
+    (void)self;
+    printf("%s =%s%s\n", name, *value != '\0' ? " " : "", value);
+}
+
+static void add_setting(void *self, const char *name, const char *value)
+{
+    (void)cJSON_AddStringToObject(self, name, value);
+}
+
+static int run_config(struct tool *tool)
+{
+    if (!tool->json) {
+        config_each(&tool->config, print_setting, NULL);
+        return TOOL_DONE;
+    }
+    cJSON *object = cJSON_CreateObject();
+    config_each(&tool->config, add_setting, object);
+    return tool_print_json(tool, object, true);
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+static const struct tool_option init_options[] = {
+    {"--owner", "USER[:GROUP]",
+     "give what is made to this user, as whom the web server runs the\n"
+     "programs (on Debian: www-data)"},
+};
+
+static const struct tool_command commands[] = {
+    {.name = "init",
+     .words = "",
+     .summary = "make what is missing: directory, database, key file",
+     .text = "Makes the database and the key file named in the settings, with mode 0600, in a\n"
+             "directory of mode 0700; what is there already stays as it is.\n",
+     .options = init_options,
+     .option_count = 1,
+     .run = run_init},
+    {.name = "migrate",
+     .words = "",
+     .summary = "bring the database to the schema of this version",
+     .text = "Runs the migrations that the database does not have yet, all in one transaction:\n"
+             "afterwards it is either as before or up to date. Make a backup first.\n",
+     .run = run_migrate},
+    {.name = "check",
+     .words = "",
+     .summary = "look for problems, and say how to mend each",
+     .text =
+         "Checks the settings, owners and modes of files and directories, the schema number and\n"
+         "the integrity of the database, and the strength of the keys. Exit status 1 if\n"
+         "anything is wrong.\n",
+     .flags = COMMAND_JSON,
+     .run = run_check},
+    {.name = "config",
+     .words = "",
+     .summary = "show the settings that hold",
+     .text = "Prints every setting with its value, in the form of the configuration file.\n",
+     .flags = COMMAND_JSON,
+     .run = run_config},
+};
+
+const struct tool_group tool_setup_commands = {commands, sizeof commands / sizeof *commands};

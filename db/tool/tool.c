@@ -1,0 +1,178 @@
+/*
+ * tool.c - messages, questions, progress and output of the operator's tool.
+ */
+#include "db/tool/tool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *tool_option(const struct tool *tool, const char *name)
+{
+    for (size_t i = 0; i < tool->command->option_count; i++) {
+        if (strcmp(tool->command->options[i].name, name) == 0) {
+            return tool->values[i];
+        }
+    }
+    return NULL;
+}
+
+int tool_fail(struct tool *tool, const char *format, ...)
+{
+    tool_progress_end(tool);
+    va_list list;
+    va_start(list, format);
+    (void)fputs("cubby: ", stderr);
+    (void)vfprintf(stderr, format, list);
+    (void)fputc('\n', stderr);
+    va_end(list);
+    tool->problems++;
+    return TOOL_FAILED;
+}
+
+int tool_misuse(const struct tool *tool, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    (void)fputs("cubby: ", stderr);
+    (void)vfprintf(stderr, format, list);
+    (void)fprintf(stderr, "; see cubby %s --help\n", tool->command->name);
+    va_end(list);
+    return TOOL_USAGE;
+}
+
+int tool_out_of_memory(struct tool *tool)
+{
+    return tool_fail(tool, "out of memory");
+}
+
+void tool_say(const struct tool *tool, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    (void)vfprintf(tool->json ? stderr : stdout, format, list);
+    (void)fputc('\n', tool->json ? stderr : stdout);
+    va_end(list);
+}
+
+/* ---- questions and progress -------------------------------------------------------------------
+ */
+
+static int unconfirmed(const char *why)
+{
+    (void)fprintf(stderr, "cubby: %s; nothing was changed\n", why);
+    return TOOL_UNCONFIRMED;
+}
+
+int tool_confirm(struct tool *tool, const char *format, ...)
+{
+    if (tool->yes) {
+        return TOOL_DONE;
+    }
+    if (!isatty(STDIN_FILENO)) {
+        return unconfirmed("this needs --yes where nobody can be asked");
+    }
+    va_list list;
+    va_start(list, format);
+    (void)vfprintf(stderr, format, list);
+    va_end(list);
+    (void)fputs(" [y/N] ", stderr);
+    char answer[16];
+    if (fgets(answer, sizeof answer, stdin) == NULL) {
+        (void)fputc('\n', stderr);
+        return unconfirmed("no answer");
+    }
+    bool agreed =
+        strcmp(answer, "y\n") == 0 || strcmp(answer, "Y\n") == 0 || strcmp(answer, "yes\n") == 0;
+    return agreed ? TOOL_DONE : unconfirmed("not confirmed");
+}
+
+void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total)
+{
+    enum { INTERVAL_MS = 250 };
+    bool terminal = isatty(STDERR_FILENO) != 0;
+    int64_t now = tool_now_ms();
+    if ((!terminal && !tool->progress) || now - tool->progress_shown < INTERVAL_MS) {
+        return;
+    }
+    tool->progress_shown = now;
+    const char *start = terminal ? "\r\033[K" : "";
+    const char *end = terminal ? "" : "\n";
+    if (total > 0) {
+        (void)fprintf(stderr, "%s%s: %3" PRId64 " %%%s", start, what,
+                      done < total ? done * 100 / total : 100, end);
+    } else {
+        (void)fprintf(stderr, "%s%s: %" PRId64 "%s", start, what, done, end);
+    }
+    (void)fflush(stderr);
+}
+
+void tool_progress_end(struct tool *tool)
+{
+    if (tool->progress_shown != 0 && isatty(STDERR_FILENO)) {
+        (void)fputs("\r\033[K", stderr);
+    }
+    tool->progress_shown = 0;
+}
+
+/* ---- output for machines ------------------------------------------------------------------------
+ */
+
+void tool_row_done(struct tool *tool)
+{
+    arena_reset(&tool->scratch);
+}
+
+int tool_print_json(struct tool *tool, const cJSON *object, bool pretty)
+{
+    char *text = object == NULL ? NULL
+                 : pretty       ? cJSON_Print(object)
+                                : cJSON_PrintUnformatted(object);
+    bool whole = text != NULL && !arena_failed(&tool->scratch);
+    int status = whole ? TOOL_DONE : tool_out_of_memory(tool);
+    if (whole && (fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF)) {
+        status = tool_fail(tool, "standard output: %s", strerror(errno));
+    }
+    tool_row_done(tool);
+    return status;
+}
+
+int tool_finish_output(struct tool *tool)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return tool_fail(tool, "standard output: %s", strerror(errno));
+    }
+    return TOOL_DONE;
+}
+
+/* ---- small things -------------------------------------------------------------------------------
+ */
+
+int64_t tool_now_ms(void)
+{
+    struct timespec now;
+    return clock_gettime(CLOCK_REALTIME, &now) == 0
+               ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000
+               : 0;
+}
+
+bool tool_random(struct tool *tool, unsigned char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t got = getrandom(bytes, size, 0);
+        if (got < 0 && errno != EINTR) {
+            (void)tool_fail(tool, "no random bytes: %s", strerror(errno));
+            return false;
+        }
+        if (got > 0) {
+            bytes += got;
+            size -= (size_t)got;
+        }
+    }
+    return true;
+}

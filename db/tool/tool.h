@@ -1,0 +1,138 @@
+/*
+ * tool.h - what the commands of the operator's tool share: the command table, the options of a run,
+ * messages, questions, progress and output for machines.
+ *
+ * A command is a row of a table and one function. Help, the parsing of options and the wording of
+ * usage errors come from the row. Commands return an exit status (enum tool_status) and have said
+ * on standard error what was wrong; standard output carries the result alone.
+ */
+#ifndef CUBBY_DB_TOOL_TOOL_H
+#define CUBBY_DB_TOOL_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/arena.h"
+#include "common/config.h"
+#include "common/json.h"
+#include "common/text.h"
+
+/* Exit statuses; part of what the manual promises. */
+enum tool_status {
+    TOOL_DONE = 0,
+    TOOL_FAILED = 1,      /* something is wrong; said on standard error */
+    TOOL_USAGE = 2,       /* wrong usage */
+    TOOL_UNCONFIRMED = 3, /* a destructive action that nobody agreed to */
+    TOOL_ABSENT = 4,      /* there is no such user or key */
+    TOOL_BUSY = 5         /* another process held the database too long; worth another try */
+};
+
+enum tool_flags {
+    COMMAND_JSON = 1,    /* takes --json */
+    COMMAND_ASKS = 2,    /* takes --yes */
+    COMMAND_PROGRESS = 4 /* takes --progress */
+};
+
+struct tool_option {
+    const char *name;     /* with its dashes */
+    const char *argument; /* what stands for its value in the help; NULL: it takes none */
+    const char *help;
+};
+
+enum { TOOL_OPTIONS_MAXIMUM = 12, TOOL_WORDS_MAXIMUM = 4 };
+
+struct tool;
+
+struct tool_command {
+    const char *name;    /* one word, or group and word: "key list" */
+    const char *words;   /* the usage of what is no option, "" when there is none */
+    const char *summary; /* one line, no full stop */
+    const char *text;    /* lines for --help and nobody else */
+    const struct tool_option *options;
+    size_t option_count;
+    int words_least;
+    int words_most;
+    unsigned flags; /* enum tool_flags */
+    int (*run)(struct tool *tool);
+};
+
+/* One run of the tool. */
+struct tool {
+    struct arena arena;   /* what lives as long as the run */
+    struct arena scratch; /* what a row of a long list needs; cJSON's memory; see tool_row_done */
+    const char *config_path; /* NULL: the default path */
+    struct config config;
+    const struct tool_command *command;
+    const char *words[TOOL_WORDS_MAXIMUM];
+    int word_count;
+    const char *values[TOOL_OPTIONS_MAXIMUM]; /* of command->options; NULL: not given */
+    bool json;
+    bool yes;
+    bool progress;
+    int problems;
+    int64_t progress_shown; /* ms; 0: never */
+};
+
+/* The groups of commands, in the order of the help. */
+struct tool_group {
+    const struct tool_command *commands;
+    size_t count;
+};
+
+extern const struct tool_group tool_setup_commands;
+
+/* The value of an option that was given ("" for one that takes none), or NULL. */
+const char *tool_option(const struct tool *tool, const char *name);
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+/* Says "cubby: …" on standard error and counts a problem; returns TOOL_FAILED. */
+__attribute__((format(printf, 2, 3))) int tool_fail(struct tool *tool, const char *format, ...);
+
+/* Says "cubby: …; see cubby COMMAND --help"; returns TOOL_USAGE. */
+__attribute__((format(printf, 2, 3))) int tool_misuse(const struct tool *tool, const char *format,
+                                                      ...);
+
+/* tool_fail for an arena that is full or a system without memory. */
+int tool_out_of_memory(struct tool *tool);
+
+/* A line about how it goes, on standard output, or on standard error when that is for machines. */
+__attribute__((format(printf, 2, 3))) void tool_say(const struct tool *tool, const char *format,
+                                                    ...);
+
+/* ---- questions and progress -------------------------------------------------------------------
+ */
+
+/* TOOL_DONE when --yes was given or somebody at the terminal agrees to the question;
+ * TOOL_UNCONFIRMED, and a line that says so, otherwise. */
+__attribute__((format(printf, 2, 3))) int tool_confirm(struct tool *tool, const char *format, ...);
+
+/* Shows DONE of TOTAL (0: unknown) of WHAT on standard error a few times a second, if that is a
+ * terminal or --progress was given. tool_progress_end clears the line. */
+void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total);
+void tool_progress_end(struct tool *tool);
+
+/* ---- output for machines ------------------------------------------------------------------------
+ */
+
+/* Prints OBJECT and a newline on standard output; "pretty" with line breaks. Then forgets the
+ * scratch memory, OBJECT included. TOOL_FAILED when memory is out or standard output is closed. */
+int tool_print_json(struct tool *tool, const cJSON *object, bool pretty);
+
+/* Forgets the scratch memory. */
+void tool_row_done(struct tool *tool);
+
+/* Flushes standard output; TOOL_FAILED when what was printed did not all get there. */
+int tool_finish_output(struct tool *tool);
+
+/* ---- small things -------------------------------------------------------------------------------
+ */
+
+int64_t tool_now_ms(void);
+
+/* Fills BYTES with SIZE random bytes fit for keys; false after saying that there are none. */
+bool tool_random(struct tool *tool, unsigned char *bytes, size_t size);
+
+#endif
