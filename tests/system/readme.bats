@@ -81,6 +81,7 @@ check_answer() {
     curl() { command curl -sS --max-time 40 "$@"; }
     for block in "$BATS_TEST_TMPDIR"/*.sh; do
         sed -i "s|http://127.0.0.1:5000|$address|g" "$block"
+        # shellcheck disable=SC1090 # made above
         . "$block" >"${block%.sh}.out" || {
             cat "$block" "${block%.sh}.out"
             return 1

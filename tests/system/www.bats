@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# What lies in www/: the page's policy, the OpenAPI description and the Postman collection, as files.
+
+www() { printf '%s' "$BATS_TEST_DIRNAME/../../www"; }
+root() { printf '%s' "$BATS_TEST_DIRNAME/../.."; }
+
+# Every code that is in the table of errors.
+codes() { sed -nE 's/.*\{ *[0-9]{3}, "([A-Z_]+)".*/\1/p' "$(root)/common/error.c" | sort -u; }
+
+# The routes of the programs as `METHOD /program/path`, {} for what is in the address.
+routes() {
+    local file name
+    for file in "$(root)"/cgi-bin/*.c; do
+        name=$(basename "$file" .c)
+        sed -nE 's|^ *\{HTTP_([A-Z]+), "([^"]*)",.*|\1 /'"$name"'\2|p' "$file"
+    done | sort -u
+}
+
+@test "www: the page's policy names the hashes of its script and its style, and no other source" {
+    # shellcheck disable=SC2016 # a program of JavaScript
+    run node -e '
+        const fs = require("fs"), crypto = require("crypto");
+        const page = fs.readFileSync(process.argv[1], "utf8");
+        const policy = page.match(/http-equiv="Content-Security-Policy" content="([^"]*)"/)[1];
+        const hash = (tag) => {
+            const found = [...page.matchAll(new RegExp(`<${tag}\\b([^>]*)>([^]*?)</${tag}>`, "g"))];
+            if (found.length !== 1 || found[0][1] !== "") throw new Error(`not one plain ${tag}`);
+            return "sha256-" + crypto.createHash("sha256").update(found[0][2]).digest("base64");
+        };
+        const wanted = `default-src \x27none\x27; script-src \x27${hash("script")}\x27; style-src \x27${hash("style")}\x27; ` +
+            "img-src data:; connect-src \x27self\x27; base-uri \x27none\x27; form-action \x27none\x27";
+        if (policy !== wanted) throw new Error(`the policy must be: ${wanted}`);
+        const foreign = page.match(/(?:src|href|action)="(?!data:|[a-z_.]+\.json")[^"]*"|\son[a-z]+="|\sstyle="|@import/g);
+        if (foreign) throw new Error(`foreign or inline: ${foreign}`);
+        ' "$(www)/index.html"
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+@test "www: every element of the page that its script asks for by id is there, once" {
+    # shellcheck disable=SC2016 # a program of JavaScript
+    run node -e '
+        const page = require("fs").readFileSync(process.argv[1], "utf8");
+        const asked = new Set([...page.matchAll(/(?:\$|\bon)\(\x27([a-z-]+)\x27/g)].map((found) => found[1]));
+        if (asked.size < 5) throw new Error("found too few");
+        for (const id of asked) {
+            if (page.split(`id="${id}"`).length !== 2) throw new Error(`id ${id}`);
+        }
+        ' "$(www)/index.html"
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+@test "www: the OpenAPI description has the routes of the programs, and no other" {
+    routes >"$BATS_TEST_TMPDIR/code"
+    jq -r '.paths | to_entries[] | .key as $path | .value | keys[] |
+        select(. != "parameters") | ascii_upcase + " " + ($path | gsub("\\{[a-z_]+\\}"; "{}"))' \
+        "$(www)/openapi.json" | sort -u >"$BATS_TEST_TMPDIR/described"
+    [ -s "$BATS_TEST_TMPDIR/code" ]
+    diff "$BATS_TEST_TMPDIR/code" "$BATS_TEST_TMPDIR/described"
+}
+
+@test "www: the OpenAPI description names every code of an error, and no other" {
+    jq -r '[.. | objects | .code? | objects | .enum? // empty | .[]] | .[], "METHOD_NOT_ALLOWED", "NOT_FOUND"' \
+        "$(www)/openapi.json" | sort -u >"$BATS_TEST_TMPDIR/described"
+    codes >"$BATS_TEST_TMPDIR/code"
+    [ -s "$BATS_TEST_TMPDIR/code" ]
+    diff "$BATS_TEST_TMPDIR/code" "$BATS_TEST_TMPDIR/described"
+}
+
+@test "www: every reference inside of the OpenAPI description leads somewhere" {
+    run jq -e '. as $all | [.. | objects | .["$ref"]? // empty | . as $ref |
+        ltrimstr("#/") | split("/") | select(. as $path | $all | getpath($path) == null) | $ref] == []' "$(www)/openapi.json"
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+@test "www: the Postman collection starts with the six calls, and asks for every route" {
+    same() { [ "$1" = "$2" ] || { printf 'is:     %s\nwanted: %s\n' "$1" "$2"; return 1; }; }
+    same "$(jq -r '.item[0].item[].name' "$(www)/cubby.postman_collection.json" | tr '\n' ,)" \
+        'Register,Get a token,Store,Read,Update,Delete,'
+    jq -r '[.. | objects | .request? | objects | .method + " /" + .url.path[0] +
+        (if (.url.path | length) > 1 then
+            (if (.url.path[0] | IN("data", "keys")) then "/{}" else "/" + .url.path[1] end) else "" end) +
+        (if .url.path[0] == "data" and ((.url.query // []) | map(.key) | index("key")) then "/{}" else "" end)] | unique[]' \
+        "$(www)/cubby.postman_collection.json" | sort -u >"$BATS_TEST_TMPDIR/asked"
+    routes >"$BATS_TEST_TMPDIR/code"
+    run comm -23 "$BATS_TEST_TMPDIR/code" "$BATS_TEST_TMPDIR/asked"
+    same "$output" ''
+}
