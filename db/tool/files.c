@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,6 +72,30 @@ int file_sync_directory(struct tool *tool, const char *path)
     return TOOL_DONE;
 }
 
+int file_read(struct tool *tool, const char *path, const char **text)
+{
+    enum { FILE_MAXIMUM = 1024 * 1024 };
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat there;
+    if (file < 0 || fstat(file, &there) != 0) {
+        int problem = errno;
+        if (file >= 0) {
+            (void)close(file);
+        }
+        return tool_fail(tool, "%s: %s", path, strerror(problem));
+    }
+    size_t size = there.st_size < FILE_MAXIMUM ? (size_t)there.st_size : 0;
+    char *to = size > 0 || there.st_size == 0 ? arena_alloc(&tool->arena, size + 1) : NULL;
+    ssize_t got = to != NULL ? read(file, to, size) : -1;
+    (void)close(file);
+    if (got < 0 || (size_t)got != size) {
+        return tool_fail(tool, "%s: can't be read whole", path);
+    }
+    to[size] = '\0';
+    *text = to;
+    return TOOL_DONE;
+}
+
 static bool write_all(int file, const char *text)
 {
     for (size_t left = strlen(text); left > 0;) {
@@ -127,10 +153,12 @@ int file_make_secret(struct tool *tool, const char *path, const char *text,
 
 int file_replace_secret(struct tool *tool, const char *path, const char *text)
 {
+    char whole[PATH_MAX];
     struct stat there;
-    if (stat(path, &there) != 0) {
+    if (realpath(path, whole) == NULL || stat(whole, &there) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
+    path = whole; /* a link stays one */
     struct file_owner owner = {geteuid() == 0, there.st_uid, there.st_gid};
     const char *draft;
     int status = make_draft(tool, path, text, there.st_mode & 0777, &owner, &draft);

@@ -29,6 +29,9 @@ int file_give(struct tool *tool, const char *path, const struct file_owner *owne
 /* Makes the entries of the directory of PATH durable. */
 int file_sync_directory(struct tool *tool, const char *path);
 
+/* The whole of a small file, on the tool's arena and NUL-terminated. */
+int file_read(struct tool *tool, const char *path, const char **text);
+
 /* A new file at PATH with TEXT, mode 0600, complete or not at all; an existing one is a failure. */
 int file_make_secret(struct tool *tool, const char *path, const char *text,
                      const struct file_owner *owner);

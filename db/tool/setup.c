@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/token.h"
 #include "db/schema.h"
 #include "db/tool/admin.h"
 #include "db/tool/check.h"
 #include "db/tool/files.h"
+#include "db/tool/key.h"
 #include "db/tool/tool.h"
 
 /* ---- migrate -------------------------------------------------------------------------------- */
@@ -63,19 +63,12 @@ static int init_keys(struct tool *tool, const struct file_owner *owner)
         printf("kept   %s\n", path);
         return TOOL_DONE;
     }
-    unsigned char key[TOKEN_KEY_MINIMUM];
-    unsigned char id[8];
-    char kid[2 * sizeof id + 1];
-    if (!tool_random(tool, key, sizeof key) || !tool_random(tool, id, sizeof id)) {
-        return TOOL_FAILED;
+    const char *text;
+    const char *kid = key_new_name(tool);
+    int status = kid != NULL ? key_new_file(tool, kid, &text) : TOOL_FAILED;
+    if (status == TOOL_DONE) {
+        status = file_make_directory(tool, path, owner);
     }
-    hex_encode(id, sizeof id, kid);
-    const char *text = token_keys_text(key, kid);
-    explicit_bzero(key, sizeof key);
-    if (text == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    int status = file_make_directory(tool, path, owner);
     if (status == TOOL_DONE) {
         status = file_make_secret(tool, path, text, owner);
     }

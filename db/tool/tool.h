@@ -82,6 +82,7 @@ struct tool_group {
 };
 
 extern const struct tool_group tool_setup_commands;
+extern const struct tool_group tool_key_commands;
 
 /* The value of an option that was given ("" for one that takes none), or NULL. */
 const char *tool_option(const struct tool *tool, const char *name);
@@ -101,6 +102,10 @@ int tool_out_of_memory(struct tool *tool);
 /* A line about how it goes, on standard output, or on standard error when that is for machines. */
 __attribute__((format(printf, 2, 3))) void tool_say(const struct tool *tool, const char *format,
                                                     ...);
+
+/* One line to the log of the settings about what the operator did; nothing when there is none. */
+__attribute__((format(printf, 3, 4))) void tool_audit(struct tool *tool, const char *event,
+                                                      const char *format, ...);
 
 /* ---- questions and progress -------------------------------------------------------------------
  */
