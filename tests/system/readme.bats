@@ -29,6 +29,11 @@ teardown_file() {
 
 root() { printf '%s' "$BATS_TEST_DIRNAME/../.."; }
 
+# section TITLE: the lines of that chapter of the README.
+section() {
+    awk -v title="## $1" '/^## / { on = $0 == title } on' "$(root)/README.md"
+}
+
 # NNN.sh, NNN.json, NNN.http: the fenced blocks of the README, numbered by the sh block before.
 extract() {
     awk -v to="$BATS_TEST_TMPDIR" '
@@ -105,7 +110,7 @@ check_answer() {
     # In the sample the state directory is a mark that the installation fills.
     sed -n 's/^#\([a-z_]*\) =/\1/p' "$(root)/common/cubby.conf.sample" |
         sed -e 's|@STATEDIR@|/var/lib/cubby|' -e 's/ *$//' | sort >"$BATS_TEST_TMPDIR/sample"
-    awk '/^## Configuration/ { on = 1 } /^## / && !/^## Configuration/ { on = 0 } on' "$(root)/README.md" |
+    section Configuration |
         sed -n 's/^| `\([a-z_]*\)` | \([^|]*\) |.*/\1 \2/p' |
         sed -e 's/`//g' -e 's/(empty)//' -e 's/ *$//' | sort >"$BATS_TEST_TMPDIR/readme"
     [ -s "$BATS_TEST_TMPDIR/sample" ]
@@ -115,7 +120,7 @@ check_answer() {
 @test "README: the table of errors has every code the programs answer, and no other" {
     sed -nE 's/.*\{ *[0-9]{3}, "([A-Z_]+)".*/\1/p; s/^ *\{[0-9]{3}, "([A-Z_]+)".*/\1/p' "$(root)/common/error.c" |
         sort -u >"$BATS_TEST_TMPDIR/code"
-    awk '/^## Errors/ { on = 1 } /^## / && !/^## Errors/ { on = 0 } on && /^\| [0-9]/' "$(root)/README.md" |
+    section Errors | grep '^| [0-9]' |
         cut -d'|' -f3 | grep -oE '[A-Z_]{4,}' | sort -u >"$BATS_TEST_TMPDIR/readme"
     [ -s "$BATS_TEST_TMPDIR/code" ]
     diff "$BATS_TEST_TMPDIR/code" "$BATS_TEST_TMPDIR/readme"
@@ -129,4 +134,12 @@ check_answer() {
             return 1
         }
     done < <(grep -oE '`(cgi-bin|common|db|tests|www)/[A-Za-z0-9_./-]*`' "$(root)/README.md" | tr -d '`' | sort -u)
+}
+
+@test "README: the table of the tool's commands has every command, and no other" {
+    # One command a line of the help: a word or two, then at least two blanks.
+    "$TOOL" --help | sed -nE 's/^  ([a-z-]+( [a-z-]+)?)  .*/\1/p' | sort >"$BATS_TEST_TMPDIR/tool"
+    section 'The tool' | sed -nE 's/^\| `cubby ([a-z -]+[a-z]).*`.* \|.*/\1/p' | sort >"$BATS_TEST_TMPDIR/readme"
+    [ -s "$BATS_TEST_TMPDIR/tool" ]
+    diff "$BATS_TEST_TMPDIR/tool" "$BATS_TEST_TMPDIR/readme"
 }
