@@ -21,7 +21,8 @@ enum db_class {
     DB_CONFLICT, /* a constraint */
     DB_FULL,     /* no room on the disk */
     DB_GONE,     /* there is no such database */
-    DB_INTERNAL  /* anything else: I/O, corruption, no memory, a wrong statement */
+    DB_DAMAGED,  /* the file is no database, or a broken one */
+    DB_INTERNAL  /* anything else: I/O, no memory, a wrong statement */
 };
 
 struct db_connection; /* of the driver */
@@ -71,5 +72,31 @@ struct db_driver {
 };
 
 extern const struct db_driver db_sqlite;
+
+/* Told how many parts of how many are done. */
+typedef void db_progress(void *self, int64_t done, int64_t total);
+
+/* What the operator's tool wants of an engine besides. */
+struct db_maintenance {
+    /* A query whose rows (type, name, definition) are all there is in a database's schema. */
+    const char *catalogue;
+    /* A path for `open` that gives an empty database which vanishes with its connection. */
+    const char *nowhere;
+
+    /* Makes TO hold what FROM holds at one moment, in one transaction. Others may go on to write to
+     * FROM; if they do so often, they are held up in the end. DURABLE: TO keeps its old content
+     * until the new one is on the disk; otherwise TO is a draft, of no use after a failure, that
+     * the caller makes durable. */
+    enum db_class (*copy)(struct db_connection *from, struct db_connection *to, bool durable,
+                          db_progress *progress, void *self);
+    /* Keeps all others from reading and writing until CONNECTION, opened for writing, is closed. */
+    enum db_class (*seize)(struct db_connection *connection);
+    /* Gives unused room back to the system. Needs as much again while it runs. */
+    enum db_class (*compact)(struct db_connection *connection);
+    /* Bytes of the database, and how many of them are unused. */
+    enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);
+};
+
+extern const struct db_maintenance db_sqlite_maintenance;
 
 #endif

@@ -4,11 +4,13 @@
 #include "db/tool/admin.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "db/schema.h"
 #include "db/tool/files.h"
 
 const struct db_driver *const admin_driver = &db_sqlite;
+const struct db_maintenance *const admin_maintenance = &db_sqlite_maintenance;
 
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
                enum db_class class, const char *doing)
@@ -40,17 +42,10 @@ int admin_fail_schema(struct tool *tool, const char *path, int64_t number)
         number < schema_number ? "run \"cubby migrate\"" : "install the newer version of cubby");
 }
 
-int admin_open(struct tool *tool, bool writable, struct db_connection **out)
+int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out)
 {
-    const char *path = tool->config.database;
-    int status = file_become_owner(tool, path);
-    if (status == TOOL_DONE) {
-        status = admin_open_any(tool, path, writable, out);
-    }
-    if (status != TOOL_DONE) {
-        return status;
-    }
     int64_t number;
+    int status = TOOL_DONE;
     enum db_class class = admin_driver->schema_number(*out, &number);
     if (class != DB_OK) {
         status = admin_fail(tool, *out, path, class, "reading the schema number");
@@ -62,4 +57,151 @@ int admin_open(struct tool *tool, bool writable, struct db_connection **out)
         *out = NULL;
     }
     return status;
+}
+
+int admin_open(struct tool *tool, bool writable, struct db_connection **out)
+{
+    const char *path = tool->config.database;
+    int status = file_become_owner(tool, path);
+    if (status == TOOL_DONE) {
+        status = admin_open_any(tool, path, writable, out);
+    }
+    return status == TOOL_DONE ? admin_need_schema(tool, path, out) : status;
+}
+
+/* ---- statements ----------------------------------------------------------------------------- */
+
+enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *values, size_t count)
+{
+    admin_driver->reset(prepared);
+    enum db_class class = DB_OK;
+    for (size_t i = 0; class == DB_OK && i < count; i++) {
+        int number = (int)i + 1;
+        class = values[i].is_text ? admin_driver->bind_text(prepared, number, values[i].text)
+                                  : admin_driver->bind_integer(prepared, number, values[i].integer);
+    }
+    return class;
+}
+
+enum db_class admin_prepare(struct db_connection *connection, enum admin_statement statement,
+                            const struct db_value *values, size_t count, struct db_prepared **out)
+{
+    enum db_class class = admin_driver->prepare(connection, admin_statement_sql(statement), out);
+    return class == DB_OK ? admin_bind(*out, values, count) : class;
+}
+
+enum db_class admin_run(struct db_connection *connection, enum admin_statement statement,
+                        const struct db_value *values, size_t count, int64_t *number)
+{
+    struct db_prepared *prepared;
+    enum db_class class = admin_prepare(connection, statement, values, count, &prepared);
+    if (class == DB_OK) {
+        class = admin_driver->step(prepared);
+    }
+    if (class == DB_ROW && number != NULL) {
+        *number = admin_driver->column_integer(prepared, 0);
+    }
+    while (class == DB_ROW) {
+        class = admin_driver->step(prepared);
+    }
+    admin_driver->finalize(prepared);
+    return class;
+}
+
+/* ---- verifying ------------------------------------------------------------------------------ */
+
+/* A database that is looked through. */
+struct inspection {
+    struct tool *tool;
+    const char *path;
+    int problems;
+};
+
+static void report(void *self, const char *problem)
+{
+    struct inspection *inspection = self;
+    inspection->problems++;
+    (void)tool_fail(inspection->tool, "%s: %s", inspection->path, problem);
+}
+
+/* Moves both to the next row; says where the two differ. */
+static enum db_class compare_row(struct inspection *inspection, struct db_prepared *is,
+                                 struct db_prepared *wanted, bool *more)
+{
+    enum db_class got = admin_driver->step(is);
+    enum db_class want = admin_driver->step(wanted);
+    *more = got == DB_ROW && want == DB_ROW;
+    if (got != DB_ROW && got != DB_OK) {
+        return got;
+    }
+    if (want != DB_ROW && want != DB_OK) {
+        return want;
+    }
+    bool same = got == want;
+    for (int column = 0; same && *more && column < 3; column++) {
+        same = text_equal(admin_driver->column_text(is, column),
+                          admin_driver->column_text(wanted, column));
+    }
+    if (!same) {
+        *more = false;
+        char line[256];
+        (void)snprintf(line, sizeof line, "the schema is not cubby's (at %s)",
+                       admin_driver->column_text(got == DB_ROW ? is : wanted, 1).at);
+        report(inspection, line);
+    }
+    return DB_OK;
+}
+
+static enum db_class compare_catalogues(struct inspection *inspection, struct db_connection *is,
+                                        struct db_connection *wanted)
+{
+    struct db_prepared *is_rows = NULL;
+    struct db_prepared *wanted_rows = NULL;
+    enum db_class class = admin_driver->prepare(is, admin_maintenance->catalogue, &is_rows);
+    if (class == DB_OK) {
+        class = admin_driver->prepare(wanted, admin_maintenance->catalogue, &wanted_rows);
+    }
+    for (bool more = true; class == DB_OK && more;) {
+        class = compare_row(inspection, is_rows, wanted_rows, &more);
+    }
+    admin_driver->finalize(is_rows);
+    admin_driver->finalize(wanted_rows);
+    return class;
+}
+
+/* Compares with what the migrations make of nothing. */
+static enum db_class verify_schema(struct inspection *inspection, struct db_connection *connection)
+{
+    struct db_connection *fresh;
+    int64_t from;
+    enum db_class class = admin_driver->open(admin_maintenance->nowhere, true, 0, &fresh);
+    if (class == DB_OK) {
+        class = schema_migrate(admin_driver, fresh, &from);
+    }
+    if (class == DB_OK) {
+        class = compare_catalogues(inspection, connection, fresh);
+    }
+    admin_driver->close(fresh);
+    return class;
+}
+
+static int conclude(const struct inspection *inspection, struct db_connection *connection,
+                    enum db_class class)
+{
+    if (class != DB_OK) {
+        return admin_fail(inspection->tool, connection, inspection->path, class, "verifying");
+    }
+    return inspection->problems == 0 ? TOOL_DONE : TOOL_FAILED;
+}
+
+int admin_verify_integrity(struct tool *tool, const char *path, struct db_connection *connection)
+{
+    struct inspection inspection = {.tool = tool, .path = path};
+    return conclude(&inspection, connection, admin_driver->verify(connection, report, &inspection));
+}
+
+int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection)
+{
+    struct inspection inspection = {.tool = tool, .path = path};
+    return conclude(&inspection, connection, verify_schema(&inspection, connection));
 }

@@ -7,7 +7,9 @@
 #ifndef CUBBY_DB_TOOL_ADMIN_H
 #define CUBBY_DB_TOOL_ADMIN_H
 
+#include "db/db.h"
 #include "db/driver.h"
+#include "db/tool/statements.h"
 #include "db/tool/tool.h"
 
 /* Milliseconds the tool waits for another writer: it has more patience than a request. */
@@ -15,6 +17,7 @@ enum { ADMIN_BUSY_TIMEOUT = 10000 };
 
 /* The engine. */
 extern const struct db_driver *const admin_driver;
+extern const struct db_maintenance *const admin_maintenance;
 
 /* Says what went wrong in CONNECTION at the database PATH, and while doing what. */
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
@@ -26,7 +29,29 @@ int admin_open_any(struct tool *tool, const char *path, bool writable, struct db
 /* Says that the database at PATH has schema NUMBER, which is not this version's, and what to do. */
 int admin_fail_schema(struct tool *tool, const char *path, int64_t number);
 
+/* Its schema must be this version's; *OUT is closed when it is not. */
+int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out);
+
+/* Says what is wrong in the database at PATH, and TOOL_DONE when nothing is: the first looks
+ * through all pages and indexes, the second whether the schema is what this version makes, to the
+ * letter. */
+int admin_verify_integrity(struct tool *tool, const char *path, struct db_connection *connection);
+int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection);
+
 /* Opens the database of the settings, as its owner; its schema must be this version's. */
 int admin_open(struct tool *tool, bool writable, struct db_connection **out);
+
+/* STATEMENT, its parameters bound, ready for its first step. *OUT is the caller's, also on failure,
+ * when it may be NULL. */
+enum db_class admin_prepare(struct db_connection *connection, enum admin_statement statement,
+                            const struct db_value *values, size_t count, struct db_prepared **out);
+
+/* Binds VALUES to PREPARED, which is reset first. */
+enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *values, size_t count);
+
+/* Runs STATEMENT to its end. *NUMBER, if wanted, is the first column of its first row; it
+ * stays as it is when there is none. */
+enum db_class admin_run(struct db_connection *connection, enum admin_statement statement,
+                        const struct db_value *values, size_t count, int64_t *number);
 
 #endif

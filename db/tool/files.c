@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,4 +194,95 @@ int file_become_owner(struct tool *tool, const char *path)
         return tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
     }
     return TOOL_DONE;
+}
+
+void file_become_self(void)
+{
+    if (geteuid() != getuid()) {
+        (void)seteuid(getuid());
+        (void)setegid(getgid());
+    }
+}
+
+/* ---- drafts --------------------------------------------------------------------------------- */
+
+/* For the signal handler, which finds nothing otherwise. */
+static const char *volatile draft_path;
+static volatile uid_t draft_owner;
+
+static void remove_draft_and_end(int signal_number)
+{
+    const char *path = draft_path;
+    if (path != NULL) {
+        if (geteuid() != draft_owner) {
+            (void)seteuid(draft_owner);
+        }
+        (void)unlink(path);
+    }
+    _exit(128 + signal_number);
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action = {.sa_handler = remove_draft_and_end};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        (void)sigaction(numbers[i], &action, NULL);
+    }
+}
+
+int file_make_draft(struct tool *tool, const char *path)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    (void)close(file);
+    draft_owner = geteuid();
+    draft_path = path;
+    catch_signals();
+    return TOOL_DONE;
+}
+
+void file_drop_draft(void)
+{
+    if (draft_path != NULL) {
+        (void)unlink(draft_path);
+        draft_path = NULL;
+    }
+}
+
+int file_sync(struct tool *tool, const char *path)
+{
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    bool good = file >= 0 && fsync(file) == 0;
+    int problem = errno;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return good ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(problem));
+}
+
+int file_place_draft(struct tool *tool, const char *path, bool over)
+{
+    const char *draft = draft_path;
+    int status = draft != NULL ? file_sync(tool, draft) : TOOL_FAILED;
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    int failed = over ? rename(draft, path) : link(draft, path);
+    if (failed != 0 && !over && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)) {
+        /* A file system without links, FAT for one. */
+        over = access(path, F_OK) != 0;
+        errno = EEXIST;
+        failed = over ? rename(draft, path) : -1;
+    }
+    if (failed != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (!over) {
+        (void)unlink(draft);
+    }
+    draft_path = NULL;
+    return file_sync_directory(tool, path);
 }

@@ -45,4 +45,19 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
  * programs, and nobody who may write there can lead root astray. */
 int file_become_owner(struct tool *tool, const char *path);
 
+/* Ends what file_become_owner began. */
+void file_become_self(void);
+
+/* Makes an empty file at PATH, mode 0600, that only this run uses; it is removed again by
+ * file_drop_draft, or when a signal ends the tool. One at a time. */
+int file_make_draft(struct tool *tool, const char *path);
+void file_drop_draft(void);
+
+/* The draft made by file_make_draft, on the disk, becomes PATH, in the same directory; OVER an
+ * existing file or else not at all. */
+int file_place_draft(struct tool *tool, const char *path, bool over);
+
+/* Makes the contents of the file at PATH durable. */
+int file_sync(struct tool *tool, const char *path);
+
 #endif

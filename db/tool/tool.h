@@ -83,6 +83,8 @@ struct tool_group {
 
 extern const struct tool_group tool_setup_commands;
 extern const struct tool_group tool_key_commands;
+extern const struct tool_group tool_backup_commands;
+extern const struct tool_group tool_restore_commands;
 
 /* The value of an option that was given ("" for one that takes none), or NULL. */
 const char *tool_option(const struct tool *tool, const char *name);
