@@ -22,11 +22,6 @@ static const struct input_field replace_fields[] = {
     {"value", INPUT_JSON, false, offsetof(struct pair, value), 0, 0, NULL, ERR_INVALID_VALUE},
 };
 
-static struct item_owner owner_of(const struct call *call)
-{
-    return (struct item_owner){.user_id = call->claims.user_id, .epoch = call->claims.epoch};
-}
-
 /* An account that is gone looks to its tokens like any other reason to refuse them. */
 static enum error_code said(struct call *call, enum error_code error)
 {
@@ -78,7 +73,7 @@ static enum error_code create_item(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    const struct item_owner owner = owner_of(call);
+    const struct item_owner owner = items_owner(&call->claims);
     struct item item = {.key = in.key, .value = in.value, .updated_at = call->now_ms};
     error = items_create(call->store, &owner, &item);
     if (error == ERR_NONE) {
@@ -95,7 +90,7 @@ static enum error_code read_item(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    const struct item_owner owner = owner_of(call);
+    const struct item_owner owner = items_owner(&call->claims);
     error = items_read(call->store, &owner, &item);
     if (error == ERR_NONE) {
         answer_item(call, &item, true);
@@ -118,7 +113,7 @@ static enum error_code replace_item(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    const struct item_owner owner = owner_of(call);
+    const struct item_owner owner = items_owner(&call->claims);
     item.value = in.value;
     item.updated_at = call->now_ms;
     error = items_replace(call->store, &owner, &item);
@@ -136,7 +131,7 @@ static enum error_code delete_item(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    const struct item_owner owner = owner_of(call);
+    const struct item_owner owner = items_owner(&call->claims);
     error = items_delete(call->store, &owner, &item);
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Data deleted successfully.");
@@ -147,16 +142,16 @@ static enum error_code delete_item(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES, ERR_NONE,
-     create_item},
-    {HTTP_GET, "/{}", ROUTE_TOKEN, ERR_NONE, read_item},
-    {HTTP_PUT, "/{}", ROUTE_TOKEN | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES, ERR_NONE,
-     replace_item},
-    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, delete_item},
+    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
+     ERR_NONE, create_item},
+    {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item},
+    {HTTP_PUT, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
+     ERR_NONE, replace_item},
+    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item},
 };
 
-static const enum db_statement may_run[] = {DB_USER_NEXT_VERSION, DB_ITEM_READ, DB_ITEM_CREATE,
-                                            DB_ITEM_REPLACE, DB_ITEM_DELETE};
+static const enum db_statement may_run[] = {DB_TOKEN_ADMIT, DB_USER_NEXT_VERSION, DB_ITEM_READ,
+                                            DB_ITEM_CREATE, DB_ITEM_REPLACE,      DB_ITEM_DELETE};
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 

@@ -24,6 +24,7 @@ static const struct error_info table[ERR_COUNT] = {
                              "Content-Length."},
     [ERR_BODY_TOO_LARGE] = {413, "BODY_TOO_LARGE", "The body is larger than this call takes."},
     [ERR_INVALID_TOKEN] = {401, "INVALID_TOKEN", "Invalid access token provided."},
+    [ERR_FORBIDDEN] = {403, "FORBIDDEN", "This token does not allow that."},
 
     [ERR_INVALID_REGISTRATION] = {400, "INVALID_REQUEST",
                                   "Invalid request. Please provide all required fields: username, "

@@ -19,6 +19,7 @@ enum error_code {
     ERR_LENGTH_REQUIRED,
     ERR_BODY_TOO_LARGE,
     ERR_INVALID_TOKEN,
+    ERR_FORBIDDEN,
 
     /* Accounts. */
     ERR_INVALID_REGISTRATION,

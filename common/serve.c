@@ -181,9 +181,49 @@ enum error_code call_refuse_token(struct call *call, const char *why)
     return ERR_INVALID_TOKEN;
 }
 
+static enum error_code start_store(struct call *call)
+{
+    struct serve *serve = call->serve;
+    const struct store_class *class = call->program->store;
+    if (class == NULL || call->store != NULL) {
+        return ERR_NONE;
+    }
+    if (serve->store == NULL) {
+        serve->store = class->make(call->config, call->program->store_role);
+        if (serve->store == NULL) {
+            return call_fail(call, ERR_INTERNAL, "out of memory");
+        }
+    }
+    class->start(serve->store, (call->route->flags & ROUTE_WRITES) != 0, &call->cause);
+    call->store = serve->store;
+    return ERR_NONE;
+}
+
+/* One that lives may still not do for this route; one that does not is told nothing else. */
+static enum error_code check_device(struct call *call, struct text text)
+{
+    struct device_token token;
+    if (!device_token_parse(text, &token)) {
+        return call_refuse_token(call, NULL);
+    }
+    enum error_code error = start_store(call);
+    if (error == ERR_NONE) {
+        error = call->program->store->admit(call->store, &token, call->now_ms, &call->claims);
+    }
+    if (error == ERR_INVALID_TOKEN) {
+        return call_refuse_token(call, "revoked");
+    }
+    return error != ERR_NONE                     ? error
+           : (call->route->flags & ROUTE_DEVICE) ? ERR_NONE
+                                                 : ERR_FORBIDDEN;
+}
+
 static enum error_code check_token(struct call *call)
 {
     struct text token = request_token(&call->request);
+    if (device_token_looks(token)) {
+        return check_device(call, token);
+    }
     if (token.size == 0) {
         const char *server = call->request.server_software;
         if (call->request.authorization == NULL && server != NULL &&
@@ -245,24 +285,6 @@ static enum error_code configure(struct call *call)
     return ERR_NONE;
 }
 
-static enum error_code start_store(struct call *call)
-{
-    struct serve *serve = call->serve;
-    const struct store_class *class = call->program->store;
-    if (class == NULL) {
-        return ERR_NONE;
-    }
-    if (serve->store == NULL) {
-        serve->store = class->make(call->config, call->program->store_role);
-        if (serve->store == NULL) {
-            return call_fail(call, ERR_INTERNAL, "out of memory");
-        }
-    }
-    class->start(serve->store, (call->route->flags & ROUTE_WRITES) != 0, &call->cause);
-    call->store = serve->store;
-    return ERR_NONE;
-}
-
 /* The gate, then the handler. */
 static enum error_code pass_gate(struct call *call)
 {
@@ -305,6 +327,10 @@ static void add_error_headers(struct call *call, enum error_code error)
                              : "Bearer realm=\"cubby\"");
         break;
     }
+    case 403:
+        response_header(&call->response, "WWW-Authenticate",
+                        "Bearer realm=\"cubby\", error=\"insufficient_scope\"");
+        break;
     case 503:
         response_header(&call->response, "Retry-After", "1");
         break;

@@ -15,6 +15,7 @@
 
 #include "common/arena.h"
 #include "common/config.h"
+#include "common/device.h"
 #include "common/error.h"
 #include "common/json.h"
 #include "common/request.h"
@@ -27,10 +28,11 @@ struct call;
 typedef enum error_code handler_function(struct call *call);
 
 enum route_flags {
-    ROUTE_TOKEN = 1,     /* refused without a valid access token */
-    ROUTE_BODY = 2,      /* the body must be a JSON object, which the handler finds in call->body */
-    ROUTE_WRITES = 4,    /* the store is opened for writing */
-    ROUTE_LARGE_BODY = 8 /* takes max_body_bytes instead of SMALL_BODY_MAXIMUM */
+    ROUTE_TOKEN = 1,  /* refused without a valid access token */
+    ROUTE_BODY = 2,   /* the body must be a JSON object, which the handler finds in call->body */
+    ROUTE_WRITES = 4, /* the store is opened for writing */
+    ROUTE_LARGE_BODY = 8, /* takes max_body_bytes instead of SMALL_BODY_MAXIMUM */
+    ROUTE_DEVICE = 16     /* with ROUTE_TOKEN: a device token will do; else it is FORBIDDEN */
 };
 
 /* Bytes of a body that carries no stored value. */
@@ -55,6 +57,9 @@ struct store_class {
     void *(*make)(const struct config *config, const void *role);
     /* Tells the store that a request begins, which may write or not, and where causes go. */
     void (*start)(void *store, bool writes, struct cause *cause);
+    /* Looks a device token up: ERR_INVALID_TOKEN, or what it allows in CLAIMS. */
+    enum error_code (*admit)(void *store, const struct device_token *token, int64_t now_ms,
+                             struct token_claims *claims);
     /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
     enum error_code (*end)(void *store, bool good);
     void (*destroy)(void *store);

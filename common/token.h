@@ -28,6 +28,11 @@ struct token_claims {
     int64_t issued;  /* seconds since 1970 */
     int64_t expires; /* seconds since 1970 */
     char id[TOKEN_ID_SIZE + 1];
+
+    /* Of a device token (device.h), which has no claims of its own: what was found about it. */
+    int64_t device; /* its number; 0: this is an access token, which may do all */
+    bool reads_only;
+    struct text prefix; /* keys it may touch start with this */
 };
 
 enum token_state { TOKEN_VALID, TOKEN_INVALID, TOKEN_EXPIRED };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "db/schema.h"
+#include "db/tokens.h"
 
 struct db {
     const struct db_driver *driver;
@@ -70,6 +71,16 @@ static void db_disconnect(struct db *db)
     if (db->connection != NULL) {
         db->driver->close(db->connection);
         db->connection = NULL;
+    }
+}
+
+/* An open statement would keep locks. */
+static void reset_statements(struct db *db)
+{
+    for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
+        if (db->prepared[i] != NULL) {
+            db->driver->reset(db->prepared[i]);
+        }
     }
 }
 
@@ -142,6 +153,25 @@ enum error_code db_begin(struct db *db)
     return ERR_NONE;
 }
 
+bool db_writes(const struct db *db)
+{
+    return db->writes;
+}
+
+enum error_code db_keep(struct db *db)
+{
+    if (!db->in_transaction || !db->writes) {
+        return ERR_NONE;
+    }
+    reset_statements(db);
+    enum db_class class = db->driver->commit(db->connection);
+    if (class != DB_OK) {
+        return fail(db, class, "committing");
+    }
+    db->in_transaction = false;
+    return ERR_NONE;
+}
+
 static bool role_may(const struct db_role *role, enum db_statement statement)
 {
     for (size_t i = 0; i < role->count; i++) {
@@ -189,7 +219,12 @@ enum error_code db_run(struct db *db, enum db_statement statement, const struct 
             return fail(db, class, "binding a parameter");
         }
     }
-    enum db_class class = db->driver->step(prepared);
+    return db_next(db, statement, found);
+}
+
+enum error_code db_next(struct db *db, enum db_statement statement, bool *found)
+{
+    enum db_class class = db->driver->step(db->prepared[statement]);
     if (class != DB_OK && class != DB_ROW) {
         return fail(db, class, "running a statement");
     }
@@ -233,15 +268,17 @@ static void store_start(void *store, bool writes, struct cause *cause)
     db->cause = cause;
 }
 
+static enum error_code store_admit(void *store, const struct device_token *token, int64_t now_ms,
+                                   struct token_claims *claims)
+{
+    return tokens_admit(store, token, now_ms, claims);
+}
+
 static enum error_code store_end(void *store, bool good)
 {
     struct db *db = store;
     enum error_code error = ERR_NONE;
-    for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
-        if (db->prepared[i] != NULL) {
-            db->driver->reset(db->prepared[i]); /* an open statement would keep locks */
-        }
-    }
+    reset_statements(db);
     if (db->in_transaction) {
         enum db_class class = good ? db->driver->commit(db->connection) : DB_OK;
         if (class != DB_OK) {
@@ -265,5 +302,8 @@ static void store_destroy(void *store)
     }
 }
 
-const struct store_class db_store = {
-    .make = store_make, .start = store_start, .end = store_end, .destroy = store_destroy};
+const struct store_class db_store = {.make = store_make,
+                                     .start = store_start,
+                                     .admit = store_admit,
+                                     .end = store_end,
+                                     .destroy = store_destroy};

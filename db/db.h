@@ -57,6 +57,13 @@ static inline struct db_value db_text(struct text text)
  * lock is held from here on, so slow work comes before. */
 enum error_code db_begin(struct db *db);
 
+/* Whether this request was started as one that may write. */
+bool db_writes(const struct db *db);
+
+/* Commits what the request has written so far: it stands whatever the answer will be. For notes
+ * that must outlive a refusal. */
+enum error_code db_keep(struct db *db);
+
 /* Runs STATEMENT up to its first row. *FOUND tells whether there is one; its columns are then read
  * with the functions below, until STATEMENT runs again or the request ends. Errors are recorded for
  * the log: ERR_SERVICE_UNAVAILABLE, ERR_INSUFFICIENT_STORAGE, ERR_INTERNAL. */
@@ -64,6 +71,10 @@ enum error_code db_run(struct db *db, enum db_statement statement, const struct 
                        size_t count, bool *found);
 
 /* A column of the present row, from 0; 0 for SQL NULL. */
+/* The next row of STATEMENT, whose columns of the row before are void then. */
+enum error_code db_next(struct db *db, enum db_statement statement, bool *found);
+
+/* A column, from 0, of the row that STATEMENT is at; 0 for NULL. */
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column);
 
 /* NUL-terminated, borrowed until the request ends; `at` is NULL when memory is out. */

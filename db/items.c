@@ -31,12 +31,52 @@ const char *item_key_fault(struct text key)
     return NULL;
 }
 
+struct item_owner items_owner(const struct token_claims *claims)
+{
+    struct item_owner owner = {.user_id = claims->user_id,
+                               .epoch = claims->epoch,
+                               .reads_only = claims->reads_only,
+                               .prefix = claims->prefix};
+    char *to = owner.revoked;
+    if (claims->device == 0) {
+        *to++ = '%';
+        *to++ = ';';
+        to = stpcpy(to, claims->id);
+        *to++ = '=';
+        *to = '%';
+    } else {
+        *to = ';'; /* a device token is not in the list, and this fits no entry */
+    }
+    return owner;
+}
+
+void owner_values(const struct item_owner *owner, struct db_value values[OWNER_VALUES])
+{
+    values[0] = db_integer(owner->user_id);
+    values[1] = db_integer(owner->epoch);
+    values[2] = db_text(text_of(owner->revoked));
+}
+
+enum error_code items_allow(const struct item_owner *owner, enum item_access access,
+                            struct text key)
+{
+    bool starts =
+        key.size >= owner->prefix.size &&
+        (owner->prefix.size == 0 || memcmp(key.at, owner->prefix.at, owner->prefix.size) == 0);
+    return starts && (access == ITEM_READS || !owner->reads_only) ? ERR_NONE : ERR_FORBIDDEN;
+}
+
 enum error_code items_read(struct db *db, const struct item_owner *owner, struct item *item)
 {
-    const struct db_value values[] = {db_integer(owner->user_id), db_integer(owner->epoch),
-                                      db_text(item->key)};
+    enum error_code error = items_allow(owner, ITEM_READS, item->key);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct db_value values[OWNER_VALUES + 1];
+    owner_values(owner, values);
+    values[OWNER_VALUES] = db_text(item->key);
     bool found;
-    enum error_code error = db_run(db, DB_ITEM_READ, values, 3, &found);
+    error = db_run(db, DB_ITEM_READ, values, OWNER_VALUES + 1, &found);
     if (error != ERR_NONE) {
         return error;
     }
@@ -53,16 +93,21 @@ enum error_code items_read(struct db *db, const struct item_owner *owner, struct
     return item->value.at != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 
-/* Starts the transaction and takes the user's next version. */
-static enum error_code next_version(struct db *db, const struct item_owner *owner, int64_t *version)
+/* Starts the transaction and takes the user's next version for a write of KEY. */
+static enum error_code next_version(struct db *db, const struct item_owner *owner, struct text key,
+                                    int64_t *version)
 {
-    enum error_code error = db_begin(db);
+    enum error_code error = items_allow(owner, ITEM_WRITES, key);
+    if (error == ERR_NONE) {
+        error = db_begin(db);
+    }
     if (error != ERR_NONE) {
         return error;
     }
-    const struct db_value values[] = {db_integer(owner->user_id), db_integer(owner->epoch)};
+    struct db_value values[OWNER_VALUES];
+    owner_values(owner, values);
     bool found;
-    error = db_run(db, DB_USER_NEXT_VERSION, values, 2, &found);
+    error = db_run(db, DB_USER_NEXT_VERSION, values, OWNER_VALUES, &found);
     if (error != ERR_NONE) {
         return error;
     }
@@ -77,7 +122,7 @@ static enum error_code next_version(struct db *db, const struct item_owner *owne
 static enum error_code write_item(struct db *db, enum db_statement statement,
                                   const struct item_owner *owner, struct item *item, bool *written)
 {
-    enum error_code error = next_version(db, owner, &item->version);
+    enum error_code error = next_version(db, owner, item->key, &item->version);
     if (error != ERR_NONE) {
         return error;
     }
@@ -109,7 +154,7 @@ enum error_code items_replace(struct db *db, const struct item_owner *owner, str
 
 enum error_code items_delete(struct db *db, const struct item_owner *owner, struct item *item)
 {
-    enum error_code error = next_version(db, owner, &item->version);
+    enum error_code error = next_version(db, owner, item->key, &item->version);
     if (error != ERR_NONE) {
         return error;
     }
