@@ -124,9 +124,9 @@ static void report(void *self, const char *problem)
     (void)tool_fail(inspection->tool, "%s: %s", inspection->path, problem);
 }
 
-/* Moves both to the next row; says where the two differ. */
-static enum db_class compare_row(struct inspection *inspection, struct db_prepared *is,
-                                 struct db_prepared *wanted, bool *more)
+/* Moves both to the next row; tells in LINE where the two differ. */
+static enum db_class compare_row(struct db_prepared *is, struct db_prepared *wanted, bool *more,
+                                 char line[256])
 {
     enum db_class got = admin_driver->step(is);
     enum db_class want = admin_driver->step(wanted);
@@ -144,16 +144,14 @@ static enum db_class compare_row(struct inspection *inspection, struct db_prepar
     }
     if (!same) {
         *more = false;
-        char line[256];
-        (void)snprintf(line, sizeof line, "the schema is not cubby's (at %s)",
+        (void)snprintf(line, 256, "the schema is not cubby's (at %s)",
                        admin_driver->column_text(got == DB_ROW ? is : wanted, 1).at);
-        report(inspection, line);
     }
     return DB_OK;
 }
 
-static enum db_class compare_catalogues(struct inspection *inspection, struct db_connection *is,
-                                        struct db_connection *wanted)
+static enum db_class compare_catalogues(struct db_connection *is, struct db_connection *wanted,
+                                        char line[256])
 {
     struct db_prepared *is_rows = NULL;
     struct db_prepared *wanted_rows = NULL;
@@ -162,16 +160,17 @@ static enum db_class compare_catalogues(struct inspection *inspection, struct db
         class = admin_driver->prepare(wanted, admin_maintenance->catalogue, &wanted_rows);
     }
     for (bool more = true; class == DB_OK && more;) {
-        class = compare_row(inspection, is_rows, wanted_rows, &more);
+        class = compare_row(is_rows, wanted_rows, &more, line);
     }
     admin_driver->finalize(is_rows);
     admin_driver->finalize(wanted_rows);
     return class;
 }
 
-/* Compares with what the migrations make of nothing. */
-static enum db_class verify_schema(struct inspection *inspection, struct db_connection *connection)
+enum db_class admin_compare_schema(struct db_connection *connection,
+                                   void (*found)(void *self, const char *problem), void *self)
 {
+    char line[256] = "";
     struct db_connection *fresh;
     int64_t from;
     enum db_class class = admin_driver->open(admin_maintenance->nowhere, true, 0, &fresh);
@@ -179,9 +178,12 @@ static enum db_class verify_schema(struct inspection *inspection, struct db_conn
         class = schema_migrate(admin_driver, fresh, &from);
     }
     if (class == DB_OK) {
-        class = compare_catalogues(inspection, connection, fresh);
+        class = compare_catalogues(connection, fresh, line);
     }
     admin_driver->close(fresh);
+    if (*line != '\0') {
+        found(self, line);
+    }
     return class;
 }
 
@@ -203,5 +205,5 @@ int admin_verify_integrity(struct tool *tool, const char *path, struct db_connec
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection)
 {
     struct inspection inspection = {.tool = tool, .path = path};
-    return conclude(&inspection, connection, verify_schema(&inspection, connection));
+    return conclude(&inspection, connection, admin_compare_schema(connection, report, &inspection));
 }

@@ -38,6 +38,10 @@ int admin_need_schema(struct tool *tool, const char *path, struct db_connection 
 int admin_verify_integrity(struct tool *tool, const char *path, struct db_connection *connection);
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection);
 
+/* Calls REPORT when the schema is not what the migrations make of nothing. */
+enum db_class admin_compare_schema(struct db_connection *connection,
+                                   void (*report)(void *self, const char *problem), void *self);
+
 /* Opens the database of the settings, as its owner; its schema must be this version's. */
 int admin_open(struct tool *tool, bool writable, struct db_connection **out);
 

@@ -10,47 +10,40 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/token.h"
 #include "db/schema.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
 
-/* What was found; texts are on the tool's arena. */
-struct findings {
+/* One looking-through. */
+struct check {
     struct tool *tool;
-    cJSON *problems; /* with --json */
+    const struct check_sink *sink;
 };
 
-__attribute__((format(printf, 4, 5))) static void found(struct findings *findings, const char *what,
-                                                        const char *remedy, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void
+found(const struct check *check, const char *where, const char *remedy, const char *format, ...)
 {
     char text[512];
     va_list list;
     va_start(list, format);
     (void)vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    (void)tool_fail(findings->tool, "%s: %s%s%s", what, text, *remedy != '\0' ? "; " : "", remedy);
-    if (findings->problems == NULL) {
-        return;
-    }
-    cJSON *problem = cJSON_CreateObject();
-    (void)cJSON_AddStringToObject(problem, "where", what);
-    (void)cJSON_AddStringToObject(problem, "problem", text);
-    (void)cJSON_AddStringToObject(problem, "remedy", remedy);
-    (void)cJSON_AddItemToArray(findings->problems, problem);
+    check->sink->found(check->sink->self, where, text, remedy);
 }
 
 static void report(void *self, const char *problem)
 {
-    struct findings *findings = self;
-    found(findings, findings->tool->config.database, "restore a backup", "%s", problem);
+    const struct check *check = self;
+    found(check, check->tool->config.database, "restore a backup", "%s", problem);
 }
 
 static void report_keys(void *self, const char *problem)
 {
-    struct findings *findings = self;
-    found(findings, findings->tool->config.keys,
+    const struct check *check = self;
+    found(check, check->tool->config.keys,
           "move the file away and run \"cubby init\" for a new key (tokens signed by the old one "
           "end)",
           "%s", problem);
@@ -64,12 +57,12 @@ static const char *with_path(struct tool *tool, const char *command, const char 
 }
 
 /* Secrets must be a file that only its owner can read, in a directory nobody else can write. */
-static bool check_file(struct findings *findings, const char *path, uid_t *owner)
+static bool check_file(const struct check *check, const char *path, uid_t *owner)
 {
-    struct tool *tool = findings->tool;
+    struct tool *tool = check->tool;
     struct stat there;
     if (stat(path, &there) != 0) {
-        found(findings, path,
+        found(check, path,
               errno == ENOENT   ? "\"cubby init\" makes it"
               : errno == EACCES ? "run this as root or as the programs' user"
                                 : "",
@@ -78,75 +71,140 @@ static bool check_file(struct findings *findings, const char *path, uid_t *owner
     }
     *owner = there.st_uid;
     if (!S_ISREG(there.st_mode)) {
-        found(findings, path, "", "not a regular file");
+        found(check, path, "", "not a regular file");
         return false;
     }
     if ((there.st_mode & 077) != 0) {
-        found(findings, path, with_path(tool, "chmod 600", path),
+        found(check, path, with_path(tool, "chmod 600", path),
               "others than its owner may use it (mode %03o)", (unsigned)(there.st_mode & 0777));
     }
     const char *directory = file_directory(tool, path);
     if (directory == NULL || stat(directory, &there) != 0) {
-        found(findings, directory != NULL ? directory : path, "", "%s", strerror(errno));
+        found(check, directory != NULL ? directory : path, "", "%s", strerror(errno));
         return false;
     }
     if ((there.st_mode & 022) != 0) {
-        found(findings, directory, with_path(tool, "chmod go-w", directory),
+        found(check, directory, with_path(tool, "chmod go-w", directory),
               "others than its owner may write here (mode %03o)", (unsigned)(there.st_mode & 0777));
     }
     if (there.st_uid != *owner && there.st_uid != 0) {
-        found(findings, directory, "chown both to the programs' user",
+        found(check, directory, "chown both to the programs' user",
               "belongs to another user than %s", path);
     }
     return true;
 }
 
-static void found_failure(struct findings *findings, struct db_connection *connection)
+/* What the owner of PATH may not enter is out of the programs' reach. */
+static void check_reach(const struct check *check, const char *path)
 {
-    found(findings, findings->tool->config.database, "restore a backup if it is damaged", "%s",
-          admin_driver->message(connection));
+    if (file_become_owner(check->tool, path) != TOOL_DONE) {
+        return;
+    }
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        found(check, path, "chmod a+x on them, or move the file",
+              "its owner may not enter the directories above it (%s)", strerror(errno));
+    }
+    file_become_self();
 }
 
-static void check_contents(struct findings *findings, struct db_connection *connection)
+void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
 {
-    const char *path = findings->tool->config.database;
+    const struct check check = {.tool = tool, .sink = sink};
+    uid_t database_owner;
+    uid_t keys_owner;
+    bool has_database = check_file(&check, tool->config.database, &database_owner);
+    bool has_keys = check_file(&check, tool->config.keys, &keys_owner);
+    if (has_database) {
+        check_reach(&check, tool->config.database);
+    }
+    if (has_keys) {
+        check_reach(&check, tool->config.keys);
+    }
+    if (has_database && has_keys && database_owner != keys_owner) {
+        found(&check, tool->config.keys, "chown both to the programs' user",
+              "belongs to another user than %s", tool->config.database);
+    }
+}
+
+/* ---- contents ------------------------------------------------------------------------------- */
+
+static void found_failure(const struct check *check, struct db_connection *connection,
+                          enum db_class class)
+{
+    found(check, check->tool->config.database,
+          class == DB_DAMAGED ? "restore a backup"
+          : class == DB_BUSY  ? "try again"
+                              : "",
+          "%s", admin_driver->message(connection));
+}
+
+static void check_contents(struct check *check, struct db_connection *connection)
+{
+    const char *path = check->tool->config.database;
     int64_t number = 0;
     enum db_class class = admin_driver->schema_number(connection, &number);
     if (class == DB_OK && number != schema_number) {
-        found(findings, path,
+        found(check, path,
               number < schema_number ? "run \"cubby migrate\""
                                      : "install the newer version of cubby",
               "it has schema %" PRId64 ", this version works with %" PRId64, number, schema_number);
     }
     if (class == DB_OK) {
-        class = admin_driver->verify(connection, report, findings);
+        class = admin_driver->verify(connection, report, check);
+    }
+    if (class == DB_OK && number == schema_number) {
+        class = admin_compare_schema(connection, report, check);
     }
     if (class != DB_OK) {
-        found_failure(findings, connection);
+        found_failure(check, connection, class);
     }
 }
 
-static void check_database(struct findings *findings)
+static void check_database(struct check *check)
 {
     struct db_connection *connection;
     enum db_class class =
-        admin_driver->open(findings->tool->config.database, false, ADMIN_BUSY_TIMEOUT, &connection);
+        admin_driver->open(check->tool->config.database, true, ADMIN_BUSY_TIMEOUT, &connection);
     if (class == DB_OK) {
-        check_contents(findings, connection);
-    } else {
-        found_failure(findings, connection);
+        check_contents(check, connection);
+    } else if (class != DB_GONE) {
+        found_failure(check, connection, class);
     }
     admin_driver->close(connection);
 }
 
-static int conclude(struct findings *findings)
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static void print_problem(void *self, const char *where, const char *problem, const char *remedy)
 {
-    struct tool *tool = findings->tool;
+    (void)tool_fail(self, "%s: %s%s%s", where, problem, *remedy != '\0' ? "; " : "", remedy);
+}
+
+/* With --json: the problems so far are a list that the tool's scratch memory holds. */
+struct list {
+    struct tool *tool;
+    cJSON *problems;
+};
+
+static void list_problem(void *self, const char *where, const char *problem, const char *remedy)
+{
+    struct list *list = self;
+    list->tool->problems++;
+    cJSON *row = cJSON_CreateObject();
+    json_add(row, "where", cJSON_CreateString(where));
+    json_add(row, "problem", cJSON_CreateString(problem));
+    json_add(row, "remedy", cJSON_CreateString(remedy));
+    (void)cJSON_AddItemToArray(list->problems, row);
+}
+
+static int conclude(struct tool *tool, cJSON *problems)
+{
     int status = tool->problems > 0 ? TOOL_FAILED : TOOL_DONE;
     if (tool->json) {
         cJSON *object = cJSON_CreateObject();
-        (void)cJSON_AddBoolToObject(object, "ok", status == TOOL_DONE);
-        (void)cJSON_AddItemToObject(object, "problems", findings->problems);
+        json_add(object, "ok", cJSON_CreateBool(status == TOOL_DONE));
+        json_add(object, "problems", problems);
         return tool_print_json(tool, object, true) == TOOL_DONE ? status : TOOL_FAILED;
     }
     if (status == TOOL_DONE) {
@@ -160,23 +218,24 @@ static int conclude(struct findings *findings)
 
 int run_check(struct tool *tool)
 {
-    struct findings findings = {.tool = tool, .problems = tool->json ? cJSON_CreateArray() : NULL};
-    uid_t database_owner;
-    uid_t keys_owner;
-    bool has_database = check_file(&findings, tool->config.database, &database_owner);
-    bool has_keys = check_file(&findings, tool->config.keys, &keys_owner);
-    if (has_database && has_keys && database_owner != keys_owner) {
-        found(&findings, tool->config.keys, "chown both to the programs' user",
-              "belongs to another user than %s", tool->config.database);
+    struct list list = {.tool = tool, .problems = tool->json ? cJSON_CreateArray() : NULL};
+    const struct check_sink sink = {.self = tool->json ? (void *)&list : (void *)tool,
+                                    .found = tool->json ? list_problem : print_problem};
+    struct check check = {.tool = tool, .sink = &sink};
+    check_owners_and_modes(tool, &sink);
+    if (access(tool->config.database, F_OK) == 0) {
+        if (file_become_owner(tool, tool->config.database) != TOOL_DONE) {
+            return TOOL_FAILED;
+        }
+        check_database(&check);
+        file_become_self();
     }
-    if (file_become_owner(tool, tool->config.database) != TOOL_DONE) {
-        return TOOL_FAILED;
+    if (access(tool->config.keys, F_OK) == 0) {
+        if (file_become_owner(tool, tool->config.keys) != TOOL_DONE) {
+            return TOOL_FAILED;
+        }
+        (void)token_keys_check(tool->config.keys, report_keys, &check);
+        file_become_self();
     }
-    if (has_database) {
-        check_database(&findings);
-    }
-    if (has_keys) {
-        (void)token_keys_check(tool->config.keys, report_keys, &findings);
-    }
-    return conclude(&findings);
+    return conclude(tool, list.problems);
 }

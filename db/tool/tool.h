@@ -85,6 +85,7 @@ extern const struct tool_group tool_setup_commands;
 extern const struct tool_group tool_key_commands;
 extern const struct tool_group tool_backup_commands;
 extern const struct tool_group tool_restore_commands;
+extern const struct tool_group tool_doctor_commands;
 
 /* The value of an option that was given ("" for one that takes none), or NULL. */
 const char *tool_option(const struct tool *tool, const char *name);

@@ -1,0 +1,54 @@
+/*
+ * http_client.h - one HTTP/1.1 request (RFC 9112) to a web server, over plain TCP.
+ *
+ * As much as the doctor needs: no TLS, no redirects, no kept connections; every wait and every
+ * buffer has an end.
+ */
+#ifndef CUBBY_DB_TOOL_HTTP_CLIENT_H
+#define CUBBY_DB_TOOL_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/arena.h"
+
+enum {
+    HTTP_CLIENT_TIMEOUT_MS = 15000,         /* for a whole request */
+    HTTP_CLIENT_ANSWER_MAXIMUM = 256 * 1024 /* bytes of an answer; what comes behind is not read */
+};
+
+/* http://host[:port][/path], split. */
+struct http_url {
+    const char *host;
+    const char *port;
+    const char *authority; /* as it was written, for Host */
+    const char *path;      /* without a slash at its end: "" or "/api" */
+};
+
+struct http_request {
+    const char *method;
+    const char *path;    /* begins with a slash */
+    const char *headers; /* whole lines with CRLF; "" for none */
+    const char *body;    /* NULL: none */
+    size_t body_size;
+};
+
+struct http_answer {
+    int status;
+    const char *head; /* the header lines */
+    const char *body; /* NUL-terminated behind BODY_SIZE, unchunked */
+    size_t body_size;
+};
+
+/* Splits TEXT on ARENA. NULL when it is good, otherwise a static text that says why not. */
+const char *http_url_parse(struct arena *arena, const char *text, struct http_url *out);
+
+/* Sends REQUEST, the body in a segment behind that of the head, and reads the answer, all on ARENA.
+ * NULL when there is an answer, otherwise a text that says why not. */
+const char *http_send(struct arena *arena, const struct http_url *url,
+                      const struct http_request *request, struct http_answer *answer);
+
+/* The value of the header NAME, on ARENA; NULL when there is none. */
+const char *http_header(struct arena *arena, const struct http_answer *answer, const char *name);
+
+#endif
