@@ -12,6 +12,11 @@
 const struct db_driver *const admin_driver = &db_sqlite;
 const struct db_maintenance *const admin_maintenance = &db_sqlite_maintenance;
 
+int admin_patience(const struct tool *tool)
+{
+    return 2 * (int)tool->config.busy_timeout;
+}
+
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
                enum db_class class, const char *doing)
 {
@@ -24,7 +29,7 @@ int admin_fail(struct tool *tool, struct db_connection *connection, const char *
 
 int admin_open_any(struct tool *tool, const char *path, bool writable, struct db_connection **out)
 {
-    enum db_class class = admin_driver->open(path, writable, ADMIN_BUSY_TIMEOUT, out);
+    enum db_class class = admin_driver->open(path, writable, admin_patience(tool), out);
     if (class == DB_OK) {
         return TOOL_DONE;
     }

@@ -12,12 +12,12 @@
 #include "db/tool/statements.h"
 #include "db/tool/tool.h"
 
-/* Milliseconds the tool waits for another writer: it has more patience than a request. */
-enum { ADMIN_BUSY_TIMEOUT = 10000 };
-
 /* The engine. */
 extern const struct db_driver *const admin_driver;
 extern const struct db_maintenance *const admin_maintenance;
+
+/* Milliseconds to wait for another writer: more than a request does. */
+int admin_patience(const struct tool *tool);
 
 /* Says what went wrong in CONNECTION at the database PATH, and while doing what. */
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,

@@ -164,8 +164,8 @@ static void check_contents(struct check *check, struct db_connection *connection
 static void check_database(struct check *check)
 {
     struct db_connection *connection;
-    enum db_class class =
-        admin_driver->open(check->tool->config.database, true, ADMIN_BUSY_TIMEOUT, &connection);
+    enum db_class class = admin_driver->open(check->tool->config.database, true,
+                                             admin_patience(check->tool), &connection);
     if (class == DB_OK) {
         check_contents(check, connection);
     } else if (class != DB_GONE) {

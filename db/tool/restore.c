@@ -181,7 +181,8 @@ static int renew(struct restore *restore, struct db_connection *draft)
 /* Looks the draft through and makes it what the database is to become. */
 static int prepare_draft(struct restore *restore, struct db_connection **draft)
 {
-    enum db_class class = admin_driver->open(restore->draft, true, ADMIN_BUSY_TIMEOUT, draft);
+    enum db_class class =
+        admin_driver->open(restore->draft, true, admin_patience(restore->tool), draft);
     if (class != DB_OK) {
         return admin_fail(restore->tool, *draft, restore->from, class, "opening");
     }
@@ -300,7 +301,7 @@ static int replace_database(struct restore *restore, struct db_connection *draft
         return replace_file(restore, false);
     }
     struct db_connection *present;
-    enum db_class class = admin_driver->open(path, true, ADMIN_BUSY_TIMEOUT, &present);
+    enum db_class class = admin_driver->open(path, true, admin_patience(tool), &present);
     if (class == DB_OK) {
         class = admin_maintenance->seize(present);
     }

@@ -1,0 +1,91 @@
+# tool.bash - what the tests of the operator's tool share: an installation in the test's own folder,
+# and calls of the programs as a web server makes them (RFC 3875), without one.
+
+bats_require_minimum_version 1.5.0
+
+PASSWORD='Abcdef1!'
+
+# installation [LINE…]: settings in $conf with these lines besides, database and keys in $home.
+installation() {
+    home=$BATS_TEST_TMPDIR/home
+    conf=$BATS_TEST_TMPDIR/cubby.conf
+    database=$home/cubby.db
+    keys=$home/keys.json
+    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' "$@" >"$conf"
+    export CUBBY_CONF=$conf
+    "$TOOL" init >/dev/null
+}
+
+fail() {
+    printf '%s\n' "$*"
+    printf 'status: %s\n%s\n' "${status:-}" "${output:-}"
+    printf 'answer: %s\n%s\n' "${code:-}" "${body:-}"
+    return 1
+}
+
+same() {
+    [ "$1" = "$2" ] || fail "is:     $1
+wanted: $2"
+}
+
+# tool STATUS WORD…: runs the tool without a terminal; leaves what it printed in $output and
+# $stderr, and fails unless it ends with STATUS.
+tool() {
+    local wanted=$1
+    shift
+    run --separate-stderr "$TOOL" "$@" </dev/null
+    # shellcheck disable=SC2154 # of bats
+    [ "$status" = "$wanted" ] || fail "ends with $status, not $wanted: cubby $* $stderr"
+}
+
+# said TEXT: the tool's last messages have TEXT in them.
+said() {
+    case $stderr in *"$1"*) ;; *) fail "did not say \"$1\" but: $stderr" ;; esac
+}
+
+# of JQ-PATH: something of what the tool printed as JSON.
+of() { jq -r "$1" <<<"$output"; }
+
+# cgi PROGRAM METHOD [PATH [BODY]]: one call, with $token if that is set; leaves $code and $body.
+cgi() {
+    local program=$1 method=$2 path=${3:-} sent=${4:-} answer
+    answer=$(printf '%s' "$sent" | env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD="$method" \
+        PATH_INFO="$path" QUERY_STRING='' REMOTE_ADDR=192.0.2.1 \
+        CONTENT_LENGTH="$(printf '%s' "$sent" | wc -c)" CONTENT_TYPE=application/json \
+        ${token:+HTTP_AUTHORIZATION="Bearer $token"} "$PROGRAMS/$program")
+    code=${answer#Status: }
+    code=${code%% *}
+    body=${answer#*$'\r\n\r\n'}
+}
+
+# new_user NAME: sets $token
+new_user() {
+    token=''
+    cgi register POST '' "{\"username\":\"$1\",\"email\":\"$1@example.org\",\"full_name\":\"Test User\",\"age\":30,\"gender\":\"female\",\"password\":\"$PASSWORD\"}"
+    [ "$code" = 201 ] || fail 'registering failed'
+    login "$1"
+}
+
+# login NAME [PASSWORD]: sets $token and $code
+login() {
+    token=''
+    cgi token POST '' "{\"username\":\"$1\",\"password\":\"${2:-$PASSWORD}\"}"
+    token=$(jq -r '.token // ""' <<<"$body")
+}
+
+# store KEY VALUE-JSON / read_value KEY: what is stored, as $body's data.value
+store() { cgi data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
+read_value() { cgi data GET "/$1"; }
+
+# query SQL: asks the database file itself
+query() { sqlite3 "$database" "$1"; }
+
+started=()
+began() { started+=("$!"); }
+wait_all() {
+    local pid
+    for pid in "${started[@]}"; do
+        wait "$pid" || true
+    done
+    started=()
+}

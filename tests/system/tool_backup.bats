@@ -1,0 +1,280 @@
+#!/usr/bin/env bats
+# cubby backup and restore: a consistent copy while programs write, and back again.
+
+load tool
+
+setup() {
+    installation
+    copy=$BATS_TEST_TMPDIR/copy.db
+}
+
+# The old state is there, to the byte, and nothing lies beside it.
+untouched() {
+    cmp "$database" "$BATS_TEST_TMPDIR/before"
+    same "$(ls "$home")" 'cubby.db
+keys.json'
+}
+
+@test "backup: a verified copy for its maker alone, and nothing beside" {
+    new_user ann
+    store k '{"a":1.0}'
+    tool 0 backup "$copy" --json
+    same "$(of '[.verified, .bytes == '"$(stat -c %s "$copy")"'] | @csv')" 'true,true'
+    same "$(stat -c %a "$copy")" 600
+    same "$(sqlite3 "$copy" 'PRAGMA integrity_check; SELECT value FROM items')" 'ok
+{"a":1.0}'
+    same "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'copy*')" "$copy"
+}
+
+@test "backup: never over a file without leave, never over what belongs to the installation" {
+    echo precious >"$copy"
+    tool 3 backup "$copy"
+    same "$(cat "$copy")" precious
+    tool 0 backup "$copy" --yes
+    sqlite3 "$copy" 'SELECT 1 FROM users' >/dev/null
+    for own in "$database" "$keys" "$database-journal"; do
+        tool 1 backup "$own" --yes
+        said 'installation'
+    done
+    ln -s "$database" "$home/link"
+    tool 1 backup "$home/link" --yes
+    mkdir "$BATS_TEST_TMPDIR/folder"
+    tool 1 backup "$BATS_TEST_TMPDIR/folder" --yes
+    tool 1 backup "$BATS_TEST_TMPDIR/none/copy.db"
+    tool 2 backup
+    tool 0 check
+}
+
+@test "backup: a disk without room is an error that leaves nothing behind" {
+    new_user ann
+    store k "\"$(head -c 60000 /dev/zero | tr '\0' x)\""
+    run bash -c 'ulimit -f 40; trap "" XFSZ; "$0" backup "$1"' "$TOOL" "$copy"
+    same "$status" 1
+    [ ! -e "$copy" ] || fail 'left a file'
+    same "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'copy*')" ''
+}
+
+@test "backup: a broken database is told, and the last good backup stays" {
+    tool 0 backup "$copy"
+    cp "$copy" "$BATS_TEST_TMPDIR/good"
+    new_user ann
+    for i in 1 2 3 4 5 6 7 8; do store "k$i" "\"$(head -c 6000 /dev/zero | tr '\0' x)\""; done
+    truncate -s -8192 "$database"
+    tool 1 backup "$copy" --yes
+    cmp "$copy" "$BATS_TEST_TMPDIR/good"
+    tool 1 check
+}
+
+# writer NUMBER: stores until the file `stop` is there, and notes each write that was acknowledged.
+writer() {
+    local i=0
+    new_user "writer$1"
+    while [ ! -e "$BATS_TEST_TMPDIR/stop" ] && [ "$i" -lt 400 ]; do
+        i=$((i + 1))
+        store "key$i" "$i"
+        [ "$code" = 201 ] || echo "$code $body" >>"$BATS_TEST_TMPDIR/bad"
+        echo "writer$1 key$i" >>"$BATS_TEST_TMPDIR/acknowledged$1"
+    done
+}
+
+@test "backup while eight write: all that was acknowledged before is in it, and restore brings it back" {
+    for number in 1 2 3 4 5 6 7 8; do
+        writer "$number" &
+        began
+    done
+    for _ in $(seq 200); do
+        [ "$(cat "$BATS_TEST_TMPDIR"/acknowledged? 2>/dev/null | wc -l)" -ge 80 ] && break
+        sleep 0.05
+    done
+    cat "$BATS_TEST_TMPDIR"/acknowledged? | sort >"$BATS_TEST_TMPDIR/before"
+    tool 0 backup "$copy"
+    touch "$BATS_TEST_TMPDIR/stop"
+    wait_all
+    [ ! -e "$BATS_TEST_TMPDIR/bad" ] || fail "$(cat "$BATS_TEST_TMPDIR/bad")"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/before")" -ge 80 ]
+    tool 0 restore "$copy" --yes
+    tool 0 check
+    query "SELECT username || ' ' || key FROM items JOIN users ON users.id = user_id" |
+        sort >"$BATS_TEST_TMPDIR/after"
+    same "$(comm -23 "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after")" ''
+    # each user's counter fits the items
+    same "$(query 'SELECT count(*) FROM users WHERE version <> (SELECT max(version) FROM items WHERE user_id = users.id)')" 0
+}
+
+@test "restore while eight write and read: every answer is whole, and what comes after holds" {
+    new_user ann
+    store before 1
+    tool 0 backup "$copy"
+    for number in 1 2 3 4 5 6 7 8; do
+        (
+            while [ ! -e "$BATS_TEST_TMPDIR/stop" ]; do
+                read_value before
+                case $code in 200 | 401) ;; *) echo "$code $body" >>"$BATS_TEST_TMPDIR/bad" ;; esac
+                store "key$number" 1
+                case $code in 201 | 400 | 401) ;; *) echo "$code $body" >>"$BATS_TEST_TMPDIR/bad" ;; esac
+            done
+        ) &
+        began
+    done
+    tool 0 restore "$copy" --yes
+    tool 0 restore "$copy" --yes
+    touch "$BATS_TEST_TMPDIR/stop"
+    wait_all
+    [ ! -e "$BATS_TEST_TMPDIR/bad" ] || fail "$(sort -u "$BATS_TEST_TMPDIR/bad" | head -n 5)"
+    tool 0 check
+    login ann
+    read_value before
+    same "$code" 200
+    same "$(query 'SELECT count(*) FROM items')" 1
+}
+
+@test "restore: asks, keeps the old database, changes store_id, and ends every session" {
+    new_user ann
+    store k 1
+    old_id=$(query "SELECT value FROM meta WHERE name = 'store_id'")
+    tool 0 backup "$copy"
+    store later 2
+    tool 3 restore "$copy"
+    read_value later
+    same "$code" 200
+    tool 0 restore "$copy" --yes --json
+    same "$(of '[.users, .items, .sessions_ended] | @csv')" '1,1,true'
+    kept=$(of .kept)
+    same "$(stat -c %a "$kept")" 600
+    same "$(sqlite3 "$kept" 'SELECT key FROM items ORDER BY key')" 'k
+later'
+    [ "$(query "SELECT value FROM meta WHERE name = 'store_id'")" != "$old_id" ] || fail 'the same store_id'
+    same "$(ls "$home")" "cubby.db
+$(basename "$kept")
+keys.json"
+    read_value k
+    same "$code" 401
+    login ann
+    read_value k
+    same "$code" 200
+    read_value later
+    same "$code" 404
+    tool 0 check
+}
+
+@test "restore --keep-sessions: tokens that the backup knows live on" {
+    new_user ann
+    store k 1
+    tool 0 backup "$copy"
+    tool 0 restore "$copy" --yes --keep-sessions
+    read_value k
+    same "$code" 200
+}
+
+@test "restore: what is no good backup is refused, and the old state stays" {
+    new_user ann
+    for i in 1 2 3 4 5 6 7 8; do store "k$i" "\"$(head -c 6000 /dev/zero | tr '\0' x)\""; done
+    tool 0 backup "$copy"
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    bad=$BATS_TEST_TMPDIR/bad.db
+
+    tool 1 restore "$BATS_TEST_TMPDIR/none.db" --yes
+    : >"$bad"
+    tool 1 restore "$bad" --yes
+    echo 'This is no database, but it is longer than a few bytes.' >"$bad"
+    tool 1 restore "$bad" --yes
+    said 'not a database'
+    head -c $(($(stat -c %s "$copy") - 8192)) "$copy" >"$bad"
+    tool 1 restore "$bad" --yes
+    cp "$copy" "$bad"
+    # page by page, all but the first
+    dd if=/dev/urandom of="$bad" bs=4096 seek=2 count=4 conv=notrunc status=none
+    tool 1 restore "$bad" --yes
+    cp "$copy" "$bad"
+    sqlite3 "$bad" 'PRAGMA user_version = 999'
+    tool 1 restore "$bad" --yes
+    said 'newer version'
+    cp "$copy" "$bad"
+    sqlite3 "$bad" 'CREATE TRIGGER t AFTER INSERT ON users BEGIN DELETE FROM items; END'
+    tool 1 restore "$bad" --yes
+    said "schema is not cubby's"
+    rm "$bad"
+    sqlite3 "$bad" 'CREATE TABLE other (a); PRAGMA user_version = 1'
+    tool 1 restore "$bad" --yes
+    rm "$bad"
+    sqlite3 "$bad" 'CREATE TABLE other (a)'
+    tool 1 restore "$bad" --yes
+    said 'not a database of cubby'
+    tool 1 restore "$database" --yes
+    tool 1 restore "$home" --yes
+    cp "$copy" "$bad"
+    echo journal >"$bad-journal"
+    tool 1 restore "$bad" --yes
+    said 'not a finished backup'
+    untouched
+    read_value k1
+    same "$code" 200
+}
+
+@test "restore: a disk without room leaves the old state" {
+    new_user ann
+    store k "\"$(head -c 200000 /dev/zero | tr '\0' x)\""
+    tool 0 backup "$copy"
+    cgi data DELETE /k
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    run bash -c 'ulimit -f 100; trap "" XFSZ; "$0" restore "$1" --yes' "$TOOL" "$copy"
+    same "$status" 1
+    untouched
+}
+
+@test "restore: into nothing, over an empty file, and over what is no database any more" {
+    new_user ann
+    store k 1
+    tool 0 backup "$copy"
+    rm "$database"
+    echo 'of another database' >"$database-journal"
+    tool 0 restore "$copy" --yes --json
+    same "$(of .kept)" null
+    [ ! -e "$database-journal" ] || fail 'the old journal is still there'
+    : >"$database"
+    tool 0 restore "$copy" --yes
+    echo garbage >"$database"
+    tool 0 restore "$copy" --yes --json
+    same "$(cat "$(of .kept)")" garbage
+    tool 0 check
+    login ann
+    read_value k
+    same "$code" 200
+}
+
+# The SQL of the first migration.
+first_schema() {
+    awk '/^    \/\* 1\. /{on=1} /^    \/\* 2\. /{exit} on' "$BATS_TEST_DIRNAME/../../db/schema.c" |
+        sed -n 's/^    "\(.*\)",\{0,1\}$/\1/p'
+}
+
+@test "restore: a backup of the first version is migrated" {
+    {
+        first_schema
+        echo "INSERT INTO users VALUES (7, 'Ann', 'ann', 'Ann@example.org', 'ann@example.org', 'Ann', 30, 'female', '', 5, 1, 1000, 1000);"
+        echo "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) VALUES (7, 'k', 1, 3, 1000, 1000, '1.0');"
+        echo 'PRAGMA user_version = 1;'
+    } | sqlite3 "$copy"
+    tool 0 restore "$copy" --yes --json
+    same "$(of '[.schema, .users, .items] | @csv')" '1,1,1'
+    same "$(query 'SELECT username, value FROM users JOIN items ON user_id = users.id')" 'Ann|1.0'
+    tool 0 check
+    # nobody gets the id again
+    new_user bob
+    same "$(query "SELECT id FROM users WHERE username = 'bob'")" 8
+}
+
+@test "restore: a database that somebody holds is left alone, with its own exit status" {
+    tool 0 backup "$copy"
+    echo 'busy_timeout = 100' >>"$conf"
+    sqlite3 "$database" 'BEGIN EXCLUSIVE' ".shell touch $BATS_TEST_TMPDIR/held; sleep 2" >/dev/null &
+    began
+    for _ in $(seq 100); do
+        [ -e "$BATS_TEST_TMPDIR/held" ] && break
+        sleep 0.05
+    done
+    tool 5 restore "$copy" --yes
+    wait_all
+    same "$(ls "$home")" 'cubby.db
+keys.json'
+}

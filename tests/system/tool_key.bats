@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# cubby key …: keys come and go, tokens live and end with theirs.
+
+load tool
+
+setup() { installation; }
+
+key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
+
+@test "key list: shows the key that signs, in a table and as JSON, and no secret" {
+    tool 0 key list
+    secret=$(jq -r '.keys[0].k' "$keys")
+    case $output in *"$secret"*) fail 'shows the secret' ;; esac
+    case $output in *"$(key_ids)"*'signs new ones'*) ;; *) fail 'not listed' ;; esac
+    tool 0 key list --json
+    case $output in *"$secret"*) fail 'shows the secret' ;; esac
+    same "$(of '.[0] | [.signs, .bits, .tokens_end_at] | @csv')" 'true,256,'
+    same "$(of '.[0].kid')" "$(jq -r '.keys[0].kid' "$keys")"
+}
+
+@test "key rotate: the new key signs, tokens of the old one live on" {
+    new_user ann
+    old=$token
+    tool 0 key rotate
+    same "$(key_ids | wc -l)" 2
+    store k 1
+    same "$code" 201
+    login ann
+    [ "$(cut -d. -f1 <<<"$token")" != "$(cut -d. -f1 <<<"$old")" ] || fail 'the same key signs'
+    read_value k
+    same "$code" 200
+    tool 0 key list --json
+    same "$(of '.[1] | [.signs, (.tokens_end_at | type)] | @csv')" 'false,"string"'
+    tool 0 check
+}
+
+@test "key retire: ends the tokens of that key, and of no other" {
+    new_user ann
+    old=$token
+    tool 0 key rotate --json
+    fresh=$(of .kid)
+    login ann
+    store k 1
+    same "$code" 201
+    retired=$(key_ids | sed -n 2p)
+    tool 3 key retire "$retired"
+    said '--yes'
+    same "$(key_ids | wc -l)" 2
+    tool 0 key retire "$retired" --yes
+    same "$(key_ids)" "$fresh"
+    read_value k
+    same "$code" 200
+    token=$old
+    read_value k
+    same "$code" 401
+}
+
+@test "key retire: not the key that signs, not one that is not there, not without saying which" {
+    tool 1 key retire "$(key_ids)" --yes
+    said 'rotate'
+    tool 4 key retire nothing --yes
+    tool 2 key retire
+    tool 2 key retire --expired some
+    same "$(key_ids | wc -l)" 1
+}
+
+@test "key retire --expired: drops the keys whose last token has ended, without asking" {
+    tool 0 key rotate
+    tool 0 key retire --expired
+    same "$(key_ids | wc -l)" 2
+    # as if that had been two hours ago
+    jq '.keys[0].iat -= 7200' "$keys" >"$keys.edited"
+    cat "$keys.edited" >"$keys"
+    first=$(key_ids | head -n 1)
+    tool 0 key retire --expired
+    same "$(key_ids)" "$first"
+    tool 0 key retire --expired
+}
+
+@test "key rotate --retire-others: every token ends at once, and it asks" {
+    new_user ann
+    tool 3 key rotate --retire-others
+    store k 1
+    same "$code" 201
+    tool 0 key rotate --retire-others --yes
+    same "$(key_ids | wc -l)" 1
+    read_value k
+    same "$code" 401
+    login ann
+    read_value k
+    same "$code" 200
+}
+
+@test "key: owner and mode of the file stay, members that are not cubby's too, nothing lies beside" {
+    jq '.keys[0].note = "mine" | .extra = [1]' "$keys" >"$keys.edited"
+    cat "$keys.edited" >"$keys"
+    rm "$keys.edited"
+    chmod 640 "$keys"
+    tool 0 key rotate
+    same "$(stat -c %a "$keys")" 640
+    same "$(jq -c '[.extra, .keys[1].note]' "$keys")" '[[1],"mine"]'
+    same "$(ls "$home")" 'cubby.db
+keys.json'
+}
+
+@test "key: a broken key file is refused and left as it is" {
+    echo '{"keys":[{"kty":"oct","k":"c2hvcnQ"}]}' >"$keys"
+    cp "$keys" "$BATS_TEST_TMPDIR/before"
+    tool 1 key rotate
+    said 'less than 32 bytes'
+    tool 1 key list
+    cmp "$keys" "$BATS_TEST_TMPDIR/before"
+}
+
+@test "key rotate: readers never see half a file, and of ten at once none is lost" {
+    new_user ann
+    store k 1
+    (
+        for _ in $(seq 60); do
+            read_value k
+            [ "$code" = 200 ] || echo "$code $body" >>"$BATS_TEST_TMPDIR/bad"
+        done
+    ) &
+    began
+    for _ in $(seq 10); do
+        "$TOOL" key rotate >/dev/null &
+        began
+    done
+    wait_all
+    [ ! -e "$BATS_TEST_TMPDIR/bad" ] || fail "$(cat "$BATS_TEST_TMPDIR/bad")"
+    same "$(key_ids | sort -u | wc -l)" 11
+}
