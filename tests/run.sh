@@ -8,6 +8,8 @@
 #   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system)
 #   SERVER=NAME   of the http suites only that server's
 #   FILTER=REGEX  only tests whose name fits (of those that bats runs)
+#
+# Ctrl-C and SIGTERM stop the suites and their servers. One run at a time in a checkout.
 set -uo pipefail
 
 cd "$(dirname "$0")/.." || exit 1
@@ -15,23 +17,58 @@ root=$PWD
 out=$root/build/test
 only=${ONLY:-}
 servers=${SERVER:-apache busybox lighttpd}
-unset SERVER MAKEFLAGS MAKELEVEL MFLAGS READY DATA PORT
+unset SERVER MAKEFLAGS MAKELEVEL MFLAGS READY DATA PORT CUBBY_CONF RUN_USER
+umask 022
+mkdir -p "$root/build"
+exec 9>"$root/build/.test-lock"
+flock -n 9 || {
+    echo 'another run of the tests is going on in this checkout' >&2
+    exit 1
+}
 rm -rf "$out"
 mkdir -p "$out"
+# Open to the user that servers started by root run as, who must reach the data below it.
+scratch=$(mktemp -d /tmp/cubby-test.XXXXXX) || exit 1
+chmod 711 "$scratch"
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C.UTF-8
 export RUN_SH=$root/cgi-bin/server/run.sh TOOL=$root/build/bin/cubby
 export PROGRAMS=$root/build/cgi-bin WWW=$root/www
 export BATS_TEST_TIMEOUT=150
 
+# Each suite leads a process group of its own, so that it can be stopped with all it started.
+set -m
+
+groups=()
+tidy() {
+    trap '' INT TERM HUP
+    exec 2>/dev/null # what bash tells of jobs that were stopped
+    local group
+    for group in "${groups[@]}"; do
+        kill -TERM -- "-$group" 2>/dev/null
+    done
+    wait
+    # Servers go when their runner has heard it.
+    for group in "${groups[@]}"; do
+        for _ in $(seq 150); do
+            kill -0 -- "-$group" 2>/dev/null || break
+            sleep 0.1
+        done
+    done
+    rm -rf "$scratch"
+}
+trap tidy EXIT
+trap 'echo "interrupted" >&2; exit 130' INT TERM HUP
+
 chosen() { case $1 in *"$only"*) return 0 ;; *) return 1 ;; esac; }
 
+# run_bats FOLDER ARGUMENT…: FOLDER is for the tests' files, and is made.
 run_bats() {
-    if [ -n "${FILTER:-}" ]; then
-        timeout 900 bats --tap --filter "$FILTER" "$@"
-    else
-        timeout 900 bats --tap "$@"
-    fi
+    local folder=$1
+    shift
+    [ -z "${FILTER:-}" ] || set -- --filter "$FILTER" "$@"
+    # bats makes its own folder with mode 700 unless it is named.
+    timeout --foreground 900 bats --tap --tempdir "$folder" "$@"
 }
 
 # A suite that dies counts as a failure of its own.
@@ -41,35 +78,34 @@ note_end() {
 
 # The same tests under each server, one server of its own for each.
 suite_http() {
-    local server=$1 scratch
-    scratch=$(mktemp -d) || return 1
-    mkdir -m 700 "$scratch/data"
+    local server=$1 folder=$scratch/$1 runner
+    mkdir -p "$folder/data"
     # The cheapest hash: what is tested is the service. system/defaults.bats has the default one.
-    echo 'password_cost = 1' >"$scratch/data/cubby.conf"
-    SERVER=$server PORT=0 DATA=$scratch/data READY=$scratch/ready \
-        bash -c 'echo $$ >"$0" && exec sh "$RUN_SH"' "$scratch/pid" >"$out/http-$server.log" 2>&1 &
+    echo 'password_cost = 1' >"$folder/data/cubby.conf"
+    SERVER=$server PORT=0 DATA=$folder/data READY=$folder/ready \
+        sh "$RUN_SH" >"$out/http-$server.log" 2>&1 &
+    runner=$!
     for _ in $(seq 300); do
-        [ -f "$scratch/ready" ] && break
+        [ -f "$folder/ready" ] && break
         sleep 0.1
     done
-    if [ -f "$scratch/ready" ]; then
-        SERVER=$server BASE=$(cat "$scratch/ready") DATA=$scratch/data run_bats tests/http
+    if [ -f "$folder/ready" ]; then
+        SERVER=$server BASE=$(cat "$folder/ready") DATA=$folder/data run_bats "$folder/bats" tests/http
         note_end "http-$server" $?
     else
         echo "not ok 1 $server starts"
         sed 's/^/# /' "$out/http-$server.log"
     fi
-    kill "$(cat "$scratch/pid")"
-    wait
+    kill "$runner"
+    wait "$runner"
     if grep -qE 'AddressSanitizer|Segmentation|core dumped|no cause recorded' "$out/http-$server.log"; then
         echo "not ok 2 $server's log is without surprises"
         sed 's/^/# /' "$out/http-$server.log"
     fi
-    rm -rf "$scratch"
 }
 
 suite_system() {
-    run_bats tests/system
+    run_bats "$scratch/system" tests/system
     note_end system $?
 }
 
@@ -89,7 +125,8 @@ start() {
     shift
     chosen "$name" || return 0
     names+=("$name")
-    "$@" >"$out/$name.tap" 2>"$out/$name.err" &
+    "$@" >"$out/$name.tap" 2>"$out/$name.err" </dev/null 9>&- &
+    groups+=("$!")
 }
 
 for server in $servers; do

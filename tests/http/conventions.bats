@@ -269,10 +269,13 @@ refuse_body() {
 
 @test "errors: no answer shows a path, a query text or a hash" {
     for path in /register /token /data '/data/x' /health; do
+        leaks=("$DATA" SELECT INSERT '$y$' cubby.db /tmp/ .c:)
+        # Health names the engine, and means to.
+        [ "$path" = /health ] || leaks+=(sqlite)
         for method in GET POST PUT DELETE; do
             call "$method" "$path" -d '{"key":"'"'"';--","username":"'"'"'"}'
-            for leak in "$DATA" SELECT INSERT sqlite '\$y\$' cubby.db /tmp/ .c:; do
-                ! grep -qi -- "$leak" "$body_file" || fail "shows $leak"
+            for leak in "${leaks[@]}"; do
+                ! grep -qiF -- "$leak" "$body_file" || fail "shows $leak"
             done
         done
     done

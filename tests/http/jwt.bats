@@ -6,7 +6,7 @@ setup_file() {
     export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
     new_user
     store secret '"mine"'
-    payload=$(cut -d. -f2 <<<"$token" | tr '_-' '/+' | sed 's/$/===/' | base64 -di 2>/dev/null)
+    payload=$(token_part 2)
     export user user_id token payload
     export keys=$DATA/keys.json
 }
@@ -168,7 +168,7 @@ refused_token() {
     as_user GET /data/secret
     second_code=$code
     login "$user"
-    kid=$(cut -d. -f1 <<<"$token" | tr '_-' '/+' | sed 's/$/===/' | base64 -di 2>/dev/null | jq -r .kid)
+    kid=$(token_part 1 | jq -r .kid)
     cat "$BATS_TEST_TMPDIR/keys" >"$keys"
     same "$second_code" 200
     same "$kid" "$(jq -r '.keys[0].kid' "$keys")"

@@ -51,21 +51,24 @@ header() {
 # field JQ-PATH: something of the body.
 field() { jq -r "$1" <"$body_file"; }
 
+# short TEXT: its first lines and bytes; values may be long.
+short() { printf '%s\n' "$1" | head -n 20 | cut -b 1-600; }
+
 show() {
     printf 'answer: %s\n' "$code"
-    cat "$head_file" "$body_file"
-    printf '\n'
+    short "$(cat "$head_file")"
+    short "$(head -c 2000 "$body_file" | tr -d '\0')"
 }
 
 fail() {
-    printf '%s\n' "$*"
+    short "$*"
     show
     return 1
 }
 
 same() {
-    [ "$1" = "$2" ] || fail "is:     $1
-wanted: $2"
+    [ "$1" = "$2" ] || fail "is:     $(short "$1")
+wanted: $(short "$2")"
 }
 
 # The form that every answer has.
@@ -157,10 +160,14 @@ encode_query() { jq -rn --arg key "$1" '$key | @uri'; }
 # store KEY VALUE-JSON
 store() { send POST /data "{\"key\":$(jq -cn --arg k "$1" '$k'),\"value\":$2}"; }
 
-# The value in the answer, as its text.
+# The value in the answer, as its text. Within texts a quote is escaped, so the first "value": is
+# the member's.
 value_text() {
-    sed -n 's/^.*"value":\(.*\),"version":[0-9]*,"created_at":.*$/\1/p' "$body_file"
+    sed -n 's/"value":/\n/; s/^.*\n//; s/,"version":[0-9]*,"created_at":.*$//p' "$body_file"
 }
+
+# token_part N: the N-th part of the token in $token, decoded.
+token_part() { node -p 'Buffer.from(process.argv[1].split(".")[process.argv[2] - 1], "base64url").toString()' "$token" "$1"; }
 
 # forge: prints a JWT; see jwt.js
 forge() { node "$here/jwt.js" "$@"; }
