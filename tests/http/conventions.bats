@@ -76,7 +76,7 @@ setup_file() {
     store overridden 1
     as_user POST /data/overridden -H 'X-HTTP-Method-Override: PUT' -d '{"value":2}'
     succeeded 200 'Data updated successfully.'
-    as_user POST /data/overridden -H 'X-HTTP-Method-Override: DELETE'
+    as_user POST /data/overridden -H 'X-HTTP-Method-Override: DELETE' -d ''
     succeeded 200 'Data deleted successfully.'
     as_user GET /data/overridden
     refused 404 KEY_NOT_FOUND
