@@ -20,7 +20,7 @@ static const struct tool_group *const groups[] = {
     &tool_restore_commands, &tool_doctor_commands,
 };
 
-enum { GROUP_COUNT = sizeof groups / sizeof *groups };
+enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
 
 /* Options that belong to a flag of the command. */
 static const struct {

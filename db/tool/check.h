@@ -17,6 +17,7 @@ struct check_sink {
  * else can write, and which their owner can reach. */
 void check_owners_and_modes(struct tool *tool, const struct check_sink *sink);
 
+/* cubby check: see its help. */
 int run_check(struct tool *tool);
 
 #endif

@@ -367,7 +367,7 @@ static void check_files(struct doctor *doctor)
 static int run_doctor(struct tool *tool)
 {
     struct doctor doctor = {.tool = tool, .checks = tool->json ? cJSON_CreateArray() : NULL};
-    arena_init(&doctor.arena, 4 * HTTP_CLIENT_ANSWER_MAXIMUM);
+    arena_init(&doctor.arena, (size_t)4 * HTTP_CLIENT_ANSWER_MAXIMUM);
     const char *why = http_url_parse(&tool->arena, tool->words[0], &doctor.url);
     if (why != NULL) {
         return tool_misuse(tool, "%s: %s", tool->words[0], why);

@@ -138,6 +138,7 @@ int tool_finish_output(struct tool *tool);
 /* ---- small things -------------------------------------------------------------------------------
  */
 
+/* Milliseconds since 1970. */
 int64_t tool_now_ms(void);
 
 /* Fills BYTES with SIZE random bytes fit for keys; false after saying that there are none. */
