@@ -66,6 +66,7 @@ DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS))
 OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(DEP_DIR)/.ready
 DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
+	-DCUBBY_OWN_HEAP \
 	-ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
 DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lm
