@@ -6,6 +6,7 @@
 #include "common/input.h"
 #include "common/serve.h"
 #include "db/items.h"
+#include "db/tokens.h"
 
 struct pair {
     struct text key;
@@ -21,12 +22,6 @@ static const struct input_field create_fields[] = {
 static const struct input_field replace_fields[] = {
     {"value", INPUT_JSON, false, offsetof(struct pair, value), 0, 0, NULL, ERR_INVALID_VALUE},
 };
-
-/* An account that is gone looks to its tokens like any other reason to refuse them. */
-static enum error_code said(struct call *call, enum error_code error)
-{
-    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
-}
 
 /* The key in the address. What can't be a key names nothing. */
 static enum error_code key_of_address(struct call *call, struct item *item)
@@ -80,7 +75,7 @@ static enum error_code create_item(struct call *call)
         response_success(&call->response, 201, "Data stored successfully.");
         answer_item(call, &item, false);
     }
-    return said(call, error);
+    return error;
 }
 
 static enum error_code read_item(struct call *call)
@@ -95,7 +90,7 @@ static enum error_code read_item(struct call *call)
     if (error == ERR_NONE) {
         answer_item(call, &item, true);
     }
-    return said(call, error);
+    return error;
 }
 
 static enum error_code replace_item(struct call *call)
@@ -121,7 +116,7 @@ static enum error_code replace_item(struct call *call)
         response_success(&call->response, 200, "Data updated successfully.");
         answer_item(call, &item, false);
     }
-    return said(call, error);
+    return error;
 }
 
 static enum error_code delete_item(struct call *call)
@@ -138,7 +133,7 @@ static enum error_code delete_item(struct call *call)
         response_text(&call->response, "key", item.key.at);
         response_integer(&call->response, "version", item.version);
     }
-    return said(call, error);
+    return error;
 }
 
 static const struct route routes[] = {
@@ -150,8 +145,8 @@ static const struct route routes[] = {
     {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item},
 };
 
-static const enum db_statement may_run[] = {DB_TOKEN_ADMIT, DB_USER_NEXT_VERSION, DB_ITEM_READ,
-                                            DB_ITEM_CREATE, DB_ITEM_REPLACE,      DB_ITEM_DELETE};
+static const enum db_statement may_run[] = {TOKEN_STATEMENTS, DB_USER_NEXT_VERSION, DB_ITEM_READ,
+                                            DB_ITEM_CREATE,   DB_ITEM_REPLACE,      DB_ITEM_DELETE};
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 

@@ -1,14 +1,15 @@
 /*
- * token.c - POST /api/token: a user name (or e-mail) and a password for an access token.
+ * token.c - /api/token: a user name (or e-mail) and a password for an access token, a token for a
+ * new one, and the end of one token or all.
  */
-#include "common/token.h"
-
-#include <inttypes.h>
 #include <stddef.h>
 
 #include "common/input.h"
 #include "common/password.h"
-#include "common/serve.h"
+#include "common/session.h"
+#include "db/attempts.h"
+#include "db/audit.h"
+#include "db/tokens.h"
 #include "db/users.h"
 
 struct login {
@@ -27,71 +28,29 @@ static const struct input_field fields[] = {
      ERR_MISSING_FIELDS},
 };
 
-/* Whether the password is that of the account. An unknown name costs the same hash. */
-static enum error_code check_password(struct call *call, const struct user_login *user,
-                                      struct text password)
-{
-    bool matches = false;
-    enum error_code error;
-    if (user == NULL) {
-        const struct password_policy policy = {.method = call->config->password_method,
-                                               .cost = call->config->password_cost};
-        const char *unused;
-        error =
-            password_hash(call->transport, call->arena, &policy, password, &unused, &call->cause);
-    } else {
-        error = password_verify(call->arena, user->password_hash, password, &matches, &call->cause);
-    }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    return matches ? ERR_NONE : ERR_INVALID_CREDENTIALS;
-}
-
-/* A hash made by an earlier setting is made anew while the password is at hand. */
+/* A hash made by an earlier setting is made anew while the password is at hand; else *HASH is NULL.
+ */
 static enum error_code renew_hash(struct call *call, const struct user_login *user,
-                                  struct text password)
+                                  struct text password, const char **hash)
 {
     const struct password_policy policy = {.method = call->config->password_method,
                                            .cost = call->config->password_cost};
-    if (!password_outdated(user->password_hash, &policy)) {
-        return ERR_NONE;
-    }
-    const char *hash;
-    enum error_code error =
-        password_hash(call->transport, call->arena, &policy, password, &hash, &call->cause);
-    return error == ERR_NONE ? users_rehash(call->store, user, hash) : error;
+    *hash = NULL;
+    return password_outdated(user->password_hash, &policy) ? attempt_hash(call, password, hash)
+                                                           : ERR_NONE;
 }
 
-static enum error_code issue(struct call *call, const struct user_login *user)
+/* A disabled account costs what a wrong password does, and is told the same. */
+static enum error_code check_password(struct call *call, const struct user_login *user,
+                                      struct text password, const char **new_hash)
 {
-    const struct token_keys *keys;
-    enum error_code error = call_keys(call, &keys);
+    bool matches;
+    enum error_code error = attempt_verify(call, user->password_hash, password, &matches);
     if (error != ERR_NONE) {
         return error;
     }
-    unsigned char id[TOKEN_ID_SIZE / 2];
-    if (!call->transport->random(call->transport, id, sizeof id)) {
-        return call_fail(call, ERR_INTERNAL, "no random bytes for a token");
-    }
-    int64_t now = call->now_ms / 1000;
-    struct token_claims claims = {.user_id = user->id,
-                                  .epoch = user->epoch,
-                                  .issued = now,
-                                  .expires = now + call->config->token_lifetime};
-    hex_encode(id, sizeof id, claims.id);
-    const char *token;
-    error = token_sign(keys, &claims, call->arena, &token, &call->cause);
-    if (error != ERR_NONE) {
-        return error;
-    }
-    struct response *response = &call->response;
-    response_success(response, 200, "Access token generated successfully.");
-    response->token = token;
-    response_text(response, "access_token", token);
-    response_text(response, "token_type", "Bearer");
-    response_integer(response, "expires_in", call->config->token_lifetime);
-    return ERR_NONE;
+    return matches && !user->disabled ? renew_hash(call, user, password, new_hash)
+                                      : ERR_INVALID_CREDENTIALS;
 }
 
 static enum error_code read_login(struct call *call, struct login *in)
@@ -111,25 +70,85 @@ static enum error_code create_token(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
+    call->audit.event = "login";
     struct text name = in.username.at != NULL ? in.username : in.email;
-    struct user_login user;
+    struct user_login user = {0};
     bool found;
     error = users_find_login(call->store, call->arena, name, &found, &user);
+    call->audit.user_id = user.id;
+    struct attempt attempt;
     if (error == ERR_NONE) {
-        error = check_password(call, found ? &user : NULL, in.password);
+        error = attempt_begin(call, ATTEMPT_LOGIN, user.id, name, &attempt);
     }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const char *new_hash = NULL;
+    error = check_password(call, &user, in.password, &new_hash);
+    attempt_hashed(&attempt);
     if (error == ERR_NONE) {
-        error = renew_hash(call, &user, in.password);
+        error = attempt_succeeded(call, &attempt);
     }
-    return error == ERR_NONE ? issue(call, &user) : error;
+    if (error == ERR_NONE && new_hash != NULL) {
+        error = users_rehash(call->store, &user, new_hash);
+    }
+    return error == ERR_NONE
+               ? session_answer(call, user.id, user.epoch, "Access token generated successfully.")
+               : error;
+}
+
+static enum error_code refresh_token(struct call *call)
+{
+    const struct item_owner owner = items_owner(&call->claims);
+    enum error_code error = users_live(call->store, &owner);
+    return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch,
+                                              "Access token refreshed successfully.")
+                             : error;
+}
+
+/* Whether all tokens are meant: the query parameter `all`. */
+static enum error_code read_all(struct call *call, bool *all)
+{
+    bool present;
+    struct text value;
+    bool good = query_find(call->arena, call->request.query, "all", &present, &value);
+    *all = good && text_equal(value, text_of("true"));
+    if (present && !*all && !(good && text_equal(value, text_of("false")))) {
+        response_detail(&call->response, "all", "must be true or false");
+        return ERR_INVALID_PARAMETER;
+    }
+    return ERR_NONE;
+}
+
+static enum error_code revoke_token(struct call *call)
+{
+    bool all;
+    enum error_code error = read_all(call, &all);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    call->audit = (struct audit){.event = all ? "logout_all" : "logout", .user_id = owner.user_id};
+    error = all ? users_end_sessions(call->store, &owner)
+                : users_revoke(call->store, call->arena, &owner, call->claims.id,
+                               call->claims.expires, call->now_ms);
+    if (error == ERR_NONE) {
+        response_success(&call->response, 200,
+                         all ? "All tokens revoked successfully." : "Token revoked successfully.");
+    }
+    return error;
 }
 
 static const struct route routes[] = {
     {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_token},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, revoke_token},
+    {HTTP_POST, "/refresh", ROUTE_TOKEN, ERR_NONE, refresh_token},
 };
 
-static const enum db_statement may_run[] = {DB_LOGIN_BY_USERNAME, DB_LOGIN_BY_EMAIL,
-                                            DB_USER_REHASH};
+static const enum db_statement may_run[] = {
+    DB_LOGIN_BY_USERNAME, DB_LOGIN_BY_EMAIL,  DB_USER_REHASH,       DB_USER_LIVES,
+    DB_USER_REVOKED,      DB_USER_REVOKE,     DB_USER_END_SESSIONS, DB_TOKEN_DELETE_ALL,
+    TOKEN_STATEMENTS,     ATTEMPT_STATEMENTS, AUDIT_STATEMENTS};
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/password.h"
 #include "common/text.h"
 
@@ -54,8 +55,17 @@ static const struct setting settings[] = {
     NUMBER(password_cost, 0, 0, 999999999),
     NUMBER(max_value_bytes, 256 * INT64_C(1024), 1, 64 * INT64_C(1024) * 1024),
     NUMBER(max_body_bytes, INT64_C(1024) * 1024, 1024, 128 * INT64_C(1024) * 1024),
+    NUMBER(max_import_bytes, INT64_C(64) << 20, 1024, INT64_C(1) << 40),
     NUMBER(busy_timeout, 5000, 0, 60000),
     NUMBER(body_timeout, 30, 1, 3600),
+    NUMBER(login_limit_account, 10, 0, 1000000000),
+    NUMBER(login_limit_address, 100, 0, 1000000000),
+    NUMBER(login_window, 900, 1, 30 * 86400),
+    NUMBER(register_limit, 100, 0, 1000000000),
+    NUMBER(register_window, 3600, 1, 30 * 86400),
+    NUMBER(max_hashes, 4, 0, 1024),
+    STRING(trusted_proxies, KIND_TEXT, "", NULL),
+    NUMBER(audit_rows, 0, 0, 10000000),
     STRING(cors_origins, KIND_TEXT, "", NULL),
 };
 
@@ -267,6 +277,11 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
     if (config->max_body_bytes < config->max_value_bytes) {
         return cause_set(cause, ERR_INTERNAL,
                          "%s: max_body_bytes must not be below max_value_bytes", file);
+    }
+    if (!address_list_valid(config->trusted_proxies)) {
+        return cause_set(cause, ERR_INTERNAL,
+                         "%s: trusted_proxies must be addresses or networks, separated by blanks",
+                         file);
     }
     return ERR_NONE;
 }

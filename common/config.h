@@ -26,8 +26,17 @@ struct config {
     int64_t token_lifetime;      /* seconds */
     int64_t max_value_bytes;
     int64_t max_body_bytes;
-    int64_t busy_timeout; /* milliseconds to wait for another writer */
-    int64_t body_timeout; /* seconds a client may take to send its body */
+    int64_t max_import_bytes;
+    int64_t busy_timeout;        /* milliseconds to wait for another writer */
+    int64_t body_timeout;        /* seconds a client may take to send its body */
+    int64_t login_limit_account; /* wrong passwords within login_window; 0: no limit, as below */
+    int64_t login_limit_address;
+    int64_t login_window;        /* seconds */
+    int64_t register_limit;      /* of one address within register_window */
+    int64_t register_window;     /* seconds */
+    int64_t max_hashes;          /* password hashes at once, over all processes; 0: no limit */
+    int64_t audit_rows;          /* security events kept in the database; 0: in the log only */
+    const char *trusted_proxies; /* addresses and networks whose X-Forwarded-For is believed */
 };
 
 /* The default of every setting. */

@@ -28,3 +28,17 @@ bool digest_text(struct text text, char out[DIGEST_TEXT_SIZE])
     base64url_encode(bytes, sizeof bytes, out);
     return true;
 }
+
+bool digest_number(struct text text, int64_t *out)
+{
+    unsigned char bytes[DIGEST_BYTES];
+    if (!digest_bytes(text, bytes)) {
+        return false;
+    }
+    uint64_t number = 0;
+    for (size_t i = 0; i < sizeof number; i++) {
+        number = number << 8 | bytes[i];
+    }
+    *out = (int64_t)(number >> 1);
+    return true;
+}

@@ -23,6 +23,8 @@ static const struct error_info table[ERR_COUNT] = {
                              "This web server does not decode chunked bodies. Send the body with a "
                              "Content-Length."},
     [ERR_BODY_TOO_LARGE] = {413, "BODY_TOO_LARGE", "The body is larger than this call takes."},
+    [ERR_INVALID_PARAMETER] = {400, "INVALID_REQUEST",
+                               "Invalid request. See details for what is wrong with it."},
     [ERR_INVALID_TOKEN] = {401, "INVALID_TOKEN", "Invalid access token provided."},
     [ERR_FORBIDDEN] = {403, "FORBIDDEN", "This token does not allow that."},
 
@@ -48,6 +50,8 @@ static const struct error_info table[ERR_COUNT] = {
     [ERR_INVALID_CREDENTIALS] = {401, "INVALID_CREDENTIALS",
                                  "Invalid credentials. The provided username or password is "
                                  "incorrect."},
+    [ERR_TOO_MANY_ATTEMPTS] = {429, "TOO_MANY_ATTEMPTS",
+                               "Too many attempts. Please wait before you try again."},
 
     [ERR_INVALID_KEY] = {400, "INVALID_KEY", "The provided key is not valid or missing."},
     [ERR_INVALID_VALUE] = {400, "INVALID_VALUE", "The provided value is not valid or missing."},
@@ -58,6 +62,8 @@ static const struct error_info table[ERR_COUNT] = {
                         "key, use the update API."},
     [ERR_KEY_NOT_FOUND] = {404, "KEY_NOT_FOUND",
                            "The provided key does not exist in the database."},
+    [ERR_QUOTA_EXCEEDED] = {507, "QUOTA_EXCEEDED",
+                            "The room for this user's data is used up. Nothing was changed."},
 
     [ERR_INTERNAL] = {500, "INTERNAL_ERROR", "The server met an unexpected condition."},
     [ERR_SERVICE_UNAVAILABLE] = {503, "SERVICE_UNAVAILABLE",

@@ -18,6 +18,7 @@ enum error_code {
     ERR_METHOD_NOT_ALLOWED,
     ERR_LENGTH_REQUIRED,
     ERR_BODY_TOO_LARGE,
+    ERR_INVALID_PARAMETER,
     ERR_INVALID_TOKEN,
     ERR_FORBIDDEN,
 
@@ -30,6 +31,7 @@ enum error_code {
     ERR_EMAIL_EXISTS,
     ERR_MISSING_FIELDS,
     ERR_INVALID_CREDENTIALS,
+    ERR_TOO_MANY_ATTEMPTS,
 
     /* Data. */
     ERR_INVALID_KEY,
@@ -37,6 +39,7 @@ enum error_code {
     ERR_VALUE_TOO_LARGE,
     ERR_KEY_EXISTS,
     ERR_KEY_NOT_FOUND,
+    ERR_QUOTA_EXCEEDED,
 
     /* Trouble of the server's own; the cause goes to the log only. */
     ERR_INTERNAL,

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/address.h"
+
 /* What no body comes near; keeps sums of lengths far from overflow. */
 static const int64_t length_maximum = INT64_C(1) << 40;
 
@@ -205,4 +207,14 @@ struct text request_token(const struct request *request)
         token.size--;
     }
     return token;
+}
+
+const char *request_address(struct transport *transport, struct arena *arena, const char *proxies)
+{
+    char *out = arena_alloc(arena, ADDRESS_TEXT_SIZE);
+    if (out != NULL) {
+        address_of_client(header_value(transport, "REMOTE_ADDR"),
+                          header_value(transport, "HTTP_X_FORWARDED_FOR"), proxies, out);
+    }
+    return out;
 }

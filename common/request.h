@@ -54,4 +54,8 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
  * empty when there is none. */
 struct text request_token(const struct request *request);
 
+/* The address that the present request counts for (address.h), on ARENA; NULL when memory is out.
+ */
+const char *request_address(struct transport *transport, struct arena *arena, const char *proxies);
+
 #endif

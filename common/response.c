@@ -69,6 +69,11 @@ void response_raw(struct response *response, const char *name, const char *json,
     json_add(data_of(response), name, json_new_raw(json));
 }
 
+void response_json(struct response *response, const char *name, cJSON *item)
+{
+    json_add(data_of(response), name, item);
+}
+
 void response_detail(struct response *response, const char *field, const char *reason)
 {
     if (reason == NULL) {

@@ -65,6 +65,9 @@ void response_integer(struct response *response, const char *name, int64_t value
 void response_time(struct response *response, const char *name, int64_t milliseconds);
 void response_raw(struct response *response, const char *name, const char *json, size_t size);
 
+/* Adds ITEM to `data`; NULL after a failed allocation is taken. */
+void response_json(struct response *response, const char *name, cJSON *item);
+
 /* Adds the reason why FIELD was refused to `details`; a static or arena text. The first reason
  * given for a field stays. */
 void response_detail(struct response *response, const char *field, const char *reason);

@@ -3,6 +3,7 @@
  */
 #include "common/serve.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,11 @@ enum error_code call_refuse_token(struct call *call, const char *why)
     return ERR_INVALID_TOKEN;
 }
 
+const char *call_address(struct call *call)
+{
+    return request_address(call->transport, call->arena, call->config->trusted_proxies);
+}
+
 static enum error_code start_store(struct call *call)
 {
     struct serve *serve = call->serve;
@@ -311,7 +317,12 @@ static enum error_code pass_gate(struct call *call)
     if (error == ERR_NONE) {
         error = start_store(call);
     }
-    return error == ERR_NONE ? call->route->handle(call) : error;
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = call->route->handle(call);
+    /* An account that is gone looks to its tokens like any other reason to refuse them. */
+    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
 }
 
 static void add_error_headers(struct call *call, enum error_code error)
@@ -331,11 +342,24 @@ static void add_error_headers(struct call *call, enum error_code error)
         response_header(&call->response, "WWW-Authenticate",
                         "Bearer realm=\"cubby\", error=\"insufficient_scope\"");
         break;
+    case 429:
+        response_header(&call->response, "Retry-After",
+                        arena_printf(call->arena, "%" PRId64, call->retry_after));
+        break;
     case 503:
         response_header(&call->response, "Retry-After", "1");
         break;
     default:
         break;
+    }
+}
+
+static void write_log(struct call *call, const char *line)
+{
+    if (call->transport->log != NULL) {
+        call->transport->log(call->transport, line);
+    } else {
+        log_write(call->config->log, line);
     }
 }
 
@@ -348,11 +372,7 @@ static void log_cause(struct call *call, enum error_code error)
     const char *code = error != ERR_NONE ? error_info(error)->code : "warning";
     const char *text = call->cause.code != ERR_NONE ? call->cause.text : "no cause recorded";
     log_format(line, call->program->name, "%s: %s", code, text);
-    if (call->transport->log != NULL) {
-        call->transport->log(call->transport, line);
-    } else {
-        log_write(call->config->log, line);
-    }
+    write_log(call, line);
 }
 
 /* Prints the answer; false when there is no memory for it. */
@@ -364,6 +384,54 @@ static bool render(struct call *call, enum error_code error, struct rendered *an
     return response_render(&call->response, error, !call->request.head, answer);
 }
 
+/* The event of this call as one line of JSON; NULL when there is none. */
+static const char *describe_event(struct call *call, enum error_code error)
+{
+    const struct audit *audit = &call->audit;
+    const char *address = audit->event != NULL ? call_address(call) : NULL;
+    if (address == NULL) {
+        return NULL;
+    }
+    cJSON *line = cJSON_CreateObject();
+    json_add(line, "event", json_new_string(audit->event));
+    json_add(line, "outcome",
+             json_new_string(error == ERR_NONE ? "done" : error_info(error)->code));
+    if (audit->user_id != 0) {
+        json_add(line, "user_id", json_new_integer(call->arena, audit->user_id));
+    }
+    if (audit->token != 0) {
+        json_add(line, "token", json_new_integer(call->arena, audit->token));
+    }
+    json_add(line, "address", json_new_string(address));
+    json_add(line, "at", json_new_time(call->arena, call->now_ms));
+    return cJSON_PrintUnformatted(line);
+}
+
+/* Whether EVENT is kept in the database too. Not what was refused unread: that may be a flood. */
+static bool keeps_event(const struct call *call, const char *event, enum error_code error)
+{
+    return event != NULL && call->store != NULL && call->config->audit_rows > 0 &&
+           error != ERR_TOO_MANY_ATTEMPTS && error_info(error)->status != 503;
+}
+
+/* With a success the event is part of its transaction, after a failure it has one of its own. */
+static enum error_code keep_event(struct call *call, const char *event, enum error_code error)
+{
+    const struct store_class *class = call->program->store;
+    enum error_code kept = class->note(call->store, text_of(event));
+    if (error != ERR_NONE) {
+        (void)class->end(call->store, kept == ERR_NONE);
+    }
+    return kept;
+}
+
+static void log_event(struct call *call, const char *event)
+{
+    char line[LOG_LINE_MAXIMUM];
+    log_format(line, call->program->name, "audit %s", event);
+    write_log(call, line);
+}
+
 /* The end of a call: the answer is printed, then the transaction ends, so that what was answered is
  * what was committed, and texts borrowed from the store live long enough. */
 static void finish(struct call *call, enum error_code error, struct rendered *answer)
@@ -372,18 +440,32 @@ static void finish(struct call *call, enum error_code error, struct rendered *an
     if (!printed && error == ERR_NONE) {
         error = call_fail(call, ERR_INTERNAL, "out of memory while building an answer");
     }
+    const char *event = describe_event(call, error);
+    bool kept = keeps_event(call, event, error);
+    enum error_code ended = ERR_NONE;
+    if (kept && error == ERR_NONE) {
+        ended = keep_event(call, event, error);
+    }
     if (call->store != NULL) {
-        enum error_code ended = call->program->store->end(call->store, error == ERR_NONE);
-        if (error == ERR_NONE && ended != ERR_NONE) {
-            error = ended;
-            printed = render(call, error, answer);
-        }
+        bool good = error == ERR_NONE && ended == ERR_NONE;
+        enum error_code last = call->program->store->end(call->store, good);
+        ended = ended != ERR_NONE ? ended : last;
+    }
+    if (error == ERR_NONE && ended != ERR_NONE) {
+        error = ended;
+        event = describe_event(call, error);
+        printed = render(call, error, answer);
+    } else if (kept && error != ERR_NONE) {
+        (void)keep_event(call, event, error);
     }
     if (!printed) {
         response_last_resort(!call->request.head, answer);
     }
     if (error != ERR_NONE || call->cause.code != ERR_NONE) {
         log_cause(call, error);
+    }
+    if (event != NULL) {
+        log_event(call, event);
     }
 }
 
@@ -407,6 +489,9 @@ static bool turn(struct serve *serve)
                                      answer.body_size);
     if (call.request.body_pending) {
         call.transport->discard_body(call.transport);
+    }
+    if (call.store != NULL) {
+        serve->program->store->rest(call.store, call.now_ms);
     }
     if (!serve->transport->ends_process) {
         json_use_arena(NULL);

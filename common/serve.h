@@ -62,6 +62,10 @@ struct store_class {
                              struct token_claims *claims);
     /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
     enum error_code (*end)(void *store, bool good);
+    /* Keeps TEXT, a line about a security event, with the present transaction. */
+    enum error_code (*note)(void *store, struct text text);
+    /* Does what can wait until the answer is sent; nobody is told when it fails. */
+    void (*rest)(void *store, int64_t now_ms);
     void (*destroy)(void *store);
 };
 
@@ -72,6 +76,14 @@ struct program {
     const char *item_parameter; /* query parameter that stands for "/{}"; NULL: none */
     const struct store_class *store;
     const void *store_role;
+};
+
+/* A security event of a call, for the log; its outcome is that of the call. Nothing a client wrote
+ * goes in, as people type passwords where names belong. */
+struct audit {
+    const char *event; /* "login", "password_change"; NULL: none */
+    int64_t user_id;   /* 0: nobody known */
+    int64_t token;     /* number of a device token; 0: none */
 };
 
 /* One request on its way through a program. */
@@ -89,7 +101,9 @@ struct call {
     struct text item;           /* what stood behind "/{}", not yet looked at */
     struct token_claims claims; /* with ROUTE_TOKEN */
     struct json_object body;    /* with ROUTE_BODY */
-    void *store;                /* what program->store made */
+    struct audit audit;
+    int64_t retry_after; /* seconds, with a 429 */
+    void *store;         /* what program->store made */
     struct serve *serve;
 };
 
@@ -109,5 +123,8 @@ enum error_code call_keys(struct call *call, const struct token_keys **out);
 /* Makes the answer say that the token of this call is of no use; WHY is a value of details.token,
  * or NULL. Returns ERR_INVALID_TOKEN. */
 enum error_code call_refuse_token(struct call *call, const char *why);
+
+/* The address that this call counts for; see request_address. NULL when memory is out. */
+const char *call_address(struct call *call);
 
 #endif

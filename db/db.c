@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "db/audit.h"
 #include "db/schema.h"
 #include "db/tokens.h"
 
@@ -19,8 +20,10 @@ struct db {
 
     /* Of the present request. */
     bool writes;
+    bool impatient; /* waits for no lock */
     bool in_transaction;
     struct cause *cause;
+    int64_t used_token; /* to be noted as used when the request is over; 0: none */
 };
 
 static const struct db_driver *driver_in_use = &db_sqlite;
@@ -120,8 +123,9 @@ static enum error_code connect(struct db *db)
     }
     db_disconnect(db);
     db->writable = db->writes;
-    enum db_class class = db->driver->open(db->config->database, db->writes,
-                                           (int)db->config->busy_timeout, &db->connection);
+    enum db_class class =
+        db->driver->open(db->config->database, db->writes,
+                         db->impatient ? 0 : (int)db->config->busy_timeout, &db->connection);
     enum error_code error = class == DB_OK ? ERR_NONE : fail(db, class, "opening");
     if (error == ERR_NONE && !db->writes) {
         error = begin_read(db);
@@ -158,7 +162,7 @@ bool db_writes(const struct db *db)
     return db->writes;
 }
 
-enum error_code db_keep(struct db *db)
+enum error_code db_pause(struct db *db)
 {
     if (!db->in_transaction || !db->writes) {
         return ERR_NONE;
@@ -170,6 +174,11 @@ enum error_code db_keep(struct db *db)
     }
     db->in_transaction = false;
     return ERR_NONE;
+}
+
+void db_note_use(struct db *db, int64_t token)
+{
+    db->used_token = token;
 }
 
 static bool role_may(const struct db_role *role, enum db_statement statement)
@@ -202,6 +211,20 @@ static enum error_code prepare(struct db *db, enum db_statement statement)
     return class == DB_OK ? ERR_NONE : fail(db, class, "preparing a statement");
 }
 
+static enum db_class bind(const struct db_driver *driver, struct db_prepared *prepared, int number,
+                          const struct db_value *value)
+{
+    switch (value->kind) {
+    case DB_VALUE_INTEGER:
+        return driver->bind_integer(prepared, number, value->integer);
+    case DB_VALUE_TEXT:
+        return driver->bind_text(prepared, number, value->text);
+    case DB_VALUE_NULL:
+    default:
+        return driver->bind_null(prepared, number);
+    }
+}
+
 enum error_code db_run(struct db *db, enum db_statement statement, const struct db_value *values,
                        size_t count, bool *found)
 {
@@ -211,18 +234,15 @@ enum error_code db_run(struct db *db, enum db_statement statement, const struct 
     }
     struct db_prepared *prepared = db->prepared[statement];
     for (size_t i = 0; i < count; i++) {
-        int number = (int)i + 1;
-        enum db_class class = values[i].is_text
-                                  ? db->driver->bind_text(prepared, number, values[i].text)
-                                  : db->driver->bind_integer(prepared, number, values[i].integer);
+        enum db_class class = bind(db->driver, prepared, (int)i + 1, &values[i]);
         if (class != DB_OK) {
             return fail(db, class, "binding a parameter");
         }
     }
-    return db_next(db, statement, found);
+    return db_step(db, statement, found);
 }
 
-enum error_code db_next(struct db *db, enum db_statement statement, bool *found)
+enum error_code db_step(struct db *db, enum db_statement statement, bool *found)
 {
     enum db_class class = db->driver->step(db->prepared[statement]);
     if (class != DB_OK && class != DB_ROW) {
@@ -274,6 +294,12 @@ static enum error_code store_admit(void *store, const struct device_token *token
     return tokens_admit(store, token, now_ms, claims);
 }
 
+static enum error_code store_note(void *store, struct text text)
+{
+    struct db *db = store;
+    return audit_add(db, text, db->config->audit_rows);
+}
+
 static enum error_code store_end(void *store, bool good)
 {
     struct db *db = store;
@@ -293,6 +319,35 @@ static enum error_code store_end(void *store, bool good)
     return error;
 }
 
+/* A reader opens the database once more, for writing; it waits for nobody. */
+static enum error_code note_use(struct db *db, int64_t now_ms)
+{
+    db_disconnect(db);
+    db->writes = true;
+    db->impatient = true;
+    enum error_code error = db_begin(db);
+    if (error == ERR_NONE) {
+        error = tokens_used(db, db->used_token, now_ms);
+    }
+    enum error_code ended = store_end(db, error == ERR_NONE);
+    db->impatient = false;
+    db->writes = false;
+    db_disconnect(db);
+    return error != ERR_NONE ? error : ended;
+}
+
+static void store_rest(void *store, int64_t now_ms)
+{
+    struct db *db = store;
+    if (db->used_token != 0) {
+        struct cause unheard = {0};
+        db->cause = &unheard;
+        (void)note_use(db, now_ms);
+        db->cause = NULL;
+        db->used_token = 0;
+    }
+}
+
 static void store_destroy(void *store)
 {
     struct db *db = store;
@@ -306,4 +361,6 @@ const struct store_class db_store = {.make = store_make,
                                      .start = store_start,
                                      .admit = store_admit,
                                      .end = store_end,
+                                     .note = store_note,
+                                     .rest = store_rest,
                                      .destroy = store_destroy};

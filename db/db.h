@@ -38,19 +38,24 @@ const char *db_engine_version(void);
 
 /* A parameter of a statement: $1 is the first of the array. */
 struct db_value {
-    bool is_text;
+    enum { DB_VALUE_NULL, DB_VALUE_INTEGER, DB_VALUE_TEXT } kind;
     int64_t integer;
     struct text text;
 };
 
+static inline struct db_value db_null(void)
+{
+    return (struct db_value){.kind = DB_VALUE_NULL};
+}
+
 static inline struct db_value db_integer(int64_t integer)
 {
-    return (struct db_value){.integer = integer};
+    return (struct db_value){.kind = DB_VALUE_INTEGER, .integer = integer};
 }
 
 static inline struct db_value db_text(struct text text)
 {
-    return (struct db_value){.is_text = true, .text = text};
+    return (struct db_value){.kind = DB_VALUE_TEXT, .text = text};
 }
 
 /* Starts the write transaction of this request, unless it runs already. The loop alone ends it. The
@@ -62,7 +67,10 @@ bool db_writes(const struct db *db);
 
 /* Commits what the request has written so far: it stands whatever the answer will be. For notes
  * that must outlive a refusal. */
-enum error_code db_keep(struct db *db);
+enum error_code db_pause(struct db *db);
+
+/* Has the device token with this number in its table noted as used, once the answer is sent. */
+void db_note_use(struct db *db, int64_t token);
 
 /* Runs STATEMENT up to its first row. *FOUND tells whether there is one; its columns are then read
  * with the functions below, until STATEMENT runs again or the request ends. Errors are recorded for
@@ -72,7 +80,7 @@ enum error_code db_run(struct db *db, enum db_statement statement, const struct 
 
 /* A column of the present row, from 0; 0 for SQL NULL. */
 /* The next row of STATEMENT, whose columns of the row before are void then. */
-enum error_code db_next(struct db *db, enum db_statement statement, bool *found);
+enum error_code db_step(struct db *db, enum db_statement statement, bool *found);
 
 /* A column, from 0, of the row that STATEMENT is at; 0 for NULL. */
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column);

@@ -3,7 +3,8 @@
  *
  * Made for processes that live for one request: nothing is set up that the request does not use.
  * Durability: rollback journal with synchronous=EXTRA, so that a commit is on the disk, the
- * journal's removal included, before it is acknowledged.
+ * journal's removal included, before it is acknowledged. What is deleted is overwritten with zeros:
+ * no free page still holds it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -121,7 +122,7 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     enum db_class class = classify(connection->handle, code);
     if (class == DB_OK && writable) {
-        class = sqlite_script(connection, "PRAGMA synchronous=EXTRA");
+        class = sqlite_script(connection, "PRAGMA synchronous=EXTRA;PRAGMA secure_delete=ON");
     }
     return class;
 }

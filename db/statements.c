@@ -20,11 +20,35 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                     " gender, password_hash, epoch, version, created_at, updated_at, disabled,"
                     " revoked) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10, 0, '')"
                     " ON CONFLICT DO NOTHING RETURNING id",
-    [DB_LOGIN_BY_USERNAME] = "SELECT id, epoch, password_hash FROM users WHERE username_key = $1",
-    [DB_LOGIN_BY_EMAIL] = "SELECT id, epoch, password_hash FROM users WHERE email_key = $1",
+    [DB_LOGIN_BY_USERNAME] = "SELECT id, epoch, password_hash, disabled FROM users"
+                             " WHERE username_key = $1",
+    [DB_LOGIN_BY_EMAIL] = "SELECT id, epoch, password_hash, disabled FROM users"
+                          " WHERE email_key = $1",
     /* Only while nobody else has changed the password in between. */
     [DB_USER_REHASH] = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
 
+    [DB_USER_LIVES] = "SELECT 1 FROM users WHERE " LIVE,
+    [DB_USER_PROFILE] = "SELECT username, email, full_name, age, gender, created_at, updated_at,"
+                        " (SELECT COUNT(*) FROM items WHERE user_id = $1),"
+                        " (SELECT COALESCE(SUM(size), 0) FROM items WHERE user_id = $1)"
+                        " FROM users WHERE " LIVE,
+    [DB_USER_EMAIL_TAKEN] = "SELECT 1 FROM users WHERE email_key = $1 AND id <> $2",
+    [DB_USER_UPDATE] = "UPDATE users SET email = $2, email_key = $3, full_name = $4, age = $5,"
+                       " gender = $6, updated_at = $7 WHERE id = $1",
+    [DB_USER_SECRET] = "SELECT password_hash FROM users WHERE " LIVE,
+    /* Only while nobody else has changed it since it was read. */
+    [DB_USER_SET_PASSWORD] = "UPDATE users SET password_hash = $5, epoch = epoch + 1, revoked = '',"
+                             " updated_at = $6 WHERE " LIVE " AND password_hash = $4"
+                             " RETURNING epoch",
+    [DB_USER_RESET_PASSWORD] = "UPDATE users SET password_hash = $2, epoch = epoch + 1,"
+                               " revoked = '', updated_at = $3 WHERE id = $1 AND disabled = 0"
+                               " RETURNING epoch",
+    [DB_USER_END_SESSIONS] =
+        "UPDATE users SET epoch = epoch + 1, revoked = '' WHERE " LIVE " RETURNING epoch",
+    [DB_USER_REVOKED] = "SELECT revoked FROM users WHERE " LIVE,
+    [DB_USER_REVOKE] = "UPDATE users SET revoked = $2 WHERE id = $1",
+    [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4 RETURNING id",
+    [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
     [DB_USER_NEXT_VERSION] =
         "UPDATE users SET version = version + 1 WHERE " LIVE " RETURNING version",
 
@@ -34,6 +58,43 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                        " AND users.disabled = 0"
                        " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)",
     [DB_TOKEN_USED] = "UPDATE tokens SET used_at = $2 WHERE id = $1",
+
+    /* The tokens of a user are those from $1 to before $2; number 0 is the code for a lost
+     * password.
+     */
+    [DB_TOKEN_COUNT] = "SELECT COUNT(*), MAX(id) FROM tokens WHERE id > $1 AND id < $2",
+    [DB_TOKEN_ADD] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at, expires_at)"
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [DB_TOKEN_LIST] = "SELECT tokens.id, tokens.name, tokens.writes, tokens.prefix,"
+                      " tokens.created_at, tokens.expires_at, tokens.used_at"
+                      " FROM users LEFT JOIN tokens ON tokens.id > $4 AND tokens.id < $5"
+                      " AND (tokens.expires_at IS NULL OR tokens.expires_at > $6)"
+                      " WHERE " LIVE " ORDER BY tokens.id",
+    [DB_TOKEN_DELETE] = "DELETE FROM tokens WHERE id = $1"
+                        " AND (expires_at IS NULL OR expires_at > $2) RETURNING id",
+    [DB_TOKEN_DELETE_ALL] = "DELETE FROM tokens WHERE id >= $1 AND id < $2",
+    [DB_TOKEN_DELETE_EXPIRED] = "DELETE FROM tokens WHERE id >= $1 AND id < $2"
+                                " AND expires_at <= $3",
+    [DB_RESET_CODE] = "SELECT hash FROM tokens WHERE id = $1 AND expires_at > $2",
+
+    [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2",
+    /* $2 now, $3 the end of a window that starts now. */
+    [DB_THROTTLE_COUNT] = "INSERT INTO throttle (id, count, until) VALUES ($1, 1, $3)"
+                          " ON CONFLICT (id) DO UPDATE SET"
+                          " count = CASE WHEN throttle.until > $2 THEN throttle.count + 1 ELSE 1"
+                          " END, until = CASE WHEN throttle.until > $2 THEN throttle.until ELSE $3"
+                          " END RETURNING count, until",
+    [DB_THROTTLE_GIVE_BACK] = "UPDATE throttle SET count = count - 1 WHERE id = $1 AND count > 0",
+    [DB_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
+    /* Looks at few rows from a place on that is another each time: what is over goes sooner or
+     * later, and no call works long. */
+    [DB_THROTTLE_SWEEP] = "DELETE FROM throttle WHERE until <= $2 AND id IN"
+                          " (SELECT id FROM throttle WHERE id >= $1 ORDER BY id LIMIT 32)",
+
+    /* Security events are rows of meta, numbered in order. */
+    [DB_AUDIT_LAST] = "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
+    [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, $2)",
+    [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
 
     /* No row: no such user. A row of NULLs: no such key. */
     [DB_ITEM_READ] = "SELECT items.version, items.created_at, items.updated_at, items.value"

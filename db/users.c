@@ -5,6 +5,57 @@
 
 #include <string.h>
 
+const char *user_name_fault(struct text username)
+{
+    if (memchr(username.at, '@', username.size) != NULL) {
+        return "must not have an @";
+    }
+    if (text_has_control(username)) {
+        return "must not have control characters";
+    }
+    if (username.at[0] == ' ' || username.at[username.size - 1] == ' ') {
+        return "must not start or end with a space";
+    }
+    return NULL;
+}
+
+/* Two labels at least, none empty. */
+static bool is_dotted_host(struct text host)
+{
+    size_t labels = 0;
+    size_t length = 0;
+    for (size_t i = 0; i <= host.size; i++) {
+        if (i < host.size && host.at[i] != '.') {
+            length++;
+            continue;
+        }
+        if (length == 0) {
+            return false;
+        }
+        labels++;
+        length = 0;
+    }
+    return labels >= 2;
+}
+
+const char *user_email_fault(struct text email)
+{
+    enum { EMAIL_MAXIMUM = 254 }; /* bytes, RFC 5321 section 4.5.3.1.3 */
+    if (email.size > EMAIL_MAXIMUM) {
+        return "must have at most 254 bytes";
+    }
+    if (text_has_control(email) || memchr(email.at, ' ', email.size) != NULL) {
+        return "must not have spaces or control characters";
+    }
+    const char *at = memchr(email.at, '@', email.size);
+    size_t local = at != NULL ? (size_t)(at - email.at) : 0;
+    if (local == 0 || memchr(at + 1, '@', email.size - local - 1) != NULL) {
+        return "must have one @ with something before it";
+    }
+    struct text host = {.at = at + 1, .size = email.size - local - 1};
+    return is_dotted_host(host) ? NULL : "must have a host of dot-separated names after the @";
+}
+
 static enum error_code out_of_memory(void)
 {
     return ERR_INTERNAL; /* the arena has recorded it */
@@ -76,9 +127,12 @@ enum error_code users_find_login(struct db *db, struct arena *arena, struct text
     if (error != ERR_NONE || !*found) {
         return error;
     }
+    struct text hash = db_column_text(db, statement, 2);
     *out = (struct user_login){.id = db_column_integer(db, statement, 0),
                                .epoch = db_column_integer(db, statement, 1),
-                               .password_hash = db_column_text(db, statement, 2).at};
+                               .password_hash =
+                                   hash.at != NULL ? arena_copy(arena, hash.at, hash.size) : NULL,
+                               .disabled = db_column_integer(db, statement, 3) != 0};
     return out->password_hash != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 

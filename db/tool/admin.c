@@ -82,8 +82,9 @@ enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *va
     enum db_class class = DB_OK;
     for (size_t i = 0; class == DB_OK && i < count; i++) {
         int number = (int)i + 1;
-        class = values[i].is_text ? admin_driver->bind_text(prepared, number, values[i].text)
-                                  : admin_driver->bind_integer(prepared, number, values[i].integer);
+        class = values[i].kind == DB_VALUE_TEXT
+                    ? admin_driver->bind_text(prepared, number, values[i].text)
+                    : admin_driver->bind_integer(prepared, number, values[i].integer);
     }
     return class;
 }

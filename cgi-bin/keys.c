@@ -1,0 +1,188 @@
+/*
+ * keys.c - /api/keys: device tokens, which a user gives to programs and devices: limited to reading
+ * and to keys with a prefix, and ended one by one.
+ */
+#include <stddef.h>
+
+#include "common/input.h"
+#include "common/serve.h"
+#include "db/audit.h"
+#include "db/tokens.h"
+
+enum { TTL_MAXIMUM = 10 * 365 * 86400 }; /* seconds */
+
+struct wish {
+    struct text name;
+    struct text scope;
+    struct text prefix;
+    int64_t ttl;
+};
+
+static const char *check_name(struct text name)
+{
+    return text_has_control(name) ? "must not have control characters" : NULL;
+}
+
+static const char *check_scope(struct text scope)
+{
+    return text_equal(scope, text_of("read")) || text_equal(scope, text_of("write"))
+               ? NULL
+               : "must be \"read\" or \"write\"";
+}
+
+static const char *check_prefix(struct text prefix)
+{
+    if (prefix.size > ITEM_KEY_MAXIMUM) {
+        return "must have at most 512 bytes";
+    }
+    return text_has_control(prefix) ? "must be UTF-8 without control characters" : NULL;
+}
+
+static const struct input_field fields[] = {
+    {"name", INPUT_TEXT, false, offsetof(struct wish, name), 1, 64, check_name,
+     ERR_INVALID_PARAMETER},
+    {"scope", INPUT_TEXT, false, offsetof(struct wish, scope), 0, INT64_MAX, check_scope,
+     ERR_INVALID_PARAMETER},
+    {"prefix", INPUT_TEXT, true, offsetof(struct wish, prefix), 0, INT64_MAX, check_prefix,
+     ERR_INVALID_PARAMETER},
+    {"ttl", INPUT_WHOLE, true, offsetof(struct wish, ttl), 1, TTL_MAXIMUM, NULL,
+     ERR_INVALID_PARAMETER},
+};
+
+static void add_optional_time(struct call *call, cJSON *object, const char *name, int64_t time)
+{
+    if (time != 0) {
+        json_add(object, name, json_new_time(call->arena, time));
+    }
+}
+
+/* Copies: what a list shows is borrowed from its row. */
+static cJSON *describe(struct call *call, const struct token_info *token)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "id", json_new_integer(call->arena, token->number));
+    json_add(object, "name", cJSON_CreateString(token->name.at));
+    json_add(object, "scope", json_new_string(token->writes ? "write" : "read"));
+    json_add(object, "prefix", cJSON_CreateString(token->prefix.at));
+    json_add(object, "created_at", json_new_time(call->arena, token->created_at));
+    add_optional_time(call, object, "expires_at", token->expires_at);
+    add_optional_time(call, object, "last_used_at", token->used_at);
+    return object;
+}
+
+static enum error_code answer_new(struct call *call, const struct token_info *info,
+                                  const char *secret)
+{
+    const char *token = device_token_text(call->arena, call->claims.user_id, info->number, secret);
+    if (token == NULL) {
+        return call_fail(call, ERR_INTERNAL, "out of memory");
+    }
+    response_success(&call->response, 201, "Device token created successfully.");
+    call->response.token = token;
+    call->response.data = describe(call, info);
+    response_text(&call->response, "token", token);
+    return ERR_NONE;
+}
+
+static enum error_code create_key(struct call *call)
+{
+    struct wish in = {.prefix = {.at = "", .size = 0}};
+    enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, &in);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    char secret[DEVICE_SECRET_SIZE + 1];
+    char hash[DIGEST_TEXT_SIZE];
+    if (!device_secret_make(call->transport, secret) || !digest_text(text_of(secret), hash)) {
+        return call_fail(call, ERR_INTERNAL, "no random bytes for a device token");
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    struct token_info token = {.name = in.name,
+                               .prefix = in.prefix,
+                               .writes = text_equal(in.scope, text_of("write")),
+                               .created_at = call->now_ms,
+                               .expires_at = in.ttl != 0 ? call->now_ms + in.ttl * 1000 : 0};
+    call->audit = (struct audit){.event = "device_token_create", .user_id = owner.user_id};
+    error = tokens_add(call->store, &owner, hash, &token);
+    if (error == ERR_QUOTA_EXCEEDED) {
+        response_detail(
+            &call->response, "name",
+            arena_printf(call->arena, "there are %d device tokens already", (int)TOKENS_MAXIMUM));
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    call->audit.token = token.number;
+    return answer_new(call, &token, secret);
+}
+
+/* What a list is shown to. */
+struct list {
+    struct call *call;
+    cJSON *keys;
+};
+
+static void show(void *self, const struct token_info *token)
+{
+    struct list *list = self;
+    cJSON *item = describe(list->call, token);
+    if (list->keys != NULL && item != NULL) {
+        (void)cJSON_AddItemToArray(list->keys, item);
+    }
+}
+
+static enum error_code list_keys(struct call *call)
+{
+    const struct item_owner owner = items_owner(&call->claims);
+    struct list list = {.call = call, .keys = cJSON_CreateArray()};
+    enum error_code error = tokens_list(call->store, &owner, call->now_ms, show, &list);
+    if (error == ERR_NONE) {
+        response_json(&call->response, "keys", list.keys);
+    }
+    return error;
+}
+
+static enum error_code delete_key(struct call *call)
+{
+    int64_t number;
+    bool over;
+    if (!text_to_int64(call->item, DEVICE_NUMBER_MAXIMUM - 1, &over, &number) || number == 0) {
+        return ERR_NOT_FOUND;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    call->audit =
+        (struct audit){.event = "device_token_delete", .user_id = owner.user_id, .token = number};
+    bool found;
+    enum error_code error = tokens_delete(call->store, &owner, number, call->now_ms, &found);
+    if (error == ERR_NONE && !found) {
+        error = ERR_NOT_FOUND;
+    }
+    if (error == ERR_NONE) {
+        response_success(&call->response, 200, "Device token deleted successfully.");
+        response_integer(&call->response, "id", number);
+    }
+    return error;
+}
+
+static const struct route routes[] = {
+    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_key},
+    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, list_keys},
+    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, delete_key},
+};
+
+static const enum db_statement may_run[] = {
+    DB_USER_LIVES,   DB_TOKEN_COUNT,          DB_TOKEN_ADD,     DB_TOKEN_LIST,
+    DB_TOKEN_DELETE, DB_TOKEN_DELETE_EXPIRED, TOKEN_STATEMENTS, AUDIT_STATEMENTS};
+
+static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
+
+const struct program keys_program = {.name = "keys",
+                                     .routes = routes,
+                                     .route_count = sizeof routes / sizeof *routes,
+                                     .store = &db_store,
+                                     .store_role = &role};
+
+int main(void)
+{
+    return cgi_main(&keys_program);
+}

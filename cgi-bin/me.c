@@ -1,0 +1,217 @@
+/*
+ * me.c - /api/me: the user's own account: profile, password, deletion.
+ */
+#include <stddef.h>
+
+#include "common/input.h"
+#include "common/password.h"
+#include "common/session.h"
+#include "db/attempts.h"
+#include "db/audit.h"
+#include "db/tokens.h"
+#include "db/users.h"
+
+static void answer_profile(struct call *call, const struct user_profile *profile)
+{
+    struct response *response = &call->response;
+    response_integer(response, "user_id", call->claims.user_id);
+    response_text(response, "username", profile->username.at);
+    response_text(response, "email", profile->email.at);
+    response_text(response, "full_name", profile->full_name.at);
+    response_integer(response, "age", profile->age);
+    response_text(response, "gender", profile->gender.at);
+    response_time(response, "created_at", profile->created_at);
+    response_time(response, "updated_at", profile->updated_at);
+}
+
+static void add_number(struct call *call, cJSON *object, const char *name, int64_t value)
+{
+    json_add(object, name, json_new_integer(call->arena, value));
+}
+
+static enum error_code read_profile(struct call *call)
+{
+    const struct item_owner owner = items_owner(&call->claims);
+    struct user_profile profile;
+    enum error_code error = users_profile(call->store, &owner, &profile);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    answer_profile(call, &profile);
+    cJSON *usage = cJSON_CreateObject();
+    add_number(call, usage, "keys", profile.keys);
+    add_number(call, usage, "bytes", profile.bytes);
+    response_json(&call->response, "usage", usage);
+    cJSON *limits = cJSON_CreateObject();
+    add_number(call, limits, "value_bytes", call->config->max_value_bytes);
+    add_number(call, limits, "device_tokens", TOKENS_MAXIMUM);
+    response_json(&call->response, "limits", limits);
+    return ERR_NONE;
+}
+
+#define AT(name) offsetof(struct user_profile, name)
+
+/* As at registration; what is not there stays as it is. */
+static const struct input_field profile_fields[] = {
+    {"email", INPUT_TEXT, true, AT(email), 1, INT64_MAX, user_email_fault,
+     ERR_INVALID_REGISTRATION},
+    {"full_name", INPUT_TEXT, true, AT(full_name), 1, 120, NULL, ERR_INVALID_REGISTRATION},
+    {"age", INPUT_WHOLE, true, AT(age), 1, 150, NULL, ERR_INVALID_AGE},
+    {"gender", INPUT_TEXT, true, AT(gender), 1, 32, NULL, ERR_GENDER_REQUIRED},
+};
+
+static enum error_code update_profile(struct call *call)
+{
+    enum { COUNT = sizeof profile_fields / sizeof *profile_fields };
+    struct user_profile unused = {0};
+    enum error_code error = input_read(call, profile_fields, COUNT, &unused);
+    const struct item_owner owner = items_owner(&call->claims);
+    struct user_profile profile;
+    if (error == ERR_NONE) {
+        call->audit = (struct audit){.event = "profile_change", .user_id = owner.user_id};
+        error = users_profile(call->store, &owner, &profile);
+    }
+    if (error == ERR_NONE) {
+        error = input_read(call, profile_fields, COUNT, &profile);
+    }
+    if (error == ERR_NONE) {
+        profile.updated_at = call->now_ms;
+        error = users_update(call->store, call->arena, &owner, &profile);
+    }
+    if (error == ERR_EMAIL_EXISTS) {
+        response_detail(&call->response, "email", "is registered");
+    } else if (error == ERR_NONE) {
+        response_success(&call->response, 200, "Profile updated successfully.");
+        answer_profile(call, &profile);
+    }
+    return error;
+}
+
+/* ---- with the password ------------------------------------------------------------------------
+ */
+
+struct passwords {
+    struct text current;
+    struct text next;
+};
+
+static const struct input_field change_fields[] = {
+    {"current_password", INPUT_TEXT, false, offsetof(struct passwords, current), 1, INT64_MAX, NULL,
+     ERR_INVALID_PARAMETER},
+    {"new_password", INPUT_TEXT, false, offsetof(struct passwords, next), 1, INT64_MAX, NULL,
+     ERR_INVALID_PARAMETER},
+    {"new_password", INPUT_TEXT, false, offsetof(struct passwords, next), 1, INT64_MAX,
+     password_weakness, ERR_INVALID_PASSWORD},
+};
+
+static const struct input_field delete_fields[] = {
+    {"password", INPUT_TEXT, false, offsetof(struct passwords, current), 1, INT64_MAX, NULL,
+     ERR_INVALID_PARAMETER},
+};
+
+/* What is known once the password was right. */
+struct proof {
+    const char *old_hash;
+    const char *new_hash; /* of passwords->next; NULL: none */
+};
+
+static enum error_code hash_passwords(struct call *call, const struct passwords *in,
+                                      struct proof *proof)
+{
+    bool matches;
+    enum error_code error = attempt_verify(call, proof->old_hash, in->current, &matches);
+    if (error == ERR_NONE && !matches) {
+        error = ERR_INVALID_CREDENTIALS;
+    }
+    return error == ERR_NONE && in->next.at != NULL ? attempt_hash(call, in->next, &proof->new_hash)
+                                                    : error;
+}
+
+/* A wrong password counts as a failed login: a token alone must not be a way to guess it. */
+static enum error_code prove(struct call *call, const struct item_owner *owner,
+                             const struct passwords *in, struct proof *proof)
+{
+    *proof = (struct proof){0};
+    struct attempt attempt;
+    enum error_code error = users_password_hash(call->store, call->arena, owner, &proof->old_hash);
+    if (error == ERR_NONE) {
+        error = attempt_begin(call, ATTEMPT_LOGIN, owner->user_id, (struct text){0}, &attempt);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = hash_passwords(call, in, proof);
+    attempt_hashed(&attempt);
+    return error == ERR_NONE ? attempt_succeeded(call, &attempt) : error;
+}
+
+static enum error_code change_password(struct call *call)
+{
+    struct passwords in = {0};
+    enum error_code error =
+        input_read(call, change_fields, sizeof change_fields / sizeof *change_fields, &in);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    call->audit = (struct audit){.event = "password_change", .user_id = owner.user_id};
+    struct proof proof;
+    int64_t epoch = 0;
+    error = prove(call, &owner, &in, &proof);
+    if (error == ERR_NONE) {
+        error = users_set_password(call->store, &owner, proof.old_hash, proof.new_hash,
+                                   call->now_ms, &epoch);
+    }
+    return error == ERR_NONE
+               ? session_answer(call, owner.user_id, epoch, "Password changed successfully.")
+               : error;
+}
+
+static enum error_code delete_account(struct call *call)
+{
+    struct passwords in = {0};
+    enum error_code error =
+        input_read(call, delete_fields, sizeof delete_fields / sizeof *delete_fields, &in);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    call->audit = (struct audit){.event = "account_delete", .user_id = owner.user_id};
+    struct proof proof;
+    error = prove(call, &owner, &in, &proof);
+    if (error == ERR_NONE) {
+        error = users_delete(call->store, &owner, proof.old_hash);
+    }
+    if (error == ERR_NONE) {
+        error = attempt_forget(call, owner.user_id);
+    }
+    if (error == ERR_NONE) {
+        response_success(&call->response, 200, "Account deleted successfully.");
+    }
+    return error;
+}
+
+static const struct route routes[] = {
+    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, read_profile},
+    {HTTP_PATCH, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, update_profile},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, delete_account},
+    {HTTP_PUT, "/password", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, change_password},
+};
+
+static const enum db_statement may_run[] = {
+    DB_USER_LIVES,       DB_USER_PROFILE,      DB_USER_EMAIL_TAKEN, DB_USER_UPDATE,
+    DB_USER_SECRET,      DB_USER_SET_PASSWORD, DB_USER_DELETE,      DB_USER_DELETE_ITEMS,
+    DB_TOKEN_DELETE_ALL, TOKEN_STATEMENTS,     ATTEMPT_STATEMENTS,  AUDIT_STATEMENTS};
+
+static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
+
+const struct program me_program = {.name = "me",
+                                   .routes = routes,
+                                   .route_count = sizeof routes / sizeof *routes,
+                                   .store = &db_store,
+                                   .store_role = &role};
+
+int main(void)
+{
+    return cgi_main(&me_program);
+}

@@ -1,0 +1,85 @@
+/*
+ * slots.c - how many password hashes run at once.
+ */
+#include "common/slots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Locks of the open file, not of the process: two of one process exclude each other too, and
+ * closing another descriptor of the file frees nothing. */
+static bool lock_place(int file, int64_t place)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+    return fcntl(file, F_OFD_SETLK, &lock) == 0;
+}
+
+/* 0: taken. Otherwise an errno; EAGAIN when all are taken. */
+static int try_places(int file, int64_t count, int64_t first)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (lock_place(file, (first + i) % count)) {
+            return 0;
+        }
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+            return errno;
+        }
+    }
+    return EAGAIN;
+}
+
+static int64_t elapsed_ms(const struct timespec *since)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)(now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
+}
+
+static void pause_ms(int64_t milliseconds)
+{
+    struct timespec time = {.tv_sec = 0, .tv_nsec = (long)milliseconds * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+enum error_code slot_take(const char *path, int64_t count, int64_t patience, int *slot,
+                          struct cause *cause)
+{
+    enum { PAUSE_LEAST = 2, PAUSE_MOST = 40 };
+    *slot = -1;
+    if (count == 0) {
+        return ERR_NONE;
+    }
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (file < 0) {
+        return cause_set(cause, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+    }
+    struct timespec since = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &since);
+    int problem = try_places(file, count, getpid());
+    for (int64_t wait = PAUSE_LEAST; problem == EAGAIN && elapsed_ms(&since) < patience;) {
+        pause_ms(wait);
+        wait = wait * 2 < PAUSE_MOST ? wait * 2 : PAUSE_MOST;
+        problem = try_places(file, count, getpid());
+    }
+    if (problem == 0) {
+        *slot = file;
+        return ERR_NONE;
+    }
+    (void)close(file);
+    if (problem == EAGAIN) {
+        return cause_set(cause, ERR_SERVICE_UNAVAILABLE,
+                         "all %d places for password hashes stayed taken (max_hashes)", (int)count);
+    }
+    return cause_set(cause, ERR_INTERNAL, "%s: %s", path, strerror(problem));
+}
+
+void slot_free(int slot)
+{
+    if (slot >= 0) {
+        (void)close(slot);
+    }
+}
