@@ -105,9 +105,13 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     va_list again;
     va_start(list, format);
     va_copy(again, list);
-    int length = vsnprintf(NULL, 0, format, list);
+    /* Into what the newest chunk has left; nearly always that is enough. */
+    struct arena_chunk *chunk = arena->chunks;
+    size_t room = chunk != NULL ? chunk->size - chunk->used : 0;
+    char *here = room > 0 ? (char *)chunk + HEADER_BYTES + chunk->used : NULL;
+    int length = vsnprintf(here, room, format, list);
     char *text = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1);
-    if (text != NULL) {
+    if (text != NULL && text != here) {
         (void)vsnprintf(text, (size_t)length + 1, format, again);
     }
     va_end(again);

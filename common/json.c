@@ -3,7 +3,6 @@
  */
 #include "common/json.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* cJSON's allocation functions carry no context: the one arena in use, a setting of the process. */
@@ -54,8 +53,10 @@ cJSON *json_new_raw(const char *text)
 cJSON *json_new_integer(struct arena *arena, int64_t value)
 {
     /* A cJSON number is a double and would lose integers beyond 2^53. */
-    char *digits = arena_printf(arena, "%" PRId64, value);
-    return digits != NULL ? json_new_raw(digits) : NULL;
+    char digits[INTEGER_TEXT_SIZE];
+    size_t size = integer_to_text(value, digits);
+    char *copy = arena_copy(arena, digits, size);
+    return copy != NULL ? json_new_raw(copy) : NULL;
 }
 
 cJSON *json_new_time(struct arena *arena, int64_t milliseconds)

@@ -116,27 +116,40 @@ static const char *render_body(struct response *response, const struct error_inf
     return guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
 }
 
-/* Appends "name: value" and counts on when there is no room, as snprintf does. */
+/* Appends TEXT without its NUL, and counts on when there is no room, as snprintf does. */
+static void add_text(char *head, size_t room, size_t *used, const char *text)
+{
+    size_t size = strlen(text);
+    if (*used + size < room) {
+        memcpy(head + *used, text, size);
+    }
+    *used += size;
+}
+
 static void add_line(char *head, size_t room, size_t *used, const char *name, const char *value)
 {
-    bool fits = *used < room;
-    int length =
-        snprintf(fits ? head + *used : NULL, fits ? room - *used : 0, "%s: %s\r\n", name, value);
-    *used += length > 0 ? (size_t)length : 0;
+    add_text(head, room, used, name);
+    add_text(head, room, used, ": ");
+    add_text(head, room, used, value);
+    add_text(head, room, used, "\r\n");
 }
 
 static size_t print_head(const struct response *response, int status, bool has_body,
                          size_t body_size, char *head, size_t room)
 {
-    char line[64];
+    char digits[INTEGER_TEXT_SIZE];
     size_t used = 0;
-    (void)snprintf(line, sizeof line, "%d %s", status, http_reason(status));
+    (void)integer_to_text(status, digits);
     /* busybox httpd takes the status from the very first line only. */
-    add_line(head, room, &used, "Status", line);
+    add_text(head, room, &used, "Status: ");
+    add_text(head, room, &used, digits);
+    add_text(head, room, &used, " ");
+    add_text(head, room, &used, http_reason(status));
+    add_text(head, room, &used, "\r\n");
     add_line(head, room, &used, "Content-Type", "application/json");
     if (has_body) {
-        (void)snprintf(line, sizeof line, "%zu", body_size);
-        add_line(head, room, &used, "Content-Length", line);
+        (void)integer_to_text((int64_t)body_size, digits);
+        add_line(head, room, &used, "Content-Length", digits);
     }
     add_line(head, room, &used, "X-Content-Type-Options", "nosniff");
     bool with_etag = response->etag != NULL && (status < 400 || response->errors_carry_data);

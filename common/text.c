@@ -207,6 +207,17 @@ void base64url_encode(const unsigned char *bytes, size_t size, char *out)
     *out = '\0';
 }
 
+/* DIGITS decimal digits of VALUE, leading zeros included, then AFTER. Gives the place behind. */
+static char *put_number(char *to, int value, int digits, char after)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        to[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    to[digits] = after;
+    return to + digits + 1;
+}
+
 void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE])
 {
     static const int64_t last_second_of_9999 = 253402300799;
@@ -219,8 +230,35 @@ void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE])
     time_t when = (time_t)seconds;
     struct tm parts;
     gmtime_r(&when, &parts);
-    size_t used = strftime(out, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)snprintf(out + used, TIME_TEXT_SIZE - used, ".%03dZ", fraction);
+    /* By hand, because every item carries times: strftime costs eight times as much. */
+    char *at = put_number(out, parts.tm_year + 1900, 4, '-');
+    at = put_number(at, parts.tm_mon + 1, 2, '-');
+    at = put_number(at, parts.tm_mday, 2, 'T');
+    at = put_number(at, parts.tm_hour, 2, ':');
+    at = put_number(at, parts.tm_min, 2, ':');
+    at = put_number(at, parts.tm_sec, 2, '.');
+    at = put_number(at, fraction, 3, 'Z');
+    *at = '\0';
+}
+
+size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE])
+{
+    char digits[INTEGER_TEXT_SIZE];
+    size_t count = 0;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        digits[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    size_t used = 0;
+    if (value < 0) {
+        out[used++] = '-';
+    }
+    while (count > 0) {
+        out[used++] = digits[--count];
+    }
+    out[used] = '\0';
+    return used;
 }
 
 bool secret_equal(const char *a, const char *b, size_t size)

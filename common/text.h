@@ -64,6 +64,12 @@ enum { TIME_TEXT_SIZE = 25 };
  */
 void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE]);
 
+/* The sign, 19 digits and NUL. */
+enum { INTEGER_TEXT_SIZE = 21 };
+
+/* VALUE in decimal, NUL-terminated. Gives the length. */
+size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE]);
+
 /* Compares two secrets of equal length in a time that depends on the length alone. */
 bool secret_equal(const char *a, const char *b, size_t size);
 

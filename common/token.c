@@ -7,10 +7,12 @@
  */
 #include "common/token.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jwt.h>
 
@@ -23,6 +25,9 @@
 struct token_keys {
     jwk_set_t *set;
 };
+
+/* Room for dozens of keys, and little enough for the stack. */
+enum { KEY_FILE_MAXIMUM = 4 * 1024 };
 
 /* NULL when the key may be used, otherwise a static text. */
 static const char *key_fault(const jwk_item_t *key)
@@ -42,16 +47,40 @@ static const char *key_fault(const jwk_item_t *key)
     return NULL;
 }
 
+/* What PATH holds, up to KEY_FILE_MAXIMUM bytes; -1 when it can't be read or is larger. */
+static ssize_t read_key_file(const char *path, char text[KEY_FILE_MAXIMUM])
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t used = 0;
+    ssize_t got = file >= 0 ? 1 : -1;
+    while (got > 0 && used < KEY_FILE_MAXIMUM) {
+        got = read(file, text + used, (size_t)(KEY_FILE_MAXIMUM - used));
+        used += got > 0 ? got : 0;
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return got == 0 ? used : -1;
+}
+
 /* NULL when PATH holds a usable set, otherwise why not. *NUMBER is the key meant, from 1, or 0. */
 static const char *load_set(const char *path, jwk_set_t **out, size_t *number)
 {
     *number = 0;
-    *out = jwks_create_fromfile(path);
+    *out = NULL;
+    /* Not jwks_create_fromfile: that takes the file byte by byte through stdio. */
+    char text[KEY_FILE_MAXIMUM];
+    ssize_t size = read_key_file(path, text);
+    if (size < 0) {
+        return "is missing, not readable, or too large";
+    }
+    *out = jwks_create_strn(text, (size_t)size);
+    explicit_bzero(text, (size_t)size);
     if (*out == NULL) {
         return "out of memory";
     }
     if (jwks_error(*out)) {
-        return "is missing, not readable, or no JWKS";
+        return "is no JWKS";
     }
     size_t count = jwks_item_count(*out);
     if (count == 0) {

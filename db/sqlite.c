@@ -225,8 +225,8 @@ static void sqlite_finalize(struct db_prepared *prepared)
 
 static int parameter_index(sqlite3_stmt *statement, int number)
 {
-    char name[16];
-    (void)snprintf(name, sizeof name, "$%d", number);
+    char name[1 + INTEGER_TEXT_SIZE] = "$";
+    (void)integer_to_text(number, name + 1);
     return sqlite3_bind_parameter_index(statement, name);
 }
 
