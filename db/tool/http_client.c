@@ -141,9 +141,10 @@ static bool send_all(int file, const char *from, size_t size, int64_t deadline)
         if (sent > 0) {
             from += sent;
             size -= (size_t)sent;
-        } else if (errno == EAGAIN && !wait_for(file, POLLOUT, deadline)) {
-            return false;
-        } else if (errno != EAGAIN && errno != EINTR) {
+            continue;
+        }
+        bool may_go_on = errno == EAGAIN ? wait_for(file, POLLOUT, deadline) : errno == EINTR;
+        if (!may_go_on) {
             return false;
         }
     }
@@ -251,7 +252,7 @@ static const char *exchange(struct arena *arena, int file, const char *head,
     bool sent = send_all(file, head, strlen(head), deadline);
     if (sent && request->body != NULL) {
         /* A pause, so that the body comes in a segment of its own: web servers differ then. */
-        const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+        const struct timespec pause = {.tv_nsec = 50 * INT64_C(1000000)};
         (void)nanosleep(&pause, NULL);
         (void)send_all(file, request->body, request->body_size, deadline);
     }

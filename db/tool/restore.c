@@ -157,13 +157,16 @@ static int renew(struct restore *restore, struct db_connection *draft)
         return TOOL_FAILED;
     }
     hex_encode(id, sizeof id, text);
-    const struct db_value values[] = {db_text(text_of(text))};
+    /* Beyond what any account's epoch can have reached since the backup. */
+    int64_t leap = (INT64_C(1) << 32) | id[0] << 16 | id[1] << 8 | id[2];
+    const struct db_value new_id = db_text(text_of(text));
+    const struct db_value new_epochs = db_integer(leap);
     enum db_class class = admin_driver->begin(draft);
     if (class == DB_OK) {
-        class = admin_run(draft, ADMIN_NEW_STORE_ID, values, 1, NULL);
+        class = admin_run(draft, ADMIN_NEW_STORE_ID, &new_id, 1, NULL);
     }
     if (class == DB_OK && tool_option(tool, "--keep-sessions") == NULL) {
-        class = admin_run(draft, ADMIN_NEW_EPOCHS, NULL, 0, NULL);
+        class = admin_run(draft, ADMIN_NEW_EPOCHS, &new_epochs, 1, NULL);
     }
     if (class == DB_OK) {
         class = admin_run(draft, ADMIN_COUNT_USERS, NULL, 0, &restore->users);

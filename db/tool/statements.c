@@ -6,8 +6,7 @@
 static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
     [ADMIN_NEW_STORE_ID] = "UPDATE meta SET value = $1 WHERE name = 'store_id'",
-    /* As random as those of new accounts: no token issued before fits. */
-    [ADMIN_NEW_EPOCHS] = "UPDATE users SET epoch = abs(random() % 1099511627776)",
+    [ADMIN_NEW_EPOCHS] = "UPDATE users SET epoch = epoch + $1",
     [ADMIN_COUNT_USERS] = "SELECT count(*) FROM users",
     [ADMIN_COUNT_ITEMS] = "SELECT count(*) FROM items",
 };

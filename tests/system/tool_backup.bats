@@ -245,7 +245,7 @@ keys.json"
 # The SQL of the first migration.
 first_schema() {
     awk '/^    \/\* 1\. /{on=1} /^    \/\* 2\. /{exit} on' "$BATS_TEST_DIRNAME/../../db/schema.c" |
-        sed -n 's/^    "\(.*\)",\{0,1\}$/\1/p'
+        sed -n 's/^    "\(.*\)",\{0,1\}$/\1/p' | tr -d '\n'
 }
 
 @test "restore: a backup of the first version is migrated" {
