@@ -268,10 +268,11 @@ const char *http_send(struct arena *arena, const struct http_url *url,
                       const struct http_request *request, struct http_answer *answer)
 {
     int64_t deadline = now_ms() + HTTP_CLIENT_TIMEOUT_MS;
-    char length[64] = "";
-    if (request->body != NULL) {
-        const char *text = arena_printf(arena, "Content-Length: %zu\r\n", request->body_size);
-        (void)strncat(length, text != NULL ? text : "", sizeof length - 1);
+    const char *length = request->body != NULL
+                             ? arena_printf(arena, "Content-Length: %zu\r\n", request->body_size)
+                             : "";
+    if (length == NULL) {
+        return "out of memory";
     }
     const char *head =
         arena_printf(arena,
