@@ -171,6 +171,12 @@ packages-run: packages-build
 packages-test: packages-build
 	$(Q)sh common/deps/packages.sh test
 
+ifneq ($(filter run packages-run,$(MAKECMDGOALS)),)
+ifeq ($(filter $(SERVER),apache busybox lighttpd),)
+$(error SERVER must be apache, busybox or lighttpd, not "$(SERVER)")
+endif
+endif
+
 .PHONY: run
 run: packages-run
 	$(Q)$(MAKE) --no-print-directory -j2 all
@@ -189,8 +195,10 @@ lint: packages-test
 
 # ---- installing ------------------------------------------------------------------------------------
 
+empty :=
+space := $(empty) $(empty)
 MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
-	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g'
+	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
 PAGES := $(notdir $(wildcard www/*.*))
 ERRORS := $(notdir $(wildcard www/errors/*.json))
 D := $(DESTDIR)
@@ -202,8 +210,8 @@ install: all
 	$(Q)install -m 755 $(BUILD)/bin/cubby '$(D)$(SBINDIR)'
 	$(Q)install -m 644 $(PAGES:%=www/%) '$(D)$(SHAREDIR)/www'
 	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
-	$(Q)sed $(MARKS) common/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
-	$(Q)for name in cubby.apache.conf cubby.htaccess cubby.lighttpd.conf; do \
+	$(Q)umask 022 && sed $(MARKS) common/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
+	$(Q)umask 022 && for name in cubby.apache.conf cubby.htaccess cubby.lighttpd.conf; do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
 	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'
 	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-httpd'

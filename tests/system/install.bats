@@ -1,0 +1,236 @@
+#!/usr/bin/env bats
+# make install into a DESTDIR, serving from there, make uninstall
+
+load system
+
+setup_file() {
+    export stage=$BATS_FILE_TMPDIR/stage
+    export checkout=$BATS_FILE_TMPDIR/checkout
+    copy_built_checkout "$checkout"
+    # As strict a umask as an administrator may have: what is installed is for all to use anyway.
+    (umask 077 && make_in "$checkout" install DESTDIR="$stage") >"$BATS_FILE_TMPDIR/log" 2>&1 ||
+        fail "$(cat "$BATS_FILE_TMPDIR/log")"
+    export installed=$stage/usr/local
+    export owner
+    owner=$(is_root && echo www-data || id -un)
+}
+
+setup() {
+    folder=$BATS_TEST_TMPDIR
+    mkdir "$folder/state"
+    printf '%s\n' "database = $folder/data/cubby.db" "keys = $folder/data/keys.json" 'password_cost = 1' >"$folder/cubby.conf"
+    export CUBBY_CONF=$folder/cubby.conf
+}
+
+teardown() {
+    [ ! -x "$BATS_TEST_TMPDIR/script" ] || "$BATS_TEST_TMPDIR/script" stop
+    stop_all
+}
+
+make_data() { "$installed/sbin/cubby" init --owner "$owner" >/dev/null; }
+
+# What the installed files name as their place is below the stage here.
+staged() { sed -e "s|/usr/local/|$installed/|g" -e "s|/run/cubby-httpd|$BATS_TEST_TMPDIR/run|" "$1"; }
+
+free_port() {
+    local port
+    for _ in $(seq 50); do
+        port=$((20000 + RANDOM % 10000))
+        (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
+answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
+
+@test "make install: programs, tool, pages, sample, snippets, start script, each readable for all" {
+    for program in "$root"/cgi-bin/*.c; do
+        [ -x "$installed/lib/cubby/cgi-bin/$(basename "$program" .c)" ]
+    done
+    [ -x "$installed/sbin/cubby" ] && [ -x "$installed/sbin/cubby-httpd" ]
+    for file in etc/cubby/cubby.conf.sample share/cubby/cubby.apache.conf share/cubby/cubby.htaccess \
+        share/cubby/cubby.lighttpd.conf share/cubby/www/index.html share/cubby/www/errors/404.json; do
+        [ -s "$installed/$file" ] || fail "no $file"
+    done
+    closed=$(find "$stage" \( -type d ! -perm -755 \) -o \( -type f ! -perm -644 \))
+    same "$closed" ''
+    ! grep -rE '@[A-Z]+@' "$installed/etc" "$installed/share" "$installed/sbin/cubby-httpd" || fail 'a mark is left'
+    # The settings are the administrator's; an upgrade does not bring them back.
+    [ ! -e "$installed/etc/cubby/cubby.conf" ]
+}
+
+@test "make install: its names are honoured, in the files and in the tool" {
+    make_in "$checkout" install DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
+        SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api >/dev/null
+    [ -x "$folder/other/srv/cgi/data" ] && [ -x "$folder/other/opt/bin/cubby" ]
+    grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"
+    grep -q 'ScriptAlias\|/srv/cgi' "$folder/other/opt/share/cubby.apache.conf"
+    ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd"
+    has "$("$folder/other/opt/bin/cubby" --help)" 'else /etc/cubby-api/cubby.conf.'
+    has "$(CUBBY_CONF=/dev/null "$folder/other/opt/bin/cubby" config)" 'database = /srv/cubby/cubby.db'
+    make_in "$checkout" uninstall DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
+        SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api
+    same "$(find "$folder/other" -type f)" ''
+}
+
+@test "install: Apache serves from there by the snippet" {
+    make_data
+    port=$(free_port)
+    modules=/usr/lib/apache2/modules
+    {
+        for name in mpm_event authz_core alias env mime dir cgid; do
+            echo "LoadModule ${name}_module $modules/mod_$name.so"
+        done
+        printf '%s\n' "ServerRoot $folder/state" "PidFile $folder/state/pid" "ScriptSock $folder/state/cgid" \
+            "ErrorLog $folder/state/error.log" "Listen 127.0.0.1:$port" 'ServerName localhost' 'Mutex pthread' \
+            "DefaultRuntimeDir $folder/state" 'TypesConfig /dev/null' 'AddType text/html .html'
+        ! is_root || printf '%s\n' "User $owner" "Group $owner"
+        staged "$installed/share/cubby/cubby.apache.conf" | sed "s|#SetEnv CUBBY_CONF .*|SetEnv CUBBY_CONF $CUBBY_CONF|"
+    } >"$folder/apache.conf"
+    chmod 777 "$folder/state"
+    run_start apache2 -d "$folder/state" -f "$folder/apache.conf" -DFOREGROUND
+    until_true 15 answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$run_output" "$folder/state/error.log")"
+    six_calls "http://127.0.0.1:$port/api"
+    call GET "http://127.0.0.1:$port/cubby/"
+    has "$body" '<html'
+    call GET "http://127.0.0.1:$port/api/nothing"
+    same "$code$(jq -r .code <<<"$body")" 404NOT_FOUND
+    run_stop TERM
+}
+
+@test "install: lighttpd serves from there by the snippet" {
+    make_data
+    port=$(free_port)
+    mkdir -m 777 "$folder/upload"
+    {
+        printf '%s\n' "server.bind = \"127.0.0.1\"" "server.port = $port" "server.document-root = \"$folder/state\"" \
+            "server.upload-dirs = ( \"$folder/upload\" )" 'index-file.names = ( "index.html" )' \
+            'mimetype.assign = ( ".html" => "text/html" )'
+        ! is_root || printf '%s\n' "server.username = \"$owner\"" "server.groupname = \"$owner\""
+        staged "$installed/share/cubby/cubby.lighttpd.conf" |
+            sed "s|#setenv.set-environment = .*|setenv.set-environment = ( \"CUBBY_CONF\" => \"$CUBBY_CONF\" )|"
+    } >"$folder/lighttpd.conf"
+    run_start lighttpd -D -f "$folder/lighttpd.conf"
+    until_true 15 answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$run_output")"
+    six_calls "http://127.0.0.1:$port/api"
+    call GET "http://127.0.0.1:$port/cubby/index.html"
+    has "$body" '<html'
+    run_stop TERM
+}
+
+# A board has busybox and nothing else: a shell of its own and a PATH of its applets.
+board() {
+    staged "$installed/sbin/cubby-httpd" | sed -e "s|^PATH=.*|PATH=$folder/applets|" \
+        -e "1s|.*|#!$folder/applets/sh|" >"$folder/script"
+    chmod 755 "$folder/script"
+    mkdir "$folder/applets"
+    busybox --install -s "$folder/applets"
+    ln -s "$(command -v busybox)" "$folder/applets/busybox"
+    # Small builds leave these out.
+    for applet in setpriv start-stop-daemon setsid nohup pgrep stat; do
+        rm -f "$folder/applets/$applet"
+    done
+    port=$(free_port)
+    export ADDRESS=127.0.0.1:$port LOG=$folder/httpd.log
+    base=http://127.0.0.1:$port/cgi-bin
+}
+
+# script WORD…: leaves $status and $output
+script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${RUN_USER:+RUN_USER="$RUN_USER"} \
+    "$folder/script" "$@"; }
+
+@test "cubby-httpd: start, status, restart and stop, with nothing but applets of busybox" {
+    make_data
+    board
+    script status
+    same "$status" 3
+    script start
+    same "$status" 0
+    until_true 10 answers "$base/health" || fail "$output $(cat "$LOG")"
+    six_calls "$base"
+    call GET "http://127.0.0.1:$port/"
+    has "$body" '<html'
+    call GET "http://127.0.0.1:$port/nothing"
+    same "$code$(jq -r .code <<<"$body")" 404NOT_FOUND
+    same "$(stat -c %U "$folder/data/cubby.db")" "$owner"
+    script status
+    same "$status" 0
+    script start
+    same "$status" 1
+    has "$output" 'it runs already'
+    script restart
+    same "$status" 0
+    until_true 10 answers "$base/health"
+    script stop
+    same "$status" 0
+    ! answers "$base/health"
+    script status
+    same "$status" 3
+    script stop
+    same "$status" 0
+    ! pgrep -f "$folder/run" || fail 'a process is left'
+}
+
+@test "cubby-httpd: run serves in the foreground until it is told to end" {
+    make_data
+    board
+    run_start "$folder/script" run
+    until_true 10 answers "$base/health" || fail "$(cat "$run_output")"
+    six_calls "$base"
+    script status
+    same "$status" 0
+    has "$output" "$run_pid"
+    run_stop TERM
+    script status
+    same "$status" 3
+}
+
+@test "cubby-httpd: says what is missing or wrong, and starts nothing" {
+    board
+    script start
+    same "$status" 1
+    has "$output" 'cubby init'
+    for word in '' reload; do
+        script $word
+        same "$status" 2
+        has "$output" 'usage: cubby-httpd start|stop|restart|status|run'
+    done
+    if is_root; then
+        "$installed/sbin/cubby" init >/dev/null
+        script start
+        same "$status" 1
+        has "$output" 'belongs to root'
+        chown -R "$owner" "$folder/data"
+    else
+        make_data
+    fi
+    # Somebody else listens there.
+    run_start busybox httpd -f -p "$port" -h "$folder/state"
+    until_true 10 eval "(: </dev/tcp/127.0.0.1/$port) 2>/dev/null"
+    script start
+    same "$status" 1
+    has "$output" 'ddress'
+    has "$output" 'httpd did not start'
+    # A number left from before the last boot belongs to another process by now.
+    echo "$run_pid" >"$folder/run/pid"
+    script status
+    same "$status" 3
+    script stop
+    same "$status" 0
+    kill -0 "$run_pid"
+}
+
+@test "make uninstall: takes away what was installed; settings, data and other people's files stay" {
+    cp -a "$stage" "$folder/stage"
+    here=$folder/stage/usr/local
+    echo 'token_lifetime = 60' >"$here/etc/cubby/cubby.conf"
+    mkdir -p "$folder/stage/var/lib/cubby"
+    echo data >"$folder/stage/var/lib/cubby/cubby.db"
+    echo other >"$here/sbin/other"
+    make_in "$checkout" uninstall DESTDIR="$folder/stage"
+    same "$(cd "$folder/stage" && find . -type f | sort | tr '\n' ' ')" \
+        './usr/local/etc/cubby/cubby.conf ./usr/local/sbin/other ./var/lib/cubby/cubby.db '
+    [ ! -e "$here/share/cubby" ] && [ ! -e "$here/lib/cubby" ]
+    # Twice is no trouble.
+    make_in "$checkout" uninstall DESTDIR="$folder/stage"
+}

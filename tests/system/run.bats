@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# make run, from a checkout that lies where the programs' user may not enter
+
+load system
+
+setup_file() {
+    export home=$BATS_FILE_TMPDIR/home
+    export TMPDIR=$BATS_FILE_TMPDIR/temporary
+    mkdir -m 755 "$TMPDIR"
+    mkdir -m 700 "$home"
+    copy_built_checkout "$home/cubby"
+}
+
+setup() {
+    export DATA=$BATS_TEST_TMPDIR/data
+}
+
+teardown() {
+    stop_all
+}
+
+teardown_file() {
+    # As root the data of this checkout lie elsewhere.
+    [ ! -L "$home/cubby/data" ] || rm -rf "$(readlink "$home/cubby/data")"
+}
+
+# make_run WORD…: make run in the checkout, on a free port unless one is named
+make_run() { run_start make --no-print-directory -C "$home/cubby" run PORT=0 "$@"; }
+
+# Nothing of the last run is left: no process, no file.
+check_left_nothing() {
+    local left
+    left=$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'cubby-run.*')
+    same "$left" ''
+    ! pgrep -f "$TMPDIR/cubby-run" || fail 'a process is left'
+}
+
+full_round() {
+    local server=$1 signal=$2
+    make_run SERVER="$server" DATA="$DATA"
+    run_wait
+    case $server in
+    busybox) has "$base" /cgi-bin ;;
+    *) has "$base" /api ;;
+    esac
+    # Whoever sees only these lines can go on from there.
+    has "$(cat "$run_output")" "$DATA"
+    body=$(eval "$(sed -n 's/^try: *//p' "$run_output")" 2>/dev/null)
+    has "$body" '"database":"ok"'
+    call GET "${base%/*}/"
+    same "$code" 200
+    has "$body" '<html'
+    six_calls "$base" keeper
+    call POST "$base/data" -d '{"key":"kept","value":[1]}'
+    same "$code" 201
+    kill -0 "$run_pid"
+    run_stop "$signal"
+    has ' 0 2 130 143 ' " $status "
+    check_left_nothing
+    ! grep -iE 'error|terminated|killed' <(grep -v '^make' "$run_output") || fail "$(cat "$run_output")"
+}
+
+# after full_round: the next run knows user, token and data
+next_run() {
+    make_run SERVER="$1" DATA="$DATA"
+    run_wait
+    call GET "$base/data/kept"
+    same "$code" 200
+    has "$body" '"value":[1]'
+    run_stop TERM
+    check_left_nothing
+}
+
+@test "make run: Apache serves, Ctrl-C ends it and leaves nothing, the next run has the data" {
+    full_round apache INT
+    next_run apache
+}
+
+@test "make run: busybox httpd serves, SIGTERM ends it and leaves nothing, the next run has the data" {
+    full_round busybox TERM
+    next_run busybox
+}
+
+@test "make run: lighttpd serves, Ctrl-C ends it and leaves nothing, another server has the data" {
+    full_round lighttpd INT
+    next_run busybox
+}
+
+@test "make run: SIGTERM to make alone ends the server too, and so does a hang-up" {
+    make_run SERVER=apache DATA="$DATA"
+    run_wait
+    kill -s TERM "$run_pid"
+    until_true 15 run_gone || fail "still there: $(pgrep -af "$TMPDIR")"
+    check_left_nothing
+    make_run SERVER=apache DATA="$DATA"
+    run_wait
+    run_stop HUP
+    check_left_nothing
+}
+
+@test "make run: without DATA the data lie in the checkout, or are linked from there, for their user alone" {
+    unset DATA
+    make_run SERVER=busybox
+    run_wait
+    six_calls "$base"
+    run_stop INT
+    folder=$(readlink -f "$home/cubby/data")
+    same "$(stat -c %a "$folder")" 700
+    same "$(stat -c %a "$folder/cubby.db")$(stat -c %a "$folder/keys.json")" 600600
+    if is_root; then
+        [ "$(stat -c %u "$folder/cubby.db")" != 0 ] || fail 'the data belong to root'
+        has "$(cat "$run_output")" 'is a link to it'
+    else
+        same "$(stat -c %u "$folder/cubby.db")" "$(id -u)"
+        same "$folder" "$(readlink -f "$home")/cubby/data"
+    fi
+}
+
+@test "make run: as root, no program and no server process but the first runs as root" {
+    for server in apache lighttpd busybox; do
+        make_run SERVER="$server" DATA="$DATA"
+        run_wait
+        six_calls "$base"
+        if is_root; then
+            # Children and what they started: the process that listens may be root's, none below it.
+            first=$(pgrep -o -f "$TMPDIR/cubby-run.*/server.conf")
+            users=$(ps -o user= -g "$(ps -o pgid= -p "$first" | tr -d ' ')" | sort | uniq -c)
+            case $server in
+            apache) [ "$(grep -c root <<<"$users")" = 1 ] && [ "$(awk '/root/ { print $1 }' <<<"$users")" -le 2 ] || fail "$users" ;;
+            *) ! grep root <<<"$users" || fail "$users" ;;
+            esac
+        fi
+        same "$(stat -c %U "$DATA/cubby.db")" "$(is_root && echo www-data || id -un)"
+        run_stop TERM
+    done
+}
+
+@test "make run: another user by RUN_USER, and a clear word when there is none of that name" {
+    if is_root; then
+        export RUN_USER=nobody
+        make_run SERVER=busybox DATA="$DATA"
+        run_wait
+        six_calls "$base"
+        same "$(stat -c %U "$DATA/cubby.db")" nobody
+        run_stop INT
+    fi
+    export RUN_USER=no-such-user
+    make_run SERVER=busybox DATA="$BATS_TEST_TMPDIR/other"
+    if is_root; then
+        until_true 20 run_gone
+        has "$(cat "$run_output")" 'cubby: there is no user no-such-user'
+    else
+        # Nobody else than oneself: the name counts for root alone.
+        run_wait
+    fi
+}
+
+@test "make run: a port that is taken is one clear line, for each server" {
+    make_run SERVER=busybox DATA="$DATA"
+    run_wait
+    port=${base#http://*:}
+    port=${port%%/*}
+    holder=$run_pid
+    for server in apache busybox lighttpd; do
+        run_start make --no-print-directory -C "$home/cubby" run SERVER="$server" PORT="$port" DATA="$BATS_TEST_TMPDIR/other"
+        until_true 20 run_gone
+        same "$(grep -v '^make' "$run_output")" "cubby: port $port is taken; choose another: make run PORT=5001"
+        status=0
+        wait "$run_pid" || status=$?
+        [ "$status" != 0 ]
+        [ ! -e "$BATS_TEST_TMPDIR/other" ] || fail 'it made data'
+    done
+    run_pid=$holder
+    call GET "$base/health"
+    same "$code" 200
+}
+
+@test "make run: wrong settings of its own are told before anything is done" {
+    for pair in 'SERVER=nginx|SERVER must be apache, busybox or lighttpd, not "nginx"' \
+        'PORT=http|PORT must be a number, not "http"' 'PORT=70000|PORT must be at most 65535, not 70000'; do
+        status=0
+        output=$(make_in "$home/cubby" run PORT=0 DATA="$DATA" "${pair%%|*}" 2>&1) || status=$?
+        [ "$status" != 0 ]
+        has "$output" "${pair#*|}"
+        [ ! -e "$DATA" ] || fail 'it made data'
+    done
+    check_left_nothing
+}
+
+@test "make run: settings in DATA/cubby.conf hold, and bad ones are told with file and line" {
+    mkdir -m 755 "$DATA"
+    echo 'token_lifetime = 77' >"$DATA/cubby.conf"
+    make_run SERVER=busybox DATA="$DATA"
+    run_wait
+    six_calls "$base" bob
+    call POST "$base/token" -d "{\"username\":\"bob\",\"password\":\"$PASSWORD\"}"
+    same "$(jq .data.expires_in <<<"$body")" 77
+    run_stop INT
+    echo 'token_lifetime = soon' >"$DATA/cubby.conf"
+    make_run SERVER=busybox DATA="$DATA"
+    until_true 20 run_gone
+    grep -E 'cubby\.conf:[0-9]+: token_lifetime must be a whole number' "$run_output" || fail "$(cat "$run_output")"
+    check_left_nothing
+}
+
+@test "make run: a server that dies is told, with its status" {
+    make_run SERVER=busybox DATA="$DATA"
+    run_wait
+    kill -KILL "$(pgrep -o -f "busybox httpd .*$TMPDIR/cubby-run")"
+    until_true 20 run_gone || fail 'it waits for a server that is gone'
+    has "$(cat "$run_output")" 'cubby: busybox ended by itself (status 137)'
+    check_left_nothing
+}
+
+@test "make run: a folder with a blank or a quote in its name serves as data" {
+    odd=$BATS_TEST_TMPDIR/"my data it's"
+    TOOL=$root/build/bin/cubby PROGRAMS=$root/build/cgi-bin WWW=$root/www PORT=0 SERVER=busybox DATA=$odd \
+        run_start sh "$root/cgi-bin/server/run.sh"
+    run_wait
+    six_calls "$base"
+    run_stop INT
+    [ -s "$odd/cubby.db" ]
+}
