@@ -104,7 +104,7 @@ static int tell(struct tool *tool, const char *path)
 {
     struct stat there;
     int64_t size = stat(path, &there) == 0 ? (int64_t)there.st_size : 0;
-    tool_audit(tool, "backup", "%s", path);
+    tool_audit(tool, "backup", 0, "%s", path);
     if (!tool->json) {
         tool_say(tool, "%s: %" PRId64 " bytes, schema %" PRId64 ", verified", path, size,
                  schema_number);

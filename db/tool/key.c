@@ -228,7 +228,7 @@ static int rotate_locked(struct tool *tool)
     if (status != TOOL_DONE) {
         return status;
     }
-    tool_audit(tool, "key_rotated", "%s%s", kid, alone ? ", all others retired" : "");
+    tool_audit(tool, "key_rotated", 0, "%s%s", kid, alone ? ", all others retired" : "");
     if (tool->json) {
         cJSON *out = cJSON_CreateObject();
         json_add(out, "kid", cJSON_CreateString(kid));
@@ -270,7 +270,7 @@ static int find_key(const cJSON *list, const char *kid)
 /* Says that KID is gone, to people. */
 static void tell_retired(struct tool *tool, const char *kid)
 {
-    tool_audit(tool, "key_retired", "%s", kid);
+    tool_audit(tool, "key_retired", 0, "%s", kid);
     tool_say(tool, "key %s is retired", kid);
 }
 

@@ -328,7 +328,7 @@ static int tell(const struct restore *restore)
 {
     struct tool *tool = restore->tool;
     bool sessions_end = tool_option(tool, "--keep-sessions") == NULL;
-    tool_audit(tool, "restore", "%s", restore->from);
+    tool_audit(tool, "restore", 0, "%s", restore->from);
     if (tool->json) {
         cJSON *object = cJSON_CreateObject();
         json_add(object, "file", cJSON_CreateString(restore->from));

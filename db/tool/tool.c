@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/log.h"
-
 const char *tool_option(const struct tool *tool, const char *name)
 {
     for (size_t i = 0; i < tool->command->option_count; i++) {
@@ -60,21 +58,6 @@ void tool_say(const struct tool *tool, const char *format, ...)
     (void)vfprintf(tool->json ? stderr : stdout, format, list);
     (void)fputc('\n', tool->json ? stderr : stdout);
     va_end(list);
-}
-
-void tool_audit(struct tool *tool, const char *event, const char *format, ...)
-{
-    if (*tool->config.log == '\0') {
-        return; /* standard error is the operator's own terminal */
-    }
-    char what[512];
-    char line[LOG_LINE_MAXIMUM];
-    va_list list;
-    va_start(list, format);
-    (void)vsnprintf(what, sizeof what, format, list);
-    va_end(list);
-    log_format(line, "tool", "%s: %s", event, what);
-    log_write(tool->config.log, line);
 }
 
 /* ---- questions and progress -------------------------------------------------------------------

@@ -82,6 +82,7 @@ struct tool_group {
 };
 
 extern const struct tool_group tool_setup_commands;
+extern const struct tool_group tool_user_commands;
 extern const struct tool_group tool_key_commands;
 extern const struct tool_group tool_backup_commands;
 extern const struct tool_group tool_restore_commands;
@@ -106,9 +107,10 @@ int tool_out_of_memory(struct tool *tool);
 __attribute__((format(printf, 2, 3))) void tool_say(const struct tool *tool, const char *format,
                                                     ...);
 
-/* One line to the log of the settings about what the operator did; nothing when there is none. */
-__attribute__((format(printf, 3, 4))) void tool_audit(struct tool *tool, const char *event,
-                                                      const char *format, ...);
+/* Notes in the log, and in the database when the settings say so, that the operator did EVENT, to
+ * the account USER_ID unless that is 0. FORMAT makes the details, "" for none; never a secret. */
+__attribute__((format(printf, 4, 5))) void tool_audit(struct tool *tool, const char *event,
+                                                      int64_t user_id, const char *format, ...);
 
 /* ---- questions and progress -------------------------------------------------------------------
  */

@@ -1,0 +1,59 @@
+/*
+ * account.h - one account, as the commands of "cubby user" see it.
+ */
+#ifndef CUBBY_DB_TOOL_ACCOUNT_H
+#define CUBBY_DB_TOOL_ACCOUNT_H
+
+#include "db/tool/admin.h"
+
+/* Texts are on the tool's arena, or borrowed from the row that was read. */
+struct account {
+    int64_t id;
+    const char *username;
+    const char *email;
+    const char *full_name;
+    int64_t age;
+    const char *gender;
+    int64_t created_at;
+    int64_t updated_at;
+    bool disabled;
+    int64_t keys;
+    int64_t bytes;
+    int64_t tokens; /* device tokens */
+};
+
+/* Starts the statement that gives all accounts in the order of their names. */
+enum db_class account_list(struct db_connection *connection, struct db_prepared **rows);
+
+/* The account of the present row; its texts are borrowed until the next step. */
+void account_of_row(struct db_prepared *row, struct account *out);
+
+/* Finds the account with this user name, or this e-mail when NAME has an @. TOOL_ABSENT, and says
+ * so, when there is none. */
+int account_find(struct tool *tool, struct db_connection *connection, const char *name,
+                 struct account *out);
+
+/* The account as JSON, on the scratch memory; texts are copied. */
+cJSON *account_json(struct tool *tool, const struct account *account);
+
+/* Looks up the account of the command's first word. */
+int account_look_up(struct tool *tool, struct account *out);
+
+/* Changes what belongs to ACCOUNT, in the transaction that found it. NEWS is what the caller of
+ * account_change gave. */
+typedef int account_changer(struct tool *tool, struct db_connection *connection,
+                            const struct account *account, const void *news);
+
+/* Finds the account of the command's first word and runs CHANGER, all in one transaction, which
+ * counts only when CHANGER returns TOOL_DONE. */
+int account_change(struct tool *tool, account_changer *changer, const void *news,
+                   struct account *out);
+
+/* Runs STATEMENT, which changes something; says so when it fails. */
+int account_run(struct tool *tool, struct db_connection *connection, enum admin_statement statement,
+                const struct db_value *values, size_t count);
+
+/* Forgets the failed logins and resets of the account, so that its user can come in at once. */
+int account_forgive(struct tool *tool, struct db_connection *connection, int64_t user_id);
+
+#endif

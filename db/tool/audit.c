@@ -1,0 +1,80 @@
+/*
+ * audit.c - what the operator did, where the programs' security events are: in the log, and in the
+ * database when the settings say so.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "db/audit.h"
+#include "db/tool/files.h"
+#include "db/tool/tool.h"
+
+static void keep_in_log(struct tool *tool, const char *text)
+{
+    if (*tool->config.log == '\0') {
+        return; /* standard error is the operator's own terminal */
+    }
+    bool self = geteuid() == getuid();
+    if (file_become_owner(tool, tool->config.log) == TOOL_DONE) {
+        char line[LOG_LINE_MAXIMUM];
+        log_format(line, "tool", "audit %s", text);
+        log_write(tool->config.log, line);
+    }
+    if (self) {
+        file_become_self();
+    }
+}
+
+static void keep_in_database(struct tool *tool, const char *text)
+{
+    static const enum db_statement may_run[] = {AUDIT_STATEMENTS};
+    static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
+    if (tool->config.audit_rows == 0) {
+        return;
+    }
+    bool self = geteuid() == getuid();
+    struct cause cause = {0};
+    void *store = file_become_owner(tool, tool->config.database) == TOOL_DONE
+                      ? db_store.make(&tool->config, &role)
+                      : NULL;
+    if (store != NULL) {
+        db_store.start(store, true, &cause);
+        enum error_code error = audit_add(store, text_of(text), tool->config.audit_rows);
+        if (db_store.end(store, error == ERR_NONE) != ERR_NONE || error != ERR_NONE) {
+            (void)fprintf(stderr, "cubby: what was done is not noted in the database: %s\n",
+                          cause.text);
+        }
+        db_store.destroy(store);
+    }
+    if (self) {
+        file_become_self();
+    }
+}
+
+void tool_audit(struct tool *tool, const char *event, int64_t user_id, const char *format, ...)
+{
+    char detail[512];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(detail, sizeof detail, format, list);
+    va_end(list);
+    cJSON *line = cJSON_CreateObject();
+    json_add(line, "event", json_new_string(event));
+    json_add(line, "outcome", json_new_string("done"));
+    if (user_id != 0) {
+        json_add(line, "user_id", json_new_integer(&tool->scratch, user_id));
+    }
+    if (*detail != '\0') {
+        json_add(line, "detail", json_new_string(detail));
+    }
+    json_add(line, "operator", json_new_integer(&tool->scratch, (int64_t)getuid()));
+    json_add(line, "at", json_new_time(&tool->scratch, tool_now_ms()));
+    const char *text = cJSON_PrintUnformatted(line);
+    if (text != NULL) {
+        keep_in_log(tool, text);
+        keep_in_database(tool, text);
+    }
+}

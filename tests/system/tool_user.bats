@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# cubby user …: accounts in the hands of the operator, seen through the programs.
+
+load tool
+
+setup() { installation; }
+
+add() {
+    printf '%s\n' "${2:-$PASSWORD}" | "$TOOL" user add "$1" --email "$1@example.org" \
+        --full-name 'Test User' --age 30 --gender female --password-stdin
+}
+
+# tool_with STATUS INPUT WORD…: as tool, with a line on standard input
+tool_with() {
+    local wanted=$1 input=$2
+    shift 2
+    run --separate-stderr "$TOOL" "$@" <<<"$input"
+    [ "$status" = "$wanted" ] || fail "ends with $status, not $wanted: cubby $* $stderr"
+}
+
+@test "user add: the account logs in, and the rules are those of registering" {
+    tool_with 0 "$PASSWORD" user add Ann --email ann@example.org --full-name 'Ann A.' --age 30 \
+        --gender female --password-stdin --json
+    same "$(of .user_id)" 1
+    login ann
+    same "$code" 200
+    cgi me GET
+    same "$(jq -c '.data | [.username, .email, .full_name, .age, .gender]' <<<"$body")" \
+        '["Ann","ann@example.org","Ann A.",30,"female"]'
+    rest=(--full-name X --age 30 --gender x --password-stdin)
+    tool_with 1 "$PASSWORD" user add ANN --email other@example.org "${rest[@]}"
+    said 'username is already taken'
+    tool_with 1 "$PASSWORD" user add bob --email ANN@example.org "${rest[@]}"
+    said 'email is already registered'
+    tool_with 1 weak user add bob --email bob@example.org "${rest[@]}"
+    said '8 bytes'
+    tool_with 1 '' user add bob --email bob@example.org "${rest[@]}"
+    for name in '' 'a@b' ' a' "$(printf 'x%.0s' $(seq 65))" $'a\nb' $'\xff'; do
+        tool_with 2 "$PASSWORD" user add "$name" --email bob@example.org "${rest[@]}"
+    done
+    for email in '' bob '@example.org' 'bob@' 'b b@example.org'; do
+        tool_with 2 "$PASSWORD" user add bob --email "$email" "${rest[@]}"
+    done
+    for age in 0 151 -1 1.5 x ''; do
+        tool_with 2 "$PASSWORD" user add bob --email bob@example.org --full-name X --age "$age" \
+            --gender x --password-stdin
+    done
+    tool_with 2 "$PASSWORD" user add bob --email bob@example.org --age 3 --gender x --password-stdin
+    tool_with 2 "$PASSWORD" user add bob --password "$PASSWORD"
+    tool 2 user add
+    same "$(query 'SELECT COUNT(*) FROM users')" 1
+}
+
+@test "user list: all accounts in order, with what they store, never a hash" {
+    tool 0 user list --json
+    same "$(of 'length')" 0
+    add cat
+    add ann
+    add bob
+    login bob
+    store k '"12345678"'
+    tool 0 user list --json
+    same "$(of '[.[].username] | @csv')" '"ann","bob","cat"'
+    same "$(of '.[1] | [.keys, .bytes, .disabled] | @csv')" '1,10,false'
+    case $output in *'$y$'* | *hash*) fail 'shows a hash' ;; esac
+    tool 0 user list
+    same "$(wc -l <<<"$output")" 4
+}
+
+@test "user show: by name or e-mail, in any case, with the device tokens and none of their secrets" {
+    add ann
+    login ann
+    cgi keys POST '' '{"name":"sensor","scope":"read","prefix":"home/"}'
+    same "$code" 201
+    secret=$(jq -r '.data.token' <<<"$body")
+    tool 0 user show ANN@example.org --json
+    same "$(of '[.username, .device_tokens[0].name, .device_tokens[0].scope, .device_tokens[0].prefix] | @csv')" \
+        '"ann","sensor","read","home/"'
+    case $output in *"${secret##*_}"* | *'$y$'*) fail 'shows a secret' ;; esac
+    tool 0 user show Ann
+    case $output in *sensor*) ;; *) fail 'no token' ;; esac
+    for words in 'show' 'disable' 'enable' 'delete --yes' 'reset-code'; do
+        # shellcheck disable=SC2086 # words
+        tool 4 user $words nobody
+        said 'there is no user nobody'
+    done
+    tool_with 4 "$PASSWORD" user passwd nobody --password-stdin
+}
+
+@test "user disable: every token is dead at once, device tokens too; enable lets in again" {
+    add ann
+    login ann
+    store k 1
+    cgi keys POST '' '{"name":"sensor","scope":"read"}'
+    device=$(jq -r '.data.token' <<<"$body")
+    access=$token
+    tool 0 user disable ann
+    for token in "$access" "$device"; do
+        read_value k
+        same "$code" 401
+    done
+    login ann
+    same "$code $(jq -r .code <<<"$body")" '401 INVALID_CREDENTIALS'
+    tool 0 user list --json
+    same "$(of '.[0].disabled')" true
+    tool 1 user reset-code ann
+    tool 0 user enable ann
+    token=$access
+    read_value k
+    same "$code" 401
+    token=$device
+    read_value k
+    same "$code" 200
+    login ann
+    same "$code" 200
+}
+
+@test "user passwd: the new password is good, the old one and the tokens of before are not" {
+    add ann
+    login ann
+    old=$token
+    tool_with 0 'Other1-pass' user passwd ann --password-stdin
+    login ann
+    same "$code" 401
+    login ann 'Other1-pass'
+    same "$code" 200
+    token=$old
+    cgi me GET
+    same "$code" 401
+    tool_with 1 'weak' user passwd ann --password-stdin
+    run setsid "$TOOL" user passwd ann </dev/null
+    same "$status" 2
+    login ann 'Other1-pass'
+    same "$code" 200
+}
+
+@test "user passwd: at a terminal the password is asked for twice, and not shown" {
+    add ann
+    printf '%s\n' 'sleep 0.3; echo "Other1-pass"; sleep 0.3; echo "Other1-pass"; sleep 0.3' >"$BATS_TEST_TMPDIR/typist"
+    bash "$BATS_TEST_TMPDIR/typist" | script -qec "$TOOL user passwd ann" "$BATS_TEST_TMPDIR/screen" >/dev/null
+    grep -q 'new password:' "$BATS_TEST_TMPDIR/screen"
+    login ann 'Other1-pass'
+    same "$code" 200
+    printf '%s\n' 'sleep 0.3; echo "Third1-pass"; sleep 0.3; echo "Thirt1-pass"; sleep 0.3' >"$BATS_TEST_TMPDIR/typist"
+    run bash -c "bash '$BATS_TEST_TMPDIR/typist' | script -qec '$TOOL user passwd ann' /dev/null"
+    case $output in *'the two differ'*) ;; *) fail 'took a password typed in two ways' ;; esac
+    login ann 'Other1-pass'
+    same "$code" 200
+}
+
+@test "user passwd, enable and reset-code: a user who was locked out comes in at once" {
+    printf '%s\n' 'login_limit_account = 2' >>"$conf"
+    add ann
+    for way in enable passwd reset-code; do
+        for _ in 1 2 3; do login ann 'Wrong1-pass'; done
+        login ann
+        same "$code" 429
+        tool_with 0 "$PASSWORD" user "$way" ann $([ "$way" != passwd ] || echo --password-stdin)
+        login ann
+        same "$code" 200
+    done
+}
+
+@test "user reset-code: sets a new password once, a later code voids the earlier" {
+    add ann
+    tool 0 user reset-code ann
+    first=$output
+    tool 0 user reset-code ann --json
+    second=$(of .code)
+    case $(query 'SELECT hash FROM tokens') in *"$second"*) fail 'the code is stored' ;; esac
+    reset() { cgi reset POST '' "{\"username\":\"ann\",\"code\":\"$1\",\"new_password\":\"Other1-pass\"}"; }
+    token=''
+    reset "$first"
+    same "$code" 401
+    reset "$second"
+    same "$code" 200
+    reset "$second"
+    same "$code" 401
+    login ann 'Other1-pass'
+    same "$code" 200
+    tool 0 user reset-code ann --valid 1 --json
+    [ "$(of .code)" != "$second" ] || fail 'the same code'
+    for seconds in 0 x -1 2592001; do tool 2 user reset-code ann --valid "$seconds"; done
+}
+
+@test "user delete: asks, and then nothing of the account is left in the file" {
+    add ann
+    login ann
+    store k '"marker-of-a-value"'
+    cgi keys POST '' '{"name":"marker-of-a-token","scope":"read"}'
+    grep -q marker-of-a-value "$database"
+    tool 3 user delete ann
+    read_value k
+    same "$code" 200
+    tool 0 user delete ann --yes
+    for mark in marker-of-a-value marker-of-a-token ann@example.org; do
+        ! grep -q "$mark" "$database" || fail "$mark is left"
+    done
+    same "$(query 'SELECT (SELECT COUNT(*) FROM items), (SELECT COUNT(*) FROM tokens), (SELECT COUNT(*) FROM users)')" '0|0|0'
+    read_value k
+    same "$code" 401
+    tool 0 check
+}
+
+@test "what the operator does is in the log and, when wanted, in the database; no secret is" {
+    printf '%s\n' "log = $home/log" 'audit_rows = 3' >>"$conf"
+    add ann
+    tool 0 user disable ann
+    tool 0 user enable ann
+    tool 0 user reset-code ann
+    secret=$output
+    tool 0 key rotate
+    tool 0 user delete ann --yes
+    same "$(sed -n 's/.*audit //p' "$home/log" | jq -r .event | paste -sd' ')" \
+        'user_added user_disabled user_enabled reset_code_made key_rotated user_deleted'
+    same "$(sed -n 's/.*audit //p' "$home/log" | jq -r 'select(.event == "user_deleted") | [.user_id, .operator] | @csv')" "1,$(id -u)"
+    same "$(query "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name" | jq -r .event | paste -sd' ')" \
+        'reset_code_made key_rotated user_deleted'
+    ! grep -qF -e "$secret" -e "$PASSWORD" "$home/log" || fail 'a secret in the log'
+}
