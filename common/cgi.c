@@ -24,6 +24,16 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 {
     return (int)syscall(SYS_clock_gettime, clock, time);
 }
+
+time_t time(time_t *out)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (out != NULL) {
+        *out = now.tv_sec;
+    }
+    return now.tv_sec;
+}
 #endif
 
 struct cgi {

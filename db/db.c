@@ -16,6 +16,7 @@ struct db {
     const struct db_role *role;
     struct db_connection *connection;
     bool writable; /* what `connection` was opened for */
+    bool checked;  /* its schema number */
     struct db_prepared *prepared[DB_STATEMENT_COUNT];
 
     /* Of the present request. */
@@ -75,6 +76,7 @@ static void db_disconnect(struct db *db)
         db->driver->close(db->connection);
         db->connection = NULL;
     }
+    db->checked = false;
 }
 
 /* An open statement would keep locks. */
@@ -104,6 +106,18 @@ static enum error_code check_schema(struct db *db)
     return ERR_NONE;
 }
 
+/* A connection that writes looks at the schema in its first transaction, or before its first
+ * statement outside of one: so the locks are taken once. */
+static enum error_code check_schema_once(struct db *db)
+{
+    if (db->checked) {
+        return ERR_NONE;
+    }
+    enum error_code error = check_schema(db);
+    db->checked = error == ERR_NONE;
+    return error;
+}
+
 /* A request that only reads does so in one transaction: the schema number, the schema and the rows
  * are of one moment, and the locks are taken once. */
 static enum error_code begin_read(struct db *db)
@@ -129,9 +143,7 @@ static enum error_code connect(struct db *db)
     enum error_code error = class == DB_OK ? ERR_NONE : fail(db, class, "opening");
     if (error == ERR_NONE && !db->writes) {
         error = begin_read(db);
-    }
-    if (error == ERR_NONE) {
-        error = check_schema(db);
+        error = error == ERR_NONE ? check_schema_once(db) : error;
     }
     if (error != ERR_NONE) {
         db->in_transaction = false;
@@ -154,7 +166,7 @@ enum error_code db_begin(struct db *db)
         return fail(db, class, "starting a transaction");
     }
     db->in_transaction = true;
-    return ERR_NONE;
+    return check_schema_once(db);
 }
 
 bool db_writes(const struct db *db)
@@ -199,6 +211,9 @@ static enum error_code prepare(struct db *db, enum db_statement statement)
                          (int)statement);
     }
     enum error_code error = connect(db);
+    if (error == ERR_NONE) {
+        error = check_schema_once(db);
+    }
     if (error != ERR_NONE) {
         return error;
     }

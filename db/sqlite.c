@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -84,9 +85,53 @@ static enum db_class sqlite_script(struct db_connection *connection, const char 
     return classify(connection->handle, sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
 }
 
+static int (*resolve_path)(sqlite3_vfs *vfs, const char *path, int size, char *out);
+
+/* SQLite looks at every folder on the way for symbolic links. What matters is that one database has
+ * one journal: that is so, unless the last name itself is a link. */
+static int full_path(sqlite3_vfs *vfs, const char *path, int size, char *out)
+{
+    size_t length = strlen(path);
+    struct stat there;
+    if (path[0] != '/' || length >= (size_t)size || lstat(path, &there) != 0 ||
+        S_ISLNK(there.st_mode)) {
+        return resolve_path(vfs, path, size, out);
+    }
+    memcpy(out, path, length + 1);
+    return SQLITE_OK;
+}
+
+static int initialize(void)
+{
+    static sqlite3_vfs system;
+    int code = sqlite3_initialize(); /* the trimmed build does not do it by itself */
+    if (code != SQLITE_OK || resolve_path != NULL) {
+        return code;
+    }
+    const sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+    if (usual == NULL) {
+        return SQLITE_ERROR;
+    }
+    system = *usual;
+    system.zName = "cubby";
+    system.xFullPathname = full_path;
+    resolve_path = usual->xFullPathname;
+    return sqlite3_vfs_register(&system, 1);
+}
+
+/* A pragma costs as much as a small statement, so the trimmed build has these as its defaults. */
+static enum db_class make_durable(struct db_connection *connection)
+{
+    if (sqlite3_compileoption_used("DEFAULT_SYNCHRONOUS=3") &&
+        sqlite3_compileoption_used("SECURE_DELETE")) {
+        return DB_OK;
+    }
+    return sqlite_script(connection, "PRAGMA synchronous=EXTRA;PRAGMA secure_delete=ON");
+}
+
 static int open_handle(struct db_connection *connection, int flags)
 {
-    int code = sqlite3_initialize(); /* the trimmed build does not do it by itself */
+    int code = initialize();
     if (code == SQLITE_OK) {
         code = sqlite3_open_v2(connection->path, &connection->handle,
                                flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
@@ -122,7 +167,7 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     enum db_class class = classify(connection->handle, code);
     if (class == DB_OK && writable) {
-        class = sqlite_script(connection, "PRAGMA synchronous=EXTRA;PRAGMA secure_delete=ON");
+        class = make_durable(connection);
     }
     return class;
 }

@@ -139,11 +139,12 @@ build_sqlite() {
         die 'making the amalgamation'
     cp "$work/sqlite3.h" "$out/include/"
     # shellcheck disable=SC2086
-    compile libsqlite3 $omit -DSQLITE_THREADSAFE=0 -DSQLITE_DEFAULT_MEMSTATUS=0 -DSQLITE_DQS=0 \
+    compile libsqlite3 $omit -DSQLITE_THREADSAFE=0 -DSQLITE_DEFAULT_MEMSTATUS=0 \
+        -DSQLITE_DEFAULT_SYNCHRONOUS=3 -DSQLITE_SECURE_DELETE -DSQLITE_DQS=0 \
         -DSQLITE_LIKE_DOESNT_MATCH_BLOBS -DSQLITE_USE_ALLOCA -DSQLITE_MAX_EXPR_DEPTH=0 \
         -DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_DEFAULT_LOOKASIDE=0,0 -DSQLITE_DEFAULT_PCACHE_INITSZ=0 \
         -DSQLITE_TEMP_STORE=2 -DHAVE_USLEEP=1 -DHAVE_NANOSLEEP=1 -DHAVE_FDATASYNC=1 \
-        -DHAVE_STRCHRNUL=1 -DHAVE_PREAD=1 -DHAVE_PWRITE=1 -D_GNU_SOURCE -- "$work/sqlite3.c"
+        -DHAVE_MALLOC_H=1 -DHAVE_MALLOC_USABLE_SIZE=1 -DHAVE_STRCHRNUL=1 -DHAVE_PREAD=1 -DHAVE_PWRITE=1 -D_GNU_SOURCE -- "$work/sqlite3.c"
 }
 
 # autoreconf works in the tree, so on a copy. musl's own include path has no kernel headers.
