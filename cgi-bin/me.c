@@ -141,8 +141,11 @@ static enum error_code prove(struct call *call, const struct item_owner *owner,
         return error;
     }
     error = hash_passwords(call, in, proof);
-    attempt_hashed(&attempt);
-    return error == ERR_NONE ? attempt_succeeded(call, &attempt) : error;
+    if (error == ERR_NONE) {
+        error = attempt_succeeded(call, &attempt);
+    }
+    attempt_end(&attempt);
+    return error;
 }
 
 static enum error_code change_password(struct call *call)

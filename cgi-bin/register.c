@@ -40,7 +40,7 @@ static enum error_code hash_password(struct call *call, struct text password, co
     enum error_code error = attempt_take_slot(call, &turn);
     if (error == ERR_NONE) {
         error = attempt_hash(call, password, hash);
-        attempt_hashed(&turn);
+        attempt_end(&turn);
     }
     return error;
 }

@@ -84,16 +84,16 @@ static enum error_code reset_password(struct call *call)
     }
     const char *hash;
     error = attempt_hash(call, in.new_password, &hash);
-    attempt_hashed(&attempt);
     if (error == ERR_NONE) {
         error = set_password(call, user.id, &in, hash);
     }
     if (error == ERR_NONE) {
-        error = attempt_succeeded(call, &attempt);
-    }
-    if (error == ERR_NONE) {
         error = attempt_forget(call, user.id);
     }
+    if (error == ERR_NONE) {
+        error = attempt_succeeded(call, &attempt);
+    }
+    attempt_end(&attempt);
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Password reset successfully.");
     }

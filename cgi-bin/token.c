@@ -85,10 +85,10 @@ static enum error_code create_token(struct call *call)
     }
     const char *new_hash = NULL;
     error = check_password(call, &user, in.password, &new_hash);
-    attempt_hashed(&attempt);
     if (error == ERR_NONE) {
         error = attempt_succeeded(call, &attempt);
     }
+    attempt_end(&attempt);
     if (error == ERR_NONE && new_hash != NULL) {
         error = users_rehash(call->store, &user, new_hash);
     }

@@ -52,6 +52,14 @@ static enum error_code refused(struct call *call, enum error_code error, int64_t
     return error;
 }
 
+/* From a place nobody can foresee: each row has its turn. */
+static enum error_code sweep(struct call *call)
+{
+    int64_t from = 0;
+    (void)call->transport->random(call->transport, (unsigned char *)&from, sizeof from);
+    return throttle_sweep(call->store, from & INT64_MAX, call->now_ms);
+}
+
 static enum error_code count_attempt(struct call *call, const struct attempt *attempt)
 {
     int64_t until = 0;
@@ -60,9 +68,7 @@ static enum error_code count_attempt(struct call *call, const struct attempt *at
         error = throttle_count(call->store, &attempt->account, call->now_ms, &until);
     }
     if (error == ERR_NONE && (attempt->address.limit != 0 || attempt->account.limit != 0)) {
-        int64_t from = 0;
-        (void)call->transport->random(call->transport, (unsigned char *)&from, sizeof from);
-        error = throttle_sweep(call->store, from & INT64_MAX, call->now_ms);
+        error = sweep(call);
     }
     if (error == ERR_NONE) {
         error = db_pause(call->store);
@@ -82,10 +88,16 @@ static enum error_code check_attempt(struct call *call, const struct attempt *at
 
 enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
 {
+    attempt->slot = -1;
     const char *path = arena_printf(call->arena, "%s-hashes", call->config->database);
-    return path != NULL ? slot_take(path, call->config->max_hashes, call->config->busy_timeout,
-                                    &attempt->slot, &call->cause)
-                        : out_of_memory(call);
+    if (path == NULL) {
+        return out_of_memory(call);
+    }
+    /* Who waits must hold no lock that the one before needs to finish. */
+    enum error_code error = db_pause(call->store);
+    return error == ERR_NONE ? slot_take(path, call->config->max_hashes, call->config->busy_timeout,
+                                         &attempt->slot, &call->cause)
+                             : error;
 }
 
 enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t user_id,
@@ -98,8 +110,8 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
         return out_of_memory(call);
     }
     /* Asked first, so that a flood takes no place from others; decided by the count. With the place
-     * taken before the count, no more attempts are under way than there are places: many right
-     * passwords at once are not taken for failures. */
+     * taken before the count and kept until a success is taken back, no more attempts are under way
+     * than there are places: many right passwords at once are not taken for failures. */
     enum error_code error = check_attempt(call, attempt);
     if (error == ERR_NONE) {
         error = attempt_take_slot(call, attempt);
@@ -108,7 +120,7 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
         error = count_attempt(call, attempt);
     }
     if (error != ERR_NONE) {
-        attempt_hashed(attempt);
+        attempt_end(attempt);
     }
     return error;
 }
@@ -131,16 +143,22 @@ enum error_code attempt_verify(struct call *call, const char *stored, struct tex
     return password_verify(call->arena, stored, password, matches, &call->cause);
 }
 
-void attempt_hashed(struct attempt *attempt)
+void attempt_end(struct attempt *attempt)
 {
     slot_free(attempt->slot);
     attempt->slot = -1;
 }
 
-enum error_code attempt_succeeded(struct call *call, const struct attempt *attempt)
+enum error_code attempt_succeeded(struct call *call, struct attempt *attempt)
 {
     enum error_code error = throttle_clear(call->store, &attempt->account);
-    return error == ERR_NONE ? throttle_give_back(call->store, &attempt->address) : error;
+    if (error == ERR_NONE) {
+        error = throttle_give_back(call->store, &attempt->address);
+    }
+    if (error == ERR_NONE) {
+        error = db_pause(call->store);
+    }
+    return error;
 }
 
 static bool name_registration(struct call *call, struct throttle *out)
@@ -156,7 +174,8 @@ enum error_code attempt_check_registration(struct call *call)
     if (!name_registration(call, &address)) {
         return out_of_memory(call);
     }
-    return refused(call, throttle_check(call->store, &address, call->now_ms, &until), until);
+    enum error_code error = throttle_check(call->store, &address, call->now_ms, &until);
+    return refused(call, error, until);
 }
 
 enum error_code attempt_count_registration(struct call *call)
@@ -167,6 +186,9 @@ enum error_code attempt_count_registration(struct call *call)
         return out_of_memory(call);
     }
     enum error_code error = throttle_count(call->store, &address, call->now_ms, &until);
+    if (error == ERR_NONE && address.limit != 0) {
+        error = sweep(call);
+    }
     return refused(call, error, until);
 }
 

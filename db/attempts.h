@@ -38,13 +38,14 @@ enum error_code attempt_verify(struct call *call, const char *stored, struct tex
 /* The hash of a new password by the settings. */
 enum error_code attempt_hash(struct call *call, struct text password, const char **hash);
 
-/* The hashing is over. */
-void attempt_hashed(struct attempt *attempt);
+/* It was no failure: the account's count is set back, and the address's is as it was before. What
+ * the call has written so far is committed with that. */
+enum error_code attempt_succeeded(struct call *call, struct attempt *attempt);
 
-/* It was no failure: the account's count is set back, and the address's is as it was before. */
-enum error_code attempt_succeeded(struct call *call, const struct attempt *attempt);
+/* The attempt is over: gives its place to the next. */
+void attempt_end(struct attempt *attempt);
 
-/* Takes a place for hashing alone; to be given to attempt_hashed. */
+/* Takes a place for hashing alone; to be given to attempt_end. */
 enum error_code attempt_take_slot(struct call *call, struct attempt *attempt);
 
 /* A registration from this call's address: refuses one too many without counting, or counts it in

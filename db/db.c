@@ -176,10 +176,10 @@ bool db_writes(const struct db *db)
 
 enum error_code db_pause(struct db *db)
 {
+    reset_statements(db);
     if (!db->in_transaction || !db->writes) {
         return ERR_NONE;
     }
-    reset_statements(db);
     enum db_class class = db->driver->commit(db->connection);
     if (class != DB_OK) {
         return fail(db, class, "committing");

@@ -65,8 +65,9 @@ enum error_code db_begin(struct db *db);
 /* Whether this request was started as one that may write. */
 bool db_writes(const struct db *db);
 
-/* Commits what the request has written so far: it stands whatever the answer will be. For notes
- * that must outlive a refusal. */
+/* Ends the transaction of this request before its end: what it has written is committed, and no lock
+ * is held. For a call that now waits, and for what must outlive a refusal. The next statement or
+ * db_begin starts another. */
 enum error_code db_pause(struct db *db);
 
 /* Has the device token with this number in its table noted as used, once the answer is sent. */

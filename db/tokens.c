@@ -68,7 +68,7 @@ enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms)
     return db_run(db, DB_TOKEN_USED, values, 2, &found);
 }
 
-/* Numbers below the highest are not used again, so that a log tells one token from the next. */
+/* One above the highest there is. */
 static enum error_code next_number(struct db *db, int64_t user_id, int64_t *out)
 {
     const struct db_value values[] = {db_integer(tokens_id(user_id, 0)),

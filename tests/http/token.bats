@@ -116,8 +116,8 @@ setup_file() {
     refused 401 INVALID_CREDENTIALS
 }
 
-@test "token: only POST is taken" {
+@test "token: only POST and DELETE are taken" {
     call GET /token
     refused 405 METHOD_NOT_ALLOWED
-    same "$(header Allow)" 'POST, OPTIONS'
+    same "$(header Allow)" 'POST, DELETE, OPTIONS'
 }

@@ -1,0 +1,297 @@
+# /api/keys: device tokens
+
+load lib.bash
+
+setup_file() {
+    export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+    new_user
+    export user user_id token
+}
+
+# make_key JSON: sets $device and $key_id; $token stays the user's.
+make_key() {
+    send POST /keys "$1"
+    succeeded 201 'Device token created successfully.'
+    device=$(field .data.token)
+    key_id=$(field .data.id)
+}
+
+# with TOKEN COMMAND…: as the owner of another token
+with() {
+    local mine=$token
+    token=$1
+    shift
+    "$@"
+    token=$mine
+}
+
+# rows SQL
+rows() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
+
+@test "keys: a new token is shown once, with what it may do" {
+    make_key '{"name":"Wetterstation 1","scope":"write","prefix":"weather/","ttl":3600}'
+    same "$(field .token)" "$device"
+    [[ $device =~ ^cubby_[0-9]+_[0-9]+_[A-Za-z0-9_-]{43}$ ]] || fail 'not opaque'
+    same "$(field .data.name)" 'Wetterstation 1'
+    same "$(field .data.scope)" write
+    same "$(field .data.prefix)" weather/
+    same "$(field '(.data.expires_at[:19] + "Z" | fromdate) - (.data.created_at[:19] + "Z" | fromdate)')" 3600
+    as_user GET /keys
+    succeeded 200
+    secret=${device##*_}
+    [[ $body != *"$secret"* && $body != *hash* ]] || fail 'shown again'
+}
+
+@test "keys: only a hash of it is stored" {
+    make_key '{"name":"h","scope":"read"}'
+    secret=${device: -43}
+    strings -n 20 "$DATA/cubby.db" >"$BATS_TEST_TMPDIR/strings"
+    ! grep -qF -- "$secret" "$BATS_TEST_TMPDIR/strings" || fail 'the secret is in the file'
+    hash=$(printf %s "$secret" | openssl dgst -sha384 -binary | base64 -w 0 | tr '+/' '-_')
+    same "$(rows "SELECT COUNT(*) FROM tokens WHERE hash = '$hash'")" 1
+}
+
+@test "keys: the list has name, scope, prefix, creation and last use, in order" {
+    new_user
+    make_key '{"name":"first","scope":"read"}'
+    make_key '{"name":"second","scope":"write","prefix":"a/"}'
+    with "$device" as_user GET /data/a/x
+    refused 404 KEY_NOT_FOUND
+    as_user GET /keys
+    succeeded 200
+    same "$(field '.data.keys | map(.name) | join(",")')" first,second
+    same "$(field '.data.keys[0] | [.scope, .prefix, (.id | type), has("last_used_at"), has("expires_at")] | join(",")')" \
+        read,,number,false,false
+    same "$(field '.data.keys[1] | [.scope, .prefix] | join(",")')" write,a/
+    [[ $(field '.data.keys[1].last_used_at') == 20*Z ]] || fail 'no last use'
+    [[ $(field '.data.keys[0].created_at') == 20*Z ]] || fail 'no creation'
+}
+
+@test "keys: a use is noted once an hour, by reads and by writes" {
+    new_user
+    make_key '{"name":"k","scope":"write"}'
+    used() { rows "SELECT COALESCE(used_at, 0) FROM tokens WHERE id = $user_id * 1048576 + $key_id"; }
+    same "$(used)" 0
+    with "$device" store u 1
+    succeeded 201
+    first=$(used)
+    [ "$first" -gt 0 ] || fail 'not noted'
+    with "$device" as_user GET /data/u
+    same "$(used)" "$first"
+    rows "UPDATE tokens SET used_at = used_at - 3700000 WHERE id = $user_id * 1048576 + $key_id"
+    with "$device" as_user GET /data/u
+    succeeded 200
+    for _ in $(seq 50); do
+        [ "$(used)" -lt "$first" ] || break
+        sleep 0.1
+    done
+    [ "$(used)" -ge "$first" ] || fail 'a read is not noted'
+}
+
+@test "keys: what is missing or bad is refused with a reason, and makes none" {
+    new_user
+    long=$(printf 'x%.0s' $(seq 65))
+    prefix=$(printf 'p%.0s' $(seq 513))
+    while IFS='|' read -r json name; do
+        send POST /keys "$json"
+        refused 400 INVALID_REQUEST
+        [ -n "$(field ".details.$name // \"\"")" ] || fail "no reason for $name"
+    done <<DONE
+{"scope":"read"}|name
+{"name":"","scope":"read"}|name
+{"name":7,"scope":"read"}|name
+{"name":"$long","scope":"read"}|name
+{"name":"a\u0007b","scope":"read"}|name
+{"name":"k"}|scope
+{"name":"k","scope":"admin"}|scope
+{"name":"k","scope":"READ"}|scope
+{"name":"k","scope":["read"]}|scope
+{"name":"k","scope":"read","prefix":5}|prefix
+{"name":"k","scope":"read","prefix":"a\u0000b"}|body
+{"name":"k","scope":"read","prefix":"$prefix"}|prefix
+{"name":"k","scope":"read","ttl":0}|ttl
+{"name":"k","scope":"read","ttl":-5}|ttl
+{"name":"k","scope":"read","ttl":1.5}|ttl
+{"name":"k","scope":"read","ttl":"3600"}|ttl
+{"name":"k","scope":"read","ttl":315360001}|ttl
+DONE
+    as_user GET /keys
+    same "$(field '.data.keys | length')" 0
+}
+
+@test "keys: one user has at most 100" {
+    new_user
+    rows "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+        INSERT INTO tokens (id, hash, name, writes, prefix, created_at) SELECT $user_id * 1048576 + i, 'x', 'n', 0, '', 0 FROM n"
+    make_key '{"name":"last","scope":"read"}'
+    send POST /keys '{"name":"one too many","scope":"read"}'
+    refused 507 QUOTA_EXCEEDED
+    # One that has expired makes room.
+    rows "UPDATE tokens SET expires_at = 5 WHERE id = $user_id * 1048576 + 7"
+    make_key '{"name":"in its place","scope":"read"}'
+}
+
+@test "keys: without a token, or with a bad one, nothing is shown or made" {
+    call GET /keys
+    refused 401 INVALID_TOKEN
+    call POST /keys --data-binary '{"name":"k","scope":"read"}'
+    refused 401 INVALID_TOKEN
+    call DELETE /keys/1
+    refused 401 INVALID_TOKEN
+}
+
+@test "keys: a deleted one is dead at once" {
+    make_key '{"name":"k","scope":"write"}'
+    with "$device" store "$(fresh_name k)" 1
+    succeeded 201
+    as_user DELETE "/keys/$key_id"
+    succeeded 200
+    with "$device" as_user GET /data/x
+    refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
+    same "$(field .details.token)" revoked
+    with "$device" store "$(fresh_name k)" 1
+    refused 401 INVALID_TOKEN
+    with "$device" as_user GET /me
+    refused 401 INVALID_TOKEN
+    as_user DELETE "/keys/$key_id"
+    refused 404 NOT_FOUND
+}
+
+@test "keys: nobody deletes or sees another's" {
+    make_key '{"name":"mine","scope":"read"}'
+    mine=$device id=$key_id
+    new_user
+    as_user GET /keys
+    same "$(field '.data.keys | length')" 0
+    as_user DELETE "/keys/$id"
+    refused 404 NOT_FOUND
+    with "$mine" as_user GET /data/x
+    refused 404 KEY_NOT_FOUND
+}
+
+@test "keys: what is no number names none" {
+    for id in 0 -1 x 1x 1048576 99999999999999999999 %20 1/2 1.0; do
+        as_user DELETE "/keys/$id"
+        refused 404 NOT_FOUND
+    done
+}
+
+@test "keys: an expired one is refused and not listed" {
+    new_user
+    make_key '{"name":"short","scope":"read","ttl":1}'
+    with "$device" as_user GET /data/x
+    refused 404 KEY_NOT_FOUND
+    sleep 1.1
+    with "$device" as_user GET /data/x
+    refused 401 INVALID_TOKEN
+    as_user GET /keys
+    same "$(field '.data.keys | length')" 0
+    as_user DELETE "/keys/$key_id"
+    refused 404 NOT_FOUND
+}
+
+@test "keys: a secret, a number or a user changed by one character is refused" {
+    make_key '{"name":"k","scope":"read"}'
+    last=${device: -1}
+    other=$([ "$last" = A ] && echo B || echo A)
+    for bad in "${device%?}$other" "${device%?}" "${device}A" "cubby_${user_id}_$((key_id + 1))_${device: -43}" \
+        "cubby_$((user_id - 1))_${key_id}_${device: -43}" "cubby_${user_id}_0_${device: -43}" cubby_ cubby_1 cubby_1_1_ \
+        "Cubby_${device#cubby_}" "cubby_-1_1_${device: -43}" "cubby_99999999999999999999_1_${device: -43}"; do
+        with "$bad" as_user GET /data/x
+        refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
+    done
+    with "$device" as_user GET /data/x
+    refused 404 KEY_NOT_FOUND
+}
+
+@test "keys: they never reach accounts, keys or tokens" {
+    make_key '{"name":"k","scope":"write"}'
+    for place in 'GET /me' 'HEAD /me' 'PATCH /me' 'DELETE /me' 'PUT /me/password' 'GET /keys' 'POST /keys' \
+        "DELETE /keys/$key_id" 'POST /token/refresh' 'DELETE /token' 'DELETE /token?all=true'; do
+        # shellcheck disable=SC2086
+        with "$device" as_user ${place%% *} ${place#* }
+        same "$code" 403
+        [ "${place%% *}" = HEAD ] || refused 403 FORBIDDEN
+        [[ $(header WWW-Authenticate) == *insufficient_scope* ]] || fail 'no reason in the head'
+    done
+    with "$device" send DELETE /me "{\"password\":\"$PASSWORD\"}"
+    refused 403 FORBIDDEN
+    as_user GET /me
+    succeeded 200
+}
+
+@test "keys: a read token reads and writes nothing" {
+    store ro 1
+    make_key '{"name":"r","scope":"read"}'
+    with "$device" as_user GET /data/ro
+    succeeded 200
+    with "$device" store ro2 1
+    refused 403 FORBIDDEN
+    with "$device" store ro 1
+    refused 403 FORBIDDEN
+    with "$device" send PUT /data/ro '{"value":2}'
+    refused 403 FORBIDDEN
+    with "$device" send DELETE /data/ro '{}'
+    refused 403 FORBIDDEN
+    as_user GET /data/ro
+    same "$(field .data.value)" 1
+    as_user GET /data/ro2
+    refused 404 KEY_NOT_FOUND
+}
+
+@test "keys: a prefix is the beginning of every key it may touch" {
+    store in/side 1
+    store out/side 1
+    store inner 1
+    make_key '{"name":"p","scope":"write","prefix":"in/"}'
+    with "$device" as_user GET /data/in/side
+    succeeded 200
+    with "$device" store in/new 1
+    succeeded 201
+    with "$device" send PUT /data/in/side '{"value":2}'
+    succeeded 200
+    with "$device" send DELETE /data/in/new '{}'
+    succeeded 200
+    for key in out/side inner in i IN/side in%2f..%2fout nothing; do
+        with "$device" as_user GET "/data?key=$key"
+        case $key in
+        in%2f*) refused 404 KEY_NOT_FOUND ;;
+        *) refused 403 FORBIDDEN ;;
+        esac
+    done
+    with "$device" store out/new 1
+    refused 403 FORBIDDEN
+    with "$device" send PUT /data/out/side '{"value":2}'
+    refused 403 FORBIDDEN
+    with "$device" send DELETE /data/inner '{}'
+    refused 403 FORBIDDEN
+    as_user GET /data/out/side
+    same "$(field .data.value)" 1
+    as_user GET /data/inner
+    succeeded 200
+}
+
+@test "keys: they end with the password and with the account" {
+    new_user
+    make_key '{"name":"k","scope":"write"}'
+    send PUT /me/password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass2?\"}"
+    succeeded 200
+    token=$(field .token)
+    with "$device" as_user GET /data/x
+    refused 401 INVALID_TOKEN
+    make_key '{"name":"k2","scope":"write"}'
+    send DELETE /me '{"password":"Other-pass2?"}'
+    succeeded 200
+    with "$device" as_user GET /data/x
+    refused 401 INVALID_TOKEN
+}
+
+@test "keys: one of a disabled user is dead" {
+    new_user
+    make_key '{"name":"k","scope":"write"}'
+    rows "UPDATE users SET disabled = 1 WHERE id = $user_id"
+    with "$device" as_user GET /data/x
+    refused 401 INVALID_TOKEN
+    with "$device" store x 1
+    refused 401 INVALID_TOKEN
+}

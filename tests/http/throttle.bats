@@ -1,0 +1,409 @@
+# Limits of attempts: a second server of the same kind, with its own
+
+load lib.bash
+
+start() {
+    export READY=$BATS_FILE_TMPDIR/ready
+    rm -f "$READY"
+    PORT=0 sh "$RUN_SH" >>"$BATS_FILE_TMPDIR/server.log" 2>&1 3>&- &
+    echo $! >"$BATS_FILE_TMPDIR/server.pid"
+    for _ in $(seq 300); do
+        [ -f "$READY" ] && break
+        sleep 0.1
+    done
+    cat "$READY" >"$BATS_FILE_TMPDIR/base"
+}
+
+stop() {
+    kill "$(cat "$BATS_FILE_TMPDIR/server.pid")"
+    for _ in $(seq 100); do
+        kill -0 "$(cat "$BATS_FILE_TMPDIR/server.pid")" 2>/dev/null || break
+        sleep 0.1
+    done
+}
+
+setup_file() {
+    export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+    export DATA=$BATS_FILE_TMPDIR/data
+    mkdir -m 700 "$DATA"
+    cat >"$DATA/cubby.conf" <<'CONF'
+password_cost = 1
+login_limit_account = 3
+max_hashes = 2
+login_limit_address = 12
+login_window = 600
+register_limit = 4
+register_window = 600
+trusted_proxies = 127.0.0.1 10.9.0.0/16 2001:db8:ffff::/48
+audit_rows = 20
+CONF
+    start
+}
+
+teardown_file() { stop; }
+
+setup() {
+    BASE=$(cat "$BATS_FILE_TMPDIR/base")
+    export BASE
+    forget
+    address="198.51.100.$((RANDOM % 200 + 1))"
+}
+
+sql() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
+forget() { sql 'DELETE FROM throttle'; }
+
+# from ADDRESS: the requests that follow come from there
+from() { address=$1; }
+
+# known NAME: registers NAME
+known() {
+    call POST /register --data-binary "$(user_json "$1")" -H "X-Forwarded-For: $address"
+    succeeded 201
+    forget
+}
+
+# attempt NAME [PASSWORD]: a login from $address
+attempt() {
+    call POST /token --data-binary "{\"username\":\"$1\",\"password\":\"${2:-Wrong-pass1!}\"}" -H "X-Forwarded-For: $address"
+}
+
+# limited [SECONDS]: refused for attempts, with a time to wait that makes sense
+limited() {
+    refused 429 TOO_MANY_ATTEMPTS
+    wait=$(header Retry-After)
+    [[ $wait =~ ^[0-9]+$ && $wait -ge 1 && $wait -le 600 ]] || fail "Retry-After: $wait"
+}
+
+# wrong COUNT NAME
+wrong() {
+    local i
+    for i in $(seq "$1"); do
+        attempt "$2"
+        refused 401 INVALID_CREDENTIALS
+    done
+}
+
+@test "throttle: after the limit of wrong passwords even the right one is refused, from everywhere" {
+    name=$(fresh_name)
+    known "$name"
+    wrong 3 "$name"
+    attempt "$name"
+    limited
+    attempt "$name" "$PASSWORD"
+    limited
+    from 203.0.113.9
+    attempt "$name@example.org" "$PASSWORD"
+    limited
+}
+
+@test "throttle: another account from another address is not held up" {
+    name=$(fresh_name) other=$(fresh_name)
+    known "$name"
+    known "$other"
+    wrong 3 "$name"
+    from 203.0.113.10
+    attempt "$other" "$PASSWORD"
+    succeeded 200
+}
+
+@test "throttle: a token that lives works on for a user who is locked out" {
+    name=$(fresh_name)
+    known "$name"
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    wrong 3 "$name"
+    attempt "$name" "$PASSWORD"
+    limited
+    store works 1
+    succeeded 201
+    as_user GET /me
+    succeeded 200
+    as_user POST /token/refresh
+    succeeded 200
+}
+
+@test "throttle: a right password sets the account's count back" {
+    name=$(fresh_name)
+    known "$name"
+    for _ in 1 2 3; do
+        wrong 2 "$name"
+        attempt "$name" "$PASSWORD"
+        succeeded 200
+    done
+}
+
+@test "throttle: right passwords count against nobody" {
+    name=$(fresh_name)
+    known "$name"
+    for _ in $(seq 14); do
+        attempt "$name" "$PASSWORD"
+        succeeded 200
+    done
+    wrong 3 "$name"
+}
+
+@test "throttle: name, e-mail and their case are one account" {
+    name=$(fresh_name)
+    known "$name"
+    wrong 1 "$name"
+    wrong 1 "${name^^}"
+    wrong 1 "$name@example.org"
+    attempt "$name"
+    limited
+}
+
+@test "throttle: an unknown name is answered like a known one" {
+    name=$(fresh_name nobody)
+    wrong 3 "$name"
+    attempt "${name^^}"
+    limited
+}
+
+@test "throttle: one address has a limit over all names" {
+    for i in $(seq 12); do
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    name=$(fresh_name)
+    attempt "$name"
+    limited
+    from 203.0.113.11
+    attempt "$name"
+    refused 401 INVALID_CREDENTIALS
+}
+
+@test "throttle: the window ends" {
+    name=$(fresh_name)
+    known "$name"
+    wrong 3 "$name"
+    attempt "$name" "$PASSWORD"
+    limited
+    sql "UPDATE throttle SET until = $(date +%s)000 + 1500"
+    attempt "$name" "$PASSWORD"
+    limited
+    [ "$(header Retry-After)" -le 2 ] || fail 'waits too long'
+    sleep 1.6
+    attempt "$name" "$PASSWORD"
+    succeeded 200
+}
+
+@test "throttle: the limit outlives the server" {
+    name=$(fresh_name)
+    known "$name"
+    wrong 3 "$name"
+    stop
+    start
+    BASE=$(cat "$BATS_FILE_TMPDIR/base")
+    attempt "$name" "$PASSWORD"
+    limited
+}
+
+@test "throttle: what is over the limit costs no hash" {
+    name=$(fresh_name)
+    known "$name"
+    wrong 3 "$name"
+    # A hash that crypt can't read: who looks at it fails.
+    sql "UPDATE users SET password_hash = 'unreadable' WHERE username = '$name'"
+    attempt "$name" "$PASSWORD"
+    limited
+    forget
+    attempt "$name" "$PASSWORD"
+    same "$code" 500
+}
+
+@test "throttle: of 30 wrong passwords at once no more than the limit are looked at" {
+    name=$(fresh_name)
+    known "$name"
+    for i in $(seq 30); do
+        curl -sS --max-time 60 -o "$BATS_TEST_TMPDIR/burst.$i" -H "X-Forwarded-For: 192.0.2.$i" \
+            -d "{\"username\":\"$name\",\"password\":\"Wrong-pass1!\"}" "$BASE/token" &
+        began
+    done
+    wait_all
+    same "$(cat "$BATS_TEST_TMPDIR"/burst.* | jq -r .code | sort | uniq -c | tr -s ' \n' ' ')" \
+        ' 3 INVALID_CREDENTIALS 27 TOO_MANY_ATTEMPTS '
+}
+
+@test "throttle: of 20 right passwords at once none is refused" {
+    name=$(fresh_name)
+    known "$name"
+    for i in $(seq 20); do
+        curl -sS --max-time 60 -o "$BATS_TEST_TMPDIR/right.$i" -H "X-Forwarded-For: 192.0.2.77" \
+            -d "{\"username\":\"$name\",\"password\":\"$PASSWORD\"}" "$BASE/token" &
+        began
+    done
+    wait_all
+    same "$(cat "$BATS_TEST_TMPDIR"/right.* | jq -r ".code // .status" | sort | uniq -c | tr -s ' ')" ' 20 success'
+    same "$(sql 'SELECT COALESCE(SUM(count), 0) FROM throttle')" 0
+}
+
+@test "throttle: wrong passwords with a token count too, for that account" {
+    name=$(fresh_name)
+    known "$name"
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    send DELETE /me '{"password":"Wrong-pass1!"}' -H "X-Forwarded-For: $address"
+    refused 401 INVALID_CREDENTIALS
+    for _ in 1 2; do
+        send PUT /me/password '{"current_password":"Wrong-pass1!","new_password":"Other-pass2?"}' -H "X-Forwarded-For: $address"
+        refused 401 INVALID_CREDENTIALS
+    done
+    send PUT /me/password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass2?\"}"
+    limited
+    attempt "$name" "$PASSWORD"
+    limited
+    as_user GET /me
+    succeeded 200
+}
+
+@test "throttle: registrations of one address are limited, of another not" {
+    for _ in 1 2 3 4; do
+        call POST /register --data-binary "$(user_json "$(fresh_name r)")" -H "X-Forwarded-For: $address"
+        succeeded 201
+    done
+    late=$(fresh_name r)
+    call POST /register --data-binary "$(user_json "$late")" -H "X-Forwarded-For: $address"
+    limited
+    same "$(sql "SELECT COUNT(*) FROM users WHERE username = '$late'")" 0
+    # What is no registration counts for nothing, and a bad one is told what is wrong with it.
+    call POST /register --data-binary '{}' -H "X-Forwarded-For: $address"
+    refused 400 INVALID_REQUEST
+    call POST /register --data-binary "$(user_json "$late")" -H 'X-Forwarded-For: 203.0.113.44'
+    succeeded 201
+    attempt "$late" "$PASSWORD"
+    succeeded 200
+}
+
+@test "throttle: refused registrations do not count" {
+    name=$(fresh_name r)
+    call POST /register --data-binary "$(user_json "$name")" -H "X-Forwarded-For: $address"
+    succeeded 201
+    for _ in 1 2 3 4 5; do
+        call POST /register --data-binary "$(user_json "$name")" -H "X-Forwarded-For: $address"
+        refused 400 USERNAME_EXISTS
+    done
+}
+
+@test "throttle: behind proxies the last address that is not one of theirs counts" {
+    name() { fresh_name n; }
+    # Whatever a client writes in front of it is not believed.
+    for i in $(seq 12); do
+        from "192.0.2.$i, 203.0.113.50, 10.9.4.4,  2001:db8:ffff::1"
+        attempt "$(name)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    from 203.0.113.50
+    attempt "$(name)"
+    limited
+    from '203.0.113.50:4711'
+    attempt "$(name)"
+    limited
+    from '::ffff:203.0.113.50'
+    attempt "$(name)"
+    limited
+    from '203.0.113.50, 203.0.113.51'
+    attempt "$(name)"
+    refused 401 INVALID_CREDENTIALS
+}
+
+@test "throttle: what can't be read counts for the proxy that sent it" {
+    for i in $(seq 12); do
+        from "203.0.113.$i, <b>not an address</b>"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    from ', ,,'
+    attempt "$(fresh_name n)"
+    limited
+    call POST /token --data-binary '{"username":"n","password":"Wrong-pass1!"}'
+    limited
+}
+
+@test "throttle: an IPv6 client is its /64" {
+    for i in $(seq 12); do
+        from "2001:db8:1:2::$i"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    from '[2001:db8:1:2:ffff::1]:443'
+    attempt "$(fresh_name n)"
+    limited
+    from 2001:db8:1:3::1
+    attempt "$(fresh_name n)"
+    refused 401 INVALID_CREDENTIALS
+}
+
+@test "throttle: the table stays small and holds no name or address" {
+    sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+        INSERT INTO throttle (id, count, until) SELECT abs(random()), 1, 1000 FROM n"
+    name=$(fresh_name)
+    known2=$(fresh_name)
+    for _ in $(seq 12); do
+        attempt "$(fresh_name n)"
+    done
+    left=$(sql 'SELECT COUNT(*) FROM throttle WHERE until = 1000')
+    [ "$left" -lt 400 ] || fail "$left rows are left"
+    same "$(sql "SELECT COUNT(*) FROM throttle WHERE until > 1000")" 13
+}
+
+@test "audit: security events are lines of the log, one each, without anything a client wrote" {
+    name=$(fresh_name 'aud')
+    known "$name"
+    : >"$BATS_FILE_TMPDIR/mark"
+    before=$(wc -l <"$BATS_FILE_TMPDIR/server.log")
+    attempt "$name"
+    attempt $'evil\\nline'
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    send POST /keys '{"name":"secret name","scope":"read"}'
+    as_user DELETE /keys/1
+    as_user DELETE /token
+    sleep 0.3
+    tail -n "+$((before + 1))" "$BATS_FILE_TMPDIR/server.log" | grep -o 'audit {.*}' |
+        sed 's/\\"/"/g; s/^audit //' >"$BATS_TEST_TMPDIR/events"
+    same "$(jq -r '.event + " " + .outcome' "$BATS_TEST_TMPDIR/events" | tr '\n' ';')" \
+        'login INVALID_CREDENTIALS;login INVALID_CREDENTIALS;login done;device_token_create done;device_token_delete done;logout done;'
+    same "$(jq -r '.address' "$BATS_TEST_TMPDIR/events" | head -1)" "$address"
+    same "$(jq -r 'has("user_id")' "$BATS_TEST_TMPDIR/events" | tr '\n' ' ')" 'true false true true true true '
+    for word in "$name" evil 'secret name' "$PASSWORD" 'Wrong-pass1!' "$token"; do
+        ! grep -qF -- "$word" "$BATS_FILE_TMPDIR/server.log" || fail "the log shows $word"
+    done
+}
+
+@test "audit: the latest are kept in the database, and no more than are set" {
+    name=$(fresh_name)
+    known "$name"
+    for _ in $(seq 12); do
+        attempt "$name" "$PASSWORD"
+        attempt "$name"
+    done
+    same "$(sql "SELECT COUNT(*) FROM meta WHERE name LIKE 'audit/%'")" 20
+    same "$(sql "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name DESC LIMIT 2" | jq -r '.event + " " + .outcome' | tr '\n' ';')" \
+        'login INVALID_CREDENTIALS;login done;'
+    # What is refused unread is not written down: it may be a flood.
+    forget
+    wrong 3 "$name"
+    last=$(sql "SELECT MAX(name) FROM meta WHERE name LIKE 'audit/%'")
+    attempt "$name"
+    limited
+    same "$(sql "SELECT MAX(name) FROM meta WHERE name LIKE 'audit/%'")" "$last"
+}
+
+@test "throttle: wrong codes for a lost password are limited, apart from logins" {
+    name=$(fresh_name)
+    known "$name"
+    guess() {
+        call POST /reset --data-binary "{\"username\":\"$1\",\"code\":\"7MZQ2-K4T9A-0XHBN-PD6WE\",\"new_password\":\"Other-pass2?\"}" \
+            -H "X-Forwarded-For: $address"
+    }
+    for who in "$name" "$(fresh_name nobody)"; do
+        for _ in 1 2 3; do
+            guess "$who"
+            refused 401 INVALID_CREDENTIALS
+        done
+        guess "$who"
+        limited
+    done
+    attempt "$name" "$PASSWORD"
+    succeeded 200
+}
