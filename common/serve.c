@@ -365,7 +365,8 @@ static void write_log(struct call *call, const char *line)
 
 static void log_cause(struct call *call, enum error_code error)
 {
-    if (call->cause.code == ERR_NONE && error_info(error)->status < 500) {
+    bool no_trouble = error_info(error)->status < 500 || error == ERR_QUOTA_EXCEEDED;
+    if (call->cause.code == ERR_NONE && no_trouble) {
         return;
     }
     char line[LOG_LINE_MAXIMUM];
