@@ -3,137 +3,236 @@
  */
 #include <stddef.h>
 
+#include "common/condition.h"
 #include "common/input.h"
+#include "common/parameters.h"
 #include "common/serve.h"
-#include "db/items.h"
+#include "db/item_call.h"
 #include "db/tokens.h"
 
 struct pair {
     struct text key;
     struct text value;
+    int64_t ttl; /* seconds; 0: for ever */
 };
 
 static const struct input_field create_fields[] = {
     {"key", INPUT_TEXT, false, offsetof(struct pair, key), 0, INT64_MAX, item_key_fault,
      ERR_INVALID_KEY},
     {"value", INPUT_JSON, false, offsetof(struct pair, value), 0, 0, NULL, ERR_INVALID_VALUE},
+    ITEM_TTL_FIELD(struct pair, ttl),
 };
 
 static const struct input_field replace_fields[] = {
     {"value", INPUT_JSON, false, offsetof(struct pair, value), 0, 0, NULL, ERR_INVALID_VALUE},
+    ITEM_TTL_FIELD(struct pair, ttl),
 };
 
-/* The key in the address. What can't be a key names nothing. */
-static enum error_code key_of_address(struct call *call, struct item *item)
+struct replace_query {
+    bool upsert;
+};
+
+static const struct parameter replace_parameters[] = {
+    {"upsert", PARAMETER_FLAG, offsetof(struct replace_query, upsert), 0, 0, NULL},
+};
+
+/* ---- one item ---------------------------------------------------------------------------------
+ */
+
+/* The key in the address. What can't be a key names nothing, and can't be made. */
+static enum error_code key_of_address(struct call *call, bool may_create, struct item *item)
 {
     const char *fault = item_key_fault(call->item);
     if (fault != NULL) {
         response_detail(&call->response, "key", fault);
-        return ERR_KEY_NOT_FOUND;
+        return may_create ? ERR_INVALID_KEY : ERR_KEY_NOT_FOUND;
     }
-    item->key = call->item;
+    *item = (struct item){.key = call->item};
     return ERR_NONE;
-}
-
-static enum error_code check_size(struct call *call, struct text value)
-{
-    if (value.size <= (size_t)call->config->max_value_bytes) {
-        return ERR_NONE;
-    }
-    response_detail(&call->response, "value",
-                    arena_printf(call->arena, "must have at most %zu bytes, has %zu",
-                                 (size_t)call->config->max_value_bytes, value.size));
-    return ERR_VALUE_TOO_LARGE;
 }
 
 static void answer_item(struct call *call, const struct item *item, bool is_read)
 {
+    response_etag(&call->response, item->version, is_read);
+    call->response.data = item_json(call, item, false);
+}
+
+/* The answer to a condition that does not hold: the item as it is, or null. */
+static enum error_code answer_current(struct call *call, const struct item_owner *owner,
+                                      struct text key)
+{
+    struct item item = {.key = key};
+    enum error_code error = items_read(call->store, owner, call->now_ms, &item);
+    if (error != ERR_NONE && error != ERR_KEY_NOT_FOUND) {
+        return error;
+    }
     struct response *response = &call->response;
-    response_etag(response, item->version, is_read);
-    response_text(response, "key", item->key.at);
-    response_raw(response, "value", item->value.at, item->value.size);
-    response_integer(response, "version", item->version);
-    response_time(response, "created_at", item->created_at);
-    response_time(response, "updated_at", item->updated_at);
+    response->errors_carry_data = true;
+    response->data = cJSON_CreateObject();
+    if (error == ERR_NONE) {
+        response_etag(response, item.version, false);
+        json_add(response->data, "current", item_json(call, &item, false));
+    } else {
+        json_add(response->data, "current", cJSON_CreateNull());
+    }
+    return ERR_PRECONDITION_FAILED;
 }
 
 static enum error_code create_item(struct call *call)
 {
-    struct pair in = {0};
+    struct pair in = {.ttl = 0};
     enum error_code error =
         input_read(call, create_fields, sizeof create_fields / sizeof *create_fields, &in);
     if (error == ERR_NONE) {
-        error = check_size(call, in.value);
+        error = item_check_size(call, in.value);
     }
     if (error != ERR_NONE) {
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    struct item item = {.key = in.key, .value = in.value, .updated_at = call->now_ms};
-    error = items_create(call->store, &owner, &item);
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    struct item item = {.key = in.key};
+    bool exists;
+    error = items_find(&writes, &item, &exists);
+    if (error == ERR_NONE && exists) {
+        error = ERR_KEY_EXISTS;
+    }
+    item.value = in.value;
+    item.expires_at = item_expiry(call, in.ttl);
+    if (error == ERR_NONE) {
+        error = items_put(&writes, &item);
+    }
+    if (error == ERR_NONE) {
+        error = item_writes_end(&writes);
+    }
     if (error == ERR_NONE) {
         response_success(&call->response, 201, "Data stored successfully.");
         answer_item(call, &item, false);
     }
-    return error;
+    return item_failed(call, error);
 }
 
 static enum error_code read_item(struct call *call)
 {
+    struct condition condition;
     struct item item;
-    enum error_code error = key_of_address(call, &item);
+    enum error_code error = condition_read(call, &condition);
+    if (error == ERR_NONE) {
+        error = key_of_address(call, false, &item);
+    }
     if (error != ERR_NONE) {
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    error = items_read(call->store, &owner, &item);
-    if (error == ERR_NONE) {
+    error = items_read(call->store, &owner, call->now_ms, &item);
+    if (error != ERR_NONE) {
+        return item_failed(call, error);
+    }
+    switch (condition_evaluate(&condition, true, true, item.version)) {
+    case CONDITION_FAILS:
+        return item_failed(call, answer_current(call, &owner, item.key));
+    case CONDITION_NOT_MODIFIED:
+        response_success(&call->response, 304, NULL);
+        response_etag(&call->response, item.version, true);
+        return ERR_NONE;
+    case CONDITION_HOLDS:
+    default:
         answer_item(call, &item, true);
+        return ERR_NONE;
+    }
+}
+
+/* Looks for the item that a write changes, and at the conditions of the request. */
+static enum error_code find_to_change(struct call *call, const struct condition *condition,
+                                      bool may_create, struct item_writes *writes,
+                                      struct item *item, bool *exists)
+{
+    enum error_code error = items_find(writes, item, exists);
+    if (error == ERR_NONE && !*exists && !may_create) {
+        return ERR_KEY_NOT_FOUND; /* whatever the conditions (RFC 9110 section 13.2.1) */
+    }
+    if (error == ERR_NONE &&
+        condition_evaluate(condition, false, *exists, item->version) != CONDITION_HOLDS) {
+        return answer_current(call, writes->owner, item->key);
     }
     return error;
 }
 
 static enum error_code replace_item(struct call *call)
 {
-    struct pair in = {0};
+    struct replace_query query = {.upsert = false};
+    struct condition condition;
+    struct pair in = {.ttl = 0};
     struct item item;
-    enum error_code error =
-        input_read(call, replace_fields, sizeof replace_fields / sizeof *replace_fields, &in);
+    enum error_code error = parameters_read(
+        call, replace_parameters, sizeof replace_parameters / sizeof *replace_parameters, &query);
     if (error == ERR_NONE) {
-        error = check_size(call, in.value);
+        error = condition_read(call, &condition);
     }
     if (error == ERR_NONE) {
-        error = key_of_address(call, &item);
+        error =
+            input_read(call, replace_fields, sizeof replace_fields / sizeof *replace_fields, &in);
+    }
+    if (error == ERR_NONE) {
+        error = item_check_size(call, in.value);
+    }
+    bool may_create = error == ERR_NONE && (query.upsert || condition_creates(&condition));
+    if (error == ERR_NONE) {
+        error = key_of_address(call, may_create, &item);
     }
     if (error != ERR_NONE) {
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    bool exists;
+    error = find_to_change(call, &condition, may_create, &writes, &item, &exists);
     item.value = in.value;
-    item.updated_at = call->now_ms;
-    error = items_replace(call->store, &owner, &item);
+    item.expires_at = item_expiry(call, in.ttl);
     if (error == ERR_NONE) {
-        response_success(&call->response, 200, "Data updated successfully.");
+        error = items_put(&writes, &item);
+    }
+    if (error == ERR_NONE) {
+        error = item_writes_end(&writes);
+    }
+    if (error == ERR_NONE) {
+        response_success(&call->response, exists ? 200 : 201,
+                         exists ? "Data updated successfully." : "Data stored successfully.");
         answer_item(call, &item, false);
     }
-    return error;
+    return item_failed(call, error);
 }
 
 static enum error_code delete_item(struct call *call)
 {
+    struct condition condition;
     struct item item;
-    enum error_code error = key_of_address(call, &item);
+    enum error_code error = condition_read(call, &condition);
+    if (error == ERR_NONE) {
+        error = key_of_address(call, false, &item);
+    }
     if (error != ERR_NONE) {
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    error = items_delete(call->store, &owner, &item);
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    bool exists;
+    error = find_to_change(call, &condition, false, &writes, &item, &exists);
+    if (error == ERR_NONE) {
+        error = items_remove(&writes, &item);
+    }
+    if (error == ERR_NONE) {
+        error = item_writes_end(&writes);
+    }
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Data deleted successfully.");
         response_text(&call->response, "key", item.key.at);
         response_integer(&call->response, "version", item.version);
     }
-    return error;
+    return item_failed(call, error);
 }
 
 static const struct route routes[] = {
@@ -145,8 +244,11 @@ static const struct route routes[] = {
     {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item},
 };
 
-static const enum db_statement may_run[] = {TOKEN_STATEMENTS, DB_USER_NEXT_VERSION, DB_ITEM_READ,
-                                            DB_ITEM_CREATE,   DB_ITEM_REPLACE,      DB_ITEM_DELETE};
+static const enum db_statement may_run[] = {
+    TOKEN_STATEMENTS, DB_LEDGER_READ, DB_LEDGER_WRITE, DB_ITEM_READ,
+    DB_ITEM_FIND,     DB_ITEM_ADD,    DB_ITEM_CHANGE,  DB_ITEM_FIRST_EXPIRING,
+    DB_ITEM_FORGET,   DB_ITEM_LIST,   DB_ITEM_COUNT,
+};
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 

@@ -43,6 +43,8 @@ static enum error_code read_profile(struct call *call)
     add_number(call, usage, "bytes", profile.bytes);
     response_json(&call->response, "usage", usage);
     cJSON *limits = cJSON_CreateObject();
+    add_number(call, limits, "keys", call->config->max_user_keys);
+    add_number(call, limits, "bytes", call->config->max_user_bytes);
     add_number(call, limits, "value_bytes", call->config->max_value_bytes);
     add_number(call, limits, "device_tokens", TOKENS_MAXIMUM);
     response_json(&call->response, "limits", limits);

@@ -26,6 +26,9 @@ struct config {
     int64_t token_lifetime;      /* seconds */
     int64_t max_value_bytes;
     int64_t max_body_bytes;
+    int64_t max_user_keys;  /* items of one user */
+    int64_t max_user_bytes; /* of the values of one user, together */
+    int64_t tombstones;     /* deletions kept for the changes feed, per user */
     int64_t max_import_bytes;
     int64_t busy_timeout;        /* milliseconds to wait for another writer */
     int64_t body_timeout;        /* seconds a client may take to send its body */

@@ -62,6 +62,21 @@ static const struct error_info table[ERR_COUNT] = {
                         "key, use the update API."},
     [ERR_KEY_NOT_FOUND] = {404, "KEY_NOT_FOUND",
                            "The provided key does not exist in the database."},
+    [ERR_PRECONDITION_FAILED] = {412, "PRECONDITION_FAILED",
+                                 "The item is not as the condition demands. Nothing was changed."},
+    [ERR_UNSUPPORTED_MEDIA_TYPE] =
+        {415, "UNSUPPORTED_MEDIA_TYPE",
+         "PATCH takes application/merge-patch+json (or application/json) and "
+         "application/json-patch+json."},
+    [ERR_INVALID_PATCH] = {400, "INVALID_PATCH", "The provided patch is not valid."},
+    [ERR_PATCH_FAILED] = {422, "PATCH_FAILED",
+                          "The patch does not fit the value. Nothing was changed."},
+    [ERR_BATCH_FAILED] = {409, "BATCH_FAILED", "An operation failed. Nothing was changed."},
+    [ERR_ANSWER_TOO_LARGE] = {413, "ANSWER_TOO_LARGE",
+                              "What was asked for does not fit into one answer."},
+    [ERR_CHANGES_EXPIRED] =
+        {410, "CHANGES_EXPIRED",
+         "The changes asked for are no longer kept. Please read the items anew."},
     [ERR_QUOTA_EXCEEDED] = {507, "QUOTA_EXCEEDED",
                             "The room for this user's data is used up. Nothing was changed."},
 

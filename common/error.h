@@ -39,6 +39,13 @@ enum error_code {
     ERR_VALUE_TOO_LARGE,
     ERR_KEY_EXISTS,
     ERR_KEY_NOT_FOUND,
+    ERR_PRECONDITION_FAILED,
+    ERR_UNSUPPORTED_MEDIA_TYPE,
+    ERR_INVALID_PATCH,
+    ERR_PATCH_FAILED,
+    ERR_BATCH_FAILED,
+    ERR_ANSWER_TOO_LARGE,
+    ERR_CHANGES_EXPIRED,
     ERR_QUOTA_EXCEEDED,
 
     /* Trouble of the server's own; the cause goes to the log only. */

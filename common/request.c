@@ -95,6 +95,9 @@ void request_read_head(struct transport *transport, struct request *request)
     *request = (struct request){.path = header_value(transport, "PATH_INFO"),
                                 .query = header_value(transport, "QUERY_STRING"),
                                 .origin = header_value(transport, "HTTP_ORIGIN"),
+                                .content_type = header_value(transport, "CONTENT_TYPE"),
+                                .if_match = header_value(transport, "HTTP_IF_MATCH"),
+                                .if_none_match = header_value(transport, "HTTP_IF_NONE_MATCH"),
                                 .server_software = header_value(transport, "SERVER_SOFTWARE")};
     if (request->path == NULL) {
         request->path = "";

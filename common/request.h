@@ -29,6 +29,9 @@ struct request {
     const char *query;       /* not decoded */
     const char *authorization;
     const char *origin;
+    const char *content_type;
+    const char *if_match;
+    const char *if_none_match;
     const char *server_software;
 
     enum error_code length_error; /* why the body can't be read at all, or ERR_NONE */

@@ -23,6 +23,7 @@ struct db {
     bool writes;
     bool impatient; /* waits for no lock */
     bool in_transaction;
+    bool only_reads; /* the transaction, of a request that may write */
     struct cause *cause;
     int64_t used_token; /* to be noted as used when the request is over; 0: none */
 };
@@ -154,10 +155,13 @@ static enum error_code connect(struct db *db)
 
 enum error_code db_begin(struct db *db)
 {
-    if (db->in_transaction) {
+    if (db->in_transaction && !db->only_reads) {
         return ERR_NONE;
     }
-    enum error_code error = connect(db);
+    enum error_code error = db_pause(db);
+    if (error == ERR_NONE) {
+        error = connect(db);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -177,7 +181,7 @@ bool db_writes(const struct db *db)
 enum error_code db_pause(struct db *db)
 {
     reset_statements(db);
-    if (!db->in_transaction || !db->writes) {
+    if (!db->in_transaction) {
         return ERR_NONE;
     }
     enum db_class class = db->driver->commit(db->connection);
@@ -185,7 +189,21 @@ enum error_code db_pause(struct db *db)
         return fail(db, class, "committing");
     }
     db->in_transaction = false;
+    db->only_reads = false;
     return ERR_NONE;
+}
+
+enum error_code db_begin_read(struct db *db)
+{
+    if (db->in_transaction) {
+        return ERR_NONE;
+    }
+    enum error_code error = connect(db);
+    if (error == ERR_NONE && !db->in_transaction) {
+        error = begin_read(db);
+        db->only_reads = error == ERR_NONE;
+    }
+    return error == ERR_NONE ? check_schema_once(db) : error;
 }
 
 void db_note_use(struct db *db, int64_t token)

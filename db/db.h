@@ -65,9 +65,13 @@ enum error_code db_begin(struct db *db);
 /* Whether this request was started as one that may write. */
 bool db_writes(const struct db *db);
 
-/* Ends the transaction of this request before its end: what it has written is committed, and no lock
- * is held. For a call that now waits, and for what must outlive a refusal. The next statement or
- * db_begin starts another. */
+/* Starts a transaction for reading in a request that may write too, unless one runs already: what
+ * is read is of one moment. (A request that only reads has one from its first statement on.) */
+enum error_code db_begin_read(struct db *db);
+
+/* Ends the transaction before the request ends: what was written so far stands whatever the answer
+ * will be, and no lock is held. For notes that must outlive a refusal, and for calls that wait. The
+ * next statement or db_begin starts another. */
 enum error_code db_pause(struct db *db);
 
 /* Has the device token with this number in its table noted as used, once the answer is sent. */

@@ -1,5 +1,5 @@
 /*
- * items.c - the key-value pairs of a user.
+ * items.c - what a key may be, who may touch it, and reading one item.
  */
 #include "db/items.h"
 
@@ -29,6 +29,14 @@ const char *item_key_fault(struct text key)
         start += size + 1;
     }
     return NULL;
+}
+
+const char *item_prefix_fault(struct text prefix)
+{
+    if (prefix.size > ITEM_KEY_MAXIMUM) {
+        return "must have at most 512 bytes";
+    }
+    return text_has_control(prefix) ? "must be UTF-8 without control characters" : NULL;
 }
 
 struct item_owner items_owner(const struct token_claims *claims)
@@ -66,7 +74,8 @@ enum error_code items_allow(const struct item_owner *owner, enum item_access acc
     return starts && (access == ITEM_READS || !owner->reads_only) ? ERR_NONE : ERR_FORBIDDEN;
 }
 
-enum error_code items_read(struct db *db, const struct item_owner *owner, struct item *item)
+enum error_code items_read(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                           struct item *item)
 {
     enum error_code error = items_allow(owner, ITEM_READS, item->key);
     if (error != ERR_NONE) {
@@ -81,85 +90,18 @@ enum error_code items_read(struct db *db, const struct item_owner *owner, struct
         return error;
     }
     if (!found) {
-        return ERR_INVALID_TOKEN;
+        struct item_ledger ledger;
+        error = items_ledger(db, owner, &ledger);
+        return error != ERR_NONE ? error : ERR_KEY_NOT_FOUND;
     }
-    if (db_column_is_null(db, DB_ITEM_READ, 0)) {
+    item->expires_at = db_column_integer(db, DB_ITEM_READ, 3);
+    if (item->expires_at != 0 && item->expires_at <= now_ms) {
         return ERR_KEY_NOT_FOUND;
     }
     item->version = db_column_integer(db, DB_ITEM_READ, 0);
     item->created_at = db_column_integer(db, DB_ITEM_READ, 1);
     item->updated_at = db_column_integer(db, DB_ITEM_READ, 2);
-    item->value = db_column_text(db, DB_ITEM_READ, 3);
+    item->value = db_column_text(db, DB_ITEM_READ, 4);
+    item->size = (int64_t)item->value.size;
     return item->value.at != NULL ? ERR_NONE : ERR_INTERNAL;
-}
-
-/* Starts the transaction and takes the user's next version for a write of KEY. */
-static enum error_code next_version(struct db *db, const struct item_owner *owner, struct text key,
-                                    int64_t *version)
-{
-    enum error_code error = items_allow(owner, ITEM_WRITES, key);
-    if (error == ERR_NONE) {
-        error = db_begin(db);
-    }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    struct db_value values[OWNER_VALUES];
-    owner_values(owner, values);
-    bool found;
-    error = db_run(db, DB_USER_NEXT_VERSION, values, OWNER_VALUES, &found);
-    if (error != ERR_NONE) {
-        return error;
-    }
-    if (!found) {
-        return ERR_INVALID_TOKEN;
-    }
-    *version = db_column_integer(db, DB_USER_NEXT_VERSION, 0);
-    return ERR_NONE;
-}
-
-/* A write of KEY, VALUE and all by STATEMENT, which gives created_at back, or no row. */
-static enum error_code write_item(struct db *db, enum db_statement statement,
-                                  const struct item_owner *owner, struct item *item, bool *written)
-{
-    enum error_code error = next_version(db, owner, item->key, &item->version);
-    if (error != ERR_NONE) {
-        return error;
-    }
-    const struct db_value values[] = {
-        db_integer(owner->user_id),   db_text(item->key),
-        db_integer(item->version),    db_integer((int64_t)item->value.size),
-        db_integer(item->updated_at), db_text(item->value),
-    };
-    error = db_run(db, statement, values, sizeof values / sizeof *values, written);
-    if (error == ERR_NONE && *written) {
-        item->created_at = db_column_integer(db, statement, 0);
-    }
-    return error;
-}
-
-enum error_code items_create(struct db *db, const struct item_owner *owner, struct item *item)
-{
-    bool written;
-    enum error_code error = write_item(db, DB_ITEM_CREATE, owner, item, &written);
-    return error != ERR_NONE ? error : written ? ERR_NONE : ERR_KEY_EXISTS;
-}
-
-enum error_code items_replace(struct db *db, const struct item_owner *owner, struct item *item)
-{
-    bool written;
-    enum error_code error = write_item(db, DB_ITEM_REPLACE, owner, item, &written);
-    return error != ERR_NONE ? error : written ? ERR_NONE : ERR_KEY_NOT_FOUND;
-}
-
-enum error_code items_delete(struct db *db, const struct item_owner *owner, struct item *item)
-{
-    enum error_code error = next_version(db, owner, item->key, &item->version);
-    if (error != ERR_NONE) {
-        return error;
-    }
-    const struct db_value values[] = {db_integer(owner->user_id), db_text(item->key)};
-    bool deleted;
-    error = db_run(db, DB_ITEM_DELETE, values, 2, &deleted);
-    return error != ERR_NONE ? error : deleted ? ERR_NONE : ERR_KEY_NOT_FOUND;
 }

@@ -1,9 +1,9 @@
 /*
- * items.h - the key-value pairs of a user.
+ * items.h - the key-value pairs of a user: reading one, and writing any number in one transaction.
  *
  * Every call names its owner by the token's claims. An account that is gone, or whose epoch is no
- * longer the token's, or that has ended this token, is found out by the statement that does the
- * work: ERR_INVALID_TOKEN. What a device token does not allow is ERR_FORBIDDEN.
+ * longer the token's, or that has ended this token, is found out in the same transaction:
+ * ERR_INVALID_TOKEN. What a device token does not allow is ERR_FORBIDDEN.
  */
 #ifndef CUBBY_DB_ITEMS_H
 #define CUBBY_DB_ITEMS_H
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/config.h"
 #include "common/error.h"
 #include "common/text.h"
 #include "common/token.h"
@@ -18,8 +19,9 @@
 
 enum { ITEM_KEY_MAXIMUM = 512 }; /* bytes */
 
-/* Whose items, and what the token allows with them. Every statement on items carries LIVE of
- * statements.c, whose parameters $1 to $3 are owner_values. */
+/* Whose items, and what the token allows with them. A statement that finds out whether the account
+ * and the token still are carries LIVE of statements.c, whose parameters $1 to $3 are owner_values.
+ */
 struct item_owner {
     int64_t user_id;
     int64_t epoch;
@@ -51,23 +53,99 @@ struct item {
     int64_t version;
     int64_t created_at; /* milliseconds since 1970 */
     int64_t updated_at;
+    int64_t expires_at; /* 0: never */
+    int64_t size;       /* bytes of the value */
 };
 
 /* NULL when KEY may name an item, otherwise a static text that says why not: 1 to ITEM_KEY_MAXIMUM
  * bytes of UTF-8 without control characters; segments between `/` neither empty nor . or .. */
 const char *item_key_fault(struct text key);
 
-/* Reads the item ITEM->key. ERR_KEY_NOT_FOUND. */
-enum error_code items_read(struct db *db, const struct item_owner *owner, struct item *item);
+/* The same for the beginning of keys: at most ITEM_KEY_MAXIMUM bytes of UTF-8 without control
+ * characters. */
+const char *item_prefix_fault(struct text prefix);
 
-/* Stores ITEM->value under ITEM->key, with the user's next version, at the time ITEM->updated_at.
- * ERR_KEY_EXISTS when the key has a value already. */
-enum error_code items_create(struct db *db, const struct item_owner *owner, struct item *item);
+/* Reads the item ITEM->key as it is at NOW_MS. ERR_KEY_NOT_FOUND. */
+enum error_code items_read(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                           struct item *item);
 
-/* Puts ITEM->value in the place of the present value. ERR_KEY_NOT_FOUND. */
-enum error_code items_replace(struct db *db, const struct item_owner *owner, struct item *item);
+/* ---- writing --------------------------------------------------------------------------------- */
 
-/* Deletes ITEM->key; ITEM->version is the number of this write. ERR_KEY_NOT_FOUND. */
-enum error_code items_delete(struct db *db, const struct item_owner *owner, struct item *item);
+/* What the user's row knows of the user's items. */
+struct item_ledger {
+    int64_t version;     /* of the last write */
+    int64_t keys;        /* items, those included that have expired and are not swept yet */
+    int64_t bytes;       /* of their values */
+    int64_t tombstones;  /* deletions that are remembered */
+    int64_t horizon;     /* deletions up to this version may be forgotten */
+    int64_t next_expiry; /* nothing expires before it; 0: nothing expires */
+};
+
+/* The writes of one request: item_writes_begin, then for each key items_find and at most one of
+ * items_put and items_remove, then item_writes_end. All of them count only when the request's
+ * transaction is committed. */
+struct item_writes {
+    struct db *db;
+    const struct config *config;
+    const struct item_owner *owner;
+    int64_t now_ms;
+    bool begun;
+    struct item_ledger ledger;
+    /* The row of the key that items_find looked for. */
+    struct {
+        bool present;   /* there is one, be it a tombstone or expired */
+        bool tombstone; /* of a deletion */
+        bool live;      /* it is an item */
+        int64_t size;
+    } row;
+};
+
+void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
+                       const struct item_owner *owner, int64_t now_ms);
+
+/* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an
+ * item. The transaction runs from here on. Expired items are swept, a bounded number. */
+enum error_code items_find(struct item_writes *writes, struct item *item, bool *found);
+
+/* Stores ITEM->value until ITEM->expires_at under ITEM->key, which items_find has just looked for.
+ * The rest of ITEM is filled in. ERR_QUOTA_EXCEEDED. */
+enum error_code items_put(struct item_writes *writes, struct item *item);
+
+/* Deletes the item that items_find has just found; ITEM->version is the number of this write. */
+enum error_code items_remove(struct item_writes *writes, struct item *item);
+
+/* Deletes all items whose keys begin with PREFIX. */
+enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed);
+
+/* Makes deletions of items that have expired, at most MOST. */
+enum error_code items_sweep(struct item_writes *writes, int most);
+
+enum error_code item_writes_end(struct item_writes *writes);
+
+/* The ledger, for a call that reads. */
+enum error_code items_ledger(struct db *db, const struct item_owner *owner,
+                             struct item_ledger *out);
+
+/* ---- many ------------------------------------------------------------------------------------ */
+
+/* Is shown one item after the other; false ends the walk. Texts are borrowed for this call only. */
+typedef bool item_visitor(void *self, const struct item *item);
+
+/* Shows the items whose keys begin with PREFIX and come behind AFTER (empty: from the first), in
+ * byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
+enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                           struct text prefix, struct text after, int64_t limit, bool values,
+                           item_visitor *visit, void *self);
+
+/* How many items there are whose keys begin with PREFIX. */
+enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                            struct text prefix, int64_t *count);
+
+/* Shows what has changed after version SINCE, oldest first; a deletion has an `expires_at` below
+ * zero. Changes of keys that do not begin with PREFIX, and items that have expired and will be
+ * swept, are shown with key.at NULL. */
+enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                              struct text prefix, int64_t since, bool values, item_visitor *visit,
+                              void *self);
 
 #endif

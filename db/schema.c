@@ -102,6 +102,65 @@ static const char *const migrations[] = {
     " count INTEGER,"
     " until INTEGER"
     ") STRICT;",
+
+    /* 3. Expiry, the changes feed, quotas.
+     *
+     * items.expires_at is NULL for ever, or the moment from which the item is gone. Below zero it
+     * marks a tombstone, the memory of a deletion: minus its version, so that the oldest is the
+     * largest. Whoever leaves out what has expired thus leaves out tombstones.
+     * users.keys, bytes and tombstones count the user's rows in items, so that no write counts
+     * them; expired rows count until they are swept. Tombstones up to users.horizon may be
+     * forgotten. users.next_expiry is not later than the first moment an item expires at; 0: none.
+     */
+    "CREATE TABLE kept_items AS SELECT * FROM items;"
+    "DROP TABLE items;"
+    "CREATE TABLE items ("
+    " user_id INTEGER NOT NULL REFERENCES users (id),"
+    " key TEXT NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " expires_at INTEGER,"
+    " value TEXT NOT NULL,"
+    " PRIMARY KEY (user_id, key),"
+    " UNIQUE (user_id, version)"
+    ") STRICT;"
+    "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value)"
+    " SELECT user_id, key, version, size, created_at, updated_at, value FROM kept_items;"
+    "DROP TABLE kept_items;"
+    "CREATE INDEX items_expiry ON items (user_id, expires_at) WHERE expires_at IS NOT NULL;"
+    "CREATE TEMP TABLE kept AS SELECT * FROM users;"
+    "CREATE TEMP TABLE last_id AS SELECT name, seq FROM sqlite_sequence WHERE name = 'users';"
+    "DROP TABLE users;"
+    "CREATE TABLE users ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " username TEXT NOT NULL,"
+    " username_key TEXT NOT NULL UNIQUE,"
+    " email TEXT NOT NULL,"
+    " email_key TEXT NOT NULL UNIQUE,"
+    " full_name TEXT NOT NULL,"
+    " age INTEGER NOT NULL,"
+    " gender TEXT NOT NULL,"
+    " password_hash TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " disabled INTEGER NOT NULL,"
+    " revoked TEXT NOT NULL,"
+    " keys INTEGER,"
+    " bytes INTEGER,"
+    " tombstones INTEGER,"
+    " horizon INTEGER,"
+    " next_expiry INTEGER"
+    ") STRICT;"
+    "INSERT INTO users SELECT kept.*, COUNT(items.key), COALESCE(SUM(items.size), 0), 0,"
+    " kept.version, 0 FROM kept LEFT JOIN items ON items.user_id = kept.id GROUP BY kept.id;"
+    "DELETE FROM sqlite_sequence WHERE name = 'users';"
+    "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM last_id;"
+    "DROP TABLE kept;"
+    "DROP TABLE last_id;",
 };
 
 const int64_t schema_number = sizeof migrations / sizeof *migrations;

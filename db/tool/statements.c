@@ -7,8 +7,8 @@
  * user's id times it on are that user's, and the first of them is the code for a lost password. */
 #define ACCOUNTS                                                                                   \
     "SELECT id, username, email, full_name, age, gender, created_at, updated_at, disabled,"        \
-    " (SELECT COUNT(*) FROM items WHERE user_id = users.id),"                                      \
-    " (SELECT COALESCE(SUM(size), 0) FROM items WHERE user_id = users.id),"                        \
+    " keys,"                                                                                       \
+    " bytes,"                                                                                      \
     " (SELECT COUNT(*) FROM tokens WHERE tokens.id > users.id * $1"                                \
     " AND tokens.id < (users.id + 1) * $1) FROM users"
 
@@ -17,7 +17,7 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_NEW_STORE_ID] = "UPDATE meta SET value = $1 WHERE name = 'store_id'",
     [ADMIN_NEW_EPOCHS] = "UPDATE users SET epoch = epoch + $1, revoked = ''",
     [ADMIN_COUNT_USERS] = "SELECT COUNT(*) FROM users",
-    [ADMIN_COUNT_ITEMS] = "SELECT COUNT(*) FROM items",
+    [ADMIN_COUNT_ITEMS] = "SELECT COALESCE(SUM(keys), 0) FROM users",
 
     [ADMIN_USER_LIST] = ACCOUNTS " ORDER BY username_key",
     [ADMIN_USER_BY_USERNAME] = ACCOUNTS " WHERE username_key = $2",

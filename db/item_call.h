@@ -1,0 +1,32 @@
+/*
+ * item_call.h - what the programs that serve items share: who asks, what a value may be, and how an
+ * item looks in an answer.
+ */
+#ifndef CUBBY_DB_ITEM_CALL_H
+#define CUBBY_DB_ITEM_CALL_H
+
+#include "common/input.h"
+#include "common/serve.h"
+#include "db/items.h"
+
+/* Makes the answer to a call that failed with ERROR complete, and returns ERROR. */
+enum error_code item_failed(struct call *call, enum error_code error);
+
+/* Refuses a value that is larger than the settings allow. */
+enum error_code item_check_size(struct call *call, struct text value);
+
+/* The moment at which an item given TTL seconds now is gone; 0 for 0. */
+int64_t item_expiry(const struct call *call, int64_t ttl);
+
+/* A row of an input table: the member `ttl`, into an int64_t of seconds. */
+#define ITEM_TTL_FIELD(type, member)                                                               \
+    {                                                                                              \
+        "ttl", INPUT_WHOLE, true, offsetof(type, member), 1, INT64_C(10) * 365 * 86400, NULL,      \
+            ERR_INVALID_PARAMETER                                                                  \
+    }
+
+/* ITEM as an object on the arena of CALL: key, value unless it has none, version, times. WITH_SIZE
+ * adds the size of the value. Texts are borrowed. */
+cJSON *item_json(struct call *call, const struct item *item, bool with_size);
+
+#endif
