@@ -175,7 +175,10 @@ static enum db_class migrate_locked(const struct db_driver *driver,
     for (int64_t number = *from; class == DB_OK && number < schema_number; number++) {
         class = driver->script(connection, migrations[number]);
     }
-    return class == DB_OK ? driver->set_schema_number(connection, schema_number) : class;
+    /* What is up to date is not written to. */
+    return class == DB_OK && *from != schema_number
+               ? driver->set_schema_number(connection, schema_number)
+               : class;
 }
 
 enum db_class schema_migrate(const struct db_driver *driver, struct db_connection *connection,

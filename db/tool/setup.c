@@ -56,12 +56,22 @@ static int run_migrate(struct tool *tool)
 
 /* ---- init ----------------------------------------------------------------------------------- */
 
+/* Says that PATH stays as it is; what is no file can't be. */
+static int init_keep(struct tool *tool, const char *path, const struct stat *there)
+{
+    if (!S_ISREG(there->st_mode)) {
+        return tool_fail(tool, "%s: not a regular file", path);
+    }
+    printf("kept   %s\n", path);
+    return TOOL_DONE;
+}
+
 static int init_keys(struct tool *tool, const struct file_owner *owner)
 {
     const char *path = tool->config.keys;
-    if (access(path, F_OK) == 0) {
-        printf("kept   %s\n", path);
-        return TOOL_DONE;
+    struct stat there;
+    if (stat(path, &there) == 0) {
+        return init_keep(tool, path, &there);
     }
     const char *text;
     const char *kid = key_new_name(tool);
@@ -96,16 +106,21 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     }
     /* An empty file is what an interrupted init left: it is finished now. */
     struct stat there;
-    bool empty = stat(path, &there) == 0 && there.st_size == 0;
+    if (status == TOOL_DONE && stat(path, &there) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (status == TOOL_DONE && (!S_ISREG(there.st_mode) || there.st_size > 0)) {
+        return init_keep(tool, path, &there);
+    }
     int64_t from = 0;
-    if (status == TOOL_DONE && empty) {
+    if (status == TOOL_DONE) {
         status = migrate_database(tool, &from);
     }
     if (status == TOOL_DONE) {
         status = file_sync_directory(tool, path);
     }
     if (status == TOOL_DONE) {
-        printf("%s   %s\n", empty ? "made" : "kept", path);
+        printf("made   %s\n", path);
     }
     return status;
 }

@@ -4,6 +4,7 @@ bats_require_minimum_version 1.5.0
 
 PASSWORD='Abcdef1!'
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export TOOL=${TOOL:-$root/build/bin/cubby} PROGRAMS=${PROGRAMS:-$root/build/cgi-bin}
 
 fail() {
     printf '%s\n' "$*" | head -n 60 | cut -b 1-600

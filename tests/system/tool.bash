@@ -4,6 +4,8 @@
 bats_require_minimum_version 1.5.0
 
 PASSWORD='Abcdef1!'
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export TOOL=${TOOL:-$root/build/bin/cubby} PROGRAMS=${PROGRAMS:-$root/build/cgi-bin}
 
 # installation [LINE…]: settings in $conf with these lines besides, database and keys in $home.
 installation() {

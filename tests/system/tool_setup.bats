@@ -1,0 +1,449 @@
+#!/usr/bin/env bats
+# cubby init, migrate, check and config; and the command line as a whole.
+
+load tool
+
+setup() {
+    home=$BATS_TEST_TMPDIR/home
+    conf=$BATS_TEST_TMPDIR/cubby.conf
+    database=$home/cubby.db
+    keys=$home/keys.json
+    settings
+    export CUBBY_CONF=$conf
+}
+
+# settings [LINE…]
+settings() { printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' "$@" >"$conf"; }
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+mode() { stat -c %a "$1"; }
+
+sum() { sha256sum "$database" "$keys"; }
+
+# found TEXT REMEDY: check fails, and one of its lines has both.
+found() {
+    tool 1 check
+    grep -F -- "$1" <<<"$stderr" | grep -qF -- "$2" || fail "no line says \"$1\" and \"$2\": $stderr"
+    tool 1 check --json
+    same "$(of .ok)" false
+    [ "$(of '.problems | length')" -ge 1 ] || fail 'no problems'
+}
+
+# found_alone TEXT REMEDY: and nothing else is found.
+found_alone() {
+    found "$1" "$2"
+    same "$(of '.problems | length')" 1
+}
+
+# ---- init
+
+@test "init: makes directory, database and keys for their owner alone, whatever the umask" {
+    for mask in 000 022 077; do
+        rm -rf "$home"
+        (umask "$mask" && "$TOOL" init >"$BATS_TEST_TMPDIR/said")
+        same "$(mode "$home") $(mode "$database") $(mode "$keys")" '700 600 600'
+        same "$(find "$home" -type f | wc -l)" 2
+        same "$(grep -c '^made ' "$BATS_TEST_TMPDIR/said")" 3
+    done
+    tool 0 check
+    same "$output" 'all in order'
+    # 32 random bytes, another key each time.
+    same "$(jq -r '.keys | length' "$keys")" 1
+    same "$(jq -r '.keys[0] | .kty + " " + .alg' "$keys")" 'oct HS256'
+    same "$(jq -j '.keys[0].k' "$keys" | wc -c)" 43
+    first=$(jq -r '.keys[0].k + .keys[0].kid' "$keys")
+    rm -rf "$home"
+    tool 0 init
+    [ "$first" != "$(jq -r '.keys[0].k + .keys[0].kid' "$keys")" ] || fail 'the same key again'
+    case $output in *"$(jq -r '.keys[0].k' "$keys")"*) fail 'shows the key' ;; esac
+}
+
+@test "init: a second time keeps everything as it is" {
+    tool 0 init
+    new_user ann
+    before=$(sum)
+    tool 0 init
+    same "$(grep -c '^kept ' <<<"$output")" 2
+    same "$(sum)" "$before"
+    # Only what is missing is made.
+    rm "$keys"
+    tool 0 init
+    same "$(grep '^made ' <<<"$output")" "made   $keys"
+    login ann
+    same "$code" 200
+}
+
+@test "init: goes on where an earlier one was interrupted" {
+    # What it leaves behind at each point: a directory, an empty database, a draft of the keys.
+    mkdir -m 700 "$home"
+    : >"$database"
+    chmod 600 "$database"
+    echo '{"keys":[{"k":"half' >"$keys.new-1"
+    tool 0 init
+    tool 0 check
+    new_user ann
+    same "$code" 200
+}
+
+@test "init: killed at any moment, the next one makes it whole" {
+    for delay in 0.000 0.001 0.002 0.003 0.004 0.006 0.008 0.012; do
+        rm -rf "$home"
+        timeout -s KILL "$delay" "$TOOL" init >/dev/null 2>&1 || true
+        # Never half a key file or a database of half the tables.
+        [ ! -e "$keys" ] || jq -e '.keys[0].k' "$keys" >/dev/null
+        tool 0 init
+        tool 0 check
+    done
+}
+
+@test "init: eight at once make one installation" {
+    for i in 1 2 3 4 5 6 7 8; do
+        "$TOOL" init >"$BATS_TEST_TMPDIR/said.$i" 2>&1 &
+        began
+    done
+    wait_all
+    tool 0 init
+    tool 0 check
+    same "$(jq '.keys | length' "$keys")" 1
+    new_user ann
+    same "$code" 200
+}
+
+@test "init --owner: what is made belongs to the user, also by number and with a group" {
+    if is_root; then
+        for owner in nobody 65534:65534 nobody:www-data; do
+            rm -rf "$home"
+            tool 0 init --owner "$owner"
+            case $owner in *www-data) group=www-data ;; *) group=nogroup ;; esac
+            same "$(stat -c %U:%G "$home" "$database" "$keys" | sort -u)" "nobody:$group"
+        done
+        rm -rf "$home"
+        tool 0 init
+        case $output in *'made as root'*) ;; *) fail 'no word of root' ;; esac
+    else
+        tool 0 init --owner "$(id -un)"
+        same "$(stat -c %U "$database")" "$(id -un)"
+        rm -rf "$home"
+        tool 1 init --owner root
+    fi
+    rm -rf "$home"
+    tool 1 init --owner no-such-user
+    said 'there is no user no-such-user'
+    tool 1 init --owner "$(id -un):no-such-group"
+    said 'there is no group no-such-group'
+    [ ! -e "$home" ] || fail 'made something'
+}
+
+@test "init: says what is in the way, and leaves it" {
+    echo file >"$home"
+    tool 1 init
+    said "$home: "
+    same "$(cat "$home")" file
+    rm "$home"
+    mkdir -p "$database"
+    tool 1 init
+    said "$database"
+    rm -rf "$home"
+    # A text is no database: it stays, and check tells it.
+    mkdir -m 700 "$home"
+    echo 'no database at all, but somebody may want it' >"$database"
+    chmod 600 "$database"
+    tool 0 init
+    same "$(cat "$database")" 'no database at all, but somebody may want it'
+    found "$database: " 'restore a backup'
+}
+
+# ---- migrate
+
+@test "migrate: up to date is nothing to do, and a missing database is told" {
+    tool 1 migrate
+    said 'cubby init'
+    [ ! -e "$home" ] || fail 'made something'
+    tool 0 init
+    before=$(sum)
+    tool 0 migrate
+    case $output in *'nothing to do'*) ;; *) fail 'no word' ;; esac
+    same "$(sum)" "$before"
+}
+
+@test "migrate: a newer schema is refused, by the programs too, and nothing is changed" {
+    tool 0 init
+    new_user ann
+    query 'PRAGMA user_version = 99'
+    before=$(sum)
+    tool 1 migrate
+    said 'schema 99'
+    said 'install the newer version'
+    found_alone 'schema 99' 'install the newer version'
+    store k 1
+    same "$code" 500
+    cgi health GET
+    same "$code" 503
+    same "$(sum)" "$before"
+}
+
+@test "migrate: a migration that fails leaves the database as it was" {
+    tool 0 init
+    # The number of the first schema on the tables of the last.
+    query 'PRAGMA user_version = 1'
+    before=$(query .dump)
+    found_alone 'schema 1' 'cubby migrate'
+    tool 1 migrate
+    same "$(query .dump)" "$before"
+    same "$(query 'PRAGMA user_version')" 1
+}
+
+# ---- check
+
+@test "check: says of missing files that init makes them" {
+    found "$database: " 'cubby init'
+    found "$keys: " 'cubby init'
+}
+
+@test "check: modes of the files and of their directory" {
+    tool 0 init
+    chmod 644 "$keys"
+    found_alone "$keys: " "chmod 600 $keys"
+    chmod 600 "$keys"
+    chmod 660 "$database"
+    found_alone "$database: " "chmod 600 $database"
+    chmod 600 "$database"
+    chmod 777 "$home"
+    found "$home: " "chmod go-w $home"
+    chmod 700 "$home"
+    # What it says, mends it.
+    tool 0 check
+}
+
+@test "check: owners that differ, and an owner who cannot reach the files" {
+    tool 0 init
+    if is_root; then
+        chown nobody "$keys"
+        found "$keys: belongs to another user than $database" 'chown'
+        chown nobody "$database" "$home"
+        tool 0 check
+        chmod 711 "$BATS_TEST_TMPDIR"
+        mkdir -m 700 "$BATS_TEST_TMPDIR/closed"
+        mv "$home" "$BATS_TEST_TMPDIR/closed/home"
+        home=$BATS_TEST_TMPDIR/closed/home
+        database=$home/cubby.db
+        keys=$home/keys.json
+        settings
+        found "$database: its owner may not enter the directories above it" 'chmod a+x'
+    else
+        chmod 000 "$home"
+        found "$database: " ''
+        chmod 700 "$home"
+    fi
+    # No regular file
+    rm -f "$keys"
+    mkdir "$keys"
+    found "$keys: not a regular file" ''
+}
+
+# weak KEYS-JSON: a key file that check finds fault with; the programs let nobody in.
+weak() {
+    printf '%s' "$1" >"$keys"
+    found_alone "$keys: " 'cubby init'
+    case $stderr in *AAAA*) fail 'shows a key' ;; esac
+    login ann
+    same "$code" 500
+}
+
+@test "check: keys that are short, of another kind, doubled, none, or no JSON" {
+    tool 0 init
+    new_user ann
+    good=$(cat "$keys")
+    key=$(jq -c '.keys[0]' "$keys")
+    weak "$(jq -c '.keys[0].k = "AAAA"' <<<"$good")"
+    weak "$(jq -c '.keys[0].k = ("A" * 42)' <<<"$good")" # 31 bytes
+    weak "$(jq -c '.keys[0].k = ""' <<<"$good")"
+    weak "$(jq -c 'del(.keys[0].k)' <<<"$good")"
+    weak "$(jq -c '.keys[0].kty = "RSA"' <<<"$good")"
+    weak "$(jq -c '.keys[0].alg = "HS512"' <<<"$good")"
+    weak '{"keys":[]}'
+    weak '{}'
+    weak ''
+    weak "${good%?????}"
+    # A bad second key is told with its number.
+    printf '%s' "{\"keys\":[$key,{\"kty\":\"oct\",\"kid\":\"b\",\"k\":\"AAAA\"}]}" >"$keys"
+    found_alone 'key 2' 'cubby init'
+    printf '%s' "$good" >"$keys"
+    tool 0 check
+}
+
+@test "check: a database that is cut, scribbled over, or of another making" {
+    tool 0 init
+    new_user ann
+    for i in 1 2 3 4 5 6 7 8; do
+        store "k$i" "\"$(printf 'v%.0s' $(seq 3000))\""
+    done
+    cp "$database" "$BATS_TEST_TMPDIR/good"
+    truncate -s 20000 "$database"
+    found "$database: " 'restore a backup'
+    cp "$BATS_TEST_TMPDIR/good" "$database"
+    dd if=/dev/urandom of="$database" bs=4096 seek=3 count=3 conv=notrunc status=none
+    found "$database: " 'restore a backup'
+    printf 'this is no database, whatever its name says' >"$database"
+    found "$database: " 'restore a backup'
+    cp "$BATS_TEST_TMPDIR/good" "$database"
+    query 'DROP TABLE items'
+    found "$database: " 'restore a backup'
+    cp "$BATS_TEST_TMPDIR/good" "$database"
+    query 'INSERT INTO items SELECT 999, key, version, size, created_at, updated_at, value FROM items LIMIT 1'
+    found "$database: " 'restore a backup'
+    cp "$BATS_TEST_TMPDIR/good" "$database"
+    chmod 600 "$database"
+    tool 0 check
+}
+
+# ---- settings
+
+@test "config: without a file the defaults hold, and they are those of the sample" {
+    sample=$root/common/cubby.conf.sample
+    : >"$conf"
+    tool 0 config
+    # In the sample the state directory is a mark that installing fills.
+    state=$(sed -n 's|^database = \(.*\)/cubby\.db$|\1|p' <<<"$output")
+    diff <(sort <<<"$output") <(sed -n 's/^#\([a-z_]* =\)/\1/p' "$sample" | sed "s|@STATEDIR@|$state|" | sort)
+    # Uncommented as it is, it is a file that may be used.
+    sed -e 's/^#\([a-z_]* =\)/\1/' -e "s|@STATEDIR@|$state|" "$sample" >"$conf"
+    before=$output
+    tool 0 config
+    same "$output" "$before"
+    # Each setting, or group of them, has its words above it.
+    awk '/^$/ { told = 0 } /^#[a-z_]* =/ && !told { print; bad = 1 } /^# / { told = 1 } END { exit bad }' "$sample"
+    # What config prints is a file of settings again.
+    echo 'token_lifetime = 5' >"$conf"
+    tool 0 config
+    printf '%s\n' "$output" >"$conf"
+    before=$output
+    tool 0 config
+    same "$output" "$before"
+    tool 0 config --json
+    same "$(of '.token_lifetime')" 5
+}
+
+@test "config: blanks, comments, empty lines and ends of line of other systems are no trouble" {
+    printf '\n  # comment\r\n\ttoken_lifetime=7\r\n   body_timeout   =   9   \n\n#x\nlog =' >"$conf"
+    tool 0 config
+    case $output in *'token_lifetime = 7'*) ;; *) fail 'not taken' ;; esac
+    case $output in *'body_timeout = 9'*) ;; *) fail 'not taken' ;; esac
+}
+
+# bad LINE WORDS: refused with file and line, by the tool and by every program (in its log).
+bad() {
+    printf '# one\n\n%s\n' "$1" >"$conf"
+    tool 1 config
+    said "$conf:3: "
+    said "$2"
+}
+
+@test "config: unknown names, bad values and bad lines are refused with file and line" {
+    bad 'databse = /x' 'unknown setting "databse"'
+    bad 'DATABASE = /x' 'unknown setting'
+    bad '= 5' 'unknown setting'
+    bad 'token_lifetime' 'not of the form name = value'
+    bad 'database = relative/path' 'must be an absolute path'
+    bad 'database =' 'must be an absolute path'
+    bad 'password_method = md5' 'must be one of'
+    # Of each number: no number, none, below, above, far above.
+    while read -r name; do
+        for value in '' x 1.5 -1 0x10 '1 2' 9999999999999999 99999999999999999999999999; do
+            bad "$name = $value" "$name must be a whole number from"
+        done
+    done < <(CUBBY_CONF=/dev/null "$TOOL" config | sed -n 's/^\([a-z_]*\) = [0-9]*$/\1/p')
+    printf 'token_lifetime = 1\ntoken_lifetime = 2\n' >"$conf"
+    tool 1 config
+    said "$conf:2: token_lifetime is set twice"
+    printf 'max_body_bytes = 2000\nmax_value_bytes = 3000\n' >"$conf"
+    tool 1 config
+    said 'max_body_bytes must not be below max_value_bytes'
+    printf 'password_method = bcrypt\npassword_cost = 30\n' >"$conf"
+    tool 1 config
+    said 'password_cost'
+}
+
+@test "config: a bad file stops every program with 500, and the cause is in the log alone" {
+    echo 'databse = /x' >"$conf"
+    for program in "$PROGRAMS"/*; do
+        name=${program##*/}
+        run --separate-stderr env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET "$program"
+        case $output in
+        *databse*) fail "$name shows the cause" ;;
+        esac
+        # A GET may be refused before settings are read; whatever needs them is 500 or 503.
+        case $output in
+        'Status: 405 '*) ;;
+        'Status: 500 '* | 'Status: 503 '*) said "$conf:1: unknown setting \"databse\"" ;;
+        *) fail "$name: $output" ;;
+        esac
+    done
+}
+
+@test "config: CUBBY_CONF and -c name the file, -c counts more, and one that is missing is told" {
+    echo 'token_lifetime = 11' >"$conf"
+    echo 'token_lifetime = 12' >"$conf.other"
+    tool 0 config
+    case $output in *'token_lifetime = 11'*) ;; *) fail 'CUBBY_CONF' ;; esac
+    tool 0 -c "$conf.other" config
+    case $output in *'token_lifetime = 12'*) ;; *) fail '-c' ;; esac
+    tool 1 -c "$conf.none" config
+    said "$conf.none: "
+    CUBBY_CONF=$conf.none tool 1 check
+    said "$conf.none: "
+    if ! is_root; then
+        chmod 000 "$conf"
+        tool 1 config
+        said "$conf: "
+    fi
+}
+
+@test "config: CUBBY_CONF counts for the programs, and nothing a client sends does" {
+    tool 0 init
+    settings 'token_lifetime = 123'
+    new_user ann
+    same "$(jq .data.expires_in <<<"$body")" 123
+    run env -i REQUEST_METHOD=GET HTTP_CUBBY_CONF="$conf" QUERY_STRING="CUBBY_CONF=$conf" "$PROGRAMS/health"
+    case $output in *'"database":"ok"'*) [ -e /usr/local/etc/cubby/cubby.conf ] || fail 'a header became a setting' ;; esac
+}
+
+# ---- the command line
+
+@test "usage: help for the whole and for each command, on standard output" {
+    for words in --help -h; do
+        tool 0 $words
+        same "$stderr" ''
+        for name in init migrate check config; do
+            grep -q "^  $name " <<<"$output" || fail "no word of $name"
+        done
+    done
+    tool 0 --version
+    [[ $output =~ ^cubby\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail 'no version'
+    # Every command that is listed has help of its own, and needs no settings for it.
+    while read -r name; do
+        CUBBY_CONF=/nowhere tool 0 $name --help
+        case $output in "usage: cubby [-c CONF] $name"*) ;; *) fail "help of $name" ;; esac
+    done < <("$TOOL" --help | sed -nE 's/^  ([a-z]+( [a-z]+)?)  .*/\1/p')
+}
+
+@test "usage: wrong words are told, with status 2, and nothing is done" {
+    tool 2
+    tool 2 nonsense
+    said nonsense
+    for words in 'init more' 'init --owner' 'init --nonsense' 'migrate x' 'check x' 'check --json=yes' 'config --x' \
+        '-c' '-x init' 'key' 'key nonsense'; do
+        tool 2 $words
+        [ -n "$stderr" ] || fail "no word for: $words"
+        same "$output" ''
+    done
+    [ ! -e "$home" ] || fail 'made something'
+}
+
+@test "usage: a full or closed standard output is an error" {
+    tool 0 init
+    run -1 bash -c '"$TOOL" config >/dev/full'
+    run -1 bash -c '"$TOOL" check --json >/dev/full'
+    run -1 bash -c '"$TOOL" --help >/dev/full'
+}
