@@ -4,7 +4,8 @@
 #include "common/input.h"
 
 #include <inttypes.h>
-#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char out_of_memory[] = "out of memory"; /* told apart by its address */
 
@@ -37,6 +38,27 @@ static const char *read_text(struct call *call, const struct input_field *field,
     return reason;
 }
 
+/* Whether the JSON number TEXT has no fraction, told by its digits: as a double,
+ * 36.0000000000000000000001 would be whole. */
+static bool is_whole(struct text text)
+{
+    const char *exponent = memchr(text.at, 'e', text.size);
+    exponent = exponent != NULL ? exponent : memchr(text.at, 'E', text.size);
+    size_t digits = exponent != NULL ? (size_t)(exponent - text.at) : text.size;
+    long shift = exponent != NULL ? strtol(exponent + 1, NULL, 10) : 0;
+    const char *point = memchr(text.at, '.', digits);
+    long whole = (long)(point != NULL ? (size_t)(point - text.at) : digits);
+    for (size_t i = digits; i-- > 0;) {
+        if (text.at[i] == '0' || text.at[i] == '.') {
+            continue;
+        }
+        /* The last digit that counts: places before the point are whole without an exponent. */
+        long place = (long)i < whole ? whole - (long)i - 1 : whole - (long)i;
+        return text.at[i] == '-' || shift >= -place;
+    }
+    return true;
+}
+
 static const char *read_whole(struct call *call, const struct input_field *field,
                               const struct text *json, int64_t *out)
 {
@@ -48,7 +70,7 @@ static const char *read_whole(struct call *call, const struct input_field *field
     if (value == NULL || !cJSON_IsNumber(value)) {
         return arena_failed(call->arena) ? out_of_memory : not_whole;
     }
-    if (value->valuedouble != floor(value->valuedouble)) {
+    if (!is_whole(*json)) {
         return not_whole;
     }
     if (value->valuedouble < (double)field->least || value->valuedouble > (double)field->most) {

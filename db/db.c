@@ -165,6 +165,9 @@ enum error_code db_begin(struct db *db)
     if (error != ERR_NONE) {
         return error;
     }
+    /* A statement left open holds a shared lock, and two that hold one and want more would wait for
+     * each other: SQLite then gives up at once, whatever the timeout. */
+    reset_statements(db);
     enum db_class class = db->driver->begin(db->connection);
     if (class != DB_OK) {
         return fail(db, class, "starting a transaction");

@@ -59,7 +59,7 @@ static inline struct db_value db_text(struct text text)
 }
 
 /* Starts the write transaction of this request, unless it runs already. The loop alone ends it. The
- * lock is held from here on, so slow work comes before. */
+ * lock is held from here on, so slow work comes before. Columns read before are void. */
 enum error_code db_begin(struct db *db);
 
 /* Whether this request was started as one that may write. */
@@ -83,14 +83,14 @@ void db_note_use(struct db *db, int64_t token);
 enum error_code db_run(struct db *db, enum db_statement statement, const struct db_value *values,
                        size_t count, bool *found);
 
-/* A column of the present row, from 0; 0 for SQL NULL. */
 /* The next row of STATEMENT, whose columns of the row before are void then. */
 enum error_code db_step(struct db *db, enum db_statement statement, bool *found);
 
 /* A column, from 0, of the row that STATEMENT is at; 0 for NULL. */
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column);
 
-/* NUL-terminated, borrowed until the request ends; `at` is NULL when memory is out. */
+/* NUL-terminated, borrowed until STATEMENT runs again, db_begin starts a transaction or the request
+ * ends; `at` is NULL when memory is out. */
 struct text db_column_text(struct db *db, enum db_statement statement, int column);
 
 /* Whether the column holds SQL NULL. */

@@ -196,7 +196,7 @@ write_apache() {
     modules=/usr/lib/apache2/modules
     [ -d "$modules" ] || modules=$(apache2 -V 2>/dev/null | sed -n 's/.*HTTPD_ROOT="\(.*\)"/\1/p')/modules
     {
-        for name in mpm_event authz_core alias env mime dir cgid reqtimeout setenvif; do
+        for name in mpm_event authz_core alias env mime dir cgid headers reqtimeout setenvif; do
             say "LoadModule ${name}_module $modules/mod_$name.so"
         done
         cat <<CONF

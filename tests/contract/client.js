@@ -2,9 +2,7 @@
 //
 //   BASE=http://127.0.0.1:PORT/api node tests/contract/client.js
 //
-// Writes TAP; the exit status is 1 unless every test passed. A test marked as to do names a known
-// gap between service and contract: when it fails its line says `# TODO`, and it counts as no failure.
-// BASE ends in /cgi-bin under busybox
+// Writes TAP; the exit status is 1 unless every test passed. BASE ends in /cgi-bin under busybox
 // httpd, in /api elsewhere; what depends on the server is decided by that alone. Requests go out
 // over plain sockets, so that each byte of them, and of the answers, is in view. Whatever a test
 // is about, every answer it meets is held against the conventions too (see conventions()).
@@ -25,7 +23,6 @@ const tests = [];
 let faults = [];
 
 const test = (title, body) => tests.push({ title, body });
-const todo = (title, gap, body) => tests.push({ title, body, gap });
 
 const fault = (what) => {
     if (faults.length < 12) faults.push(String(what).slice(0, 300));
@@ -42,16 +39,15 @@ const same = (found, wanted, what) => ok(found === wanted, `${what}: ${show(foun
 
 async function main() {
     let failed = 0;
-    for (const [index, { title, body, gap }] of tests.entries()) {
+    for (const [index, { title, body }] of tests.entries()) {
         faults = [];
         try {
             await body();
         } catch (error) {
             fault((error.stack || String(error)).split('\n').slice(0, 3).join(' '));
         }
-        const known = faults.length && gap ? ` # TODO ${gap}` : '';
-        if (faults.length && !known) failed++;
-        process.stdout.write(`${faults.length ? 'not ok' : 'ok'} ${index + 1} - ${title}${known}\n`);
+        if (faults.length) failed++;
+        process.stdout.write(`${faults.length ? 'not ok' : 'ok'} ${index + 1} - ${title}\n`);
         for (const line of faults) process.stdout.write(`# ${line.replace(/[\r\n]+/g, ' ')}\n`);
     }
     process.stdout.write(`1..${tests.length}\n`);
@@ -457,7 +453,7 @@ test('register refuses a bad age: INVALID_AGE', async () => {
     for (const number of ['18446744073709551652', '4294967332', '1e400', '-1e400', '0.1e-400']) refused(await register(aged(number)), 400, 'INVALID_AGE', `age ${number}`);
 });
 
-todo('register refuses an age that is whole only once it is rounded', 'the age passes through a double', async () => {
+test('register refuses an age that is whole only once it is rounded', async () => {
     for (const number of ['36.0000000000000000000001', '149.99999999999999999999']) refused(await register(aged(number)), 400, 'INVALID_AGE', `age ${number}`);
 });
 
@@ -554,7 +550,7 @@ test('register at the same instant: exactly one wins a name, exactly one an e-ma
     outcome(await together(emails.map((address) => person({ email: address })), '/register'), 'EMAIL_EXISTS', 'one e-mail');
 });
 
-todo('register at the same instant: different names do not get into each other\'s way', 'no wait for another writer before 503', async () => {
+test('register at the same instant: different names do not get into each other\'s way', async () => {
     for (let round = 0; round < 2; round++) {
         for (const answer of await together([person(), person(), person()], '/register', { once: true })) accepted(answer, 201, 'one of three');
     }
@@ -881,8 +877,11 @@ test('a body over the limit: 413 BODY_TOO_LARGE, without waiting for it', async 
     refused(await read(key, ada.auth), 404, 'KEY_NOT_FOUND', 'the item after it');
 });
 
-todo('answers of the web server itself carry the headers of all answers', 'nosniff and no-store are missing from them', async () => {
-    refused(await answerTo('POST', [hugeHead('/data')], { early: true, patience: 5000 }), 413, 'BODY_TOO_LARGE', 'a huge body');
+test('answers of the web server itself carry the headers of all answers', async () => {
+    const answer = await answerTo('POST', [hugeHead('/data')], { own: true, early: true, patience: 5000 });
+    refused(answer, 413, 'BODY_TOO_LARGE', 'a huge body');
+    // lighttpd sends what it refuses itself past all that could add a header.
+    if (!/lighttpd/i.test(answer.headers.get('server') || '')) conventions(answer);
     await send('GET', '/data?key=%00', { auth: users.ada.auth });
 });
 
