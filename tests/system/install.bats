@@ -98,6 +98,37 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     run_stop TERM
 }
 
+@test "install: Apache serves from a folder of a site by the .htaccess, under the AllowOverride it names" {
+    make_data
+    port=$(free_port)
+    modules=/usr/lib/apache2/modules
+    mkdir -p "$folder/site/app"
+    cp "$installed"/lib/cubby/cgi-bin/* "$installed/share/cubby/www/index.html" "$folder/site/app"
+    sed "s|#SetEnv CUBBY_CONF .*|SetEnv CUBBY_CONF $CUBBY_CONF|" "$installed/share/cubby/cubby.htaccess" >"$folder/site/app/.htaccess"
+    cp "$folder/data/cubby.db" "$folder/site/app/cubby.db"
+    chmod -R a+rX "$folder/site"
+    {
+        for name in mpm_event authz_core env mime dir cgid; do
+            echo "LoadModule ${name}_module $modules/mod_$name.so"
+        done
+        printf '%s\n' "ServerRoot $folder/state" "PidFile $folder/state/pid" "ScriptSock $folder/state/cgid" \
+            "ErrorLog $folder/state/error.log" "Listen 127.0.0.1:$port" 'ServerName localhost' 'Mutex pthread' \
+            "DefaultRuntimeDir $folder/state" 'TypesConfig /dev/null' 'AddType text/html .html' \
+            "DocumentRoot $folder/site" "<Directory $folder/site>" \
+            'AllowOverride AuthConfig FileInfo Limit Options' 'Require all granted' '</Directory>'
+        ! is_root || printf '%s\n' "User $owner" "Group $owner"
+    } >"$folder/apache.conf"
+    chmod 777 "$folder/state"
+    run_start apache2 -d "$folder/state" -f "$folder/apache.conf" -DFOREGROUND
+    until_true 15 answers "http://127.0.0.1:$port/app/health" || fail "$(cat "$run_output" "$folder/state/error.log")"
+    six_calls "http://127.0.0.1:$port/app"
+    call GET "http://127.0.0.1:$port/app/index.html"
+    has "$body" '<html'
+    call GET "http://127.0.0.1:$port/app/cubby.db"
+    same "$code" 403
+    run_stop TERM
+}
+
 @test "install: lighttpd serves from there by the snippet" {
     make_data
     port=$(free_port)
