@@ -193,6 +193,34 @@ lint: packages-test
 	$(Q)$(MAKE) --no-print-directory -j2 all
 	$(Q)ONLY=lint bash tests/run.sh
 
+# ---- measuring ------------------------------------------------------------------------------------
+
+BENCH := $(BUILD)/bench
+
+.PHONY: packages-bench
+packages-bench: packages-build
+	$(Q)sh common/deps/packages.sh bench
+
+$(BENCH)/%: tests/bench/%.c $(DEPS_READY) $(BUILD)/.flags
+	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $(BENCH)/$*.d $(DEP_INCLUDE) \
+		$(LINK) $(LDFLAGS) $< $(if $(filter bare,$*),$(DEP_LIBS)) -o $@
+$(BENCH)/cgi-bin/%: $(BENCH)/%
+	$(Q)mkdir -p $(@D) && cp $< $@
+
+.PHONY: bench-programs
+bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
+
+.PHONY: bench bench-instructions bench-large
+bench: packages-bench
+	$(Q)$(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)bash tests/bench/run.sh
+bench-instructions: packages-bench
+	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
+bench-large: packages-bench
+	$(Q)$(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)bash tests/bench/large.sh
+
 # ---- installing ------------------------------------------------------------------------------------
 
 empty :=
@@ -240,6 +268,10 @@ help:
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
 	@echo 'make lint            the checks of the sources alone'
+	@echo 'make bench           what it costs, alone and under each server (some minutes)'
+	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
+	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'
+	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
 	@echo 'make uninstall       the same names; settings and data stay'
 	@echo 'make clean           what was built, but for the libraries'

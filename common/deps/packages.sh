@@ -1,7 +1,7 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test
+# usage: packages.sh [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test, bench
 # Without a group there is nothing to do. On other systems than Debian's it names what to install.
 set -eu
 
@@ -17,10 +17,14 @@ packages_of() {
     run-lighttpd) echo lighttpd curl util-linux ;;
     test)
         echo apache2-bin lighttpd busybox curl util-linux bats jq sqlite3 libcmocka-dev \
-            clang clang-format clang-tidy cppcheck shellcheck git procps
+            clang clang-format clang-tidy cppcheck shellcheck git procps \
+            valgrind
         # A Node.js from elsewhere serves as well as Debian's.
         command -v node >/dev/null || echo nodejs
         command -v npm >/dev/null || echo npm
+        ;;
+    bench)
+        echo apache2-bin lighttpd busybox curl util-linux wrk jq sqlite3 valgrind strace
         ;;
     *)
         echo "packages.sh: unknown group $1" >&2

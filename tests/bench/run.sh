@@ -1,0 +1,173 @@
+#!/bin/bash
+# run.sh - measures cubby; `make bench` calls it. Prints tables and leaves the same as JSON in
+# build/bench/results.json.
+#
+#   ROUNDS=5       of everything; the median counts
+#   SECONDS_EACH=1 of load per call and round
+#   SERVERS='busybox lighttpd apache'
+#
+# First what one execution of each program costs beside an empty program, then what each server
+# makes of it. The floor of a server is the empty program under it; the floor of an update is a bare
+# program that does one with SQLite. All kinds of calls take turns within a round, so that whatever
+# else the machine does falls on all of them alike. Still: best on an idle machine.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$root/tests/bench
+out=$root/build/bench
+rounds=${ROUNDS:-5}
+seconds=${SECONDS_EACH:-1}
+servers=${SERVERS:-busybox lighttpd apache}
+unset SERVER PORT DATA READY
+# shellcheck source=tests/bench/fixture.bash
+. "$here/fixture.bash"
+
+scratch=$(mktemp -d /tmp/cubby-bench.XXXXXX)
+chmod 755 "$scratch"
+server_pid=''
+stop_server() {
+    kill "$server_pid" 2>/dev/null || true
+    wait "$server_pid" || true
+    server_pid=''
+}
+finish() {
+    [ -z "$server_pid" ] || stop_server
+    rm -rf "$scratch" 2>/dev/null || { sleep 2 && rm -rf "$scratch"; } # the last programs write
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# ---- one execution -------------------------------------------------------------------------------------
+
+once_arguments=()
+add_execution() {
+    once_arguments+=("$1" "$root/build/cgi-bin/$(cat "$fixture/$1.program")"
+        "$fixture/$1.environment" "$(cat "$fixture/$1.body")")
+}
+
+count_calls() { # of the kernel
+    fixture_reset
+    fixture_run "$1" strace -qq -o "$scratch/calls" >/dev/null
+    printf '%s\t%s\n' "$1" "$(($(wc -l <"$scratch/calls") - 1))" # but the exec of strace
+}
+
+measure_executions() {
+    fixture_make "$scratch/f"
+    for call in health read read-large list update update-large; do
+        [ ! -f "$fixture/$call.program" ] || add_execution "$call"
+    done
+    "$out/once" $((rounds * 20)) 5 empty "$out/cgi-bin/empty" /dev/null /dev/null \
+        "${once_arguments[@]}" >"$scratch/once"
+    fixture_each count_calls >"$scratch/calls.all"
+    jq -n -R --rawfile calls "$scratch/calls.all" '
+        ($calls | split("\n") | map(select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}) | add) as $calls
+        | [inputs | split("\t") | .[0] as $name | .[1:] | map(tonumber) |
+           {program: $name, fastest_us: .[0], median_us: .[1], slow_us: .[2], cpu_fastest_us: .[3],
+            cpu_median_us: .[4], page_faults: .[5], peak_kib: .[6], system_calls: $calls[$name]}]
+        | .[0] as $empty
+        | map(. + {ratio: (.median_us / $empty.median_us), ratio_fastest: (.fastest_us / $empty.fastest_us)})
+        ' <"$scratch/once" >"$scratch/executions.json"
+}
+
+sizes() {
+    for program in "$root"/build/cgi-bin/*; do
+        printf '%s\t%s\n' "$(basename "$program")" "$(stat -c %s "$program")"
+    done | jq -R -n '[inputs | split("\t") | {program: .[0], bytes: (.[1] | tonumber)}]' >"$scratch/sizes.json"
+}
+
+# ---- through a server ----------------------------------------------------------------------------------
+
+start_server() {
+    local data=$scratch/data-$1 ready=$scratch/ready-$1
+    mkdir -m 700 "$data"
+    printf '%s\n' 'register_limit = 0' 'login_limit_account = 0' 'login_limit_address = 0' >"$data/cubby.conf"
+    SERVER=$1 PORT=0 DATA=$data READY=$ready PROGRAMS=$out/cgi-bin TOOL=$root/build/bin/cubby \
+        WWW=$root/www sh "$root/cgi-bin/server/run.sh" >"$scratch/log-$1" 2>&1 &
+    server_pid=$!
+    for _ in $(seq 200); do
+        [ ! -f "$ready" ] || break
+        sleep 0.1
+    done
+    [ -f "$ready" ] || {
+        cat "$scratch/log-$1" >&2
+        exit 1
+    }
+    base=$(cat "$ready")
+    bare=$data/bare.db
+    sqlite3 "$bare" 'CREATE TABLE items (id INTEGER PRIMARY KEY, version INTEGER, value TEXT);
+        INSERT INTO items VALUES (1, 1, hex(zeroblob(64)))'
+    chown --reference="$data/cubby.db" "$bare"
+}
+
+post() { curl -sS --max-time 20 -H "Authorization: Bearer $token" --data-binary "$2" "$base$1"; }
+
+prepare_user() {
+    token=''
+    post /register '{"username":"ada","email":"ada@example.org","full_name":"Ada Lovelace","age":36,
+        "gender":"female","password":"Engine-1843"}' >/dev/null
+    token=$(post /token '{"username":"ada","password":"Engine-1843"}' | jq -r .token)
+    post /data '{"key":"greeting","value":{"text":"hello","list":[1,2,3]}}' >/dev/null
+    for i in $(seq 30); do
+        post /data "{\"key\":\"item-$i\",\"value\":{\"text\":\"hello\",\"list\":[1,2,3]}}" >/dev/null
+    done
+}
+
+# Keys for one round of deletions, more than it can take.
+prepare_deletions() {
+    local first
+    for first in $(seq 1 500 3000); do
+        jq -nc --arg round "$round" --argjson first "$first" '{operations: [range($first; $first + 500)
+            | {op: "upsert", key: "k-\($round)-0-\(.)", value: {text: "hello", list: [1, 2, 3]}}]}' \
+            >"$scratch/batch.json"
+        post /batch "@$scratch/batch.json" >/dev/null
+    done
+}
+
+# load CALL CONNECTIONS: one line of JSON.
+load() {
+    local name=$1 requests duration errors p50 p99
+    [ "$name" != bare ] || set -- "/bare$bare" "$2"
+    wrk -t1 -c"$2" -d"${seconds}s" -s "$here/load.lua" "$base" -- "$1" "$token" "$round" \
+        >"$scratch/wrk" 2>&1 || { cat "$scratch/wrk" >&2; exit 1; }
+    IFS=$'\t' read -r requests duration errors p50 p99 < <(tail -n 1 "$scratch/wrk")
+    printf '{"server":"%s","call":"%s","connections":%d,"round":%d,"requests":%d,"us":%d,"errors":%d,"p50_us":%d,"p99_us":%d}\n' \
+        "$server" "$name" "$2" "$round" "$requests" "$duration" "$errors" "$p50" "$p99" >>"$scratch/http.jsonl"
+}
+
+measure_server() {
+    local call connections
+    start_server "$server"
+    prepare_user
+    for round in $(seq "$rounds"); do
+        printf '  %s, round %d of %d\n' "$server" "$round" "$rounds" >&2
+        for call in empty read list store update bare token register; do
+            load "$call" 4
+        done
+        if [ -f "$out/cgi-bin/batch" ]; then
+            prepare_deletions
+            load delete 4
+        fi
+        for connections in 1 16; do
+            for call in empty read update; do
+                load "$call" "$connections"
+            done
+        done
+    done
+    stop_server
+}
+
+# ---- all of it -----------------------------------------------------------------------------------------
+
+cp "$root"/build/cgi-bin/* "$out/cgi-bin"
+echo 'one execution of each program' >&2
+measure_executions
+sizes
+: >"$scratch/http.jsonl"
+for server in $servers; do
+    measure_server
+done
+jq -n --slurpfile executions "$scratch/executions.json" --slurpfile sizes "$scratch/sizes.json" \
+    --slurpfile runs "$scratch/http.jsonl" -f "$here/report.jq" --arg when "$(date -u +%FT%TZ)" \
+    --arg machine "$(uname -srm), $(nproc) processors" >"$out/results.json"
+jq -r -f "$here/table.jq" "$out/results.json"
+echo "As JSON: ${out#"$root/"}/results.json"
