@@ -5,7 +5,7 @@
 # by side. The last line says `N passed, N failed`; the exit status is 1 unless all passed and
 # some ran.
 #
-#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system)
+#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system, postman)
 #   SERVER=NAME   of the http suites only that server's
 #   FILTER=REGEX  only tests whose name fits (of those that bats runs; the contract's client rests then)
 #
@@ -76,39 +76,62 @@ note_end() {
     [ "$2" = 0 ] || [ "$2" = 1 ] || echo "not ok 0 $1 ended with status $2"
 }
 
-# The same tests under each server, one server of its own for each.
-suite_http() {
-    local server=$1 folder=$scratch/$1 runner
+# with_server NAME SERVER SETTINGS COMMAND…: a server of its own for the suite NAME, for as long as
+# the command runs, which finds its address in BASE and its data in DATA.
+with_server() {
+    local name=$1 server=$2 settings=$3 folder=$scratch/$1 runner
+    shift 3
     mkdir -p "$folder/data"
-    # The cheapest hash: what is tested is the service. system/defaults.bats has the default one.
-    # Hundreds of users come from one address here; http/throttle.bats has limits of its own.
-    printf '%s\n' 'password_cost = 1' 'login_limit_account = 0' 'login_limit_address = 0' 'register_limit = 0' \
-        >"$folder/data/cubby.conf"
-    SERVER=$server PORT=0 DATA=$folder/data READY=$folder/ready \
-        sh "$RUN_SH" >"$out/http-$server.log" 2>&1 &
+    printf '%s' "$settings" >"$folder/data/cubby.conf"
+    SERVER=$server PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$out/$name.log" 2>&1 &
     runner=$!
     for _ in $(seq 300); do
         [ -f "$folder/ready" ] && break
         sleep 0.1
     done
     if [ -f "$folder/ready" ]; then
-        SERVER=$server BASE=$(cat "$folder/ready") DATA=$folder/data run_bats "$folder/bats" tests/http
-        note_end "http-$server" $?
-        # A client that knows only the contract, against the same server.
-        if [ -z "${FILTER:-}" ]; then
-            BASE=$(cat "$folder/ready") timeout --foreground 120 node tests/contract/client.js
-            note_end "contract-$server" $?
-        fi
+        SERVER=$server BASE=$(cat "$folder/ready") DATA=$folder/data FOLDER=$folder "$@"
     else
-        echo "not ok 1 $server starts"
-        sed 's/^/# /' "$out/http-$server.log"
+        echo "not ok 1 $name: $server starts"
+        sed 's/^/# /' "$out/$name.log"
     fi
     kill "$runner"
     wait "$runner"
-    if grep -qE 'AddressSanitizer|Segmentation|core dumped|no cause recorded' "$out/http-$server.log"; then
-        echo "not ok 2 $server's log is without surprises"
-        sed 's/^/# /' "$out/http-$server.log"
+    if grep -qE 'AddressSanitizer|Segmentation|core dumped|no cause recorded' "$out/$name.log"; then
+        echo "not ok 2 $name: the log is without surprises"
+        sed 's/^/# /' "$out/$name.log"
     fi
+}
+
+# The same tests under each server. The cheapest hash: what is tested is the service. Hundreds of
+# users come from one address; http/throttle.bats has limits of its own.
+suite_http() {
+    with_server "http-$1" "$1" 'password_cost = 1
+login_limit_account = 0
+login_limit_address = 0
+register_limit = 0
+' http_tests
+}
+
+# shellcheck disable=SC2153 # FOLDER comes from with_server
+http_tests() {
+    run_bats "$FOLDER/bats" tests/http
+    note_end "http-$SERVER" $?
+    # A client that knows only the contract, against the same server.
+    if [ -z "${FILTER:-}" ]; then
+        timeout --foreground 120 node tests/contract/client.js
+        note_end "contract-$SERVER" $?
+    fi
+}
+
+# The Postman collection, against a server as it comes, without any setting.
+suite_postman() {
+    with_server postman apache '' postman_tests
+}
+
+postman_tests() {
+    timeout --foreground 300 node tests/postman/run.js www/cubby.postman_collection.json build/npm/node_modules/newman
+    note_end postman $?
 }
 
 suite_system() {
@@ -142,6 +165,7 @@ done
 [ ! -x build/san/inproc ] || start inproc suite_inproc
 start lint suite_lint
 start system suite_system
+[ -n "${FILTER:-}" ] || start postman suite_postman
 
 count() {
     local files=()

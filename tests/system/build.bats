@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# make: what it builds, and what it does not do again.
+
+load system
+
+setup_file() {
+    export checkout=$BATS_FILE_TMPDIR/checkout
+    export called=$BATS_FILE_TMPDIR/called
+    copy_checkout "$checkout"
+    # Whatever could reach out says that it was called, and fails.
+    mkdir "$BATS_FILE_TMPDIR/stubs"
+    for name in apt-get curl wget git npm; do
+        printf '#!/bin/sh\necho "%s $*" >>"%s"\nexit 9\n' "$name" "$called" >"$BATS_FILE_TMPDIR/stubs/$name"
+        chmod 755 "$BATS_FILE_TMPDIR/stubs/$name"
+    done
+    export PATH=$BATS_FILE_TMPDIR/stubs:$PATH
+    local alone=''
+    ! unshare -n true 2>/dev/null || alone='unshare -n'
+    $alone env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make --no-print-directory -C "$checkout" -j2 all \
+        >"$BATS_FILE_TMPDIR/log" 2>&1 || fail "$(cat "$BATS_FILE_TMPDIR/log")"
+}
+
+programs() { basename -a -s .c "$root"/cgi-bin/*.c; }
+
+times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f ! -name .flags -printf '%p %T@\n' | sort; }
+
+@test "make: builds all programs and the tool without network, once the libraries are there" {
+    [ ! -e "$called" ] || fail "it called: $(cat "$called")"
+    for program in $(programs); do
+        [ -x "$checkout/build/cgi-bin/$program" ] || fail "no $program"
+        # One line says what is made, as long as nobody asks for more.
+        grep -q "^  LINK  build/cgi-bin/$program$" "$BATS_FILE_TMPDIR/log"
+    done
+    same "$("$checkout/build/bin/cubby" --version)" "cubby $(sed -n 's/^VERSION := //p' "$root/Makefile")"
+    ! grep -vE '^  (CC|AR|LINK|DEP) ' "$BATS_FILE_TMPDIR/log" || fail 'it says more than needed'
+}
+
+@test "make: programs are static, without an interpreter, and below 1.2 MB" {
+    for program in $(programs); do
+        file=$checkout/build/cgi-bin/$program
+        ! readelf -lW "$file" | grep -E 'INTERP|DYNAMIC' || fail "$program is not static"
+        readelf -lW "$file" | grep GNU_STACK | grep -q 'RW ' || fail "$program may run its stack"
+        [ "$(stat -c %s "$file")" -lt 1200000 ] || fail "$program: $(stat -c %s "$file") bytes"
+        run env -i "$file" </dev/null
+        [[ $output == Status:* ]] || fail "$program: $output"
+    done
+}
+
+@test "make: a second time does nothing; a changed header makes anew what includes it" {
+    before=$(times)
+    output=$(make_in "$checkout" all 2>&1)
+    same "$output" ''
+    same "$(times)" "$before"
+    touch "$checkout/common/digest.h"
+    output=$(make_in "$checkout" all 2>&1)
+    has "$output" 'CC    common/digest.c'
+    case $output in *'CC    common/arena.c'*) fail 'makes what did not change' ;; esac
+    [ "$(grep -c LINK <<<"$output")" = $(($(programs | wc -l) + 1)) ]
+    output=$(make_in "$checkout" all 2>&1)
+    same "$output" ''
+}
+
+@test "make: V=1 shows the commands, and CC, CFLAGS, LDFLAGS are honoured" {
+    touch "$checkout/cgi-bin/health.c"
+    output=$(make_in "$checkout" V=1 all 2>&1)
+    has "$output" '-c cgi-bin/health.c -o build/obj-'
+    has "$output" '-Wconversion'
+    output=$(make_in "$checkout" -n V=1 CC=other-cc CFLAGS='-Os -pipe' LDFLAGS=-Wl,-O1 all 2>&1)
+    has "$output" 'other-cc -Os -pipe -std=c11'
+    has "$output" 'other-cc -Os -pipe -static'
+    has "$output" '-Wl,-O1'
+    # Other flags are another build: nothing of the first is taken for it, and back again.
+    output=$(make_in "$checkout" -n V=1 CFLAGS=-Os all 2>&1)
+    has "$output" '-c common/arena.c'
+    output=$(make_in "$checkout" all 2>&1)
+    same "$output" ''
+}
+
+@test "make: a source with a warning does not build, and the failed file does not stay" {
+    cp "$checkout/cgi-bin/health.c" "$BATS_TEST_TMPDIR/health.c"
+    echo 'static int unused_thing;' >>"$checkout/cgi-bin/health.c"
+    before=$(stat -c %Y "$checkout/build/cgi-bin/health")
+    status=0
+    output=$(make_in "$checkout" all 2>&1) || status=$?
+    cp "$BATS_TEST_TMPDIR/health.c" "$checkout/cgi-bin/health.c"
+    [ "$status" != 0 ] || fail 'it builds'
+    has "$output" unused_thing
+    same "$(stat -c %Y "$checkout/build/cgi-bin/health")" "$before"
+    make_in "$checkout" all >/dev/null 2>&1
+}
+
+@test "make help: names every target and every setting" {
+    output=$(make_in "$checkout" help)
+    for word in 'make ' 'make run' 'make test' 'make lint' 'make install' 'make uninstall' 'make clean' 'make distclean' \
+        SERVER= PORT= DATA= DESTDIR= PREFIX= CC= CFLAGS= DEPS=system V=1; do
+        has "$output" "$word"
+    done
+    while read -r target; do
+        case $target in all | deps | help | FORCE | packages-*) continue ;; esac
+        has "$output" "make $target"
+    done < <(sed -n 's/^\.PHONY: //p' "$root/Makefile" | tr ' ' '\n')
+}
+
+@test "build/deps/VERSIONS: names each library, its version, and the checksum that was verified" {
+    versions=$checkout/build/deps/VERSIONS
+    for library in $(sed -n 's/^LIBRARIES := //p' "$root/Makefile"); do
+        grep -qE "^$library [0-9][^ ]* [a-z]+ [^ ]+\.tar\.[a-z0-9]+ sha256:[0-9a-f]{64}$" "$versions" || fail "$library: $(cat "$versions")"
+    done
+}
+
+# With a pkg-config that knows these modules: "NAME VERSION" a line.
+fake_pkg_config() {
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/modules"
+    cat >"$BATS_TEST_TMPDIR/bin/pkg-config" <<'SH'
+#!/bin/bash
+modules=$(dirname "$0")/../modules
+version() { awk -v name="$1" '$1 == name { print $2 }' "$modules"; }
+wanted=()
+for word; do
+    case $word in
+    --atleast-version=*) least=${word#*=} ;;
+    --modversion) show=yes ;;
+    --print-errors) errors=yes ;;
+    --*) ;;
+    *) wanted+=("$word") ;;
+    esac
+done
+for name in "${wanted[@]}"; do
+    have=$(version "$name")
+    [ -n "$have" ] || { [ -z "$errors" ] || echo "Package '$name' not found" >&2; exit 1; }
+    [ -z "$show" ] || echo "$have"
+    [ -z "$least" ] || [ "$(printf '%s\n' "$least" "$have" | sort -V | head -n 1)" = "$least" ] || exit 1
+done
+SH
+    chmod 755 "$BATS_TEST_TMPDIR/bin/pkg-config"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+@test "make DEPS=system: an old libjwt, and a library that is missing, are told clearly" {
+    fake_pkg_config 'libjwt 1.10.2' 'libcjson 1.7.15' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15'
+    status=0
+    output=$(make_in "$checkout" DEPS=system all 2>&1) || status=$?
+    [ "$status" != 0 ]
+    has "$output" 'DEPS=system needs libjwt 3 or newer, here is 1.10.2.'
+    has "$output" 'Plain "make" fetches and builds one.'
+    fake_pkg_config 'libjwt 3.3.3' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15'
+    status=0
+    output=$(make_in "$checkout" DEPS=system all 2>&1) || status=$?
+    [ "$status" != 0 ]
+    has "$output" "Package 'libcjson' not found"
+    has "$output" 'DEPS=system needs the development files of:'
+    status=0
+    output=$(make_in "$checkout" DEPS=other all 2>&1) || status=$?
+    [ "$status" != 0 ]
+    has "$output" 'DEPS must be "fetched" or "system"'
+}
+
+@test "make: a fetch that fails is told, leaves nothing half, and is tried again" {
+    mkdir "$BATS_TEST_TMPDIR/fresh"
+    copy_checkout "$BATS_TEST_TMPDIR/fresh"
+    rm "$BATS_TEST_TMPDIR/fresh/build/deps"
+    # A machine whose apt knows no mirror.
+    printf '#!/bin/sh\n[ "$1" = indextargets ] || exit 9\n' >"$BATS_TEST_TMPDIR/apt-get"
+    chmod 755 "$BATS_TEST_TMPDIR/apt-get"
+    for time in 1 2; do
+        status=0
+        output=$(PATH=$BATS_TEST_TMPDIR:$PATH make_in "$BATS_TEST_TMPDIR/fresh" all 2>&1) || status=$?
+        [ "$status" != 0 ]
+        has "$output" 'fetch: no Debian mirror in the configuration of apt'
+        [ ! -e "$BATS_TEST_TMPDIR/fresh/build/deps/src/VERSIONS" ]
+    done
+}
+
+@test "make clean keeps the libraries, distclean keeps nothing that was made" {
+    cp -a "$checkout" "$BATS_TEST_TMPDIR/copy"
+    make_in "$BATS_TEST_TMPDIR/copy" clean
+    [ -e "$BATS_TEST_TMPDIR/copy/build/deps/VERSIONS" ]
+    same "$(ls "$BATS_TEST_TMPDIR/copy/build")" deps
+    make_in "$BATS_TEST_TMPDIR/copy" distclean
+    [ ! -e "$BATS_TEST_TMPDIR/copy/build" ]
+    same "$(cd "$BATS_TEST_TMPDIR/copy" && find . | sort)" "$(cd "$checkout" && find . -path ./build -prune -o -print | sort)"
+}
