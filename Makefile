@@ -10,6 +10,8 @@ STATEDIR ?= /var/lib/cubby
 CGIDIR ?= $(PREFIX)/lib/cubby/cgi-bin
 SBINDIR ?= $(PREFIX)/sbin
 SHAREDIR ?= $(PREFIX)/share/cubby
+MANDIR ?= $(PREFIX)/share/man
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 DESTDIR ?=
 
 # `fetched`: static programs from sources that the build fetches. `system`: the shared libraries
@@ -243,11 +245,14 @@ D := $(DESTDIR)
 
 .PHONY: install
 install: all
-	$(Q)install -d '$(D)$(CGIDIR)' '$(D)$(SBINDIR)' '$(D)$(SYSCONFDIR)' '$(D)$(SHAREDIR)/www/errors'
+	$(Q)install -d '$(D)$(CGIDIR)' '$(D)$(SBINDIR)' '$(D)$(SYSCONFDIR)' '$(D)$(SHAREDIR)/www/errors' \
+		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)'
 	$(Q)install -m 755 $(PROGRAMS:%=$(BUILD)/cgi-bin/%) '$(D)$(CGIDIR)'
 	$(Q)install -m 755 $(BUILD)/bin/cubby '$(D)$(SBINDIR)'
 	$(Q)install -m 644 $(PAGES:%=www/%) '$(D)$(SHAREDIR)/www'
 	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
+	$(Q)install -m 644 db/tool/cubby.bash '$(D)$(BASHCOMPDIR)/cubby'
+	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
 	$(Q)umask 022 && sed $(MARKS) common/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
 	$(Q)umask 022 && for name in cubby.apache.conf cubby.htaccess cubby.lighttpd.conf; do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
@@ -259,9 +264,10 @@ install: all
 .PHONY: uninstall
 uninstall:
 	$(Q)rm -f $(PROGRAMS:%='$(D)$(CGIDIR)/%') '$(D)$(SBINDIR)/cubby' '$(D)$(SBINDIR)/cubby-httpd' \
-		'$(D)$(SYSCONFDIR)/cubby.conf.sample'
+		'$(D)$(SYSCONFDIR)/cubby.conf.sample' '$(D)$(MANDIR)/man8/cubby.8' '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)rm -rf '$(D)$(SHAREDIR)'
-	$(Q)rmdir -p --ignore-fail-on-non-empty '$(D)$(CGIDIR)' '$(D)$(SYSCONFDIR)' 2>/dev/null || true
+	$(Q)rmdir -p --ignore-fail-on-non-empty '$(D)$(CGIDIR)' '$(D)$(SYSCONFDIR)' \
+		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' 2>/dev/null || true
 	$(call say,DONE,uninstalled; $(SYSCONFDIR)/cubby.conf and $(STATEDIR) are left as they are)
 
 .PHONY: clean distclean

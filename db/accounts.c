@@ -135,8 +135,7 @@ enum error_code users_end_sessions(struct db *db, const struct item_owner *owner
 /* As users.revoked holds them: `;jti=expiry`, one behind the other. */
 enum { ENTRY_MAXIMUM = TOKEN_ID_SIZE + 24, REVOKED_MAXIMUM = 500 * ENTRY_MAXIMUM };
 
-/* Appends to TO the entries of LIST that still count at NOW; returns how many bytes. */
-static size_t copy_living(const char *list, int64_t now, char *to)
+size_t users_living_revoked(const char *list, int64_t now, char *to)
 {
     size_t used = 0;
     while (*list == ';') {
@@ -164,7 +163,7 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
     if (living == NULL) {
         return ERR_INTERNAL;
     }
-    size_t used = copy_living(list.at, now_ms / 1000, living);
+    size_t used = users_living_revoked(list.at, now_ms / 1000, living);
     if (used + ENTRY_MAXIMUM > REVOKED_MAXIMUM) {
         return users_end_sessions(db, owner);
     }

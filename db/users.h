@@ -98,6 +98,10 @@ enum error_code users_end_sessions(struct db *db, const struct item_owner *owner
 enum error_code users_revoke(struct db *db, struct arena *arena, const struct item_owner *owner,
                              const char *id, int64_t expires, int64_t now_ms);
 
+/* Writes to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
+ * not expired by themselves at NOW (seconds since 1970); returns how many bytes they are. */
+size_t users_living_revoked(const char *list, int64_t now, char *to);
+
 /* Deletes the account that has this password hash, and everything that is stored of it.
  * ERR_INVALID_TOKEN as users_set_password. */
 enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash);

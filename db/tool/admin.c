@@ -114,6 +114,22 @@ enum db_class admin_run(struct db_connection *connection, enum admin_statement s
     return class;
 }
 
+enum db_class admin_count(struct db_connection *connection, enum admin_statement statement,
+                          const struct db_value *values, size_t count, int64_t *rows)
+{
+    struct db_prepared *prepared;
+    enum db_class class = admin_prepare(connection, statement, values, count, &prepared);
+    *rows = 0;
+    if (class == DB_OK) {
+        class = admin_driver->step(prepared);
+    }
+    for (; class == DB_ROW; class = admin_driver->step(prepared)) {
+        ++*rows;
+    }
+    admin_driver->finalize(prepared);
+    return class;
+}
+
 /* ---- verifying ------------------------------------------------------------------------------ */
 
 /* A database that is looked through. */

@@ -58,4 +58,8 @@ enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *va
 enum db_class admin_run(struct db_connection *connection, enum admin_statement statement,
                         const struct db_value *values, size_t count, int64_t *number);
 
+/* Runs STATEMENT to its end and counts its rows. */
+enum db_class admin_count(struct db_connection *connection, enum admin_statement statement,
+                          const struct db_value *values, size_t count, int64_t *rows);
+
 #endif

@@ -204,6 +204,45 @@ void file_become_self(void)
     }
 }
 
+/* Nobody means to write over the database or a file that belongs to it. */
+static bool is_own_file(const struct tool *tool, const char *path)
+{
+    const char *const own[] = {tool->config.database, tool->config.keys};
+    const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
+    struct stat there;
+    bool exists = stat(path, &there) == 0;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        size_t size = strlen(own[i]);
+        struct stat other;
+        if (exists && stat(own[i], &other) == 0 && other.st_dev == there.st_dev &&
+            other.st_ino == there.st_ino) {
+            return true;
+        }
+        for (size_t k = 0; k < sizeof suffixes / sizeof *suffixes; k++) {
+            if (strncmp(path, own[i], size) == 0 && strcmp(path + size, suffixes[k]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+int file_may_write(struct tool *tool, const char *path, bool *over)
+{
+    struct stat there;
+    *over = lstat(path, &there) == 0;
+    if (is_own_file(tool, path)) {
+        return tool_fail(tool, "%s belongs to the installation itself", path);
+    }
+    if (!*over) {
+        return TOOL_DONE;
+    }
+    if (!S_ISREG(there.st_mode)) {
+        return tool_fail(tool, "%s: not a regular file", path);
+    }
+    return tool_confirm(tool, "%s exists. Replace it?", path);
+}
+
 /* ---- drafts --------------------------------------------------------------------------------- */
 
 /* For the signal handler, which finds nothing otherwise. */

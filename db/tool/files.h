@@ -48,6 +48,10 @@ int file_become_owner(struct tool *tool, const char *path);
 /* Ends what file_become_owner began. */
 void file_become_self(void);
 
+/* TOOL_DONE when a result may be written to PATH: not over what belongs to the installation, and
+ * not over another file unless somebody agrees. *OVER tells that there is one. */
+int file_may_write(struct tool *tool, const char *path, bool *over);
+
 /* Makes an empty file at PATH, mode 0600, that only this run uses; it is removed again by
  * file_drop_draft, or when a signal ends the tool. One at a time. */
 int file_make_draft(struct tool *tool, const char *path);

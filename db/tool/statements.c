@@ -36,6 +36,45 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_RESET_CODE] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at,"
                          " expires_at) VALUES ($1, $2, '', 0, '', $3, $4) ON CONFLICT (id)"
                          " DO UPDATE SET hash = $2, created_at = $3, expires_at = $4",
+    /* What export reads and import writes; the columns are those of transfer.c. */
+    [ADMIN_USERS_READ] = "SELECT id, username, email, full_name, age, gender, password_hash, epoch,"
+                         " version, created_at, updated_at, disabled, revoked FROM users"
+                         " ORDER BY id",
+    [ADMIN_USERS_WRITE] = "INSERT INTO users (id, username, username_key, email, email_key,"
+                          " full_name, age, gender, password_hash, epoch, version, created_at,"
+                          " updated_at, disabled, revoked)"
+                          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+                          " $15)",
+    [ADMIN_ITEMS_READ] = "SELECT user_id, key, version, size, created_at, updated_at, value"
+                         " FROM items ORDER BY user_id, key",
+    [ADMIN_ITEMS_WRITE] = "INSERT INTO items (user_id, key, version, size, created_at, updated_at,"
+                          " value) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [ADMIN_TOKENS_READ] = "SELECT id, hash, name, writes, prefix, created_at, expires_at, used_at"
+                          " FROM tokens ORDER BY id",
+    [ADMIN_TOKENS_WRITE] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at,"
+                           " expires_at, used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    [ADMIN_EVENTS_READ] = "SELECT name, value FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
+                          " ORDER BY name",
+    [ADMIN_EVENTS_WRITE] = "INSERT INTO meta (name, value) VALUES ($1, $2)"
+                           " ON CONFLICT (name) DO UPDATE SET value = $2",
+    /* Of SQLite: the largest id of an account that ever was. */
+    [ADMIN_LAST_USER_READ] = "SELECT seq FROM sqlite_sequence WHERE name = 'users'",
+    [ADMIN_LAST_USER_WRITE] = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'users'",
+
+    /* Up to the time $1, at most $2 rows. */
+    [ADMIN_GC_TOKENS] = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens"
+                        " WHERE expires_at <= $1 LIMIT $2) RETURNING 1",
+    [ADMIN_GC_THROTTLE] = "DELETE FROM throttle WHERE id IN (SELECT id FROM throttle"
+                          " WHERE until <= $1 LIMIT $2) RETURNING 1",
+    [ADMIN_REVOKED] = "SELECT id, revoked FROM users WHERE revoked <> '' ORDER BY id",
+    [ADMIN_GC_REVOKED] = "UPDATE users SET revoked = $3 WHERE id = $1 AND revoked = $2",
+    [ADMIN_COUNT_DISABLED] = "SELECT COUNT(*) FROM users WHERE disabled <> 0",
+    [ADMIN_SUM_BYTES] = "SELECT COALESCE(SUM(size), 0) FROM items",
+    [ADMIN_COUNT_TOKENS] = "SELECT COUNT(*) FROM tokens WHERE id % 1048576 <> 0",
+    [ADMIN_COUNT_CODES] = "SELECT COUNT(*) FROM tokens WHERE id % 1048576 = 0 AND expires_at > $1",
+    [ADMIN_COUNT_THROTTLE] = "SELECT COUNT(*) FROM throttle WHERE until > $1",
+    [ADMIN_COUNT_EVENTS] = "SELECT COUNT(*) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
+
     [ADMIN_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
 };
 

@@ -86,6 +86,9 @@ extern const struct tool_group tool_user_commands;
 extern const struct tool_group tool_key_commands;
 extern const struct tool_group tool_backup_commands;
 extern const struct tool_group tool_restore_commands;
+extern const struct tool_group tool_export_commands;
+extern const struct tool_group tool_import_commands;
+extern const struct tool_group tool_store_commands;
 extern const struct tool_group tool_doctor_commands;
 
 /* The value of an option that was given ("" for one that takes none), or NULL. */

@@ -54,7 +54,7 @@ cgi() {
     answer=$(printf '%s' "$sent" | env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD="$method" \
         PATH_INFO="$path" QUERY_STRING='' REMOTE_ADDR=192.0.2.1 \
         CONTENT_LENGTH="$(printf '%s' "$sent" | wc -c)" CONTENT_TYPE=application/json \
-        ${token:+HTTP_AUTHORIZATION="Bearer $token"} "$PROGRAMS/$program")
+        ${token:+HTTP_AUTHORIZATION="Bearer $token"} "$PROGRAMS/$program" 2>>"$BATS_TEST_TMPDIR/log")
     code=${answer#Status: }
     code=${code%% *}
     body=${answer#*$'\r\n\r\n'}

@@ -1,0 +1,82 @@
+# cubby.bash - completion of the operator's tool for bash.
+
+_cubby_commands='init migrate check config user key backup restore export import gc stats doctor'
+_cubby_user='list show add disable enable delete passwd reset-code'
+_cubby_key='list rotate retire'
+
+# The options of a command, by its full name.
+_cubby_options() {
+    case $1 in
+    init) echo '--owner' ;;
+    check | config | stats | 'user list' | 'user show' | 'key list') echo '--json' ;;
+    'user add') echo '--email --full-name --age --gender --password-stdin --json' ;;
+    'user delete') echo '--yes' ;;
+    'user passwd') echo '--password-stdin' ;;
+    'user reset-code') echo '--valid --json' ;;
+    'key rotate') echo '--retire-others --json --yes' ;;
+    'key retire') echo '--expired --yes' ;;
+    backup) echo '--json --yes --progress' ;;
+    restore) echo '--keep-sessions --json --yes --progress' ;;
+    export) echo '--yes --progress' ;;
+    import) echo '--json --progress' ;;
+    gc) echo '--tombstones --compact --json --progress' ;;
+    doctor) echo '--host --json' ;;
+    esac
+}
+
+# Names from the installation itself, where the caller may read it.
+_cubby_names() {
+    case $1 in
+    user\ show | user\ disable | user\ enable | user\ delete | user\ passwd | user\ reset-code)
+        "${COMP_WORDS[0]}" user list 2>/dev/null | awk 'NR > 1 { print $2 }'
+        ;;
+    'key retire') "${COMP_WORDS[0]}" key list 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
+    esac
+}
+
+_cubby() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local at=1 command='' names
+    COMPREPLY=()
+    if [ "${COMP_WORDS[1]}" = -c ]; then
+        [ "$COMP_CWORD" != 2 ] || {
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            return
+        }
+        at=3
+    fi
+    if [ "$COMP_CWORD" = "$at" ]; then
+        names="$_cubby_commands -c --help --version"
+    else
+        command=${COMP_WORDS[at]}
+        case $command in
+        user | key)
+            names=_cubby_$command
+            names=${!names}
+            if [ "$COMP_CWORD" != $((at + 1)) ]; then
+                command="$command ${COMP_WORDS[at + 1]}"
+                names=''
+            fi
+            ;;
+        esac
+    fi
+    if [ -z "$names" ]; then
+        case $word in
+        -*) names="$(_cubby_options "$command") --help" ;;
+        *) names=$(_cubby_names "$command") ;;
+        esac
+        case $before in
+        --owner) names=$(compgen -u) ;;
+        --email | --full-name | --age | --gender | --valid | --host | --tombstones) names='' ;;
+        esac
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word")
+    case $command in
+    backup | restore | export | import)
+        case $word in -*) ;; *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;; esac
+        compopt -o filenames 2>/dev/null
+        ;;
+    esac
+}
+
+complete -F _cubby cubby

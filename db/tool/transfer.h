@@ -1,0 +1,41 @@
+/*
+ * transfer.h - the form in which export writes a store and import reads it: JSON lines.
+ *
+ * The first line is {"type":"cubby","format":1,…}, the last {"type":"end",…} with the number of
+ * each kind; every other is one row of a table, its members named as the columns.
+ */
+#ifndef CUBBY_DB_TOOL_TRANSFER_H
+#define CUBBY_DB_TOOL_TRANSFER_H
+
+#include "db/tool/admin.h"
+
+enum { TRANSFER_FORMAT = 1, TRANSFER_COLUMNS_MAXIMUM = 24 };
+
+enum transfer_kind {
+    TRANSFER_TEXT,
+    TRANSFER_INTEGER,
+    TRANSFER_JSON, /* a text that is JSON, which stays as it is to the letter: see export.c */
+    TRANSFER_LOWER /* not in the file: the member before it in lower case */
+};
+
+struct transfer_column {
+    const char *name;
+    enum transfer_kind kind;
+    bool may_be_null; /* also: may be missing */
+};
+
+/* Rows go out by READ and come in by WRITE, whose columns and parameters are COLUMNS in order
+ * (those of READ without TRANSFER_LOWER). */
+struct transfer_table {
+    const char *type;
+    enum admin_statement read;
+    enum admin_statement write;
+    const struct transfer_column *columns;
+    size_t count;
+};
+
+enum { TRANSFER_TABLE_COUNT = 4 };
+
+extern const struct transfer_table transfer_tables[TRANSFER_TABLE_COUNT];
+
+#endif

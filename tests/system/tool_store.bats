@@ -1,0 +1,68 @@
+#!/usr/bin/env bats
+# cubby gc and stats.
+
+load tool
+
+setup() { installation; }
+
+@test "gc: what is over goes and is counted, what lives stays" {
+    new_user ann
+    cgi keys POST '' '{"name":"dead","scope":"read","ttl":1}'
+    cgi keys POST '' '{"name":"alive","scope":"read","ttl":1000}'
+    cgi keys POST '' '{"name":"for ever","scope":"read"}'
+    tool 0 user reset-code ann --valid 1
+    login nobody
+    cgi token DELETE
+    login ann
+    cgi token DELETE
+    login ann
+    same "$(query "SELECT length(revoked) > 0 FROM users")" 1
+    # an hour and a day later
+    query "UPDATE throttle SET until = 1; UPDATE users SET revoked = revoked || ';dead=100;deader=99'"
+    query "UPDATE tokens SET expires_at = 1 WHERE expires_at < strftime('%s', 'now') * 1000 + 10000"
+    rows=$(query 'SELECT COUNT(*) FROM throttle')
+    [ "$rows" -gt 0 ]
+    tool 0 gc --json
+    same "$(of '[.device_tokens, .throttle, .ended_tokens] | @csv')" "2,$rows,2"
+    same "$(query 'SELECT name FROM tokens ORDER BY id' | paste -sd,)" 'alive,for ever'
+    same "$(query "SELECT revoked LIKE '%dead%', length(revoked) > 0 FROM users")" '0|1'
+    tool 0 gc --json
+    same "$(of '[.[]] | add')" 0
+    cgi me GET
+    same "$code" 200
+    tool 0 check
+}
+
+@test "gc: thousands of rows, and --compact gives the room back" {
+    new_user ann
+    query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) INSERT INTO throttle SELECT i, 1, 1 FROM n"
+    before=$(stat -c %s "$database")
+    tool 0 gc --compact --json
+    [ "$(of .throttle)" -ge 30000 ]
+    after=$(stat -c %s "$database")
+    same "$(of .bytes_given_back)" $((before - after))
+    [ "$after" -lt $((before / 2)) ]
+    tool 0 check
+    read_value none
+    same "$code" 404
+    tool 0 gc
+    case $output in *throttle*0*) ;; *) fail 'no report for people' ;; esac
+}
+
+@test "stats: counts everything" {
+    printf '%s\n' 'audit_rows = 100' >>"$conf"
+    new_user ann
+    store a '"12345678"'
+    store b '"12345678"'
+    cgi keys POST '' '{"name":"sensor","scope":"read"}'
+    new_user bob
+    tool 0 user disable bob
+    tool 0 user reset-code ann
+    tool 0 stats --json
+    same "$(of '[.users, .disabled_users, .items, .item_bytes, .device_tokens, .reset_codes] | @csv')" '2,1,2,20,1,1'
+    same "$(of .database_bytes)" "$(stat -c %s "$database")"
+    same "$(of .store_id)" "$(query "SELECT value FROM meta WHERE name = 'store_id'")"
+    [ "$(of .events)" -gt 3 ]
+    tool 0 stats
+    case $output in *'store id'*) ;; *) fail 'no report for people' ;; esac
+}

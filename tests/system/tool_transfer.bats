@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# cubby export and import: the whole store as JSON lines, and back.
+
+load tool
+
+setup() {
+    installation
+    dump=$BATS_TEST_TMPDIR/lines
+}
+
+# Another installation with the same keys.
+elsewhere() {
+    home=$BATS_TEST_TMPDIR/elsewhere
+    database=$home/cubby.db
+    mkdir -m 700 "$home"
+    cp -p "$keys" "$home/keys.json"
+    keys=$home/keys.json
+    CUBBY_CONF=$BATS_TEST_TMPDIR/elsewhere.conf
+    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' >"$CUBBY_CONF"
+    "$TOOL" init >/dev/null
+}
+
+fill() {
+    new_user ann
+    store a '1.0'
+    store b '1e400'
+    store c '{"z":1,"a":12345678901234567890,"s":"\u00e4 \"x\" \\u0041"}'
+    store d '[1,
+
+        2]'
+    store 'e ä 日本' '"😀"'
+    cgi keys POST '' '{"name":"sensor","scope":"read","prefix":"a"}'
+    device=$(jq -r '.data.token' <<<"$body")
+    ann=$token
+    new_user bob
+    store a '"of bob"'
+    bob=$token
+    cgi token DELETE
+    same "$code" 200
+    new_user gone
+    tool 0 user delete gone --yes
+    tool 0 user disable bob
+    tool 0 user reset-code ann
+    reset_code=$output
+}
+
+@test "export and import: the new store is the old one, to the letter" {
+    fill
+    tool 0 export "$dump"
+    same "$(stat -c %a "$dump")" 600
+    jq -e . "$dump" >/dev/null
+    elsewhere
+    tool 0 import "$dump" --json
+    same "$(of '[.users, .items, .tokens] | @csv')" '2,6,2'
+    tool 0 check
+    tool 0 export
+    diff <(cat "$dump") <(printf '%s\n' "$output")
+
+    token=$ann
+    for key in a b c d; do
+        read_value "$key"
+        same "$code" 200
+        value=$(sqlite3 "$BATS_TEST_TMPDIR/home/cubby.db" "SELECT value FROM items WHERE key = '$key' AND user_id = 1")
+        case $body in *"\"value\":$value,"*) ;; *) fail "$key is not $value" ;; esac
+    done
+    store f 1
+    same "$(jq .data.version <<<"$body")" 6
+    token=$device
+    read_value a
+    same "$code" 200
+    token=$bob
+    read_value a
+    same "$code" 401
+    login bob
+    same "$code" 401
+    token=''
+    cgi reset POST '' "{\"username\":\"ann\",\"code\":\"$reset_code\",\"new_password\":\"Other1-pass\"}"
+    same "$code" 200
+    # nobody gets the id of the account that was deleted
+    new_user next
+    same "$(query "SELECT id FROM users WHERE username = 'next'")" 4
+}
+
+@test "export: every column of every table is in it, but for what is the store's own" {
+    fill
+    tool 0 export "$dump"
+    for pair in users:user items:item tokens:token; do
+        sqlite3 "$database" "SELECT name FROM pragma_table_info('${pair%:*}')" |
+            grep -v '_key$' | sort >"$BATS_TEST_TMPDIR/columns"
+        jq -r "select(.type == \"${pair#*:}\") | keys[] | select(. != \"type\") | sub(\"_text\$\"; \"\")" "$dump" |
+            sort -u >"$BATS_TEST_TMPDIR/members"
+        diff "$BATS_TEST_TMPDIR/columns" "$BATS_TEST_TMPDIR/members"
+    done
+    same "$(sqlite3 "$database" "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name" | paste -sd' ')" \
+        'items meta throttle tokens users'
+}
+
+@test "export: to a file only with leave, never over the installation's own; streams to a pipe" {
+    echo precious >"$dump"
+    tool 3 export "$dump"
+    same "$(cat "$dump")" precious
+    tool 0 export "$dump" --yes
+    tool 1 export "$database" --yes
+    same "$("$TOOL" export | tail -n 1 | jq -c .)" '{"type":"end","users":0,"items":0,"tokens":0,"events":0}'
+    run bash -c '"$0" export >/dev/full' "$TOOL"
+    same "$status" 1
+    same "$(ls "$home")" 'cubby.db
+keys.json'
+}
+
+@test "export: does not keep writers out while somebody reads slowly" {
+    new_user ann
+    for i in 1 2 3 4; do store "k$i" "\"$(head -c 60000 /dev/zero | tr '\0' x)\""; done
+    echo 'busy_timeout = 0' >>"$conf"
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    "$TOOL" export >"$BATS_TEST_TMPDIR/pipe" 3>&- &
+    began
+    exec 5<"$BATS_TEST_TMPDIR/pipe"
+    read -r _ <&5
+    store late 1
+    same "$code" 201
+    same "$(cat <&5 | jq -r 'select(.type == "end") | .items')" 4
+    exec 5<&-
+    wait_all
+}
+
+@test "import: nothing but a whole export into an empty store; else nothing changes" {
+    fill
+    tool 0 export "$dump"
+    tool 1 import "$dump"
+    said 'has accounts already'
+    elsewhere
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    bad=$BATS_TEST_TMPDIR/bad
+    # how to spoil it, and what is said
+    while IFS='|' read -r spoil says; do
+        sed -e "$spoil" "$dump" >"$bad"
+        ! cmp -s "$dump" "$bad" || fail "$spoil changes nothing"
+        tool 1 import "$bad"
+        said "$says"
+        cmp "$database" "$BATS_TEST_TMPDIR/before" || fail "$spoil: the database is changed"
+    done <<'SPOIL'
+1d|not what "cubby export" writes
+1s/"format":1/"format":2/|newer version
+1s/"schema":[0-9]*/"schema":999/|newer version
+$d|the last line is missing
+3d|number of
+3p|does not fit
+3s/.$//|no JSON object
+4s/"user_id":1/"user_id":"x"/|"user_id" is missing or not valid
+4s/"version":1/"version":1.5/|"version" is missing or not valid
+4s/"version":1/"version":99999999999999999999/|"version" is missing or not valid
+2s/"username":"ann",//|"username" is missing or not valid
+2s/"username":"ann"/"username":"bob"/|does not fit
+2s/"type":"user"/"type":"thing"/|unknown type
+$s/"users":2/"users":3/|number of users
+$a{"type":"end"}|behind the end
+SPOIL
+    : >"$bad"
+    tool 1 import "$bad"
+    head -c 300 /dev/urandom >"$bad"
+    tool 1 import "$bad"
+    tool 1 import "$BATS_TEST_TMPDIR/none"
+    tool 0 import "$dump"
+}
