@@ -16,9 +16,9 @@
 enum { ARENA_MAXIMUM = 4 * 1024 * 1024, SCRATCH_MAXIMUM = 256 * 1024 * 1024 };
 
 static const struct tool_group *const groups[] = {
-    &tool_setup_commands,  &tool_user_commands,    &tool_key_commands,
-    &tool_backup_commands, &tool_restore_commands, &tool_export_commands,
-    &tool_import_commands, &tool_store_commands,   &tool_doctor_commands,
+    &tool_setup_commands,   &tool_user_commands,   &tool_key_commands,    &tool_backup_commands,
+    &tool_restore_commands, &tool_export_commands, &tool_import_commands, &tool_gc_commands,
+    &tool_stats_commands,   &tool_doctor_commands,
 };
 
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };

@@ -14,6 +14,7 @@
 
 #include "common/token.h"
 #include "db/schema.h"
+#include "db/tokens.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
 
@@ -139,10 +140,33 @@ static void found_failure(const struct check *check, struct db_connection *conne
           "%s", admin_driver->message(connection));
 }
 
+/* Whether the rows fit together. */
+static enum db_class check_rows(const struct check *check, struct db_connection *connection)
+{
+    const char *path = check->tool->config.database;
+    const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
+    int64_t wrong = 0;
+    int64_t orphans = 0;
+    enum db_class class = admin_run(connection, ADMIN_WRONG_LEDGERS, NULL, 0, &wrong);
+    if (class == DB_OK) {
+        class = admin_run(connection, ADMIN_ORPHANS, numbers, 1, &orphans);
+    }
+    if (wrong > 0) {
+        found(check, path, "run \"cubby gc --recount\"",
+              "the counts of %" PRId64 " accounts are not what they store", wrong);
+    }
+    if (orphans > 0) {
+        found(check, path, "run \"cubby gc --recount\"",
+              "%" PRId64 " items or tokens belong to no account", orphans);
+    }
+    return class;
+}
+
 static void check_contents(struct check *check, struct db_connection *connection)
 {
     const char *path = check->tool->config.database;
     int64_t number = 0;
+    int before = check->tool->problems;
     enum db_class class = admin_driver->schema_number(connection, &number);
     if (class == DB_OK && number != schema_number) {
         found(check, path,
@@ -155,6 +179,9 @@ static void check_contents(struct check *check, struct db_connection *connection
     }
     if (class == DB_OK && number == schema_number) {
         class = admin_compare_schema(connection, report, check);
+    }
+    if (class == DB_OK && number == schema_number && check->tool->problems == before) {
+        class = check_rows(check, connection);
     }
     if (class != DB_OK) {
         found_failure(check, connection, class);

@@ -19,7 +19,7 @@ _cubby_options() {
     restore) echo '--keep-sessions --json --yes --progress' ;;
     export) echo '--yes --progress' ;;
     import) echo '--json --progress' ;;
-    gc) echo '--tombstones --compact --json --progress' ;;
+    gc) echo '--tombstones --recount --compact --json --progress' ;;
     doctor) echo '--host --json' ;;
     esac
 }

@@ -12,6 +12,16 @@
     " (SELECT COUNT(*) FROM tokens WHERE tokens.id > users.id * $1"                                \
     " AND tokens.id < (users.id + 1) * $1) FROM users"
 
+/* What the user's row ought to say of the user's items; `version`, not less than any of theirs. */
+#define KEYS                                                                                       \
+    "(SELECT COUNT(*) FROM items WHERE user_id = users.id"                                         \
+    " AND (expires_at IS NULL OR expires_at > 0))"
+#define BYTES                                                                                      \
+    "(SELECT COALESCE(SUM(size), 0) FROM items WHERE user_id = users.id"                           \
+    " AND (expires_at IS NULL OR expires_at > 0))"
+#define TOMBSTONES "(SELECT COUNT(*) FROM items WHERE user_id = users.id AND expires_at < 0)"
+#define WRONG_LEDGER "keys <> " KEYS " OR bytes <> " BYTES " OR tombstones <> " TOMBSTONES
+
 static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
     [ADMIN_NEW_STORE_ID] = "UPDATE meta SET value = $1 WHERE name = 'store_id'",
@@ -38,17 +48,17 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                          " DO UPDATE SET hash = $2, created_at = $3, expires_at = $4",
     /* What export reads and import writes; the columns are those of transfer.c. */
     [ADMIN_USERS_READ] = "SELECT id, username, email, full_name, age, gender, password_hash, epoch,"
-                         " version, created_at, updated_at, disabled, revoked FROM users"
-                         " ORDER BY id",
+                         " version, created_at, updated_at, disabled, revoked, keys, bytes,"
+                         " tombstones, horizon, next_expiry FROM users ORDER BY id",
     [ADMIN_USERS_WRITE] = "INSERT INTO users (id, username, username_key, email, email_key,"
                           " full_name, age, gender, password_hash, epoch, version, created_at,"
-                          " updated_at, disabled, revoked)"
-                          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-                          " $15)",
-    [ADMIN_ITEMS_READ] = "SELECT user_id, key, version, size, created_at, updated_at, value"
-                         " FROM items ORDER BY user_id, key",
+                          " updated_at, disabled, revoked, keys, bytes, tombstones, horizon,"
+                          " next_expiry) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+                          " $13, $14, $15, $16, $17, $18, $19, $20)",
+    [ADMIN_ITEMS_READ] = "SELECT user_id, key, version, size, created_at, updated_at,"
+                         " expires_at, value FROM items ORDER BY user_id, key",
     [ADMIN_ITEMS_WRITE] = "INSERT INTO items (user_id, key, version, size, created_at, updated_at,"
-                          " value) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                          " expires_at, value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     [ADMIN_TOKENS_READ] = "SELECT id, hash, name, writes, prefix, created_at, expires_at, used_at"
                           " FROM tokens ORDER BY id",
     [ADMIN_TOKENS_WRITE] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at,"
@@ -66,10 +76,33 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                         " WHERE expires_at <= $1 LIMIT $2) RETURNING 1",
     [ADMIN_GC_THROTTLE] = "DELETE FROM throttle WHERE id IN (SELECT id FROM throttle"
                           " WHERE until <= $1 LIMIT $2) RETURNING 1",
+    /* The next user behind $2 of whose items some have expired at $1. */
+    [ADMIN_EXPIRING] = "SELECT id, epoch FROM users WHERE next_expiry > 0 AND next_expiry <= $1"
+                       " AND id > $2 ORDER BY id LIMIT 1",
+    /* The next user behind $2 who has a tombstone that is no younger than $1. */
+    [ADMIN_BURIED] = "SELECT id FROM users WHERE id > $2 AND tombstones > 0 AND EXISTS (SELECT 1"
+                     " FROM items WHERE user_id = users.id AND expires_at < 0"
+                     " AND updated_at <= $1) ORDER BY id LIMIT 1",
+    [ADMIN_GC_TOMBSTONES] = "DELETE FROM items WHERE user_id = $1 AND expires_at < 0"
+                            " AND updated_at <= $2 RETURNING version",
+    [ADMIN_GC_HORIZON] = "UPDATE users SET tombstones = tombstones - $2,"
+                         " horizon = CASE WHEN horizon < $3 THEN $3 ELSE horizon END WHERE id = $1",
+    /* What no call leaves behind, but a hand might. */
+    [ADMIN_WRONG_LEDGERS] = "SELECT COUNT(*) FROM users WHERE " WRONG_LEDGER,
+    [ADMIN_RECOUNT] = "UPDATE users SET keys = " KEYS ", bytes = " BYTES
+                      ", tombstones = " TOMBSTONES " WHERE " WRONG_LEDGER " RETURNING 1",
+    [ADMIN_ORPHANS] = "SELECT (SELECT COUNT(*) FROM items WHERE user_id NOT IN"
+                      " (SELECT id FROM users)) + (SELECT COUNT(*) FROM tokens WHERE id / $1"
+                      " NOT IN (SELECT id FROM users))",
+    [ADMIN_DELETE_ORPHAN_ITEMS] = "DELETE FROM items WHERE user_id NOT IN (SELECT id FROM users)"
+                                  " RETURNING 1",
+    [ADMIN_DELETE_ORPHAN_TOKENS] = "DELETE FROM tokens WHERE id / $1 NOT IN (SELECT id FROM users)"
+                                   " RETURNING 1",
     [ADMIN_REVOKED] = "SELECT id, revoked FROM users WHERE revoked <> '' ORDER BY id",
     [ADMIN_GC_REVOKED] = "UPDATE users SET revoked = $3 WHERE id = $1 AND revoked = $2",
     [ADMIN_COUNT_DISABLED] = "SELECT COUNT(*) FROM users WHERE disabled <> 0",
-    [ADMIN_SUM_BYTES] = "SELECT COALESCE(SUM(size), 0) FROM items",
+    [ADMIN_SUM_BYTES] = "SELECT COALESCE(SUM(bytes), 0) FROM users",
+    [ADMIN_SUM_TOMBSTONES] = "SELECT COALESCE(SUM(tombstones), 0) FROM users",
     [ADMIN_COUNT_TOKENS] = "SELECT COUNT(*) FROM tokens WHERE id % 1048576 <> 0",
     [ADMIN_COUNT_CODES] = "SELECT COUNT(*) FROM tokens WHERE id % 1048576 = 0 AND expires_at > $1",
     [ADMIN_COUNT_THROTTLE] = "SELECT COUNT(*) FROM throttle WHERE until > $1",

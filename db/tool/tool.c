@@ -142,6 +142,25 @@ int tool_print_json(struct tool *tool, const cJSON *object, bool pretty)
     return status;
 }
 
+int tool_print_counts(struct tool *tool, const cJSON *report)
+{
+    if (tool->json) {
+        return tool_print_json(tool, report, true);
+    }
+    const cJSON *item;
+    cJSON_ArrayForEach(item, report)
+    {
+        const char *text = cJSON_IsString(item) ? item->valuestring : cJSON_PrintUnformatted(item);
+        char name[32];
+        (void)snprintf(name, sizeof name, "%s", item->string);
+        for (char *at = name; *at != '\0'; at++) {
+            *at = *at == '_' ? ' ' : *at;
+        }
+        printf("%-18s %s\n", name, text != NULL ? text : "?");
+    }
+    return TOOL_DONE;
+}
+
 int tool_finish_output(struct tool *tool)
 {
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -88,7 +88,8 @@ extern const struct tool_group tool_backup_commands;
 extern const struct tool_group tool_restore_commands;
 extern const struct tool_group tool_export_commands;
 extern const struct tool_group tool_import_commands;
-extern const struct tool_group tool_store_commands;
+extern const struct tool_group tool_gc_commands;
+extern const struct tool_group tool_stats_commands;
 extern const struct tool_group tool_doctor_commands;
 
 /* The value of an option that was given ("" for one that takes none), or NULL. */
@@ -133,6 +134,9 @@ void tool_progress_end(struct tool *tool);
 /* Prints OBJECT and a newline on standard output; "pretty" with line breaks. Then forgets the
  * scratch memory, OBJECT included. TOOL_FAILED when memory is out or standard output is closed. */
 int tool_print_json(struct tool *tool, const cJSON *object, bool pretty);
+
+/* Prints a flat object, as JSON or as a table for people, and forgets the scratch memory. */
+int tool_print_counts(struct tool *tool, const cJSON *report);
 
 /* Forgets the scratch memory. */
 void tool_row_done(struct tool *tool);

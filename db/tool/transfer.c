@@ -14,14 +14,17 @@ static const struct transfer_column users[] = {
     {"password_hash", TRANSFER_TEXT, false}, {"epoch", TRANSFER_INTEGER, false},
     {"version", TRANSFER_INTEGER, false},    {"created_at", TRANSFER_INTEGER, false},
     {"updated_at", TRANSFER_INTEGER, false}, {"disabled", TRANSFER_INTEGER, false},
-    {"revoked", TRANSFER_TEXT, false},
+    {"revoked", TRANSFER_TEXT, false},       {"keys", TRANSFER_INTEGER, false},
+    {"bytes", TRANSFER_INTEGER, false},      {"tombstones", TRANSFER_INTEGER, false},
+    {"horizon", TRANSFER_INTEGER, false},    {"next_expiry", TRANSFER_INTEGER, false},
 };
 
+/* A tombstone has no value: value_text is "". */
 static const struct transfer_column items[] = {
     {"user_id", TRANSFER_INTEGER, false},    {"key", TRANSFER_TEXT, false},
     {"version", TRANSFER_INTEGER, false},    {"size", TRANSFER_INTEGER, false},
     {"created_at", TRANSFER_INTEGER, false}, {"updated_at", TRANSFER_INTEGER, false},
-    {"value", TRANSFER_JSON, false},
+    {"expires_at", TRANSFER_INTEGER, true},  {"value", TRANSFER_JSON, false},
 };
 
 static const struct transfer_column tokens[] = {

@@ -291,7 +291,7 @@ weak() {
     query 'DROP TABLE items'
     found "$database: " 'restore a backup'
     cp "$BATS_TEST_TMPDIR/good" "$database"
-    query 'INSERT INTO items SELECT 999, key, version, size, created_at, updated_at, value FROM items LIMIT 1'
+    query 'INSERT INTO items SELECT 999, key, version, size, created_at, updated_at, expires_at, value FROM items LIMIT 1'
     found "$database: " 'restore a backup'
     cp "$BATS_TEST_TMPDIR/good" "$database"
     chmod 600 "$database"

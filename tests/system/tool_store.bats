@@ -33,6 +33,51 @@ setup() { installation; }
     tool 0 check
 }
 
+@test "gc: expired items become deletions that the changes feed tells, old deletions are forgotten" {
+    new_user ann
+    cgi data POST '' '{"key":"short","value":1,"ttl":1}'
+    cgi data POST '' '{"key":"long","value":1,"ttl":1000}'
+    store plain 1
+    store gone 1
+    cgi data DELETE /gone
+    new_user bob
+    cgi data POST '' '{"key":"short","value":1,"ttl":1}'
+    query "UPDATE items SET expires_at = 1000 WHERE key = 'short'; UPDATE users SET next_expiry = 1000"
+    tool 0 stats --json
+    same "$(of '[.items, .tombstones] | @csv')" '4,1'
+    tool 0 gc --json
+    same "$(of '[.expired_items, .tombstones] | @csv')" '2,0'
+    same "$(query "SELECT username, keys, bytes, tombstones, horizon FROM users ORDER BY id")" 'ann|2|2|2|0
+bob|0|0|1|0'
+    tool 0 check
+    query "UPDATE items SET updated_at = updated_at - 91 * 86400000 WHERE key = 'gone'"
+    tool 0 gc --json
+    same "$(of '[.expired_items, .tombstones] | @csv')" '0,1'
+    same "$(query "SELECT username, tombstones, horizon FROM users ORDER BY id")" "ann|1|5
+bob|1|0"
+    tool 0 gc --tombstones 0 --json
+    same "$(of .tombstones)" 2
+    same "$(query "SELECT COUNT(*) FROM items")" 2
+    tool 0 check
+    tool 2 gc --tombstones x
+}
+
+@test "check and gc --recount: counts that do not fit and rows of nobody are found and mended" {
+    new_user ann
+    store k '"12345678"'
+    query "UPDATE users SET keys = 7, bytes = 1; INSERT INTO tokens (id, hash, name) VALUES (99 * 1048576 + 1, 'x', 'x')"
+    query "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) VALUES (99, 'k', 1, 1, 1, 1, '1')"
+    tool 1 check --json
+    same "$(of '[.problems[].remedy] | unique | @csv')" '"run ""cubby gc --recount"""'
+    same "$(of '.problems | length')" 2
+    tool 0 gc --recount --json
+    same "$(of '[.orphans, .users_recounted] | @csv')" '2,1'
+    tool 0 check
+    same "$(query 'SELECT keys, bytes FROM users')" '1|10'
+    read_value k
+    same "$code" 200
+}
+
 @test "gc: thousands of rows, and --compact gives the room back" {
     new_user ann
     query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) INSERT INTO throttle SELECT i, 1, 1 FROM n"

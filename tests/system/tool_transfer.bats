@@ -32,6 +32,9 @@ fill() {
     cgi keys POST '' '{"name":"sensor","scope":"read","prefix":"a"}'
     device=$(jq -r '.data.token' <<<"$body")
     ann=$token
+    cgi data POST '' '{"key":"short","value":[true],"ttl":1000}'
+    store deleted 1
+    cgi data DELETE /deleted
     new_user bob
     store a '"of bob"'
     bob=$token
@@ -51,7 +54,7 @@ fill() {
     jq -e . "$dump" >/dev/null
     elsewhere
     tool 0 import "$dump" --json
-    same "$(of '[.users, .items, .tokens] | @csv')" '2,6,2'
+    same "$(of '[.users, .items, .tokens] | @csv')" '2,8,2'
     tool 0 check
     tool 0 export
     diff <(cat "$dump") <(printf '%s\n' "$output")
@@ -64,7 +67,7 @@ fill() {
         case $body in *"\"value\":$value,"*) ;; *) fail "$key is not $value" ;; esac
     done
     store f 1
-    same "$(jq .data.version <<<"$body")" 6
+    same "$(jq .data.version <<<"$body")" 9
     token=$device
     read_value a
     same "$code" 200
