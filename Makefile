@@ -118,8 +118,9 @@ $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
 
 # $(1) directory, $(2) compiler, $(3) flags, $(4) for linking: each library has a stamp, `.ready` is all of them.
 define dep_rules
-$(1)/.%: $(DEP_SOURCES)/VERSIONS common/deps/build.sh $(wildcard common/deps/mbedtls_*)
+$(1)/.%: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 	$$(Q)CC='$(2)' AR='$(AR)' DEP_CFLAGS='$(3)' DEP_LDFLAGS='$(4)' sh common/deps/build.sh $$* $(DEP_SOURCES) $(1)
+$(1)/.mbedtls: $(wildcard common/deps/mbedtls_*)
 $(1)/.libjwt: $(1)/.jansson $(1)/.mbedtls
 $(1)/.ready: $(LIBRARIES:%=$(1)/.%)
 	$$(Q)touch $$@
@@ -148,7 +149,7 @@ SAN_DEP_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address
 SAN_DIR := $(BUILD)/deps/san
 SAN_OBJ := $(BUILD)/san/obj
 SAN_SOURCES := $(LIBRARY_SOURCES) $(wildcard cgi-bin/*.c) $(wildcard tests/inproc/*.c)
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 
 $(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),))
 

@@ -5,6 +5,7 @@
 #define CUBBY_COMMON_DIGEST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/text.h"
 
@@ -15,5 +16,9 @@ bool digest_text(struct text text, char out[DIGEST_TEXT_SIZE]);
 
 /* Sets *OUT to the first 63 bits of that digest: a number that stands for TEXT. */
 bool digest_number(struct text text, int64_t *out);
+
+/* Makes the library, where it is Mbed TLS, allocate (as calloc does) and free with these functions:
+ * a setting of the process. */
+void digest_use_memory(void *(*take)(size_t count, size_t size), void (*give_back)(void *piece));
 
 #endif

@@ -371,7 +371,9 @@ static void log_cause(struct call *call, enum error_code error)
     }
     char line[LOG_LINE_MAXIMUM];
     const char *code = error != ERR_NONE ? error_info(error)->code : "warning";
-    const char *text = call->cause.code != ERR_NONE ? call->cause.text : "no cause recorded";
+    const char *text = call->cause.code != ERR_NONE ? call->cause.text
+                       : arena_failed(call->arena)  ? "out of memory"
+                                                    : "no cause recorded";
     log_format(line, call->program->name, "%s: %s", code, text);
     write_log(call, line);
 }

@@ -167,10 +167,11 @@ bool text_to_int64(struct text text, int64_t maximum, bool *over, int64_t *out)
     int64_t value = 0;
     for (size_t i = 0; i < text.size; i++) {
         if (text.at[i] < '0' || text.at[i] > '9') {
+            *over = false;
             return false;
         }
         int digit = text.at[i] - '0';
-        if (*over || value > (maximum - digit) / 10) {
+        if (*over || digit > maximum || value > (maximum - digit) / 10) {
             *over = true; /* the rest must still be digits */
             continue;
         }

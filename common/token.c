@@ -16,13 +16,56 @@
 
 #include <jwt.h>
 
+#include "common/digest.h"
 #include "common/json.h"
 
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wgnu-statement-expression" /* in the macros of jwt.h */
 #endif
 
+/* ---- memory -----------------------------------------------------------------------------------
+ *
+ * libjwt does not survive every failed allocation: it frees what is not its own, and takes a key
+ * whose name found no room for one without a name. So it works, and jansson and Mbed TLS below it,
+ * on an arena, where nothing is freed piece by piece and a refusal is remembered: after one,
+ * nothing that they say counts. Its allocation functions carry no context: the arena in use is a
+ * setting of the process.
+ */
+static struct arena *memory;
+
+static void *take(size_t size)
+{
+    return memory != NULL ? arena_alloc(memory, size) : NULL;
+}
+
+static void *take_cleared(size_t count, size_t size)
+{
+    void *piece = count == 0 || size <= SIZE_MAX / count ? take(count * size) : NULL;
+    if (piece != NULL) {
+        memset(piece, 0, count * size);
+    }
+    return piece;
+}
+
+static void give_back(void *piece)
+{
+    (void)piece; /* goes with the arena */
+}
+
+static void use_memory(struct arena *arena)
+{
+    memory = arena;
+    (void)jwt_set_alloc(take, give_back);
+    digest_use_memory(take_cleared, give_back);
+}
+
+/* ---- keys -------------------------------------------------------------------------------------
+ */
+
+enum { KEYS_ARENA_MAXIMUM = 1024 * 1024 };
+
 struct token_keys {
+    struct arena arena;
     jwk_set_t *set;
 };
 
@@ -63,31 +106,35 @@ static ssize_t read_key_file(const char *path, char text[KEY_FILE_MAXIMUM])
     return got == 0 ? used : -1;
 }
 
-/* NULL when PATH holds a usable set, otherwise why not. *NUMBER is the key meant, from 1, or 0. */
-static const char *load_set(const char *path, jwk_set_t **out, size_t *number)
+/* Reads the set at PATH into KEYS, which is empty. NULL when it is usable, otherwise why not.
+ * *NUMBER is the key meant, from 1, or 0. */
+static const char *load_set(const char *path, struct token_keys *keys, size_t *number)
 {
     *number = 0;
-    *out = NULL;
+    keys->set = NULL;
+    arena_init(&keys->arena, KEYS_ARENA_MAXIMUM);
     /* Not jwks_create_fromfile: that takes the file byte by byte through stdio. */
     char text[KEY_FILE_MAXIMUM];
     ssize_t size = read_key_file(path, text);
     if (size < 0) {
         return "is missing, not readable, or too large";
     }
-    *out = jwks_create_strn(text, (size_t)size);
+    use_memory(&keys->arena);
+    keys->set = jwks_create_strn(text, (size_t)size);
+    use_memory(NULL);
     explicit_bzero(text, (size_t)size);
-    if (*out == NULL) {
+    if (keys->set == NULL || arena_failed(&keys->arena)) {
         return "out of memory";
     }
-    if (jwks_error(*out)) {
+    if (jwks_error(keys->set)) {
         return "is no JWKS";
     }
-    size_t count = jwks_item_count(*out);
+    size_t count = jwks_item_count(keys->set);
     if (count == 0) {
         return "has no key";
     }
     for (size_t i = 0; i < count; i++) {
-        const char *fault = key_fault(jwks_item_get(*out, i));
+        const char *fault = key_fault(jwks_item_get(keys->set, i));
         if (fault != NULL) {
             *number = i + 1;
             return fault;
@@ -99,36 +146,44 @@ static const char *load_set(const char *path, jwk_set_t **out, size_t *number)
 enum error_code token_keys_load(const char *path, struct token_keys **out, struct cause *cause)
 {
     *out = NULL;
-    jwk_set_t *set;
-    size_t number;
-    const char *fault = load_set(path, &set, &number);
-    struct token_keys *keys = fault == NULL ? malloc(sizeof *keys) : NULL;
+    struct token_keys *keys = malloc(sizeof *keys);
     if (keys == NULL) {
-        jwks_free(set);
-        if (number > 0) {
-            return cause_set(cause, ERR_INTERNAL, "%s: key %zu %s", path, number, fault);
-        }
-        return cause_set(cause, ERR_INTERNAL, "key file %s: %s; \"cubby init\" makes one", path,
-                         fault != NULL ? fault : "out of memory");
+        return cause_set(cause, ERR_INTERNAL, "key file %s: out of memory", path);
     }
-    keys->set = set;
-    *out = keys;
-    return ERR_NONE;
+    size_t number;
+    const char *fault = load_set(path, keys, &number);
+    if (fault == NULL) {
+        *out = keys;
+        return ERR_NONE;
+    }
+    token_keys_free(keys);
+    return number > 0 ? cause_set(cause, ERR_INTERNAL, "%s: key %zu %s", path, number, fault)
+                      : cause_set(cause, ERR_INTERNAL, "key file %s: %s; \"cubby init\" makes one",
+                                  path, fault);
+}
+
+/* jwks_free wipes the keys. */
+static void free_set(struct token_keys *keys)
+{
+    if (!arena_failed(&keys->arena)) {
+        jwks_free(keys->set);
+    }
+    arena_reset(&keys->arena);
 }
 
 void token_keys_free(struct token_keys *keys)
 {
     if (keys != NULL) {
-        jwks_free(keys->set);
+        free_set(keys);
         free(keys);
     }
 }
 
 bool token_keys_check(const char *path, void (*report)(void *self, const char *problem), void *self)
 {
-    jwk_set_t *set;
+    struct token_keys keys;
     size_t number;
-    const char *fault = load_set(path, &set, &number);
+    const char *fault = load_set(path, &keys, &number);
     if (fault != NULL) {
         char line[128];
         if (number > 0) {
@@ -138,7 +193,7 @@ bool token_keys_check(const char *path, void (*report)(void *self, const char *p
         }
         report(self, line);
     }
-    jwks_free(set);
+    free_set(&keys);
     return fault == NULL;
 }
 
@@ -195,6 +250,7 @@ enum error_code token_sign(const struct token_keys *keys, const struct token_cla
 {
     char subject[24];
     (void)snprintf(subject, sizeof subject, "%" PRId64, claims->user_id);
+    use_memory(arena);
     jwt_builder_t *builder = jwt_builder_new();
     bool good = builder != NULL && set_key(builder, jwks_item_get(keys->set, 0)) &&
                 jwt_builder_enable_iat(builder, 0) >= 0 && set_text(builder, "sub", subject) &&
@@ -203,15 +259,16 @@ enum error_code token_sign(const struct token_keys *keys, const struct token_cla
                 set_integer(builder, "exp", claims->expires) &&
                 set_text(builder, "jti", claims->id) &&
                 set_integer(builder, "epoch", claims->epoch);
-    char *token = good ? jwt_builder_generate(builder) : NULL;
-    *out = token != NULL ? arena_copy(arena, token, strlen(token)) : NULL;
-    free(token); /* libjwt allocates with malloc unless told otherwise */
-    if (*out == NULL) {
-        (void)cause_set(cause, ERR_INTERNAL, "signing a token: %s",
-                        builder != NULL ? jwt_builder_error_msg(builder) : "out of memory");
+    *out = good ? jwt_builder_generate(builder) : NULL;
+    use_memory(NULL);
+    if (arena_failed(arena)) {
+        return cause_set(cause, ERR_INTERNAL, "signing a token: out of memory");
     }
-    jwt_builder_free(builder);
-    return *out != NULL ? ERR_NONE : ERR_INTERNAL;
+    if (*out == NULL) {
+        return cause_set(cause, ERR_INTERNAL, "signing a token: %s",
+                         builder != NULL ? jwt_builder_error_msg(builder) : "no builder");
+    }
+    return ERR_NONE;
 }
 
 /* ---- verifying --------------------------------------------------------------------------------
@@ -310,12 +367,10 @@ static int choose_key(jwt_t *jwt, jwt_config_t *config)
 static bool verify_with(struct reading *reading, const char *token)
 {
     jwt_checker_t *checker = jwt_checker_new();
-    bool good = checker != NULL && jwt_checker_time_leeway(checker, JWT_CLAIM_EXP, -1) == 0 &&
-                jwt_checker_time_leeway(checker, JWT_CLAIM_NBF, -1) == 0 &&
-                jwt_checker_setcb(checker, choose_key, reading) == 0 &&
-                jwt_checker_verify(checker, token) == 0;
-    jwt_checker_free(checker);
-    return good;
+    return checker != NULL && jwt_checker_time_leeway(checker, JWT_CLAIM_EXP, -1) == 0 &&
+           jwt_checker_time_leeway(checker, JWT_CLAIM_NBF, -1) == 0 &&
+           jwt_checker_setcb(checker, choose_key, reading) == 0 &&
+           jwt_checker_verify(checker, token) == 0;
 }
 
 enum token_state token_verify(const struct token_keys *keys, struct arena *arena, struct text token,
@@ -326,7 +381,10 @@ enum token_state token_verify(const struct token_keys *keys, struct arena *arena
     }
     const char *copy = arena_copy(arena, token.at, token.size);
     struct reading reading = {.keys = keys};
-    if (copy == NULL || !verify_with(&reading, copy)) {
+    use_memory(arena);
+    bool good = copy != NULL && verify_with(&reading, copy) && !arena_failed(arena);
+    use_memory(NULL);
+    if (!good) {
         return TOKEN_INVALID;
     }
     if (reading.claims.expires <= now) {

@@ -295,7 +295,11 @@ int64_t db_column_integer(struct db *db, enum db_statement statement, int column
 
 struct text db_column_text(struct db *db, enum db_statement statement, int column)
 {
-    return db->driver->column_text(db->prepared[statement], column);
+    struct text text = db->driver->column_text(db->prepared[statement], column);
+    if (text.at == NULL && !db->driver->column_is_null(db->prepared[statement], column)) {
+        (void)cause_set(db->cause, ERR_INTERNAL, "out of memory while reading a row");
+    }
+    return text;
 }
 
 bool db_column_is_null(struct db *db, enum db_statement statement, int column)
@@ -346,8 +350,8 @@ static enum error_code store_end(void *store, bool good)
         if (class != DB_OK) {
             error = fail(db, class, "committing");
         }
-        if (!good || class != DB_OK) {
-            db->driver->rollback(db->connection);
+        if ((!good || class != DB_OK) && !db->driver->rollback(db->connection)) {
+            db_disconnect(db);
         }
         db->in_transaction = false;
     }

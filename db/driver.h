@@ -48,7 +48,8 @@ struct db_driver {
     /* Starts a transaction that holds the write lock from here on. */
     enum db_class (*begin)(struct db_connection *connection);
     enum db_class (*commit)(struct db_connection *connection);
-    void (*rollback)(struct db_connection *connection);
+    /* False when the transaction may still be open: then only closing ends it. */
+    bool (*rollback)(struct db_connection *connection);
     /* Runs statements that have no parameters and give no rows. */
     enum db_class (*script)(struct db_connection *connection, const char *sql);
     /* Looks through the whole database; calls REPORT for each thing that is wrong. */

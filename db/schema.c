@@ -194,7 +194,7 @@ enum db_class schema_migrate(const struct db_driver *driver, struct db_connectio
         class = driver->commit(connection);
     }
     if (class != DB_OK) {
-        driver->rollback(connection);
+        (void)driver->rollback(connection); /* the tool closes after this */
     }
     return class;
 }

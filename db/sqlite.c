@@ -230,10 +230,11 @@ static enum db_class sqlite_commit(struct db_connection *connection)
     return sqlite_script(connection, "COMMIT");
 }
 
-static void sqlite_rollback(struct db_connection *connection)
+static bool sqlite_rollback(struct db_connection *connection)
 {
-    /* Some errors have rolled back already; then this says so, which is no problem. */
+    /* Some errors have rolled back already; then this fails, which is no problem. */
     (void)sqlite_script(connection, "ROLLBACK");
+    return sqlite3_get_autocommit(connection->handle) != 0;
 }
 
 /* Runs SQL, a pragma, and hands each row to TAKE. */
