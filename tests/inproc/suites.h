@@ -1,0 +1,34 @@
+/*
+ * suites.h - the tests that main runs, one table a file.
+ */
+#ifndef CUBBY_TESTS_INPROC_SUITES_H
+#define CUBBY_TESTS_INPROC_SUITES_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+extern const struct CMUnitTest call_tests[];
+extern const size_t call_test_count;
+extern const struct CMUnitTest fault_tests[];
+extern const size_t fault_test_count;
+extern const struct CMUnitTest state_tests[];
+extern const size_t state_test_count;
+extern const struct CMUnitTest token_tests[];
+extern const size_t token_test_count;
+extern const struct CMUnitTest text_tests[];
+extern const size_t text_test_count;
+extern const struct CMUnitTest json_tests[];
+extern const size_t json_test_count;
+extern const struct CMUnitTest config_tests[];
+extern const size_t config_test_count;
+extern const struct CMUnitTest statement_tests[];
+extern const size_t statement_test_count;
+extern const struct CMUnitTest mutation_tests[];
+extern const size_t mutation_test_count;
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * test_config.c - the settings: what is taken, and how what is wrong is named.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/config.h"
+#include "tests/inproc/memory.h"
+#include "tests/inproc/suites.h"
+#include "tests/inproc/world.h"
+
+enum { ARENA_MAXIMUM = 256 * 1024 };
+
+static char path[128];
+static struct arena arena;
+static struct config config;
+static struct cause cause;
+
+static enum error_code load(const char *text, size_t size)
+{
+    (void)snprintf(path, sizeof path, "%s.test", world_config);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    arena_init(&arena, ARENA_MAXIMUM);
+    cause = (struct cause){0};
+    enum error_code error = config_load(&arena, path, &config, &cause);
+    (void)unlink(path);
+    return error;
+}
+
+static void good_settings_are_taken(void **state)
+{
+    (void)state;
+    static const char text[] = "# a comment\n"
+                               "\n"
+                               "   \t \n"
+                               "  token_lifetime =  60  \r\n"
+                               "database=/data/x = y.db\n"
+                               "\tkeys\t=\t/k.json\n"
+                               "log =\n"
+                               "cors_origins = https://a.example *\n"
+                               "password_method = bcrypt\n"
+                               "password_cost = 12\n"
+                               "  # another\n"
+                               "busy_timeout = 0";
+    assert_int_equal(load(text, sizeof text - 1), ERR_NONE);
+    assert_int_equal(config.token_lifetime, 60);
+    assert_string_equal(config.database, "/data/x = y.db");
+    assert_string_equal(config.keys, "/k.json");
+    assert_string_equal(config.log, "");
+    assert_string_equal(config.cors_origins, "https://a.example *");
+    assert_string_equal(config.password_method, "bcrypt");
+    assert_int_equal(config.password_cost, 12);
+    assert_int_equal(config.busy_timeout, 0);
+    arena_reset(&arena);
+    /* what is not named keeps its default */
+    struct config defaults;
+    config_defaults(&defaults);
+    assert_int_equal(config.max_value_bytes, defaults.max_value_bytes);
+    assert_int_equal(load("", 0), ERR_NONE);
+    assert_string_equal(config.database, defaults.database);
+    assert_int_equal(config.token_lifetime, 3600);
+    arena_reset(&arena);
+}
+
+static void bad_ones_are_named_with_file_and_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *cause; /* behind "FILE:" */
+    } rows[] = {
+        {"\n\ntoken_lifetim = 5", "3: unknown setting \"token_lifetim\""},
+        {"Token_lifetime = 5", "1: unknown setting"},
+        {" = 5", "1: unknown setting \"\""},
+        {"token_lifetime", "1: not of the form name = value"},
+        {"#x\ntoken_lifetime: 5", "2: not of the form name = value"},
+        {"token_lifetime =", "1: token_lifetime must be a whole number from 1 to"},
+        {"token_lifetime = 0", "1: token_lifetime must be a whole number from 1 to"},
+        {"token_lifetime = -5", "1: token_lifetime must be a whole number"},
+        {"token_lifetime = 5s", "1: token_lifetime must be a whole number"},
+        {"token_lifetime = 1.5", "1: token_lifetime must be a whole number"},
+        {"token_lifetime = 99999999999999999999999", "1: token_lifetime must be a whole number"},
+        {"token_lifetime = 5 # seconds", "1: token_lifetime must be a whole number"},
+        {"token_lifetime = 5\ntoken_lifetime = 5", "2: token_lifetime is set twice"},
+        {"busy_timeout = 60001", "1: busy_timeout must be a whole number from 0 to 60000"},
+        {"database = cubby.db", "1: database must be an absolute path"},
+        {"database =", "1: database must be an absolute path"},
+        {"keys = ./keys", "1: keys must be an absolute path"},
+        {"log = log.txt", "1: log must be an absolute path"},
+        {"password_method = md5", "1: password_method must be one of: yescrypt"},
+        {"password_method = YESCRYPT", "1: password_method must be one of: yescrypt"},
+        {"password_method = yescrypt scrypt", "1: password_method must be one of: yescrypt"},
+        {"password_method =", "1: password_method must be one of: yescrypt"},
+        {"password_cost = 12", " password_cost: out of the range"},
+        {"password_method = bcrypt\npassword_cost = 3", " password_cost: out of the range"},
+        {"max_body_bytes = 1024", " max_body_bytes must not be below max_value_bytes"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(load(rows[i].text, strlen(rows[i].text)), ERR_INTERNAL);
+        char wanted[256];
+        (void)snprintf(wanted, sizeof wanted, "%s:%s", path, rows[i].cause);
+        if (strncmp(cause.text, wanted, strlen(wanted)) != 0) {
+            fail_msg("%s\nis told as: %s\nwanted:     %s", rows[i].text, cause.text, wanted);
+        }
+        arena_reset(&arena);
+    }
+}
+
+static void odd_files_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(load("token_lifetime = 5\0\n", 20), ERR_INTERNAL);
+    assert_non_null(strstr(cause.text, "NUL"));
+    arena_reset(&arena);
+    static char large[64 * 1024 + 1];
+    memset(large, '\n', sizeof large);
+    assert_int_equal(load(large, sizeof large), ERR_INTERNAL);
+    assert_non_null(strstr(cause.text, "64 KiB"));
+    arena_reset(&arena);
+    assert_int_equal(load(large, sizeof large - 2), ERR_NONE);
+    arena_reset(&arena);
+    cause = (struct cause){0};
+    arena_init(&arena, 65536);
+    assert_int_equal(config_load(&arena, "/nowhere/cubby.conf", &config, &cause), ERR_INTERNAL);
+    assert_non_null(strstr(cause.text, "/nowhere/cubby.conf"));
+    cause = (struct cause){0};
+    assert_int_equal(config_load(&arena, "/", &config, &cause), ERR_INTERNAL);
+    assert_int_equal(cause.code, ERR_INTERNAL);
+    arena_reset(&arena);
+}
+
+static void note(void *self, const char *name, const char *value)
+{
+    char *text = self;
+    size_t used = strlen(text);
+    (void)snprintf(text + used, 8192 - used, "%s = %s\n", name, value);
+}
+
+static void what_is_shown_can_be_read_again(void **state)
+{
+    (void)state;
+    static char shown[8192];
+    static char again[8192];
+    shown[0] = again[0] = '\0';
+    config_defaults(&config);
+    config_each(&config, note, shown);
+    assert_int_equal(load(shown, strlen(shown)), ERR_NONE);
+    config_each(&config, note, again);
+    assert_string_equal(shown, again);
+    arena_reset(&arena);
+}
+
+/* A program whose settings are wrong answers all the same, and tells only the log. */
+static void programs_answer_without_good_settings(void **state)
+{
+    (void)state;
+    world_configure("nonsense = 1");
+    const struct tape_answer *answer = world_expect(
+        &data_program, (struct tape_request){.path = "/greeting", .authorization = world_ann}, 500,
+        "INTERNAL_ERROR");
+    assert_non_null(strstr(answer->log, "unknown setting \"nonsense\""));
+    assert_null(strstr(answer->body, "nonsense"));
+    world_configure("");
+    (void)world_expect(&data_program,
+                       (struct tape_request){.path = "/greeting", .authorization = world_ann}, 200,
+                       NULL);
+}
+
+const struct CMUnitTest config_tests[] = {
+    cmocka_unit_test_setup(good_settings_are_taken, world_reset),
+    cmocka_unit_test_setup(bad_ones_are_named_with_file_and_line, world_reset),
+    cmocka_unit_test_setup(odd_files_are_refused, world_reset),
+    cmocka_unit_test_setup(what_is_shown_can_be_read_again, world_reset),
+    cmocka_unit_test_setup(programs_answer_without_good_settings, world_reset),
+};
+const size_t config_test_count = sizeof config_tests / sizeof *config_tests;

@@ -1,0 +1,231 @@
+/*
+ * test_faults.c - memory runs out, the database fails: at the n-th time, for every n, in every
+ * call.
+ *
+ * Each round plays the request twice in one loop, the first time with a fault. The answer must be
+ * whole and say what the contract says; the database file must then hold the very bytes it held
+ * before, and after the second turn those that it holds when nothing ever went wrong.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/inproc/examples.h"
+#include "tests/inproc/faults.h"
+#include "tests/inproc/memory.h"
+#include "tests/inproc/suites.h"
+
+enum { ROUNDS_MAXIMUM = 5000 };
+
+enum fault_kind { FAULT_MEMORY, FAULT_MEMORY_LASTING, FAULT_STEP, FAULT_COMMIT, FAULT_TEXT };
+
+struct fault {
+    enum fault_kind kind;
+    enum db_class class;
+    int status; /* what the contract makes of it */
+    const char *code;
+};
+
+struct round {
+    const struct example *example;
+    const struct fault *fault;
+    size_t number;
+    int turns;
+    bool struck;
+    bool failed; /* the first turn, and rightly so */
+    struct tape_answer answer;
+    const char *good_file; /* after a turn without faults */
+    size_t good_size;
+    char problem[1024];
+};
+
+static void arm(const struct fault *fault, size_t number)
+{
+    switch (fault->kind) {
+    case FAULT_MEMORY:
+    case FAULT_MEMORY_LASTING:
+        memory_fail_at(number, fault->kind == FAULT_MEMORY_LASTING);
+        break;
+    case FAULT_STEP:
+        faults_at(number, fault->class);
+        break;
+    case FAULT_COMMIT:
+        faults_commit(number, fault->class);
+        break;
+    case FAULT_TEXT:
+    default:
+        faults_text(number);
+        break;
+    }
+}
+
+static bool play_round(void *self, struct tape_request *out)
+{
+    struct round *round = self;
+    *out = example_request(round->example);
+    round->turns++;
+    if (round->turns == 1) {
+        arm(round->fault, round->number);
+    }
+    return round->turns <= 2;
+}
+
+__attribute__((format(printf, 2, 3))) static void blame(struct round *round, const char *format,
+                                                        ...)
+{
+    if (round->problem[0] == '\0') {
+        va_list list;
+        va_start(list, format);
+        (void)vsnprintf(round->problem, sizeof round->problem, format, list);
+        va_end(list);
+    }
+}
+
+/* cmocka must not jump out of the loop from here, so problems are kept for later. */
+static void hear_faulty_turn(struct round *round, const struct tape_answer *answer)
+{
+    bool out_of_memory = memory_stop();
+    round->struck = faults_done() || out_of_memory;
+    if (answer->status < 500) {
+        /* Some failures do not matter, such as that of a cache. But a call never means anything
+         * else than without them. */
+        if (answer->status != round->example->status) {
+            blame(round, "says %d", answer->status);
+        }
+        return;
+    }
+    round->failed = true;
+    const struct fault *fault = round->fault;
+    char code[64] = "";
+    if (tape_member(answer, "code", code, sizeof code) == NULL) {
+        (void)snprintf(code, sizeof code, "%s", fault->code); /* HEAD */
+    }
+    bool of_health = round->example->program == &health_program && answer->status == 503;
+    if (!round->struck) {
+        blame(round, "says %d of its own: %s", answer->status, answer->log);
+    } else if (!of_health && (answer->status != fault->status || strcmp(code, fault->code) != 0)) {
+        blame(round, "says %d %s, wanted %d %s; log: %s", answer->status, code, fault->status,
+              fault->code, answer->log);
+    } else if (!world_same(NULL, 0)) {
+        blame(round, "says %s, and the database is not as it was", code);
+    } else if (answer->log[0] == '\0' || strstr(answer->log, "no cause recorded") != NULL) {
+        blame(round, "says %s, and the log: %s", code, answer->log);
+    }
+}
+
+static void hear_round(void *self, const struct tape_request *request,
+                       const struct tape_answer *answer)
+{
+    (void)request;
+    struct round *round = self;
+    if (round->turns == 1) {
+        hear_faulty_turn(round, answer);
+    } else if (round->failed && answer->status != round->example->status) {
+        blame(round, "then again, without a fault, says %d: %s", answer->status, answer->log);
+    }
+    if (answer->fault != NULL) {
+        blame(round, "turn %d: %s\n%s%s", round->turns, answer->fault, answer->head, answer->body);
+    }
+}
+
+/* All rounds of one call with one kind of fault; how many struck. */
+static size_t play_rounds(const struct example *example, const struct fault *fault,
+                          const char *good_file, size_t good_size)
+{
+    for (size_t number = 1; number < ROUNDS_MAXIMUM; number++) {
+        (void)world_reset(NULL);
+        struct round round = {.example = example,
+                              .fault = fault,
+                              .number = number,
+                              .good_file = good_file,
+                              .good_size = good_size};
+        if (tape_play(example->program, world_config, play_round, hear_round, &round) != 0) {
+            blame(&round, "not one answer for one request");
+        }
+        if (round.failed && !world_same(good_file, good_size)) {
+            blame(&round, "then again, and the database is not as without the fault");
+        }
+        if (round.problem[0] != '\0') {
+            fail_msg("%s, fault %d (class %d) number %zu: %s", example->name, (int)fault->kind,
+                     (int)fault->class, number, round.problem);
+        }
+        if (!round.struck) {
+            return number - 1;
+        }
+    }
+    fail_msg("%s: no end of faults", example->name);
+    return 0;
+}
+
+static size_t play_all(const struct fault *fault)
+{
+    size_t struck = 0;
+    for (size_t i = 0; i < example_count; i++) {
+        (void)world_reset(NULL);
+        example_check(&examples[i], world_ask(examples[i].program, example_request(&examples[i])));
+        size_t good_size;
+        char *good_file = world_copy(&good_size);
+        struck += play_rounds(&examples[i], fault, good_file, good_size);
+        free(good_file);
+    }
+    return struck;
+}
+
+static void every_allocation_fails_once(void **state)
+{
+    (void)state;
+    const struct fault fault = {FAULT_MEMORY, DB_OK, 500, "INTERNAL_ERROR"};
+    assert_true(play_all(&fault) > 10 * example_count);
+}
+
+static void every_allocation_fails_and_all_after_it(void **state)
+{
+    (void)state;
+    const struct fault fault = {FAULT_MEMORY_LASTING, DB_OK, 500, "INTERNAL_ERROR"};
+    assert_true(play_all(&fault) > 10 * example_count);
+}
+
+static void every_step_finds_the_database(void **state)
+{
+    (void)state;
+    static const struct fault faults[] = {
+        {FAULT_STEP, DB_BUSY, 503, "SERVICE_UNAVAILABLE"},
+        {FAULT_STEP, DB_FULL, 507, "INSUFFICIENT_STORAGE"},
+        {FAULT_STEP, DB_INTERNAL, 500, "INTERNAL_ERROR"},
+        {FAULT_STEP, DB_CONFLICT, 500, "INTERNAL_ERROR"},
+        {FAULT_STEP, DB_GONE, 500, "INTERNAL_ERROR"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        assert_true(play_all(&faults[i]) > 2 * example_count);
+    }
+}
+
+static void every_commit_fails(void **state)
+{
+    (void)state;
+    static const struct fault faults[] = {
+        {FAULT_COMMIT, DB_BUSY, 503, "SERVICE_UNAVAILABLE"},
+        {FAULT_COMMIT, DB_FULL, 507, "INSUFFICIENT_STORAGE"},
+        {FAULT_COMMIT, DB_INTERNAL, 500, "INTERNAL_ERROR"},
+        {FAULT_COMMIT, DB_CONFLICT, 500, "INTERNAL_ERROR"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        assert_true(play_all(&faults[i]) > 0);
+    }
+}
+
+static void every_text_of_a_row_is_lost(void **state)
+{
+    (void)state;
+    const struct fault fault = {FAULT_TEXT, DB_OK, 500, "INTERNAL_ERROR"};
+    assert_true(play_all(&fault) > 0);
+}
+
+const struct CMUnitTest fault_tests[] = {
+    cmocka_unit_test_setup(every_allocation_fails_once, world_reset),
+    cmocka_unit_test_setup(every_allocation_fails_and_all_after_it, world_reset),
+    cmocka_unit_test_setup(every_step_finds_the_database, world_reset),
+    cmocka_unit_test_setup(every_commit_fails, world_reset),
+    cmocka_unit_test_setup(every_text_of_a_row_is_lost, world_reset),
+};
+const size_t fault_test_count = sizeof fault_tests / sizeof *fault_tests;

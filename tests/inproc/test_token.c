@@ -1,0 +1,304 @@
+/*
+ * test_token.c - tokens that must not be let in, and those that must, with a clock that is moved.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/db.h"
+#include "tests/inproc/forge.h"
+#include "tests/inproc/suites.h"
+#include "tests/inproc/world.h"
+
+#define HEADER "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"first\"}"
+
+static const int64_t now = INT64_C(1800000000); /* seconds; that of the world */
+
+/* What every claim of a good token is made of; a test changes one. */
+struct claims {
+    const char *sub, *user_id, *iat, *exp, *epoch, *jti, *more;
+};
+
+static char epoch_text[24];
+static char payload_room[8192];
+
+static struct claims good_claims(void)
+{
+    (void)snprintf(epoch_text, sizeof epoch_text, "%" PRId64, world_ann_epoch);
+    return (struct claims){.sub = "\"1\"",
+                           .user_id = "1",
+                           .iat = "1800000000",
+                           .exp = "1800003600",
+                           .epoch = epoch_text,
+                           .jti = "\"0123456789abcdef0123456789abcdef\"",
+                           .more = ""};
+}
+
+/* A member whose value is NULL is left out. */
+static const char *payload_of(const struct claims *claims)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } members[] = {{"sub", claims->sub}, {"user_id", claims->user_id}, {"iat", claims->iat},
+                   {"exp", claims->exp}, {"epoch", claims->epoch},     {"jti", claims->jti}};
+    size_t used = (size_t)snprintf(payload_room, sizeof payload_room, "{\"iss\":\"x\"");
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        if (members[i].value != NULL) {
+            used += (size_t)snprintf(payload_room + used, sizeof payload_room - used, ",\"%s\":%s",
+                                     members[i].name, members[i].value);
+        }
+    }
+    (void)snprintf(payload_room + used, sizeof payload_room - used, "%s}", claims->more);
+    return payload_room;
+}
+
+/* Tries TOKEN at a read and a write, at the time AT (seconds), and wants STATUS. */
+static void try_token(const char *token, int64_t at, int status, const char *detail)
+{
+    const struct tape_request read = {
+        .path = "/greeting", .authorization = token, .now_ms = at * 1000};
+    const struct tape_answer *answer =
+        world_expect(&data_program, read, status, status == 401 ? "INVALID_TOKEN" : NULL);
+    if (detail != NULL) {
+        world_member(answer, "details.token", detail);
+    }
+    if (status != 200) {
+        struct tape_request write = {.method = "PUT",
+                                     .path = "/greeting",
+                                     .authorization = token,
+                                     .body = "{\"value\":\"taken\"}",
+                                     .now_ms = at * 1000};
+        (void)world_expect(&data_program, write, status, "INVALID_TOKEN");
+        assert_true(world_same(NULL, 0));
+    }
+}
+
+static void try_forged(const char *header, const char *payload, enum forge_hash hash,
+                       const unsigned char *key, int status, const char *detail)
+{
+    char *token = forge_token(header, payload, hash, key, 32);
+    try_token(token, now, status, detail);
+    free(token);
+}
+
+static void forged_as_cubby_makes_them_they_are_let_in(void **state)
+{
+    (void)state;
+    struct claims claims = good_claims();
+    const char *payload = payload_of(&claims);
+    try_forged(HEADER, payload, FORGE_SHA256, forge_first_key, 200, NULL);
+    try_forged("{\"alg\":\"HS256\",\"kid\":\"first\"}", payload, FORGE_SHA256, forge_first_key, 200,
+               NULL);
+    /* the second key verifies too, so that keys can be rotated */
+    try_forged("{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"second\"}", payload, FORGE_SHA256,
+               forge_second_key, 200, NULL);
+}
+
+static void other_algorithms_and_keys_are_not(void **state)
+{
+    (void)state;
+    struct claims claims = good_claims();
+    const char *payload = payload_of(&claims);
+    static const char *const algorithms[] = {"none",  "None",  "NONE",  "HS384", "HS512", "RS256",
+                                             "ES256", "PS256", "EdDSA", "hs256", "",      "HS256 "};
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        char header[128];
+        (void)snprintf(header, sizeof header, "{\"alg\":\"%s\",\"typ\":\"JWT\",\"kid\":\"first\"}",
+                       algorithms[i]);
+        try_forged(header, payload, FORGE_UNSIGNED, NULL, 401, NULL);
+        try_forged(header, payload, FORGE_SHA256, forge_first_key, 401, NULL);
+        try_forged(header, payload, FORGE_SHA512, forge_first_key, 401, NULL);
+    }
+    static const char *const headers[] = {
+        "{\"typ\":\"JWT\",\"kid\":\"first\"}",
+        "{\"alg\":null,\"kid\":\"first\"}",
+        "{\"alg\":5,\"kid\":\"first\"}",
+        "{\"alg\":[\"HS256\"],\"kid\":\"first\"}",
+        "{\"alg\":\"HS256\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"third\"}",
+        "{\"alg\":\"HS256\",\"kid\":\"FIRST\"}",
+        "{\"alg\":\"HS256\",\"kid\":1}",
+        "{\"alg\":\"HS256\",\"kid\":null}",
+        "{\"alg\":\"HS256\",\"kid\":\"second\"}",
+        "[]",
+        "null",
+        "",
+        "{",
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        try_forged(headers[i], payload, FORGE_SHA256, forge_first_key, 401, NULL);
+    }
+    try_forged(HEADER, payload, FORGE_SHA256, forge_foreign_key, 401, NULL);
+    try_forged(HEADER, payload, FORGE_SHA256, forge_second_key, 401, NULL);
+    try_forged(HEADER, payload, FORGE_SHA512, forge_first_key, 401, NULL);
+    try_forged(HEADER, payload, FORGE_UNSIGNED, NULL, 401, NULL);
+}
+
+static void a_changed_or_cut_token_is_not(void **state)
+{
+    (void)state;
+    size_t size = strlen(world_ann);
+    char *token = malloc(size + 2);
+    assert_non_null(token);
+    for (size_t i = 0; i < size; i++) {
+        (void)snprintf(token, size + 2, "%s", world_ann);
+        token[i] = token[i] == 'A' ? 'B' : 'A';
+        /* The last character carries bits that no byte of the signature has. */
+        if (i + 1 < size) {
+            try_token(token, now, 401, NULL);
+        }
+        token[i] = '\0';
+        try_token(token, now, 401, NULL);
+    }
+    static const char *const more[] = {"A", ".", "=", " x"};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        char *longer = malloc(size + 8);
+        assert_non_null(longer);
+        (void)snprintf(longer, size + 8, "%s%s", world_ann, more[i]);
+        try_token(longer, now, 401, NULL);
+        free(longer);
+    }
+    free(token);
+}
+
+static void odd_tokens_are_not(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "Bearer Bearer x",
+        "Basic YW5uOng=",
+        "e30.e30.",
+        "e30.e30.e30",
+        "\x01",
+        "\xff\xfe",
+        "%00",
+        "{}",
+        "Bearer\t.",
+    };
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        try_token(tokens[i], now, 401, NULL);
+    }
+    try_token("Bearer", now, 401, "missing");
+    try_token("Bearer ", now, 401, "missing");
+    enum { HUGE = 100 * 1024 };
+    char *huge = malloc(HUGE + 1);
+    assert_non_null(huge);
+    memset(huge, 'A', HUGE);
+    huge[HUGE] = '\0';
+    try_token(huge, now, 401, NULL);
+    huge[100] = '.';
+    huge[HUGE - 100] = '.';
+    try_token(huge, now, 401, NULL);
+    free(huge);
+    /* signed well, and yet too long */
+    static char more[7000];
+    (void)snprintf(more, sizeof more, ",\"pad\":\"%06000d\"", 0);
+    struct claims claims = good_claims();
+    claims.more = more;
+    try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+}
+
+static void claims_of_wrong_types_are_not(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {NULL,   "null", "true",  "[]",  "{}",    "1.5",
+                                        "\"\"", "-1",   "\"x\"", "[1]", "1e300", "\"1800003600\""};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        for (size_t which = 0; which < 5; which++) {
+            struct claims claims = good_claims();
+            const char **members[] = {&claims.sub, &claims.user_id, &claims.exp, &claims.epoch,
+                                      &claims.jti};
+            *members[which] = wrong[i];
+            /* any text that is not empty will do as an identifier */
+            if (which == 4 && wrong[i] != NULL && wrong[i][0] == '"' && wrong[i][1] != '"') {
+                continue;
+            }
+            try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+        }
+    }
+    static const char *const more[] = {",\"nbf\":\"x\"", ",\"nbf\":null", ",\"nbf\":[]",
+                                       ",\"nbf\":1800000001", ",\"nbf\":99999999999"};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        struct claims claims = good_claims();
+        claims.more = more[i];
+        try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+    }
+    static const char *const payloads[] = {"", "[]", "null", "5", "\"x\"", "{", "{}"};
+    for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
+        try_forged(HEADER, payloads[i], FORGE_SHA256, forge_first_key, 401, NULL);
+    }
+    struct claims claims = good_claims();
+    claims.jti = "\"0123456789abcdef0123456789abcdef0\"";
+    try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+    claims = good_claims();
+    claims.iat = NULL;
+    try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+    claims = good_claims();
+    claims.sub = "\"2\"";
+    try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+    claims.user_id = "2";
+    try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, "revoked");
+}
+
+static void the_clock_decides(void **state)
+{
+    (void)state;
+    struct claims claims = good_claims();
+    claims.more = ",\"nbf\":1800000100";
+    char *token = forge_token(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 32);
+    try_token(token, now + 99, 401, NULL);
+    try_token(token, now + 100, 200, NULL);
+    try_token(token, now + 3599, 200, NULL);
+    try_token(token, now + 3600, 401, "expired");
+    try_token(token, now + 1000000000, 401, "expired");
+    free(token);
+    /* cubby's own: a clock that is a little behind does no harm, one far behind does */
+    try_token(world_ann, now + 3599, 200, NULL);
+    try_token(world_ann, now + 3600, 401, "expired");
+    try_token(world_ann, now - TOKEN_CLOCK_TOLERANCE, 200, NULL);
+    try_token(world_ann, now - TOKEN_CLOCK_TOLERANCE - 1, 401, NULL);
+}
+
+static void of_an_account_that_is_gone_or_another_epoch_it_is_revoked(void **state)
+{
+    (void)state;
+    struct claims claims = good_claims();
+    claims.epoch = "1";
+    try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, "revoked");
+    claims = good_claims();
+    claims.user_id = "9007199254740993";
+    claims.sub = "\"9007199254740993\"";
+    try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, "revoked");
+    /* deleted since, behind the back of the API */
+    struct db_connection *connection;
+    assert_int_equal(db_sqlite.open(world_database, true, 0, &connection), DB_OK);
+    assert_int_equal(db_sqlite.script(connection, "DELETE FROM items; DELETE FROM users"), DB_OK);
+    db_sqlite.close(connection);
+    const struct tape_answer *answer = world_expect(
+        &data_program, (struct tape_request){.path = "/greeting", .authorization = world_ann}, 401,
+        "INVALID_TOKEN");
+    world_member(answer, "details.token", "revoked");
+    (void)world_expect(&data_program,
+                       (struct tape_request){.method = "POST",
+                                             .authorization = world_ann,
+                                             .body = "{\"key\":\"x\",\"value\":1}"},
+                       401, "INVALID_TOKEN");
+}
+
+const struct CMUnitTest token_tests[] = {
+    cmocka_unit_test_setup(forged_as_cubby_makes_them_they_are_let_in, world_reset),
+    cmocka_unit_test_setup(other_algorithms_and_keys_are_not, world_reset),
+    cmocka_unit_test_setup(a_changed_or_cut_token_is_not, world_reset),
+    cmocka_unit_test_setup(odd_tokens_are_not, world_reset),
+    cmocka_unit_test_setup(claims_of_wrong_types_are_not, world_reset),
+    cmocka_unit_test_setup(the_clock_decides, world_reset),
+    cmocka_unit_test_setup(of_an_account_that_is_gone_or_another_epoch_it_is_revoked, world_reset),
+};
+const size_t token_test_count = sizeof token_tests / sizeof *token_tests;

@@ -1,0 +1,65 @@
+/*
+ * world.h - an installation for the tests: settings, keys, a database with two users and some
+ * items, made anew as often as a test likes.
+ *
+ * ann (number 1, token world_ann) has the items greeting, big/number, list/a, list/b and
+ * list/c, bob (2, world_bob) has greeting. Both have the password world_password.
+ */
+#ifndef CUBBY_TESTS_INPROC_WORLD_H
+#define CUBBY_TESTS_INPROC_WORLD_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "tests/inproc/tape.h"
+
+extern const struct program data_program, health_program, register_program, token_program;
+
+/* The moment at which requests arrive that name no other. */
+extern const int64_t world_now_ms;
+
+extern const char world_password[];
+extern const char *world_ann; /* access tokens, bare */
+extern const char *world_bob;
+extern int64_t world_ann_epoch;
+
+/* Paths of the settings and of what they name. */
+extern const char *world_config;
+extern const char *world_database;
+extern const char *world_keys;
+
+/* For cmocka: before the first and after the last test of the whole program. */
+int world_setup(void **state);
+int world_teardown(void **state);
+
+/* Before a test: the database as it was at first, nothing made to fail. */
+int world_reset(void **state);
+
+/* Writes the settings anew: the usual ones, then LINES. */
+void world_configure(const char *lines);
+
+/* Copy of the database file, to be freed. */
+char *world_copy(size_t *size);
+
+/* True when the database file holds the same bytes as COPY, or, NULL, as at first; no journal lies
+ * beside it that would say otherwise. */
+bool world_same(const char *copy, size_t size);
+
+/* Plays one request, in a loop of its own. The time, and a seed when there is none, are filled in.
+ * The answer holds until the next call. Fails the test when its form is broken. */
+const struct tape_answer *world_ask(const struct program *program, struct tape_request request);
+
+/* Likewise, and fails the test unless the answer is STATUS with CODE (of an error; NULL: any). */
+const struct tape_answer *world_expect(const struct program *program, struct tape_request request,
+                                       int status, const char *code);
+
+/* Fails the test unless the member at PATH is WANTED (JSON text; a string without quotes). */
+void world_member(const struct tape_answer *answer, const char *path, const char *wanted);
+
+#endif
