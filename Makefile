@@ -149,6 +149,9 @@ SAN_DEP_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address
 SAN_DIR := $(BUILD)/deps/san
 SAN_OBJ := $(BUILD)/san/obj
 SAN_SOURCES := $(LIBRARY_SOURCES) $(wildcard cgi-bin/*.c) $(wildcard tests/inproc/*.c)
+# The programs' own malloc stands beside that of the sanitizer, to be tested by name.
+HEAP_BESIDE := -DCUBBY_OWN_HEAP $(foreach name,malloc calloc realloc free malloc_usable_size,\
+	-D$(name)=heap_$(name))
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 
 $(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),))
@@ -156,7 +159,8 @@ $(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),))
 $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 	$(call say,CC-SAN,$<)mkdir -p $(@D) && $(SAN_CC) $(SAN_FLAGS) $(OWN_CFLAGS) \
 		-isystem $(SAN_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
-		$(if $(filter cgi-bin/%,$<),-Dmain=$(*F)_main -Wno-missing-prototypes) -c $< -o $@
+		$(if $(filter cgi-bin/%,$<),-Dmain=$(*F)_main -Wno-missing-prototypes) \
+		$(if $(filter common/heap.c,$<),$(HEAP_BESIDE) -Wno-missing-prototypes) -c $< -o $@
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 	$(call say,LINK,$@)$(SAN_CC) $(SAN_FLAGS) $(WRAP) $^ -L$(SAN_DIR)/lib -ljwt -ljansson \

@@ -22,6 +22,8 @@ extern const struct CMUnitTest token_tests[];
 extern const size_t token_test_count;
 extern const struct CMUnitTest text_tests[];
 extern const size_t text_test_count;
+extern const struct CMUnitTest heap_tests[];
+extern const size_t heap_test_count;
 extern const struct CMUnitTest json_tests[];
 extern const size_t json_test_count;
 extern const struct CMUnitTest config_tests[];
