@@ -24,6 +24,7 @@ struct example {
     int status;
     const char *member;           /* this member of the answer … NULL: none is looked at */
     const char *wanted;           /* … is this JSON text, of a string without quotes */
+    bool attempts;                /* counts attempts, which stay when it fails */
     const char *const *variables; /* further headers, "HTTP_NAME=value" …, NULL */
 };
 

@@ -71,7 +71,7 @@ static void try_token(const char *token, int64_t at, int status, const char *det
                                      .body = "{\"value\":\"taken\"}",
                                      .now_ms = at * 1000};
         (void)world_expect(&data_program, write, status, "INVALID_TOKEN");
-        assert_true(world_same(NULL, 0));
+        assert_true(world_same(NULL, false));
     }
 }
 

@@ -3,6 +3,7 @@
  */
 #include "tests/inproc/world.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/reset_code.h"
 #include "db/schema.h"
 #include "tests/inproc/faults.h"
 #include "tests/inproc/forge.h"
@@ -18,6 +20,7 @@
 
 const int64_t world_now_ms = INT64_C(1800000000000);
 const char world_password[] = "Correct-horse-1";
+const char world_code[] = "7MZQ2-K4T9A-0XHBN-PD6WE";
 const char *world_ann;
 const char *world_bob;
 int64_t world_ann_epoch;
@@ -27,8 +30,7 @@ const char *world_keys;
 
 static char directory[64];
 static char paths[5][96];
-static char *first_copy;
-static size_t first_size;
+static struct world_state at_first;
 static uint64_t seed;
 
 enum { PATH_CONFIG, PATH_DATABASE, PATH_KEYS, PATH_JOURNAL, PATH_WAL };
@@ -59,7 +61,7 @@ void world_configure(const char *lines)
     write_file(world_config, text, (size_t)length);
 }
 
-char *world_copy(size_t *size)
+static char *read_database(size_t *size)
 {
     int file = open(world_database, O_RDONLY | O_CLOEXEC);
     struct stat there;
@@ -75,24 +77,100 @@ char *world_copy(size_t *size)
     return copy;
 }
 
+static struct db_prepared *prepare(struct db_connection *connection, const char *sql)
+{
+    struct db_prepared *prepared = NULL;
+    if (db_sqlite.prepare(connection, sql, &prepared) != DB_OK) {
+        die(db_sqlite.message(connection));
+    }
+    return prepared;
+}
+
+static void print_table(struct db_connection *connection, const char *name, FILE *out)
+{
+    enum { COLUMNS_MAXIMUM = 32 };
+    char sql[128];
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM %s ORDER BY 1, 2", name);
+    struct db_prepared *prepared = prepare(connection, sql);
+    (void)fprintf(out, "%s\n", name);
+    while (db_sqlite.step(prepared) == DB_ROW) {
+        for (int i = 0; i < COLUMNS_MAXIMUM; i++) {
+            const char *text = db_sqlite.column_text(prepared, i).at;
+            (void)fprintf(out, "|%s", text != NULL ? text : "");
+        }
+        (void)fputc('\n', out);
+    }
+    db_sqlite.finalize(prepared);
+}
+
+static char *print_rows(void)
+{
+    struct db_connection *connection;
+    if (db_sqlite.open(world_database, false, 0, &connection) != DB_OK) {
+        die("opening the database");
+    }
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    struct db_prepared *tables =
+        prepare(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'"
+                            " AND name <> 'throttle' ORDER BY name");
+    while (out != NULL && db_sqlite.step(tables) == DB_ROW) {
+        print_table(connection, db_sqlite.column_text(tables, 0).at, out);
+    }
+    db_sqlite.finalize(tables);
+    db_sqlite.close(connection);
+    if (out == NULL || fclose(out) != 0) {
+        die("open_memstream");
+    }
+    return text;
+}
+
+void world_keep(struct world_state *state)
+{
+    state->bytes = read_database(&state->size);
+    state->rows = print_rows();
+}
+
+void world_forget(struct world_state *state)
+{
+    free(state->bytes);
+    free(state->rows);
+}
+
 static bool has_content(const char *path)
 {
     struct stat there;
     return stat(path, &there) == 0 && there.st_size > 0;
 }
 
-bool world_same(const char *copy, size_t size)
+bool world_same(const struct world_state *state, bool attempts)
 {
-    if (copy == NULL) {
-        copy = first_copy;
-        size = first_size;
+    state = state != NULL ? state : &at_first;
+    struct world_state present;
+    present.bytes = read_database(&present.size);
+    bool same =
+        present.size == state->size && memcmp(present.bytes, state->bytes, state->size) == 0;
+    free(present.bytes);
+    if (!same && attempts) {
+        present.rows = print_rows();
+        same = strcmp(present.rows, state->rows) == 0;
+        free(present.rows);
     }
-    size_t present_size;
-    char *present = world_copy(&present_size);
-    bool same = present_size == size && memcmp(present, copy, size) == 0 &&
-                !has_content(paths[PATH_JOURNAL]) && !has_content(paths[PATH_WAL]);
-    free(present);
-    return same;
+    return same && !has_content(paths[PATH_JOURNAL]) && !has_content(paths[PATH_WAL]);
+}
+
+size_t world_open_files(void)
+{
+    DIR *list = opendir("/proc/self/fd");
+    size_t count = 0;
+    while (list != NULL && readdir(list) != NULL) {
+        count++;
+    }
+    if (list != NULL) {
+        (void)closedir(list);
+    }
+    return count;
 }
 
 int world_reset(void **state)
@@ -103,7 +181,7 @@ int world_reset(void **state)
     seed = 1000;
     (void)unlink(paths[PATH_JOURNAL]);
     (void)unlink(paths[PATH_WAL]);
-    write_file(world_database, first_copy, first_size);
+    write_file(world_database, at_first.bytes, at_first.size);
     world_configure("");
     return 0;
 }
@@ -260,6 +338,34 @@ static void store(const char *token, const char *body)
         (struct tape_request){.method = "POST", .authorization = token, .body = body}, 201, NULL);
 }
 
+static void make_device_token(void)
+{
+    (void)world_expect(&keys_program,
+                       (struct tape_request){.method = "POST",
+                                             .authorization = world_ann,
+                                             .body = "{\"name\":\"meter\",\"scope\":\"read\"}"},
+                       201, NULL);
+}
+
+/* As the operator's tool does: number 0 among ann's tokens. */
+static void make_code(void)
+{
+    char digest[DIGEST_TEXT_SIZE];
+    char sql[256];
+    if (!reset_code_digest(text_of(world_code), digest)) {
+        abort();
+    }
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO tokens (id, hash, expires_at) VALUES (1 << 20, '%s', %" PRId64 ")",
+                   digest, world_now_ms + 3600000);
+    struct db_connection *connection;
+    if (db_sqlite.open(world_database, true, 1000, &connection) != DB_OK ||
+        db_sqlite.script(connection, sql) != DB_OK) {
+        die(db_sqlite.message(connection));
+    }
+    db_sqlite.close(connection);
+}
+
 int world_setup(void **state)
 {
     (void)state;
@@ -277,7 +383,9 @@ int world_setup(void **state)
     store(world_ann, "{\"key\":\"list/b\",\"value\":{\"deep\":[true,null]}}");
     store(world_ann, "{\"key\":\"list/c\",\"value\":\"third\"}");
     store(world_bob, "{\"key\":\"greeting\",\"value\":\"hello, bob\"}");
-    first_copy = world_copy(&first_size);
+    make_device_token();
+    make_code();
+    world_keep(&at_first);
     return 0;
 }
 
@@ -290,9 +398,13 @@ int world_teardown(void **state)
     } ann = {.text = world_ann}, bob = {.text = world_bob};
     free(ann.piece);
     free(bob.piece);
-    free(first_copy);
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        (void)unlink(paths[i]);
+    world_forget(&at_first);
+    DIR *list = opendir(directory);
+    for (struct dirent *entry = NULL; list != NULL && (entry = readdir(list)) != NULL;) {
+        (void)unlinkat(dirfd(list), entry->d_name, 0);
+    }
+    if (list != NULL) {
+        (void)closedir(list);
     }
     return rmdir(directory);
 }

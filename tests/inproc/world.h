@@ -3,7 +3,8 @@
  * items, made anew as often as a test likes.
  *
  * ann (number 1, token world_ann) has the items greeting, big/number, list/a, list/b and
- * list/c, bob (2, world_bob) has greeting. Both have the password world_password.
+ * list/c, a device token number 1 and the code world_code for a lost password; bob (2, world_bob)
+ * has greeting. Both have the password world_password.
  */
 #ifndef CUBBY_TESTS_INPROC_WORLD_H
 #define CUBBY_TESTS_INPROC_WORLD_H
@@ -19,12 +20,14 @@
 
 #include "tests/inproc/tape.h"
 
-extern const struct program data_program, health_program, register_program, token_program;
+extern const struct program data_program, health_program, keys_program, me_program;
+extern const struct program register_program, reset_program, token_program;
 
 /* The moment at which requests arrive that name no other. */
 extern const int64_t world_now_ms;
 
 extern const char world_password[];
+extern const char world_code[];
 extern const char *world_ann; /* access tokens, bare */
 extern const char *world_bob;
 extern int64_t world_ann_epoch;
@@ -33,6 +36,9 @@ extern int64_t world_ann_epoch;
 extern const char *world_config;
 extern const char *world_database;
 extern const char *world_keys;
+
+/* Files that the process has open. */
+size_t world_open_files(void);
 
 /* For cmocka: before the first and after the last test of the whole program. */
 int world_setup(void **state);
@@ -44,12 +50,22 @@ int world_reset(void **state);
 /* Writes the settings anew: the usual ones, then LINES. */
 void world_configure(const char *lines);
 
-/* Copy of the database file, to be freed. */
-char *world_copy(size_t *size);
+/* What the database holds at a moment: the bytes of its file, and its rows as text but for those
+ * that count attempts. */
+struct world_state {
+    char *bytes;
+    size_t size;
+    char *rows;
+};
 
-/* True when the database file holds the same bytes as COPY, or, NULL, as at first; no journal lies
- * beside it that would say otherwise. */
-bool world_same(const char *copy, size_t size);
+/* To be given to world_forget. */
+void world_keep(struct world_state *state);
+void world_forget(struct world_state *state);
+
+/* True when the database is as it was at STATE, or, NULL, at first, to the byte, and no journal
+ * lies beside it that would say otherwise. Where ATTEMPTS may have been counted, the rows decide.
+ */
+bool world_same(const struct world_state *state, bool attempts);
 
 /* Plays one request, in a loop of its own. The time, and a seed when there is none, are filled in.
  * The answer holds until the next call. Fails the test when its form is broken. */
