@@ -454,7 +454,7 @@ static void finish(struct call *call, enum error_code error, struct rendered *an
         enum error_code last = call->program->store->end(call->store, good);
         ended = ended != ERR_NONE ? ended : last;
     }
-    if (error == ERR_NONE && ended != ERR_NONE) {
+    if (ended != ERR_NONE && (error == ERR_NONE || error_info(error)->status < 500)) {
         error = ended;
         event = describe_event(call, error);
         printed = render(call, error, answer);

@@ -61,7 +61,7 @@ struct store_class {
     enum error_code (*admit)(void *store, const struct device_token *token, int64_t now_ms,
                              struct token_claims *claims);
     /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
-    enum error_code (*end)(void *store, bool good);
+    enum error_code (*end)(void *store, bool good); /* or of what it could not read */
     /* Keeps TEXT, a line about a security event, with the present transaction. */
     enum error_code (*note)(void *store, struct text text);
     /* Does what can wait until the answer is sent; nobody is told when it fails. */

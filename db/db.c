@@ -24,6 +24,7 @@ struct db {
     bool impatient; /* waits for no lock */
     bool in_transaction;
     bool only_reads; /* the transaction, of a request that may write */
+    bool lost; /* a text of a row, for want of memory */
     struct cause *cause;
     int64_t used_token; /* to be noted as used when the request is over; 0: none */
 };
@@ -297,6 +298,7 @@ struct text db_column_text(struct db *db, enum db_statement statement, int colum
 {
     struct text text = db->driver->column_text(db->prepared[statement], column);
     if (text.at == NULL && !db->driver->column_is_null(db->prepared[statement], column)) {
+        db->lost = true;
         (void)cause_set(db->cause, ERR_INTERNAL, "out of memory while reading a row");
     }
     return text;
@@ -325,6 +327,7 @@ static void store_start(void *store, bool writes, struct cause *cause)
 {
     struct db *db = store;
     db->writes = writes;
+    db->lost = false;
     db->cause = cause;
 }
 
@@ -343,7 +346,9 @@ static enum error_code store_note(void *store, struct text text)
 static enum error_code store_end(void *store, bool good)
 {
     struct db *db = store;
-    enum error_code error = ERR_NONE;
+    /* Whatever was made of a row without one of its texts is wrong. */
+    enum error_code error = db->lost ? ERR_INTERNAL : ERR_NONE;
+    good = good && !db->lost;
     reset_statements(db);
     if (db->in_transaction) {
         enum db_class class = good ? db->driver->commit(db->connection) : DB_OK;

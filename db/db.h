@@ -90,7 +90,8 @@ enum error_code db_step(struct db *db, enum db_statement statement, bool *found)
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column);
 
 /* NUL-terminated, borrowed until STATEMENT runs again, db_begin starts a transaction or the request
- * ends; `at` is NULL when memory is out. */
+ * ends; `at` is NULL when memory is out, and then the request ends as ERR_INTERNAL whatever is made
+ * of it. */
 struct text db_column_text(struct db *db, enum db_statement statement, int column);
 
 /* Whether the column holds SQL NULL. */

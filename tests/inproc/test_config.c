@@ -165,7 +165,7 @@ static void programs_answer_without_good_settings(void **state)
         "INTERNAL_ERROR");
     assert_non_null(strstr(answer->log, "unknown setting \"nonsense\""));
     assert_null(strstr(answer->body, "nonsense"));
-    world_configure("");
+    world_configure(world_settings);
     (void)world_expect(&data_program,
                        (struct tape_request){.path = "/greeting", .authorization = world_ann}, 200,
                        NULL);

@@ -20,6 +20,8 @@
 
 const int64_t world_now_ms = INT64_C(1800000000000);
 const char world_password[] = "Correct-horse-1";
+/* the cheapest hash there is */
+const char world_settings[] = "password_method = sha512crypt\npassword_cost = 1000";
 const char world_code[] = "7MZQ2-K4T9A-0XHBN-PD6WE";
 const char *world_ann;
 const char *world_bob;
@@ -52,8 +54,7 @@ static void write_file(const char *path, const char *bytes, size_t size)
 void world_configure(const char *lines)
 {
     char text[4096];
-    int length = snprintf(text, sizeof text,
-                          "database = %s\nkeys = %s\npassword_cost = 1\nbusy_timeout = 0\n%s\n",
+    int length = snprintf(text, sizeof text, "database = %s\nkeys = %s\nbusy_timeout = 0\n%s\n",
                           world_database, world_keys, lines);
     if (length < 0 || (size_t)length >= sizeof text) {
         abort();
@@ -182,7 +183,7 @@ int world_reset(void **state)
     (void)unlink(paths[PATH_JOURNAL]);
     (void)unlink(paths[PATH_WAL]);
     write_file(world_database, at_first.bytes, at_first.size);
-    world_configure("");
+    world_configure(world_settings);
     return 0;
 }
 
@@ -373,7 +374,7 @@ int world_setup(void **state)
     char *keys = forge_key_file();
     write_file(world_keys, keys, strlen(keys));
     free(keys);
-    world_configure("");
+    world_configure(world_settings);
     make_database();
     world_ann = make_user("ann", &world_ann_epoch);
     world_bob = make_user("bob", NULL);

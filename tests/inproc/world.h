@@ -47,7 +47,8 @@ int world_teardown(void **state);
 /* Before a test: the database as it was at first, nothing made to fail. */
 int world_reset(void **state);
 
-/* Writes the settings anew: the usual ones, then LINES. */
+/* Writes the settings anew: where things lie, then LINES, usually world_settings. */
+extern const char world_settings[];
 void world_configure(const char *lines);
 
 /* What the database holds at a moment: the bytes of its file, and its rows as text but for those
