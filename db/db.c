@@ -24,7 +24,7 @@ struct db {
     bool impatient; /* waits for no lock */
     bool in_transaction;
     bool only_reads; /* the transaction, of a request that may write */
-    bool lost; /* a text of a row, for want of memory */
+    bool lost;       /* a text of a row, for want of memory */
     struct cause *cause;
     int64_t used_token; /* to be noted as used when the request is over; 0: none */
 };
