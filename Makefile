@@ -59,7 +59,8 @@ ifeq ($(DEPS),system)
 PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto
 OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(OBJ)/.system
-DEP_INCLUDE = $(shell pkg-config --cflags $(PACKAGES)) -DCUBBY_DIGEST_OPENSSL
+# Warnings are about our own sources.
+DEP_INCLUDE = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES))) -DCUBBY_DIGEST_OPENSSL
 DEP_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lm
 LINK :=
 else ifeq ($(DEPS),fetched)
@@ -109,7 +110,8 @@ $(OBJ)/%.o: %.c $(DEPS_READY)
 
 # ---- the libraries ---------------------------------------------------------------------------------
 
-LIBRARIES := cjson jansson mbedtls libjwt sqlite libxcrypt
+# The longest first: each build is one process, and two run at a time.
+LIBRARIES := sqlite libxcrypt mbedtls jansson libjwt cjson
 DEP_SOURCES := $(BUILD)/deps/src
 
 $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh

@@ -9,12 +9,13 @@
  * One thread only. Used by the static programs; where the system's libraries are shared, and under
  * sanitizers, malloc is the system's.
  */
+#include <stddef.h> /* first: ISO C forbids a source without any declaration */
+
 #ifdef CUBBY_OWN_HEAP
 
 #include <errno.h>
 #include <malloc.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

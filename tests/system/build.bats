@@ -121,6 +121,7 @@ for word; do
     case $word in
     --atleast-version=*) least=${word#*=} ;;
     --modversion) show=yes ;;
+    --cflags) echo "$FAKE_CFLAGS"; exit ;;
     --print-errors) errors=yes ;;
     --*) ;;
     *) wanted+=("$word") ;;
@@ -154,6 +155,26 @@ SH
     output=$(make_in "$checkout" DEPS=other all 2>&1) || status=$?
     [ "$status" != 0 ]
     has "$output" 'DEPS must be "fetched" or "system"'
+}
+
+@test "make DEPS=system: every source compiles as it does there" {
+    fake_pkg_config 'libjwt 3.3.3' 'libcjson 1.7.15' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15'
+    sed -n 's/^PACKAGES := //p' "$root/Makefile" | tr ' ' '\n' | sed 's/$/ 9/' >"$BATS_TEST_TMPDIR/modules"
+    # The headers of the libraries that were fetched; of OpenSSL, what is used of it.
+    mkdir -p "$BATS_TEST_TMPDIR/include/openssl"
+    cat >"$BATS_TEST_TMPDIR/include/openssl/evp.h" <<'H'
+#include <stddef.h>
+typedef struct evp_md_st EVP_MD;
+const EVP_MD *EVP_sha384(void);
+int EVP_Digest(const void *, size_t, unsigned char *, unsigned int *, const EVP_MD *, void *);
+H
+    include=$(find "$checkout/build/deps/" -maxdepth 2 -path '*/static-*/include' | head -n 1)
+    export FAKE_CFLAGS="-I$BATS_TEST_TMPDIR/include -I$include"
+    # musl-gcc, since these headers are for it; not linked.
+    output=$(make_in "$checkout" -j2 DEPS=system CC=musl-gcc CFLAGS=-O0 all 2>&1) || true
+    has "$output" '  AR    build/obj-system-'
+    ! grep -E '[ch]:[0-9:]+ (error|warning): ' <<<"$output" || fail 'does not compile'
+    make_in "$checkout" all
 }
 
 @test "make: a fetch that fails is told, leaves nothing half, and is tried again" {
