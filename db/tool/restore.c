@@ -17,8 +17,10 @@
 #include <unistd.h>
 
 #include "db/schema.h"
+#include "db/tokens.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
+#include "db/tool/withdrawn.h"
 
 struct restore {
     struct tool *tool;
@@ -28,7 +30,13 @@ struct restore {
     int64_t schema;   /* what the backup had */
     int64_t users;
     int64_t items;
+    struct withdrawn withdrawn;
 };
+
+static bool keeps_sessions(const struct tool *tool)
+{
+    return tool_option(tool, "--keep-sessions") != NULL;
+}
 
 static void show_progress(void *self, int64_t done, int64_t total)
 {
@@ -161,12 +169,16 @@ static int renew(struct restore *restore, struct db_connection *draft)
     int64_t leap = (INT64_C(1) << 32) | id[0] << 16 | id[1] << 8 | id[2];
     const struct db_value new_id = db_text(text_of(text));
     const struct db_value new_epochs = db_integer(leap);
+    const struct db_value numbers = db_integer(DEVICE_NUMBER_MAXIMUM);
     enum db_class class = admin_driver->begin(draft);
     if (class == DB_OK) {
         class = admin_run(draft, ADMIN_NEW_STORE_ID, &new_id, 1, NULL);
     }
-    if (class == DB_OK && tool_option(tool, "--keep-sessions") == NULL) {
+    if (class == DB_OK && !keeps_sessions(tool)) {
         class = admin_run(draft, ADMIN_NEW_EPOCHS, &new_epochs, 1, NULL);
+    }
+    if (class == DB_OK && !keeps_sessions(tool)) {
+        class = admin_run(draft, ADMIN_DELETE_CODES, &numbers, 1, NULL); /* one may be used up */
     }
     if (class == DB_OK) {
         class = admin_run(draft, ADMIN_COUNT_USERS, NULL, 0, &restore->users);
@@ -256,6 +268,33 @@ static int keep_old(struct restore *restore, struct db_connection *present)
     return status;
 }
 
+/* The database is locked: nothing more is taken away from anybody. One of another version or not
+ * whole can't be asked. */
+static int withdraw(struct restore *restore, struct db_connection *present,
+                    struct db_connection *draft)
+{
+    struct tool *tool = restore->tool;
+    int64_t number;
+    if (keeps_sessions(tool)) {
+        return TOOL_DONE;
+    }
+    enum db_class class = admin_driver->schema_number(present, &number);
+    if (class == DB_OK && number == schema_number) {
+        class = withdrawn_apply(draft, present, &restore->withdrawn);
+    } else if (class == DB_OK) {
+        class = number == 0 ? DB_OK : DB_DAMAGED;
+    }
+    if (class == DB_DAMAGED) {
+        (void)fputs(
+            "cubby: the old database can't tell which device tokens were deleted, and which "
+            "accounts disabled, since the backup: they are as in the backup\n",
+            stderr);
+        class = DB_OK;
+    }
+    return class == DB_OK ? TOOL_DONE
+                          : admin_fail(tool, draft, restore->draft, class, "making it ready");
+}
+
 /* The database is locked; the draft's content takes the place of its own. */
 static int replace_content(struct restore *restore, struct db_connection *present,
                            struct db_connection *draft)
@@ -263,6 +302,11 @@ static int replace_content(struct restore *restore, struct db_connection *presen
     struct tool *tool = restore->tool;
     int status = keep_old(restore, present);
     if (status != TOOL_DONE) {
+        return status;
+    }
+    status = withdraw(restore, present, draft);
+    if (status != TOOL_DONE) {
+        (void)unlink(restore->kept);
         return status;
     }
     enum db_class class = admin_maintenance->copy(draft, present, true, show_progress, tool);
@@ -327,7 +371,7 @@ static int replace_database(struct restore *restore, struct db_connection *draft
 static int tell(const struct restore *restore)
 {
     struct tool *tool = restore->tool;
-    bool sessions_end = tool_option(tool, "--keep-sessions") == NULL;
+    bool sessions_end = !keeps_sessions(tool);
     tool_audit(tool, "restore", 0, "%s", restore->from);
     if (tool->json) {
         cJSON *object = cJSON_CreateObject();
@@ -336,6 +380,10 @@ static int tell(const struct restore *restore)
         json_add(object, "users", json_new_integer(&tool->scratch, restore->users));
         json_add(object, "items", json_new_integer(&tool->scratch, restore->items));
         json_add(object, "sessions_ended", cJSON_CreateBool(sessions_end));
+        json_add(object, "tokens_dropped",
+                 json_new_integer(&tool->scratch, restore->withdrawn.tokens));
+        json_add(object, "users_disabled",
+                 json_new_integer(&tool->scratch, restore->withdrawn.users));
         json_add(object, "kept",
                  restore->kept != NULL ? cJSON_CreateString(restore->kept) : cJSON_CreateNull());
         return tool_print_json(tool, object, true);
@@ -347,6 +395,12 @@ static int tell(const struct restore *restore)
     }
     if (restore->kept != NULL) {
         tool_say(tool, "the old database is kept as %s", restore->kept);
+    }
+    if (restore->withdrawn.tokens + restore->withdrawn.users > 0) {
+        tool_say(tool,
+                 "withdrawn since the backup, so now too: %" PRId64
+                 " device tokens, the logins of %" PRId64 " accounts",
+                 restore->withdrawn.tokens, restore->withdrawn.users);
     }
     tool_say(tool, sessions_end ? "all access tokens have ended: everybody logs in anew"
                                 : "access tokens that the backup knows live on");

@@ -108,6 +108,18 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_COUNT_THROTTLE] = "SELECT COUNT(*) FROM throttle WHERE until > $1",
     [ADMIN_COUNT_EVENTS] = "SELECT COUNT(*) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
 
+    /* For a restore: what was taken away since. */
+    [ADMIN_DELETE_CODES] = "DELETE FROM tokens WHERE id % $1 = 0",
+    [ADMIN_TOKENS_OF_USERS] = "SELECT tokens.id, tokens.hash, users.id, users.created_at"
+                              " FROM tokens JOIN users ON users.id = tokens.id / $1"
+                              " ORDER BY tokens.id",
+    [ADMIN_HAS_TOKEN] = "SELECT EXISTS (SELECT 1 FROM tokens WHERE id = $1 AND hash = $2)"
+                        " FROM users WHERE id = $3 AND created_at = $4",
+    [ADMIN_TOKEN_DROP] = "DELETE FROM tokens WHERE id = $1",
+    [ADMIN_DISABLED_USERS] = "SELECT id, created_at FROM users WHERE disabled <> 0 ORDER BY id",
+    [ADMIN_HAS_ENABLED_USER] = "SELECT id FROM users WHERE id = $1 AND created_at = $2"
+                               " AND disabled = 0",
+
     [ADMIN_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
 };
 

@@ -157,6 +157,53 @@ later'
     tool 0 check
 }
 
+@test "restore: what was taken away since the backup does not come back" {
+    for user in ann bob; do
+        new_user "$user"
+        for name in stays goes; do
+            cgi keys POST '' "{\"name\":\"$name\",\"scope\":\"read\"}"
+            declare "$user$name=$(jq -r .data.token <<<"$body")"
+        done
+        store k 1
+    done
+    tool 0 user reset-code ann
+    reset_code=$output
+    tool 0 backup "$copy"
+    login ann
+    id=$(query "SELECT id % 1048576 FROM tokens WHERE name = 'goes' AND id < 2 * 1048576")
+    cgi keys DELETE "/$id"
+    same "$code" 200
+    tool 0 user disable bob
+    new_user cat
+    tool 0 restore "$copy" --yes --json
+    same "$(of '[.tokens_dropped, .users_disabled] | @csv')" '1,1'
+    for case in "$annstays 200" "$anngoes 401" "$bobstays 401" "$bobgoes 401"; do
+        token=${case% *}
+        read_value k
+        same "$code" "${case#* }"
+    done
+    login bob
+    same "$code" 401
+    token=''
+    cgi reset POST '' "{\"username\":\"ann\",\"code\":\"$reset_code\",\"new_password\":\"Other1-pass\"}"
+    same "$code" 401
+    tool 0 user enable bob
+    token=$bobgoes
+    read_value k
+    same "$code" 200
+    # Into a store of other accounts nothing is withdrawn.
+    rm "$database"
+    tool 0 init
+    new_user dan
+    tool 0 user disable dan
+    tool 0 restore "$copy" --yes --json
+    same "$(of '[.tokens_dropped, .users_disabled] | @csv')" '0,0'
+    token=$anngoes
+    read_value k
+    same "$code" 200
+    tool 0 check
+}
+
 @test "restore --keep-sessions: tokens that the backup knows live on" {
     new_user ann
     store k 1

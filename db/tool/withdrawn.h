@@ -1,0 +1,21 @@
+/*
+ * withdrawn.h - what was taken away from users since a backup was made must not come back with it.
+ */
+#ifndef CUBBY_DB_TOOL_WITHDRAWN_H
+#define CUBBY_DB_TOOL_WITHDRAWN_H
+
+#include "db/tool/admin.h"
+
+struct withdrawn {
+    int64_t tokens; /* device tokens that were deleted */
+    int64_t users;  /* accounts that were disabled */
+};
+
+/* Takes from DRAFT, a backup about to be restored, the device tokens that PRESENT does not have any
+ * more though it has their user, and disables the accounts that it has disabled. An account is the
+ * same when its id and its time of birth are. Both databases have this version's schema; the
+ * changes are one transaction. */
+enum db_class withdrawn_apply(struct db_connection *draft, struct db_connection *present,
+                              struct withdrawn *out);
+
+#endif
