@@ -235,7 +235,126 @@ static enum error_code delete_item(struct call *call)
     return item_failed(call, error);
 }
 
+/* ---- many items --------------------------------------------------------------------------------
+ */
+
+struct list_query {
+    struct text prefix;
+    struct text cursor;
+    int64_t limit;
+    bool values;
+    bool count;
+};
+
+static const struct parameter list_parameters[] = {
+    {"prefix", PARAMETER_TEXT, offsetof(struct list_query, prefix), 0, 0, item_prefix_fault},
+    {"cursor", PARAMETER_TEXT, offsetof(struct list_query, cursor), 0, 0, NULL},
+    {"limit", PARAMETER_WHOLE, offsetof(struct list_query, limit), 1, 1000, NULL},
+    {"values", PARAMETER_FLAG, offsetof(struct list_query, values), 0, 0, NULL},
+    {"count", PARAMETER_FLAG, offsetof(struct list_query, count), 0, 0, NULL},
+};
+
+enum { LIST_LIMIT = 100 };
+
+/* A cursor is the last key of the page before, so that any moment is right to go on. */
+static enum error_code read_cursor(struct call *call, struct text cursor, struct text *after)
+{
+    *after = cursor;
+    if (cursor.size == 0) {
+        return ERR_NONE;
+    }
+    if (base64url_decode(call->arena, cursor, after) && item_key_fault(*after) == NULL) {
+        return ERR_NONE;
+    }
+    response_detail(&call->response, "cursor", "must be the next_cursor of an answer");
+    return ERR_INVALID_PARAMETER;
+}
+
+/* next_cursor, and the same as a link (RFC 8288). It is relative, so that it holds behind whatever
+ * a proxy makes of the address. */
+static void answer_next(struct call *call, const struct list_query *query, const char *last_key)
+{
+    struct text key = text_of(last_key);
+    char *cursor = arena_alloc(call->arena, (key.size * 4 + 2) / 3 + 1);
+    const char *prefix = text_percent_encode(call->arena, query->prefix);
+    if (cursor == NULL || prefix == NULL) {
+        return; /* the arena knows */
+    }
+    base64url_encode((const unsigned char *)key.at, key.size, cursor);
+    response_text(&call->response, "next_cursor", cursor);
+    response_header(&call->response, "Link",
+                    arena_printf(call->arena, "<?prefix=%s&limit=%d%s%s&cursor=%s>; rel=\"next\"",
+                                 prefix, (int)query->limit, query->values ? "&values=true" : "",
+                                 query->count ? "&count=true" : "", cursor));
+}
+
+static enum error_code list_items(struct call *call)
+{
+    struct list_query query = {.prefix = {.at = "", .size = 0}, .limit = LIST_LIMIT};
+    struct text after;
+    enum error_code error = parameters_read(
+        call, list_parameters, sizeof list_parameters / sizeof *list_parameters, &query);
+    if (error == ERR_NONE) {
+        error = read_cursor(call, query.cursor, &after);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_ledger ledger;
+    struct item_page page;
+    item_page_init(&page, call, query.limit, true);
+    error = items_ledger(call->store, &owner, &ledger);
+    if (error == ERR_NONE) {
+        error = items_list(call->store, &owner, call->now_ms, query.prefix, after, query.limit + 1,
+                           query.values, item_page_add, &page);
+    }
+    int64_t total = 0;
+    if (error == ERR_NONE && query.count) {
+        error = items_count(call->store, &owner, call->now_ms, query.prefix, &total);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    response_json(&call->response, "items", page.items);
+    if (page.more) {
+        answer_next(call, &query, page.last_key);
+    }
+    if (query.count) {
+        response_integer(&call->response, "total", total);
+    }
+    return ERR_NONE;
+}
+
+static enum error_code delete_items(struct call *call)
+{
+    struct list_query query = {.prefix = {.at = "", .size = 0}};
+    enum error_code error = parameters_read(call, list_parameters, 1, &query);
+    if (error == ERR_NONE && query.prefix.size == 0) {
+        response_detail(&call->response, "prefix", "must not be empty");
+        error = ERR_INVALID_PARAMETER;
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    int64_t deleted;
+    error = items_remove_all(&writes, query.prefix, &deleted);
+    if (error == ERR_NONE) {
+        error = item_writes_end(&writes);
+    }
+    if (error == ERR_NONE) {
+        response_success(&call->response, 200, "Data deleted successfully.");
+        response_integer(&call->response, "deleted", deleted);
+    }
+    return error;
+}
+
 static const struct route routes[] = {
+    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, list_items},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_items},
     {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
      ERR_NONE, create_item},
     {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item},

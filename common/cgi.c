@@ -140,6 +140,24 @@ static bool cgi_send(struct transport *transport, const char *head, size_t head_
     return true;
 }
 
+static bool cgi_sleep(struct transport *transport, int64_t milliseconds)
+{
+    /* The web server closes its end when it drops the request; of a socket only that it broke is
+     * seen. */
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = 0};
+    int64_t end = cgi_now_ms(transport) + milliseconds;
+    for (;;) {
+        int64_t left = end - cgi_now_ms(transport);
+        if (left <= 0) {
+            return true;
+        }
+        int broken = poll(&output, 1, left < milliseconds ? (int)left : (int)milliseconds);
+        if (broken > 0) {
+            return false;
+        }
+    }
+}
+
 static bool cgi_random(struct transport *transport, unsigned char *bytes, size_t size)
 {
     (void)transport;
@@ -167,6 +185,7 @@ int cgi_main(const struct program *program)
                                     .discard_body = cgi_discard_body,
                                     .send = cgi_send,
                                     .now_ms = cgi_now_ms,
+                                    .sleep = cgi_sleep,
                                     .random = cgi_random}};
     return serve(program, &cgi.transport) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -45,7 +45,7 @@ static const char *take_tag(const char *at, struct tag *out)
 /* Whether LIST is `*` alone or entity tags. */
 static bool is_list(const char *list)
 {
-    struct tag tag;
+    struct tag tag = {.any = false};
     const char *at = skip_blanks(list);
     size_t count = 0;
     bool any = false;
@@ -97,7 +97,7 @@ static enum error_code read_list(struct call *call, const char *field, const cha
 {
     *out = field;
     bool given = false;
-    struct text text;
+    struct text text = {.at = NULL, .size = 0};
     if (field == NULL && *call->request.query != '\0') {
         bool read = query_find(call->arena, call->request.query, name, &given, &text);
         *out = read ? text.at : given ? "" : NULL;

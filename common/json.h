@@ -60,6 +60,20 @@ bool json_check(struct text text, struct json_fault *fault);
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
 
+/* A walk over the members or elements of a checked object or array. */
+struct json_walk {
+    const char *at;
+    const char *end;
+    bool is_object;
+};
+
+/* Starts a walk; CONTAINER must be a checked text that begins with { or [. */
+struct json_walk json_walk_start(struct text container);
+
+/* The next value as the slice it is, and of a member NAME likewise, with its quotes. False at the
+ * end. */
+bool json_walk_next(struct json_walk *walk, struct text *name, struct text *value);
+
 /* The member's value, or NULL. */
 const struct text *json_member(const struct json_object *object, const char *name);
 

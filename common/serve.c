@@ -39,6 +39,16 @@ enum error_code call_fail(struct call *call, enum error_code code, const char *f
     return cause_set(&call->cause, code, "%s", text);
 }
 
+bool call_sleep(struct call *call, int64_t milliseconds)
+{
+    struct transport *transport = call->transport;
+    if (transport->sleep == NULL || !transport->sleep(transport, milliseconds)) {
+        return false;
+    }
+    call->now_ms = transport->now_ms(transport);
+    return true;
+}
+
 /* ---- route -------------------------------------------------------------------------------- */
 
 /* The path as routes see it, looked at once. */

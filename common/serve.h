@@ -117,6 +117,10 @@ int cgi_main(const struct program *program);
 __attribute__((format(printf, 3, 4))) enum error_code
 call_fail(struct call *call, enum error_code code, const char *format, ...);
 
+/* Lets MILLISECONDS pass and moves call->now_ms on. False when there is no use in waiting: the
+ * client is gone, or the transport does not wait. No transaction may be open. */
+bool call_sleep(struct call *call, int64_t milliseconds);
+
 /* The keys that sign tokens, read on first use. */
 enum error_code call_keys(struct call *call, const struct token_keys **out);
 

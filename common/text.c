@@ -138,6 +138,30 @@ bool text_percent_decode(struct arena *arena, struct text text, bool form, struc
     return true;
 }
 
+char *text_percent_encode(struct arena *arena, struct text text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *out = arena_alloc(arena, 3 * text.size + 1);
+    if (out == NULL) {
+        return NULL;
+    }
+    char *to = out;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                     c == '-' || c == '.' || c == '_' || c == '~';
+        if (plain) {
+            *to++ = (char)c;
+        } else {
+            *to++ = '%';
+            *to++ = digits[c >> 4];
+            *to++ = digits[c & 15];
+        }
+    }
+    *to = '\0';
+    return out;
+}
+
 bool query_find(struct arena *arena, const char *query, const char *name, bool *present,
                 struct text *out)
 {
@@ -217,6 +241,47 @@ static char *put_number(char *to, int value, int digits, char after)
     }
     to[digits] = after;
     return to + digits + 1;
+}
+
+static int base64url_value(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+bool base64url_decode(struct arena *arena, struct text text, struct text *out)
+{
+    char *to = arena_alloc(arena, text.size / 4 * 3 + 3);
+    if (to == NULL) {
+        return false;
+    }
+    size_t used = 0;
+    unsigned bits = 0;
+    unsigned count = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        int value = base64url_value(text.at[i]);
+        if (value < 0) {
+            return false;
+        }
+        bits = (bits << 6 | (unsigned)value) & 0xffffff;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            to[used++] = (char)(bits >> count & 0xff);
+        }
+    }
+    to[used] = '\0';
+    *out = (struct text){.at = to, .size = used};
+    /* What is left over is the padding of less than a byte, all zero. */
+    return count < 6 && (bits & ((1U << count) - 1)) == 0;
 }
 
 void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE])

@@ -43,6 +43,10 @@ char *text_lower(struct arena *arena, struct text text);
  * query string. False when a % is not followed by two hexadecimal digits or memory is out. */
 bool text_percent_decode(struct arena *arena, struct text text, bool form, struct text *out);
 
+/* TEXT with every byte but unreserved ones as %XX (RFC 3986 section 2.3), on ARENA; NULL when out
+ * of memory. */
+char *text_percent_encode(struct arena *arena, struct text text);
+
 /* The value of the first NAME=value in the query string QUERY, decoded on ARENA. False when there
  * is none or it can't be decoded; *present tells the two apart. */
 bool query_find(struct arena *arena, const char *query, const char *name, bool *present,
@@ -57,6 +61,9 @@ void hex_encode(const unsigned char *bytes, size_t size, char *out);
 
 /* base64url without padding (RFC 4648 section 5); OUT takes (SIZE*4+2)/3 characters and a NUL. */
 void base64url_encode(const unsigned char *bytes, size_t size, char *out);
+
+/* Decodes base64url without padding onto ARENA. False when TEXT is none or memory is out. */
+bool base64url_decode(struct arena *arena, struct text text, struct text *out);
 
 enum { TIME_TEXT_SIZE = 25 };
 

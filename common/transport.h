@@ -39,6 +39,10 @@ struct transport {
     /* Milliseconds since 1970. */
     int64_t (*now_ms)(struct transport *transport);
 
+    /* Lets MILLISECONDS pass; false when the client is known to be gone. NULL where no request may
+     * wait. */
+    bool (*sleep)(struct transport *transport, int64_t milliseconds);
+
     /* Fills BYTES with SIZE bytes fit for keys and salts; false when there are none. */
     bool (*random)(struct transport *transport, unsigned char *bytes, size_t size);
 

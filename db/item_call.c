@@ -33,6 +33,14 @@ int64_t item_expiry(const struct call *call, int64_t ttl)
     return ttl > 0 ? call->now_ms + ttl * 1000 : 0;
 }
 
+/* What an item takes in an answer at most: names, numbers and times, a key that doubles by its
+ * escapes, the value. */
+static size_t item_bytes(const struct item *item)
+{
+    enum { MEMBERS_BYTES = 256 };
+    return MEMBERS_BYTES + 2 * item->key.size + item->value.size;
+}
+
 cJSON *item_json(struct call *call, const struct item *item, bool with_size)
 {
     cJSON *object = cJSON_CreateObject();
@@ -43,14 +51,45 @@ cJSON *item_json(struct call *call, const struct item *item, bool with_size)
     json_add(object, "version", json_new_integer(call->arena, item->version));
     json_add(object, "created_at", json_new_time(call->arena, item->created_at));
     json_add(object, "updated_at", json_new_time(call->arena, item->updated_at));
-    if (item->expires_at > 0) {
+    if (item->expires_at < 0) {
+        json_add(object, "deleted", cJSON_CreateTrue());
+    } else if (item->expires_at > 0) {
         json_add(object, "expires_at", json_new_time(call->arena, item->expires_at));
     }
     if (with_size) {
         json_add(object, "size", json_new_integer(call->arena, item->size));
     }
-    /* Names, numbers and times take no more; a key may double by its escapes. */
-    enum { MEMBERS_BYTES = 256 };
-    call->response.raw_bytes += MEMBERS_BYTES + 2 * item->key.size + item->value.size;
+    call->response.raw_bytes += item_bytes(item);
     return object;
+}
+
+void item_page_init(struct item_page *page, struct call *call, int64_t limit, bool with_size)
+{
+    *page = (struct item_page){
+        .call = call, .items = cJSON_CreateArray(), .limit = limit, .with_size = with_size};
+}
+
+bool item_page_add(void *self, const struct item *item)
+{
+    struct item_page *page = self;
+    struct arena *arena = page->call->arena;
+    size_t bytes = item_bytes(item);
+    if (page->count == page->limit || (page->count > 0 && page->bytes + bytes > ITEM_PAGE_BYTES)) {
+        page->more = true;
+        return false;
+    }
+    struct item copy = *item;
+    copy.key.at = arena_copy(arena, item->key.at, item->key.size);
+    if (item->value.at != NULL) {
+        copy.value.at = arena_copy(arena, item->value.at, item->value.size);
+    }
+    if (arena_failed(arena)) {
+        return false; /* the loop sees it */
+    }
+    page->count++;
+    page->bytes += bytes;
+    page->last_key = copy.key.at;
+    page->last_version = copy.version;
+    cJSON *object = item_json(page->call, &copy, page->with_size);
+    return object != NULL && cJSON_AddItemToArray(page->items, object);
 }

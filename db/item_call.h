@@ -29,4 +29,26 @@ int64_t item_expiry(const struct call *call, int64_t ttl);
  * adds the size of the value. Texts are borrowed. */
 cJSON *item_json(struct call *call, const struct item *item, bool with_size);
 
+/* Items for one answer: no more than a number of them, and of bytes. */
+struct item_page {
+    struct call *call;
+    cJSON *items;
+    int64_t count;
+    int64_t limit;
+    bool with_size;
+    bool more;            /* there was one that did not fit */
+    const char *last_key; /* of those in it, or NULL */
+    int64_t last_version;
+    size_t bytes;
+};
+
+/* Bytes of a page at which it ends, unless the first item alone is larger. */
+enum { ITEM_PAGE_BYTES = 1024 * 1024 };
+
+/* An empty page. */
+void item_page_init(struct item_page *page, struct call *call, int64_t limit, bool with_size);
+
+/* Adds a copy of ITEM, or sets page->more and returns false: an item_visitor. */
+bool item_page_add(void *page, const struct item *item);
+
 #endif

@@ -143,6 +143,9 @@ enum error_code items_changes(struct db *db, const struct item_owner *owner, int
         bool wanted = item.key.size >= prefix.size &&
                       memcmp(item.key.at, prefix.size > 0 ? prefix.at : "", prefix.size) == 0 &&
                       (item.expires_at <= 0 || item.expires_at > now_ms);
+        if (item.expires_at < 0) {
+            item.value = (struct text){.at = NULL, .size = 0};
+        }
         if (!wanted) {
             item.key = (struct text){.at = NULL, .size = 0};
         }

@@ -197,18 +197,27 @@ static bool over_quota(const struct item_writes *writes, const struct item_ledge
            (now->bytes > writes->config->max_user_bytes && now->bytes > before->bytes);
 }
 
-enum error_code items_put(struct item_writes *writes, struct item *item)
+/* Enters ITEM into the ledger; false when there is no room for it, and then nothing has changed. */
+static bool enter(struct item_writes *writes, const struct item *item)
 {
     struct item_ledger *ledger = &writes->ledger;
     const struct item_ledger before = *ledger;
     bool counted = writes->row.present && !writes->row.tombstone;
-    item->size = (int64_t)item->value.size;
     ledger->version++;
     ledger->keys += counted ? 0 : 1;
     ledger->bytes += item->size - (counted ? writes->row.size : 0);
     ledger->tombstones -= writes->row.tombstone ? 1 : 0;
     if (over_quota(writes, &before)) {
         *ledger = before;
+        return false;
+    }
+    return true;
+}
+
+enum error_code items_put(struct item_writes *writes, struct item *item)
+{
+    item->size = (int64_t)item->value.size;
+    while (!enter(writes, item)) {
         if (!sweep_is_due(writes)) {
             return ERR_QUOTA_EXCEEDED;
         }
@@ -219,8 +228,11 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
         if (error == ERR_NONE) {
             error = find_row(writes, &again, &found);
         }
-        return error == ERR_NONE ? items_put(writes, item) : error;
+        if (error != ERR_NONE) {
+            return error;
+        }
     }
+    struct item_ledger *ledger = &writes->ledger;
     item->version = ledger->version;
     item->created_at = writes->row.live ? item->created_at : writes->now_ms;
     item->updated_at = writes->now_ms;

@@ -100,6 +100,7 @@ struct item_writes {
     } row;
 };
 
+/* Notes what the writes are about; the transaction starts later. */
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
                        const struct item_owner *owner, int64_t now_ms);
 
@@ -120,6 +121,7 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
 /* Makes deletions of items that have expired, at most MOST. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
+/* Writes the ledger back. */
 enum error_code item_writes_end(struct item_writes *writes);
 
 /* The ledger, for a call that reads. */

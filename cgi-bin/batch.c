@@ -1,0 +1,373 @@
+/*
+ * batch.c - /api/batch: many operations on items in one transaction, all or nothing.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "common/input.h"
+#include "common/serve.h"
+#include "db/item_call.h"
+#include "db/tokens.h"
+
+enum { OPERATIONS_MAXIMUM = 500 };
+
+/* Up to here a double counts in ones. */
+static const int64_t whole_maximum = INT64_C(1) << 53;
+
+enum verb { VERB_GET, VERB_CREATE, VERB_PUT, VERB_UPSERT, VERB_DELETE, VERB_INCREMENT };
+
+static const char *const verbs[] = {
+    [VERB_GET] = "get",       [VERB_CREATE] = "create", [VERB_PUT] = "put",
+    [VERB_UPSERT] = "upsert", [VERB_DELETE] = "delete", [VERB_INCREMENT] = "increment",
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof *verbs, VERSION_ANY = -1 };
+
+struct operation {
+    struct text name;
+    enum verb verb;
+    struct text key;
+    struct text value;
+    int64_t by;
+    int64_t ttl;        /* seconds; 0: for ever */
+    int64_t if_version; /* 0: there must be no such item; VERSION_ANY: no matter */
+};
+
+struct batch {
+    struct call *call;
+    struct item_owner owner;
+    struct item_writes writes;
+    struct operation *operations;
+    size_t count;
+    bool only_reads;
+    size_t read_bytes; /* of values that the answer has so far */
+    cJSON *results;
+};
+
+static const char *verb_fault(struct text name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (text_equal(name, text_of(verbs[i]))) {
+            return NULL;
+        }
+    }
+    return "must be get, create, put, upsert, delete or increment";
+}
+
+static enum verb verb_of(struct text name)
+{
+    size_t i = 0;
+    while (i + 1 < VERB_COUNT && !text_equal(name, text_of(verbs[i]))) {
+        i++;
+    }
+    return (enum verb)i;
+}
+
+#define AT(member) offsetof(struct operation, member)
+
+static const struct input_field fields[] = {
+    {"op", INPUT_TEXT, false, AT(name), 0, INT64_MAX, verb_fault, ERR_INVALID_PARAMETER},
+    {"key", INPUT_TEXT, false, AT(key), 0, INT64_MAX, item_key_fault, ERR_INVALID_KEY},
+    {"value", INPUT_JSON, true, AT(value), 0, 0, NULL, ERR_INVALID_VALUE},
+    {"by", INPUT_WHOLE, true, AT(by), -(INT64_C(1) << 53), INT64_C(1) << 53, NULL,
+     ERR_INVALID_PARAMETER},
+    ITEM_TTL_FIELD(struct operation, ttl),
+    {"if_version", INPUT_WHOLE, true, AT(if_version), 0, INT64_C(1) << 53, NULL,
+     ERR_INVALID_PARAMETER},
+};
+
+/* ---- reading the operations --------------------------------------------------------------------
+ */
+
+/* Reads one operation from its slice of the body. */
+static enum error_code read_operation(struct call *call, struct text text, struct operation *out)
+{
+    struct json_fault fault;
+    *out = (struct operation){.by = 1, .if_version = VERSION_ANY};
+    if (!json_read_object(call->arena, text, &call->body, &fault)) {
+        if (fault.reason == NULL) {
+            return call_fail(call, ERR_INTERNAL, "out of memory while reading a batch");
+        }
+        response_detail(&call->response, "operation",
+                        text.at[0] == '{' ? fault.reason : "must be an object");
+        return ERR_INVALID_PARAMETER;
+    }
+    enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, out);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    out->verb = verb_of(out->name);
+    bool stores = out->verb == VERB_CREATE || out->verb == VERB_PUT || out->verb == VERB_UPSERT;
+    if (!stores) {
+        return ERR_NONE;
+    }
+    if (out->value.at == NULL) {
+        response_detail(&call->response, "value", "is missing");
+        return ERR_INVALID_VALUE;
+    }
+    return item_check_size(call, out->value);
+}
+
+/* ---- doing them
+ * ---------------------------------------------------------------------------------- */
+
+/* The number in VALUE, if it is a whole one that counts exactly. */
+static bool read_counter(struct text value, int64_t *out)
+{
+    if (value.at[0] != '-' && (value.at[0] < '0' || value.at[0] > '9')) {
+        return false;
+    }
+    const cJSON *number = json_parse(value);
+    if (number == NULL || !cJSON_IsNumber(number) ||
+        number->valuedouble != floor(number->valuedouble) ||
+        fabs(number->valuedouble) > (double)whole_maximum) {
+        return false;
+    }
+    *out = (int64_t)number->valuedouble;
+    return true;
+}
+
+/* Makes ITEM->value the sum. What an increment does not name, the time it expires at, stays. */
+static enum error_code add_to_value(struct batch *batch, const struct operation *operation,
+                                    bool exists, struct item *item)
+{
+    struct call *call = batch->call;
+    int64_t number = 0;
+    if (exists) {
+        struct item present = {.key = item->key};
+        enum error_code error = items_read(call->store, &batch->owner, call->now_ms, &present);
+        if (error != ERR_NONE) {
+            return error;
+        }
+        if (!read_counter(present.value, &number)) {
+            response_detail(&call->response, "value",
+                            "must be a whole number within 2^53 to count");
+            return ERR_INVALID_VALUE;
+        }
+    }
+    number += operation->by;
+    if (number > whole_maximum || number < -whole_maximum) {
+        response_detail(&call->response, "by", "would lead beyond 2^53");
+        return ERR_INVALID_VALUE;
+    }
+    const char *digits = arena_printf(call->arena, "%" PRId64, number);
+    item->value = text_of(digits);
+    if (operation->ttl > 0) {
+        item->expires_at = item_expiry(call, operation->ttl);
+    }
+    return digits != NULL ? ERR_NONE : ERR_INTERNAL;
+}
+
+static enum error_code check_version(const struct operation *operation, bool exists,
+                                     int64_t version)
+{
+    int64_t present = exists ? version : 0;
+    return operation->if_version == VERSION_ANY || operation->if_version == present
+               ? ERR_NONE
+               : ERR_PRECONDITION_FAILED;
+}
+
+static void add_result(struct batch *batch, const struct item *item)
+{
+    cJSON *object = item_json(batch->call, item, false);
+    if (object != NULL) {
+        (void)cJSON_AddItemToArray(batch->results, object);
+    }
+}
+
+static enum error_code get(struct batch *batch, const struct operation *operation)
+{
+    struct call *call = batch->call;
+    struct item item = {.key = operation->key};
+    enum error_code error = items_read(call->store, &batch->owner, call->now_ms, &item);
+    bool exists = error == ERR_NONE;
+    if (exists || error == ERR_KEY_NOT_FOUND) {
+        enum error_code unmet = check_version(operation, exists, item.version);
+        error = unmet != ERR_NONE ? unmet : error;
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    batch->read_bytes += item.value.size;
+    if (batch->read_bytes > ITEM_PAGE_BYTES) {
+        return ERR_ANSWER_TOO_LARGE;
+    }
+    /* The column's text ends with the next item that is read. */
+    item.value.at = arena_copy(call->arena, item.value.at, item.value.size);
+    add_result(batch, &item);
+    return ERR_NONE;
+}
+
+static enum error_code remove_item(struct batch *batch, struct item *item)
+{
+    enum error_code error = items_remove(&batch->writes, item);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "key", json_new_string(item->key.at));
+    json_add(object, "version", json_new_integer(batch->call->arena, item->version));
+    json_add(object, "deleted", cJSON_CreateTrue());
+    if (object != NULL) {
+        (void)cJSON_AddItemToArray(batch->results, object);
+    }
+    return ERR_NONE;
+}
+
+static enum error_code store(struct batch *batch, const struct operation *operation, bool exists,
+                             struct item *item)
+{
+    enum error_code error = ERR_NONE;
+    bool counts = operation->verb == VERB_INCREMENT;
+    if (counts) {
+        error = add_to_value(batch, operation, exists, item);
+    } else {
+        item->value = operation->value;
+        item->expires_at = item_expiry(batch->call, operation->ttl);
+    }
+    if (error == ERR_NONE) {
+        error = items_put(&batch->writes, item);
+    }
+    if (error == ERR_NONE) {
+        struct item shown = *item;
+        if (!counts) {
+            shown.value = (struct text){.at = NULL, .size = 0};
+        }
+        add_result(batch, &shown);
+    }
+    return error;
+}
+
+static enum error_code run_operation(struct batch *batch, const struct operation *operation)
+{
+    if (operation->verb == VERB_GET) {
+        return get(batch, operation);
+    }
+    struct item item = {.key = operation->key};
+    bool exists;
+    enum error_code error = items_find(&batch->writes, &item, &exists);
+    if (error == ERR_NONE) {
+        error = check_version(operation, exists, item.version);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    if (!exists && (operation->verb == VERB_PUT || operation->verb == VERB_DELETE)) {
+        return ERR_KEY_NOT_FOUND;
+    }
+    if (exists && operation->verb == VERB_CREATE) {
+        return ERR_KEY_EXISTS;
+    }
+    return operation->verb == VERB_DELETE ? remove_item(batch, &item)
+                                          : store(batch, operation, exists, &item);
+}
+
+/* ---- the call
+ * ------------------------------------------------------------------------------------ */
+
+/* What an operation's own fault makes of the whole batch; the reasons are in the details already.
+ */
+static enum error_code fail_at(struct call *call, size_t index, enum error_code error)
+{
+    const struct error_info *info = error_info(error);
+    bool own = (info->status < 500 || error == ERR_QUOTA_EXCEEDED) && error != ERR_INVALID_TOKEN &&
+               error != ERR_FORBIDDEN;
+    if (!own) {
+        return error;
+    }
+    response_detail(&call->response, "code", info->code);
+    response_detail(&call->response, "message", info->message);
+    json_add(call->response.details, "index", json_new_integer(call->arena, (int64_t)index));
+    return ERR_BATCH_FAILED;
+}
+
+static enum error_code refuse_operations(struct call *call, const char *reason)
+{
+    response_detail(&call->response, "operations", reason);
+    return ERR_INVALID_PARAMETER;
+}
+
+static enum error_code read_operations(struct batch *batch)
+{
+    struct call *call = batch->call;
+    const struct text *list = json_member(&call->body, "operations");
+    if (list == NULL || list->at[0] != '[') {
+        return refuse_operations(call, list == NULL ? "is missing" : "must be an array");
+    }
+    struct json_walk walk = json_walk_start(*list);
+    struct text name;
+    struct text text;
+    size_t count = 0;
+    while (json_walk_next(&walk, &name, &text)) {
+        count++;
+    }
+    if (count == 0 || count > OPERATIONS_MAXIMUM) {
+        return refuse_operations(call, "must have 1 to 500 operations");
+    }
+    batch->operations = arena_alloc(call->arena, count * sizeof *batch->operations);
+    if (batch->operations == NULL) {
+        return call_fail(call, ERR_INTERNAL, "out of memory while reading a batch");
+    }
+    batch->only_reads = true;
+    walk = json_walk_start(*list);
+    while (batch->count < count && json_walk_next(&walk, &name, &text)) {
+        struct operation *operation = &batch->operations[batch->count];
+        enum error_code error = read_operation(call, text, operation);
+        if (error != ERR_NONE) {
+            return fail_at(call, batch->count, error);
+        }
+        batch->only_reads = batch->only_reads && operation->verb == VERB_GET;
+        batch->count++;
+    }
+    return ERR_NONE;
+}
+
+static enum error_code run_batch(struct call *call)
+{
+    struct batch batch = {.call = call, .owner = items_owner(&call->claims)};
+    enum error_code error = read_operations(&batch);
+    if (error == ERR_NONE) {
+        error = batch.only_reads ? db_begin_read(call->store) : db_begin(call->store);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    batch.results = cJSON_CreateArray();
+    item_writes_begin(&batch.writes, call->store, call->config, &batch.owner, call->now_ms);
+    for (size_t i = 0; i < batch.count; i++) {
+        error = run_operation(&batch, &batch.operations[i]);
+        if (error != ERR_NONE) {
+            return fail_at(call, i, error);
+        }
+    }
+    error = item_writes_end(&batch.writes);
+    if (error == ERR_NONE) {
+        response_json(&call->response, "results", batch.results);
+    }
+    return error;
+}
+
+static const struct route routes[] = {
+    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
+     ERR_NONE, run_batch},
+};
+
+static const enum db_statement may_run[] = {
+    TOKEN_STATEMENTS, DB_LEDGER_READ, DB_LEDGER_WRITE,        DB_ITEM_READ,   DB_ITEM_FIND,
+    DB_ITEM_ADD,      DB_ITEM_CHANGE, DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET,
+};
+
+static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
+
+const struct program batch_program = {.name = "batch",
+                                      .routes = routes,
+                                      .route_count = sizeof routes / sizeof *routes,
+                                      .store = &db_store,
+                                      .store_role = &role};
+
+int main(void)
+{
+    return cgi_main(&batch_program);
+}

@@ -1,0 +1,177 @@
+/*
+ * changes.c - /api/changes: what has changed since a version, for those who keep a copy.
+ *
+ * A client that starts with since=0, goes on with the last_version of each answer, and follows
+ * every change it gets, ends with the items as they are, however its pages fall.
+ */
+#include <stddef.h>
+
+#include "common/parameters.h"
+#include "common/serve.h"
+#include "db/item_call.h"
+#include "db/meta.h"
+#include "db/tokens.h"
+
+struct changes_query {
+    int64_t since;
+    struct text prefix;
+    int64_t limit;
+    bool values;
+    int64_t wait; /* seconds */
+};
+
+static const struct parameter parameters[] = {
+    {"since", PARAMETER_WHOLE, offsetof(struct changes_query, since), 0, INT64_MAX, NULL},
+    {"prefix", PARAMETER_TEXT, offsetof(struct changes_query, prefix), 0, 0, item_prefix_fault},
+    {"limit", PARAMETER_WHOLE, offsetof(struct changes_query, limit), 1, 1000, NULL},
+    {"values", PARAMETER_FLAG, offsetof(struct changes_query, values), 0, 0, NULL},
+    {"wait", PARAMETER_WHOLE, offsetof(struct changes_query, wait), 0, 25, NULL},
+};
+
+enum {
+    CHANGES_LIMIT = 100,
+    SCAN_MOST = 10000,  /* changes of other keys that one answer passes over */
+    SWEEP_MOST = 1000,  /* items that one look makes deletions of */
+    LOOK_EVERY_MS = 100 /* while waiting */
+};
+
+/* One look at the changes. */
+struct look {
+    struct item_page page;
+    struct item_ledger ledger;
+    int64_t seen;    /* version of the last change looked at */
+    int64_t scanned; /* changes passed over */
+    bool more;
+};
+
+static bool show_change(void *self, const struct item *item)
+{
+    struct look *look = self;
+    if (item->key.at == NULL) {
+        look->more = look->scanned++ == SCAN_MOST;
+    } else {
+        look->more = !item_page_add(&look->page, item);
+    }
+    look->seen = look->more ? look->seen : item->version;
+    return !look->more;
+}
+
+/* The ledger, all of one moment with what is read after it. Items that have expired are made
+ * deletions first, so that they reach those who follow. */
+static enum error_code read_ledger(struct call *call, const struct item_owner *owner,
+                                   struct item_ledger *ledger)
+{
+    enum error_code error = db_begin_read(call->store);
+    if (error == ERR_NONE) {
+        error = items_ledger(call->store, owner, ledger);
+    }
+    if (error != ERR_NONE || ledger->next_expiry == 0 || ledger->next_expiry > call->now_ms) {
+        return error;
+    }
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, owner, call->now_ms);
+    error = items_sweep(&writes, SWEEP_MOST);
+    if (error == ERR_NONE) {
+        error = item_writes_end(&writes);
+    }
+    *ledger = writes.ledger;
+    return error;
+}
+
+static enum error_code look_once(struct call *call, const struct item_owner *owner,
+                                 const struct changes_query *query, struct look *look)
+{
+    *look = (struct look){.seen = query->since};
+    enum error_code error = read_ledger(call, owner, &look->ledger);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    /* Ahead of all there is: it comes from another store, or from before a restored backup. */
+    if (query->since < look->ledger.horizon || query->since > look->ledger.version) {
+        return ERR_CHANGES_EXPIRED;
+    }
+    if (look->ledger.version == query->since) {
+        return items_allow(owner, ITEM_READS, query->prefix);
+    }
+    item_page_init(&look->page, call, query->limit, false);
+    error = items_changes(call->store, owner, call->now_ms, query->prefix, query->since,
+                          query->values, show_change, look);
+    if (error == ERR_NONE && !look->more) {
+        look->seen = look->ledger.version;
+        look->more = look->ledger.next_expiry != 0 && look->ledger.next_expiry <= call->now_ms;
+    }
+    return error;
+}
+
+/* What tells a client where it is: with the error too, for then it starts anew. */
+static enum error_code answer_place(struct call *call, int64_t last_version)
+{
+    struct text store_id;
+    enum error_code error = meta_store_id(call->store, &store_id);
+    if (error == ERR_NONE) {
+        response_integer(&call->response, "last_version", last_version);
+        response_text(&call->response, "store_id", store_id.at);
+    }
+    return error;
+}
+
+static enum error_code answer_look(struct call *call, struct look *look)
+{
+    response_json(&call->response, "changes",
+                  look->page.items != NULL ? look->page.items : cJSON_CreateArray());
+    response_json(&call->response, "more", cJSON_CreateBool(look->more));
+    return answer_place(call, look->seen);
+}
+
+static enum error_code report_changes(struct call *call)
+{
+    struct changes_query query = {
+        .prefix = {.at = "", .size = 0}, .limit = CHANGES_LIMIT, .values = true};
+    enum error_code error =
+        parameters_read(call, parameters, sizeof parameters / sizeof *parameters, &query);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    int64_t end = call->now_ms + query.wait * 1000;
+    struct look look;
+    for (;;) {
+        error = look_once(call, &owner, &query, &look);
+        if (error != ERR_NONE || look.page.count > 0 || look.more || call->now_ms >= end) {
+            break;
+        }
+        query.since = look.seen; /* what was passed over is not looked at again */
+        error = db_pause(call->store);
+        if (error != ERR_NONE || !call_sleep(call, LOOK_EVERY_MS)) {
+            end = 0;
+        }
+    }
+    if (error == ERR_CHANGES_EXPIRED) {
+        call->response.errors_carry_data = true;
+        error = answer_place(call, look.ledger.version);
+        return error == ERR_NONE ? ERR_CHANGES_EXPIRED : error;
+    }
+    return error == ERR_NONE ? answer_look(call, &look) : error;
+}
+
+static const struct route routes[] = {
+    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, report_changes},
+};
+
+static const enum db_statement may_run[] = {
+    TOKEN_STATEMENTS, DB_STORE_ID,    DB_LEDGER_READ,         DB_LEDGER_WRITE,
+    DB_ITEM_CHANGES,  DB_ITEM_CHANGE, DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET,
+};
+
+static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
+
+const struct program changes_program = {.name = "changes",
+                                        .routes = routes,
+                                        .route_count = sizeof routes / sizeof *routes,
+                                        .store = &db_store,
+                                        .store_role = &role};
+
+int main(void)
+{
+    return cgi_main(&changes_program);
+}
