@@ -28,11 +28,7 @@ function init(args)
     token, round = args[2], args[3]
     local name = args[1]
     prefix = wrk.path
-    if name:sub(1, 1) == "/" then
-        call = {"GET", name}
-    else
-        call = calls[name]
-    end
+    call = calls[name] or {name, args[4]} -- or a method and a path
 end
 
 function request()

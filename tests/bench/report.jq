@@ -12,6 +12,5 @@ def round_to(n): . * n | round / n;
    http: ($http | map(. as $row
      | ($http | map(select(.server == $row.server and .connections == $row.connections))) as $same
      | . + {to_empty: ($row.per_second / ($same | map(select(.call == "empty").per_second) | first) | round_to(100))}
-     | if .call == "update" and .connections == 4
-       then . + {to_bare: ($row.per_second / ($same | map(select(.call == "bare").per_second) | first) | round_to(100))}
-       else . end))}
+     | ($same | map(select(.call == "bare-" + $row.call)) | first) as $bare
+     | if $bare then . + {to_bare: ($row.per_second / $bare.per_second | round_to(100))} else . end))}

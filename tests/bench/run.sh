@@ -7,9 +7,12 @@
 #   SERVERS='busybox lighttpd apache'
 #
 # First what one execution of each program costs beside an empty program, then what each server
-# makes of it. The floor of a server is the empty program under it; the floor of an update is a bare
-# program that does one with SQLite. All kinds of calls take turns within a round, so that whatever
-# else the machine does falls on all of them alike. Still: best on an idle machine.
+# makes of it. The floor of a server is the empty program under it; bare programs that do one read
+# or one update with SQLite show what is SQLite's. All kinds of calls take turns within a round, so
+# that whatever else the machine does falls on all of them alike. Still: best on an idle machine.
+#
+# What is measured are copies, as in an installation: a file as the linker wrote it, piece by piece,
+# is slower to start.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -37,11 +40,16 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+make_bare_database() {
+    sqlite3 "$1" 'CREATE TABLE items (id INTEGER PRIMARY KEY, version INTEGER, value TEXT);
+        INSERT INTO items VALUES (1, 1, hex(zeroblob(32)))'
+}
+
 # ---- one execution -------------------------------------------------------------------------------------
 
 once_arguments=()
 add_execution() {
-    once_arguments+=("$1" "$root/build/cgi-bin/$(cat "$fixture/$1.program")"
+    once_arguments+=("$1" "$out/cgi-bin/$(cat "$fixture/$1.program")"
         "$fixture/$1.environment" "$(cat "$fixture/$1.body")")
 }
 
@@ -56,6 +64,12 @@ measure_executions() {
     for call in health read read-large list update update-large; do
         [ ! -f "$fixture/$call.program" ] || add_execution "$call"
     done
+    make_bare_database "$fixture/bare.db"
+    for method in GET POST; do
+        printf '%s\n' "PATH_INFO=$fixture/bare.db" "REQUEST_METHOD=$method" >"$fixture/bare-$method"
+    done
+    once_arguments+=(bare-read "$out/cgi-bin/bare" "$fixture/bare-GET" /dev/null)
+    once_arguments+=(bare-update "$out/cgi-bin/bare" "$fixture/bare-POST" /dev/null)
     "$out/once" $((rounds * 20)) 5 empty "$out/cgi-bin/empty" /dev/null /dev/null \
         "${once_arguments[@]}" >"$scratch/once"
     fixture_each count_calls >"$scratch/calls.all"
@@ -94,8 +108,7 @@ start_server() {
     }
     base=$(cat "$ready")
     bare=$data/bare.db
-    sqlite3 "$bare" 'CREATE TABLE items (id INTEGER PRIMARY KEY, version INTEGER, value TEXT);
-        INSERT INTO items VALUES (1, 1, hex(zeroblob(64)))'
+    make_bare_database "$bare"
     chown --reference="$data/cubby.db" "$bare"
 }
 
@@ -125,9 +138,13 @@ prepare_deletions() {
 
 # load CALL CONNECTIONS: one line of JSON.
 load() {
-    local name=$1 requests duration errors p50 p99
-    [ "$name" != bare ] || set -- "/bare$bare" "$2"
-    wrk -t1 -c"$2" -d"${seconds}s" -s "$here/load.lua" "$base" -- "$1" "$token" "$round" \
+    local name=$1 method requests duration errors p50 p99
+    case $name in
+    bare-read) method=GET ;;
+    bare-update) method=POST ;;
+    *) method=$name ;;
+    esac
+    wrk -t1 -c"$2" -d"${seconds}s" -s "$here/load.lua" "$base" -- "$method" "$token" "$round" "/bare$bare" \
         >"$scratch/wrk" 2>&1 || { cat "$scratch/wrk" >&2; exit 1; }
     IFS=$'\t' read -r requests duration errors p50 p99 < <(tail -n 1 "$scratch/wrk")
     printf '{"server":"%s","call":"%s","connections":%d,"round":%d,"requests":%d,"us":%d,"errors":%d,"p50_us":%d,"p99_us":%d}\n' \
@@ -140,7 +157,7 @@ measure_server() {
     prepare_user
     for round in $(seq "$rounds"); do
         printf '  %s, round %d of %d\n' "$server" "$round" "$rounds" >&2
-        for call in empty read list store update bare token register; do
+        for call in empty read list store update bare-read bare-update token register; do
             load "$call" 4
         done
         if [ -f "$out/cgi-bin/batch" ]; then
