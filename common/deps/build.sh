@@ -138,8 +138,9 @@ build_sqlite() {
         --disable-readline && make sqlite3.c OPTIONS="$omit") >>"$log" 2>&1 ||
         die 'making the amalgamation'
     cp "$work/sqlite3.h" "$out/include/"
+    # For size: 240 KB less to load take no more time than the 5 % more instructions that run.
     # shellcheck disable=SC2086
-    compile libsqlite3 $omit -DSQLITE_THREADSAFE=0 -DSQLITE_DEFAULT_MEMSTATUS=0 \
+    compile libsqlite3 -Os $omit -DSQLITE_THREADSAFE=0 -DSQLITE_DEFAULT_MEMSTATUS=0 \
         -DSQLITE_DEFAULT_SYNCHRONOUS=3 -DSQLITE_SECURE_DELETE -DSQLITE_DQS=0 \
         -DSQLITE_LIKE_DOESNT_MATCH_BLOBS -DSQLITE_USE_ALLOCA -DSQLITE_MAX_EXPR_DEPTH=0 \
         -DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_DEFAULT_LOOKASIDE=0,0 -DSQLITE_DEFAULT_PCACHE_INITSZ=0 \
