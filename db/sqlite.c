@@ -414,7 +414,7 @@ static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progre
         code = sqlite3_backup_step(backup, COPY_STEP_PAGES);
         int left = sqlite3_backup_remaining(backup);
         int all = sqlite3_backup_pagecount(backup);
-        if (code == SQLITE_OK && progress != NULL) {
+        if ((code == SQLITE_OK || code == SQLITE_DONE) && progress != NULL) {
             progress(self, all - left, all);
         }
         attempts += left > left_before ? 1 : 0; /* the first step counts as the first attempt */

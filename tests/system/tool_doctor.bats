@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# cubby doctor: what it says of web servers that are set up well, and badly.
+
+load tool
+
+setup() {
+    PATH=$PATH:/usr/sbin:/sbin
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/cubby-doctor.XXXXXX")
+    chmod 755 "$folder"
+    server=''
+}
+
+teardown() {
+    [ -z "$server" ] || kill "$server"
+    for _ in $(seq 100); do
+        [ -n "$server" ] && kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    rm -rf "$folder"
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# place FOLDER: settings for database and keys in FOLDER, which the programs' user can use.
+place() {
+    home=$1
+    conf=$folder/cubby.conf
+    printf '%s\n' "database = $home/cubby.db" "keys = $home/keys.json" 'password_cost = 1' >"$conf"
+    chmod 644 "$conf"
+    export CUBBY_CONF=$conf
+    if is_root; then
+        "$TOOL" init --owner www-data >/dev/null
+    else
+        "$TOOL" init >/dev/null
+    fi
+}
+
+# apache LINE…: an Apache whose pages lie in $folder/www, and programs in $folder/api with these
+# lines for them; sets $address.
+apache() {
+    mkdir -p "$folder/api" "$folder/www" "$folder/run"
+    cp "$PROGRAMS"/* "$folder/api"
+    local modules=/usr/lib/apache2/modules name
+    for _ in 1 2 3 4 5 6 7 8; do
+        port=$((20000 + RANDOM % 10000))
+        {
+            for name in mpm_event authz_core alias env mime dir cgid; do
+                echo "LoadModule ${name}_module $modules/mod_$name.so"
+            done
+            printf '%s\n' "ServerRoot $folder/run" "DefaultRuntimeDir $folder/run" "PidFile $folder/run/pid" \
+                "ScriptSock $folder/run/cgid" 'Mutex pthread' "Listen 127.0.0.1:$port" 'ServerName localhost' \
+                "ErrorLog $folder/run/log" 'TypesConfig /dev/null' "DocumentRoot $folder/www" \
+                "SetEnv CUBBY_CONF $CUBBY_CONF" "ScriptAlias /api/ $folder/api/" "<Directory $folder>" \
+                'Require all granted' '</Directory>' "<Directory $folder/api>" "$@" '</Directory>'
+            ! is_root || printf '%s\n' 'User www-data' 'Group www-data'
+        } >"$folder/apache.conf"
+        apache2 -d "$folder/run" -f "$folder/apache.conf" -DFOREGROUND 3>&- 2>"$folder/run/output" &
+        server=$!
+        address=http://127.0.0.1:$port/api
+        for _ in $(seq 100); do
+            kill -0 "$server" 2>/dev/null || break
+            if curl -s -o "$folder/run/health" "$address/health"; then return 0; fi
+            sleep 0.1
+        done
+        server=''
+    done
+    cat "$folder/run/output"
+    return 1
+}
+
+# served SERVER: by the script that `make run` calls; sets $address.
+served() {
+    mkdir -m 700 "$folder/data"
+    SERVER=$1 PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$folder/log" 2>&1 3>&- &
+    server=$!
+    for _ in $(seq 300); do
+        [ -f "$folder/ready" ] && break
+        sleep 0.1
+    done
+    address=$(cat "$folder/ready")
+    conf=$folder/cubby.conf
+    printf '%s\n' "database = $folder/data/cubby.db" "keys = $folder/data/keys.json" >"$conf"
+    export CUBBY_CONF=$conf
+}
+
+# state CHECK: what the doctor said of it
+state() { of ".checks[] | select(.check == \"$1\") | .state"; }
+
+@test "doctor: nothing to complain of under Apache as make run sets it up" {
+    served apache
+    tool 0 doctor "$address" --json
+    same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
+    same "$(of '[.checks[].check] | sort | join(" ")')" \
+        'authorization clock database files health keys login post put slashes'
+    tool 0 doctor "$address/"
+    case $output in *'0 problems') ;; *) fail 'no conclusion' ;; esac
+    same "$(sqlite3 "$folder/data/cubby.db" 'SELECT COUNT(*) FROM items')" 0
+}
+
+@test "doctor: busybox cuts bodies of PUT short, which is noted and no problem" {
+    served busybox
+    tool 0 doctor "$address" --json
+    same "$(state put) $(state post) $(state authorization) $(state slashes)" 'note ok ok note'
+    case $(of '.checks[] | select(.check == "put") | .remedy') in *X-HTTP-Method-Override*) ;; *) fail 'no remedy' ;; esac
+}
+
+@test "doctor: an Apache that keeps the Authorization header to itself, and one that does not" {
+    place "$folder/data"
+    apache 'CGIPassAuth Off'
+    tool 1 doctor "$address" --json
+    same "$(of .ok) $(state authorization) $(state post)" 'false problem ok'
+    case $(of '.checks[] | select(.check == "authorization") | .remedy') in *'CGIPassAuth On'*) ;; *) fail 'no remedy' ;; esac
+    kill "$server"
+    wait "$server" || true
+    apache 'CGIPassAuth On'
+    tool 0 doctor "$address" --json
+    same "$(state authorization) $(state slashes)" 'ok note'
+}
+
+@test "doctor: database and keys that anybody can fetch" {
+    mkdir -p "$folder/www/private"
+    place "$folder/www/private/data"
+    # As a careless operator would do it: the server may read what it must serve.
+    chmod 755 "$home"
+    chmod 644 "$home/cubby.db" "$home/keys.json"
+    apache 'CGIPassAuth On'
+    tool 1 doctor "$address" --json
+    same "$(state database) $(state keys) $(state files)" 'problem problem problem
+problem'
+    case $(of '.checks[] | select(.check == "database") | .message') in *'/private/data/cubby.db') ;; *) fail 'no address' ;; esac
+    case $output in *"$(jq -r '.keys[0].k' "$home/keys.json")"*) fail 'shows a key' ;; esac
+}
+
+@test "doctor: programs that are sent as files, missing, or without a database" {
+    place "$folder/data"
+    apache 'CGIPassAuth On' 'SetHandler default-handler'
+    tool 1 doctor "$address" --json
+    same "$(state health)" problem
+    case $(of '.checks[] | select(.check == "health") | .remedy') in *'as a file'*) ;; *) fail 'not told' ;; esac
+    tool 1 doctor "${address%/api}/nothing" --json
+    case $(of '.checks[] | select(.check == "health") | .message') in *404*) ;; *) fail 'not told' ;; esac
+    kill "$server"
+    wait "$server" || true
+    apache 'CGIPassAuth On'
+    mv "$home/cubby.db" "$home/away.db"
+    tool 1 doctor "$address" --json
+    same "$(state health) $(state login)" 'problem problem'
+    tool 1 doctor "$address" --host 'wrong.example' --json
+}
+
+@test "doctor: a limit of the server that is too low for bodies" {
+    place "$folder/data"
+    apache 'CGIPassAuth On' 'LimitRequestBody 50000'
+    tool 1 doctor "$address" --json
+    same "$(state post) $(state put) $(state authorization)" 'problem problem ok'
+}
+
+@test "doctor: nobody there, and addresses that are none" {
+    place "$folder/data"
+    tool 1 doctor http://127.0.0.1:1/api --json
+    same "$(state health) $(state files)" 'problem ok'
+    for bad in 127.0.0.1/api https://127.0.0.1/api http:// http://:80/ http://h:0/ http://h:99999/ 'http://h/a b' http://u@h/; do
+        tool 2 doctor "$bad"
+    done
+    tool 2 doctor
+    tool 2 doctor http://127.0.0.1/ --host $'a\r\nb'
+}
+
+@test "doctor: a server that answers nonsense, slowly, or too much is no trouble for it" {
+    place "$folder/data"
+    # shellcheck disable=SC2016 # a program of JavaScript
+    node -e '
+        const answers = ["HTTP/1.1 200 OK\r\n\r\n", "nonsense\r\n\r\n", "HTTP/1.1 2", "",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n{", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n" + "x".repeat(1000000), "HTTP/1.1 200 OK\r\n\r\n{\"data\":7}", "HTTP/1.1 200 OK\r\n\r\n{\"data\":{\"version\":\"%s%n\\u0007\"}}",
+            "\0\0\0\0", "HTTP/1.1 999 \r\nServer\r\n:\r\n\r\n"];
+        let number = 0;
+        const server = require("net").createServer((socket) => {
+            socket.on("error", () => {});
+            socket.once("data", () => socket.end(answers[number++ % answers.length]));
+        });
+        server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+        setTimeout(() => process.exit(0), 30000);
+        ' >"$folder/port" 3>&- &
+    server=$!
+    for _ in $(seq 100); do
+        [ -s "$folder/port" ] && break
+        sleep 0.1
+    done
+    for _ in $(seq 12); do
+        tool 1 doctor "http://127.0.0.1:$(cat "$folder/port")/api" --json
+        same "$(of .ok)" false
+    done
+}

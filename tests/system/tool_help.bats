@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# The tool's help, its man page and its completion tell of the same commands and options.
+
+load tool
+
+setup() {
+    root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    page=$root/db/tool/cubby.8.in
+}
+
+commands() { "$TOOL" --help | sed -nE 's/^  ([a-z-]+( [a-z-]+)?)  .*/\1/p'; }
+
+# options COMMAND: of its help, sorted
+options() {
+    # shellcheck disable=SC2086 # words
+    "$TOOL" $1 --help | sed -nE 's/^  (--[a-z-]+).*/\1/p' | sort
+}
+
+# complete WORD…: what bash offers for the last of them
+complete_words() {
+    bash -c '
+        . "$0"
+        COMP_WORDS=("$@")
+        COMP_CWORD=$(($# - 1))
+        _cubby
+        printf "%s\n" "${COMPREPLY[@]}"' "$root/db/tool/cubby.bash" "$@" | sort
+}
+
+@test "help: some twenty commands, and every one says how it is used" {
+    [ "$(commands | wc -l)" -ge 20 ]
+    while read -r name; do
+        # shellcheck disable=SC2086 # words
+        "$TOOL" $name --help | head -n 1 | grep -q "^usage: cubby \[-c CONF\] $name"
+        # shellcheck disable=SC2086
+        [ "$("$TOOL" $name -h | wc -l)" -ge 3 ] || fail "$name says too little"
+    done < <(commands)
+    tool 0 user --help
+    same "$(grep -c '^  cubby user' <<<"$output")" "$(commands | grep -c '^user ')"
+    tool 2 user
+    tool 2 user nonsense
+}
+
+@test "man page: names every command with every option, and no other" {
+    while read -r name; do
+        line=$(grep -E "^\.It Ic $name( |$)" "$page") || fail "no entry of $name"
+        same "$(grep -oE 'Fl -[a-z-]+' <<<"$line" | sed 's/Fl -/--/' | sort)" "$(options "$name")"
+    done < <(commands)
+    same "$(grep -c '^\.It Ic ' "$page")" "$(commands | wc -l)"
+}
+
+@test "man page: is well-formed, and the statuses are those of the help" {
+    sed 's/@[A-Z]*@/\/somewhere/' "$page" >"$BATS_TEST_TMPDIR/cubby.8"
+    run mandoc -T lint -W warning "$BATS_TEST_TMPDIR/cubby.8"
+    same "$output" ''
+    mandoc -T html "$BATS_TEST_TMPDIR/cubby.8" | grep -q 'key rotate'
+    same "$(sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EXAMPLES/s/^\.It \([0-9]\)$/\1/p' "$page" | paste -sd' ')" '0 1 2 3 4 5'
+    for status in 0 1 2 3 4 5; do
+        "$TOOL" --help | grep -qE "(^|[ ,])$status [a-z]" || fail "no word of status $status"
+    done
+}
+
+@test "completion: every command, and every option of each" {
+    bash -n "$root/db/tool/cubby.bash"
+    same "$(complete_words cubby '' | grep -v '^-')" "$(commands | sed 's/ .*//' | sort -u)"
+    same "$(complete_words cubby -c /x.conf '' | grep -v '^-')" "$(commands | sed 's/ .*//' | sort -u)"
+    for group in user key; do
+        same "$(complete_words cubby "$group" '')" "$(commands | sed -n "s/^$group //p" | sort)"
+    done
+    while read -r name; do
+        # shellcheck disable=SC2086 # words
+        same "$(complete_words cubby $name -- | grep -vx -- --help)" "$(options "$name")"
+    done < <(commands)
+    same "$(complete_words cubby ba)" backup
+}
+
+@test "completion: offers files and the names that there are" {
+    installation
+    new_user ann
+    touch "$BATS_TEST_TMPDIR/some-backup"
+    same "$(complete_words cubby restore "$BATS_TEST_TMPDIR/some-")" "$BATS_TEST_TMPDIR/some-backup"
+    same "$(complete_words "$TOOL" user show a)" ann
+    same "$(complete_words "$TOOL" key retire '')" "$("$TOOL" key list --json | jq -r '.[0].kid')"
+}
+
+@test "options: before or behind the words, with = or a blank, -- ends them" {
+    installation
+    new_user ann
+    tool 0 user show --json ann
+    tool 0 user show ann --json
+    tool 0 user show --json -- ann
+    tool 4 user show -- --json
+    tool 2 user show ann --json=yes
+    tool 2 user show ann bob
+    tool 2 user show
+    tool 2 gc --tombstones
+    tool 2 gc --tombstones 1 --tombstones 2
+    tool 0 gc --tombstones=1
+    tool 0 gc --tombstones 1
+    tool 2 user show ann --yes
+}
+
+@test "progress: on standard error, where it is asked for" {
+    installation
+    new_user ann
+    query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) SELECT 1, 'k' || i, i, 3, 1, 1, '1.0' FROM n"
+    tool 0 export --progress
+    said '%'
+    same "$(tail -n 1 <<<"$output" | jq .items)" 2000
+    tool 0 export
+    same "$stderr" ''
+    tool 0 backup "$BATS_TEST_TMPDIR/copy" --progress
+    said copying
+}
