@@ -220,9 +220,9 @@ BENCH := $(BUILD)/bench
 packages-bench: packages-build
 	$(Q)sh common/deps/packages.sh bench
 
-$(BENCH)/%: tests/bench/%.c $(DEPS_READY) $(BUILD)/.flags
+$(BENCH)/%: tests/bench/%.c $(LIBRARY) $(BUILD)/.flags
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $(BENCH)/$*.d $(DEP_INCLUDE) \
-		$(LINK) $(LDFLAGS) $< $(if $(filter bare,$*),$(DEP_LIBS)) -o $@
+		$(LINK) $(LDFLAGS) $< $(if $(filter bare,$*),$(DEP_LIBS) $(LIBRARY)) -o $@
 $(BENCH)/cgi-bin/%: $(BENCH)/%
 	$(Q)mkdir -p $(@D) && cp $< $@
 

@@ -10,10 +10,15 @@ fixture_calls='
 health      health    GET    -          -
 read        data      GET    /greeting  -
 read-large  data      GET    /large     -
+list        data      GET    -          -          limit=20
 store       data      POST   -          store.json
 update      data      PUT    /greeting  value.json
 update-large data     PUT    /large     large.json
 delete      data      DELETE /gone      -
+batch       batch     POST   -          batch.json
+changes     changes   GET    -          -          since=0&limit=20
+me          me        GET    -          -
+keys        keys      GET    -          -
 token       token     POST   -          login.json
 register    register  POST   -          person.json
 '
@@ -85,6 +90,8 @@ fixture_make() {
     echo '{"username":"ada","password":"Engine-1843"}' >"$fixture/login.json"
     echo '{"value":{"text":"hello world","list":[1,2,3]}}' >"$fixture/value.json"
     echo '{"key":"new","value":{"text":"hello world","list":[1,2,3]}}' >"$fixture/store.json"
+    jq -nc '{operations: [range(10) | {op: "upsert", key: "batch-\(.)", value: {text: "hello", n: .}}]}' \
+        >"$fixture/batch.json"
     { printf '{"value":"' && head -c 262142 /dev/zero | tr '\0' x && printf '"}'; } \
         >"$fixture/large.json"
     fixture_call first register POST - first.json

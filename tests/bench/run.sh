@@ -61,8 +61,8 @@ count_calls() { # of the kernel
 
 measure_executions() {
     fixture_make "$scratch/f"
-    for call in health read read-large list update update-large; do
-        [ ! -f "$fixture/$call.program" ] || add_execution "$call"
+    for call in health read read-large list changes me update update-large; do
+        add_execution "$call"
     done
     make_bare_database "$fixture/bare.db"
     for method in GET POST; do
@@ -160,10 +160,8 @@ measure_server() {
         for call in empty read list store update bare-read bare-update token register; do
             load "$call" 4
         done
-        if [ -f "$out/cgi-bin/batch" ]; then
-            prepare_deletions
-            load delete 4
-        fi
+        prepare_deletions
+        load delete 4
         for connections in 1 16; do
             for call in empty read update; do
                 load "$call" "$connections"
