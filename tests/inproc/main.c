@@ -15,7 +15,7 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "exitcode=99:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1:"
-           "allocator_may_return_null=1";
+           "allocator_may_return_null=1:malloc_context_size=8";
 }
 
 const char *__ubsan_default_options(void);

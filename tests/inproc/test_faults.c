@@ -133,7 +133,9 @@ static void hear_round(void *self, const struct tape_request *request,
 static size_t play_rounds(const struct example *example, const struct fault *fault,
                           const struct world_state *good)
 {
-    for (size_t number = 1; number < ROUNDS_MAXIMUM; number++) {
+    /* Where everything fails from some point on, the points need not lie side by side. */
+    size_t step = fault->kind == FAULT_MEMORY_LASTING ? 7 : 1;
+    for (size_t number = 1; number < ROUNDS_MAXIMUM; number += step) {
         (void)world_reset(NULL);
         world_configure(settings);
         struct round round = {.example = example, .fault = fault, .number = number};
@@ -148,7 +150,7 @@ static size_t play_rounds(const struct example *example, const struct fault *fau
                      (int)fault->class, number, round.problem);
         }
         if (!round.struck) {
-            return number - 1;
+            return number / step;
         }
     }
     fail_msg("%s: no end of faults", example->name);
@@ -191,7 +193,7 @@ static void every_allocation_fails_and_all_after_it(void **state)
 {
     (void)state;
     const struct fault fault = {FAULT_MEMORY_LASTING, DB_OK, 500, "INTERNAL_ERROR"};
-    assert_true(play_all(&fault) > 10 * example_count);
+    assert_true(play_all(&fault) > 5 * example_count);
 }
 
 /* The usual hash of the tests allocates nothing, this one does, by mmap. */
