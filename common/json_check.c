@@ -158,6 +158,29 @@ static bool check_escape(struct checker *c)
     return true;
 }
 
+/* How many bytes from AT on, in steps of eight, may stand in a string as they are: ASCII but for
+ * controls, quotes and backslashes. Most of a large value is such a run. */
+static size_t plain_run(const char *at, size_t size)
+{
+    static const uint64_t ones = UINT64_MAX / 0xff; /* 1 in every byte */
+    static const uint64_t highs = UINT64_MAX / 0xff * 0x80;
+    size_t run = 0;
+    while (size - run >= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, at + run, sizeof word);
+        uint64_t quotes = word ^ (ones * '"');
+        uint64_t escapes = word ^ (ones * '\\');
+        /* A byte below n is one that borrows when n is taken off it, and had no high bit. */
+        uint64_t special = word | ((word - ones * 0x20) & ~word) | ((quotes - ones) & ~quotes) |
+                           ((escapes - ones) & ~escapes);
+        if ((special & highs) != 0) {
+            break;
+        }
+        run += sizeof word;
+    }
+    return run;
+}
+
 /* The reading point is on the opening quote. */
 static bool check_string(struct checker *c)
 {
@@ -179,6 +202,7 @@ static bool check_string(struct checker *c)
             return refuse(c, b == 0 ? "NUL in a string" : "control character in a string");
         } else if (b < 0x80) {
             c->at++;
+            c->at += plain_run(c->text + c->at, c->size - c->at);
         } else {
             uint32_t code;
             size_t length = utf8_decode(c->text + c->at, c->size - c->at, &code);
