@@ -237,61 +237,22 @@ static bool sqlite_rollback(struct db_connection *connection)
     return sqlite3_get_autocommit(connection->handle) != 0;
 }
 
-/* Runs SQL, a pragma, and hands each row to TAKE. */
-static enum db_class each_row(struct db_connection *connection, const char *sql,
-                              void (*take)(void *self, sqlite3_stmt *row), void *self)
+static enum db_class sqlite_verify(struct db_connection *connection,
+                                   void (*report)(void *self, const char *problem), void *self)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
+    int code =
+        sqlite3_prepare_v2(connection->handle, "PRAGMA integrity_check", -1, &statement, NULL);
     while (code == SQLITE_OK || code == SQLITE_ROW) {
         code = sqlite3_step(statement);
-        if (code == SQLITE_ROW) {
-            take(self, statement);
+        const unsigned char *line = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+        if (line != NULL && strcmp((const char *)line, "ok") != 0) {
+            report(self, (const char *)line);
         }
     }
     enum db_class class = classify(connection->handle, code);
     (void)sqlite3_finalize(statement);
     return class;
-}
-
-struct verification {
-    void (*report)(void *self, const char *problem);
-    void *self;
-    char table[64]; /* of the last reference that was found broken */
-};
-
-static void take_integrity(void *self, sqlite3_stmt *row)
-{
-    const struct verification *verification = self;
-    const char *line = (const char *)sqlite3_column_text(row, 0);
-    if (line != NULL && strcmp(line, "ok") != 0) {
-        verification->report(verification->self, line);
-    }
-}
-
-/* Told once a table: there may be thousands of such rows. */
-static void take_reference(void *self, sqlite3_stmt *row)
-{
-    struct verification *verification = self;
-    const char *table = (const char *)sqlite3_column_text(row, 0);
-    if (table == NULL || strcmp(table, verification->table) == 0) {
-        return;
-    }
-    (void)snprintf(verification->table, sizeof verification->table, "%s", table);
-    char line[160];
-    (void)snprintf(line, sizeof line, "rows of %s refer to rows that are missing", table);
-    verification->report(verification->self, line);
-}
-
-static enum db_class sqlite_verify(struct db_connection *connection,
-                                   void (*report)(void *self, const char *problem), void *self)
-{
-    struct verification verification = {.report = report, .self = self};
-    enum db_class class =
-        each_row(connection, "PRAGMA integrity_check", take_integrity, &verification);
-    return class == DB_OK
-               ? each_row(connection, "PRAGMA foreign_key_check", take_reference, &verification)
-               : class;
 }
 
 static enum db_class sqlite_prepare(struct db_connection *connection, const char *sql,

@@ -96,7 +96,7 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
         has "$output" "$word"
     done
     while read -r target; do
-        case $target in all | deps | help | FORCE | packages-*) continue ;; esac
+        case $target in all | deps | help | FORCE | packages-* | *-programs) continue ;; esac
         has "$output" "make $target"
     done < <(sed -n 's/^\.PHONY: //p' "$root/Makefile" | tr ' ' '\n')
 }

@@ -292,7 +292,7 @@ weak() {
     found "$database: " 'restore a backup'
     cp "$BATS_TEST_TMPDIR/good" "$database"
     query 'INSERT INTO items SELECT 999, key, version, size, created_at, updated_at, expires_at, value FROM items LIMIT 1'
-    found "$database: " 'restore a backup'
+    found "$database: " 'cubby gc --recount'
     cp "$BATS_TEST_TMPDIR/good" "$database"
     chmod 600 "$database"
     tool 0 check
