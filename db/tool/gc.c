@@ -84,7 +84,7 @@ static int collect_rows(struct gc *gc)
 static enum error_code sweep_batch(struct gc *gc, void *store, const struct item_owner *owner,
                                    int64_t *count)
 {
-    struct item_ledger before;
+    struct item_ledger before = {0};
     struct item_writes writes;
     item_writes_begin(&writes, store, &gc->tool->config, owner, gc->now_ms);
     enum error_code error = db_begin(store);

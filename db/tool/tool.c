@@ -154,7 +154,9 @@ int tool_print_counts(struct tool *tool, const cJSON *report)
         char name[32];
         (void)snprintf(name, sizeof name, "%s", item->string);
         for (char *at = name; *at != '\0'; at++) {
-            *at = *at == '_' ? ' ' : *at;
+            if (*at == '_') {
+                *at = ' ';
+            }
         }
         printf("%-18s %s\n", name, text != NULL ? text : "?");
     }

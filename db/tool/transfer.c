@@ -39,14 +39,11 @@ static const struct transfer_column events[] = {
     {"value", TRANSFER_TEXT, false},
 };
 
-#define ROWS(type, read, write, columns)                                                           \
-    {                                                                                              \
-        type, read, write, columns, sizeof columns / sizeof columns[0]                             \
-    }
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 const struct transfer_table transfer_tables[TRANSFER_TABLE_COUNT] = {
-    ROWS("user", ADMIN_USERS_READ, ADMIN_USERS_WRITE, users),
-    ROWS("item", ADMIN_ITEMS_READ, ADMIN_ITEMS_WRITE, items),
-    ROWS("token", ADMIN_TOKENS_READ, ADMIN_TOKENS_WRITE, tokens),
-    ROWS("event", ADMIN_EVENTS_READ, ADMIN_EVENTS_WRITE, events),
+    {"user", ADMIN_USERS_READ, ADMIN_USERS_WRITE, users, COUNT(users)},
+    {"item", ADMIN_ITEMS_READ, ADMIN_ITEMS_WRITE, items, COUNT(items)},
+    {"token", ADMIN_TOKENS_READ, ADMIN_TOKENS_WRITE, tokens, COUNT(tokens)},
+    {"event", ADMIN_EVENTS_READ, ADMIN_EVENTS_WRITE, events, COUNT(events)},
 };

@@ -52,7 +52,7 @@ complete_words() {
     sed 's/@[A-Z]*@/\/somewhere/' "$page" >"$BATS_TEST_TMPDIR/cubby.8"
     run mandoc -T lint -W warning "$BATS_TEST_TMPDIR/cubby.8"
     same "$output" ''
-    mandoc -T html "$BATS_TEST_TMPDIR/cubby.8" | grep -q 'key rotate'
+    mandoc -T html "$BATS_TEST_TMPDIR/cubby.8" | grep -q 'retire-others'
     same "$(sed -n '/^\.Sh EXIT STATUS/,/^\.Sh EXAMPLES/s/^\.It \([0-9]\)$/\1/p' "$page" | paste -sd' ')" '0 1 2 3 4 5'
     for status in 0 1 2 3 4 5; do
         "$TOOL" --help | grep -qE "(^|[ ,])$status [a-z]" || fail "no word of status $status"
