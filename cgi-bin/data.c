@@ -2,9 +2,11 @@
  * data.c - /api/data: store, read, update and delete a user's key-value pairs.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "common/condition.h"
 #include "common/input.h"
+#include "common/json_patch.h"
 #include "common/parameters.h"
 #include "common/serve.h"
 #include "db/item_call.h"
@@ -205,6 +207,112 @@ static enum error_code replace_item(struct call *call)
     return item_failed(call, error);
 }
 
+/* ---- a part of an item --------------------------------------------------------------------------
+ */
+
+typedef enum error_code patch_function(struct arena *arena, struct json_change *change);
+
+/* The kind of patch that the content type names (RFC 5789 section 2.2); NULL: none that is known.
+ */
+static patch_function *patch_of(const char *content_type)
+{
+    static const struct {
+        const char *type;
+        patch_function *apply;
+    } kinds[] = {
+        {"application/merge-patch+json", json_merge_patch},
+        {"application/json-patch+json", json_apply_patch},
+        {"application/json", json_merge_patch},
+    };
+    struct text type = text_of(content_type != NULL ? content_type : "");
+    type.size = strcspn(type.at, "; \t");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (text_equal_nocase(type, text_of(kinds[i].type))) {
+            return kinds[i].apply;
+        }
+    }
+    return NULL;
+}
+
+/* The body without the white space around it. */
+static struct text patch_text(struct text body)
+{
+    static const char space[] = " \t\r\n";
+    size_t skip = strspn(body.at, space);
+    body.at += skip;
+    body.size -= skip;
+    while (body.size > 0 && strchr(space, body.at[body.size - 1]) != NULL) {
+        body.size--;
+    }
+    return body;
+}
+
+/* Makes ITEM->value, which is read here, what the patch makes of it. */
+static enum error_code patch_value(struct call *call, const struct item_owner *owner,
+                                   patch_function *apply, struct item *item)
+{
+    struct item present = {.key = item->key};
+    enum error_code error = items_read(call->store, owner, call->now_ms, &present);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct json_change change = {.value = present.value,
+                                 .patch = patch_text(call->request.body),
+                                 .maximum = (size_t)call->config->max_value_bytes};
+    error = apply(call->arena, &change);
+    if (error == ERR_INTERNAL) {
+        return call_fail(call, error, "out of memory while applying a patch");
+    }
+    if (error != ERR_NONE) {
+        bool by_operations =
+            apply == json_apply_patch && change.patch.at[0] == '[' && error != ERR_VALUE_TOO_LARGE;
+        response_detail(&call->response, by_operations ? "operation" : "value",
+                        by_operations
+                            ? arena_printf(call->arena, "%zu: %s", change.operation, change.reason)
+                            : change.reason);
+    }
+    item->value = change.result;
+    return error;
+}
+
+static enum error_code patch_item(struct call *call)
+{
+    struct condition condition;
+    struct item item;
+    patch_function *apply = patch_of(call->request.content_type);
+    if (apply == NULL) {
+        response_header(&call->response, "Accept-Patch",
+                        "application/merge-patch+json, application/json-patch+json");
+        return ERR_UNSUPPORTED_MEDIA_TYPE;
+    }
+    enum error_code error = condition_read(call, &condition);
+    if (error == ERR_NONE) {
+        error = key_of_address(call, false, &item);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    bool exists;
+    error = find_to_change(call, &condition, false, &writes, &item, &exists);
+    if (error == ERR_NONE) {
+        error = patch_value(call, &owner, apply, &item);
+    }
+    if (error == ERR_NONE) {
+        error = items_put(&writes, &item);
+    }
+    if (error == ERR_NONE) {
+        error = item_writes_end(&writes);
+    }
+    if (error == ERR_NONE) {
+        response_success(&call->response, 200, "Data updated successfully.");
+        answer_item(call, &item, false);
+    }
+    return item_failed(call, error);
+}
+
 static enum error_code delete_item(struct call *call)
 {
     struct condition condition;
@@ -360,6 +468,9 @@ static const struct route routes[] = {
     {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item},
     {HTTP_PUT, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
      ERR_NONE, replace_item},
+    {HTTP_PATCH, "/{}",
+     ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_ANY_JSON | ROUTE_LARGE_BODY | ROUTE_WRITES,
+     ERR_NONE, patch_item},
     {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item},
 };
 

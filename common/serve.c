@@ -268,7 +268,10 @@ static enum error_code check_token(struct call *call)
 static enum error_code read_input(struct call *call)
 {
     struct json_fault fault;
-    if (json_read_object(call->arena, call->request.body, &call->body, &fault)) {
+    struct text body = call->request.body;
+    size_t space = strspn(body.at, " \t\r\n");
+    bool any = (call->route->flags & ROUTE_ANY_JSON) != 0 && body.at[space] != '{';
+    if (any ? json_check(body, &fault) : json_read_object(call->arena, body, &call->body, &fault)) {
         return ERR_NONE;
     }
     if (fault.reason == NULL) {

@@ -32,6 +32,7 @@ enum route_flags {
     ROUTE_BODY = 2,   /* the body must be a JSON object, which the handler finds in call->body */
     ROUTE_WRITES = 4, /* the store is opened for writing */
     ROUTE_LARGE_BODY = 8, /* takes max_body_bytes instead of SMALL_BODY_MAXIMUM */
+    ROUTE_ANY_JSON = 32,  /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
     ROUTE_DEVICE = 16     /* with ROUTE_TOKEN: a device token will do; else it is FORBIDDEN */
 };
 
