@@ -192,6 +192,55 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
     }
 }
 
+/* Pieces until the announced length, or the end of input, is reached. */
+static enum error_code spool_pieces(struct transport *transport, struct spool *spool,
+                                    size_t maximum, int64_t patience, struct request *request)
+{
+    bool known = request->length_kind == LENGTH_KNOWN;
+    size_t left = known ? (size_t)request->length : maximum + 1;
+    while (left > 0 && spool->problem == 0) {
+        size_t room;
+        char *to = spool_room(spool, &room);
+        int64_t got = transport->read_body(transport, to, room < left ? room : left,
+                                           transport->now_ms(transport) + patience);
+        if (got < 0 || (got == 0 && known)) {
+            request->body_pending = false;
+            return ERR_INCOMPLETE_BODY;
+        }
+        if (got == 0) {
+            break;
+        }
+        spool_took(spool, (size_t)got);
+        left -= (size_t)got;
+    }
+    if (!known && left == 0) {
+        return ERR_BODY_TOO_LARGE;
+    }
+    request->body_pending = spool->problem != 0;
+    return ERR_NONE;
+}
+
+enum error_code request_spool_body(struct transport *transport, struct spool *spool,
+                                   size_t maximum, int64_t patience, struct request *request,
+                                   struct cause *cause)
+{
+    if (request->length_error != ERR_NONE) {
+        return request->length_error;
+    }
+    if (request->length_kind == LENGTH_NONE) {
+        request->body = (struct text){.at = "", .size = 0};
+        return ERR_NONE;
+    }
+    if (request->length_kind == LENGTH_KNOWN && (uint64_t)request->length > maximum) {
+        return ERR_BODY_TOO_LARGE;
+    }
+    enum error_code error = spool_pieces(transport, spool, maximum, patience, request);
+    if (error == ERR_NONE) {
+        error = spool_finish(spool, cause);
+    }
+    return error == ERR_NONE ? spool_map(spool, &request->body, cause) : error;
+}
+
 struct text request_token(const struct request *request)
 {
     struct text token = text_of(request->authorization);

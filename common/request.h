@@ -11,6 +11,7 @@
 #include "common/arena.h"
 #include "common/error.h"
 #include "common/http.h"
+#include "common/spool.h"
 #include "common/text.h"
 #include "common/transport.h"
 
@@ -52,6 +53,12 @@ void request_read_head(struct transport *transport, struct request *request);
  * head said; ERR_INTERNAL when memory is out. */
 enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
                                   int64_t deadline, struct request *request);
+
+/* The same for a body that is too long for memory: it goes to SPOOL, open and empty, and
+ * request->body is read from there. The client may take PATIENCE milliseconds for each piece. */
+enum error_code request_spool_body(struct transport *transport, struct spool *spool,
+                                   size_t maximum, int64_t patience, struct request *request,
+                                   struct cause *cause);
 
 /* The token in Authorization, bare or behind the scheme Bearer in any case (RFC 6750 section 2.1);
  * empty when there is none. */

@@ -170,11 +170,12 @@ bool response_render(struct response *response, enum error_code error, bool with
     const struct error_info *info = error != ERR_NONE ? error_info(error) : NULL;
     int status = info != NULL ? info->status : response->status;
     bool has_body = status != 204 && status != 304; /* RFC 9110 sections 8.6, 15.3.5, 15.4.5 */
-    const char *body = has_body ? render_body(response, info) : "";
+    struct spool *spool = info == NULL ? response->spool : NULL;
+    const char *body = has_body && spool == NULL ? render_body(response, info) : "";
     if (body == NULL) {
         return false;
     }
-    size_t body_size = strlen(body);
+    size_t body_size = spool != NULL ? (size_t)spool->size : strlen(body);
     size_t room = print_head(response, status, has_body, body_size, NULL, 0) + sizeof "\r\n";
     char *head = arena_alloc(response->arena, room);
     if (head == NULL) {
@@ -182,8 +183,11 @@ bool response_render(struct response *response, enum error_code error, bool with
     }
     size_t used = print_head(response, status, has_body, body_size, head, room);
     memcpy(head + used, "\r\n", 2);
-    *out = (struct rendered){
-        .head = head, .head_size = used + 2, .body = body, .body_size = with_body ? body_size : 0};
+    *out = (struct rendered){.head = head,
+                             .head_size = used + 2,
+                             .body = body,
+                             .body_size = with_body && spool == NULL ? body_size : 0,
+                             .spool = with_body ? spool : NULL};
     return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "common/arena.h"
 #include "common/error.h"
+#include "common/spool.h"
 
 enum { RESPONSE_HEADERS_MAXIMUM = 12 };
 
@@ -35,6 +36,7 @@ struct response {
     const char *etag;       /* NULL: none; like data it belongs to a success */
     bool revalidated;       /* the ETag is of what was read: a reader may ask again with it */
     bool errors_carry_data; /* `data` is sent with an error too */
+    struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
     size_t raw_bytes;       /* bytes of raw JSON added: the size to print into */
 };
 
@@ -44,6 +46,7 @@ struct rendered {
     size_t head_size;
     const char *body;
     size_t body_size;
+    struct spool *spool; /* to be sent behind the head; NULL: none */
 };
 
 /* An empty 200 answer. */

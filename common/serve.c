@@ -163,8 +163,22 @@ static void add_cors(struct call *call)
 
 /* ---- body, token, input --------------------------------------------------------------------- */
 
+static enum error_code spool_body(struct call *call)
+{
+    enum error_code error =
+        spool_open(&call->body_spool, call->arena, call->config->database, &call->cause);
+    return error == ERR_NONE
+               ? request_spool_body(call->transport, &call->body_spool,
+                                    (size_t)call->config->max_import_bytes,
+                                    call->config->body_timeout * 1000, &call->request, &call->cause)
+               : error;
+}
+
 static enum error_code read_body(struct call *call)
 {
+    if (call->route->flags & ROUTE_LONG_BODY) {
+        return spool_body(call);
+    }
     size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
                                                            : SMALL_BODY_MAXIMUM;
     int64_t deadline = call->now_ms + call->config->body_timeout * 1000;
@@ -318,10 +332,14 @@ static enum error_code pass_gate(struct call *call)
     }
     unsigned flags = call->route->flags;
     call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
-    if (flags & ROUTE_BODY) {
+    bool token_first = (flags & ROUTE_LONG_BODY) != 0; /* nobody else may fill the disk */
+    if (token_first) {
+        error = check_token(call);
+    }
+    if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);
     }
-    if (error == ERR_NONE && flags & ROUTE_TOKEN) {
+    if (error == ERR_NONE && flags & ROUTE_TOKEN && !token_first) {
         error = check_token(call);
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
@@ -485,6 +503,31 @@ static void finish(struct call *call, enum error_code error, struct rendered *an
     }
 }
 
+/* The head and what is in memory in one piece; a spooled body follows. */
+static bool send_answer(struct transport *transport, const struct rendered *answer)
+{
+    bool sent = transport->send(transport, answer->head, answer->head_size, answer->body,
+                                answer->body_size);
+    if (answer->spool == NULL) {
+        return sent;
+    }
+    int64_t got = 0;
+    for (int64_t done = 0; sent && done < answer->spool->size; done += got) {
+        got = spool_read(answer->spool, done);
+        sent = got > 0 &&
+               transport->send(transport, "", 0, answer->spool->buffer, (size_t)got);
+    }
+    return sent;
+}
+
+static void close_spools(struct call *call)
+{
+    spool_close(&call->body_spool);
+    if (call->response.spool != NULL) {
+        spool_close(call->response.spool);
+    }
+}
+
 /* One request: gate, handler, answer, end of the transaction. */
 static bool turn(struct serve *serve)
 {
@@ -496,13 +539,13 @@ static bool turn(struct serve *serve)
                         .transport = serve->transport,
                         .arena = &arena,
                         .now_ms = serve->transport->now_ms(serve->transport),
+                        .body_spool = {.file = -1},
                         .serve = serve};
     response_init(&call.response, &arena);
     request_read_head(call.transport, &call.request);
     struct rendered answer;
     finish(&call, pass_gate(&call), &answer);
-    bool sent = call.transport->send(call.transport, answer.head, answer.head_size, answer.body,
-                                     answer.body_size);
+    bool sent = send_answer(call.transport, &answer);
     if (call.request.body_pending) {
         call.transport->discard_body(call.transport);
     }
@@ -510,6 +553,7 @@ static bool turn(struct serve *serve)
         serve->program->store->rest(call.store, call.now_ms);
     }
     if (!serve->transport->ends_process) {
+        close_spools(&call);
         json_use_arena(NULL);
         arena_reset(&arena);
     }

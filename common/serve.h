@@ -20,6 +20,7 @@
 #include "common/json.h"
 #include "common/request.h"
 #include "common/response.h"
+#include "common/spool.h"
 #include "common/token.h"
 #include "common/transport.h"
 
@@ -33,6 +34,7 @@ enum route_flags {
     ROUTE_WRITES = 4, /* the store is opened for writing */
     ROUTE_LARGE_BODY = 8, /* takes max_body_bytes instead of SMALL_BODY_MAXIMUM */
     ROUTE_ANY_JSON = 32,  /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
+    ROUTE_LONG_BODY = 64, /* takes max_import_bytes, from who has a token, and not into memory */
     ROUTE_DEVICE = 16     /* with ROUTE_TOKEN: a device token will do; else it is FORBIDDEN */
 };
 
@@ -102,6 +104,7 @@ struct call {
     struct text item;           /* what stood behind "/{}", not yet looked at */
     struct token_claims claims; /* with ROUTE_TOKEN */
     struct json_object body;    /* with ROUTE_BODY */
+    struct spool body_spool;    /* with ROUTE_LONG_BODY: what request.body lies in */
     struct audit audit;
     int64_t retry_after; /* seconds, with a 429 */
     void *store;         /* what program->store made */

@@ -32,7 +32,8 @@ struct transport {
      * passing it on may otherwise take the program's end for a failure and drop the answer. */
     void (*discard_body)(struct transport *transport);
 
-    /* Sends a whole answer, head and body. False when the client is gone. */
+    /* Sends a whole answer, head and body; of a long one the first part, and the others follow with
+     * HEAD_SIZE 0. False when the client is gone. */
     bool (*send)(struct transport *transport, const char *head, size_t head_size, const char *body,
                  size_t body_size);
 
