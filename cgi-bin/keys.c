@@ -6,6 +6,7 @@
 
 #include "common/input.h"
 #include "common/serve.h"
+#include "db/account_call.h"
 #include "db/audit.h"
 #include "db/tokens.h"
 
@@ -49,27 +50,6 @@ static const struct input_field fields[] = {
      ERR_INVALID_PARAMETER},
 };
 
-static void add_optional_time(struct call *call, cJSON *object, const char *name, int64_t time)
-{
-    if (time != 0) {
-        json_add(object, name, json_new_time(call->arena, time));
-    }
-}
-
-/* Copies: what a list shows is borrowed from its row. */
-static cJSON *describe(struct call *call, const struct token_info *token)
-{
-    cJSON *object = cJSON_CreateObject();
-    json_add(object, "id", json_new_integer(call->arena, token->number));
-    json_add(object, "name", cJSON_CreateString(token->name.at));
-    json_add(object, "scope", json_new_string(token->writes ? "write" : "read"));
-    json_add(object, "prefix", cJSON_CreateString(token->prefix.at));
-    json_add(object, "created_at", json_new_time(call->arena, token->created_at));
-    add_optional_time(call, object, "expires_at", token->expires_at);
-    add_optional_time(call, object, "last_used_at", token->used_at);
-    return object;
-}
-
 static enum error_code answer_new(struct call *call, const struct token_info *info,
                                   const char *secret)
 {
@@ -79,7 +59,7 @@ static enum error_code answer_new(struct call *call, const struct token_info *in
     }
     response_success(&call->response, 201, "Device token created successfully.");
     call->response.token = token;
-    call->response.data = describe(call, info);
+    call->response.data = token_json(call, info);
     response_text(&call->response, "token", token);
     return ERR_NONE;
 }
@@ -125,7 +105,12 @@ struct list {
 static void show(void *self, const struct token_info *token)
 {
     struct list *list = self;
-    cJSON *item = describe(list->call, token);
+    /* What is shown is borrowed from its row. */
+    struct arena *arena = list->call->arena;
+    struct token_info copy = *token;
+    copy.name.at = arena_copy(arena, token->name.at, token->name.size);
+    copy.prefix.at = arena_copy(arena, token->prefix.at, token->prefix.size);
+    cJSON *item = token_json(list->call, &copy);
     if (list->keys != NULL && item != NULL) {
         (void)cJSON_AddItemToArray(list->keys, item);
     }

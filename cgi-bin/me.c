@@ -1,28 +1,16 @@
 /*
- * me.c - /api/me: the user's own account: profile, password, deletion.
+ * me.c - /api/me: the user's own account: profile, password, deletion, export and import.
  */
 #include <stddef.h>
 
 #include "common/input.h"
 #include "common/password.h"
 #include "common/session.h"
+#include "db/account_call.h"
 #include "db/attempts.h"
 #include "db/audit.h"
 #include "db/tokens.h"
 #include "db/users.h"
-
-static void answer_profile(struct call *call, const struct user_profile *profile)
-{
-    struct response *response = &call->response;
-    response_integer(response, "user_id", call->claims.user_id);
-    response_text(response, "username", profile->username.at);
-    response_text(response, "email", profile->email.at);
-    response_text(response, "full_name", profile->full_name.at);
-    response_integer(response, "age", profile->age);
-    response_text(response, "gender", profile->gender.at);
-    response_time(response, "created_at", profile->created_at);
-    response_time(response, "updated_at", profile->updated_at);
-}
 
 static void add_number(struct call *call, cJSON *object, const char *name, int64_t value)
 {
@@ -37,7 +25,7 @@ static enum error_code read_profile(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    answer_profile(call, &profile);
+    call->response.data = profile_json(call, &profile);
     cJSON *usage = cJSON_CreateObject();
     add_number(call, usage, "keys", profile.keys);
     add_number(call, usage, "bytes", profile.bytes);
@@ -84,7 +72,7 @@ static enum error_code update_profile(struct call *call)
         response_detail(&call->response, "email", "is registered");
     } else if (error == ERR_NONE) {
         response_success(&call->response, 200, "Profile updated successfully.");
-        answer_profile(call, &profile);
+        call->response.data = profile_json(call, &profile);
     }
     return error;
 }
@@ -200,13 +188,17 @@ static const struct route routes[] = {
     {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, read_profile},
     {HTTP_PATCH, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, update_profile},
     {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, delete_account},
+    {HTTP_GET, "/export", ROUTE_TOKEN, ERR_NONE, export_account},
+    {HTTP_POST, "/import", ROUTE_TOKEN | ROUTE_BODY | ROUTE_LONG_BODY | ROUTE_WRITES, ERR_NONE,
+     import_items},
     {HTTP_PUT, "/password", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, change_password},
 };
 
 static const enum db_statement may_run[] = {
-    DB_USER_LIVES,       DB_USER_PROFILE,      DB_USER_EMAIL_TAKEN, DB_USER_UPDATE,
-    DB_USER_SECRET,      DB_USER_SET_PASSWORD, DB_USER_DELETE,      DB_USER_DELETE_ITEMS,
-    DB_TOKEN_DELETE_ALL, TOKEN_STATEMENTS,     ATTEMPT_STATEMENTS,  AUDIT_STATEMENTS};
+    DB_USER_LIVES,        DB_USER_EMAIL_TAKEN, DB_USER_UPDATE,       DB_USER_SECRET,
+    DB_USER_SET_PASSWORD, DB_USER_DELETE,      DB_USER_DELETE_ITEMS, DB_TOKEN_DELETE_ALL,
+    EXPORT_STATEMENTS,    IMPORT_STATEMENTS,   TOKEN_STATEMENTS,     ATTEMPT_STATEMENTS,
+    AUDIT_STATEMENTS};
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 

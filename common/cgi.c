@@ -158,6 +158,13 @@ static bool cgi_sleep(struct transport *transport, int64_t milliseconds)
     }
 }
 
+/* lighttpd sends SIGTERM when it has what Content-Length announced. */
+static void cgi_outlast(struct transport *transport)
+{
+    (void)transport;
+    (void)signal(SIGTERM, SIG_IGN);
+}
+
 static bool cgi_random(struct transport *transport, unsigned char *bytes, size_t size)
 {
     (void)transport;
@@ -184,6 +191,7 @@ int cgi_main(const struct program *program)
                                     .read_body = cgi_read_body,
                                     .discard_body = cgi_discard_body,
                                     .send = cgi_send,
+                                    .outlast = cgi_outlast,
                                     .now_ms = cgi_now_ms,
                                     .sleep = cgi_sleep,
                                     .random = cgi_random}};

@@ -23,6 +23,9 @@
 /* Arrays and objects inside each other, the outermost counted. */
 enum { JSON_DEPTH_MAXIMUM = 100 };
 
+/* Levels that a document of many values may have around them. */
+enum { JSON_DOCUMENT_LEVELS = 4 };
+
 /* Members of the top object: more than any call has a use for. */
 enum { JSON_MEMBERS_MAXIMUM = 4096 };
 
@@ -73,6 +76,11 @@ struct json_walk json_walk_start(struct text container);
 /* The next value as the slice it is, and of a member NAME likewise, with its quotes. False at the
  * end. */
 bool json_walk_next(struct json_walk *walk, struct text *name, struct text *value);
+
+/* As json_read_object for a document whose values, JSON_DOCUMENT_LEVELS further in, may have
+ * JSON_DEPTH_MAXIMUM levels of their own. */
+bool json_read_document(struct arena *arena, struct text text, struct json_object *out,
+                        struct json_fault *fault);
 
 /* The member's value, or NULL. */
 const struct text *json_member(const struct json_object *object, const char *name);

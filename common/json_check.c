@@ -17,8 +17,9 @@ struct checker {
     size_t at;
     const char *reason; /* set: refused at byte `at` */
 
-    bool is_object[JSON_DEPTH_MAXIMUM];
+    bool is_object[JSON_DEPTH_MAXIMUM + JSON_DOCUMENT_LEVELS];
     size_t depth;
+    size_t extra; /* levels beyond JSON_DEPTH_MAXIMUM that will do */
 
     /* Where to note the members of the top object; NULL: nowhere. */
     struct arena *arena;
@@ -216,7 +217,7 @@ static bool check_string(struct checker *c)
 
 static bool open_level(struct checker *c, bool is_object)
 {
-    if (c->depth == JSON_DEPTH_MAXIMUM) {
+    if (c->depth == JSON_DEPTH_MAXIMUM + c->extra) {
         return refuse(c, "nested deeper than 100 levels");
     }
     c->is_object[c->depth++] = is_object;
@@ -415,10 +416,10 @@ static bool decode_name(struct text *name)
     return true;
 }
 
-bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
-                      struct json_fault *fault)
+static bool read_object(struct arena *arena, struct text text, size_t extra,
+                        struct json_object *out, struct json_fault *fault)
 {
-    struct checker c = {.text = text.at, .size = text.size, .arena = arena};
+    struct checker c = {.text = text.at, .size = text.size, .arena = arena, .extra = extra};
     skip_space(&c);
     if (peek(&c) >= 0 && peek(&c) != '{') {
         /* Say so only of a text that is JSON; otherwise say what is wrong with it. */
@@ -450,6 +451,18 @@ bool json_read_object(struct arena *arena, struct text text, struct json_object 
     }
     *out = (struct json_object){.members = c.members, .count = c.count};
     return true;
+}
+
+bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
+                      struct json_fault *fault)
+{
+    return read_object(arena, text, 0, out, fault);
+}
+
+bool json_read_document(struct arena *arena, struct text text, struct json_object *out,
+                        struct json_fault *fault)
+{
+    return read_object(arena, text, JSON_DOCUMENT_LEVELS, out, fault);
 }
 
 const struct text *json_member(const struct json_object *object, const char *name)

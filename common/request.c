@@ -220,9 +220,8 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
     return ERR_NONE;
 }
 
-enum error_code request_spool_body(struct transport *transport, struct spool *spool,
-                                   size_t maximum, int64_t patience, struct request *request,
-                                   struct cause *cause)
+enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
+                                   int64_t patience, struct request *request, struct cause *cause)
 {
     if (request->length_error != ERR_NONE) {
         return request->length_error;

@@ -56,9 +56,8 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
 
 /* The same for a body that is too long for memory: it goes to SPOOL, open and empty, and
  * request->body is read from there. The client may take PATIENCE milliseconds for each piece. */
-enum error_code request_spool_body(struct transport *transport, struct spool *spool,
-                                   size_t maximum, int64_t patience, struct request *request,
-                                   struct cause *cause);
+enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
+                                   int64_t patience, struct request *request, struct cause *cause);
 
 /* The token in Authorization, bare or behind the scheme Bearer in any case (RFC 6750 section 2.1);
  * empty when there is none. */

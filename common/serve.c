@@ -279,13 +279,21 @@ static enum error_code check_token(struct call *call)
     }
 }
 
+static bool read_json(struct call *call, struct json_fault *fault)
+{
+    struct text body = call->request.body;
+    if (call->route->flags & ROUTE_LONG_BODY) {
+        return json_read_document(call->arena, body, &call->body, fault);
+    }
+    bool any =
+        (call->route->flags & ROUTE_ANY_JSON) != 0 && body.at[strspn(body.at, " \t\r\n")] != '{';
+    return any ? json_check(body, fault) : json_read_object(call->arena, body, &call->body, fault);
+}
+
 static enum error_code read_input(struct call *call)
 {
     struct json_fault fault;
-    struct text body = call->request.body;
-    size_t space = strspn(body.at, " \t\r\n");
-    bool any = (call->route->flags & ROUTE_ANY_JSON) != 0 && body.at[space] != '{';
-    if (any ? json_check(body, &fault) : json_read_object(call->arena, body, &call->body, &fault)) {
+    if (read_json(call, &fault)) {
         return ERR_NONE;
     }
     if (fault.reason == NULL) {
@@ -514,8 +522,7 @@ static bool send_answer(struct transport *transport, const struct rendered *answ
     int64_t got = 0;
     for (int64_t done = 0; sent && done < answer->spool->size; done += got) {
         got = spool_read(answer->spool, done);
-        sent = got > 0 &&
-               transport->send(transport, "", 0, answer->spool->buffer, (size_t)got);
+        sent = got > 0 && transport->send(transport, "", 0, answer->spool->buffer, (size_t)got);
     }
     return sent;
 }
@@ -545,11 +552,15 @@ static bool turn(struct serve *serve)
     request_read_head(call.transport, &call.request);
     struct rendered answer;
     finish(&call, pass_gate(&call), &answer);
+    bool rest = call.store != NULL && serve->program->store->has_rest(call.store);
+    if (rest && call.transport->outlast != NULL) {
+        call.transport->outlast(call.transport);
+    }
     bool sent = send_answer(call.transport, &answer);
     if (call.request.body_pending) {
         call.transport->discard_body(call.transport);
     }
-    if (call.store != NULL) {
+    if (rest) {
         serve->program->store->rest(call.store, call.now_ms);
     }
     if (!serve->transport->ends_process) {

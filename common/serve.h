@@ -67,7 +67,9 @@ struct store_class {
     enum error_code (*end)(void *store, bool good); /* or of what it could not read */
     /* Keeps TEXT, a line about a security event, with the present transaction. */
     enum error_code (*note)(void *store, struct text text);
-    /* Does what can wait until the answer is sent; nobody is told when it fails. */
+    /* Whether something is left to do that can wait until the answer is sent; and does it, quickly.
+     * Nobody is told when it fails. */
+    bool (*has_rest)(const void *store);
     void (*rest)(void *store, int64_t now_ms);
     void (*destroy)(void *store);
 };

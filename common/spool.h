@@ -39,12 +39,12 @@ void spool_took(struct spool *spool, size_t size);
 /* The end of writing: the whole of it is in the file, or an error as of spool_open. */
 enum error_code spool_finish(struct spool *spool, struct cause *cause);
 
-/* The whole of a finished spool as a text that is read from the file where it is looked at; borrowed
- * until spool_close. It has no NUL behind it. */
+/* The whole of a finished spool as a text that is read from the file where it is looked at;
+ * borrowed until spool_close. It has no NUL behind it. */
 enum error_code spool_map(struct spool *spool, struct text *out, struct cause *cause);
 
-/* Reads up to SPOOL_BUFFER bytes from OFFSET on into the buffer: their number, 0 at the end, -1 when
- * reading fails. */
+/* Reads up to SPOOL_BUFFER bytes from OFFSET on into the buffer: their number, 0 at the end, -1
+ * when reading fails. */
 int64_t spool_read(struct spool *spool, int64_t offset);
 
 /* Accepts one that was never opened, when it is all zeros but for file -1. */

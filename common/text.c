@@ -335,3 +335,63 @@ bool secret_equal(const char *a, const char *b, size_t size)
     }
     return different == 0;
 }
+
+/* SIZE digits at *AT and END behind them; NUL: none. Moves *AT on. */
+static bool take_digits(const char **at, int size, char end, int *out)
+{
+    *out = 0;
+    for (int i = 0; i < size; i++, (*at)++) {
+        if (**at < '0' || **at > '9') {
+            return false;
+        }
+        *out = *out * 10 + (**at - '0');
+    }
+    return end == '\0' || *(*at)++ == end;
+}
+
+/* Up to nine digits behind the point, as milliseconds. */
+static bool take_fraction(const char **at, int *out)
+{
+    int digits = 0;
+    *out = 0;
+    if (**at != '.') {
+        return true;
+    }
+    for ((*at)++; **at >= '0' && **at <= '9'; (*at)++, digits++) {
+        *out = digits < 3 ? *out * 10 + (**at - '0') : *out;
+    }
+    for (int i = digits; i < 3; i++) {
+        *out *= 10;
+    }
+    return digits > 0 && digits <= 9;
+}
+
+bool text_to_time(struct text text, int64_t *milliseconds)
+{
+    enum { LONGEST = 30 }; /* 2026-01-31T12:00:00.000000000Z */
+    char copy[LONGEST + 1];
+    if (text.size > LONGEST) {
+        return false;
+    }
+    memcpy(copy, text.at, text.size);
+    copy[text.size] = '\0';
+    const char *at = copy;
+    struct tm parts = {0};
+    int fraction;
+    if (!take_digits(&at, 4, '-', &parts.tm_year) || !take_digits(&at, 2, '-', &parts.tm_mon) ||
+        !take_digits(&at, 2, 'T', &parts.tm_mday) || !take_digits(&at, 2, ':', &parts.tm_hour) ||
+        !take_digits(&at, 2, ':', &parts.tm_min) || !take_digits(&at, 2, '\0', &parts.tm_sec) ||
+        !take_fraction(&at, &fraction) || strcmp(at, "Z") != 0 || parts.tm_year < 1970) {
+        return false;
+    }
+    parts.tm_year -= 1900;
+    parts.tm_mon -= 1;
+    const struct tm wanted = parts;
+    time_t seconds = timegm(&parts);
+    /* timegm takes February 30th for March 2nd. */
+    bool exists = parts.tm_year == wanted.tm_year && parts.tm_mon == wanted.tm_mon &&
+                  parts.tm_mday == wanted.tm_mday && parts.tm_hour == wanted.tm_hour &&
+                  parts.tm_min == wanted.tm_min && parts.tm_sec == wanted.tm_sec;
+    *milliseconds = (int64_t)seconds * 1000 + fraction;
+    return exists;
+}

@@ -77,6 +77,10 @@ enum { INTEGER_TEXT_SIZE = 21 };
 /* VALUE in decimal, NUL-terminated. Gives the length. */
 size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE]);
 
+/* The milliseconds since 1970 of such a text; the fraction may be missing or have up to nine
+ * digits. False when it is none, or no such moment exists. */
+bool text_to_time(struct text text, int64_t *milliseconds);
+
 /* Compares two secrets of equal length in a time that depends on the length alone. */
 bool secret_equal(const char *a, const char *b, size_t size);
 

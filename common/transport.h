@@ -37,6 +37,10 @@ struct transport {
     bool (*send)(struct transport *transport, const char *head, size_t head_size, const char *body,
                  size_t body_size);
 
+    /* There is work after the answer: the web server's telling the program to end once it has the
+     * whole answer is not heard any more. NULL: nobody does that. */
+    void (*outlast)(struct transport *transport);
+
     /* Milliseconds since 1970. */
     int64_t (*now_ms)(struct transport *transport);
 

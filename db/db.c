@@ -381,16 +381,20 @@ static enum error_code note_use(struct db *db, int64_t now_ms)
     return error != ERR_NONE ? error : ended;
 }
 
+static bool store_has_rest(const void *store)
+{
+    const struct db *db = store;
+    return db->used_token != 0;
+}
+
 static void store_rest(void *store, int64_t now_ms)
 {
     struct db *db = store;
-    if (db->used_token != 0) {
-        struct cause unheard = {0};
-        db->cause = &unheard;
-        (void)note_use(db, now_ms);
-        db->cause = NULL;
-        db->used_token = 0;
-    }
+    struct cause unheard = {0};
+    db->cause = &unheard;
+    (void)note_use(db, now_ms);
+    db->cause = NULL;
+    db->used_token = 0;
 }
 
 static void store_destroy(void *store)
@@ -407,5 +411,6 @@ const struct store_class db_store = {.make = store_make,
                                      .admit = store_admit,
                                      .end = store_end,
                                      .note = store_note,
+                                     .has_rest = store_has_rest,
                                      .rest = store_rest,
                                      .destroy = store_destroy};

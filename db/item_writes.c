@@ -234,8 +234,10 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
     }
     struct item_ledger *ledger = &writes->ledger;
     item->version = ledger->version;
-    item->created_at = writes->row.live ? item->created_at : writes->now_ms;
-    item->updated_at = writes->now_ms;
+    if (!writes->keeps_times) {
+        item->created_at = writes->row.live ? item->created_at : writes->now_ms;
+        item->updated_at = writes->now_ms;
+    }
     if (item->expires_at != 0 &&
         (ledger->next_expiry == 0 || item->expires_at < ledger->next_expiry)) {
         ledger->next_expiry = item->expires_at;

@@ -89,6 +89,7 @@ struct item_writes {
     const struct config *config;
     const struct item_owner *owner;
     int64_t now_ms;
+    bool keeps_times; /* items_put takes the times from the item */
     bool begun;
     struct item_ledger ledger;
     /* The row of the key that items_find looked for. */

@@ -55,8 +55,8 @@ rows() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
     new_user
     make_key '{"name":"first","scope":"read"}'
     make_key '{"name":"second","scope":"write","prefix":"a/"}'
-    with "$device" as_user GET /data/a/x
-    refused 404 KEY_NOT_FOUND
+    with "$device" store a/x 1
+    succeeded 201
     as_user GET /keys
     succeeded 200
     same "$(field '.data.keys | map(.name) | join(",")')" first,second
