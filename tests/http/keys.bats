@@ -206,8 +206,8 @@ DONE
 
 @test "keys: they never reach accounts, keys or tokens" {
     make_key '{"name":"k","scope":"write"}'
-    for place in 'GET /me' 'HEAD /me' 'PATCH /me' 'DELETE /me' 'PUT /me/password' 'GET /keys' 'POST /keys' \
-        "DELETE /keys/$key_id" 'POST /token/refresh' 'DELETE /token' 'DELETE /token?all=true'; do
+    for place in 'GET /me' 'HEAD /me' 'PATCH /me' 'DELETE /me' 'PUT /me/password' 'GET /keys' 'POST /keys -d {}' \
+        "DELETE /keys/$key_id" 'POST /token/refresh -d {}' 'DELETE /token' 'DELETE /token?all=true'; do
         # shellcheck disable=SC2086
         with "$device" as_user ${place%% *} ${place#* }
         same "$code" 403

@@ -15,7 +15,7 @@ setup() {
 # dead: the token in $token is refused on every endpoint, at once.
 dead() {
     local place
-    for place in 'GET /data/x' 'DELETE /data/x' 'GET /me' 'GET /keys' 'POST /token/refresh' 'DELETE /token'; do
+    for place in 'GET /data/x' 'DELETE /data/x' 'GET /me' 'GET /keys' 'POST /token/refresh -d {}' 'DELETE /token'; do
         # shellcheck disable=SC2086
         as_user $place
         refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
@@ -27,7 +27,7 @@ dead() {
 
 @test "refresh: a valid token gives a new one, and both live" {
     old=$token
-    as_user POST /token/refresh
+    as_user POST /token/refresh -d ''
     succeeded 200
     new=$(field .token)
     same "$(field .data.access_token)" "$new"
@@ -41,11 +41,11 @@ dead() {
 }
 
 @test "refresh: without a token, or with a bad one, there is none" {
-    call POST /token/refresh
+    call POST /token/refresh -d ''
     refused 401 INVALID_TOKEN
     same "$(field .details.token)" missing
     token=$token.x
-    as_user POST /token/refresh
+    as_user POST /token/refresh -d ''
     refused 401 INVALID_TOKEN
     same "$(field 'has("token")')" false
 }
@@ -54,7 +54,7 @@ dead() {
     as_user GET /token/refresh
     refused 405 METHOD_NOT_ALLOWED
     same "$(header Allow)" 'POST, OPTIONS'
-    as_user POST /token/refresh/x
+    as_user POST /token/refresh/x -d ''
     refused 404 NOT_FOUND
 }
 

@@ -118,7 +118,7 @@ wrong() {
     succeeded 201
     as_user GET /me
     succeeded 200
-    as_user POST /token/refresh
+    as_user POST /token/refresh -d ''
     succeeded 200
 }
 
