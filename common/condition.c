@@ -50,8 +50,9 @@ static bool is_list(const char *list)
     size_t count = 0;
     bool any = false;
     while (at != NULL && *at != '\0') {
-        at = *at == ',' ? skip_blanks(at + 1) : take_tag(at, &tag);
-        count += at != NULL ? 1 : 0;
+        bool empty = *at == ','; /* an empty element, which counts for nothing */
+        at = empty ? skip_blanks(at + 1) : take_tag(at, &tag);
+        count += empty ? 0 : 1;
         any = any || (at != NULL && tag.any);
     }
     return at != NULL && count > 0 && (!any || count == 1);

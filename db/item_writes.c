@@ -177,6 +177,9 @@ static enum error_code find_row(struct item_writes *writes, struct item *item, b
     writes->row.size = row.size;
     *found = writes->row.live;
     *item = row;
+    if (!*found) {
+        *item = (struct item){.key = row.key}; /* nothing of what was is left */
+    }
     return ERR_NONE;
 }
 

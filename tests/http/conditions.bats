@@ -1,0 +1,225 @@
+# Versions, conditional requests (RFC 9110 section 13) and upsert
+
+load lib.bash
+
+setup_file() {
+    export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
+    new_user
+    export user user_id token
+}
+
+# unmet [VERSION]: 412, with the item as it is, or null.
+unmet() {
+    same "$code $(field .code)" '412 PRECONDITION_FAILED'
+    same "$(header Content-Type)" application/json
+    if [ $# = 1 ]; then
+        same "$(field '.data.current.version')" "$1"
+        same "$(field '.data.current | has("key") and has("value") and has("updated_at")')" true
+        same "$(header ETag)" "\"$1\""
+    else
+        same "$(field '.data | tojson')" '{"current":null}'
+    fi
+}
+
+# none_match TAG METHOD PATH [JSON]: a request with If-None-Match, however the server takes it.
+none_match() {
+    local tag=$1 method=$2 path=$3 options=()
+    if [ "$SERVER" = busybox ]; then
+        case $path in *\?*) path+='&' ;; *) path+='?' ;; esac
+        path+="if_none_match=$(encode_query "$tag")"
+    else
+        options=(-H "If-None-Match: $tag")
+    fi
+    if [ $# = 4 ]; then
+        send "$method" "$path" "$4" "${options[@]}"
+    else
+        as_user "$method" "$path" "${options[@]}"
+    fi
+}
+
+@test "conditions: If-Match lets a write through when it names the version, and gives the present item when not" {
+    store m 1
+    v=$(field .data.version)
+    send PUT /data/m '{"value":2}' -H 'If-Match: "77777"'
+    unmet "$v"
+    same "$(field .data.current.value)" 1
+    send PUT /data/m '{"value":2}' -H "If-Match: \"$v\""
+    succeeded 200
+    same "$(header ETag)" "\"$((v + 1))\""
+    send PUT /data/m '{"value":3}' -H "If-Match: \"$v\""
+    unmet $((v + 1))
+    same "$(field .data.current.value)" 2
+    as_user DELETE /data/m -H "If-Match: \"$v\""
+    unmet $((v + 1))
+    as_user GET /data/m
+    same "$(field .data.value) $(field .data.version)" "2 $((v + 1))"
+    as_user DELETE /data/m -H "If-Match: \"$((v + 1))\""
+    succeeded 200
+}
+
+@test "conditions: If-Match takes lists, *, the suffix of a compressed answer, and the form of the query" {
+    store l 0
+    for form in '"1", "%s"' '"%s" ,"9999999"' '*' ' * ' '"%s-gzip"' '"x","%s-gzip"' ', "%s",,' '%s' 'W/"1", "%s"' '"a,b", "%s"'; do
+        v=$(field .data.version)
+        # shellcheck disable=SC2059 # the form is the format
+        send PUT /data/l '{"value":1}' -H "If-Match: $(printf "$form" "$v")"
+        succeeded 200
+    done
+    v=$(field .data.version)
+    send PUT "/data/l?if_match=%22$v%22" '{"value":2}'
+    succeeded 200
+    send PUT "/data/l?if_match=$v" '{"value":2}'
+    unmet $((v + 1))
+    # A weak tag never matches strongly, and only the version itself is the tag.
+    v=$((v + 1))
+    for tag in "W/\"$v\"" "\"0$v\"" "\"$v-gz\"" "\"-gzip\"" "\"$v \"" '""' '"99999999999999999999999"'; do
+        send PUT /data/l '{"value":3}' -H "If-Match: $tag"
+        unmet "$v"
+    done
+}
+
+@test "conditions: a list that can't be read is refused, not ignored" {
+    store r 1
+    for list in '"1' 'abc' '"1" "2"' '*, "1"' '"1", *' 'w/"1"' ','; do
+        send PUT /data/r '{"value":2}' -H "If-Match: $list"
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | keys[0]')" if_match
+        none_match "$list" GET /data/r
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | keys[0]')" if_none_match
+    done
+    send PUT '/data/r?if_match=' '{"value":2}'
+    refused 400 INVALID_REQUEST
+    as_user GET /data/r
+    same "$(field .data.value)" 1
+}
+
+@test "conditions: a key that is not there is 404 whatever the condition; with upsert If-Match is not met" {
+    for tag in '*' '"1"'; do
+        send PUT /data/absent '{"value":1}' -H "If-Match: $tag"
+        refused 404 KEY_NOT_FOUND "$MESSAGE_NO_KEY"
+        as_user DELETE /data/absent -H "If-Match: $tag"
+        refused 404 KEY_NOT_FOUND
+        send PUT '/data/absent?upsert=true' '{"value":1}' -H "If-Match: $tag"
+        unmet
+    done
+    as_user GET /data/absent -H 'If-Match: *'
+    refused 404 KEY_NOT_FOUND
+}
+
+@test "conditions: PUT with If-None-Match: * creates, and only creates" {
+    none_match '*' PUT /data/created '{"value":1}'
+    succeeded 201 'Data stored successfully.'
+    v=$(field .data.version)
+    same "$(header ETag)" "\"$v\""
+    none_match '*' PUT /data/created '{"value":2}'
+    unmet "$v"
+    none_match '*' PUT '/data/created?upsert=true' '{"value":2}'
+    unmet "$v"
+    as_user DELETE /data/created
+    none_match '*' PUT '/data/created?upsert=true' '{"value":3}'
+    succeeded 201
+    none_match '*' PUT '/data?key=' '{"value":3}'
+    refused 400 INVALID_KEY "$MESSAGE_KEY"
+}
+
+@test "conditions: If-None-Match with tags stops a write of that version" {
+    store n 1
+    v=$(field .data.version)
+    none_match "\"$v\"" PUT /data/n '{"value":2}'
+    unmet "$v"
+    none_match "W/\"$v\"" DELETE /data/n
+    unmet "$v"
+    none_match '"1","2"' PUT /data/n '{"value":2}'
+    succeeded 200
+    none_match '"1"' PUT /data/nn '{"value":2}'
+    refused 404 KEY_NOT_FOUND
+}
+
+@test "conditions: GET and HEAD with the version known are 304" {
+    store g '"something"'
+    v=$(field .data.version)
+    for tag in "\"$v\"" "W/\"$v\"" "\"$v-gzip\"" "W/\"$v-gzip\"" '*' "\"1\", \"$v\""; do
+        none_match "$tag" GET /data/g
+        same "$code" 304
+        [ ! -s "$body_file" ] || fail 'a body with 304'
+        same "$(header ETag)" "\"$v\""
+        same "$(header Cache-Control)" 'private, no-cache'
+    done
+    none_match "\"$v\"" HEAD /data/g
+    same "$code $(header ETag)" "304 \"$v\""
+    none_match '"1"' GET /data/g
+    succeeded 200
+    same "$(field .data.value)" something
+    as_user GET "/data/g?if_none_match=%22$v%22"
+    same "$code" 304
+    as_user GET "/data/g?if_none_match=$v"
+    same "$code" 304
+    none_match '*' GET /data/nothing-there
+    refused 404 KEY_NOT_FOUND
+}
+
+@test "conditions: If-Match is looked at before If-None-Match" {
+    store o 1
+    v=$(field .data.version)
+    none_match "\"$v\"" GET "/data/o?if_match=%221%22"
+    unmet "$v"
+    none_match "\"$v\"" GET "/data/o?if_match=%22$v%22"
+    same "$code" 304
+    none_match "\"$v\"" PUT "/data/o?if_match=%22$v%22" '{"value":2}'
+    unmet "$v"
+    none_match '"1"' PUT "/data/o?if_match=%22$v%22" '{"value":2}'
+    succeeded 200
+}
+
+@test "conditions: GET, HEAD, POST, PUT and PATCH carry the version as ETag; a refusal carries none" {
+    store e 1
+    v=$(field .data.version)
+    same "$(header ETag)" "\"$v\""
+    for method in GET HEAD; do
+        as_user "$method" /data/e
+        same "$(header ETag)" "\"$v\""
+    done
+    send PUT /data/e '{"value":2}'
+    same "$(header ETag)" "\"$((v + 1))\""
+    send PATCH /data/e '3' -H 'Content-Type: application/json'
+    same "$(header ETag)" "\"$((v + 2))\""
+    as_user GET /data/e-not
+    same "$(header ETag)" ''
+    store e 1
+    same "$code$(header ETag)" 400
+}
+
+@test "conditions: upsert creates or replaces" {
+    send PUT '/data/up?upsert=true' '{"value":1}'
+    succeeded 201 'Data stored successfully.'
+    created=$(field .data.created_at)
+    send PUT '/data/up?upsert=true' '{"value":2}'
+    succeeded 200 'Data updated successfully.'
+    same "$(field .data.created_at)" "$created"
+    send PUT '/data/up-not?upsert=false' '{"value":2}'
+    refused 404 KEY_NOT_FOUND
+    for value in '' yes 1 TRUE; do
+        send PUT "/data/up?upsert=$value" '{"value":3}'
+        refused 400 INVALID_REQUEST
+        same "$(field .details.upsert)" 'must be true or false'
+    done
+    send PUT '/data?upsert=true&key=a//b' '{"value":2}'
+    refused 400 INVALID_KEY "$MESSAGE_KEY"
+    send PUT '/data/up?upsert=true' '{"value":null}'
+    refused 400 INVALID_VALUE "$MESSAGE_VALUE"
+    as_user GET /data/up
+    same "$(field .data.value)" 2
+}
+
+@test "conditions: of 12 writes with one tag at once one gets through" {
+    store race 0
+    tag=$(header ETag)
+    for i in $(seq 12); do
+        curl -sS --max-time 60 -o /dev/null -w '%{http_code}\n' -X POST -H 'X-HTTP-Method-Override: PUT' \
+            -H "Authorization: $token" -H "If-Match: $tag" -d "{\"value\":$i}" "$BASE/data/race" >"$BATS_TEST_TMPDIR/race.$i" &
+        began
+    done
+    wait_all
+    same "$(sort "$BATS_TEST_TMPDIR"/race.* | uniq -c | tr -s ' \n' ' ')" ' 1 200 11 412 '
+}
