@@ -137,6 +137,18 @@ check_answer() {
     done < <(grep -oE '`(cgi-bin|common|db|tests|www)/[A-Za-z0-9_./-]*`' "$(root)/README.md" | tr -d '`' | sort -u)
 }
 
+@test "README: every function it names in the map of the code is there" {
+    local name count=0
+    while IFS= read -r name; do
+        grep -rqE "\b$name\b *\(|\bstruct $name\b" "$(root)/cgi-bin" "$(root)/common" "$(root)/db" --include='*.[ch]' || {
+            echo "README names $name"
+            return 1
+        }
+        count=$((count + 1))
+    done < <(section 'Map of the code' | grep -oE '`[a-z]+_[a-z_]+`' | tr -d '`' | sort -u)
+    [ "$count" -ge 5 ]
+}
+
 @test "README: the table of the tool's commands has every command, and no other" {
     # One command a line of the help: a word or two, then at least two blanks.
     "$TOOL" --help | sed -nE 's/^  ([a-z-]+( [a-z-]+)?)  .*/\1/p' | sort >"$BATS_TEST_TMPDIR/tool"
