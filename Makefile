@@ -31,6 +31,7 @@ LDFLAGS ?=
 # ---- how it is built -------------------------------------------------------------------------------
 
 BUILD := build
+HOST_CC ?= gcc
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -204,8 +205,17 @@ $(NEWMAN):
 
 .PHONY: test
 test: packages-test
-	$(Q)$(MAKE) --no-print-directory -j2 all $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+	$(Q)$(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
 	$(Q)bash tests/run.sh
+
+$(BUILD)/test-tools/load: tests/soak/load.c
+	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
+
+# What takes long: minutes of writers, killed ones among them.
+.PHONY: soak
+soak: packages-test
+	$(Q)$(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
+	$(Q)bash tests/soak/run.sh
 
 .PHONY: lint
 lint: packages-test
@@ -290,6 +300,7 @@ help:
 	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
+	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
 	@echo 'make lint            the checks of the sources alone'
 	@echo 'make bench           what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -19,7 +21,8 @@
 struct db_connection {
     sqlite3 *handle;
     const char *path; /* borrowed */
-    int busy_timeout;
+    int busy_timeout; /* milliseconds */
+    struct timespec waits_since;
     bool reads; /* in a transaction that reads */
 };
 
@@ -129,6 +132,33 @@ static enum db_class make_durable(struct db_connection *connection)
     return sqlite_script(connection, "PRAGMA synchronous=EXTRA;PRAGMA secure_delete=ON");
 }
 
+static int64_t milliseconds_since(const struct timespec *then)
+{
+    struct timespec now = *then;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return ((int64_t)now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+}
+
+/* Called by SQLite while another process holds the lock; 0 gives up. SQLite's own waits longer each
+ * time, up to 100 ms, so that who has waited long is asleep when the lock is free, and newcomers
+ * take it: of 16 writers some got nothing within 5 seconds. Short waits of about the same length
+ * give all the same chance; their length varies with the process, so that they do not meet. */
+static int wait_for_lock(void *self, int times)
+{
+    enum { WAIT_NS = 1000000, SPREAD_NS = 1000000 };
+    struct db_connection *connection = self;
+    if (times == 0) {
+        (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
+    }
+    if (milliseconds_since(&connection->waits_since) >= connection->busy_timeout) {
+        return 0;
+    }
+    unsigned spread = ((unsigned)getpid() * 2654435761U + (unsigned)times * 40503U) % SPREAD_NS;
+    const struct timespec pause = {.tv_nsec = WAIT_NS + (long)spread};
+    (void)nanosleep(&pause, NULL);
+    return 1;
+}
+
 static int open_handle(struct db_connection *connection, int flags)
 {
     int code = initialize();
@@ -137,7 +167,7 @@ static int open_handle(struct db_connection *connection, int flags)
                                flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     }
     return code != SQLITE_OK ? code
-                             : sqlite3_busy_timeout(connection->handle, connection->busy_timeout);
+                             : sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
 }
 
 static void sqlite_close(struct db_connection *connection)

@@ -1,0 +1,279 @@
+# Nothing that was acknowledged is lost, and what goes wrong below is told in full.
+
+load tool.bash
+
+LOAD=${LOAD:-$root/build/test-tools/load}
+
+# users COUNT: their tokens in the file $tokens
+users() {
+    tokens=$BATS_TEST_TMPDIR/tokens
+    : >"$tokens"
+    for number in $(seq "$1"); do
+        new_user "user$number"
+        echo "$token" >>"$tokens"
+    done
+}
+
+in_order() {
+    same "$(query 'PRAGMA integrity_check')" ok
+    tool 0 check
+}
+
+refused() {
+    same "$code" "$1"
+    same "$(jq -r .code <<<"$body")" "$2"
+}
+
+# As somebody who may not do everything: programs and installation are given to nobody first.
+as_nobody() {
+    if [ "$(id -u)" != 0 ]; then
+        PROGRAMS=$PROGRAMS "$@"
+        return
+    fi
+    mkdir -p "$BATS_TEST_TMPDIR/programs"
+    cp "$PROGRAMS/data" "$PROGRAMS/health" "$BATS_TEST_TMPDIR/programs"
+    local folder=$BATS_TEST_TMPDIR
+    while [ "$folder" != / ] && [ "$folder" != /tmp ]; do
+        chmod o+x "$folder"
+        folder=$(dirname "$folder")
+    done
+    chmod 644 "$conf"
+    PROGRAMS=$BATS_TEST_TMPDIR/programs "$@"
+}
+
+# cgi, but by nobody when this is root
+cgi_as_nobody() {
+    local plain=$PROGRAMS
+    if [ "$(id -u)" = 0 ]; then
+        printf '#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups "%s"\n' "$PROGRAMS/$1" \
+            >"$BATS_TEST_TMPDIR/programs/as_nobody"
+        chmod 755 "$BATS_TEST_TMPDIR/programs/as_nobody"
+        shift
+        cgi as_nobody "$@"
+    else
+        cgi "$@"
+    fi
+    PROGRAMS=$plain
+}
+
+@test "durability: 16 writers of one user, with readers and deletes: every write is there, no 5xx" {
+    installation
+    users 1
+    timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 16 20
+    in_order
+}
+
+@test "durability: 16 writers of 8 users: every write is there, no 5xx" {
+    installation
+    users 8
+    timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 16 20
+    in_order
+}
+
+@test "durability: programs killed at random moments lose nothing, and the next request works" {
+    installation
+    users 4
+    timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 8 40 300
+    in_order
+}
+
+@test "durability: a database in WAL mode holds the same promises" {
+    installation
+    same "$(query 'PRAGMA journal_mode=wal')" wal
+    users 4
+    timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 16 20 100
+    same "$(query 'PRAGMA integrity_check')" ok
+}
+
+# fill_up: stores values until the answer is no 201; leaves that in $code and $body
+fill_up() {
+    local value number
+    value=$(head -c 20000 /dev/zero | tr '\0' x)
+    for number in $(seq 200); do
+        "$@" "filler/$number" "\"$value\""
+        [ "$code" = 201 ] || return 0
+    done
+    fail 'it never got full'
+}
+
+store_with_little_room() {
+    (
+        ulimit -f 150
+        trap '' XFSZ
+        store "$@"
+        printf '%s\n%s' "$code" "$body" >"$BATS_TEST_TMPDIR/answer"
+    )
+    code=$(head -n 1 "$BATS_TEST_TMPDIR/answer")
+    body=$(tail -n +2 "$BATS_TEST_TMPDIR/answer")
+}
+
+@test "durability: a full disk is 507, what was stored stays, and room makes all well again" {
+    if [ "$(id -u)" = 0 ] && mkdir "$BATS_TEST_TMPDIR/home" &&
+        mount -t tmpfs -o size=600k,mode=700 none "$BATS_TEST_TMPDIR/home" 2>/dev/null; then
+        echo mounted >"$BATS_TEST_TMPDIR/mounted"
+        writer=store
+    else
+        writer=store_with_little_room
+    fi
+    installation
+    new_user ann
+    store kept '"safe"'
+    fill_up "$writer"
+    if [ "$writer" = store ]; then
+        refused 507 INSUFFICIENT_STORAGE
+        mount -o remount,size=4m "$BATS_TEST_TMPDIR/home"
+    else
+        [ "$code" = 507 ] || [ "$code" = 500 ] || fail 'neither 507 nor 500'
+    fi
+    read_value kept
+    same "$code" 200
+    same "$(jq -r .data.value <<<"$body")" safe
+    same "$(query 'PRAGMA integrity_check')" ok
+    store after_that 1
+    same "$code" 201
+}
+
+teardown() {
+    [ ! -f "$BATS_TEST_TMPDIR/mounted" ] || umount -l "$BATS_TEST_TMPDIR/home"
+}
+
+@test "durability: a database that may only be read is read; writes are refused and say so in the log" {
+    installation
+    new_user ann
+    store kept 1
+    prepare() {
+        chmod 444 "$database" "$keys"
+        chmod 555 "$home"
+        cgi_as_nobody data GET /kept
+        same "$code" 200
+        cgi_as_nobody data PUT /kept '{"value":2}'
+        refused 500 INTERNAL_ERROR
+        grep -q 'INTERNAL_ERROR: ' "$BATS_TEST_TMPDIR/log"
+        chmod 700 "$home"
+        chmod 600 "$database" "$keys"
+    }
+    as_nobody prepare
+    read_value kept
+    same "$(jq -c .data.value <<<"$body")" 1
+    in_order
+}
+
+@test "durability: a folder that may not be written to takes no write, and loses none" {
+    installation
+    new_user ann
+    store kept 1
+    prepare() {
+        [ "$(id -u)" != 0 ] || chown 65534:65534 "$database" "$keys"
+        chmod 555 "$home"
+        cgi_as_nobody data PUT /kept '{"value":2}'
+        refused 500 INTERNAL_ERROR
+        cgi_as_nobody data GET /kept
+        same "$(jq -c .data.value <<<"$body")" 1
+        chmod 700 "$home"
+    }
+    as_nobody prepare
+    [ "$(id -u)" != 0 ] || chown 0:0 "$database" "$keys"
+    cgi data PUT /kept '{"value":2}'
+    same "$code" 200
+    in_order
+}
+
+@test "durability: no database, or one that is none: 500 and a log line; health says so" {
+    installation
+    new_user ann
+    mv "$database" "$database.away"
+    store some 1
+    refused 500 INTERNAL_ERROR
+    [ ! -e "$database" ] || fail 'a program made a database'
+    cgi health GET
+    refused 503 SERVICE_UNAVAILABLE
+    grep -q 'there is no such database' "$BATS_TEST_TMPDIR/log"
+    head -c 20000 /dev/urandom >"$database"
+    store some 1
+    refused 500 INTERNAL_ERROR
+    cgi data GET /some
+    refused 500 INTERNAL_ERROR
+    : >"$database"
+    store some 1
+    refused 500 INTERNAL_ERROR
+    mv "$database.away" "$database"
+    store some 1
+    same "$code" 201
+}
+
+@test "durability: pages overwritten in the middle of the file never make a program crash" {
+    installation
+    new_user ann
+    for number in $(seq 30); do store "key/$number" '"0123456789012345678901234567890123456789"'; done
+    cp "$database" "$database.good"
+    for at in $(seq 1000 1500 30000); do
+        cp "$database.good" "$database"
+        head -c 700 /dev/urandom | dd of="$database" bs=1 seek="$at" conv=notrunc status=none
+        cgi data GET /key/7
+        case $code in 200 | 401 | 404 | 500) ;; *) fail "damage at $at" ;; esac
+        cgi data PUT /key/7 '{"value":2}'
+        case $code in 200 | 401 | 404 | 500) ;; *) fail "damage at $at" ;; esac
+    done
+}
+
+@test "durability: a database of a newer version is refused and left alone" {
+    installation
+    new_user ann
+    store some 1
+    query 'PRAGMA user_version=99999'
+    cp "$database" "$database.before"
+    cgi data PUT /some '{"value":2}'
+    refused 500 INTERNAL_ERROR
+    cgi data GET /some
+    refused 500 INTERNAL_ERROR
+    grep -q 'newer version' "$BATS_TEST_TMPDIR/log"
+    cmp "$database" "$database.before"
+}
+
+@test "durability: while another process holds the lock, writes are 503 with Retry-After, reads go on" {
+    installation 'busy_timeout = 300'
+    new_user ann
+    store some 1
+    { echo 'BEGIN IMMEDIATE;'; sleep 6; } | sqlite3 "$database" 3>&- &
+    holder=$!
+    for _ in $(seq 50); do
+        sqlite3 "$database" 'BEGIN IMMEDIATE' 2>/dev/null || break
+        sleep 0.1
+    done
+    head=$(printf '{"value":2}' | env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/some CONTENT_LENGTH=11 \
+        HTTP_AUTHORIZATION="$token" timeout 5 "$PROGRAMS/data" 2>>"$BATS_TEST_TMPDIR/log")
+    case $head in 'Status: 503 '*Retry-After:*SERVICE_UNAVAILABLE*) ;; *) fail "$head" ;; esac
+    read_value some
+    same "$code" 200
+    kill "$holder" 2>/dev/null || true
+    for _ in $(seq 100); do
+        cgi data PUT /some '{"value":2}'
+        [ "$code" != 200 ] || break
+        sleep 0.1
+    done
+    same "$code" 200
+}
+
+@test "durability: a client that hangs up half-way stores nothing and holds nobody up" {
+    installation
+    new_user ann
+    store some 1
+    answer=$(printf '{"val' | env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/some CONTENT_LENGTH=1000 \
+        HTTP_AUTHORIZATION="$token" timeout 10 "$PROGRAMS/data" 2>>"$BATS_TEST_TMPDIR/log")
+    case $answer in 'Status: 400 '*INCOMPLETE_BODY*) ;; *) fail "$answer" ;; esac
+    read_value some
+    same "$(jq -c .data.value <<<"$body")" 1
+    # and one that does not wait for its answer: what was acknowledged to nobody is done all the same
+    printf '{"value":2}' | env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/some CONTENT_LENGTH=11 \
+        HTTP_AUTHORIZATION="$token" "$PROGRAMS/data" 2>>"$BATS_TEST_TMPDIR/log" | true
+    in_order
+    cgi data PUT /some '{"value":3}'
+    same "$code" 200
+}
+
+@test "durability: 200 at once are all answered" {
+    installation
+    users 8
+    timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 200 1
+    in_order
+}
