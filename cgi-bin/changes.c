@@ -145,6 +145,10 @@ static enum error_code report_changes(struct call *call)
         if (error != ERR_NONE || !call_sleep(call, LOOK_EVERY_MS)) {
             end = 0;
         }
+        error = call_admit_again(call);
+        if (error != ERR_NONE) {
+            break;
+        }
     }
     if (error == ERR_CHANGES_EXPIRED) {
         call->response.errors_carry_data = true;

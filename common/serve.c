@@ -229,16 +229,27 @@ static enum error_code start_store(struct call *call)
     return ERR_NONE;
 }
 
+static enum error_code admit(struct call *call)
+{
+    bool writes = (call->route->flags & ROUTE_WRITES) != 0 && call->request.method != HTTP_GET;
+    return call->program->store->admit(call->store, call->arena, &call->device, writes,
+                                       call->now_ms, &call->claims);
+}
+
+enum error_code call_admit_again(struct call *call)
+{
+    return call->claims.device != 0 ? admit(call) : ERR_NONE;
+}
+
 /* One that lives may still not do for this route; one that does not is told nothing else. */
 static enum error_code check_device(struct call *call, struct text text)
 {
-    struct device_token token;
-    if (!device_token_parse(text, &token)) {
+    if (!device_token_parse(text, &call->device)) {
         return call_refuse_token(call, NULL);
     }
     enum error_code error = start_store(call);
     if (error == ERR_NONE) {
-        error = call->program->store->admit(call->store, &token, call->now_ms, &call->claims);
+        error = admit(call);
     }
     if (error == ERR_INVALID_TOKEN) {
         return call_refuse_token(call, "revoked");

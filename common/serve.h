@@ -60,9 +60,10 @@ struct store_class {
     void *(*make)(const struct config *config, const void *role);
     /* Tells the store that a request begins, which may write or not, and where causes go. */
     void (*start)(void *store, bool writes, struct cause *cause);
-    /* Looks a device token up: ERR_INVALID_TOKEN, or what it allows in CLAIMS. */
-    enum error_code (*admit)(void *store, const struct device_token *token, int64_t now_ms,
-                             struct token_claims *claims);
+    /* Looks a device token up: ERR_INVALID_TOKEN, or what it allows in CLAIMS. With WRITES in the
+     * transaction that then writes. Texts lie on ARENA. */
+    enum error_code (*admit)(void *store, struct arena *arena, const struct device_token *token,
+                             bool writes, int64_t now_ms, struct token_claims *claims);
     /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
     enum error_code (*end)(void *store, bool good); /* or of what it could not read */
     /* Keeps TEXT, a line about a security event, with the present transaction. */
@@ -105,6 +106,7 @@ struct call {
     int64_t now_ms;             /* one moment for the whole call, milliseconds since 1970 */
     struct text item;           /* what stood behind "/{}", not yet looked at */
     struct token_claims claims; /* with ROUTE_TOKEN */
+    struct device_token device; /* with claims.device */
     struct json_object body;    /* with ROUTE_BODY */
     struct spool body_spool;    /* with ROUTE_LONG_BODY: what request.body lies in */
     struct audit audit;
@@ -133,6 +135,10 @@ enum error_code call_keys(struct call *call, const struct token_keys **out);
 /* Makes the answer say that the token of this call is of no use; WHY is a value of details.token,
  * or NULL. Returns ERR_INVALID_TOKEN. */
 enum error_code call_refuse_token(struct call *call, const char *why);
+
+/* Looks at a device token again, for a call that has waited; access tokens are looked at by every
+ * statement. ERR_INVALID_TOKEN when it is gone. */
+enum error_code call_admit_again(struct call *call);
 
 /* The address that this call counts for; see request_address. NULL when memory is out. */
 const char *call_address(struct call *call);

@@ -331,10 +331,11 @@ static void store_start(void *store, bool writes, struct cause *cause)
     db->cause = cause;
 }
 
-static enum error_code store_admit(void *store, const struct device_token *token, int64_t now_ms,
+static enum error_code store_admit(void *store, struct arena *arena,
+                                   const struct device_token *token, bool writes, int64_t now_ms,
                                    struct token_claims *claims)
 {
-    return tokens_admit(store, token, now_ms, claims);
+    return tokens_admit(store, arena, token, writes, now_ms, claims);
 }
 
 static enum error_code store_note(void *store, struct text text)

@@ -217,24 +217,23 @@ static enum error_code read_mode(struct call *call, bool *replace)
     return error;
 }
 
-static enum error_code store_all(struct import *import, struct text items, bool replace,
-                                 int64_t *removed)
+static enum error_code store_all(struct import *import, struct item_writes *writes,
+                                 struct text items, bool replace, int64_t *removed)
 {
     struct call *call = import->call;
     const struct item_owner owner = items_owner(&call->claims);
-    struct item_writes writes;
-    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
-    writes.keeps_times = true;
-    import->writes = &writes;
+    item_writes_begin(writes, call->store, call->config, &owner, call->now_ms);
+    writes->keeps_times = true;
+    import->writes = writes;
     enum error_code error = users_live(call->store, &owner);
     if (error == ERR_NONE && replace) {
         const struct text all = {.at = "", .size = 0};
-        error = items_remove_all(&writes, all, removed);
+        error = items_remove_all(writes, all, removed);
     }
     if (error == ERR_NONE) {
         error = walk(import, items);
     }
-    return error == ERR_NONE ? item_writes_end(&writes) : error;
+    return error == ERR_NONE ? item_writes_end(writes) : error;
 }
 
 enum error_code import_items(struct call *call)
@@ -255,7 +254,8 @@ enum error_code import_items(struct call *call)
     }
     call->audit = (struct audit){.event = "import", .user_id = call->claims.user_id};
     int64_t removed = 0;
-    error = store_all(&import, items, replace, &removed);
+    struct item_writes writes;
+    error = store_all(&import, &writes, items, replace, &removed);
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Data imported successfully.");
         response_integer(&call->response, "imported", import.imported);

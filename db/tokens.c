@@ -21,22 +21,22 @@ static enum error_code check_secret(struct db *db, const struct device_token *to
 
 /* Uses within an hour count as one. A write notes it along with all else, a read when it is over.
  */
-static enum error_code note_use(struct db *db, int64_t id, int64_t now_ms)
+static enum error_code note_use(struct db *db, int64_t id, bool writes, int64_t now_ms)
 {
     if (now_ms - db_column_integer(db, DB_TOKEN_ADMIT, 4) < TOKEN_USE_MS) {
         return ERR_NONE;
     }
-    if (db_writes(db)) {
+    if (writes) {
         return tokens_used(db, id, now_ms);
     }
     db_note_use(db, id);
     return ERR_NONE;
 }
 
-enum error_code tokens_admit(struct db *db, const struct device_token *token, int64_t now_ms,
-                             struct token_claims *claims)
+enum error_code tokens_admit(struct db *db, struct arena *arena, const struct device_token *token,
+                             bool writes, int64_t now_ms, struct token_claims *claims)
 {
-    enum error_code error = db_writes(db) ? db_begin(db) : ERR_NONE;
+    enum error_code error = writes ? db_begin(db) : db_begin_read(db);
     if (error != ERR_NONE) {
         return error;
     }
@@ -53,12 +53,14 @@ enum error_code tokens_admit(struct db *db, const struct device_token *token, in
     *claims = (struct token_claims){.user_id = token->user_id,
                                     .epoch = db_column_integer(db, DB_TOKEN_ADMIT, 0),
                                     .device = token->number,
-                                    .reads_only = db_column_integer(db, DB_TOKEN_ADMIT, 2) == 0,
-                                    .prefix = db_column_text(db, DB_TOKEN_ADMIT, 3)};
+                                    .reads_only = db_column_integer(db, DB_TOKEN_ADMIT, 2) == 0};
+    const struct text prefix = db_column_text(db, DB_TOKEN_ADMIT, 3);
+    claims->prefix.at = prefix.at != NULL ? arena_copy(arena, prefix.at, prefix.size) : NULL;
+    claims->prefix.size = prefix.size;
     if (claims->prefix.at == NULL) {
         return ERR_INTERNAL;
     }
-    return note_use(db, tokens_id(token->user_id, token->number), now_ms);
+    return note_use(db, tokens_id(token->user_id, token->number), writes, now_ms);
 }
 
 enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms)

@@ -41,11 +41,11 @@ static inline int64_t tokens_id(int64_t user_id, int64_t number)
 }
 
 /* Looks the device token up and fills CLAIMS with what it allows: the user, the present epoch,
- * scope and prefix, borrowed until the request ends. In a request that writes, the transaction
+ * scope and prefix, which lies on ARENA. With WRITES, the transaction
  * starts here: a token deleted before is not used after. ERR_INVALID_TOKEN when it is deleted,
  * expired, not the right one, or its user is gone or disabled. */
-enum error_code tokens_admit(struct db *db, const struct device_token *token, int64_t now_ms,
-                             struct token_claims *claims);
+enum error_code tokens_admit(struct db *db, struct arena *arena, const struct device_token *token,
+                             bool writes, int64_t now_ms, struct token_claims *claims);
 
 /* Notes that the token with number ID in the table was used. */
 enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms);

@@ -295,3 +295,103 @@ DONE
     with "$device" store x 1
     refused 401 INVALID_TOKEN
 }
+
+# A user with keys inside and outside of a prefix, and tokens for it: $reader, $writer.
+prefixed() {
+    new_user
+    for key in in/a in/b inner out/a; do
+        store "$key" 1
+    done
+    make_key '{"name":"r","scope":"read","prefix":"in/"}'
+    reader=$device
+    make_key '{"name":"w","scope":"write","prefix":"in/"}'
+    writer=$device
+}
+
+@test "keys: lists, counts and changes are within the prefix or forbidden" {
+    prefixed
+    for place in '/data?prefix=in/' '/data?prefix=in/a&count=true' '/changes?since=0&prefix=in/'; do
+        with "$reader" as_user GET "$place"
+        succeeded 200
+        [[ $body != *inner* && $body != *out/a* ]] || fail 'shows too much'
+    done
+    for place in /data '/data?prefix=' '/data?prefix=in' '/data?prefix=out/' '/data?count=true' '/data?prefix=inner' \
+        '/changes?since=0' '/changes?since=0&prefix=i' '/changes?since=4' '/changes?since=0&prefix=out/'; do
+        with "$reader" as_user GET "$place"
+        refused 403 FORBIDDEN
+    done
+}
+
+@test "keys: deletion by prefix is within the prefix, and not for readers" {
+    prefixed
+    with "$reader" as_user DELETE '/data?prefix=in/'
+    refused 403 FORBIDDEN
+    for prefix in i in out/ inner; do
+        with "$writer" as_user DELETE "/data?prefix=$prefix"
+        refused 403 FORBIDDEN
+    done
+    with "$writer" as_user DELETE '/data?prefix=in/a'
+    succeeded 200
+    as_user GET '/data?count=true'
+    same "$(field .data.total)" 3
+}
+
+@test "keys: upserts, creations by condition and patches obey scope and prefix" {
+    prefixed
+    for key in out/new out/a inner i; do
+        with "$writer" send PUT "/data/$key?upsert=true" '{"value":2}'
+        refused 403 FORBIDDEN
+        with "$writer" send PATCH "/data/$key" '{"x":1}' -H 'Content-Type: application/json'
+        refused 403 FORBIDDEN
+    done
+    with "$reader" send PUT '/data/in/a?upsert=true' '{"value":2}'
+    refused 403 FORBIDDEN
+    with "$reader" send PATCH /data/in/a '{"x":1}' -H 'Content-Type: application/json'
+    refused 403 FORBIDDEN
+    with "$writer" send PUT '/data/in/new?upsert=true' '{"value":2}'
+    succeeded 201
+    with "$writer" send PATCH /data/in/new '{"x":1}' -H 'Content-Type: application/json'
+    succeeded 200
+    as_user GET '/data?prefix=out/'
+    same "$(field '.data.items | length')" 1
+}
+
+@test "keys: in a batch one operation outside is enough to refuse it all" {
+    prefixed
+    for op in '{"op":"get","key":"out/a"}' '{"op":"create","key":"out/n","value":1}' '{"op":"put","key":"inner","value":2}' \
+        '{"op":"upsert","key":"out/a","value":2}' '{"op":"delete","key":"out/a"}' '{"op":"increment","key":"out/a"}'; do
+        with "$writer" send POST /batch "{\"operations\":[{\"op\":\"put\",\"key\":\"in/a\",\"value\":7},$op]}"
+        case $code in
+        403) refused 403 FORBIDDEN ;;
+        *)
+            refused 409 BATCH_FAILED
+            same "$(field .details.code)" FORBIDDEN
+            ;;
+        esac
+    done
+    for op in '{"op":"put","key":"in/a","value":7}' '{"op":"delete","key":"in/a"}' '{"op":"increment","key":"in/a"}'; do
+        with "$reader" send POST /batch "{\"operations\":[{\"op\":\"get\",\"key\":\"in/b\"},$op]}"
+        [[ $code == 403 || $code == 409 ]] || fail 'a reader writes'
+        [[ $body == *FORBIDDEN* ]] || fail 'for another reason'
+    done
+    as_user GET /data/in/a
+    same "$(field .data.value)" 1
+    with "$reader" send POST /batch '{"operations":[{"op":"get","key":"in/a"},{"op":"get","key":"in/b"}]}'
+    succeeded 200
+    with "$writer" send POST /batch '{"operations":[{"op":"increment","key":"in/a"}]}'
+    succeeded 200
+}
+
+@test "keys: who waits for changes learns that the token has ended" {
+    prefixed
+    as_user GET /data/out/a
+    last=$(field .data.version)
+    curl -sS --max-time 30 -H "Authorization: $reader" "$BASE/changes?since=$last&prefix=in/&wait=20" >"$BATS_TEST_TMPDIR/wait" &
+    began
+    sleep 1
+    as_user DELETE /keys/1
+    succeeded 200
+    SECONDS=0
+    wait_all
+    same "$(jq -r .code "$BATS_TEST_TMPDIR/wait")" INVALID_TOKEN
+}
