@@ -198,7 +198,8 @@ NEWMAN := $(BUILD)/npm/node_modules/newman/package.json
 $(NEWMAN):
 	$(call say,NPM,newman)mkdir -p $(BUILD)/npm && \
 		for try in 1 2 3; do \
-			npm install --prefix $(BUILD)/npm --no-audit --no-fund --loglevel=error 'newman@>=6.2 <7' \
+			timeout 300 npm install --prefix $(BUILD)/npm --no-audit --no-fund --loglevel=error \
+				--fetch-timeout=60000 --fetch-retries=1 'newman@>=6.2 <7' \
 				>$(BUILD)/npm/log 2>&1 && break; \
 			[ $$try != 3 ] || { cat $(BUILD)/npm/log; rm -rf $(BUILD)/npm; exit 1; }; \
 		done && touch $@
