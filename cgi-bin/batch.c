@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/input.h"
+#include "common/json_number.h"
 #include "common/serve.h"
 #include "db/item_call.h"
 #include "db/tokens.h"
@@ -71,10 +73,10 @@ static const struct input_field fields[] = {
     {"op", INPUT_TEXT, false, AT(name), 0, INT64_MAX, verb_fault, ERR_INVALID_PARAMETER},
     {"key", INPUT_TEXT, false, AT(key), 0, INT64_MAX, item_key_fault, ERR_INVALID_KEY},
     {"value", INPUT_JSON, true, AT(value), 0, 0, NULL, ERR_INVALID_VALUE},
-    {"by", INPUT_WHOLE, true, AT(by), -(INT64_C(1) << 53), INT64_C(1) << 53, NULL,
+    {"by", INPUT_WHOLE, true, AT(by), 1 - (INT64_C(1) << 53), (INT64_C(1) << 53) - 1, NULL,
      ERR_INVALID_PARAMETER},
     ITEM_TTL_FIELD(struct operation, ttl),
-    {"if_version", INPUT_WHOLE, true, AT(if_version), 0, INT64_C(1) << 53, NULL,
+    {"if_version", INPUT_WHOLE, true, AT(if_version), 0, (INT64_C(1) << 53) - 1, NULL,
      ERR_INVALID_PARAMETER},
 };
 
@@ -121,12 +123,14 @@ static bool read_counter(struct text value, int64_t *out)
     }
     const cJSON *number = json_parse(value);
     if (number == NULL || !cJSON_IsNumber(number) ||
-        number->valuedouble != floor(number->valuedouble) ||
         fabs(number->valuedouble) > (double)whole_maximum) {
         return false;
     }
+    /* A double may have rounded it: the digits tell. */
+    char digits[24];
     *out = (int64_t)number->valuedouble;
-    return true;
+    (void)snprintf(digits, sizeof digits, "%" PRId64, *out);
+    return json_numbers_equal(value.at, digits);
 }
 
 /* Makes ITEM->value the sum. What an increment does not name, the time it expires at, stays. */
