@@ -144,6 +144,11 @@ suite_inproc() {
     note_end inproc $?
 }
 
+suite_instructions() {
+    timeout 300 bash tests/bench/instructions.sh check
+    note_end instructions $?
+}
+
 suite_lint() {
     timeout 900 bash tests/lint/run.sh
     note_end lint $?
@@ -164,6 +169,8 @@ for server in $servers; do
 done
 [ ! -x build/san/inproc ] || start inproc suite_inproc
 start lint suite_lint
+# The budgets are of the static programs.
+grep -q ld-linux "$PROGRAMS/data" || start instructions suite_instructions
 start system suite_system
 [ -n "${FILTER:-}" ] || start postman suite_postman
 

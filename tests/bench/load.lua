@@ -44,7 +44,9 @@ function request()
     if method ~= "GET" and method ~= "POST" then
         headers["X-HTTP-Method-Override"] = method
         method = "POST"
-        body = body or ""
+    end
+    if method == "POST" then
+        body = body or "" -- lighttpd wants a length
     end
     return wrk.format(method, prefix .. path, headers, body)
 end
