@@ -522,18 +522,20 @@ static void finish(struct call *call, enum error_code error, struct rendered *an
     }
 }
 
-/* The head and what is in memory in one piece; a spooled body follows. */
+/* In one piece, as far as it is in memory; of a spooled body the first part goes with the head. */
 static bool send_answer(struct transport *transport, const struct rendered *answer)
 {
-    bool sent = transport->send(transport, answer->head, answer->head_size, answer->body,
-                                answer->body_size);
-    if (answer->spool == NULL) {
-        return sent;
+    struct spool *spool = answer->spool;
+    if (spool == NULL) {
+        return transport->send(transport, answer->head, answer->head_size, answer->body,
+                               answer->body_size);
     }
-    int64_t got = 0;
-    for (int64_t done = 0; sent && done < answer->spool->size; done += got) {
-        got = spool_read(answer->spool, done);
-        sent = got > 0 && transport->send(transport, "", 0, answer->spool->buffer, (size_t)got);
+    int64_t got = spool_read(spool, 0);
+    bool sent = got > 0 && transport->send(transport, answer->head, answer->head_size,
+                                           spool->buffer, (size_t)got);
+    for (int64_t done = got; sent && done < spool->size; done += got) {
+        got = spool_read(spool, done);
+        sent = got > 0 && transport->send(transport, "", 0, spool->buffer, (size_t)got);
     }
     return sent;
 }

@@ -37,6 +37,12 @@ const struct example examples[] = {
     {"change password", &me_program, "PUT", "/password", NULL,
      "{\"current_password\":\"Correct-horse-1\",\"new_password\":\"Other-horse-2\"}", ANN, 200,
      "data.token_type", "Bearer", true, NULL},
+    {"export", &me_program, "GET", "/export", NULL, NULL, ANN, 200, "data.user.username", "ann",
+     false, NULL},
+    {"import", &me_program, "POST", "/import", "mode=replace",
+     "{\"items\":[{\"key\":\"greeting\",\"value\":\"back\"},{\"key\":\"n\",\"value\":[1.0],"
+     "\"created_at\":\"2020-01-01T00:00:00.000Z\"}]}",
+     ANN, 200, "data.imported", "2", false, NULL},
     {"delete account", &me_program, "DELETE", NULL, NULL, "{\"password\":\"Correct-horse-1\"}", ANN,
      200, "status", "success", true, NULL},
     {"device token", &keys_program, "POST", NULL, NULL,
