@@ -59,6 +59,7 @@ static const struct setting settings[] = {
     NUMBER(max_user_keys, 100000, 1, INT64_C(1000000000)),
     NUMBER(max_user_bytes, INT64_C(1) << 30, 1, INT64_C(1) << 50),
     NUMBER(tombstones, 10000, 0, 10000000),
+    STRING(journal, KIND_WORD, "rollback", "rollback wal"),
     NUMBER(busy_timeout, 5000, 0, 60000),
     NUMBER(body_timeout, 30, 1, 3600),
     NUMBER(login_limit_account, 10, 0, 1000000000),

@@ -30,6 +30,7 @@ struct config {
     int64_t max_user_bytes; /* of the values of one user, together */
     int64_t tombstones;     /* deletions kept for the changes feed, per user */
     int64_t max_import_bytes;
+    const char *journal;         /* rollback, wal: how the tool makes the database */
     int64_t busy_timeout;        /* milliseconds to wait for another writer */
     int64_t body_timeout;        /* seconds a client may take to send its body */
     int64_t login_limit_account; /* wrong passwords within login_window; 0: no limit, as below */

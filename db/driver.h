@@ -45,6 +45,9 @@ struct db_driver {
     enum db_class (*begin_read)(struct db_connection *connection);
     enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
     enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
+    /* Makes the database keep a write-ahead log, or a rollback journal; stays so for all
+     * connections. DB_BUSY while others are connected. Outside a transaction. */
+    enum db_class (*set_journal)(struct db_connection *connection, bool ahead);
     /* Starts a transaction that holds the write lock from here on. */
     enum db_class (*begin)(struct db_connection *connection);
     enum db_class (*commit)(struct db_connection *connection);

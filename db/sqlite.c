@@ -2,6 +2,16 @@
  * sqlite.c - the SQLite driver. Forbidden elsewhere: sqlite3.h.
  *
  * Made for processes that live for one request: nothing is set up that the request does not use.
+ * Journal: a rollback journal unless the operator chose the write-ahead log. Measured with 1 and 16
+ * processes that write, each living for one request, on an ext4 disk: DELETE 33 and 77 writes/s,
+ * TRUNCATE 47 and 84, PERSIST 43 and 94, WAL 88 and 161. A read costs a process a fifth more in WAL
+ * mode (44 system calls more: the shared memory is made by the first and removed by the last), and
+ * a reader must be able to write to the folder, so that a read-only medium or a reader without that
+ * right is out. TRUNCATE and PERSIST leave a file that each read looks into, and are a setting of
+ * the connection: one statement more per write. Reads outnumber writes, so DELETE is the default; a
+ * board whose flash suffers from files made and removed, or that mostly writes, takes WAL. A
+ * process killed in either mode leaves what the next one repairs by itself.
+ *
  * Durability: rollback journal with synchronous=EXTRA, so that a commit is on the disk, the
  * journal's removal included, before it is acknowledged. What is deleted is overwritten with zeros:
  * no free page still holds it.
@@ -250,6 +260,25 @@ static enum db_class sqlite_set_schema_number(struct db_connection *connection, 
     return sqlite_script(connection, sql);
 }
 
+static enum db_class sqlite_set_journal(struct db_connection *connection, bool ahead)
+{
+    const char *wanted = ahead ? "wal" : "delete";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->handle,
+                                  ahead ? "PRAGMA journal_mode=wal" : "PRAGMA journal_mode=delete",
+                                  -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_step(statement);
+    }
+    /* The row tells the mode that is in force. */
+    const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    enum db_class class = code != SQLITE_ROW ? classify(connection->handle, code)
+                          : mode != NULL && strcmp(mode, wanted) == 0 ? DB_OK
+                                                                      : DB_BUSY;
+    (void)sqlite3_finalize(statement);
+    return class;
+}
+
 static enum db_class sqlite_begin(struct db_connection *connection)
 {
     return sqlite_script(connection, "BEGIN IMMEDIATE");
@@ -369,6 +398,7 @@ const struct db_driver db_sqlite = {
     .begin_read = sqlite_begin_read,
     .schema_number = sqlite_schema_number,
     .set_schema_number = sqlite_set_schema_number,
+    .set_journal = sqlite_set_journal,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

@@ -29,6 +29,9 @@ static int migrate_database(struct tool *tool, int64_t *from)
         return status;
     }
     enum db_class class = schema_migrate(admin_driver, connection, from);
+    if (class == DB_OK) {
+        class = admin_driver->set_journal(connection, strcmp(tool->config.journal, "wal") == 0);
+    }
     if (class != DB_OK) {
         status = *from > schema_number ? admin_fail_schema(tool, path, *from)
                                        : admin_fail(tool, connection, path, class, "migrating");

@@ -23,9 +23,8 @@ soak() {
     local home=$scratch/home
     mkdir -m 700 "$home"
     export CUBBY_CONF=$scratch/cubby.conf
-    printf '%s\n' "database = $home/cubby.db" "keys = $home/keys.json" 'password_cost = 1' >"$CUBBY_CONF"
+    printf '%s\n' "database = $home/cubby.db" "keys = $home/keys.json" 'password_cost = 1' "journal = $3" >"$CUBBY_CONF"
     build/bin/cubby init >/dev/null
-    sqlite3 "$home/cubby.db" "PRAGMA journal_mode=$3" >/dev/null
     for number in $(seq "$2"); do
         cgi register "{\"username\":\"u$number\",\"email\":\"u$number@example.org\",\"full_name\":\"U\",\"age\":30,\"gender\":\"x\",\"password\":\"Abcdef1!\"}" >/dev/null
         cgi token "{\"username\":\"u$number\",\"password\":\"Abcdef1!\"}" | jq -r .token
@@ -38,7 +37,7 @@ soak() {
     rm -rf "$home"
 }
 
-for journal in delete wal; do
+for journal in rollback wal; do
     soak 'one user' 1 "$journal" 0
     soak 'many users' 16 "$journal" 0
     soak 'killed at random' 8 "$journal" 100
