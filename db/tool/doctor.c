@@ -63,6 +63,7 @@ static const char *ask(struct doctor *doctor, const char *method, const char *pa
                        const char *headers, const char *body, size_t body_size)
 {
     arena_reset(&doctor->arena);
+    doctor->answer = (struct http_answer){.head = "", .body = ""};
     const struct http_request request = {
         .method = method, .path = path, .headers = headers, .body = body, .body_size = body_size};
     return http_send(&doctor->arena, &doctor->url, &request, &doctor->answer);
