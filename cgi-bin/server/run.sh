@@ -130,7 +130,7 @@ make_pages() {
 
 # ---- data ----------------------------------------------------------------------------------------------
 
-absolute() { (cd "$1" && pwd -P); }
+absolute() { (cd "$1" 2>/dev/null && pwd -P); }
 
 reaches_data() { as_user test -x "$data/." -a -w "$data/." 2>/dev/null; }
 

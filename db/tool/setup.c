@@ -91,6 +91,31 @@ static int init_keys(struct tool *tool, const struct file_owner *owner)
     return status;
 }
 
+/* Beside a journal lies a database that somebody was killed over: reading it takes the half-done
+ * transaction back, and a database that never had another is an empty file again. */
+static int undo_interrupted(struct tool *tool, const char *path)
+{
+    const char *journal = arena_printf(&tool->arena, "%s-journal", path);
+    if (journal == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    if (access(journal, F_OK) != 0) {
+        return TOOL_DONE;
+    }
+    struct db_connection *connection;
+    int status = admin_open_any(tool, path, true, &connection);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    int64_t number;
+    enum db_class class = admin_driver->schema_number(connection, &number);
+    if (class != DB_OK) {
+        status = admin_fail(tool, connection, path, class, "reading");
+    }
+    admin_driver->close(connection);
+    return status;
+}
+
 static int init_database(struct tool *tool, const struct file_owner *owner)
 {
     const char *path = tool->config.database;
@@ -109,6 +134,9 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     }
     /* An empty file is what an interrupted init left: it is finished now. */
     struct stat there;
+    if (status == TOOL_DONE && !made) {
+        status = undo_interrupted(tool, path);
+    }
     if (status == TOOL_DONE && stat(path, &there) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
