@@ -47,6 +47,12 @@ int admin_fail_schema(struct tool *tool, const char *path, int64_t number)
         number < schema_number ? "run \"cubby migrate\"" : "install the newer version of cubby");
 }
 
+int admin_make_plain(struct tool *tool, const char *path, struct db_connection *copy)
+{
+    enum db_class class = admin_driver->set_journal(copy, false);
+    return class == DB_OK ? TOOL_DONE : admin_fail(tool, copy, path, class, "making it one file");
+}
+
 int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out)
 {
     int64_t number;

@@ -29,6 +29,10 @@ int admin_open_any(struct tool *tool, const char *path, bool writable, struct db
 /* Says that the database at PATH has schema NUMBER, which is not this version's, and what to do. */
 int admin_fail_schema(struct tool *tool, const char *path, int64_t number);
 
+/* A copy of a database with a write-ahead log wants one too: makes COPY, at PATH, one plain file.
+ */
+int admin_make_plain(struct tool *tool, const char *path, struct db_connection *copy);
+
 /* Its schema must be this version's; *OUT is closed when it is not. */
 int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out);
 

@@ -37,6 +37,9 @@ static int copy_database(struct tool *tool, const char *draft)
     }
     admin_driver->close(from);
     file_become_self();
+    if (status == TOOL_DONE) {
+        status = admin_make_plain(tool, draft, to);
+    }
     admin_driver->close(to);
     tool_progress_end(tool);
     return status;

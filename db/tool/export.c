@@ -47,7 +47,7 @@ static int fill_copy(struct tool *tool, struct db_connection *copy)
         status = admin_fail(tool, copy, tool->config.database, class, "copying");
     }
     admin_driver->close(from);
-    return status;
+    return status == TOOL_DONE ? admin_make_plain(tool, tool->config.database, copy) : status;
 }
 
 /* A copy of the database beside it, which vanishes with the connection. */

@@ -201,7 +201,10 @@ static int prepare_draft(struct restore *restore, struct db_connection **draft)
     if (class != DB_OK) {
         return admin_fail(restore->tool, *draft, restore->from, class, "opening");
     }
-    int status = check_schema(restore, *draft);
+    int status = admin_make_plain(restore->tool, restore->from, *draft);
+    if (status == TOOL_DONE) {
+        status = check_schema(restore, *draft);
+    }
     if (status == TOOL_DONE) {
         status = admin_verify_integrity(restore->tool, restore->from, *draft);
     }
@@ -256,6 +259,9 @@ static int keep_old(struct restore *restore, struct db_connection *present)
         status = class == DB_OK
                      ? TOOL_DONE
                      : admin_fail(tool, copy, restore->kept, class, "keeping the old one");
+    }
+    if (status == TOOL_DONE) {
+        status = admin_make_plain(tool, restore->kept, copy);
     }
     admin_driver->close(copy);
     if (status == TOOL_DONE) {
@@ -317,27 +323,58 @@ static int replace_content(struct restore *restore, struct db_connection *presen
     return status;
 }
 
-/* What is no database any more moves away, with a journal that may belong to it, and the draft
- * takes its name. */
+/* Moves what may belong to the old file out of the way of the new one, to the name it is kept by.
+ */
+static int move_companions(const struct restore *restore)
+{
+    static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
+    struct tool *tool = restore->tool;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        const char *from = arena_printf(&tool->arena, "%s%s", tool->config.database, suffixes[i]);
+        const char *to = arena_printf(&tool->arena, "%s%s", restore->kept, suffixes[i]);
+        if (from == NULL || to == NULL) {
+            return tool_out_of_memory(tool);
+        }
+        if (rename(from, to) != 0 && errno != ENOENT) {
+            return tool_fail(tool, "%s: %s", from, strerror(errno));
+        }
+    }
+    return TOOL_DONE;
+}
+
+/* The journal of the settings, for a file that is new. Not having it is no failure. */
+static void set_journal(struct tool *tool)
+{
+    struct db_connection *connection;
+    if (strcmp(tool->config.journal, "wal") != 0 ||
+        admin_open_any(tool, tool->config.database, true, &connection) != TOOL_DONE) {
+        return;
+    }
+    if (admin_driver->set_journal(connection, true) != DB_OK) {
+        (void)fputs("cubby: run \"cubby migrate\" for the journal of the settings\n", stderr);
+    }
+    admin_driver->close(connection);
+}
+
+/* What is no database any more moves away, and the draft takes its name. */
 static int replace_file(struct restore *restore, bool there_is_one)
 {
     struct tool *tool = restore->tool;
     const char *path = tool->config.database;
-    const char *journal = arena_printf(&tool->arena, "%s-journal", path);
-    const char *kept_journal = arena_printf(&tool->arena, "%s-journal", restore->kept);
-    if (journal == NULL || kept_journal == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    if (rename(journal, kept_journal) != 0 && errno != ENOENT) {
-        return tool_fail(tool, "%s: %s", journal, strerror(errno));
-    }
-    if (there_is_one && rename(path, restore->kept) != 0) {
-        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    int status = move_companions(restore);
+    if (status == TOOL_DONE && there_is_one && rename(path, restore->kept) != 0) {
+        status = tool_fail(tool, "%s: %s", path, strerror(errno));
     }
     if (!there_is_one) {
         restore->kept = NULL;
     }
-    return file_place_draft(tool, path, false);
+    if (status == TOOL_DONE) {
+        status = file_place_draft(tool, path, false);
+    }
+    if (status == TOOL_DONE) {
+        set_journal(tool);
+    }
+    return status;
 }
 
 static int replace_database(struct restore *restore, struct db_connection *draft)

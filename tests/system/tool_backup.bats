@@ -331,6 +331,51 @@ first_schema() {
     same "$(query "SELECT id FROM users WHERE username = 'bob'")" 8
 }
 
+@test "backup, restore and export with a write-ahead log: plain files, and the log stays the database's" {
+    echo 'journal = wal' >>"$conf"
+    tool 0 migrate
+    same "$(query 'PRAGMA journal_mode')" wal
+    new_user ann
+    store k 1
+    # Somebody who stays connected keeps the log in a file of its own.
+    sqlite3 "$database" 'SELECT 1 FROM users' ".shell touch $BATS_TEST_TMPDIR/held; sleep 4" 'SELECT 1 FROM users' >/dev/null &
+    began
+    for _ in $(seq 100); do
+        [ -e "$BATS_TEST_TMPDIR/held" ] && break
+        sleep 0.05
+    done
+    store late 2
+    [ -s "$database-wal" ]
+    tool 0 backup "$copy"
+    same "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'copy*')" "$copy"
+    chmod 400 "$copy"
+    same "$(sqlite3 "$copy" 'PRAGMA journal_mode; SELECT key FROM items ORDER BY key' | paste -sd' ')" 'delete k late'
+    tool 0 export "$BATS_TEST_TMPDIR/lines"
+    same "$(tail -n 1 "$BATS_TEST_TMPDIR/lines" | jq .items)" 2
+    cgi data DELETE /late
+    tool 0 restore "$copy" --yes --json
+    kept=$(of .kept)
+    wait_all
+    tool 0 check
+    same "$(query 'PRAGMA journal_mode; SELECT key FROM items ORDER BY key' | paste -sd' ')" 'wal k late'
+    same "$(sqlite3 "$kept" 'PRAGMA journal_mode')" delete
+    login ann
+    read_value late
+    same "$code" 200
+    same "$(find "$home" -name '*-wal' -o -name '*-shm' | grep -v '/cubby\.db-')" ''
+    # A copy made by hand, of a database with a log; into nothing, beside an old log.
+    query 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+    cp "$database" "$BATS_TEST_TMPDIR/by-hand.db"
+    rm "$database"
+    echo old >"$database-wal"
+    tool 0 restore "$BATS_TEST_TMPDIR/by-hand.db" --yes
+    same "$(query 'PRAGMA journal_mode')" wal
+    tool 0 check
+    login ann
+    read_value late
+    same "$code" 200
+}
+
 @test "restore: a database that somebody holds is left alone, with its own exit status" {
     tool 0 backup "$copy"
     echo 'busy_timeout = 100' >>"$conf"
