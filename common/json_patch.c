@@ -31,7 +31,37 @@ static bool fail(struct patching *patching, enum error_code error, const char *r
 /* ---- JSON Merge Patch ---------------------------------------------------------------------------
  */
 
-/* What TARGET (NULL: nothing) becomes by PATCH: TARGET itself, changed, or another node. */
+/* An object that is being merged, and the patch of it, whose members leave it one by one. */
+struct merging {
+    cJSON *target;
+    cJSON *patch;
+};
+
+/* Merges one member; returns whether it is an object, which *INSIDE is then set to. */
+static bool merge_member(struct patching *patching, cJSON *target, cJSON *member,
+                         struct merging *inside)
+{
+    cJSON *old = cJSON_GetObjectItemCaseSensitive(target, member->string);
+    if (cJSON_IsRaw(member) && strcmp(member->valuestring, "null") == 0) {
+        (void)cJSON_DetachItemViaPointer(target, old);
+        return false;
+    }
+    if (!json_tree_is_object(member)) {
+        json_tree_set_member(target, member->string, member);
+        return false;
+    }
+    if (!json_tree_is_object(old)) {
+        old = cJSON_CreateObject();
+        if (old == NULL) {
+            return fail(patching, ERR_INTERNAL, "out of memory");
+        }
+        json_tree_set_member(target, member->string, old);
+    }
+    *inside = (struct merging){.target = old, .patch = member};
+    return json_tree_grow(&patching->tree, old) && json_tree_grow(&patching->tree, member);
+}
+
+/* What TARGET becomes by PATCH: TARGET itself, changed, or another node. */
 static cJSON *merge(struct patching *patching, cJSON *target, cJSON *patch)
 {
     if (!json_tree_is_object(patch)) {
@@ -40,24 +70,23 @@ static cJSON *merge(struct patching *patching, cJSON *target, cJSON *patch)
     if (!json_tree_is_object(target)) {
         target = cJSON_CreateObject();
     }
+    struct merging open[JSON_DEPTH_MAXIMUM] = {{.target = target, .patch = patch}};
+    size_t depth = 1;
     if (target == NULL || !json_tree_grow(&patching->tree, target) ||
         !json_tree_grow(&patching->tree, patch)) {
         return target;
     }
-    cJSON *next;
-    for (cJSON *member = patch->child; member != NULL && patching->tree.error == ERR_NONE;
-         member = next) {
-        next = member->next;
-        const char *name = member->string;
-        cJSON *old = cJSON_GetObjectItemCaseSensitive(target, name);
-        (void)cJSON_DetachItemViaPointer(patch, member);
-        if (cJSON_IsRaw(member) && strcmp(member->valuestring, "null") == 0) {
-            (void)cJSON_DetachItemViaPointer(target, old);
+    while (depth > 0 && patching->tree.error == ERR_NONE) {
+        const struct merging *now = &open[depth - 1];
+        cJSON *member = now->patch != NULL ? now->patch->child : NULL;
+        if (member == NULL) {
+            depth--;
             continue;
         }
-        cJSON *merged = merge(patching, old, member);
-        if (merged != NULL && merged != old) {
-            json_tree_set_member(target, name, merged);
+        (void)cJSON_DetachItemViaPointer(now->patch, member);
+        struct merging inside = {.target = NULL, .patch = NULL};
+        if (merge_member(patching, now->target, member, &inside) && depth < JSON_DEPTH_MAXIMUM) {
+            open[depth++] = inside;
         }
     }
     return target;
@@ -329,7 +358,7 @@ static bool read_operation(struct patching *patching, struct text text, struct o
     static const char *const alone[] = {"remove"};
     struct json_object object;
     struct json_fault fault;
-    *out = (struct operation){.op = NULL};
+    *out = (struct operation){.op = "", .path = "", .from = ""};
     if (text.at[0] != '{') {
         return fail(patching, ERR_INVALID_PATCH, "must be an object");
     }

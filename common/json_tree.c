@@ -27,7 +27,7 @@ static bool is_raw(const cJSON *node)
 
 static bool begins_with(const cJSON *node, char first)
 {
-    return is_raw(node) && node->valuestring[0] == first;
+    return is_raw(node) && node->valuestring != NULL && node->valuestring[0] == first;
 }
 
 bool json_tree_is_object(const cJSON *node)
@@ -138,35 +138,55 @@ void json_tree_set_member(cJSON *object, const char *name, cJSON *node)
     }
 }
 
+/* The same of a node that is a text. */
+static size_t measure_text(const char *text, size_t *bytes)
+{
+    size_t depth = 0;
+    size_t deepest = 0;
+    bool in_string = false;
+    const char *at = text;
+    for (; *at != '\0'; at++) {
+        if (in_string) {
+            in_string = *at != '"';
+            at += *at == '\\';
+        } else if (*at == '"') {
+            in_string = true;
+        } else if (*at == '{' || *at == '[') {
+            deepest = ++depth > deepest ? depth : deepest;
+        } else if (*at == '}' || *at == ']') {
+            depth--;
+        }
+    }
+    *bytes += (size_t)(at - text);
+    return deepest;
+}
+
 size_t json_tree_measure(const cJSON *node, size_t *bytes)
 {
+    const cJSON *open[JSON_DEPTH_MAXIMUM];
+    size_t depth = 0;
     size_t deepest = 0;
-    if (is_raw(node)) {
-        size_t depth = 0;
-        bool in_string = false;
-        const char *at = node->valuestring;
-        for (; *at != '\0'; at++) {
-            if (in_string) {
-                in_string = *at != '"';
-                at += *at == '\\';
-            } else if (*at == '"') {
-                in_string = true;
-            } else if (*at == '{' || *at == '[') {
-                deepest = ++depth > deepest ? depth : deepest;
-            } else if (*at == '}' || *at == ']') {
-                depth--;
+    for (;;) {
+        size_t below = is_raw(node) ? measure_text(node->valuestring, bytes) : 1;
+        deepest = depth + below > deepest ? depth + below : deepest;
+        if (!is_raw(node) && node->child != NULL) {
+            if (depth == JSON_DEPTH_MAXIMUM) {
+                return depth + 1;
             }
+            open[depth++] = node;
+            node = node->child;
+        } else {
+            while (depth > 0 && node->next == NULL) {
+                node = open[--depth];
+            }
+            if (depth == 0) {
+                return deepest;
+            }
+            node = node->next;
         }
-        *bytes += (size_t)(at - node->valuestring);
-        return deepest;
+        enum { PUNCTUATION_BYTES = 4 };
+        *bytes += PUNCTUATION_BYTES + (node->string != NULL ? strlen(node->string) : 0);
     }
-    for (const cJSON *child = node->child; child != NULL; child = child->next) {
-        *bytes += child->string != NULL ? strlen(child->string) + 4 : 1;
-        size_t depth = json_tree_measure(child, bytes);
-        deepest = depth > deepest ? depth : deepest;
-    }
-    *bytes += 2;
-    return deepest + 1;
 }
 
 /* ---- comparing (RFC 6902 section 4.6) -----------------------------------------------------------
@@ -182,51 +202,68 @@ static bool equal_scalars(const char *a, const char *b)
     return first != NULL && second != NULL && strcmp(first->valuestring, second->valuestring) == 0;
 }
 
-static bool equal_arrays(struct json_tree *tree, cJSON *a, cJSON *b)
+/* What is to be compared with MEMBER: in an array what is as far on, in an object what has its
+ * name; LIKELY is that if both have the same order. */
+static cJSON *partner(const cJSON *parent, cJSON *likely, const cJSON *member)
 {
-    a = a->child;
-    b = b->child;
-    while (a != NULL && b != NULL && json_tree_equal(tree, a, b)) {
-        a = a->next;
-        b = b->next;
+    if (cJSON_IsArray(parent) || (likely != NULL && strcmp(likely->string, member->string) == 0)) {
+        return likely;
     }
-    return a == NULL && b == NULL;
+    return cJSON_GetObjectItemCaseSensitive(parent, member->string);
 }
 
-static bool equal_objects(struct json_tree *tree, cJSON *a, cJSON *b)
+enum comparison { DIFFERENT, SAME, UP_TO_CHILDREN };
+
+static enum comparison compare_nodes(struct json_tree *tree, cJSON *a, cJSON *b)
 {
+    if (is_raw(a) && is_raw(b) && strcmp(a->valuestring, b->valuestring) == 0) {
+        return SAME;
+    }
+    bool objects = json_tree_is_object(a);
+    bool arrays = json_tree_is_array(a);
+    if (objects != json_tree_is_object(b) || arrays != json_tree_is_array(b) ||
+        !json_tree_grow(tree, a) || !json_tree_grow(tree, b)) {
+        return DIFFERENT;
+    }
+    if (!objects && !arrays) {
+        bool texts = a->valuestring != NULL && b->valuestring != NULL;
+        return texts && equal_scalars(a->valuestring, b->valuestring) ? SAME : DIFFERENT;
+    }
     if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b)) {
-        return false;
+        return DIFFERENT;
     }
-    cJSON *likely = b->child; /* both are often in the same order */
-    for (cJSON *member = a->child; member != NULL; member = member->next) {
-        cJSON *other = likely;
-        if (other == NULL || strcmp(other->string, member->string) != 0) {
-            other = cJSON_GetObjectItemCaseSensitive(b, member->string);
-        }
-        if (other == NULL || !json_tree_equal(tree, member, other)) {
-            return false;
-        }
-        likely = other->next;
-    }
-    return true;
+    return a->child != NULL ? UP_TO_CHILDREN : SAME;
 }
 
 bool json_tree_equal(struct json_tree *tree, cJSON *a, cJSON *b)
 {
-    if (is_raw(a) && is_raw(b) && strcmp(a->valuestring, b->valuestring) == 0) {
-        return true;
+    struct {
+        cJSON *a;
+        cJSON *b;
+    } open[JSON_DEPTH_MAXIMUM];
+    size_t depth = 0;
+    while (b != NULL) {
+        enum comparison comparison = compare_nodes(tree, a, b);
+        if (comparison == DIFFERENT ||
+            (comparison == UP_TO_CHILDREN && depth == JSON_DEPTH_MAXIMUM)) {
+            return false;
+        }
+        if (comparison == UP_TO_CHILDREN) {
+            open[depth].a = a;
+            open[depth++].b = b;
+            a = a->child;
+            b = partner(b, b->child, a);
+            continue;
+        }
+        while (depth > 0 && a->next == NULL) {
+            a = open[--depth].a;
+            b = open[depth].b;
+        }
+        if (depth == 0) {
+            return true;
+        }
+        a = a->next;
+        b = partner(open[depth - 1].b, b->next, a);
     }
-    if (json_tree_is_object(a) != json_tree_is_object(b) ||
-        json_tree_is_array(a) != json_tree_is_array(b)) {
-        return false;
-    }
-    if (!json_tree_grow(tree, a) || !json_tree_grow(tree, b)) {
-        return false;
-    }
-    if (json_tree_is_object(a)) {
-        return equal_objects(tree, a, b);
-    }
-    return json_tree_is_array(a) ? equal_arrays(tree, a, b)
-                                 : equal_scalars(a->valuestring, b->valuestring);
+    return false;
 }
