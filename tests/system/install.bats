@@ -65,7 +65,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     [ -x "$folder/other/srv/cgi/data" ] && [ -x "$folder/other/opt/bin/cubby" ]
     grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"
     grep -q 'ScriptAlias\|/srv/cgi' "$folder/other/opt/share/cubby.apache.conf"
-    ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd"
+    ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd" || fail "a default is left"
     has "$("$folder/other/opt/bin/cubby" --help)" 'else /etc/cubby-api/cubby.conf.'
     has "$(CUBBY_CONF=/dev/null "$folder/other/opt/bin/cubby" config)" 'database = /srv/cubby/cubby.db'
     make_in "$checkout" uninstall DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
@@ -194,7 +194,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     until_true 10 answers "$base/health"
     script stop
     same "$status" 0
-    ! answers "$base/health"
+    ! answers "$base/health" || fail "it still answers"
     script status
     same "$status" 3
     script stop

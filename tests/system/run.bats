@@ -126,7 +126,7 @@ next_run() {
             first=$(pgrep -o -f "$TMPDIR/cubby-run.*/server.conf")
             users=$(ps -o user= -g "$(ps -o pgid= -p "$first" | tr -d ' ')" | sort | uniq -c)
             case $server in
-            apache) [ "$(grep -c root <<<"$users")" = 1 ] && [ "$(awk '/root/ { print $1 }' <<<"$users")" -le 2 ] || fail "$users" ;;
+            apache) [ "$(grep -c root <<<"$users")" = 1 ] && [ "$(awk '$2 == "root" { print $1 }' <<<"$users")" -le 2 ] || fail "$users" ;;
             *) ! grep root <<<"$users" || fail "$users" ;;
             esac
         fi
