@@ -67,6 +67,10 @@ static void write_token(void *self, const struct token_info *token)
 static bool write_item(void *self, const struct item *item)
 {
     struct exporting *export = self;
+    if (item->value.at == NULL) {
+        export->out_of_memory = true;
+        return false;
+    }
     row_begins(export);
     cJSON *object = cJSON_CreateObject();
     json_add(object, "key", json_new_string(item->key.at));

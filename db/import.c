@@ -30,6 +30,7 @@ static enum error_code refuse(struct import *import, const char *field, const ch
     if (place == NULL || copy == NULL) {
         return call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
+    json_use_arena(arena); /* the answer outlives the item */
     response_detail(&import->call->response, place, copy);
     return error;
 }
