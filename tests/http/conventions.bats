@@ -267,6 +267,15 @@ refuse_body() {
     done
 }
 
+@test "errors: an expectation that nobody knows is answered in JSON, whoever answers" {
+    as_user GET /data/there -H 'Expect: the-unexpected'
+    if [ "$code" = 417 ]; then
+        same "$(field .code)" EXPECTATION_FAILED
+    else
+        succeeded 200
+    fi
+}
+
 @test "errors: no answer shows a path, a query text or a hash" {
     for path in /register /token /data '/data/x' /health; do
         leaks=("$DATA" SELECT INSERT '$y$' cubby.db /tmp/ .c:)
