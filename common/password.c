@@ -171,9 +171,12 @@ bool password_outdated(const char *stored, const struct password_policy *policy)
     if (make_setting(policy, salt, setting) == NULL) {
         return false;
     }
-    /* Up to the last `$` a setting tells method and cost; the salt follows. */
+    /* Up to the last `$` a setting tells method and cost; the salt follows. Of scrypt the last is
+     * the second, and its numbers stand behind it. */
+    enum { SCRYPT_NUMBERS = 11 };
     const char *last = strrchr(setting, '$');
     size_t length = last != NULL ? (size_t)(last - setting) + 1 : 0;
+    length += strncmp(setting, "$7$", length) == 0 ? SCRYPT_NUMBERS : 0;
     return strncmp(stored, setting, length) != 0 ||
            strncmp(stored + length, "rounds=", strlen("rounds=")) == 0;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/config.h"
+#include "common/password.h"
 #include "tests/inproc/memory.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
@@ -171,11 +172,34 @@ static void programs_answer_without_good_settings(void **state)
                        NULL);
 }
 
+static void a_hash_of_another_method_or_cost_is_outdated(void **state)
+{
+    (void)state;
+    static const struct {
+        struct password_policy policy;
+        const char *same;
+        const char *other;
+    } cases[] = {
+        {{"yescrypt", 5}, "$y$j9T$salt$hash", "$y$j8T$salt$hash"},
+        {{"scrypt", 7}, "$7$CU..../....salt$hash", "$7$DU..../....salt$hash"},
+        {{"bcrypt", 10}, "$2b$10$salthash", "$2b$11$salthash"},
+        {{"sha512crypt", 5000}, "$6$salt$hash", "$6$rounds=100000$salt$hash"},
+        {{"sha512crypt", 1000}, "$6$rounds=1000$salt$hash", "$6$salt$hash"},
+    };
+    size_t count = sizeof cases / sizeof *cases;
+    for (size_t i = 0; i < count; i++) {
+        assert_false(password_outdated(cases[i].same, &cases[i].policy));
+        assert_true(password_outdated(cases[i].other, &cases[i].policy));
+        assert_true(password_outdated(cases[(i + 1) % count].same, &cases[i].policy));
+    }
+}
+
 const struct CMUnitTest config_tests[] = {
     cmocka_unit_test_setup(good_settings_are_taken, world_reset),
     cmocka_unit_test_setup(bad_ones_are_named_with_file_and_line, world_reset),
     cmocka_unit_test_setup(odd_files_are_refused, world_reset),
     cmocka_unit_test_setup(what_is_shown_can_be_read_again, world_reset),
     cmocka_unit_test_setup(programs_answer_without_good_settings, world_reset),
+    cmocka_unit_test(a_hash_of_another_method_or_cost_is_outdated),
 };
 const size_t config_test_count = sizeof config_tests / sizeof *config_tests;
