@@ -79,12 +79,16 @@ void response_detail(struct response *response, const char *field, const char *r
     if (reason == NULL) {
         return; /* there was no memory to print it, and the arena knows */
     }
+    /* Whoever refuses may have cJSON work on memory that ends before the answer. */
+    struct arena *in_use = json_arena();
+    json_use_arena(response->arena);
     if (response->details == NULL) {
         response->details = cJSON_CreateObject();
     }
     if (!cJSON_HasObjectItem(response->details, field)) {
         json_add(response->details, field, json_new_string(reason));
     }
+    json_use_arena(in_use);
 }
 
 /* status, code, message, then what the answer carries; NULL when memory is out. */

@@ -66,7 +66,9 @@ void spool_write(struct spool *spool, const char *bytes, size_t size)
         write_out(spool, bytes, size);
         return;
     }
-    memcpy(spool->buffer + spool->used, bytes, size);
+    if (size > 0) {
+        memcpy(spool->buffer + spool->used, bytes, size);
+    }
     spool->used += size;
 }
 

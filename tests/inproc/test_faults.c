@@ -134,7 +134,7 @@ static size_t play_rounds(const struct example *example, const struct fault *fau
                           const struct world_state *good)
 {
     /* Where everything fails from some point on, the points need not lie side by side. */
-    size_t step = fault->kind == FAULT_MEMORY_LASTING ? 7 : 1;
+    size_t step = fault->kind == FAULT_MEMORY_LASTING ? 13 : 1;
     for (size_t number = 1; number < ROUNDS_MAXIMUM; number += step) {
         (void)world_reset(NULL);
         world_configure(settings);
