@@ -10,6 +10,10 @@
     "\"age\":41,\"gender\":\"female\",\"password\":\"Correct-horse-1\"}"
 
 static const char *const as_put[] = {"HTTP_X_HTTP_METHOD_OVERRIDE=PUT", NULL};
+static const char *const as_merge_patch[] = {"CONTENT_TYPE=application/merge-patch+json", NULL};
+static const char *const as_json_patch[] = {"CONTENT_TYPE=application/json-patch+json", NULL};
+static const char *const if_there[] = {"HTTP_IF_MATCH=*", "HTTP_IF_NONE_MATCH=W/\"999-gzip\"",
+                                       NULL};
 
 #define LOGIN(name) "{" name ",\"password\":\"Correct-horse-1\"}"
 
@@ -65,6 +69,40 @@ const struct example examples[] = {
      "data.value", "2", false, as_put},
     {"delete", &data_program, "DELETE", "/list/c", NULL, NULL, ANN, 200, "data.key", "list/c",
      false, NULL},
+    {"upsert", &data_program, "PUT", "/list/new", "upsert=true", "{\"value\":[],\"ttl\":60}", ANN,
+     201, "data.key", "list/new", false, NULL},
+    {"update on condition", &data_program, "PUT", "/greeting", NULL, "{\"value\":1}", ANN, 200,
+     "data.value", "1", false, if_there},
+    {"not modified", &data_program, "GET", "/greeting", "if_none_match=*", NULL, ANN, 304, NULL,
+     NULL, false, NULL},
+    {"merge patch", &data_program, "PATCH", "/list/b", NULL,
+     "{\"deep\":null,\"\\u00e4\":{\"x\":{\"y\":null}}}", ANN, 200, "data.value",
+     "{\"ä\":{\"x\":{}}}", false, as_merge_patch},
+    {"JSON patch", &data_program, "PATCH", "/list/b", NULL,
+     "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"deep\":[true,null]}},"
+     "{\"op\":\"add\",\"path\":\"/deep/-\",\"value\":1.0},"
+     "{\"op\":\"copy\",\"from\":\"/deep\",\"path\":\"/d~1e\"},"
+     "{\"op\":\"move\",\"from\":\"/deep/0\",\"path\":\"/m\"},"
+     "{\"op\":\"replace\",\"path\":\"/deep/1\",\"value\":\"x\"},"
+     "{\"op\":\"remove\",\"path\":\"/d~1e\"}]",
+     ANN, 200, "data.value", "{\"deep\":[null,\"x\"],\"m\":true}", false, as_json_patch},
+    {"list", &data_program, "GET", NULL, "prefix=list/&limit=2&values=true&count=true", NULL, ANN,
+     200, "data.items.1.key", "list/b", false, NULL},
+    {"list on", &data_program, "GET", NULL, "prefix=list/&cursor=bGlzdC9i", NULL, ANN, 200,
+     "data.items.0.key", "list/c", false, NULL},
+    {"delete by prefix", &data_program, "DELETE", NULL, "prefix=list/", NULL, ANN, 200,
+     "data.deleted", "3", false, NULL},
+    {"batch", &batch_program, "POST", NULL, NULL,
+     "{\"operations\":[{\"op\":\"get\",\"key\":\"greeting\"},"
+     "{\"op\":\"create\",\"key\":\"n\",\"value\":{},\"ttl\":5,\"if_version\":0},"
+     "{\"op\":\"put\",\"key\":\"n\",\"value\":1},{\"op\":\"increment\",\"key\":\"n\",\"by\":-3},"
+     "{\"op\":\"upsert\",\"key\":\"list/a\",\"value\":2},{\"op\":\"delete\",\"key\":\"list/c\"}]}",
+     ANN, 200, "data.results.3.value", "-2", false, NULL},
+    {"batch of reads", &batch_program, "POST", NULL, NULL,
+     "{\"operations\":[{\"op\":\"get\",\"key\":\"list/a\"},{\"op\":\"get\",\"key\":\"list/b\"}]}",
+     ANN, 200, "data.results.0.key", "list/a", false, NULL},
+    {"changes", &changes_program, "GET", NULL, "since=0&prefix=list/&limit=2&wait=1", NULL, ANN,
+     200, "data.more", "true", false, NULL},
     {"options", &data_program, "OPTIONS", "/greeting", NULL, NULL, NOBODY, 204, NULL, NULL, false,
      NULL},
     {"health", &health_program, "GET", NULL, NULL, NULL, NOBODY, 200, "data.database", "ok", false,

@@ -20,7 +20,8 @@
 
 #include "tests/inproc/tape.h"
 
-extern const struct program data_program, health_program, keys_program, me_program;
+extern const struct program batch_program, changes_program, data_program, health_program;
+extern const struct program keys_program, me_program;
 extern const struct program register_program, reset_program, token_program;
 
 /* The moment at which requests arrive that name no other. */
