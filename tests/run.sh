@@ -68,7 +68,7 @@ run_bats() {
     shift
     [ -z "${FILTER:-}" ] || set -- --filter "$FILTER" "$@"
     # bats makes its own folder with mode 700 unless it is named.
-    timeout --foreground 900 bats --tap --tempdir "$folder" "$@"
+    timeout --foreground 2400 bats --tap --tempdir "$folder" "$@"
 }
 
 # A suite that dies counts as a failure of its own.
@@ -140,7 +140,7 @@ suite_system() {
 }
 
 suite_inproc() {
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout 900 build/san/inproc
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout 2400 build/san/inproc
     note_end inproc $?
 }
 
@@ -150,7 +150,7 @@ suite_instructions() {
 }
 
 suite_lint() {
-    timeout 900 bash tests/lint/run.sh
+    timeout 2400 bash tests/lint/run.sh
     note_end lint $?
 }
 

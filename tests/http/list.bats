@@ -121,8 +121,11 @@ list() {
 }
 
 @test "list: parameters that are none are refused, each by name" {
-    for query in limit=0 limit=1001 limit=-1 limit=x limit= limit=1e2 limit=99999999999999999999 values= values=1 values=True \
-        count=yes cursor=%40 cursor=a cursor=AA cursor=_w cursor=YS8v cursor=YQ%3D%3D 'prefix=%G1' 'limit=%'; do
+    local queries=(limit=0 limit=1001 limit=-1 limit=x limit= limit=1e2 limit=99999999999999999999 values= values=1 values=True
+        count=yes cursor=%40 cursor=a cursor=AA cursor=_w cursor=YS8v cursor=YQ%3D%3D 'limit=%')
+    # lighttpd makes a lone % in an address %25 before cubby sees it: a prefix like any other.
+    [ "$SERVER" = lighttpd ] || queries+=('prefix=%G1')
+    for query in "${queries[@]}"; do
         as_user GET "/data?$query"
         refused 400 INVALID_REQUEST
         same "$(field '.details | keys | tojson')" "[\"${query%%=*}\"]"
@@ -210,7 +213,7 @@ list() {
     as_user PUT /data
     refused 405 METHOD_NOT_ALLOWED
     same "$(header Allow)" 'GET, HEAD, POST, DELETE, OPTIONS'
-    as_user POST /data/some
+    as_user POST /data/some -d '{}'
     refused 405 METHOD_NOT_ALLOWED
     same "$(header Allow)" 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'
 }
