@@ -11,7 +11,7 @@ password_cost = 1
 cors_origins = https://app.example http://localhost:3000
 max_value_bytes = 100
 max_body_bytes = 2000
-token_lifetime = 2
+token_lifetime = 6
 busy_timeout = 400
 body_timeout = 2
 CONF
@@ -74,10 +74,10 @@ setup() {
 }
 
 @test "settings: a token ends with its lifetime" {
-    same "$(field .data.expires_in)" 2
+    same "$(field .data.expires_in)" 6
     as_user GET /data/x
     refused 404 KEY_NOT_FOUND
-    sleep 2.1
+    sleep 6.1
     as_user GET /data/x
     refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
     same "$(field .details.token)" expired
