@@ -83,12 +83,18 @@ static const struct input_field fields[] = {
 /* ---- reading the operations --------------------------------------------------------------------
  */
 
-/* Reads one operation from its slice of the body. */
-static enum error_code read_operation(struct call *call, struct text text, struct operation *out)
+/* Reads one operation from its slice of the body. Where its members lie is noted on SCRATCH: what
+ * is unknown may be many, and is not kept. */
+static enum error_code read_operation(struct call *call, struct arena *scratch, struct text text,
+                                      struct operation *out)
 {
     struct json_fault fault;
     *out = (struct operation){.by = 1, .if_version = VERSION_ANY};
-    if (!json_read_object(call->arena, text, &call->body, &fault)) {
+    arena_reset(scratch);
+    json_use_arena(scratch);
+    bool read = json_read_object(scratch, text, &call->body, &fault);
+    json_use_arena(call->arena);
+    if (!read) {
         if (fault.reason == NULL) {
             return call_fail(call, ERR_INTERNAL, "out of memory while reading a batch");
         }
@@ -315,17 +321,21 @@ static enum error_code read_operations(struct batch *batch)
         return call_fail(call, ERR_INTERNAL, "out of memory while reading a batch");
     }
     batch->only_reads = true;
+    struct arena scratch;
+    arena_init(&scratch, json_object_room(list->size));
     walk = json_walk_start(*list);
-    while (batch->count < count && json_walk_next(&walk, &name, &text)) {
+    enum error_code error = ERR_NONE;
+    while (batch->count < count && error == ERR_NONE && json_walk_next(&walk, &name, &text)) {
         struct operation *operation = &batch->operations[batch->count];
-        enum error_code error = read_operation(call, text, operation);
+        error = read_operation(call, &scratch, text, operation);
         if (error != ERR_NONE) {
-            return fail_at(call, batch->count, error);
+            error = fail_at(call, batch->count, error);
         }
         batch->only_reads = batch->only_reads && operation->verb == VERB_GET;
         batch->count++;
     }
-    return ERR_NONE;
+    arena_reset(&scratch);
+    return error;
 }
 
 static enum error_code run_batch(struct call *call)

@@ -247,19 +247,14 @@ static struct text patch_text(struct text body)
     return body;
 }
 
-/* Makes ITEM->value, which is read here, what the patch makes of it. */
-static enum error_code patch_value(struct call *call, const struct item_owner *owner,
-                                   patch_function *apply, struct item *item)
+/* What the patch makes of PRESENT, as ITEM->value. */
+static enum error_code patch_value(struct call *call, patch_function *apply,
+                                   const struct item *present, struct item *item)
 {
-    struct item present = {.key = item->key};
-    enum error_code error = items_read(call->store, owner, call->now_ms, &present);
-    if (error != ERR_NONE) {
-        return error;
-    }
-    struct json_change change = {.value = present.value,
+    struct json_change change = {.value = present->value,
                                  .patch = patch_text(call->request.body),
                                  .maximum = (size_t)call->config->max_value_bytes};
-    error = apply(call->arena, &change);
+    enum error_code error = apply(call->arena, &change);
     if (error == ERR_INTERNAL) {
         return call_fail(call, error, "out of memory while applying a patch");
     }
@@ -272,6 +267,52 @@ static enum error_code patch_value(struct call *call, const struct item_owner *o
                             : change.reason);
     }
     item->value = change.result;
+    return error;
+}
+
+/* Reads the item, looks at the condition, applies the patch; *VERSION is what was read. */
+static enum error_code read_and_patch(struct call *call, const struct item_owner *owner,
+                                      const struct condition *condition, patch_function *apply,
+                                      struct item *item, int64_t *version)
+{
+    struct item present = {.key = item->key};
+    enum error_code error = items_read(call->store, owner, call->now_ms, &present);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    *version = present.version;
+    return condition_evaluate(condition, false, true, present.version) == CONDITION_HOLDS
+               ? patch_value(call, apply, &present, item)
+               : answer_current(call, owner, item->key);
+}
+
+/* The patch is applied to what is read before the lock is taken, since it may be much work; if
+ * somebody was faster, once more under the lock. */
+static enum error_code patch_and_find(struct call *call, const struct condition *condition,
+                                      patch_function *apply, struct item_writes *writes,
+                                      struct item *item)
+{
+    int64_t version = 0;
+    bool exists;
+    enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
+    if (error == ERR_NONE) {
+        error = db_begin_read(call->store);
+    }
+    if (error == ERR_NONE) {
+        error = read_and_patch(call, writes->owner, condition, apply, item, &version);
+    }
+    struct item found = {.key = item->key};
+    if (error == ERR_NONE) {
+        error = items_find(writes, &found, &exists);
+    }
+    if (error == ERR_NONE && !exists) {
+        error = ERR_KEY_NOT_FOUND;
+    }
+    if (error == ERR_NONE && found.version != version) {
+        error = read_and_patch(call, writes->owner, condition, apply, item, &version);
+    }
+    found.value = item->value;
+    *item = found;
     return error;
 }
 
@@ -295,11 +336,7 @@ static enum error_code patch_item(struct call *call)
     const struct item_owner owner = items_owner(&call->claims);
     struct item_writes writes;
     item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
-    bool exists;
-    error = find_to_change(call, &condition, false, &writes, &item, &exists);
-    if (error == ERR_NONE) {
-        error = patch_value(call, &owner, apply, &item);
-    }
+    error = patch_and_find(call, &condition, apply, &writes, &item);
     if (error == ERR_NONE) {
         error = items_put(&writes, &item);
     }

@@ -63,6 +63,9 @@ bool json_check(struct text text, struct json_fault *fault);
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
 
+/* An arena's maximum that json_read_object does with, whatever SIZE bytes of text say. */
+size_t json_object_room(size_t size);
+
 /* A walk over the members or elements of a checked object or array. */
 struct json_walk {
     const char *at;

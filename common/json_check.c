@@ -453,6 +453,13 @@ static bool read_object(struct arena *arena, struct text text, size_t extra,
     return true;
 }
 
+size_t json_object_room(size_t size)
+{
+    /* The list doubles as it grows; a name with an escape becomes a cJSON item and its text. */
+    enum { PIECE_BYTES = 2 * sizeof(struct json_member) + 2 * sizeof(cJSON), CHUNKS_BYTES = 65536 };
+    return (size_t)JSON_MEMBERS_MAXIMUM * PIECE_BYTES + 2 * size + CHUNKS_BYTES;
+}
+
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault)
 {

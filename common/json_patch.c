@@ -18,6 +18,7 @@ enum { OPERATIONS_MAXIMUM = 1000 };
 
 struct patching {
     struct json_tree tree;
+    struct arena scratch; /* of one operation */
     struct json_change *change;
     cJSON *root;
     size_t copied; /* bytes that `copy` has made */
@@ -362,7 +363,12 @@ static bool read_operation(struct patching *patching, struct text text, struct o
     if (text.at[0] != '{') {
         return fail(patching, ERR_INVALID_PATCH, "must be an object");
     }
-    if (!json_read_object(patching->tree.arena, text, &object, &fault)) {
+    /* What is unknown in it may be much, and is not kept. */
+    arena_reset(&patching->scratch);
+    json_use_arena(&patching->scratch);
+    bool read = json_read_object(&patching->scratch, text, &object, &fault);
+    json_use_arena(patching->tree.arena);
+    if (!read) {
         return fail(patching, fault.reason == NULL ? ERR_INTERNAL : ERR_INVALID_PATCH,
                     fault.reason);
     }
@@ -409,7 +415,7 @@ static bool apply_all(struct patching *patching, struct text patch)
 /* ---- both
  * ------------------------------------------------------------------------------------------ */
 
-static enum error_code finish(struct patching *patching)
+static enum error_code print(struct patching *patching, struct arena *arena)
 {
     struct json_change *change = patching->change;
     if (patching->tree.error != ERR_NONE) {
@@ -433,38 +439,51 @@ static enum error_code finish(struct patching *patching)
         change->reason = "would be null";
         return ERR_PATCH_FAILED;
     }
-    return ERR_NONE;
+    change->result.at = arena_copy(arena, text, change->result.size);
+    return change->result.at != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 
-static bool start(struct patching *patching, struct arena *arena, struct json_change *change)
+/* Does WORK on the tree of the value. What it needs lives on arenas of its own and goes with it. */
+static enum error_code change_value(struct arena *arena, struct json_change *change,
+                                    bool (*work)(struct patching *patching, struct text patch))
 {
-    *patching = (struct patching){.tree = {.arena = arena}, .change = change};
-    patching->root = json_tree_node(&patching->tree, change->value);
-    return patching->root != NULL;
+    enum { OWN_BYTES = 4 * 1024 * 1024, COPIES = 4 };
+    struct arena own;
+    struct patching patching = {.tree = {.arena = &own}, .change = change};
+    size_t size = change->value.size + change->patch.size;
+    arena_init(&own, OWN_BYTES + COPIES * (size + change->maximum));
+    arena_init(&patching.scratch, json_object_room(change->patch.size));
+    json_use_arena(&own);
+    patching.root = json_tree_node(&patching.tree, change->value);
+    if (patching.root != NULL) {
+        (void)work(&patching, change->patch);
+    }
+    enum error_code error = print(&patching, arena);
+    json_use_arena(arena);
+    arena_reset(&patching.scratch);
+    arena_reset(&own);
+    return error;
+}
+
+static bool merge_all(struct patching *patching, struct text text)
+{
+    cJSON *patch = json_tree_node(&patching->tree, text);
+    if (patch != NULL) {
+        patching->root = merge(patching, patching->root, patch);
+    }
+    return patch != NULL;
 }
 
 enum error_code json_merge_patch(struct arena *arena, struct json_change *change)
 {
-    struct patching patching;
-    if (!start(&patching, arena, change)) {
-        return patching.tree.error;
-    }
-    cJSON *patch = json_tree_node(&patching.tree, change->patch);
-    if (patch != NULL) {
-        patching.root = merge(&patching, patching.root, patch);
-    }
-    return finish(&patching);
+    return change_value(arena, change, merge_all);
 }
 
 enum error_code json_apply_patch(struct arena *arena, struct json_change *change)
 {
-    struct patching patching;
     if (change->patch.at[0] != '[') {
         change->reason = "must be an array of operations";
         return ERR_INVALID_PATCH;
     }
-    if (start(&patching, arena, change)) {
-        (void)apply_all(&patching, change->patch);
-    }
-    return finish(&patching);
+    return change_value(arena, change, apply_all);
 }

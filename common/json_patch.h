@@ -16,7 +16,7 @@ struct json_change {
     struct text patch;  /* likewise */
     size_t maximum;     /* bytes that the result may have */
     struct text result; /* on the arena */
-    const char *reason; /* of a failure; static or on the arena */
+    const char *reason; /* of a failure; static */
     size_t operation;   /* of a JSON Patch: the number of the one that failed, from 0 */
 };
 

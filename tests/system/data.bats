@@ -49,3 +49,53 @@ clients() { timeout 140 node "$root/tests/system/data.js" "$@"; }
         next_expiry > (SELECT MIN(expires_at) FROM items WHERE user_id = users.id AND expires_at > 0)')" 0
     same "$(sqlite3 "$DATABASE" 'SELECT COUNT(*) FROM items WHERE size <> length(CAST(value AS BLOB))')" 0
 }
+
+# cgi PROGRAM METHOD PATH QUERY TYPE: one request straight to the program, whose body is in
+# $BATS_TEST_TMPDIR/body, in at most 8 MiB of memory; leaves the answer in $answer.
+cgi() {
+    answer=$(
+        ulimit -v 8192
+        env -i REQUEST_METHOD="$2" PATH_INFO="$3" QUERY_STRING="$4" CONTENT_TYPE="$5" CUBBY_CONF="$BATS_TEST_TMPDIR/conf" \
+            CONTENT_LENGTH="$(stat -c %s "$BATS_TEST_TMPDIR/body")" REMOTE_ADDR=127.0.0.1 HTTP_AUTHORIZATION="${token:-}" \
+            "$PROGRAMS/$1" <"$BATS_TEST_TMPDIR/body" 2>&1
+    )
+}
+
+# body JAVASCRIPT: makes the body of the next request.
+body() { node -e "process.stdout.write($1)" >"$BATS_TEST_TMPDIR/body"; }
+
+@test "data: no request takes more than 8 MiB, and none fails for it" {
+    local merge=application/merge-patch+json patch=application/json-patch+json
+    printf 'database = %s/cubby.db\nkeys = %s/keys.json\npassword_cost = 1\n' "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/conf"
+    "$TOOL" -c "$BATS_TEST_TMPDIR/conf" init
+    body "'{\"username\":\"a\",\"email\":\"a@b.cd\",\"full_name\":\"x\",\"age\":3,\"gender\":\"f\",\"password\":\"$PASSWORD\"}'"
+    cgi register POST '' '' application/json
+    body "'{\"username\":\"a\",\"password\":\"$PASSWORD\"}'"
+    cgi token POST '' '' application/json
+    token=$(sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p' <<<"$answer")
+    while IFS='|' read -r status program method path query type script; do
+        body "$script"
+        cgi "$program" "$method" "$path" "$query" "$type"
+        [ "$(head -c 11 <<<"$answer")" = "Status: $status" ] || fail "$program $method $path $query $script: $answer"
+    done <<CALLS
+201|data|POST||||'{"key":"small","value":1}'
+413|data|POST||||'{"key":"z","value":[' + '0,'.repeat(520000) + '0]}'
+413|data|POST||||'{"key":"z","value":' + '"x'.padEnd(1000000, 'x') + '"}'
+200|batch|POST||||JSON.stringify({operations: Array.from({length: 4}, (_, i) => ({op: 'upsert', key: 'v/' + i, value: 'x'.repeat(261000)}))})
+200|data|GET||prefix=v/&values=true||''
+200|changes|GET||since=0||''
+200|batch|POST||||JSON.stringify({operations: Array.from({length: 4}, (_, i) => ({op: 'get', key: 'v/' + i}))})
+200|batch|POST||||JSON.stringify({operations: Array.from({length: 500}, (_, i) => ({op: 'upsert', key: 'q' + i + '"'.repeat(500), value: 1}))})
+200|batch|POST||||JSON.stringify({operations: Array.from({length: 500}, (_, i) => ({op: 'upsert', key: 'r' + i + '"'.repeat(500), value: 1}))})
+200|data|GET||limit=1000&prefix=||''
+200|data|GET||limit=1000&prefix=q||''
+200|batch|POST||||'{"operations":[' + Array.from({length: 500}, () => '{' + Array.from({length: 150}, (_, j) => '"m' + j + '":0').join() + ',"op":"increment","key":"n"}').join() + ']}'
+200|batch|POST||||'{"operations":[{' + Array.from({length: 4000}, (_, j) => '"\\\\u0041' + 'x'.repeat(220) + j + '":0').join() + ',"op":"increment","key":"n"}]}'
+200|data|PATCH|/small||$patch|'[' + Array.from({length: 900}, () => '{' + Array.from({length: 100}, (_, j) => '"m' + j + '":0').join() + ',"op":"test","path":"","value":1}').join() + ']'
+201|data|PUT|/wide|upsert=true||'{"value":{' + Array.from({length: 19000}, (_, i) => '"k' + i + '":0').join() + '}}'
+200|data|PATCH|/wide||$merge|'{"x":1}'
+422|data|PATCH|/wide||$merge|'{' + Array.from({length: 4000}, (_, i) => '"n' + i + '":0').join() + '}'
+413|data|PATCH|/small||$merge|'{' + Array.from({length: 1000}, (_, j) => '"\\\\u0041' + 'x'.repeat(900) + j + '":0').join() + '}'
+413|data|PATCH|/small||$patch|'[' + Array.from({length: 4}, (_, i) => '{"op":"add","path":"' + (i ? '/' + i : '') + '","value":' + (i ? '"' + 'x'.repeat(250000) + '"' : '{}') + '}').join() + ']'
+CALLS
+}
