@@ -57,28 +57,28 @@ cgi_as_nobody() {
 }
 
 @test "durability: 16 writers of one user, with readers and deletes: every write is there, no 5xx" {
-    installation
+    installation 'busy_timeout = 60000'
     users 1
     timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 16 20
     in_order
 }
 
 @test "durability: 16 writers of 8 users: every write is there, no 5xx" {
-    installation
+    installation 'busy_timeout = 60000'
     users 8
     timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 16 20
     in_order
 }
 
 @test "durability: programs killed at random moments lose nothing, and the next request works" {
-    installation
+    installation 'busy_timeout = 60000'
     users 4
     timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 8 40 300
     in_order
 }
 
 @test "durability: a database in WAL mode holds the same promises" {
-    installation 'journal = wal'
+    installation 'journal = wal' 'busy_timeout = 60000'
     same "$(query 'PRAGMA journal_mode')" wal
     users 4
     timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 16 20 100
