@@ -27,13 +27,17 @@
 #include <sqlite3.h>
 
 #include "db/driver.h"
+#include "db/turn.h"
 
 struct db_connection {
     sqlite3 *handle;
     const char *path; /* borrowed */
     int busy_timeout; /* milliseconds */
     struct timespec waits_since;
-    bool reads; /* in a transaction that reads */
+    bool queued;  /* the wait began before SQLite was asked */
+    bool no_turn; /* the last failure: its turn did not come */
+    bool reads;   /* in a transaction that reads */
+    struct turn turn;
 };
 
 /* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
@@ -149,15 +153,16 @@ static int64_t milliseconds_since(const struct timespec *then)
     return ((int64_t)now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
 }
 
-/* Called by SQLite while another process holds the lock; 0 gives up. SQLite's own waits longer each
- * time, up to 100 ms, so that who has waited long is asleep when the lock is free, and newcomers
- * take it: of 16 writers some got nothing within 5 seconds. Short waits of about the same length
- * give all the same chance; their length varies with the process, so that they do not meet. */
+/* Called by SQLite while another process holds the lock; 0 gives up. Writers meet here only others
+ * that did not queue (turn.h); readers, a commit. SQLite's own waits longer each time, up to 100
+ * ms, so that who has waited long is asleep when the lock is free, and newcomers take it. Short
+ * waits of about the same length give all the same chance; their length varies with the process, so
+ * that they do not meet. */
 static int wait_for_lock(void *self, int times)
 {
     enum { WAIT_NS = 1000000, SPREAD_NS = 1000000 };
     struct db_connection *connection = self;
-    if (times == 0) {
+    if (times == 0 && !connection->queued) {
         (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
     }
     if (milliseconds_since(&connection->waits_since) >= connection->busy_timeout) {
@@ -184,14 +189,18 @@ static void sqlite_close(struct db_connection *connection)
 {
     if (connection != NULL) {
         (void)sqlite3_close(connection->handle);
+        turn_end(&connection->turn);
         free(connection);
     }
 }
 
 static const char *sqlite_message(struct db_connection *connection)
 {
-    return connection != NULL && connection->handle != NULL ? sqlite3_errmsg(connection->handle)
-                                                            : "out of memory";
+    if (connection == NULL || connection->handle == NULL) {
+        return "out of memory";
+    }
+    return connection->no_turn ? "others write, and the turn to do so did not come"
+                               : sqlite3_errmsg(connection->handle);
 }
 
 static enum db_class sqlite_open(const char *path, bool writable, int busy_timeout,
@@ -204,6 +213,7 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     }
     connection->path = path;
     connection->busy_timeout = busy_timeout;
+    connection->turn = TURN_NONE;
     int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     enum db_class class = classify(connection->handle, code);
     if (class == DB_OK && writable) {
@@ -279,21 +289,47 @@ static enum db_class sqlite_set_journal(struct db_connection *connection, bool a
     return class;
 }
 
+/* Runs SQL that takes the write lock, when it is this connection's turn; both waits together end
+ * with the timeout. */
+static enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
+{
+    (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
+    connection->no_turn = !turn_take(&connection->turn, connection->path, connection->busy_timeout);
+    if (connection->no_turn) {
+        return DB_BUSY;
+    }
+    connection->queued = true;
+    enum db_class class = sqlite_script(connection, sql);
+    connection->queued = false;
+    if (class != DB_OK) {
+        turn_pass(&connection->turn);
+    }
+    return class;
+}
+
 static enum db_class sqlite_begin(struct db_connection *connection)
 {
-    return sqlite_script(connection, "BEGIN IMMEDIATE");
+    return sqlite_in_turn(connection, "BEGIN IMMEDIATE");
 }
 
 static enum db_class sqlite_commit(struct db_connection *connection)
 {
-    return sqlite_script(connection, "COMMIT");
+    enum db_class class = sqlite_script(connection, "COMMIT");
+    if (class == DB_OK) {
+        turn_pass(&connection->turn);
+    }
+    return class;
 }
 
 static bool sqlite_rollback(struct db_connection *connection)
 {
     /* Some errors have rolled back already; then this fails, which is no problem. */
     (void)sqlite_script(connection, "ROLLBACK");
-    return sqlite3_get_autocommit(connection->handle) != 0;
+    bool ended = sqlite3_get_autocommit(connection->handle) != 0;
+    if (ended) {
+        turn_pass(&connection->turn);
+    }
+    return ended;
 }
 
 static enum db_class sqlite_verify(struct db_connection *connection,
@@ -477,12 +513,14 @@ static enum db_class sqlite_copy(struct db_connection *from, struct db_connectio
 static enum db_class sqlite_seize(struct db_connection *connection)
 {
     enum db_class class = sqlite_script(connection, "PRAGMA locking_mode=EXCLUSIVE");
-    return class == DB_OK ? sqlite_script(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
+    return class == DB_OK ? sqlite_in_turn(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
 }
 
 static enum db_class sqlite_compact(struct db_connection *connection)
 {
-    return sqlite_script(connection, "VACUUM");
+    enum db_class class = sqlite_in_turn(connection, "VACUUM");
+    turn_pass(&connection->turn);
+    return class;
 }
 
 static enum db_class read_number(struct db_connection *connection, const char *sql, int64_t *out)

@@ -33,8 +33,8 @@ as_nobody() {
     mkdir -p "$BATS_TEST_TMPDIR/programs"
     cp "$PROGRAMS/data" "$PROGRAMS/health" "$BATS_TEST_TMPDIR/programs"
     local folder=$BATS_TEST_TMPDIR
-    while [ "$folder" != / ] && [ "$folder" != /tmp ]; do
-        chmod o+x "$folder"
+    while [ "$folder" != / ]; do
+        [ "$((0$(stat -c %a "$folder") & 1))" = 1 ] || chmod o+x "$folder"
         folder=$(dirname "$folder")
     done
     chmod 644 "$conf"
@@ -234,28 +234,93 @@ teardown() {
     cmp "$database" "$database.before"
 }
 
+# hold / let_go: another program keeps the write lock in between, and stands in no queue
+hold() {
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    sqlite3 "$database" <"$BATS_TEST_TMPDIR/hold" 3>&- &
+    holder=$!
+    exec 5>"$BATS_TEST_TMPDIR/hold"
+    echo 'BEGIN IMMEDIATE;' >&5
+    for _ in $(seq 300); do
+        sqlite3 "$database" 'BEGIN IMMEDIATE' 2>/dev/null || return 0
+        sleep 0.1
+    done
+    fail 'the lock is not held'
+}
+
+let_go() {
+    exec 5>&-
+    wait "$holder"
+}
+
 @test "durability: while another process holds the lock, writes are 503 with Retry-After, reads go on" {
     installation 'busy_timeout = 300'
     new_user ann
     store some 1
-    { echo 'BEGIN IMMEDIATE;'; sleep 6; } | sqlite3 "$database" 3>&- &
-    holder=$!
-    for _ in $(seq 50); do
-        sqlite3 "$database" 'BEGIN IMMEDIATE' 2>/dev/null || break
-        sleep 0.1
-    done
+    hold
     head=$(printf '{"value":2}' | env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/some CONTENT_LENGTH=11 \
         HTTP_AUTHORIZATION="$token" timeout 5 "$PROGRAMS/data" 2>>"$BATS_TEST_TMPDIR/log")
     case $head in 'Status: 503 '*Retry-After:*SERVICE_UNAVAILABLE*) ;; *) fail "$head" ;; esac
     read_value some
     same "$code" 200
-    kill "$holder" 2>/dev/null || true
-    for _ in $(seq 100); do
-        cgi data PUT /some '{"value":2}'
-        [ "$code" != 200 ] || break
-        sleep 0.1
-    done
+    let_go
+    cgi data PUT /some '{"value":2}'
     same "$code" 200
+}
+
+# in_queue: how many wait for their turn to write to the database, the one whose turn it is included
+in_queue() { grep -c "OFDLCK.*:$(stat -c %i "$database") " /proc/locks || true; }
+
+@test "durability: who wants to write gets its turn in the order it came" {
+    installation 'busy_timeout = 60000'
+    new_user ann
+    hold
+    for number in 1 2 3 4 5 6 7 8; do
+        store "$number" 1 5>&- &
+        began
+        for _ in $(seq 300); do
+            [ "$(in_queue)" -lt "$number" ] || break
+            sleep 0.05
+        done
+        same "$(in_queue)" "$number"
+    done
+    let_go
+    wait_all
+    same "$(query 'SELECT group_concat(key) FROM (SELECT key FROM items ORDER BY version)')" 1,2,3,4,5,6,7,8
+    same "$(in_queue)" 0
+}
+
+@test "durability: whose turn does not come in time is told so, and the queue goes on" {
+    installation 'busy_timeout = 300'
+    new_user ann
+    hold
+    sed 's/^busy_timeout.*/busy_timeout = 60000/' "$conf" >"$conf.patient"
+    (
+        CUBBY_CONF=$conf.patient
+        store first 1
+        same "$code" 201
+    ) 5>&- &
+    first=$!
+    for _ in $(seq 300); do
+        [ "$(in_queue)" = 0 ] || break
+        sleep 0.05
+    done
+    for number in 1 2 3; do
+        (
+            store "$number" 1
+            refused 503 SERVICE_UNAVAILABLE
+            echo "$number" >>"$BATS_TEST_TMPDIR/refused"
+        ) 5>&- &
+        began
+    done
+    wait_all
+    same "$(sort "$BATS_TEST_TMPDIR/refused" | tr -d '\n')" 123
+    same "$(grep -c 'the turn to do so did not come' "$BATS_TEST_TMPDIR/log")" 3
+    let_go
+    wait "$first"
+    store last 1
+    same "$code" 201
+    same "$(query 'SELECT group_concat(key) FROM (SELECT key FROM items ORDER BY version)')" first,last
 }
 
 @test "durability: a client that hangs up half-way stores nothing and holds nobody up" {

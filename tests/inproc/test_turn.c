@@ -1,0 +1,133 @@
+/*
+ * test_turn.c - the queue of writers.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "db/turn.h"
+#include "tests/inproc/suites.h"
+
+static char path[] = "/tmp/cubby-turn.XXXXXX";
+
+static int make_file(void **state)
+{
+    (void)state;
+    int file = mkstemp(path);
+    return file < 0 ? -1 : close(file);
+}
+
+static int remove_file(void **state)
+{
+    (void)state;
+    int result = unlink(path);
+    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    return result;
+}
+
+static void one_at_a_time(void **state)
+{
+    (void)state;
+    struct turn first = TURN_NONE;
+    struct turn second = TURN_NONE;
+    assert_true(turn_take(&first, path, 0));
+    assert_true(turn_take(&first, path, 0)); /* has it */
+    assert_false(turn_take(&second, path, 0));
+    assert_false(turn_take(&second, path, 30));
+    assert_false(second.held);
+    turn_pass(&second); /* not its own to give */
+    assert_false(turn_take(&second, path, 1));
+    turn_pass(&first);
+    assert_true(turn_take(&second, path, 30));
+    assert_false(turn_take(&first, path, 0));
+    turn_end(&second);
+    assert_int_equal(second.file, -1);
+    assert_true(turn_take(&first, path, 0));
+    turn_end(&first);
+    turn_end(&first);
+}
+
+static void without_a_file_nobody_waits(void **state)
+{
+    (void)state;
+    struct turn turn = TURN_NONE;
+    assert_true(turn_take(&turn, "/nowhere/at/all", 1000));
+    assert_false(turn.held);
+    turn_pass(&turn);
+    turn_end(&turn);
+}
+
+static volatile sig_atomic_t rang;
+
+static void ring(int number)
+{
+    (void)number;
+    rang = 1;
+}
+
+/* Also where the caller has the signal blocked: the wait ends in time all the same. */
+static void the_alarm_is_put_back(void **state)
+{
+    (void)state;
+    struct sigaction mine = {.sa_handler = ring};
+    struct sigaction before;
+    assert_int_equal(sigaction(SIGALRM, &mine, &before), 0);
+    sigset_t alarm_only;
+    sigset_t mask;
+    (void)sigemptyset(&alarm_only);
+    (void)sigaddset(&alarm_only, SIGALRM);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &alarm_only, &mask), 0);
+    const struct itimerval far = {.it_value = {.tv_sec = 1000}};
+    assert_int_equal(setitimer(ITIMER_REAL, &far, NULL), 0);
+
+    struct turn first = TURN_NONE;
+    struct turn second = TURN_NONE;
+    assert_true(turn_take(&first, path, 0));
+    assert_false(turn_take(&second, path, 50));
+    turn_end(&second);
+    turn_end(&first);
+
+    struct sigaction after;
+    assert_int_equal(sigaction(SIGALRM, &before, &after), 0);
+    assert_ptr_equal(after.sa_handler, ring);
+    struct itimerval timer;
+    const struct itimerval none = {0};
+    assert_int_equal(setitimer(ITIMER_REAL, &none, &timer), 0);
+    assert_true(timer.it_value.tv_sec > 100);
+    sigset_t now;
+    assert_int_equal(sigprocmask(SIG_SETMASK, &mask, &now), 0);
+    assert_true(sigismember(&now, SIGALRM));
+    assert_int_equal(rang, 0);
+}
+
+/* The one who has it dies with it. */
+static void a_turn_dies_with_its_process(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct turn turn = TURN_NONE;
+        bool taken = turn_take(&turn, path, 0);
+        (void)raise(taken ? SIGKILL : SIGTERM);
+        _exit(1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    struct turn turn = TURN_NONE;
+    assert_true(turn_take(&turn, path, 0));
+    turn_end(&turn);
+}
+
+const struct CMUnitTest turn_tests[] = {
+    cmocka_unit_test_setup_teardown(one_at_a_time, make_file, remove_file),
+    cmocka_unit_test(without_a_file_nobody_waits),
+    cmocka_unit_test_setup_teardown(the_alarm_is_put_back, make_file, remove_file),
+    cmocka_unit_test_setup_teardown(a_turn_dies_with_its_process, make_file, remove_file),
+};
+const size_t turn_test_count = sizeof turn_tests / sizeof *turn_tests;
