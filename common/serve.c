@@ -471,7 +471,7 @@ static bool keeps_event(const struct call *call, const char *event, enum error_c
 static enum error_code keep_event(struct call *call, const char *event, enum error_code error)
 {
     const struct store_class *class = call->program->store;
-    enum error_code kept = class->note(call->store, text_of(event));
+    enum error_code kept = class->note(call->store, text_of(event), &call->cause);
     if (error != ERR_NONE) {
         (void)class->end(call->store, kept == ERR_NONE);
     }

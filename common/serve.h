@@ -66,8 +66,9 @@ struct store_class {
                              bool writes, int64_t now_ms, struct token_claims *claims);
     /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
     enum error_code (*end)(void *store, bool good); /* or of what it could not read */
-    /* Keeps TEXT, a line about a security event, with the present transaction. */
-    enum error_code (*note)(void *store, struct text text);
+    /* Keeps TEXT, a line about a security event, with the present transaction; of a request that
+     * only reads, or has ended its transaction, in one of its own, to be ended again. */
+    enum error_code (*note)(void *store, struct text text, struct cause *cause);
     /* Whether something is left to do that can wait until the answer is sent; and does it, quickly.
      * Nobody is told when it fails. */
     bool (*has_rest)(const void *store);

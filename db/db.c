@@ -338,9 +338,13 @@ static enum error_code store_admit(void *store, struct arena *arena,
     return tokens_admit(store, arena, token, writes, now_ms, claims);
 }
 
-static enum error_code store_note(void *store, struct text text)
+/* A reader opens the database once more, for writing. */
+static enum error_code store_note(void *store, struct text text, struct cause *cause)
 {
     struct db *db = store;
+    db->cause = cause;
+    db->only_reads = db->only_reads || !db->writes;
+    db->writes = true;
     return audit_add(db, text, db->config->audit_rows);
 }
 
@@ -360,6 +364,7 @@ static enum error_code store_end(void *store, bool good)
             db_disconnect(db);
         }
         db->in_transaction = false;
+        db->only_reads = false;
     }
     db->cause = NULL;
     return error;

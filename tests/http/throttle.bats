@@ -389,6 +389,31 @@ wrong() {
     same "$(sql "SELECT MAX(name) FROM meta WHERE name LIKE 'audit/%'")" "$last"
 }
 
+@test "audit: a call that only reads is kept as well, and answers as ever" {
+    name=$(fresh_name)
+    known "$name"
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    as_user GET /me/export
+    succeeded 200
+    as_user DELETE /token
+    as_user GET /me/export
+    refused 401 INVALID_TOKEN
+    same "$(sql "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name DESC LIMIT 3" | jq -r '.event + " " + .outcome' | tr '\n' ';')" \
+        'export INVALID_TOKEN;logout done;export done;'
+}
+
+@test "audit: a refusal is told though its event can't be kept" {
+    name=$(fresh_name)
+    known "$name"
+    coproc sqlite3 "$DATA/cubby.db" 2>&1
+    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&"${COPROC[1]}"
+    read -r _ <&"${COPROC[0]}"
+    call POST /register --data-binary "$(user_json "$name")" -H "X-Forwarded-For: $address"
+    kill "$COPROC_PID"
+    refused 400 USERNAME_EXISTS
+}
+
 @test "throttle: wrong codes for a lost password are limited, apart from logins" {
     name=$(fresh_name)
     known "$name"
