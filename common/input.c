@@ -16,6 +16,10 @@ static const char *read_text(struct call *call, const struct input_field *field,
     if (json->at[0] != '"') {
         return "must be a string";
     }
+    /* In a body longer than memory is meant for. */
+    if (json->size > SMALL_BODY_MAXIMUM && json->size > (size_t)call->config->max_body_bytes) {
+        return "is too long";
+    }
     const cJSON *value = json_parse(*json);
     if (value == NULL || !cJSON_IsString(value)) {
         return arena_failed(call->arena) ? out_of_memory : "can't be read";

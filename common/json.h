@@ -27,7 +27,7 @@ enum { JSON_DEPTH_MAXIMUM = 100 };
 enum { JSON_DOCUMENT_LEVELS = 4 };
 
 /* Members of the top object: more than any call has a use for. */
-enum { JSON_MEMBERS_MAXIMUM = 4096 };
+enum { JSON_MEMBERS_MAXIMUM = 4096, JSON_NAMES_MAXIMUM = 1024 * 1024 };
 
 /* One member of an object: NAME decoded, VALUE the exact text it was sent as. */
 struct json_member {
@@ -58,8 +58,8 @@ struct arena *json_arena(void);
 bool json_check(struct text text, struct json_fault *fault);
 
 /* json_check, and besides the top level must be an object without two members of one name and
- * with at most JSON_MEMBERS_MAXIMUM of them. The
- * members in OUT are slices of TEXT and copies on ARENA. */
+ * with at most JSON_MEMBERS_MAXIMUM of them, whose names, as far as they have escapes, have at most
+ * JSON_NAMES_MAXIMUM bytes together. The members in OUT are slices of TEXT and copies on ARENA. */
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
 

@@ -416,6 +416,26 @@ static bool decode_name(struct text *name)
     return true;
 }
 
+/* Of a long text only so much is copied, and what is not known is ignored: nobody needs more. */
+static bool decode_names(struct checker *c, struct json_fault *fault)
+{
+    size_t escaped = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        struct text *name = &c->members[i].name;
+        escaped += memchr(name->at, '\\', name->size) != NULL ? name->size : 0;
+        if (escaped > JSON_NAMES_MAXIMUM) {
+            *fault = (struct json_fault){.offset = (size_t)(name->at - c->text),
+                                         .reason = "too many escapes in the names of members"};
+            return false;
+        }
+        if (!decode_name(name)) {
+            *fault = (struct json_fault){.reason = NULL};
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_object(struct arena *arena, struct text text, size_t extra,
                         struct json_object *out, struct json_fault *fault)
 {
@@ -433,11 +453,8 @@ static bool read_object(struct arena *arena, struct text text, size_t extra,
     if (!check_all(&c)) {
         return check_ended(&c, false, fault);
     }
-    for (size_t i = 0; i < c.count; i++) {
-        if (!decode_name(&c.members[i].name)) {
-            *fault = (struct json_fault){.reason = NULL};
-            return false;
-        }
+    if (!decode_names(&c, fault)) {
+        return false;
     }
     if (c.count > 1) {
         qsort(c.members, c.count, sizeof *c.members, member_order);

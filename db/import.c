@@ -10,6 +10,8 @@
 #include "db/account_call.h"
 #include "db/items.h"
 
+#define MORE_THAN_ALLOWED "is more than this user may store"
+
 struct import {
     struct call *call;
     struct item_writes *writes; /* NULL: only look */
@@ -39,9 +41,13 @@ static enum error_code refuse(struct import *import, const char *field, const ch
 static enum error_code read_string(struct import *import, const struct json_object *object,
                                    const char *name, enum error_code refusal, struct text *out)
 {
+    enum { ESCAPED_MAXIMUM = 6 * ITEM_KEY_MAXIMUM + 2 }; /* every byte of a key as \u0000 */
     const struct text *json = json_member(object, name);
     if (json == NULL) {
         return ERR_NONE;
+    }
+    if (json->size > ESCAPED_MAXIMUM && json->at[0] == '"') {
+        return refuse(import, name, "is too long", refusal);
     }
     const cJSON *value = json->at[0] == '"' ? json_parse(*json) : NULL;
     if (value == NULL || !cJSON_IsString(value)) {
@@ -130,9 +136,7 @@ static enum error_code store_item(struct import *import, const struct item *item
     }
     row = *item;
     error = items_put(import->writes, &row);
-    return error == ERR_QUOTA_EXCEEDED
-               ? refuse(import, "", "is more than this user may store", error)
-               : error;
+    return error == ERR_QUOTA_EXCEEDED ? refuse(import, "", MORE_THAN_ALLOWED, error) : error;
 }
 
 static enum error_code take_item(struct import *import, struct text element)
@@ -147,6 +151,10 @@ static enum error_code take_item(struct import *import, struct text element)
         return ERR_NONE;
     }
     import->imported++;
+    if (import->imported > import->call->config->max_user_keys) {
+        /* Also if one key comes many times: storing them would keep all others waiting. */
+        return refuse(import, "", MORE_THAN_ALLOWED, ERR_QUOTA_EXCEEDED);
+    }
     return import->writes != NULL ? store_item(import, &item) : ERR_NONE;
 }
 

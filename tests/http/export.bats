@@ -230,3 +230,33 @@ DONE
     ls "$DATA" >"$BATS_TEST_TMPDIR/files"
     ! grep -q spool "$BATS_TEST_TMPDIR/files" || fail 'a file is left'
 }
+
+@test "import: a text that is far too long, or long names of members, are refused, not a trouble of the server" {
+    new_user
+    awk 'BEGIN { for (i = 0; i < 1200000; i++) printf "\\u00e9" }' >"$BATS_TEST_TMPDIR/text"
+    long() { { printf '%s' "$1"; cat "$BATS_TEST_TMPDIR/text"; printf '%s' "$2"; } >"$BATS_TEST_TMPDIR/long"; }
+    while IFS='|' read -r before behind wanted place; do
+        long "$before" "$behind"
+        as_user POST /me/import --data-binary "@$BATS_TEST_TMPDIR/long"
+        refused 400 "$wanted"
+        same "$(field '.details | keys[0]')" "$place"
+    done <<'DONE'
+{"items":[{"key":"|","value":1}]}|INVALID_KEY|items[0].key
+{"items":[{"key":"k","value":1,"expires_at":"|"}]}|INVALID_REQUEST|items[0].expires_at
+{"items":[{"key":"k","value":1,"|":1}]}|INVALID_REQUEST|items[0]
+{"items":[],"mode":"|"}|INVALID_REQUEST|mode
+{"items":[],"|":1}|INVALID_REQUEST|body
+{"data":{"items":[],"|":1}}|INVALID_REQUEST|items
+DONE
+}
+
+@test "import: more items than an account may have are refused unstored, though their keys are the same" {
+    new_user
+    awk 'BEGIN { printf "{\"items\":[{\"key\":\"k\",\"value\":1}"; for (i = 0; i < 100000; i++) printf ",{\"key\":\"k\",\"value\":2}"; printf "]}" }' \
+        >"$BATS_TEST_TMPDIR/many"
+    as_user POST /me/import --data-binary "@$BATS_TEST_TMPDIR/many"
+    refused 507 QUOTA_EXCEEDED
+    same "$(field '.details | keys[0]')" 'items[100000]'
+    as_user GET '/changes?since=0'
+    same "$(field .data.last_version)" 0
+}
