@@ -43,6 +43,7 @@ done
 }
 # Open to the user that servers started by root run as, who must reach the data below it.
 chmod 711 "$scratch"
+export TMPDIR=$scratch
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C.UTF-8
 export RUN_SH=$root/cgi-bin/server/run.sh TOOL=$root/build/bin/cubby
@@ -213,6 +214,14 @@ count() {
     cat "${files[@]}" | grep -cE "$1"
 }
 
+# slowest COUNT: of the tests that bats ran, those that took longest; nothing if it ran none
+slowest() {
+    local name
+    for name in "${names[@]}"; do
+        sed -nE "s/^(not )?ok [0-9]+ (.*) in ([0-9]+)ms\$/\\3 $name: \\2/p" "$out/$name.tap"
+    done | sort -rn | head -n "$1" | awk '{$1 = sprintf("%7.1f s ", $1 / 1000); print}'
+}
+
 shown=0
 while [ -n "$(jobs -rp)" ]; do
     sleep 2
@@ -237,5 +246,6 @@ for name in "${names[@]}"; do
         head -n 400
     printf '%-14s %4d passed, %d failed\n' "$name" "$(grep -c '^ok' "$tap")" "$(grep -c '^not ok' "$tap")"
 done
+[ "$SECONDS" -lt 60 ] || slowest 10
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -20,6 +20,7 @@ DEP_CFLAGS=${DEP_CFLAGS:--O2}
 DEP_LDFLAGS=${DEP_LDFLAGS--static}
 unset MAKEFLAGS MAKELEVEL MFLAGS # ours mean nothing to the makefiles of others
 log=$work/log
+export TMPDIR=$work # some tools leave files there
 
 die() {
     printf 'build: %s: %s\n' "$library" "$*" >&2

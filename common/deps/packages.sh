@@ -16,7 +16,7 @@ packages_of() {
     run-busybox) echo busybox curl util-linux ;;
     run-lighttpd) echo lighttpd curl util-linux ;;
     test)
-        echo apache2-bin lighttpd busybox curl util-linux bats jq sqlite3 libcmocka-dev \
+        echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             clang clang-format clang-tidy cppcheck shellcheck git procps \
             valgrind mandoc bsdutils
         # A Node.js from elsewhere serves as well as Debian's.

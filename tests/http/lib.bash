@@ -6,6 +6,9 @@ bats_require_minimum_version 1.5.0
 
 PASSWORD='Abcdef1!'
 
+# The same language as jq's, at a tenth of the time to start; it sorts the members of objects.
+jq() { gojq "$@"; }
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # call METHOD PATH [curl option…]: sends a request; leaves $code, $body and the head in $head_file.
@@ -43,14 +46,20 @@ send() {
     fi
 }
 
+# read_head: all fields of the answer's head into $head, by their names in small letters.
+read_head() {
+    local line name value
+    declare -gA head=()
+    while IFS= read -r line; do
+        line=${line%$'\r'} name=${line%%:*} value=${line#*:}
+        [ "$name" = "$line" ] || head[${name,,}]=${value# }
+    done <"$head_file"
+}
+
 # header NAME: the value of a field of the answer's head; the last, should there be more.
 header() {
-    local line value=''
-    while IFS= read -r line; do
-        [[ ${line,,} != "${1,,}:"* ]] || value=${line#*:}
-    done <"$head_file"
-    value=${value%$'\r'}
-    printf '%s' "${value# }"
+    read_head
+    printf '%s' "${head[${1,,}]-}"
 }
 
 # field JQ-PATH: something of the body.
@@ -79,20 +88,21 @@ wanted: $(short "$2")"
 # The form that every answer has. Leaves what the body says in $said_status, $said_code,
 # $said_message and $said_data (whether there are data).
 check_form() {
+    read_head
     case $code in
     204 | 304) [ ! -s "$body_file" ] || fail 'a body where none may be' ;;
     *)
-        same "$(header Content-Type)" application/json
+        same "${head[content-type]-}" application/json
         if [ -s "$body_file" ]; then
             { read -r said_status && read -r said_code && read -r said_message && read -r said_data; } < <(
                 jq -r '.status, .code // "", .message // "", has("data")' <"$body_file"
             ) || fail 'no JSON object'
-            same "$(header Content-Length)" "$(stat -c %s "$body_file")"
+            same "${head[content-length]-}" "$(stat -c %s "$body_file")"
         fi
         ;;
     esac
-    same "$(header X-Content-Type-Options)" nosniff
-    [ -n "$(header Cache-Control)" ] || fail 'no Cache-Control'
+    same "${head[x-content-type-options]-}" nosniff
+    [ -n "${head[cache-control]-}" ] || fail 'no Cache-Control'
 }
 
 # succeeded CODE [MESSAGE]
@@ -113,9 +123,9 @@ refused() {
     [ -n "$said_message" ] || fail 'no message'
     [ $# -lt 3 ] || same "$said_message" "$3"
     case $1 in
-    401) case $(header WWW-Authenticate) in Bearer*) ;; *) fail 'no WWW-Authenticate' ;; esac ;;
-    405) [ -n "$(header Allow)" ] || fail 'no Allow' ;;
-    429 | 503) [ -n "$(header Retry-After)" ] || fail 'no Retry-After' ;;
+    401) case ${head[www-authenticate]-} in Bearer*) ;; *) fail 'no WWW-Authenticate' ;; esac ;;
+    405) [ -n "${head[allow]-}" ] || fail 'no Allow' ;;
+    429 | 503) [ -n "${head[retry-after]-}" ] || fail 'no Retry-After' ;;
     esac
 }
 
@@ -161,9 +171,19 @@ new_user() {
     [ -n "$token" ] || fail 'login failed'
 }
 
-# encode KEY: as a path, each segment percent-encoded.
-encode() { jq -rn --arg key "$1" '$key | split("/") | map(@uri) | join("/")'; }
-encode_query() { jq -rn --arg key "$1" '$key | @uri'; }
+# encode_query KEY, encode KEY: as a query's value or a path, percent-encoded (RFC 3986, section 2.1)
+encode_query() {
+    local LC_ALL=C text=$1 kept=${2:-} out='' character i
+    for ((i = 0; i < ${#text}; i++)); do
+        character=${text:i:1}
+        case $character in
+        [A-Za-z0-9._~-] | ["$kept"]) out+=$character ;;
+        *) printf -v out '%s%%%02X' "$out" "'$character" ;;
+        esac
+    done
+    printf '%s' "$out"
+}
+encode() { encode_query "$1" /; }
 
 # store KEY VALUE-JSON
 store() { send POST /data "{\"key\":$(jq -cn --arg k "$1" '$k'),\"value\":$2}"; }

@@ -18,18 +18,18 @@ used() {
     store a '"12345"'
     store b '[1,2]'
     as_user GET /me
-    same "$(field '.data.usage | tojson')" '{"keys":2,"bytes":12}'
+    same "$(field '.data.usage | [.keys, .bytes] | tojson')" '[2,12]'
     same "$(field '[.data.limits.keys, .data.limits.bytes] | tojson')" '[100000,1073741824]'
     send PUT /data/a '{"value":1}'
     send PATCH /data/b '[1,2,3]' -H 'Content-Type: application/json'
     as_user GET /me
-    same "$(field '.data.usage | tojson')" '{"keys":2,"bytes":8}'
+    same "$(field '.data.usage | [.keys, .bytes] | tojson')" '[2,8]'
     as_user DELETE /data/a
     as_user GET /me
-    same "$(field '.data.usage | tojson')" '{"keys":1,"bytes":7}'
+    same "$(field '.data.usage | [.keys, .bytes] | tojson')" '[1,7]'
     as_user DELETE '/data?prefix=b'
     as_user GET /me
-    same "$(field '.data.usage | tojson')" '{"keys":0,"bytes":0}'
+    same "$(field '.data.usage | [.keys, .bytes] | tojson')" '[0,0]'
     # The list shows the same sizes.
     store a '{"x": 1}'
     as_user GET /data

@@ -7,6 +7,9 @@ PASSWORD='Abcdef1!'
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export TOOL=${TOOL:-$root/build/bin/cubby} PROGRAMS=${PROGRAMS:-$root/build/cgi-bin}
 
+# The same language as jq's, at a tenth of the time to start; it sorts the members of objects.
+jq() { gojq "$@"; }
+
 # installation [LINE…]: settings in $conf with these lines besides, database and keys in $home.
 installation() {
     home=$BATS_TEST_TMPDIR/home

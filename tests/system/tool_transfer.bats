@@ -104,7 +104,7 @@ fill() {
     same "$(cat "$dump")" precious
     tool 0 export "$dump" --yes
     tool 1 export "$database" --yes
-    same "$("$TOOL" export | tail -n 1 | jq -c .)" '{"type":"end","users":0,"items":0,"tokens":0,"events":0}'
+    same "$("$TOOL" export | tail -n 1 | jq -c '[.type, .users, .items, .tokens, .events]')" '["end",0,0,0,0]'
     run bash -c '"$0" export >/dev/full' "$TOOL"
     same "$status" 1
     same "$(ls "$home")" 'cubby.db
