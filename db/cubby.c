@@ -232,8 +232,7 @@ static int run(struct tool *tool, int count, char **words)
     }
     status = tool->command->run(tool);
     tool_progress_end(tool);
-    int printed = tool_finish_output(tool);
-    return status != TOOL_DONE ? status : printed;
+    return status == TOOL_DONE ? tool_finish_output(tool) : status;
 }
 
 static int start(struct tool *tool, int count, char **words)
@@ -259,7 +258,7 @@ static int start(struct tool *tool, int count, char **words)
     if (print_group(helps ? stdout : stderr, words[0])) {
         return helps ? tool_finish_output(tool) : TOOL_USAGE;
     }
-    (void)fprintf(stderr, "cubby: there is no command \"%s\"; see cubby --help\n", words[0]);
+    (void)tool_fail(tool, "there is no command \"%s\"; see cubby --help", words[0]);
     return TOOL_USAGE;
 }
 

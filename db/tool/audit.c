@@ -61,6 +61,7 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
     va_start(list, format);
     (void)vsnprintf(detail, sizeof detail, format, list);
     va_end(list);
+    tool_make_printable(detail, false); /* names of files; and the end may be cut off */
     cJSON *line = cJSON_CreateObject();
     json_add(line, "event", json_new_string(event));
     json_add(line, "outcome", json_new_string("done"));

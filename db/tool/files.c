@@ -204,24 +204,50 @@ void file_become_self(void)
     }
 }
 
+/* Whether PATH, there or not, is the file OWN or one that goes by its name, such as its journal:
+ * by whatever way PATH leads to their directory. */
+static bool goes_by_name_of(struct tool *tool, const char *path, const char *own)
+{
+    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm", "-hashes"};
+    const char *directories[] = {file_directory(tool, path), file_directory(tool, own)};
+    const char *names[] = {path, own};
+    struct stat there[2];
+    for (size_t i = 0; i < 2; i++) {
+        const char *slash = strrchr(names[i], '/');
+        names[i] = slash != NULL ? slash + 1 : names[i];
+        if (directories[i] == NULL || stat(directories[i], &there[i]) != 0) {
+            return false;
+        }
+    }
+    size_t size = strlen(names[1]);
+    if (there[0].st_dev != there[1].st_dev || there[0].st_ino != there[1].st_ino ||
+        strncmp(names[0], names[1], size) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (strcmp(names[0] + size, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Nobody means to write over the database or a file that belongs to it. */
-static bool is_own_file(const struct tool *tool, const char *path)
+static bool is_own_file(struct tool *tool, const char *path)
 {
     const char *const own[] = {tool->config.database, tool->config.keys};
-    const char *const suffixes[] = {"", "-journal", "-wal", "-shm"};
     struct stat there;
     bool exists = stat(path, &there) == 0;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        size_t size = strlen(own[i]);
         struct stat other;
+        char whole[PATH_MAX]; /* companions lie beside the file itself, not beside a link to it */
         if (exists && stat(own[i], &other) == 0 && other.st_dev == there.st_dev &&
             other.st_ino == there.st_ino) {
             return true;
         }
-        for (size_t k = 0; k < sizeof suffixes / sizeof *suffixes; k++) {
-            if (strncmp(path, own[i], size) == 0 && strcmp(path + size, suffixes[k]) == 0) {
-                return true;
-            }
+        if (goes_by_name_of(tool, path, own[i]) ||
+            (realpath(own[i], whole) != NULL && goes_by_name_of(tool, path, whole))) {
+            return true;
         }
     }
     return false;

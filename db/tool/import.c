@@ -94,7 +94,7 @@ static int bind_column(struct import *import, struct db_prepared *writer,
                        int number, struct text *before)
 {
     const struct text *member = json_member(line, column->name);
-    int64_t integer;
+    int64_t integer = 0;
     struct text text;
     enum db_class class;
     if (column->kind == TRANSFER_LOWER) {
@@ -106,9 +106,11 @@ static int bind_column(struct import *import, struct db_prepared *writer,
     } else if (column->kind != TRANSFER_JSON && column->may_be_null && is_null(member)) {
         class = admin_driver->bind_null(writer, number);
     } else if (column->kind == TRANSFER_INTEGER && member != NULL &&
-               read_integer(*member, &integer)) {
+               read_integer(*member, &integer) && integer >= column->least &&
+               integer <= column->most) {
         class = admin_driver->bind_integer(writer, number, integer);
-    } else if (column->kind == TRANSFER_TEXT && member != NULL && read_text(*member, &text)) {
+    } else if (column->kind == TRANSFER_TEXT && member != NULL && read_text(*member, &text) &&
+               (column->fault == NULL || column->fault(text) == NULL)) {
         *before = text;
         class = admin_driver->bind_text(writer, number, text);
     } else {
@@ -154,7 +156,8 @@ static int read_start(struct import *import, const struct json_object *line, con
     int64_t schema = 0;
     if (strcmp(type, "cubby") != 0 || !has_integer(line, "format", &format) ||
         !has_integer(line, "schema", &schema) ||
-        !has_integer(line, "last_user_id", &import->last_user)) {
+        !has_integer(line, "last_user_id", &import->last_user) || schema < 1 ||
+        import->last_user < 0 || import->last_user > transfer_user_id_most) {
         return refuse(import, "not what \"cubby export\" writes");
     }
     if (format != TRANSFER_FORMAT || schema > schema_number) {
@@ -251,6 +254,17 @@ static int need_empty(struct import *import)
                            import->tool->config.database);
 }
 
+/* The next write takes a version that nothing has. */
+static int need_order(struct import *import)
+{
+    int64_t ahead = 0;
+    enum db_class class = admin_run(import->into, ADMIN_AHEAD, NULL, 0, &ahead);
+    if (class != DB_OK) {
+        return refuse_class(import, class);
+    }
+    return ahead == 0 ? TOOL_DONE : refuse(import, "items are ahead of their accounts' versions");
+}
+
 /* No account to come gets an id that an account of before had. */
 static enum db_class set_last_user(struct import *import)
 {
@@ -264,6 +278,9 @@ static int fill(struct import *import)
     int status = class == DB_OK ? need_empty(import) : refuse_class(import, class);
     if (status == TOOL_DONE) {
         status = read_lines(import);
+    }
+    if (status == TOOL_DONE) {
+        status = need_order(import);
     }
     for (size_t i = 0; i < TRANSFER_TABLE_COUNT; i++) {
         if (import->writers[i] != NULL) {

@@ -62,7 +62,8 @@ static int open_backup(struct restore *restore, int *file)
     }
     struct stat there;
     struct stat present;
-    *file = open(restore->from, O_RDONLY | O_CLOEXEC);
+    *file =
+        open(restore->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is told, not awaited */
     if (*file < 0 || fstat(*file, &there) != 0) {
         return tool_fail(tool, "%s: %s", restore->from, strerror(errno));
     }

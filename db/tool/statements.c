@@ -67,6 +67,8 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                           " ORDER BY name",
     [ADMIN_EVENTS_WRITE] = "INSERT INTO meta (name, value) VALUES ($1, $2)"
                            " ON CONFLICT (name) DO UPDATE SET value = $2",
+    [ADMIN_AHEAD] = "SELECT COUNT(*) FROM items JOIN users ON users.id = items.user_id"
+                    " WHERE items.version > users.version",
     /* Of SQLite: the largest id of an account that ever was. */
     [ADMIN_LAST_USER_READ] = "SELECT seq FROM sqlite_sequence WHERE name = 'users'",
     [ADMIN_LAST_USER_WRITE] = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'users'",

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,13 +23,38 @@ const char *tool_option(const struct tool *tool, const char *name)
     return NULL;
 }
 
+void tool_make_printable(char *text, bool controls)
+{
+    size_t size = strlen(text);
+    for (size_t i = 0; i < size;) {
+        uint32_t code = 0;
+        size_t length = utf8_decode(text + i, size - i, &code);
+        bool control = length != 0 && (code < 0x20 || (code >= 0x7f && code < 0xa0));
+        size_t bytes = length != 0 ? length : 1;
+        if (length == 0 || (controls && control)) {
+            memset(text + i, '?', bytes);
+        }
+        i += bytes;
+    }
+}
+
+/* Names of files and accounts may hold anything: nothing of it reaches a terminal. */
+__attribute__((format(printf, 2, 0))) static void print_line(FILE *to, const char *format,
+                                                             va_list list)
+{
+    char line[2 * PATH_MAX];
+    (void)vsnprintf(line, sizeof line, format, list);
+    tool_make_printable(line, true);
+    (void)fputs(line, to);
+}
+
 int tool_fail(struct tool *tool, const char *format, ...)
 {
     tool_progress_end(tool);
     va_list list;
     va_start(list, format);
     (void)fputs("cubby: ", stderr);
-    (void)vfprintf(stderr, format, list);
+    print_line(stderr, format, list);
     (void)fputc('\n', stderr);
     va_end(list);
     tool->problems++;
@@ -40,7 +66,7 @@ int tool_misuse(const struct tool *tool, const char *format, ...)
     va_list list;
     va_start(list, format);
     (void)fputs("cubby: ", stderr);
-    (void)vfprintf(stderr, format, list);
+    print_line(stderr, format, list);
     (void)fprintf(stderr, "; see cubby %s --help\n", tool->command->name);
     va_end(list);
     return TOOL_USAGE;
@@ -55,7 +81,7 @@ void tool_say(const struct tool *tool, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    (void)vfprintf(tool->json ? stderr : stdout, format, list);
+    print_line(tool->json ? stderr : stdout, format, list);
     (void)fputc('\n', tool->json ? stderr : stdout);
     va_end(list);
 }
@@ -79,7 +105,7 @@ int tool_confirm(struct tool *tool, const char *format, ...)
     }
     va_list list;
     va_start(list, format);
-    (void)vfprintf(stderr, format, list);
+    print_line(stderr, format, list);
     va_end(list);
     (void)fputs(" [y/N] ", stderr);
     char answer[16];
@@ -134,6 +160,9 @@ int tool_print_json(struct tool *tool, const cJSON *object, bool pretty)
                  : pretty       ? cJSON_Print(object)
                                 : cJSON_PrintUnformatted(object);
     bool whole = text != NULL && !arena_failed(&tool->scratch);
+    if (whole) {
+        tool_make_printable(text, false);
+    }
     int status = whole ? TOOL_DONE : tool_out_of_memory(tool);
     if (whole && (fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF)) {
         status = tool_fail(tool, "standard output: %s", strerror(errno));

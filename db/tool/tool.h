@@ -97,6 +97,10 @@ const char *tool_option(const struct tool *tool, const char *name);
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
+/* What is no UTF-8 in TEXT becomes '?', and, with CONTROLS, so do control characters. All the calls
+ * below do that to what they print. */
+void tool_make_printable(char *text, bool controls);
+
 /* Says "cubby: …" on standard error and counts a problem; returns TOOL_FAILED. */
 __attribute__((format(printf, 2, 3))) int tool_fail(struct tool *tool, const char *format, ...);
 

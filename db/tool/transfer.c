@@ -6,37 +6,130 @@
  */
 #include "db/tool/transfer.h"
 
+#include <string.h>
+
+#include "common/digest.h"
+#include "db/items.h"
+#include "db/tokens.h"
+#include "db/users.h"
+
+#define WHOLE(name, least, most)                                                                   \
+    {                                                                                              \
+        (name), TRANSFER_INTEGER, false, (least), (most), NULL                                     \
+    }
+#define MAY_BE_NULL(name, least, most)                                                             \
+    {                                                                                              \
+        (name), TRANSFER_INTEGER, true, (least), (most), NULL                                      \
+    }
+#define TEXT(name, fault)                                                                          \
+    {                                                                                              \
+        (name), TRANSFER_TEXT, false, 0, 0, (fault)                                                \
+    }
+#define LOWER(name)                                                                                \
+    {                                                                                              \
+        (name), TRANSFER_LOWER, false, 0, 0, NULL                                                  \
+    }
+
+#define USER_ID_MOST (INT64_MAX / DEVICE_NUMBER_MAXIMUM - 2)
+#define TIME_MOST INT64_C(253402300799999) /* the end of the year 9999 */
+#define COUNT_MOST (INT64_MAX / 4)         /* far from where adding ends */
+
+const int64_t transfer_user_id_most = USER_ID_MOST;
+
+static const char *length_fault(struct text text, size_t most)
+{
+    size_t characters = text_characters(text);
+    return characters == 0 ? "is empty" : characters > most ? "is too long" : NULL;
+}
+
+static const char *username_fault(struct text text)
+{
+    const char *fault = length_fault(text, 64);
+    return fault != NULL ? fault : user_name_fault(text);
+}
+
+static const char *full_name_fault(struct text text)
+{
+    return length_fault(text, 120);
+}
+
+static const char *gender_fault(struct text text)
+{
+    return length_fault(text, 32);
+}
+
+/* As crypt(5) writes it. */
+static const char *password_hash_fault(struct text text)
+{
+    return text.size == 0 || text.at[0] != '$' || text_has_control(text) ? "is no hash" : NULL;
+}
+
+static const char *digest_fault(struct text text)
+{
+    return text.size == DIGEST_TEXT_SIZE - 1 && !text_has_control(text) ? NULL : "is no digest";
+}
+
+/* Of security events: see audit.c. The next ones go behind them. */
+static const char *event_fault(struct text text)
+{
+    static const char start[] = "audit/0";
+    enum { START_SIZE = sizeof start - 1, NAME_SIZE = 24 };
+    bool good = text.size == NAME_SIZE && memcmp(text.at, start, START_SIZE) == 0;
+    for (size_t i = START_SIZE; good && i < text.size; i++) {
+        good = text.at[i] >= '0' && text.at[i] <= '9';
+    }
+    return good ? NULL : "is no event";
+}
+
 static const struct transfer_column users[] = {
-    {"id", TRANSFER_INTEGER, false},         {"username", TRANSFER_TEXT, false},
-    {"username_key", TRANSFER_LOWER, false}, {"email", TRANSFER_TEXT, false},
-    {"email_key", TRANSFER_LOWER, false},    {"full_name", TRANSFER_TEXT, false},
-    {"age", TRANSFER_INTEGER, false},        {"gender", TRANSFER_TEXT, false},
-    {"password_hash", TRANSFER_TEXT, false}, {"epoch", TRANSFER_INTEGER, false},
-    {"version", TRANSFER_INTEGER, false},    {"created_at", TRANSFER_INTEGER, false},
-    {"updated_at", TRANSFER_INTEGER, false}, {"disabled", TRANSFER_INTEGER, false},
-    {"revoked", TRANSFER_TEXT, false},       {"keys", TRANSFER_INTEGER, false},
-    {"bytes", TRANSFER_INTEGER, false},      {"tombstones", TRANSFER_INTEGER, false},
-    {"horizon", TRANSFER_INTEGER, false},    {"next_expiry", TRANSFER_INTEGER, false},
+    WHOLE("id", 1, USER_ID_MOST),
+    TEXT("username", username_fault),
+    LOWER("username_key"),
+    TEXT("email", user_email_fault),
+    LOWER("email_key"),
+    TEXT("full_name", full_name_fault),
+    WHOLE("age", 1, 150),
+    TEXT("gender", gender_fault),
+    TEXT("password_hash", password_hash_fault),
+    WHOLE("epoch", 0, COUNT_MOST),
+    WHOLE("version", 0, COUNT_MOST),
+    WHOLE("created_at", 0, TIME_MOST),
+    WHOLE("updated_at", 0, TIME_MOST),
+    WHOLE("disabled", 0, 1),
+    TEXT("revoked", NULL),
+    WHOLE("keys", 0, COUNT_MOST),
+    WHOLE("bytes", 0, COUNT_MOST),
+    WHOLE("tombstones", 0, COUNT_MOST),
+    WHOLE("horizon", 0, COUNT_MOST),
+    WHOLE("next_expiry", 0, TIME_MOST),
 };
 
 /* A tombstone has no value: value_text is "". */
 static const struct transfer_column items[] = {
-    {"user_id", TRANSFER_INTEGER, false},    {"key", TRANSFER_TEXT, false},
-    {"version", TRANSFER_INTEGER, false},    {"size", TRANSFER_INTEGER, false},
-    {"created_at", TRANSFER_INTEGER, false}, {"updated_at", TRANSFER_INTEGER, false},
-    {"expires_at", TRANSFER_INTEGER, true},  {"value", TRANSFER_JSON, false},
+    WHOLE("user_id", 1, USER_ID_MOST),
+    TEXT("key", item_key_fault),
+    WHOLE("version", 1, COUNT_MOST),
+    WHOLE("size", 0, COUNT_MOST),
+    WHOLE("created_at", 0, TIME_MOST),
+    WHOLE("updated_at", 0, TIME_MOST),
+    MAY_BE_NULL("expires_at", -COUNT_MOST, TIME_MOST),
+    {"value", TRANSFER_JSON, false, 0, 0, NULL},
 };
 
 static const struct transfer_column tokens[] = {
-    {"id", TRANSFER_INTEGER, false},        {"hash", TRANSFER_TEXT, true},
-    {"name", TRANSFER_TEXT, true},          {"writes", TRANSFER_INTEGER, true},
-    {"prefix", TRANSFER_TEXT, true},        {"created_at", TRANSFER_INTEGER, true},
-    {"expires_at", TRANSFER_INTEGER, true}, {"used_at", TRANSFER_INTEGER, true},
+    WHOLE("id", DEVICE_NUMBER_MAXIMUM, (USER_ID_MOST + 1) * DEVICE_NUMBER_MAXIMUM - 1),
+    TEXT("hash", digest_fault),
+    TEXT("name", NULL),
+    WHOLE("writes", 0, 1),
+    TEXT("prefix", item_prefix_fault),
+    WHOLE("created_at", 0, TIME_MOST),
+    MAY_BE_NULL("expires_at", 0, TIME_MOST),
+    MAY_BE_NULL("used_at", 0, TIME_MOST),
 };
 
 static const struct transfer_column events[] = {
-    {"name", TRANSFER_TEXT, false},
-    {"value", TRANSFER_TEXT, false},
+    TEXT("name", event_fault),
+    TEXT("value", NULL),
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))

@@ -11,6 +11,9 @@
 
 enum { TRANSFER_FORMAT = 1, TRANSFER_COLUMNS_MAXIMUM = 24 };
 
+/* The largest id of an account: those of its tokens fit above it. */
+extern const int64_t transfer_user_id_most;
+
 enum transfer_kind {
     TRANSFER_TEXT,
     TRANSFER_INTEGER,
@@ -18,10 +21,14 @@ enum transfer_kind {
     TRANSFER_LOWER /* not in the file: the member before it in lower case */
 };
 
+/* Import refuses what no store can hold: integers not from LEAST to MOST, texts with a fault. */
 struct transfer_column {
     const char *name;
     enum transfer_kind kind;
     bool may_be_null; /* also: may be missing */
+    int64_t least;
+    int64_t most;
+    const char *(*fault)(struct text text); /* why it can't be; NULL, and without it: it can */
 };
 
 /* Rows go out by READ and come in by WRITE, whose columns and parameters are COLUMNS in order

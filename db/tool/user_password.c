@@ -115,9 +115,13 @@ static int print_code(struct tool *tool, const struct account *account, const st
     char when[TIME_TEXT_SIZE];
     time_to_text(code->expires_at, when);
     if (!tool->json) {
+        char *name = arena_copy(&tool->arena, account->username, strlen(account->username));
+        if (name == NULL) {
+            return tool_out_of_memory(tool);
+        }
+        tool_make_printable(name, true);
         puts(code->text);
-        (void)fprintf(stderr, "good once, for POST /api/reset as user %s, until %s\n",
-                      account->username, when);
+        (void)fprintf(stderr, "good once, for POST /api/reset as user %s, until %s\n", name, when);
         return TOOL_DONE;
     }
     cJSON *object = cJSON_CreateObject();

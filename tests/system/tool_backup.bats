@@ -40,11 +40,29 @@ untouched() {
     done
     ln -s "$database" "$home/link"
     tool 1 backup "$home/link" --yes
+    # By whatever name: what SQLite would take for a journal it deletes.
+    ln -s "$home" "$BATS_TEST_TMPDIR/way"
+    cd "$home"
+    for own in cubby.db-journal ./cubby.db-wal "$home/../home/cubby.db-shm" "$BATS_TEST_TMPDIR/way/cubby.db-journal" cubby.db-hashes; do
+        tool 1 backup "$own" --yes
+        said 'installation'
+        tool 1 export "$own" --yes
+        said 'installation'
+    done
+    tool 0 backup cubby.db-monday --yes
+    cd - >/dev/null
     mkdir "$BATS_TEST_TMPDIR/folder"
     tool 1 backup "$BATS_TEST_TMPDIR/folder" --yes
     tool 1 backup "$BATS_TEST_TMPDIR/none/copy.db"
     tool 2 backup
     tool 0 check
+}
+
+@test "restore: a pipe is refused, not waited for" {
+    mkfifo "$copy"
+    run --separate-stderr timeout 20 "$TOOL" restore "$copy" --yes
+    same "$status" 1
+    said 'not a regular file'
 }
 
 @test "backup: a disk without room is an error that leaves nothing behind" {

@@ -158,11 +158,43 @@ $d|the last line is missing
 2s/"type":"user"/"type":"thing"/|unknown type
 $s/"users":2/"users":3/|number of users
 $a{"type":"end"}|behind the end
+1s/"last_user_id":[0-9]*/"last_user_id":9223372036854775807/|not what "cubby export" writes
+2s/"id":1/"id":0/|"id" is missing or not valid
+2s/"id":1/"id":9223372036854775807/|"id" is missing or not valid
+2s/"username":"ann"/"username":"a\\u001b[31mb"/|"username" is missing or not valid
+2s/"username":"ann"/"username":""/|"username" is missing or not valid
+2s/"email":"[^"]*"/"email":"nowhere"/|"email" is missing or not valid
+2s/"epoch":[0-9]*/"epoch":9223372036854775807/|"epoch" is missing or not valid
+2s/"password_hash":"[^"]*"/"password_hash":"x"/|"password_hash" is missing or not valid
+2s/"version":[0-9]*/"version":0/|ahead of
+4s/"key":"[^"]*"/"key":"a\/\/b"/|"key" is missing or not valid
+4s/"size":[0-9]*/"size":-1/|"size" is missing or not valid
+$i{"type":"event","name":"store_id","value":"x"}|"name" is missing or not valid
+$i{"type":"event","name":"audit/zzz","value":"x"}|"name" is missing or not valid
+$i{"type":"event","name":"audit/999999999999999999","value":"x"}|"name" is missing or not valid
+$i{"type":"a\\u001b[31m\\nb"}|unknown type "a?[31m?b"
 SPOIL
     : >"$bad"
     tool 1 import "$bad"
     head -c 300 /dev/urandom >"$bad"
     tool 1 import "$bad"
     tool 1 import "$BATS_TEST_TMPDIR/none"
+    tool 0 import "$dump"
+}
+
+@test "export: what is noted of a file whose name is no UTF-8, or very long, can be imported" {
+    echo 'audit_rows = 10' >>"$conf"
+    long=$(printf '\303\251%.0s' $(seq 60))
+    mkdir -p "$BATS_TEST_TMPDIR/$long/$long/$long/$long"
+    tool 0 backup "$BATS_TEST_TMPDIR"/$'b\xff\e[31m\n.db' --json
+    jq -e .verified <<<"$output"
+    printf '%s' "$output" | iconv -f UTF-8 -t UTF-8 >/dev/null || fail 'no UTF-8'
+    for more in '' x xx; do
+        tool 0 export "$BATS_TEST_TMPDIR/$long/$long/$long/$long/$more$long"
+    done
+    tool 0 backup "$BATS_TEST_TMPDIR"/$'c\xff\e[31m\n.db'
+    case $output in *$'\e'* | *$'\xff'*) fail 'shown as it is' ;; *'c??[31m?.db'*) ;; *) fail 'not shown' ;; esac
+    tool 0 export "$dump"
+    elsewhere
     tool 0 import "$dump"
 }
