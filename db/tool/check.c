@@ -4,10 +4,13 @@
  */
 #include "db/tool/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,6 +129,45 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
         found(&check, tool->config.keys, "chown both to the programs' user",
               "belongs to another user than %s", tool->config.database);
     }
+}
+
+/* Whether REST, what stands behind the database's name, makes it a draft of a run that is over: its
+ * number is no process's any more. */
+static bool is_left_over(const char *rest)
+{
+    static const char *const kinds[] = {".restore-", ".export-"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t size = strlen(kinds[i]);
+        if (strncmp(rest, kinds[i], size) == 0) {
+            long number = strtol(rest + size, NULL, 10);
+            return number > 0 && kill((pid_t)number, 0) != 0 && errno == ESRCH;
+        }
+    }
+    return false;
+}
+
+/* What a killed run of the tool left beside the database holds all that was in it then. */
+static void check_left_over(const struct check *check)
+{
+    struct tool *tool = check->tool;
+    const char *path = tool->config.database;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *directory = file_directory(tool, path);
+    DIR *list = directory != NULL ? opendir(directory) : NULL;
+    if (list == NULL) {
+        return; /* said already */
+    }
+    size_t size = strlen(name);
+    const struct dirent *entry;
+    while ((entry = readdir(list)) != NULL) {
+        if (strncmp(entry->d_name, name, size) == 0 && is_left_over(entry->d_name + size)) {
+            const char *whole = arena_printf(&tool->arena, "%s/%s", directory, entry->d_name);
+            found(check, whole != NULL ? whole : directory, "delete it",
+                  "a run of cubby that was killed left this copy of the data");
+        }
+    }
+    (void)closedir(list);
 }
 
 /* ---- contents ------------------------------------------------------------------------------- */
@@ -255,6 +297,7 @@ int run_check(struct tool *tool)
             return TOOL_FAILED;
         }
         check_database(&check);
+        check_left_over(&check);
         file_become_self();
     }
     if (access(tool->config.keys, F_OK) == 0) {

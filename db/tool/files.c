@@ -273,16 +273,21 @@ int file_may_write(struct tool *tool, const char *path, bool *over)
 
 /* For the signal handler, which finds nothing otherwise. */
 static const char *volatile draft_path;
+static const char *volatile second_path;
 static volatile uid_t draft_owner;
 
 static void remove_draft_and_end(int signal_number)
 {
     const char *path = draft_path;
+    const char *second = second_path;
     if (path != NULL) {
         if (geteuid() != draft_owner) {
             (void)seteuid(draft_owner);
         }
         (void)unlink(path);
+    }
+    if (second != NULL) {
+        (void)unlink(second);
     }
     _exit(128 + signal_number);
 }
@@ -307,6 +312,11 @@ int file_make_draft(struct tool *tool, const char *path)
     draft_path = path;
     catch_signals();
     return TOOL_DONE;
+}
+
+void file_second_draft(const char *path)
+{
+    second_path = path;
 }
 
 void file_drop_draft(void)

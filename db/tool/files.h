@@ -55,6 +55,9 @@ int file_may_write(struct tool *tool, const char *path, bool *over);
 /* Makes an empty file at PATH, mode 0600, that only this run uses; it is removed again by
  * file_drop_draft, or when a signal ends the tool. One at a time. */
 int file_make_draft(struct tool *tool, const char *path);
+
+/* Another file that a signal removes along with the draft; NULL: none any more. */
+void file_second_draft(const char *path);
 void file_drop_draft(void);
 
 /* The draft made by file_make_draft, on the disk, becomes PATH, in the same directory; OVER an

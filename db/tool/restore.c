@@ -244,34 +244,51 @@ static const char *name_kept(struct tool *tool)
     return NULL;
 }
 
-/* A copy of the old database, on the disk. */
+/* A copy of the old database in the file PART, on the disk. */
+static int copy_old(struct restore *restore, struct db_connection *present, const char *part)
+{
+    struct tool *tool = restore->tool;
+    int file = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) {
+        return tool_fail(tool, "%s: %s", part, strerror(errno));
+    }
+    (void)close(file);
+    file_second_draft(part);
+    struct db_connection *copy;
+    int status = admin_open_any(tool, part, true, &copy);
+    if (status == TOOL_DONE) {
+        enum db_class class = admin_maintenance->copy(present, copy, false, show_progress, tool);
+        status =
+            class == DB_OK ? TOOL_DONE : admin_fail(tool, copy, part, class, "keeping the old one");
+    }
+    if (status == TOOL_DONE) {
+        status = admin_make_plain(tool, part, copy);
+    }
+    admin_driver->close(copy);
+    return status == TOOL_DONE ? file_sync(tool, part) : status;
+}
+
+/* The name by which the old database is kept is that of a whole one, whatever ends this run. */
 static int keep_old(struct restore *restore, struct db_connection *present)
 {
     struct tool *tool = restore->tool;
-    int file = open(restore->kept, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0) {
-        return tool_fail(tool, "%s: %s", restore->kept, strerror(errno));
+    const char *part = arena_printf(&tool->arena, "%s-old", restore->draft);
+    if (part == NULL) {
+        return tool_out_of_memory(tool);
     }
-    (void)close(file);
-    struct db_connection *copy;
-    int status = admin_open_any(tool, restore->kept, true, &copy);
-    if (status == TOOL_DONE) {
-        enum db_class class = admin_maintenance->copy(present, copy, false, show_progress, tool);
-        status = class == DB_OK
-                     ? TOOL_DONE
-                     : admin_fail(tool, copy, restore->kept, class, "keeping the old one");
+    int status = copy_old(restore, present, part);
+    if (status == TOOL_DONE && rename(part, restore->kept) != 0) {
+        status = tool_fail(tool, "%s: %s", restore->kept, strerror(errno));
     }
-    if (status == TOOL_DONE) {
-        status = admin_make_plain(tool, restore->kept, copy);
+    file_second_draft(NULL);
+    if (status != TOOL_DONE) {
+        (void)unlink(part);
+        return status;
     }
-    admin_driver->close(copy);
-    if (status == TOOL_DONE) {
-        status = file_sync(tool, restore->kept);
+    status = file_sync_directory(tool, restore->kept);
+    if (status != TOOL_DONE) {
+        (void)unlink(restore->kept);
     }
-    if (status == TOOL_DONE) {
-        return file_sync_directory(tool, restore->kept);
-    }
-    (void)unlink(restore->kept);
     return status;
 }
 

@@ -65,6 +65,22 @@ untouched() {
     said 'not a regular file'
 }
 
+@test "restore: killed while it keeps the old database, it leaves none that looks kept, and check tells" {
+    new_user ann
+    tool 0 backup "$copy"
+    store k "\"$(head -c 200000 /dev/zero | tr '\0' x)\""
+    # The kernel kills who writes beyond the limit.
+    run bash -c 'ulimit -f 120 -c 0; exec "$0" restore "$1" --yes' "$TOOL" "$copy"
+    [ "$status" -gt 128 ] || fail 'was not killed'
+    same "$(find "$home" -name '*before-restore*')" ''
+    read_value k
+    same "$code" 200
+    tool 1 check
+    said 'killed left'
+    find "$home" -name '*.restore-*' -delete
+    tool 0 check
+}
+
 @test "backup: a disk without room is an error that leaves nothing behind" {
     new_user ann
     store k "\"$(head -c 60000 /dev/zero | tr '\0' x)\""
