@@ -1,4 +1,4 @@
--- load.lua - the requests of one measured call, for wrk: wrk -s load.lua BASE -- CALL TOKEN ROUND
+-- load.lua - the requests of one measured call, for wrk: wrk -s load.lua BASE -- CALL TOKEN TURN [PATH]
 -- The last line of the output is for the caller: tab-separated requests, microseconds, errors,
 -- and the median and 99th percentile of the latency in microseconds.
 
@@ -21,11 +21,11 @@ local calls = {
         '"Ada Lovelace","age":36,"gender":"female","password":"Engine-1843"}'},
 }
 
-local call, token, round, prefix
+local call, token, turn, prefix
 local count = 0
 
 function init(args)
-    token, round = args[2], args[3]
+    token, turn = args[2], args[3]
     local name = args[1]
     prefix = wrk.path
     call = calls[name] or {name, args[4]} -- or a method and a path
@@ -33,7 +33,7 @@ end
 
 function request()
     count = count + 1
-    local key = string.format("k-%s-%d-%d", round, number, count)
+    local key = string.format("k-%s-%d-%d", turn, number, count)
     local method, path, body = call[1], call[2]:gsub("%%s", key), call[3]
     local headers = {["Connection"] = "close", ["Authorization"] = "Bearer " .. token}
     if body then

@@ -4,16 +4,18 @@
  *   once ROUNDS EACH LABEL PROGRAM ENVIRONMENT INPUT [LABEL PROGRAM ENVIRONMENT INPUT]…
  *
  * ENVIRONMENT is a file of NAME=VALUE lines, INPUT the program's standard input, each may be
- * /dev/null; standard output is thrown away. In every round each program runs EACH times in a row,
- * so that whatever else the machine does falls on all of them alike. Prints a line of tab-separated
- * fields per program: label, microseconds by the clock (fastest round, median, slowest but for a
- * tenth), microseconds of processor time in the child (fastest round, median), page faults, peak
- * memory in KiB, worst exit status.
+ * /dev/null; an INPUT that ends in a slash is a folder of files 1, 2, 3…, one for each of the
+ * ROUNDS * EACH + 1 executions. Standard output is thrown away. In every round each program runs
+ * EACH times in a row, so that whatever else the machine does falls on all of them alike. Prints a
+ * line of tab-separated fields per program: label, microseconds by the clock (fastest round,
+ * median, slowest but for a tenth), microseconds of processor time in the child (fastest round,
+ * median), page faults, peak memory in KiB, worst exit status.
  *
  * Linked statically against musl: peak memory is never seen below that of the parent that spawned.
  */
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +25,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CASES_MAXIMUM = 24, ROUNDS_MAXIMUM = 1000, VARIABLES_MAXIMUM = 64, FIELDS = 4 };
+enum {
+    CASES_MAXIMUM = 24,
+    ROUNDS_MAXIMUM = 1000,
+    VARIABLES_MAXIMUM = 64,
+    FIELDS = 4,
+    PATH_MAXIMUM = 512
+};
 
 struct measured {
     const char *label;
     char *arguments[2];
     char *environment[VARIABLES_MAXIMUM + 1];
     const char *input;
+    int executions;
     double clock[ROUNDS_MAXIMUM]; /* microseconds, the mean of a round */
     double processor[ROUNDS_MAXIMUM];
     long faults;
@@ -81,12 +90,17 @@ static double microseconds(struct timeval time)
 /* Gives the child's processor time. */
 static double run(struct measured *of)
 {
+    char input[PATH_MAXIMUM];
+    size_t length = strlen(of->input);
+    bool folder = length > 0 && of->input[length - 1] == '/';
+    of->executions++;
+    (void)snprintf(input, sizeof input, folder ? "%s%d" : "%s", of->input, of->executions);
     posix_spawn_file_actions_t files;
     pid_t child;
     int status;
     struct rusage usage;
     if (posix_spawn_file_actions_init(&files) != 0 ||
-        posix_spawn_file_actions_addopen(&files, 0, of->input, O_RDONLY, 0) != 0 ||
+        posix_spawn_file_actions_addopen(&files, 0, input, O_RDONLY, 0) != 0 ||
         posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0) != 0 ||
         posix_spawn(&child, of->arguments[0], &files, NULL, of->arguments, of->environment) != 0 ||
         wait4(child, &status, 0, &usage) != child) {

@@ -2,7 +2,7 @@
 # run.sh - measures cubby; `make bench` calls it. Prints tables and leaves the same as JSON in
 # build/bench/results.json.
 #
-#   ROUNDS=5       of everything; the median counts
+#   ROUNDS=3       of everything; the median counts
 #   SECONDS_EACH=1 of load per call and round
 #   SERVERS='busybox lighttpd apache'
 #
@@ -18,7 +18,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/tests/bench
 out=$root/build/bench
-rounds=${ROUNDS:-5}
+rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-1}
 servers=${SERVERS:-busybox lighttpd apache}
 unset SERVER PORT DATA READY
@@ -60,10 +60,27 @@ count_calls() { # of the kernel
 }
 
 measure_executions() {
+    local executions=$((rounds * 20 * 5 + 1)) person number
     fixture_make "$scratch/f"
-    for call in health read read-large list changes me update update-large; do
+    echo '{"username":"nobody","code":"none","new_password":"Engine-1844"}' >"$fixture/forgot.json"
+    fixture_call reset reset POST - forgot.json
+    # What can be done only once has a body for each time.
+    mkdir "$fixture/stores" "$fixture/people"
+    person=$(cat "$fixture/person.json")
+    for number in $(seq "$executions"); do
+        printf '{"key":"new-%06d","value":{"text":"hello"}}' "$number" >"$fixture/stores/$number"
+        number=$(printf '%06d' "$number")
+        printf '%s' "${person//bob/bob$number}" >"$fixture/people/$((10#$number))"
+    done
+    for call in store register; do
+        size=$(stat -c %s "$fixture/$([ "$call" = store ] && echo stores || echo people)/1")
+        sed -i "s/^CONTENT_LENGTH=.*/CONTENT_LENGTH=$size/" "$fixture/$call.environment"
+    done
+    for call in health read read-large list changes me keys reset update update-large batch token; do
         add_execution "$call"
     done
+    once_arguments+=(store "$out/cgi-bin/data" "$fixture/store.environment" "$fixture/stores/")
+    once_arguments+=(register "$out/cgi-bin/register" "$fixture/register.environment" "$fixture/people/")
     make_bare_database "$fixture/bare.db"
     for method in GET POST; do
         printf '%s\n' "PATH_INFO=$fixture/bare.db" "REQUEST_METHOD=$method" >"$fixture/bare-$method"
@@ -72,6 +89,7 @@ measure_executions() {
     once_arguments+=(bare-update "$out/cgi-bin/bare" "$fixture/bare-POST" /dev/null)
     "$out/once" $((rounds * 20)) 5 empty "$out/cgi-bin/empty" /dev/null /dev/null \
         "${once_arguments[@]}" >"$scratch/once"
+    fixture_make "$scratch/g"
     fixture_each count_calls >"$scratch/calls.all"
     jq -n -R --rawfile calls "$scratch/calls.all" '
         ($calls | split("\n") | map(select(. != "") | split("\t") | {(.[0]): (.[1] | tonumber)}) | add) as $calls
@@ -125,12 +143,12 @@ prepare_user() {
     done
 }
 
-# Keys for one round of deletions, more than it can take.
+# Keys for one turn of deletions, more than it can take.
 prepare_deletions() {
     local first
     for first in $(seq 1 500 3000); do
-        jq -nc --arg round "$round" --argjson first "$first" '{operations: [range($first; $first + 500)
-            | {op: "upsert", key: "k-\($round)-0-\(.)", value: {text: "hello", list: [1, 2, 3]}}]}' \
+        jq -nc --arg turn "$turn" --argjson first "$first" '{operations: [range($first; $first + 500)
+            | {op: "upsert", key: "k-\($turn)-0-\(.)", value: {text: "hello", list: [1, 2, 3]}}]}' \
             >"$scratch/batch.json"
         post /batch "@$scratch/batch.json" >/dev/null
     done
@@ -144,7 +162,7 @@ load() {
     bare-update) method=POST ;;
     *) method=$name ;;
     esac
-    wrk -t1 -c"$2" -d"${seconds}s" -s "$here/load.lua" "$base" -- "$method" "$token" "$round" "/bare$bare" \
+    wrk -t1 -c"$2" -d"${seconds}s" -s "$here/load.lua" "$base" -- "$method" "$token" "$turn" "/bare$bare" \
         >"$scratch/wrk" 2>&1 || { cat "$scratch/wrk" >&2; exit 1; }
     IFS=$'\t' read -r requests duration errors p50 p99 < <(tail -n 1 "$scratch/wrk")
     printf '{"server":"%s","call":"%s","connections":%d,"round":%d,"requests":%d,"us":%d,"errors":%d,"p50_us":%d,"p99_us":%d}\n' \
@@ -152,18 +170,16 @@ load() {
 }
 
 measure_server() {
-    local call connections
+    local call connections turn
     start_server "$server"
     prepare_user
     for round in $(seq "$rounds"); do
         printf '  %s, round %d of %d\n' "$server" "$round" "$rounds" >&2
-        for call in empty read list store update bare-read bare-update token register; do
-            load "$call" 4
-        done
-        prepare_deletions
-        load delete 4
-        for connections in 1 16; do
-            for call in empty read update; do
+        for connections in 4 1 16; do
+            # New keys and names for each turn.
+            turn=$round-$connections
+            for call in empty read list store update delete bare-read bare-update token register; do
+                [ "$call" != delete ] || prepare_deletions
                 load "$call" "$connections"
             done
         done
