@@ -69,9 +69,6 @@ struct token_keys {
     jwk_set_t *set;
 };
 
-/* Room for dozens of keys, and little enough for the stack. */
-enum { KEY_FILE_MAXIMUM = 4 * 1024 };
-
 /* NULL when the key may be used, otherwise a static text. */
 static const char *key_fault(const jwk_item_t *key)
 {
@@ -90,14 +87,14 @@ static const char *key_fault(const jwk_item_t *key)
     return NULL;
 }
 
-/* What PATH holds, up to KEY_FILE_MAXIMUM bytes; -1 when it can't be read or is larger. */
-static ssize_t read_key_file(const char *path, char text[KEY_FILE_MAXIMUM])
+/* What PATH holds; -1 when it can't be read or is not smaller than TOKEN_KEY_FILE_SIZE. */
+static ssize_t read_key_file(const char *path, char text[TOKEN_KEY_FILE_SIZE])
 {
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t used = 0;
     ssize_t got = file >= 0 ? 1 : -1;
-    while (got > 0 && used < KEY_FILE_MAXIMUM) {
-        got = read(file, text + used, (size_t)(KEY_FILE_MAXIMUM - used));
+    while (got > 0 && used < TOKEN_KEY_FILE_SIZE) {
+        got = read(file, text + used, (size_t)(TOKEN_KEY_FILE_SIZE - used));
         used += got > 0 ? got : 0;
     }
     if (file >= 0) {
@@ -114,7 +111,7 @@ static const char *load_set(const char *path, struct token_keys *keys, size_t *n
     keys->set = NULL;
     arena_init(&keys->arena, KEYS_ARENA_MAXIMUM);
     /* Not jwks_create_fromfile: that takes the file byte by byte through stdio. */
-    char text[KEY_FILE_MAXIMUM];
+    char text[TOKEN_KEY_FILE_SIZE];
     ssize_t size = read_key_file(path, text);
     if (size < 0) {
         return "is missing, not readable, or too large";

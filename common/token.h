@@ -14,10 +14,11 @@
 #include "common/text.h"
 
 enum {
-    TOKEN_MAXIMUM = 4096,      /* bytes of a token's text; longer ones are refused unread */
-    TOKEN_KEY_MINIMUM = 32,    /* bytes of a key (RFC 7518 section 3.2) */
-    TOKEN_ID_SIZE = 32,        /* characters of `jti` */
-    TOKEN_CLOCK_TOLERANCE = 60 /* seconds that `iat` may lie ahead */
+    TOKEN_MAXIMUM = 4096,       /* bytes of a token's text; longer ones are refused unread */
+    TOKEN_KEY_MINIMUM = 32,     /* bytes of a key (RFC 7518 section 3.2) */
+    TOKEN_KEY_FILE_SIZE = 4096, /* a key file is smaller: dozens of keys, and little on the stack */
+    TOKEN_ID_SIZE = 32,         /* characters of `jti` */
+    TOKEN_CLOCK_TOLERANCE = 60  /* seconds that `iat` may lie ahead */
 };
 
 struct token_keys;

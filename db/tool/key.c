@@ -61,6 +61,11 @@ static int lock_keys(struct tool *tool, int *lock)
 static int write_keys(struct tool *tool, const cJSON *top)
 {
     const char *text = cJSON_Print(top);
+    if (text != NULL && strlen(text) >= TOKEN_KEY_FILE_SIZE) {
+        return tool_fail(
+            tool, "%s: has as many keys as fit into it; \"cubby key retire --expired\" first",
+            tool->config.keys);
+    }
     return text != NULL ? file_replace_secret(tool, tool->config.keys, text)
                         : tool_out_of_memory(tool);
 }

@@ -34,6 +34,23 @@ key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
     tool 0 check
 }
 
+@test "key rotate: no more keys than the programs read" {
+    new_user ann
+    for _ in $(seq 60); do
+        cp "$keys" "$BATS_TEST_TMPDIR/before"
+        run --separate-stderr "$TOOL" key rotate
+        [ "$status" = 0 ] || break
+    done
+    same "$status" 1
+    said 'retire --expired'
+    cmp "$keys" "$BATS_TEST_TMPDIR/before"
+    store k 1
+    same "$code" 201
+    tool 0 check
+    tool 0 key rotate --retire-others --yes
+    same "$(key_ids | wc -l)" 1
+}
+
 @test "key retire: ends the tokens of that key, and of no other" {
     new_user ann
     old=$token
