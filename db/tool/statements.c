@@ -24,7 +24,9 @@
 
 static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
-    [ADMIN_NEW_STORE_ID] = "UPDATE meta SET value = $1 WHERE name = 'store_id'",
+    /* Also where a hand has taken it away. */
+    [ADMIN_NEW_STORE_ID] = "INSERT INTO meta (name, value) VALUES ('store_id', $1)"
+                           " ON CONFLICT (name) DO UPDATE SET value = $1",
     [ADMIN_NEW_EPOCHS] = "UPDATE users SET epoch = epoch + $1, revoked = ''",
     [ADMIN_COUNT_USERS] = "SELECT COUNT(*) FROM users",
     [ADMIN_COUNT_ITEMS] = "SELECT COALESCE(SUM(keys), 0) FROM users",

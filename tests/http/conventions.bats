@@ -35,6 +35,15 @@ setup_file() {
     same "$code" 200
 }
 
+@test "heads: a range is ignored, every answer is whole" {
+    new_user
+    for path in /me /me/export /data; do
+        as_user GET "$path" -H 'Range: bytes=0-3'
+        succeeded 200
+        same "$(header Content-Range)" ''
+    done
+}
+
 @test "methods: OPTIONS answers 204 with Allow, without a token" {
     for pair in '/register POST, OPTIONS' '/token POST, OPTIONS' '/health GET, HEAD, OPTIONS' \
         '/data/x GET, HEAD, PUT, DELETE, OPTIONS' '/data?key=x GET, HEAD, PUT, DELETE, OPTIONS'; do

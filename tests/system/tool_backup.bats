@@ -58,6 +58,17 @@ untouched() {
     tool 0 check
 }
 
+@test "restore: a backup that has lost its store_id gets one, and text that is no UTF-8 is shown as JSON" {
+    new_user ann
+    tool 0 backup "$copy"
+    sqlite3 "$copy" "DELETE FROM meta; UPDATE users SET gender = CAST(x'ff41' AS TEXT)"
+    tool 0 restore "$copy" --yes
+    same "$(query "SELECT length(value) FROM meta WHERE name = 'store_id'")" 32
+    tool 0 user list --json
+    printf '%s' "$output" | iconv -f UTF-8 -t UTF-8 >/dev/null || fail 'no UTF-8'
+    same "$(of '.[0].gender')" '?A'
+}
+
 @test "restore: a pipe is refused, not waited for" {
     mkfifo "$copy"
     run --separate-stderr timeout 20 "$TOOL" restore "$copy" --yes
