@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
 
@@ -19,6 +20,7 @@ struct serve {
     struct config config;
     bool configured;
     struct token_keys *keys;
+    struct stat keys_file; /* as a call that waits saw it last */
     void *store;
 };
 
@@ -236,11 +238,6 @@ static enum error_code admit(struct call *call)
                                        call->now_ms, &call->claims);
 }
 
-enum error_code call_admit_again(struct call *call)
-{
-    return call->claims.device != 0 ? admit(call) : ERR_NONE;
-}
-
 /* One that lives may still not do for this route; one that does not is told nothing else. */
 static enum error_code check_device(struct call *call, struct text text)
 {
@@ -288,6 +285,31 @@ static enum error_code check_token(struct call *call)
     default:
         return arena_failed(call->arena) ? ERR_INTERNAL : call_refuse_token(call, NULL);
     }
+}
+
+/* Whether the key file is another than at the last look; at the first it counts as one. */
+static bool keys_changed(struct call *call)
+{
+    struct stat there = {0};
+    (void)stat(call->config->keys, &there); /* one that is gone is another too */
+    struct stat *seen = &call->serve->keys_file;
+    bool same = there.st_ino == seen->st_ino && there.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+                there.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
+    *seen = there;
+    return !same;
+}
+
+enum error_code call_admit_again(struct call *call)
+{
+    if (call->claims.device != 0) {
+        return admit(call);
+    }
+    if (!keys_changed(call)) {
+        return ERR_NONE;
+    }
+    token_keys_free(call->serve->keys);
+    call->serve->keys = NULL;
+    return check_token(call);
 }
 
 static bool read_json(struct call *call, struct json_fault *fault)

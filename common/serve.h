@@ -137,8 +137,8 @@ enum error_code call_keys(struct call *call, const struct token_keys **out);
  * or NULL. Returns ERR_INVALID_TOKEN. */
 enum error_code call_refuse_token(struct call *call, const char *why);
 
-/* Looks at a device token again, for a call that has waited; access tokens are looked at by every
- * statement. ERR_INVALID_TOKEN when it is gone. */
+/* Looks again, for a call that has waited, at what no statement asks: whether a device token is
+ * there still, whether the key of an access token is. ERR_INVALID_TOKEN when not. */
 enum error_code call_admit_again(struct call *call);
 
 /* The address that this call counts for; see request_address. NULL when memory is out. */

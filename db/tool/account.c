@@ -159,6 +159,13 @@ int account_change(struct tool *tool, account_changer *changer, const void *news
     return status;
 }
 
+int account_drop_tokens(struct tool *tool, struct db_connection *connection, int64_t user_id)
+{
+    const struct db_value values[] = {db_integer(tokens_id(user_id, 0)),
+                                      db_integer(tokens_id(user_id + 1, 0))};
+    return account_run(tool, connection, ADMIN_USER_DELETE_TOKENS, values, 2);
+}
+
 int account_forgive(struct tool *tool, struct db_connection *connection, int64_t user_id)
 {
     static const char *const kinds[] = {"login:user", "reset:user"};

@@ -53,6 +53,9 @@ int account_change(struct tool *tool, account_changer *changer, const void *news
 int account_run(struct tool *tool, struct db_connection *connection, enum admin_statement statement,
                 const struct db_value *values, size_t count);
 
+/* Ends the device tokens of the account, and the code for a lost password. */
+int account_drop_tokens(struct tool *tool, struct db_connection *connection, int64_t user_id);
+
 /* Forgets the failed logins and resets of the account, so that its user can come in at once. */
 int account_forgive(struct tool *tool, struct db_connection *connection, int64_t user_id);
 

@@ -229,11 +229,9 @@ static int delete_all(struct tool *tool, struct db_connection *connection,
 {
     (void)news;
     const struct db_value values[] = {db_integer(account->id)};
-    const struct db_value tokens[] = {db_integer(tokens_id(account->id, 0)),
-                                      db_integer(tokens_id(account->id + 1, 0))};
     int status = account_run(tool, connection, ADMIN_USER_DELETE_ITEMS, values, 1);
     if (status == TOOL_DONE) {
-        status = account_run(tool, connection, ADMIN_USER_DELETE_TOKENS, tokens, 2);
+        status = account_drop_tokens(tool, connection, account->id);
     }
     if (status == TOOL_DONE) {
         status = account_forgive(tool, connection, account->id);
@@ -337,8 +335,9 @@ static const struct tool_command commands[] = {
     {.name = "user passwd",
      .words = "NAME",
      .summary = "set a new password",
-     .text = "Sets the password of a user and ends all access tokens of before. Device tokens "
-             "stay.\n" PASSWORD_TEXT,
+     .text = "Sets the password of a user and ends every token of before, device tokens and a "
+             "code\n"
+             "for a lost password too.\n" PASSWORD_TEXT,
      .options = password_options,
      .option_count = 1,
      .words_least = 1,

@@ -45,6 +45,9 @@ static int set_password(struct tool *tool, struct db_connection *connection,
     const struct db_value values[] = {db_integer(account->id), db_text(text_of(hash)),
                                       db_integer(tool_now_ms())};
     int status = account_run(tool, connection, ADMIN_USER_PASSWORD, values, 3);
+    if (status == TOOL_DONE) {
+        status = account_drop_tokens(tool, connection, account->id);
+    }
     return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
 }
 
@@ -61,7 +64,7 @@ int user_run_passwd(struct tool *tool)
     }
     if (status == TOOL_DONE) {
         tool_audit(tool, "user_password_set", account.id, "%s", "");
-        tool_say(tool, "user %s has the new password; all access tokens of before have ended",
+        tool_say(tool, "user %s has the new password; all tokens of before have ended",
                  account.username);
     }
     return status;
