@@ -40,13 +40,88 @@ user() {
         ' 10 Status: 401 Unauthorized 190 Status: 429 Too Many Requests '
 }
 
-@test "accounts: places for hashes are free again after kill -9" {
-    user ann
-    for _ in 1 2 3 4 5 6; do
-        cgi token POST '' '' "$DATA/in" >/dev/null &
-        kill -9 $! 2>/dev/null || true
+# hashing COUNT: so many programs with a hash under way, and stopped in the middle of it; their
+# numbers are in $DATA/hashing.
+hashing() {
+    local database=$DATA/state/cubby.db number
+    # A hash of a kind that takes a minute; nothing fits it.
+    sqlite3 "$database" "DELETE FROM throttle; UPDATE users SET password_hash = '\$2b\$20\$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyz01234' WHERE username = 'slow'"
+    printf '{"username":"slow","password":"Wrong-pass1!"}' >"$DATA/slow"
+    for number in $(seq "$1"); do
+        env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.2 \
+            CONTENT_LENGTH="$(wc -c <"$DATA/slow")" "$PROGRAMS/token" <"$DATA/slow" >/dev/null 2>&1 3>&- &
+        echo $! >>"$DATA/hashing"
+        # It has been counted and holds no lock of the database: what is left is the hash.
+        until_true 30 counted "$number" || fail 'does not come to its hash'
+        kill -STOP $!
     done
-    has "$(cgi token POST '' '' "$DATA/in" | head -n 1)" 200
+}
+counted() {
+    [ "$(sqlite3 "$DATA/state/cubby.db" 'SELECT COALESCE(MAX(count), 0) FROM throttle' 2>/dev/null)" = "$1" ] &&
+        [ "$(places "$DATA/state/cubby.db")" = 0 ] && [ "$(places "$DATA/state/cubby.db-hashes")" = "$1" ]
+}
+
+# places FILE: how many locks there are on it
+places() { grep -c "OFDLCK.*:$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
+
+# let_hash_end SIGNAL
+let_hash_end() {
+    while read -r pid; do
+        kill -s "$1" "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done <"$DATA/hashing"
+    rm "$DATA/hashing"
+}
+
+teardown() { [ ! -f "$DATA/hashing" ] || let_hash_end KILL; }
+
+# answer PROGRAM METHOD PATH BODY: its status, code, and Retry-After
+answer() {
+    printf '%s' "$4" >"$DATA/body"
+    cgi "$1" "$2" "$3" '' "$DATA/body" >"$DATA/answer"
+    printf '%s %s %s' "$(sed -n '1s/^Status: \([0-9]*\).*/\1/p' "$DATA/answer")" \
+        "$(body_of <"$DATA/answer" | jq -r '.code // .status')" \
+        "$(sed -n 's/^Retry-After: \([0-9]*\).*/\1/p' "$DATA/answer")"
+}
+
+@test "accounts: no more hashes run at once than are set; beyond it is 503, and tokens work on" {
+    printf '%s\n' 'max_hashes = 2' 'busy_timeout = 300' 'password_method = bcrypt' 'password_cost = 4' >>"$CUBBY_CONF.more"
+    sed '/^password_cost/d' "$CUBBY_CONF" >>"$CUBBY_CONF.more"
+    mv "$CUBBY_CONF.more" "$CUBBY_CONF"
+    user slow
+    user ann
+    login='{"username":"ann","password":"Abcdef1!"}'
+    hashing 1
+    same "$(answer token POST '' "$login")" '200 success '
+    let_hash_end KILL
+    hashing 2
+    same "$(answer token POST '' "$login")" '503 SERVICE_UNAVAILABLE 1'
+    same "$(answer token POST '' "${login/ann/nobody}")" '503 SERVICE_UNAVAILABLE 1'
+    same "$(answer me PUT /password '{"current_password":"Abcdef1!","new_password":"Other-pass2?"}')" '503 SERVICE_UNAVAILABLE 1'
+    same "$(answer me DELETE '' '{"password":"Abcdef1!"}')" '503 SERVICE_UNAVAILABLE 1'
+    same "$(answer reset POST '' '{"username":"ann","code":"7MZQ2-K4T9A-0XHBN-PD6WE","new_password":"Other-pass2?"}')" '503 SERVICE_UNAVAILABLE 1'
+    same "$(answer register POST '' '{"username":"new","email":"new@example.org","full_name":"T","age":3,"gender":"x","password":"Abcdef1!"}')" '503 SERVICE_UNAVAILABLE 1'
+    # Nobody was counted for that.
+    same "$(sqlite3 "$DATA/state/cubby.db" 'SELECT COUNT(*), MAX(count) FROM throttle')" '2|2'
+    same "$(answer data POST '' '{"key":"k","value":1}')" '201 success '
+    same "$(answer token POST /refresh '')" '200 success '
+    grep -q 'max_hashes' "$DATA/log" || fail 'the log does not name the setting'
+    # 0 is no limit.
+    sed -i 's/^max_hashes.*/max_hashes = 0/' "$CUBBY_CONF"
+    same "$(answer token POST '' "$login")" '200 success '
+}
+
+@test "accounts: places for hashes are free again after kill -9" {
+    printf '%s\n' 'max_hashes = 1' 'busy_timeout = 300' >>"$CUBBY_CONF"
+    user slow
+    user ann
+    login='{"username":"ann","password":"Abcdef1!"}'
+    for _ in 1 2 3; do
+        hashing 1
+        same "$(answer token POST '' "$login")" '503 SERVICE_UNAVAILABLE 1'
+        let_hash_end KILL
+        same "$(answer token POST '' "$login")" '200 success '
+    done
 }
 
 @test "accounts: 10,000 items go out, into a fresh account and out again the same, in flat memory" {
