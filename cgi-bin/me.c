@@ -17,6 +17,12 @@ static void add_number(struct call *call, cJSON *object, const char *name, int64
     json_add(object, name, json_new_integer(call->arena, value));
 }
 
+/* null: there is none. */
+static void add_limit(struct call *call, cJSON *object, const char *name, int64_t value)
+{
+    json_add(object, name, value != 0 ? json_new_integer(call->arena, value) : cJSON_CreateNull());
+}
+
 static enum error_code read_profile(struct call *call)
 {
     const struct item_owner owner = items_owner(&call->claims);
@@ -31,8 +37,8 @@ static enum error_code read_profile(struct call *call)
     add_number(call, usage, "bytes", profile.bytes);
     response_json(&call->response, "usage", usage);
     cJSON *limits = cJSON_CreateObject();
-    add_number(call, limits, "keys", call->config->max_user_keys);
-    add_number(call, limits, "bytes", call->config->max_user_bytes);
+    add_limit(call, limits, "keys", call->config->max_user_keys);
+    add_limit(call, limits, "bytes", call->config->max_user_bytes);
     add_number(call, limits, "value_bytes", call->config->max_value_bytes);
     add_number(call, limits, "device_tokens", TOKENS_MAXIMUM);
     response_json(&call->response, "limits", limits);

@@ -26,8 +26,8 @@ struct config {
     int64_t token_lifetime;      /* seconds */
     int64_t max_value_bytes;
     int64_t max_body_bytes;
-    int64_t max_user_keys;  /* items of one user */
-    int64_t max_user_bytes; /* of the values of one user, together */
+    int64_t max_user_keys;  /* items of one user; 0: no limit */
+    int64_t max_user_bytes; /* of the values of one user, together; 0: no limit */
     int64_t tombstones;     /* deletions kept for the changes feed, per user */
     int64_t max_import_bytes;
     const char *journal;         /* rollback, wal: how the tool makes the database */

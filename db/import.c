@@ -151,7 +151,8 @@ static enum error_code take_item(struct import *import, struct text element)
         return ERR_NONE;
     }
     import->imported++;
-    if (import->imported > import->call->config->max_user_keys) {
+    int64_t limit = import->call->config->max_user_keys;
+    if (limit != 0 && import->imported > limit) {
         /* Also if one key comes many times: storing them would keep all others waiting. */
         return refuse(import, "", MORE_THAN_ALLOWED, ERR_QUOTA_EXCEEDED);
     }

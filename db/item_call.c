@@ -5,10 +5,12 @@
 
 static enum error_code explain_quota(struct call *call)
 {
+    long long keys = (long long)call->config->max_user_keys;
+    long long bytes = (long long)call->config->max_user_bytes;
     response_detail(&call->response, "limits",
-                    arena_printf(call->arena, "%lld keys, %lld bytes",
-                                 (long long)call->config->max_user_keys,
-                                 (long long)call->config->max_user_bytes));
+                    keys == 0    ? arena_printf(call->arena, "%lld bytes", bytes)
+                    : bytes == 0 ? arena_printf(call->arena, "%lld keys", keys)
+                                 : arena_printf(call->arena, "%lld keys, %lld bytes", keys, bytes));
     return ERR_QUOTA_EXCEEDED;
 }
 

@@ -192,12 +192,17 @@ enum error_code items_find(struct item_writes *writes, struct item *item, bool *
     return error == ERR_NONE ? find_row(writes, item, found) : error;
 }
 
+static bool is_over(int64_t now, int64_t before, int64_t limit)
+{
+    return limit != 0 && now > limit && now > before;
+}
+
 /* Whether the ledger holds what is too much, and more of it than before. */
 static bool over_quota(const struct item_writes *writes, const struct item_ledger *before)
 {
     const struct item_ledger *now = &writes->ledger;
-    return (now->keys > writes->config->max_user_keys && now->keys > before->keys) ||
-           (now->bytes > writes->config->max_user_bytes && now->bytes > before->bytes);
+    return is_over(now->keys, before->keys, writes->config->max_user_keys) ||
+           is_over(now->bytes, before->bytes, writes->config->max_user_bytes);
 }
 
 /* Enters ITEM into the ledger; false when there is no room for it, and then nothing has changed. */

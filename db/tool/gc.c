@@ -26,11 +26,12 @@ static int failed(struct gc *gc, enum db_class class, const char *doing)
     return admin_fail(gc->tool, gc->connection, gc->tool->config.database, class, doing);
 }
 
-/* Deletes what STATEMENT finds up to the time $1, at most $2 rows each time; it returns one row for
- * each. */
-static enum db_class delete_rows(struct gc *gc, enum admin_statement statement, int64_t *count)
+/* Deletes what STATEMENT finds by its $1, at most $2 rows each time; it returns one row for each.
+ */
+static enum db_class delete_rows(struct gc *gc, enum admin_statement statement, int64_t bound,
+                                 int64_t *count)
 {
-    const struct db_value values[] = {db_integer(gc->now_ms), db_integer(BATCH_ROWS)};
+    const struct db_value values[] = {db_integer(bound), db_integer(BATCH_ROWS)};
     int64_t rows = BATCH_ROWS;
     *count = 0;
     while (rows == BATCH_ROWS) {
@@ -59,16 +60,18 @@ static void note(struct gc *gc, const char *name, int64_t count)
 
 static int collect_rows(struct gc *gc)
 {
-    static const struct {
+    const struct {
         const char *name;
         enum admin_statement statement;
+        int64_t bound;
     } kinds[] = {
-        {"device_tokens", ADMIN_GC_TOKENS},
-        {"throttle", ADMIN_GC_THROTTLE},
+        {"device_tokens", ADMIN_GC_TOKENS, gc->now_ms},
+        {"throttle", ADMIN_GC_THROTTLE, gc->now_ms},
+        {"events", ADMIN_GC_EVENTS, gc->tool->config.audit_rows},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         int64_t count;
-        enum db_class class = delete_rows(gc, kinds[i].statement, &count);
+        enum db_class class = delete_rows(gc, kinds[i].statement, kinds[i].bound, &count);
         if (class != DB_OK) {
             return failed(gc, class, "deleting what is over");
         }
@@ -385,9 +388,10 @@ static const struct tool_command commands[] = {
      .summary = "delete what is over, and say how much it was",
      .text = "Deletes items that have expired, old tombstones (the memory of deletions, which the\n"
              "changes feed tells), device tokens and reset codes that have expired, throttle\n"
-             "windows that are over, and from the lists of ended access tokens those that have\n"
-             "expired by themselves. In short transactions, while programs run; they do the same\n"
-             "bit by bit, so that this is of use now and then, not needed.\n",
+             "windows that are over, security events beyond the latest audit_rows, and from the\n"
+             "lists of ended access tokens those that have expired by themselves. In short\n"
+             "transactions, while programs run; they do the same bit by bit, so that this is of\n"
+             "use now and then, not needed.\n",
      .options = options,
      .option_count = sizeof options / sizeof options[0],
      .flags = COMMAND_JSON | COMMAND_PROGRESS,

@@ -80,6 +80,10 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                         " WHERE expires_at <= $1 LIMIT $2) RETURNING 1",
     [ADMIN_GC_THROTTLE] = "DELETE FROM throttle WHERE id IN (SELECT id FROM throttle"
                           " WHERE until <= $1 LIMIT $2) RETURNING 1",
+    /* Security events but for the latest $1, at most $2 rows. */
+    [ADMIN_GC_EVENTS] = "DELETE FROM meta WHERE name IN (SELECT name FROM meta"
+                        " WHERE name >= 'audit/' AND name < 'audit0'"
+                        " ORDER BY name DESC LIMIT $2 OFFSET $1) RETURNING 1",
     /* The next user behind $2 of whose items some have expired at $1. */
     [ADMIN_EXPIRING] = "SELECT id, epoch FROM users WHERE next_expiry > 0 AND next_expiry <= $1"
                        " AND id > $2 ORDER BY id LIMIT 1",

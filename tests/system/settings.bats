@@ -1,0 +1,137 @@
+# Settings of 0: what each of them means, or that it is refused.
+
+load tool
+
+# changes SINCE: what changed, as code and keys
+changes() {
+    body=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET QUERY_STRING="since=$1" REMOTE_ADDR=192.0.2.1 \
+        HTTP_AUTHORIZATION="Bearer $token" "$PROGRAMS/changes" 2>>"$BATS_TEST_TMPDIR/log" | sed '1,/^\r$/d')
+    jq -r '"\(.code // .status) \([.data.changes[]?.key] | join(","))"' <<<"$body"
+}
+
+@test "settings of 0: each number takes it, with a meaning in the README, or refuses it" {
+    conf=$BATS_TEST_TMPDIR/cubby.conf
+    export CUBBY_CONF=$conf
+    taken=''
+    while read -r name; do
+        echo "$name = 0" >"$conf"
+        if "$TOOL" config >/dev/null 2>"$BATS_TEST_TMPDIR/said"; then
+            taken="$taken $name"
+            grep -q "^| \`$name\` .*\b0\b:\?.* |$" "$root/README.md" || fail "the README does not say what 0 is for $name"
+        else
+            grep -q "^cubby: $conf:1: $name must be a whole number from 1" "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+        fi
+    done < <(CUBBY_CONF=/dev/null "$TOOL" config | sed -n 's/^\([a-z_]*\) = [0-9]*$/\1/p')
+    same "$taken" ' password_cost max_user_keys max_user_bytes tombstones busy_timeout login_limit_account login_limit_address register_limit max_hashes audit_rows'
+}
+
+@test "settings of 0: no limit of attempts, and nothing is counted" {
+    installation 'login_limit_account = 0' 'login_limit_address = 0' 'register_limit = 0' 'max_hashes = 0'
+    new_user ann
+    for _ in $(seq 15); do
+        login ann 'Wrong1-pass'
+        same "$code" 401
+    done
+    login ann
+    same "$code" 200
+    same "$(query 'SELECT COUNT(*) FROM throttle')" 0
+    [ ! -e "$database-hashes" ] || fail 'places for hashes are counted'
+}
+
+@test "settings of 0: one limit of attempts without the other" {
+    installation 'login_limit_account = 0' 'login_limit_address = 3'
+    new_user ann
+    for wanted in 401 401 401 429; do
+        login ann 'Wrong1-pass'
+        same "$code" "$wanted"
+    done
+    query 'DELETE FROM throttle'
+    sed -i 's/^login_limit_account.*/login_limit_account = 3/; s/^login_limit_address.*/login_limit_address = 0/' "$conf"
+    for wanted in 401 401 401 429; do
+        login ann 'Wrong1-pass'
+        same "$code" "$wanted"
+    done
+    login nobody 'Wrong1-pass'
+    same "$code" 401
+}
+
+@test "settings of 0: quotas are off, one or both, and GET /api/me says null" {
+    installation 'max_user_keys = 0' 'max_user_bytes = 0'
+    new_user ann
+    query 'UPDATE users SET keys = 2000000000, bytes = 1 << 51'
+    store k 1
+    same "$code" 201
+    cgi me POST /import '{"items":[{"key":"l","value":1},{"key":"m","value":1}]}'
+    same "$code" 200
+    cgi me GET
+    same "$(jq -c '[.data.limits.keys, .data.limits.bytes]' <<<"$body")" '[null,null]'
+    sed -i 's/^max_user_keys.*/max_user_keys = 3/' "$conf"
+    store n 1
+    same "$code $(jq -r .details.limits <<<"$body")" '507 3 keys'
+    sed -i 's/^max_user_keys.*/max_user_keys = 0/; s/^max_user_bytes.*/max_user_bytes = 5/' "$conf"
+    store n 1
+    same "$code $(jq -r .details.limits <<<"$body")" '507 5 bytes'
+    cgi me GET
+    same "$(jq -c '[.data.limits.keys, .data.limits.bytes]' <<<"$body")" '[null,5]'
+}
+
+@test "settings of 0: no tombstone is kept, and who follows is told to read anew" {
+    installation 'tombstones = 0'
+    new_user ann
+    store a 1
+    store b 1
+    same "$(changes 0)" 'success a,b'
+    cgi data DELETE /a
+    same "$code" 200
+    same "$(query 'SELECT COUNT(*) FROM items')" 1
+    same "$(changes 2)" 'CHANGES_EXPIRED '
+    same "$(changes 3)" 'success '
+    store c 1
+    same "$(changes 3)" 'success c'
+    tool 0 check
+}
+
+@test "settings of 0: without patience a write is 503 at once while another program writes" {
+    installation 'busy_timeout = 0'
+    new_user ann
+    store a 1
+    same "$code" 201
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    sqlite3 "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
+    holder=$!
+    exec 5>"$BATS_TEST_TMPDIR/hold"
+    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
+    for _ in $(seq 300); do
+        [ ! -s "$BATS_TEST_TMPDIR/held" ] || break
+        sleep 0.1
+    done
+    store b 1
+    same "$code" 503
+    read_value a
+    same "$code" 200
+    tool 5 user disable ann
+    exec 5>&-
+    wait "$holder"
+    store b 1
+    same "$code" 201
+    tool 0 check
+}
+
+@test "settings of 0: no security events are kept, and gc deletes those of before" {
+    installation 'audit_rows = 5'
+    new_user ann
+    for _ in $(seq 6); do login ann; done
+    same "$(query "SELECT COUNT(*) FROM meta WHERE name LIKE 'audit/%'")" 5
+    sed -i 's/^audit_rows.*/audit_rows = 2/' "$conf"
+    latest=$(query "SELECT name FROM meta WHERE name LIKE 'audit/%' ORDER BY name DESC LIMIT 2")
+    tool 0 gc --json
+    same "$(of .events)" 3
+    same "$(query "SELECT name FROM meta WHERE name LIKE 'audit/%' ORDER BY name DESC")" "$latest"
+    sed -i 's/^audit_rows.*/audit_rows = 0/' "$conf"
+    login ann
+    same "$(query "SELECT COUNT(*) FROM meta WHERE name LIKE 'audit/%'")" 2
+    tool 0 gc --json
+    same "$(of .events) $(query 'SELECT name FROM meta')" '2 store_id'
+    login ann
+    same "$(query 'SELECT name FROM meta')" store_id
+}
