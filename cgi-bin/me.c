@@ -175,7 +175,8 @@ static enum error_code delete_account(struct call *call)
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    call->audit = (struct audit){.event = "account_delete", .user_id = owner.user_id};
+    call->audit =
+        (struct audit){.event = "account_delete", .user_id = owner.user_id, .ends_user = true};
     struct proof proof;
     error = prove(call, &owner, &in, &proof);
     if (error == ERR_NONE) {
@@ -203,8 +204,8 @@ static const struct route routes[] = {
 static const enum db_statement may_run[] = {
     DB_USER_LIVES,        DB_USER_EMAIL_TAKEN, DB_USER_UPDATE,       DB_USER_SECRET,
     DB_USER_SET_PASSWORD, DB_USER_DELETE,      DB_USER_DELETE_ITEMS, DB_TOKEN_DELETE_ALL,
-    EXPORT_STATEMENTS,    IMPORT_STATEMENTS,   TOKEN_STATEMENTS,     ATTEMPT_STATEMENTS,
-    AUDIT_STATEMENTS};
+    DB_AUDIT_FORGET,      EXPORT_STATEMENTS,   IMPORT_STATEMENTS,    TOKEN_STATEMENTS,
+    ATTEMPT_STATEMENTS,   AUDIT_STATEMENTS};
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 

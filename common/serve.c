@@ -459,8 +459,9 @@ static bool render(struct call *call, enum error_code error, struct rendered *an
     return response_render(&call->response, error, !call->request.head, answer);
 }
 
-/* The event of this call as one line of JSON; NULL when there is none. */
-static const char *describe_event(struct call *call, enum error_code error)
+/* The event of this call as one line of JSON; without who it was unless NAMED. NULL when there is
+ * none. */
+static const char *describe_event(struct call *call, enum error_code error, bool named)
 {
     const struct audit *audit = &call->audit;
     const char *address = audit->event != NULL ? call_address(call) : NULL;
@@ -471,13 +472,15 @@ static const char *describe_event(struct call *call, enum error_code error)
     json_add(line, "event", json_new_string(audit->event));
     json_add(line, "outcome",
              json_new_string(error == ERR_NONE ? "done" : error_info(error)->code));
-    if (audit->user_id != 0) {
+    if (named && audit->user_id != 0) {
         json_add(line, "user_id", json_new_integer(call->arena, audit->user_id));
     }
     if (audit->token != 0) {
         json_add(line, "token", json_new_integer(call->arena, audit->token));
     }
-    json_add(line, "address", json_new_string(address));
+    if (named) {
+        json_add(line, "address", json_new_string(address));
+    }
     json_add(line, "at", json_new_time(call->arena, call->now_ms));
     return cJSON_PrintUnformatted(line);
 }
@@ -493,7 +496,11 @@ static bool keeps_event(const struct call *call, const char *event, enum error_c
 static enum error_code keep_event(struct call *call, const char *event, enum error_code error)
 {
     const struct store_class *class = call->program->store;
-    enum error_code kept = class->note(call->store, text_of(event), &call->cause);
+    if (call->audit.ends_user && error == ERR_NONE) {
+        event = describe_event(call, error, false);
+    }
+    enum error_code kept = event != NULL ? class->note(call->store, text_of(event), &call->cause)
+                                         : call_fail(call, ERR_INTERNAL, "out of memory");
     if (error != ERR_NONE) {
         (void)class->end(call->store, kept == ERR_NONE);
     }
@@ -515,7 +522,7 @@ static void finish(struct call *call, enum error_code error, struct rendered *an
     if (!printed && error == ERR_NONE) {
         error = call_fail(call, ERR_INTERNAL, "out of memory while building an answer");
     }
-    const char *event = describe_event(call, error);
+    const char *event = describe_event(call, error, true);
     bool kept = keeps_event(call, event, error);
     enum error_code ended = ERR_NONE;
     if (kept && error == ERR_NONE) {
@@ -528,7 +535,7 @@ static void finish(struct call *call, enum error_code error, struct rendered *an
     }
     if (ended != ERR_NONE && (error == ERR_NONE || error_info(error)->status < 500)) {
         error = ended;
-        event = describe_event(call, error);
+        event = describe_event(call, error, true);
         printed = render(call, error, answer);
     } else if (kept && error != ERR_NONE) {
         (void)keep_event(call, event, error);

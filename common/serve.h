@@ -91,6 +91,8 @@ struct audit {
     const char *event; /* "login", "password_change"; NULL: none */
     int64_t user_id;   /* 0: nobody known */
     int64_t token;     /* number of a device token; 0: none */
+    bool ends_user;    /* nothing of the user is to be left: once done, the database keeps the
+                          event without user and address */
 };
 
 /* One request on its way through a program. */

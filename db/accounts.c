@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/audit.h"
 #include "db/tokens.h"
 #include "db/users.h"
 
@@ -183,6 +184,9 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
     enum error_code error = begin_live(db, DB_USER_DELETE, owner, more, 1);
     if (error == ERR_NONE) {
         error = tokens_delete_all(db, owner->user_id);
+    }
+    if (error == ERR_NONE) {
+        error = audit_forget(db, owner->user_id);
     }
     if (error != ERR_NONE) {
         return error;

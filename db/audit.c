@@ -37,6 +37,20 @@ static enum error_code last_number(struct db *db, int64_t *out)
     return ERR_NONE;
 }
 
+struct text audit_pattern(int64_t user_id, char out[AUDIT_PATTERN_SIZE])
+{
+    int size = snprintf(out, AUDIT_PATTERN_SIZE, "%%\"user_id\":%" PRId64 ",%%", user_id);
+    return (struct text){.at = out, .size = (size_t)size};
+}
+
+enum error_code audit_forget(struct db *db, int64_t user_id)
+{
+    char pattern[AUDIT_PATTERN_SIZE];
+    const struct db_value values[] = {db_text(audit_pattern(user_id, pattern))};
+    bool found;
+    return db_run(db, DB_AUDIT_FORGET, values, 1, &found);
+}
+
 enum error_code audit_add(struct db *db, struct text text, int64_t rows)
 {
     int64_t number;

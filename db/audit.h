@@ -16,6 +16,15 @@
 /* Statements that a program whose calls have events may run. */
 #define AUDIT_STATEMENTS DB_AUDIT_LAST, DB_AUDIT_ADD, DB_AUDIT_TRIM
 
+/* The pattern (of LIKE) of the events of the user USER_ID. In their JSON a member follows the id,
+ * and a quote inside of a text has a backslash in front: nothing else fits. */
+enum { AUDIT_PATTERN_SIZE = 48 };
+struct text audit_pattern(int64_t user_id, char out[AUDIT_PATTERN_SIZE]);
+
+/* Deletes the events of the user USER_ID in the present transaction. Its DB_AUDIT_FORGET is not
+ * among the statements above. */
+enum error_code audit_forget(struct db *db, int64_t user_id);
+
 /* Adds TEXT in the present transaction and deletes what is older than the latest ROWS. */
 enum error_code audit_add(struct db *db, struct text text, int64_t rows);
 

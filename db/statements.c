@@ -96,6 +96,9 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_AUDIT_LAST] = "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
     [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, $2)",
     [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
+    /* $1 is a pattern of the user's id in the text. */
+    [DB_AUDIT_FORGET] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
+                        " AND value LIKE $1",
 
     [DB_LEDGER_READ] = "SELECT " LEDGER " FROM users WHERE " LIVE,
     [DB_LEDGER_WRITE] = "UPDATE users SET version = $2, keys = $3, bytes = $4, tombstones = $5,"

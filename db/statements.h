@@ -40,6 +40,7 @@ enum db_statement {
     DB_AUDIT_LAST,
     DB_AUDIT_ADD,
     DB_AUDIT_TRIM,
+    DB_AUDIT_FORGET,
     DB_LEDGER_READ,
     DB_LEDGER_WRITE,
     DB_ITEM_READ,

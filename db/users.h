@@ -102,7 +102,8 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
  * not expired by themselves at NOW (seconds since 1970); returns how many bytes they are. */
 size_t users_living_revoked(const char *list, int64_t now, char *to);
 
-/* Deletes the account that has this password hash, and everything that is stored of it.
+/* Deletes the account that has this password hash, and everything that is stored of it, security
+ * events too.
  * ERR_INVALID_TOKEN as users_set_password. */
 enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash);
 

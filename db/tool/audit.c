@@ -54,14 +54,8 @@ static void keep_in_database(struct tool *tool, const char *text)
     }
 }
 
-void tool_audit(struct tool *tool, const char *event, int64_t user_id, const char *format, ...)
+static cJSON *new_line(struct tool *tool, const char *event, int64_t user_id, const char *detail)
 {
-    char detail[512];
-    va_list list;
-    va_start(list, format);
-    (void)vsnprintf(detail, sizeof detail, format, list);
-    va_end(list);
-    tool_make_printable(detail, false); /* names of files; and the end may be cut off */
     cJSON *line = cJSON_CreateObject();
     json_add(line, "event", json_new_string(event));
     json_add(line, "outcome", json_new_string("done"));
@@ -73,9 +67,30 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
     }
     json_add(line, "operator", json_new_integer(&tool->scratch, (int64_t)getuid()));
     json_add(line, "at", json_new_time(&tool->scratch, tool_now_ms()));
-    const char *text = cJSON_PrintUnformatted(line);
+    return line;
+}
+
+void tool_audit(struct tool *tool, const char *event, int64_t user_id, const char *format, ...)
+{
+    char detail[512];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(detail, sizeof detail, format, list);
+    va_end(list);
+    tool_make_printable(detail, false); /* names of files; and the end may be cut off */
+    const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, detail));
     if (text != NULL) {
         keep_in_log(tool, text);
         keep_in_database(tool, text);
+    }
+}
+
+void tool_audit_end(struct tool *tool, const char *event, int64_t user_id)
+{
+    const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, ""));
+    const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, ""));
+    if (text != NULL && unnamed != NULL) {
+        keep_in_log(tool, text);
+        keep_in_database(tool, unnamed);
     }
 }

@@ -43,6 +43,8 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_USER_DELETE] = "DELETE FROM users WHERE id = $1",
     [ADMIN_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
     [ADMIN_USER_DELETE_TOKENS] = "DELETE FROM tokens WHERE id >= $1 AND id < $2",
+    [ADMIN_USER_DELETE_EVENTS] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
+                                 " AND value LIKE $1",
     [ADMIN_USER_TOKENS] = "SELECT id, name, writes, prefix, created_at, expires_at, used_at"
                           " FROM tokens WHERE id > $1 AND id < $2 ORDER BY id",
     [ADMIN_RESET_CODE] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at,"

@@ -120,6 +120,10 @@ __attribute__((format(printf, 2, 3))) void tool_say(const struct tool *tool, con
 __attribute__((format(printf, 4, 5))) void tool_audit(struct tool *tool, const char *event,
                                                       int64_t user_id, const char *format, ...);
 
+/* The same of an EVENT that ended the account: the log names it, the database does not, where
+ * nothing of it is to be left. */
+void tool_audit_end(struct tool *tool, const char *event, int64_t user_id);
+
 /* ---- questions and progress -------------------------------------------------------------------
  */
 

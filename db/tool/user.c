@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "db/audit.h"
 #include "db/tokens.h"
 #include "db/tool/user.h"
 
@@ -228,10 +229,15 @@ static int delete_all(struct tool *tool, struct db_connection *connection,
                       const struct account *account, const void *news)
 {
     (void)news;
+    char pattern[AUDIT_PATTERN_SIZE];
     const struct db_value values[] = {db_integer(account->id)};
+    const struct db_value events[] = {db_text(audit_pattern(account->id, pattern))};
     int status = account_run(tool, connection, ADMIN_USER_DELETE_ITEMS, values, 1);
     if (status == TOOL_DONE) {
         status = account_drop_tokens(tool, connection, account->id);
+    }
+    if (status == TOOL_DONE) {
+        status = account_run(tool, connection, ADMIN_USER_DELETE_EVENTS, events, 1);
     }
     if (status == TOOL_DONE) {
         status = account_forgive(tool, connection, account->id);
@@ -253,7 +259,7 @@ static int run_delete(struct tool *tool)
         status = account_change(tool, delete_all, NULL, &account);
     }
     if (status == TOOL_DONE) {
-        tool_audit(tool, "user_deleted", account.id, "%s", "");
+        tool_audit_end(tool, "user_deleted", account.id);
         tool_say(tool, "user %s is deleted, with %" PRId64 " keys", account.username, account.keys);
     }
     return status;

@@ -216,6 +216,46 @@ tool_with() {
         'user_added user_disabled user_enabled reset_code_made key_rotated user_deleted'
     same "$(sed -n 's/.*audit //p' "$home/log" | jq -r 'select(.event == "user_deleted") | [.user_id, .operator] | @csv')" "1,$(id -u)"
     same "$(query "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name" | jq -r .event | paste -sd' ')" \
-        'reset_code_made key_rotated user_deleted'
+        'key_rotated user_deleted'
     ! grep -qF -e "$secret" -e "$PASSWORD" "$home/log" || fail 'a secret in the log'
+}
+
+@test "the end of an account takes its security events out of the database, and no other's" {
+    printf '%s\n' "log = $home/log" 'audit_rows = 100' >>"$conf"
+    # Numbers that begin and end alike, and an operator who writes what events look like.
+    query "UPDATE sqlite_sequence SET seq = 0; INSERT INTO sqlite_sequence (name, seq) SELECT 'users', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence)"
+    new_user ann
+    ann=$token
+    for number in 10 100 1000; do
+        query "UPDATE sqlite_sequence SET seq = $number WHERE name = 'users'"
+        new_user "user$number"
+    done
+    login ann 'Wrong1-pass'
+    token=$ann
+    cgi keys POST '' '{"name":"sensor","scope":"read"}'
+    tool 0 user disable user10
+    tool 0 backup "$BATS_TEST_TMPDIR/a \"user_id\":1, b"
+    events() { query "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name" | jq -r '"\(.user_id // "") \(.event)"'; }
+    same "$(events | grep -c '^1 ')" 4
+    others=$(events | grep -v '^1 ')
+    cgi me DELETE '' '{"password":"Wrong1-pass"}'
+    same "$code $(events | tail -n 1)" '401 1 account_delete'
+    cgi me DELETE '' "{\"password\":\"$PASSWORD\"}"
+    same "$code" 200
+    same "$(events)" "$others
+ account_delete"
+    same "$(query "SELECT value FROM meta ORDER BY name" | jq -c 'select(.event? == "account_delete") | keys' 2>/dev/null)" '["at","event","outcome"]'
+    ! grep -qa '"user_id":1,' "$database" || fail 'the file holds an event still'
+    # The log has the whole story.
+    same "$(sed -n 's/.*audit //p' "$home/log" | jq -r 'select(.user_id == 1) | .event + " " + .outcome' | tail -n 2 | paste -sd' ')" \
+        'account_delete INVALID_CREDENTIALS account_delete done'
+    tool 0 user delete user10 --yes
+    same "$(events | grep -c '^11 ')" 0
+    same "$(events | tail -n 1)" ' user_deleted'
+    same "$(events | grep -c '^1[0-9]*1 ')" 4
+    # Also those of a time when they were wanted.
+    sed -i 's/^audit_rows.*/audit_rows = 0/' "$conf"
+    tool 0 user delete user100 --yes
+    same "$(events | grep -c '^101 ')" 0
+    ! grep -qa '"user_id":101,' "$database" || fail 'the file holds an event still'
 }
