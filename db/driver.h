@@ -99,6 +99,8 @@ struct db_maintenance {
     enum db_class (*compact)(struct db_connection *connection);
     /* Bytes of the database, and how many of them are unused. */
     enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);
+    /* Whether the database keeps a write-ahead log. */
+    enum db_class (*journal)(struct db_connection *connection, bool *ahead);
 };
 
 extern const struct db_maintenance db_sqlite_maintenance;

@@ -270,23 +270,29 @@ static enum db_class sqlite_set_schema_number(struct db_connection *connection, 
     return sqlite_script(connection, sql);
 }
 
-static enum db_class sqlite_set_journal(struct db_connection *connection, bool ahead)
+/* Runs SQL, which gives one row: the mode that is in force. */
+static enum db_class journal_mode(struct db_connection *connection, const char *sql,
+                                  const char *wanted, bool *is_wanted)
 {
-    const char *wanted = ahead ? "wal" : "delete";
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection->handle,
-                                  ahead ? "PRAGMA journal_mode=wal" : "PRAGMA journal_mode=delete",
-                                  -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
     if (code == SQLITE_OK) {
         code = sqlite3_step(statement);
     }
-    /* The row tells the mode that is in force. */
     const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    enum db_class class = code != SQLITE_ROW ? classify(connection->handle, code)
-                          : mode != NULL && strcmp(mode, wanted) == 0 ? DB_OK
-                                                                      : DB_BUSY;
+    *is_wanted = mode != NULL && strcmp(mode, wanted) == 0;
+    enum db_class class = code == SQLITE_ROW ? DB_OK : classify(connection->handle, code);
     (void)sqlite3_finalize(statement);
     return class;
+}
+
+static enum db_class sqlite_set_journal(struct db_connection *connection, bool ahead)
+{
+    bool done;
+    enum db_class class =
+        journal_mode(connection, ahead ? "PRAGMA journal_mode=wal" : "PRAGMA journal_mode=delete",
+                     ahead ? "wal" : "delete", &done);
+    return class == DB_OK && !done ? DB_BUSY : class;
 }
 
 /* Runs SQL that takes the write lock, when it is this connection's turn; both waits together end
@@ -552,6 +558,11 @@ static enum db_class sqlite_space(struct db_connection *connection, int64_t *byt
     return class;
 }
 
+static enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
+{
+    return journal_mode(connection, "PRAGMA journal_mode", "wal", ahead);
+}
+
 const struct db_maintenance db_sqlite_maintenance = {
     .catalogue = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema"
                  " WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name",
@@ -560,4 +571,5 @@ const struct db_maintenance db_sqlite_maintenance = {
     .seize = sqlite_seize,
     .compact = sqlite_compact,
     .space = sqlite_space,
+    .journal = sqlite_journal,
 };

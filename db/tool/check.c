@@ -204,6 +204,25 @@ static enum db_class check_rows(const struct check *check, struct db_connection 
     return class;
 }
 
+/* Whether the database keeps the journal of the settings: only init, migrate and restore make it
+ * so.
+ */
+static enum db_class check_journal(const struct check *check, struct db_connection *connection)
+{
+    const struct config *config = &check->tool->config;
+    bool wanted = strcmp(config->journal, "wal") == 0;
+    bool ahead = wanted;
+    enum db_class class = admin_maintenance->journal(connection, &ahead);
+    if (ahead != wanted) {
+        found(check, config->database,
+              ahead ? "run \"cubby migrate\" while nothing else uses it, or set journal = wal"
+                    : "run \"cubby migrate\" while nothing else uses it, or set journal = rollback",
+              "its journal is %s, the settings say %s", ahead ? "wal" : "rollback",
+              config->journal);
+    }
+    return class;
+}
+
 static void check_contents(struct check *check, struct db_connection *connection)
 {
     const char *path = check->tool->config.database;
@@ -224,6 +243,9 @@ static void check_contents(struct check *check, struct db_connection *connection
     }
     if (class == DB_OK && number == schema_number && check->tool->problems == before) {
         class = check_rows(check, connection);
+    }
+    if (class == DB_OK) {
+        class = check_journal(check, connection);
     }
     if (class != DB_OK) {
         found_failure(check, connection, class);

@@ -259,10 +259,9 @@ static const struct tool_command commands[] = {
     {.name = "check",
      .words = "",
      .summary = "look for problems, and say how to mend each",
-     .text =
-         "Checks the settings, owners and modes of files and directories, the schema number and\n"
-         "the integrity of the database, and the strength of the keys. Exit status 1 if\n"
-         "anything is wrong.\n",
+     .text = "Checks the settings, owners and modes of files and directories, the schema number,\n"
+             "the integrity and the journal of the database, and the strength of the keys. Exit\n"
+             "status 1 if anything is wrong.\n",
      .flags = COMMAND_JSON,
      .run = run_check},
     {.name = "config",

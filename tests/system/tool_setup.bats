@@ -313,6 +313,25 @@ weak() {
     tool 0 check
 }
 
+@test "check: a journal other than the settings say, and migrate mends it" {
+    tool 0 init
+    new_user ann
+    tool 0 check
+    query 'PRAGMA journal_mode = wal' >/dev/null
+    found "$database: its journal is wal, the settings say rollback" 'cubby migrate'
+    tool 0 migrate
+    tool 0 check
+    echo 'journal = wal' >>"$conf"
+    found_alone 'its journal is rollback, the settings say wal' 'cubby migrate'
+    # What it names as the other way.
+    found_alone 'its journal is rollback, the settings say wal' 'journal = rollback'
+    tool 0 migrate
+    same "$(query 'PRAGMA journal_mode')" wal
+    tool 0 check
+    store k 1
+    tool 0 check
+}
+
 # ---- settings
 
 @test "config: without a file the defaults hold, and they are those of the sample" {
