@@ -40,6 +40,7 @@ __attribute__((format(printf, 5, 6))) static void tell(struct doctor *doctor, co
     va_start(list, format);
     (void)vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    tool_make_printable(text, true); /* servers say what they like */
     doctor->tool->problems += state == STATE_PROBLEM;
     if (doctor->checks == NULL) {
         printf("%-8s %-14s %s\n", names[state], check, text);

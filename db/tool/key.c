@@ -196,9 +196,10 @@ static int run_list(struct tool *tool)
         int64_t end = end_of(tool, list, i);
         char born[TIME_TEXT_SIZE];
         char ends[TIME_TEXT_SIZE];
-        printf("%-20s %5zu  %-24s  %s%s\n", name_of(key), bits_of(key),
-               time_text(born, birth_of(key)), i == 0 ? "signs new ones" : "the last ends ",
-               i == 0 ? "" : time_text(ends, end));
+        const char *name = name_of(key);
+        printf("%-20s %5zu  %-24s  %s%s\n", text_has_control(text_of(name)) ? "?" : name,
+               bits_of(key), time_text(born, birth_of(key)),
+               i == 0 ? "signs new ones" : "the last ends ", i == 0 ? "" : time_text(ends, end));
     }
     return TOOL_DONE;
 }

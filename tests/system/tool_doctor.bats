@@ -191,4 +191,10 @@ problem'
         tool 1 doctor "http://127.0.0.1:$(cat "$folder/port")/api" --json
         same "$(of .ok)" false
     done
+    shown=''
+    for _ in $(seq 12); do
+        tool 1 doctor "http://127.0.0.1:$(cat "$folder/port")/api"
+        shown+=$output
+    done
+    case $shown in *$'\a'*) fail 'shown as it is' ;; *'%s%n?'*) ;; *) fail 'not shown' ;; esac
 }

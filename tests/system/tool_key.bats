@@ -18,6 +18,15 @@ key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
     same "$(of '.[0].kid')" "$(jq -r '.keys[0].kid' "$keys")"
 }
 
+@test "key list: a name of a key that is no text for a terminal is not shown as it is" {
+    jq '.keys[0].kid = "a\u001b[31m"' "$keys" >"$BATS_TEST_TMPDIR/new"
+    cat "$BATS_TEST_TMPDIR/new" >"$keys"
+    tool 0 key list
+    case $output in *$'\e'*) fail 'shown as it is' ;; esac
+    tool 0 key list --json
+    same "$(of '.[0].kid')" $'a\e[31m'
+}
+
 @test "key rotate: the new key signs, tokens of the old one live on" {
     new_user ann
     old=$token
