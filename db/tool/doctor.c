@@ -415,8 +415,10 @@ static const struct tool_command commands[] = {
          "programs answer, does the Authorization header reach them, do bodies of PUT and POST\n"
          "arrive whole, does an address with %2F, are the clocks sane, and does the server give\n"
          "out the database or the keys; and looks at owners and modes of the files. Nothing is\n"
-         "stored but one failed login of nobody. Run it on the machine of the web server; plain\n"
-         "HTTP only.\n",
+         "stored but one failed login of nobody. Run it on the machine of the web server. An\n"
+         "https:// address is asked by the program curl, which must be installed, and the\n"
+         "certificate must be good for the host, or for the name given by --host; CURL_CA_BUNDLE\n"
+         "names a file with a certificate of your own.\n",
      .options = options,
      .option_count = 1,
      .words_least = 1,

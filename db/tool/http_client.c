@@ -1,5 +1,5 @@
 /*
- * http_client.c - one HTTP/1.1 request over plain TCP.
+ * http_client.c - one HTTP/1.1 request.
  */
 #include "db/tool/http_client.h"
 
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/text.h"
+#include "db/tool/http_curl.h"
 
 static int64_t now_ms(void)
 {
@@ -27,13 +28,11 @@ static int64_t now_ms(void)
 
 const char *http_url_parse(struct arena *arena, const char *text, struct http_url *out)
 {
-    if (strncasecmp(text, "https://", 8) == 0) {
-        return "only plain HTTP is spoken here; on the machine itself give its http:// address";
+    out->tls = strncasecmp(text, "https://", 8) == 0;
+    if (!out->tls && strncasecmp(text, "http://", 7) != 0) {
+        return "an address begins with http:// or https://";
     }
-    if (strncasecmp(text, "http://", 7) != 0) {
-        return "an address begins with http://";
-    }
-    text += 7;
+    text += out->tls ? 8 : 7;
     size_t authority = strcspn(text, "/?#");
     if (strpbrk(text, "?# \r\n\t") != NULL || memchr(text, '@', authority) != NULL) {
         return "an address of the form http://host:port/path is wanted";
@@ -66,7 +65,7 @@ const char *http_url_parse(struct arena *arena, const char *text, struct http_ur
         return "the host or the port is not valid";
     }
     out->host = host;
-    out->port = port != NULL ? port : "80";
+    out->port = port != NULL ? port : out->tls ? "443" : "80";
     return NULL;
 }
 
@@ -151,12 +150,12 @@ static bool send_all(int file, const char *from, size_t size, int64_t deadline)
     return true;
 }
 
-/* Everything up to the end of the connection, the maximum or the deadline. */
+/* Everything up to the end of the connection or pipe, the maximum or the deadline. */
 static size_t receive(int file, char *to, size_t room, int64_t deadline)
 {
     size_t used = 0;
     while (used < room && wait_for(file, POLLIN, deadline)) {
-        ssize_t got = recv(file, to + used, room - used, 0);
+        ssize_t got = read(file, to + used, room - used);
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
             break;
         }
@@ -264,10 +263,32 @@ static const char *exchange(struct arena *arena, int file, const char *head,
     return parse_answer(arena, text, size, answer);
 }
 
+static const char *send_by_curl(struct arena *arena, const struct http_url *url,
+                                const struct http_request *request, int64_t deadline,
+                                struct http_answer *answer)
+{
+    struct http_curl curl;
+    char *text = arena_alloc(arena, HTTP_CLIENT_ANSWER_MAXIMUM + 1);
+    if (text == NULL) {
+        return "out of memory";
+    }
+    const char *why = http_curl_start(arena, url, request, &curl);
+    if (why != NULL) {
+        return why;
+    }
+    size_t size = receive(curl.answer, text, HTTP_CLIENT_ANSWER_MAXIMUM, deadline);
+    const char *said = http_curl_end(arena, &curl);
+    why = parse_answer(arena, text, size, answer);
+    return why != NULL && said != NULL ? said : why;
+}
+
 const char *http_send(struct arena *arena, const struct http_url *url,
                       const struct http_request *request, struct http_answer *answer)
 {
     int64_t deadline = now_ms() + HTTP_CLIENT_TIMEOUT_MS;
+    if (url->tls) {
+        return send_by_curl(arena, url, request, deadline, answer);
+    }
     const char *length = request->body != NULL
                              ? arena_printf(arena, "Content-Length: %zu\r\n", request->body_size)
                              : "";

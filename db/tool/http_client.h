@@ -1,8 +1,9 @@
 /*
- * http_client.h - one HTTP/1.1 request (RFC 9112) to a web server, over plain TCP.
+ * http_client.h - one HTTP/1.1 request (RFC 9112) to a web server, over plain TCP, or over TLS by
+ * the program curl.
  *
- * As much as the doctor needs: no TLS, no redirects, no kept connections; every wait and every
- * buffer has an end.
+ * As much as the doctor needs: no redirects, no kept connections; every wait and every buffer has
+ * an end.
  */
 #ifndef CUBBY_DB_TOOL_HTTP_CLIENT_H
 #define CUBBY_DB_TOOL_HTTP_CLIENT_H
@@ -17,8 +18,9 @@ enum {
     HTTP_CLIENT_ANSWER_MAXIMUM = 256 * 1024 /* bytes of an answer; what comes behind is not read */
 };
 
-/* http://host[:port][/path], split. */
+/* http[s]://host[:port][/path], split. */
 struct http_url {
+    bool tls;
     const char *host;
     const char *port;
     const char *authority; /* as it was written, for Host */

@@ -68,6 +68,17 @@ apache() {
     return 1
 }
 
+# tls_apache: the same behind TLS, with a certificate for api.example.org alone, which is in
+# $folder/run/certificate.
+tls_apache() {
+    mkdir -p "$folder/run"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=api.example.org \
+        -addext subjectAltName=DNS:api.example.org -keyout "$folder/run/key" -out "$folder/run/certificate" 2>/dev/null
+    apache 'CGIPassAuth On' '</Directory>' 'LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so' \
+        'SSLEngine On' "SSLCertificateFile $folder/run/certificate" "SSLCertificateKeyFile $folder/run/key" '<Directory /nowhere>'
+    address=https://127.0.0.1:$port/api
+}
+
 # served SERVER: by the script that `make run` calls; sets $address.
 served() {
     mkdir -m 700 "$folder/data"
@@ -155,11 +166,40 @@ problem'
     same "$(state post) $(state put) $(state authorization)" 'problem problem ok'
 }
 
+@test "doctor: https, by the program curl, for the name of the certificate" {
+    place "$folder/data"
+    tls_apache
+    export CURL_CA_BUNDLE=$folder/run/certificate
+    tool 0 doctor "$address" --host api.example.org --json
+    same "$(of '[.checks[].state] | unique | join(" ")')" 'note ok'
+    same "$(of '[.checks[] | select(.state == "note") | .check] | join(" ")')" slashes
+    same "$(of '[.checks[].check] | sort | join(" ")')" \
+        'authorization clock database files health keys login post put slashes'
+    # Whatever the operator has set for curl otherwise.
+    printf '%s\n' 'header = "Authorization: x"' 'url = "http://127.0.0.1:1/"' >"$folder/.curlrc"
+    HOME=$folder https_proxy=http://127.0.0.1:1 tool 0 doctor "$address" --host api.example.org
+    tool 1 doctor "$address" --json
+    same "$(state health) $(state files)" 'problem ok'
+    case $(of '.checks[0].message') in *certificate*) ;; *) fail 'does not say that the name is wrong' ;; esac
+    CURL_CA_BUNDLE='' tool 1 doctor "$address" --host api.example.org --json
+    case $(of '.checks[0].message') in *certificate*) ;; *) fail 'trusts whatever comes' ;; esac
+    tool 1 doctor https://127.0.0.1:1/api --json
+    case $(of '.checks[0].message') in *onnect*) ;; *) fail 'does not say that nobody is there' ;; esac
+}
+
+@test "doctor: https without curl says what to do" {
+    place "$folder/data"
+    mkdir "$folder/empty"
+    run --separate-stderr env PATH="$folder/empty" "$TOOL" doctor https://127.0.0.1/api
+    same "$status" 1
+    case $output in *'curl, which is not installed'*) ;; *) fail 'does not name it' ;; esac
+}
+
 @test "doctor: nobody there, and addresses that are none" {
     place "$folder/data"
     tool 1 doctor http://127.0.0.1:1/api --json
     same "$(state health) $(state files)" 'problem ok'
-    for bad in 127.0.0.1/api https://127.0.0.1/api http:// http://:80/ http://h:0/ http://h:99999/ 'http://h/a b' http://u@h/; do
+    for bad in 127.0.0.1/api ftp://127.0.0.1/api https:// http:// http://:80/ http://h:0/ http://h:99999/ 'http://h/a b' http://u@h/; do
         tool 2 doctor "$bad"
     done
     tool 2 doctor
