@@ -191,6 +191,7 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
     if (error != ERR_NONE) {
         return error;
     }
+    db_note_wipe(db);
     const struct db_value values[] = {db_integer(owner->user_id)};
     bool found;
     return db_run(db, DB_USER_DELETE_ITEMS, values, 1, &found);

@@ -27,6 +27,7 @@ struct db {
     bool lost;       /* a text of a row, for want of memory */
     struct cause *cause;
     int64_t used_token; /* to be noted as used when the request is over; 0: none */
+    bool wipes;         /* the log is to be emptied then */
 };
 
 static const struct db_driver *driver_in_use = &db_sqlite;
@@ -210,6 +211,11 @@ enum error_code db_begin_read(struct db *db)
     return error == ERR_NONE ? check_schema_once(db) : error;
 }
 
+void db_note_wipe(struct db *db)
+{
+    db->wipes = true;
+}
+
 void db_note_use(struct db *db, int64_t token)
 {
     db->used_token = token;
@@ -390,7 +396,7 @@ static enum error_code note_use(struct db *db, int64_t now_ms)
 static bool store_has_rest(const void *store)
 {
     const struct db *db = store;
-    return db->used_token != 0;
+    return db->used_token != 0 || db->wipes;
 }
 
 static void store_rest(void *store, int64_t now_ms)
@@ -398,9 +404,15 @@ static void store_rest(void *store, int64_t now_ms)
     struct db *db = store;
     struct cause unheard = {0};
     db->cause = &unheard;
-    (void)note_use(db, now_ms);
+    if (db->wipes && db->connection != NULL && db->writable) {
+        (void)db->driver->settle(db->connection);
+    }
+    if (db->used_token != 0) {
+        (void)note_use(db, now_ms);
+    }
     db->cause = NULL;
     db->used_token = 0;
+    db->wipes = false;
 }
 
 static void store_destroy(void *store)

@@ -74,6 +74,9 @@ enum error_code db_begin_read(struct db *db);
  * next statement or db_begin starts another. */
 enum error_code db_pause(struct db *db);
 
+/* Has what this request deletes wiped from the write-ahead log too, once the answer is sent. */
+void db_note_wipe(struct db *db);
+
 /* Has the device token with this number in its table noted as used, once the answer is sent. */
 void db_note_use(struct db *db, int64_t token);
 

@@ -48,6 +48,10 @@ struct db_driver {
     /* Makes the database keep a write-ahead log, or a rollback journal; stays so for all
      * connections. DB_BUSY while others are connected. Outside a transaction. */
     enum db_class (*set_journal)(struct db_connection *connection, bool ahead);
+    /* Empties the write-ahead log, so that nothing that was deleted is left in it; without one
+     * there is nothing to do. Outside a transaction. DB_BUSY while others read for longer than the
+     * timeout. */
+    enum db_class (*settle)(struct db_connection *connection);
     /* Starts a transaction that holds the write lock from here on. */
     enum db_class (*begin)(struct db_connection *connection);
     enum db_class (*commit)(struct db_connection *connection);

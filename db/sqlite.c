@@ -295,6 +295,13 @@ static enum db_class sqlite_set_journal(struct db_connection *connection, bool a
     return class == DB_OK && !done ? DB_BUSY : class;
 }
 
+static enum db_class sqlite_settle(struct db_connection *connection)
+{
+    int code =
+        sqlite3_wal_checkpoint_v2(connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return code == SQLITE_OK ? DB_OK : classify(connection->handle, code);
+}
+
 /* Runs SQL that takes the write lock, when it is this connection's turn; both waits together end
  * with the timeout. */
 static enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
@@ -441,6 +448,7 @@ const struct db_driver db_sqlite = {
     .schema_number = sqlite_schema_number,
     .set_schema_number = sqlite_set_schema_number,
     .set_journal = sqlite_set_journal,
+    .settle = sqlite_settle,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

@@ -154,6 +154,7 @@ int account_change(struct tool *tool, account_changer *changer, const void *news
     int status = admin_open(tool, true, &connection);
     if (status == TOOL_DONE) {
         status = change_locked(tool, connection, changer, news, out);
+        (void)admin_driver->settle(connection); /* what was deleted is in no log either */
         admin_driver->close(connection);
     }
     return status;

@@ -203,6 +203,33 @@ tool_with() {
     tool 0 check
 }
 
+@test "deletion: with a write-ahead log nothing of the account is left in it, though others are connected" {
+    installation 'journal = wal'
+    "$TOOL" migrate
+    new_user bob
+    coproc sqlite3 "$database"
+    echo 'SELECT 1 FROM users;' >&"${COPROC[1]}"
+    read -r _ <&"${COPROC[0]}"
+    for deletion in program tool; do
+        new_user ann
+        store k '"MARKED-BY-ANN"'
+        grep -q MARKED-BY-ANN "$database-wal" || fail 'it never was there'
+        if [ "$deletion" = program ]; then
+            cgi me DELETE '' "{\"password\":\"$PASSWORD\"}"
+            same "$code" 200
+        else
+            tool 0 user delete ann --yes
+        fi
+        # the answer goes out first
+        for _ in $(seq 100); do
+            grep -qs MARKED-BY-ANN "$home"/* || break
+            sleep 0.1
+        done
+        same "$(grep -ls MARKED-BY-ANN "$home"/*)" ''
+    done
+    kill "$COPROC_PID"
+}
+
 @test "what the operator does is in the log and, when wanted, in the database; no secret is" {
     printf '%s\n' "log = $home/log" 'audit_rows = 3' >>"$conf"
     add ann
