@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/cors.h"
 #include "common/log.h"
+#include "common/route.h"
 
 /* What lives as long as the process: settings, keys, the store. */
 struct serve {
@@ -49,118 +51,6 @@ bool call_sleep(struct call *call, int64_t milliseconds)
     }
     call->now_ms = transport->now_ms(transport);
     return true;
-}
-
-/* ---- route -------------------------------------------------------------------------------- */
-
-/* The path as routes see it, looked at once. */
-struct place {
-    bool at_root;  /* the program's own address */
-    bool has_item; /* "/{}" fits */
-    struct text item;
-};
-
-static struct place find_place(struct call *call)
-{
-    const char *path = call->request.path;
-    const char *parameter = call->program->item_parameter;
-    struct place place = {.at_root = path[0] == '\0' || strcmp(path, "/") == 0};
-    if (!place.at_root) {
-        place.has_item = path[0] == '/';
-        place.item = text_of(path + 1);
-    } else if (parameter != NULL && !query_find(call->arena, call->request.query, parameter,
-                                                &place.has_item, &place.item)) {
-        place.item = (struct text){.at = "", .size = 0}; /* not decodable: names no item */
-    }
-    return place;
-}
-
-static bool path_fits(const struct place *place, const char *path, const char *pattern)
-{
-    if (pattern[0] == '\0') {
-        return place->at_root && !place->has_item;
-    }
-    return strcmp(pattern, "/{}") == 0 ? place->has_item : strcmp(path, pattern) == 0;
-}
-
-static const char *method_list(struct arena *arena, unsigned methods)
-{
-    return arena_printf(arena, "%s%s%s%s%sOPTIONS", methods & HTTP_GET ? "GET, HEAD, " : "",
-                        methods & HTTP_POST ? "POST, " : "", methods & HTTP_PUT ? "PUT, " : "",
-                        methods & HTTP_PATCH ? "PATCH, " : "",
-                        methods & HTTP_DELETE ? "DELETE, " : "");
-}
-
-/* Finds the row of the table. call->route stays NULL for OPTIONS, which is answered right here. */
-static enum error_code find_route(struct call *call)
-{
-    unsigned methods = 0;
-    const struct program *program = call->program;
-    struct place place = find_place(call);
-    for (size_t i = 0; i < program->route_count; i++) {
-        const struct route *route = &program->routes[i];
-        if (!path_fits(&place, call->request.path, route->path)) {
-            continue;
-        }
-        methods |= (unsigned)route->method;
-        if (route->method == call->request.method) {
-            call->route = route;
-            call->item = place.item;
-            return ERR_NONE;
-        }
-    }
-    if (methods == 0) {
-        return ERR_NOT_FOUND;
-    }
-    const char *allow = method_list(call->arena, methods);
-    response_header(&call->response, "Allow", allow);
-    if (call->request.method != HTTP_OPTIONS) {
-        return ERR_METHOD_NOT_ALLOWED;
-    }
-    response_success(&call->response, 204, NULL);
-    return ERR_NONE;
-}
-
-/* ---- cross-origin requests (Fetch standard, section "CORS protocol") ------------------------ */
-
-static bool origin_allowed(const char *origins, const char *origin)
-{
-    size_t length = strlen(origin);
-    while (*origins != '\0') {
-        size_t word = strcspn(origins, " \t");
-        if ((word == 1 && *origins == '*') ||
-            (word == length && memcmp(origins, origin, length) == 0)) {
-            return true;
-        }
-        origins += word;
-        origins += strspn(origins, " \t");
-    }
-    return false;
-}
-
-static void add_cors(struct call *call)
-{
-    const char *origins = call->config->cors_origins;
-    if (*origins == '\0') {
-        return;
-    }
-    response_header(&call->response, "Vary", "Origin");
-    const char *origin = call->request.origin;
-    if (origin == NULL || text_has_control(text_of(origin)) || !origin_allowed(origins, origin)) {
-        return;
-    }
-    response_header(&call->response, "Access-Control-Allow-Origin", origin);
-    if (call->request.method == HTTP_OPTIONS) {
-        response_header(&call->response, "Access-Control-Allow-Methods",
-                        "GET, HEAD, POST, PUT, PATCH, DELETE");
-        response_header(&call->response, "Access-Control-Allow-Headers",
-                        "Authorization, Content-Type, If-Match, If-None-Match, "
-                        "X-HTTP-Method-Override");
-        response_header(&call->response, "Access-Control-Max-Age", "600");
-    } else {
-        response_header(&call->response, "Access-Control-Expose-Headers",
-                        "ETag, Link, Retry-After, WWW-Authenticate");
-    }
 }
 
 /* ---- body, token, input --------------------------------------------------------------------- */
@@ -366,8 +256,8 @@ static enum error_code pass_gate(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    add_cors(call);
-    error = find_route(call);
+    cors_add(call);
+    error = call_find_route(call);
     if (error != ERR_NONE || call->route == NULL) {
         return error;
     }
