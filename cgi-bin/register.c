@@ -33,15 +33,19 @@ static const struct input_field fields[] = {
      ERR_INVALID_PASSWORD},
 };
 
-/* In its turn. */
+/* In its turn, before which others may have reached the limit. */
 static enum error_code hash_password(struct call *call, struct text password, const char **hash)
 {
     struct attempt turn;
     enum error_code error = attempt_take_slot(call, &turn);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = attempt_check_registration(call);
     if (error == ERR_NONE) {
         error = attempt_hash(call, password, hash);
-        attempt_end(&turn);
     }
+    attempt_end(&turn);
     return error;
 }
 

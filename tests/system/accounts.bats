@@ -124,6 +124,26 @@ answer() {
     done
 }
 
+@test "accounts: a registration that waits for its hash until the limit is reached is not hashed" {
+    printf '%s\n' 'max_hashes = 1' 'register_limit = 1' >>"$CUBBY_CONF"
+    user slow
+    counter=$(sqlite3 "$DATA/state/cubby.db" 'SELECT id FROM throttle WHERE count = 1')
+    hashing 1
+    sed 's/slow/ben/g' "$DATA/in" >"$DATA/ben"
+    sed '/^password_cost/d' "$CUBBY_CONF" >"$DATA/usual"
+    # Without the memory that a hash of the usual cost needs: who gets as far as that fails.
+    (
+        ulimit -v 12000
+        CUBBY_CONF=$DATA/usual cgi register POST '' '' "$DATA/ben" >"$DATA/answer"
+    ) &
+    waiter=$!
+    sleep 1
+    sqlite3 "$DATA/state/cubby.db" "INSERT INTO throttle (id, count, until) VALUES ($counter, 1, 99999999999999)"
+    let_hash_end KILL
+    wait "$waiter"
+    has "$(head -n 1 "$DATA/answer")" 429
+}
+
 @test "accounts: 10,000 items go out, into a fresh account and out again the same, in flat memory" {
     user ann
     node -e 'const items = []; for (let i = 0; i < 10000; i++) items.push({key: "k/" + (i * 7919 % 10007),
