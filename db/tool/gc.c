@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/items.h"
@@ -231,26 +232,40 @@ static int collect_tombstones(struct gc *gc, int64_t days)
 
 /* ---- lists of ended tokens ------------------------------------------------------------------ */
 
-/* One list of ended tokens, without those that have expired. */
+static int64_t count_ended(struct text list)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < list.size; i++) {
+        count += list.at[i] == ';';
+    }
+    return count;
+}
+
+/* The LIST of ended tokens of a user, without those that have expired. LIVING has its room. */
+static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list, char *living,
+                               int64_t *count)
+{
+    const struct text kept = {.at = living,
+                              .size = users_living_revoked(list.at, gc->now_ms / 1000, living)};
+    if (kept.size == list.size) {
+        return DB_OK;
+    }
+    *count += count_ended(list) - count_ended(kept);
+    /* Only while no program has ended another token in between. */
+    const struct db_value values[] = {db_integer(user_id), db_text(list), db_text(kept)};
+    return admin_run(gc->connection, ADMIN_GC_REVOKED, values, 3, NULL);
+}
+
+/* There may be more lists than the tool's memory has room for: each has its own for its time. */
 static enum db_class trim_revoked(struct gc *gc, struct db_prepared *row, int64_t *count)
 {
     struct text list = admin_driver->column_text(row, 1);
-    char *living = arena_alloc(&gc->tool->arena, list.size + 1);
-    if (list.at == NULL || living == NULL) {
-        return DB_INTERNAL;
-    }
-    size_t size = users_living_revoked(list.at, gc->now_ms / 1000, living);
-    if (size == list.size) {
-        return DB_OK;
-    }
-    for (size_t i = size; i < list.size; i++) {
-        *count += list.at[i] == ';';
-    }
-    /* Only while no program has ended another token in between. */
-    const struct db_value values[] = {db_integer(admin_driver->column_integer(row, 0)),
-                                      db_text(list),
-                                      db_text((struct text){.at = living, .size = size})};
-    return admin_run(gc->connection, ADMIN_GC_REVOKED, values, 3, NULL);
+    char *living = list.at != NULL ? malloc(list.size + 1) : NULL;
+    enum db_class class =
+        living != NULL ? trim_list(gc, admin_driver->column_integer(row, 0), list, living, count)
+                       : DB_INTERNAL;
+    free(living);
+    return class;
 }
 
 static int collect_revoked(struct gc *gc)

@@ -94,6 +94,17 @@ bob|1|0"
     case $output in *throttle*0*) ;; *) fail 'no report for people' ;; esac
 }
 
+@test "gc: ended tokens of any number of users" {
+    # 8 MB of them, more than the tool keeps for a run
+    query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500),
+        list(revoked) AS (SELECT group_concat(';' || printf('%032x', i) || '=99', '') FROM n)
+        INSERT INTO users SELECT i, 'u' || i, 'u' || i, i || '@x.y', i || '@x.y', 'x', 3, 'x', 'x', 1, 0, 1, 1, 0,
+        revoked || ';live=99999999999', 0, 0, 0, 0, 0 FROM n, list"
+    tool 0 gc --json
+    same "$(of .ended_tokens)" 250000
+    same "$(query 'SELECT DISTINCT revoked FROM users')" ';live=99999999999'
+}
+
 @test "stats: counts everything" {
     printf '%s\n' 'audit_rows = 100' >>"$conf"
     new_user ann
