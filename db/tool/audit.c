@@ -1,10 +1,12 @@
 /*
  * audit.c - what the operator did, where the programs' security events are: in the log, and in the
- * database when the settings say so.
+ * database when the settings say so. Where the programs write to the web server's log, which the
+ * tool can't reach, the log is the system's.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -15,7 +17,10 @@
 static void keep_in_log(struct tool *tool, const char *text)
 {
     if (*tool->config.log == '\0') {
-        return; /* standard error is the operator's own terminal */
+        openlog("cubby", LOG_PID, LOG_AUTH);
+        syslog(LOG_NOTICE, "audit %s", text);
+        closelog();
+        return;
     }
     bool self = geteuid() == getuid();
     if (file_become_owner(tool, tool->config.log) == TOOL_DONE) {

@@ -119,6 +119,10 @@ tool_with() {
     add ann
     login ann
     old=$token
+    cgi keys POST '' '{"name":"sensor","scope":"read"}'
+    device=$(jq -r .data.token <<<"$body")
+    tool 0 user reset-code ann
+    reset_code=$output
     tool_with 0 'Other1-pass' user passwd ann --password-stdin
     login ann
     same "$code" 401
@@ -127,6 +131,13 @@ tool_with() {
     token=$old
     cgi me GET
     same "$code" 401
+    token=$device
+    read_value k
+    same "$code" 401
+    token=''
+    cgi reset POST '' "{\"username\":\"ann\",\"code\":\"$reset_code\",\"new_password\":\"Third1-pass\"}"
+    same "$code" 401
+    same "$(query 'SELECT COUNT(*) FROM tokens')" 0
     tool_with 1 'weak' user passwd ann --password-stdin
     run setsid "$TOOL" user passwd ann </dev/null
     same "$status" 2
@@ -285,4 +296,14 @@ tool_with() {
     tool 0 user delete user100 --yes
     same "$(events | grep -c '^101 ')" 0
     ! grep -qa '"user_id":101,' "$database" || fail 'the file holds an event still'
+}
+
+@test "what the operator does is in the system's log where the programs have the web server's" {
+    add ann
+    # There may be no such log here: it connects all the same, and what it sends is looked at.
+    strace -qq -s 400 -e trace=connect,sendto -e inject=connect:retval=0 -o "$BATS_TEST_TMPDIR/calls" \
+        "$TOOL" user disable ann
+    grep -q 'sun_path="/dev/log"' "$BATS_TEST_TMPDIR/calls" || fail "$(cat "$BATS_TEST_TMPDIR/calls")"
+    line=$(grep -oE 'cubby\[[0-9]+\]: audit \{.*\}' "$BATS_TEST_TMPDIR/calls" | head -n 1 | sed 's/.*audit //; s/\\"/"/g')
+    same "$(jq -r '[.event, .outcome, .user_id] | @csv' <<<"$line")" '"user_disabled","done",1'
 }
