@@ -166,7 +166,8 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
     }
     size_t used = users_living_revoked(list.at, now_ms / 1000, living);
     if (used + ENTRY_MAXIMUM > REVOKED_MAXIMUM) {
-        return users_end_sessions(db, owner);
+        /* Access tokens all end then. Those of devices know no sessions and stay. */
+        return begin_live(db, DB_USER_END_SESSIONS, owner, NULL, 0);
     }
     const char *entry = arena_printf(arena, ";%s=%" PRId64, id, expires);
     if (entry == NULL) {

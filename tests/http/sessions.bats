@@ -111,6 +111,25 @@ dead() {
     [[ $list == ';bbbb=99999999999;'* && $list != *aaaa* ]] || fail "$list"
 }
 
+@test "logout: with more ended tokens than are remembered one by one, all end but those of devices" {
+    send POST /keys '{"name":"k","scope":"read"}'
+    succeeded 201
+    device=$(field .data.token)
+    other=$token
+    login "$user"
+    sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)
+        UPDATE users SET revoked = (SELECT group_concat(';' || printf('%032x', i) || '=99999999999', '') FROM n) WHERE id = $user_id"
+    as_user DELETE /token
+    succeeded 200
+    dead
+    token=$other
+    dead
+    same "$(sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "SELECT revoked FROM users WHERE id = $user_id")" ''
+    token=$device
+    as_user GET /data/nothing
+    refused 404 KEY_NOT_FOUND
+}
+
 @test "logout: all=true ends every token of the user, and only of that user" {
     mine=()
     for _ in 1 2; do
