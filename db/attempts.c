@@ -175,6 +175,9 @@ enum error_code attempt_check_registration(struct call *call)
         return out_of_memory(call);
     }
     enum error_code error = throttle_check(call->store, &address, call->now_ms, &until);
+    if (error == ERR_NONE) {
+        error = db_pause(call->store); /* what comes next takes long */
+    }
     return refused(call, error, until);
 }
 

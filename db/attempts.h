@@ -48,8 +48,8 @@ void attempt_end(struct attempt *attempt);
 /* Takes a place for hashing alone; to be given to attempt_end. */
 enum error_code attempt_take_slot(struct call *call, struct attempt *attempt);
 
-/* A registration from this call's address: refuses one too many without counting, or counts it in
- * the request's transaction. ERR_TOO_MANY_ATTEMPTS. */
+/* A registration from this call's address: refuses one too many without counting, and then holds no
+ * lock of the database; or counts it in the request's transaction. ERR_TOO_MANY_ATTEMPTS. */
 enum error_code attempt_check_registration(struct call *call);
 enum error_code attempt_count_registration(struct call *call);
 

@@ -144,6 +144,22 @@ answer() {
     has "$(head -n 1 "$DATA/answer")" 429
 }
 
+@test "accounts: a registration keeps no one from writing while its password is hashed" {
+    echo 'busy_timeout = 300' >>"$CUBBY_CONF"
+    user ann
+    sed 's/ann/ben/g' "$DATA/in" >"$DATA/ben"
+    { sed '/^password_cost/d' "$CUBBY_CONF"; printf '%s\n' 'password_method = bcrypt' 'password_cost = 20'; } >"$DATA/slow.conf"
+    # The process itself is to be killed, not a shell around it.
+    env -i CUBBY_CONF="$DATA/slow.conf" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.1 \
+        CONTENT_LENGTH="$(wc -c <"$DATA/ben")" "$PROGRAMS/register" <"$DATA/ben" >/dev/null 2>&1 3>&- &
+    echo $! >"$DATA/hashing"
+    until_true 30 hashes
+    until_true 20 stores
+    kill -0 "$(cat "$DATA/hashing")" || fail 'the hash was over'
+}
+hashes() { [ "$(places "$DATA/state/cubby.db-hashes")" = 1 ]; }
+stores() { [ "$(answer data POST '' '{"key":"k","value":1}')" = '201 success ' ]; }
+
 @test "accounts: 10,000 items go out, into a fresh account and out again the same, in flat memory" {
     user ann
     node -e 'const items = []; for (let i = 0; i < 10000; i++) items.push({key: "k/" + (i * 7919 % 10007),
