@@ -349,8 +349,8 @@ static bool render(struct call *call, enum error_code error, struct rendered *an
     return response_render(&call->response, error, !call->request.head, answer);
 }
 
-/* The event of this call as one line of JSON; without who it was unless NAMED. NULL when there is
- * none. */
+/* The event of this call as one line of JSON; without who and where it was unless NAMED. NULL when
+ * there is none. */
 static const char *describe_event(struct call *call, enum error_code error, bool named)
 {
     const struct audit *audit = &call->audit;
@@ -386,7 +386,8 @@ static bool keeps_event(const struct call *call, const char *event, enum error_c
 static enum error_code keep_event(struct call *call, const char *event, enum error_code error)
 {
     const struct store_class *class = call->program->store;
-    if (call->audit.ends_user && error == ERR_NONE) {
+    /* A token that holds no more may be of a user who is gone. */
+    if (error == ERR_INVALID_TOKEN || (call->audit.ends_user && error == ERR_NONE)) {
         event = describe_event(call, error, false);
     }
     enum error_code kept = event != NULL ? class->note(call->store, text_of(event), &call->cause)

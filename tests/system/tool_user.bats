@@ -298,6 +298,35 @@ tool_with() {
     ! grep -qa '"user_id":101,' "$database" || fail 'the file holds an event still'
 }
 
+@test "what asks with the token of a deleted account is no event that names it in the database" {
+    printf '%s\n' "log = $home/log" 'audit_rows = 100' >>"$conf"
+    new_user ann
+    cgi me DELETE '' "{\"password\":\"$PASSWORD\"}"
+    same "$code" 200
+    while read -r program method path sent; do
+        cgi "$program" "$method" "${path%/}" "$sent"
+        same "$code" 401
+    done <<'CALLS'
+me GET /export
+me PATCH / {"age":31}
+me DELETE / {"password":"x"}
+me PUT /password {"current_password":"x","new_password":"Other-pass2?"}
+me POST /import {"items":[]}
+keys POST / {"name":"more","scope":"read"}
+token DELETE /
+CALLS
+    same "$(query "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name" | jq -r '"\(.event) \(.user_id) \(.address)"')" \
+        'account_delete null null
+export null null
+profile_change null null
+account_delete null null
+password_change null null
+import null null
+device_token_create null null
+logout null null'
+    same "$(sed -n 's/.*audit //p' "$home/log" | jq -r '"\(.event) \(.user_id) \(.address)"' | tail -n 1)" 'logout 1 192.0.2.1'
+}
+
 @test "what the operator does is in the system's log where the programs have the web server's" {
     add ann
     # There may be no such log here: it connects all the same, and what it sends is looked at.
