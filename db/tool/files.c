@@ -145,11 +145,12 @@ int file_make_secret(struct tool *tool, const char *path, const char *text,
     if (status != TOOL_DONE) {
         return status;
     }
-    if (link(draft, path) != 0) { /* unlike rename, fails when PATH is there */
+    if (file_name_new(draft, path) != 0) {
         status = tool_fail(tool, "%s: %s", path, strerror(errno));
+        (void)unlink(draft);
+        return status;
     }
-    (void)unlink(draft);
-    return status == TOOL_DONE ? file_sync_directory(tool, path) : status;
+    return file_sync_directory(tool, path);
 }
 
 int file_replace_secret(struct tool *tool, const char *path, const char *text)
@@ -338,6 +339,23 @@ int file_sync(struct tool *tool, const char *path)
     return good ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(problem));
 }
 
+int file_name_new(const char *from, const char *to)
+{
+    if (link(from, to) == 0) {
+        (void)unlink(from);
+        return 0;
+    }
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) {
+        return -1;
+    }
+    /* A file system without links, FAT for one. */
+    if (access(to, F_OK) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
 int file_place_draft(struct tool *tool, const char *path, bool over)
 {
     const char *draft = draft_path;
@@ -345,18 +363,8 @@ int file_place_draft(struct tool *tool, const char *path, bool over)
     if (status != TOOL_DONE) {
         return status;
     }
-    int failed = over ? rename(draft, path) : link(draft, path);
-    if (failed != 0 && !over && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)) {
-        /* A file system without links, FAT for one. */
-        over = access(path, F_OK) != 0;
-        errno = EEXIST;
-        failed = over ? rename(draft, path) : -1;
-    }
-    if (failed != 0) {
+    if ((over ? rename(draft, path) : file_name_new(draft, path)) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    if (!over) {
-        (void)unlink(draft);
     }
     draft_path = NULL;
     return file_sync_directory(tool, path);

@@ -55,10 +55,14 @@ int file_may_write(struct tool *tool, const char *path, bool *over);
 /* Makes an empty file at PATH, mode 0600, that only this run uses; it is removed again by
  * file_drop_draft, or when a signal ends the tool. One at a time. */
 int file_make_draft(struct tool *tool, const char *path);
+void file_drop_draft(void);
 
 /* Another file that a signal removes along with the draft; NULL: none any more. */
 void file_second_draft(const char *path);
-void file_drop_draft(void);
+
+/* The file FROM is named TO, in the same directory. 0, or -1 with an errno, EEXIST when there is a
+ * file of that name. */
+int file_name_new(const char *from, const char *to);
 
 /* The draft made by file_make_draft, on the disk, becomes PATH, in the same directory; OVER an
  * existing file or else not at all. */

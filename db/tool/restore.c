@@ -277,7 +277,7 @@ static int keep_old(struct restore *restore, struct db_connection *present)
         return tool_out_of_memory(tool);
     }
     int status = copy_old(restore, present, part);
-    if (status == TOOL_DONE && rename(part, restore->kept) != 0) {
+    if (status == TOOL_DONE && file_name_new(part, restore->kept) != 0) {
         status = tool_fail(tool, "%s: %s", restore->kept, strerror(errno));
     }
     file_second_draft(NULL);

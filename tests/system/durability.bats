@@ -234,25 +234,6 @@ teardown() {
     cmp "$database" "$database.before"
 }
 
-# hold / let_go: another program keeps the write lock in between, and stands in no queue
-hold() {
-    mkfifo "$BATS_TEST_TMPDIR/hold"
-    sqlite3 "$database" <"$BATS_TEST_TMPDIR/hold" 3>&- &
-    holder=$!
-    exec 5>"$BATS_TEST_TMPDIR/hold"
-    echo 'BEGIN IMMEDIATE;' >&5
-    for _ in $(seq 300); do
-        sqlite3 "$database" 'BEGIN IMMEDIATE' 2>/dev/null || return 0
-        sleep 0.1
-    done
-    fail 'the lock is not held'
-}
-
-let_go() {
-    exec 5>&-
-    wait "$holder"
-}
-
 @test "durability: while another process holds the lock, writes are 503 with Retry-After, reads go on" {
     installation 'busy_timeout = 300'
     new_user ann

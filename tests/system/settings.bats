@@ -96,22 +96,13 @@ changes() {
     new_user ann
     store a 1
     same "$code" 201
-    mkfifo "$BATS_TEST_TMPDIR/hold"
-    sqlite3 "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
-    holder=$!
-    exec 5>"$BATS_TEST_TMPDIR/hold"
-    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
-    for _ in $(seq 300); do
-        [ ! -s "$BATS_TEST_TMPDIR/held" ] || break
-        sleep 0.1
-    done
+    hold
     store b 1
     same "$code" 503
     read_value a
     same "$code" 200
     tool 5 user disable ann
-    exec 5>&-
-    wait "$holder"
+    let_go
     store b 1
     same "$code" 201
     tool 0 check

@@ -85,6 +85,25 @@ read_value() { cgi data GET "/$1"; }
 # query SQL: asks the database file itself
 query() { sqlite3 "$database" "$1"; }
 
+# hold / let_go: another program keeps the write lock in between, and stands in no queue
+hold() {
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
+    holder=$!
+    exec 5>"$BATS_TEST_TMPDIR/hold"
+    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
+    for _ in $(seq 300); do
+        [ ! -s "$BATS_TEST_TMPDIR/held" ] || return 0
+        sleep 0.1
+    done
+    fail 'the lock is not held'
+}
+
+let_go() {
+    exec 5>&-
+    wait "$holder"
+}
+
 started=()
 began() { started+=("$!"); }
 wait_all() {

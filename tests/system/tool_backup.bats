@@ -92,6 +92,33 @@ untouched() {
     tool 0 check
 }
 
+@test "restore: the old database takes no name that another file has meanwhile" {
+    installation 'busy_timeout = 60000'
+    new_user ann
+    tool 0 backup "$copy"
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    hold
+    start=$(date +%s)
+    "$TOOL" restore "$copy" --yes 2>"$BATS_TEST_TMPDIR/said" 5>&- &
+    restorer=$!
+    # Its name is chosen when the draft is there: one of these.
+    for _ in $(seq 300); do
+        [ ! -e "$database.restore-$restorer" ] || break
+        sleep 0.1
+    done
+    for second in $(seq "$start" "$(date +%s)"); do
+        echo precious >"$database.before-restore-$(date -u -d "@$second" +%Y%m%dT%H%M%SZ)"
+    done
+    let_go
+    status=0
+    wait "$restorer" || status=$?
+    same "$status" 1
+    grep -q 'File exists' "$BATS_TEST_TMPDIR/said"
+    same "$(cat "$database".before-restore-* | sort -u)" precious
+    cmp "$database" "$BATS_TEST_TMPDIR/before"
+    same "$(find "$home" -name '*.restore-*')" ''
+}
+
 @test "backup: a disk without room is an error that leaves nothing behind" {
     new_user ann
     store k "\"$(head -c 60000 /dev/zero | tr '\0' x)\""
