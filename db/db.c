@@ -175,6 +175,7 @@ enum error_code db_begin(struct db *db)
         return fail(db, class, "starting a transaction");
     }
     db->in_transaction = true;
+    db->only_reads = false;
     return check_schema_once(db);
 }
 

@@ -38,7 +38,7 @@ for place in ${TMPDIR:-/dev/shm /tmp}; do
     scratch=
 done
 [ -n "$scratch" ] || {
-    echo 'neither /dev/shm nor /tmp has 1.5 GB where programs may run (TMPDIR names another place)' >&2
+    echo "no 1.5 GB where programs may run in ${TMPDIR:-/dev/shm, nor in /tmp} (TMPDIR names the place)" >&2
     exit 1
 }
 # Open to the user that servers started by root run as, who must reach the data below it.

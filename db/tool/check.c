@@ -204,9 +204,7 @@ static enum db_class check_rows(const struct check *check, struct db_connection 
     return class;
 }
 
-/* Whether the database keeps the journal of the settings: only init, migrate and restore make it
- * so.
- */
+/* Whether the database keeps the journal of the settings, which only some commands give it. */
 static enum db_class check_journal(const struct check *check, struct db_connection *connection)
 {
     const struct config *config = &check->tool->config;

@@ -85,17 +85,18 @@ static void close_files(struct http_curl *curl)
     }
 }
 
-/* The files for what goes in and for what curl says. */
-static bool make_files(const struct http_request *request, struct http_curl *curl)
+/* The files for what goes in and for what curl says. 0, or an errno. */
+static int make_files(const struct http_request *request, struct http_curl *curl)
 {
     curl->errors = tmpfile();
     if (curl->errors == NULL || request->body == NULL) {
-        return curl->errors != NULL;
+        return curl->errors != NULL ? 0 : errno;
     }
     curl->body = tmpfile();
-    return curl->body != NULL &&
-           fwrite(request->body, 1, request->body_size, curl->body) == request->body_size &&
-           fflush(curl->body) == 0 && lseek(fileno(curl->body), 0, SEEK_SET) == 0;
+    bool good = curl->body != NULL &&
+                fwrite(request->body, 1, request->body_size, curl->body) == request->body_size &&
+                fflush(curl->body) == 0 && lseek(fileno(curl->body), 0, SEEK_SET) == 0;
+    return good ? 0 : errno != 0 ? errno : EIO; /* never 0: then there would be no process to end */
 }
 
 /* 0, or an errno. */
@@ -138,14 +139,16 @@ const char *http_curl_start(struct arena *arena, const struct http_url *url,
     if (arguments.full) {
         return "out of memory";
     }
-    int problem = make_files(request, curl) ? spawn(curl, &arguments) : errno;
+    int problem = make_files(request, curl);
+    if (problem == 0) {
+        problem = spawn(curl, &arguments);
+    }
     if (problem == 0) {
         return NULL;
     }
     close_files(curl);
     return problem == ENOENT ? "https:// is asked by the program curl, which is not installed; "
-                               "install it, or, on "
-                               "the machine itself, give its http:// address"
+                               "install it, or, on the machine itself, give its http:// address"
                              : arena_printf(arena, "curl: %s", strerror(problem));
 }
 
