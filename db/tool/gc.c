@@ -380,6 +380,7 @@ static int run_gc(struct tool *tool)
         return status;
     }
     status = collect(&gc, days);
+    (void)admin_driver->settle(gc.connection); /* what was deleted is in no log either */
     admin_driver->close(gc.connection);
     tool_progress_end(tool);
     return status == TOOL_DONE ? tool_print_counts(tool, gc.report) : status;

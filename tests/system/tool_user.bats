@@ -238,6 +238,18 @@ tool_with() {
         done
         same "$(grep -ls MARKED-BY-ANN "$home"/*)" ''
     done
+    # One who reads for longer than anybody waits keeps it there, until gc comes.
+    echo 'busy_timeout = 100' >>"$conf"
+    new_user ann
+    store k '"MARKED-BY-ANN"'
+    printf 'BEGIN;\nSELECT 1 FROM users;\n' >&"${COPROC[1]}"
+    read -r _ <&"${COPROC[0]}"
+    tool 0 user delete ann --yes
+    grep -q MARKED-BY-ANN "$database-wal" || fail 'nobody read'
+    printf 'COMMIT;\nSELECT 2;\n' >&"${COPROC[1]}"
+    while read -r line <&"${COPROC[0]}" && [ "$line" != 2 ]; do :; done
+    tool 0 gc
+    same "$(grep -ls MARKED-BY-ANN "$home"/*)" ''
     kill "$COPROC_PID"
 }
 
