@@ -291,17 +291,19 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
 }
 
 void config_each(const struct config *config,
-                 void (*visit)(void *self, const char *name, const char *value), void *self)
+                 void (*visit)(void *self, const char *name, const char *value,
+                               const int64_t *number),
+                 void *self)
 {
     struct config copy = *config;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         char digits[24];
-        const char *value = digits;
-        if (settings[i].kind == KIND_NUMBER) {
-            (void)snprintf(digits, sizeof digits, "%" PRId64, *number_at(&copy, &settings[i]));
-        } else {
-            value = *string_at(&copy, &settings[i]);
+        const int64_t *number =
+            settings[i].kind == KIND_NUMBER ? number_at(&copy, &settings[i]) : NULL;
+        if (number != NULL) {
+            (void)snprintf(digits, sizeof digits, "%" PRId64, *number);
         }
-        visit(self, settings[i].name, value);
+        visit(self, settings[i].name, number != NULL ? digits : *string_at(&copy, &settings[i]),
+              number);
     }
 }

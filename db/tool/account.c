@@ -86,12 +86,18 @@ int account_find(struct tool *tool, struct db_connection *connection, const char
     return status;
 }
 
+cJSON *account_name_json(struct tool *tool, int64_t id, const char *username)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "user_id", json_new_integer(&tool->scratch, id));
+    json_add(object, "username", cJSON_CreateString(username));
+    return object;
+}
+
 cJSON *account_json(struct tool *tool, const struct account *account)
 {
     struct arena *arena = &tool->scratch;
-    cJSON *object = cJSON_CreateObject();
-    json_add(object, "user_id", json_new_integer(arena, account->id));
-    json_add(object, "username", cJSON_CreateString(account->username));
+    cJSON *object = account_name_json(tool, account->id, account->username);
     json_add(object, "email", cJSON_CreateString(account->email));
     json_add(object, "full_name", cJSON_CreateString(account->full_name));
     json_add(object, "age", json_new_integer(arena, account->age));

@@ -36,6 +36,10 @@ int account_find(struct tool *tool, struct db_connection *connection, const char
 /* The account as JSON, on the scratch memory; texts are copied. */
 cJSON *account_json(struct tool *tool, const struct account *account);
 
+/* Which account it is, as JSON on the scratch memory: what a command that did something to it
+ * begins its result with. */
+cJSON *account_name_json(struct tool *tool, int64_t id, const char *username);
+
 /* Looks up the account of the command's first word. */
 int account_look_up(struct tool *tool, struct account *out);
 

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "db/schema.h"
 #include "db/tool/files.h"
@@ -51,6 +52,35 @@ int admin_make_plain(struct tool *tool, const char *path, struct db_connection *
 {
     enum db_class class = admin_driver->set_journal(copy, false);
     return class == DB_OK ? TOOL_DONE : admin_fail(tool, copy, path, class, "making it one file");
+}
+
+/* A copy being made. */
+struct copying {
+    struct tool *tool;
+    const char *what;
+};
+
+static void show_copying(void *self, int64_t done, int64_t total)
+{
+    const struct copying *copying = self;
+    tool_progress(copying->tool, copying->what, done, total);
+}
+
+enum db_class admin_copy(struct tool *tool, struct db_connection *from, struct db_connection *to,
+                         bool durable, const char *what)
+{
+    struct copying copying = {tool, what};
+    return admin_maintenance->copy(from, to, durable, show_copying, &copying);
+}
+
+void admin_step(struct tool *tool, const char *doing, const char *path)
+{
+    struct stat there;
+    if (stat(path, &there) == 0) {
+        tool_step(tool, "%s %s (%.1f MB)", doing, path, (double)there.st_size / 1e6);
+    } else {
+        tool_step(tool, "%s %s", doing, path);
+    }
 }
 
 int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out)
@@ -227,6 +257,7 @@ static int conclude(const struct inspection *inspection, struct db_connection *c
 int admin_verify_integrity(struct tool *tool, const char *path, struct db_connection *connection)
 {
     struct inspection inspection = {.tool = tool, .path = path};
+    admin_step(tool, "verifying", path);
     return conclude(&inspection, connection, admin_driver->verify(connection, report, &inspection));
 }
 

@@ -33,6 +33,14 @@ int admin_fail_schema(struct tool *tool, const char *path, int64_t number);
  */
 int admin_make_plain(struct tool *tool, const char *path, struct db_connection *copy);
 
+/* Copies as admin_maintenance does, and shows WHAT it is for, a constant, and how far it is. */
+enum db_class admin_copy(struct tool *tool, struct db_connection *from, struct db_connection *to,
+                         bool durable, const char *what);
+
+/* tool_step for the database at PATH: what is being done to it, and how large it is. The engine
+ * could only tell that its statement still runs, not how far it is. */
+void admin_step(struct tool *tool, const char *doing, const char *path);
+
 /* Its schema must be this version's; *OUT is closed when it is not. */
 int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out);
 

@@ -78,6 +78,7 @@ static cJSON *new_line(struct tool *tool, const char *event, int64_t user_id, co
 void tool_audit(struct tool *tool, const char *event, int64_t user_id, const char *format, ...)
 {
     char detail[512];
+    tool_progress_end(tool);
     va_list list;
     va_start(list, format);
     (void)vsnprintf(detail, sizeof detail, format, list);
@@ -92,6 +93,7 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
 
 void tool_audit_end(struct tool *tool, const char *event, int64_t user_id)
 {
+    tool_progress_end(tool);
     const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, ""));
     const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, ""));
     if (text != NULL && unnamed != NULL) {

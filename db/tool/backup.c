@@ -12,11 +12,6 @@
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
 
-static void show_progress(void *self, int64_t done, int64_t total)
-{
-    tool_progress(self, "copying", done, total);
-}
-
 /* The database's copy in DRAFT. The draft is opened as who runs the tool, the database as its
  * owner: neither may be able to reach the other's file. */
 static int copy_database(struct tool *tool, const char *draft)
@@ -30,7 +25,7 @@ static int copy_database(struct tool *tool, const char *draft)
     status =
         admin_open(tool, true, &from); /* writable: it may have to undo what a dead writer left */
     if (status == TOOL_DONE) {
-        enum db_class class = admin_maintenance->copy(from, to, false, show_progress, tool);
+        enum db_class class = admin_copy(tool, from, to, false, "copying");
         if (class != DB_OK) {
             status = admin_fail(tool, to, draft, class, "copying");
         }
@@ -41,7 +36,6 @@ static int copy_database(struct tool *tool, const char *draft)
         status = admin_make_plain(tool, draft, to);
     }
     admin_driver->close(to);
-    tool_progress_end(tool);
     return status;
 }
 
@@ -68,17 +62,13 @@ static int tell(struct tool *tool, const char *path)
     struct stat there;
     int64_t size = stat(path, &there) == 0 ? (int64_t)there.st_size : 0;
     tool_audit(tool, "backup", 0, "%s", path);
-    if (!tool->json) {
-        tool_say(tool, "%s: %" PRId64 " bytes, schema %" PRId64 ", verified", path, size,
-                 schema_number);
-        return TOOL_DONE;
-    }
     cJSON *object = cJSON_CreateObject();
     json_add(object, "file", cJSON_CreateString(path));
     json_add(object, "bytes", json_new_integer(&tool->scratch, size));
     json_add(object, "schema", json_new_integer(&tool->scratch, schema_number));
     json_add(object, "verified", cJSON_CreateTrue());
-    return tool_print_json(tool, object, true);
+    return tool_result(tool, object, "%s: %" PRId64 " bytes, schema %" PRId64 ", verified", path,
+                       size, schema_number);
 }
 
 static int run_backup(struct tool *tool)

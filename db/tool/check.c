@@ -234,12 +234,14 @@ static void check_contents(struct check *check, struct db_connection *connection
               "it has schema %" PRId64 ", this version works with %" PRId64, number, schema_number);
     }
     if (class == DB_OK) {
+        admin_step(check->tool, "verifying", path);
         class = admin_driver->verify(connection, report, check);
     }
     if (class == DB_OK && number == schema_number) {
         class = admin_compare_schema(connection, report, check);
     }
     if (class == DB_OK && number == schema_number && check->tool->problems == before) {
+        admin_step(check->tool, "counting what the accounts store in", path);
         class = check_rows(check, connection);
     }
     if (class == DB_OK) {
@@ -289,6 +291,7 @@ static void list_problem(void *self, const char *where, const char *problem, con
 
 static int conclude(struct tool *tool, cJSON *problems)
 {
+    tool_progress_end(tool);
     int status = tool->problems > 0 ? TOOL_FAILED : TOOL_DONE;
     if (tool->json) {
         cJSON *object = cJSON_CreateObject();

@@ -7,17 +7,20 @@ _cubby_key='list rotate retire'
 # The options of a command, by its full name.
 _cubby_options() {
     case $1 in
-    init) echo '--owner' ;;
-    check | config | stats | 'user list' | 'user show' | 'key list') echo '--json' ;;
+    init) echo '--owner --json' ;;
+    check | migrate) echo '--json --progress' ;;
+    config | stats | 'user list' | 'user show' | 'user disable' | 'user enable' | 'key list')
+        echo '--json'
+        ;;
     'user add') echo '--email --full-name --age --gender --password-stdin --json' ;;
-    'user delete') echo '--yes' ;;
-    'user passwd') echo '--password-stdin' ;;
+    'user delete') echo '--json --yes --progress' ;;
+    'user passwd') echo '--password-stdin --json' ;;
     'user reset-code') echo '--valid --json' ;;
     'key rotate') echo '--retire-others --json --yes' ;;
-    'key retire') echo '--expired --yes' ;;
+    'key retire') echo '--expired --json --yes' ;;
     backup) echo '--json --yes --progress' ;;
     restore) echo '--keep-sessions --json --yes --progress' ;;
-    export) echo '--yes --progress' ;;
+    export) echo '--json --yes --progress' ;;
     import) echo '--json --progress' ;;
     gc) echo '--tombstones --recount --compact --json --progress' ;;
     doctor) echo '--host --json' ;;

@@ -30,11 +30,6 @@ struct export
 
 /* ---- the copy ------------------------------------------------------------------------------- */
 
-static void show_progress(void *self, int64_t done, int64_t total)
-{
-    tool_progress(self, "copying", done, total);
-}
-
 static int fill_copy(struct tool *tool, struct db_connection *copy)
 {
     struct db_connection *from;
@@ -42,7 +37,7 @@ static int fill_copy(struct tool *tool, struct db_connection *copy)
     if (status != TOOL_DONE) {
         return status;
     }
-    enum db_class class = admin_maintenance->copy(from, copy, false, show_progress, tool);
+    enum db_class class = admin_copy(tool, from, copy, false, "copying");
     if (class != DB_OK) {
         status = admin_fail(tool, copy, tool->config.database, class, "copying");
     }
@@ -183,12 +178,7 @@ static int write_end(struct export *export)
 {
     cJSON *line = cJSON_CreateObject();
     json_add(line, "type", json_new_string("end"));
-    for (size_t i = 0; i < TRANSFER_TABLE_COUNT; i++) {
-        const char *name = arena_printf(&export->tool->scratch, "%ss", transfer_tables[i].type);
-        if (name != NULL) {
-            json_add(line, name, json_new_integer(&export->tool->scratch, export->counts[i]));
-        }
-    }
+    transfer_add_counts(export->tool, line, export->counts);
     return write_line(export, line);
 }
 
@@ -236,6 +226,9 @@ static int run_export(struct tool *tool)
     struct export export = {.tool = tool, .to = stdout};
     const char *path = tool->word_count > 0 ? tool->words[0] : NULL;
     bool over = false;
+    if (tool->json && path == NULL) {
+        return tool_misuse(tool, "--json needs a FILE: the lines themselves go to standard output");
+    }
     int status = path != NULL ? file_may_write(tool, path, &over) : TOOL_DONE;
     if (status == TOOL_DONE) {
         status = open_copy(&export);
@@ -248,11 +241,14 @@ static int run_export(struct tool *tool)
         return status;
     }
     tool_audit(tool, "export", 0, "%s", path != NULL ? path : "standard output");
-    if (path != NULL) {
-        tool_say(tool, "%s: %" PRId64 " users, %" PRId64 " items", path, export.counts[0],
-                 export.counts[1]);
+    if (path == NULL) {
+        return TOOL_DONE;
     }
-    return TOOL_DONE;
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "file", cJSON_CreateString(path));
+    transfer_add_counts(tool, object, export.counts);
+    return tool_result(tool, object, "%s: %" PRId64 " users, %" PRId64 " items", path,
+                       export.counts[0], export.counts[1]);
 }
 
 static const struct tool_command commands[] = {
@@ -263,9 +259,10 @@ static const struct tool_command commands[] = {
          "Writes all accounts with their password hashes, items with the exact text of their\n"
          "values, and tokens (their digests), as they are at one moment, while programs write.\n"
          "To FILE (mode 0600, an existing one only with --yes or when you agree), else to\n"
-         "standard output. \"cubby import\" makes the same store of it elsewhere.\n",
+         "standard output. \"cubby import\" makes the same store of it elsewhere. --json is for\n"
+         "the result beside FILE: it counts what was written.\n",
      .words_most = 1,
-     .flags = COMMAND_ASKS | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
      .run = run_export},
 };
 

@@ -54,7 +54,8 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
     if (mkdir(directory, 0700) != 0) {
         return tool_fail(tool, "%s: %s", directory, strerror(errno));
     }
-    tool_say(tool, "made   %s/", directory);
+    const char *shown = arena_printf(&tool->arena, "%s/", directory);
+    tool_file(tool, "made", shown != NULL ? shown : directory);
     return file_give(tool, directory, owner);
 }
 
@@ -330,6 +331,7 @@ void file_drop_draft(void)
 
 int file_sync(struct tool *tool, const char *path)
 {
+    tool_step(tool, "writing %s to the disk", path);
     int file = open(path, O_RDWR | O_CLOEXEC);
     bool good = file >= 0 && fsync(file) == 0;
     int problem = errno;

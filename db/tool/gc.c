@@ -19,6 +19,7 @@ struct gc {
     struct tool *tool;
     struct db_connection *connection;
     int64_t now_ms;
+    int64_t tombstone_days;
     cJSON *report; /* on the scratch memory */
 };
 
@@ -214,9 +215,9 @@ static enum db_class forget_of_next(struct gc *gc, int64_t until, int64_t *user_
     return *user_id != before ? DB_ROW : DB_OK;
 }
 
-static int collect_tombstones(struct gc *gc, int64_t days)
+static int collect_tombstones(struct gc *gc)
 {
-    int64_t until = gc->now_ms - days * INT64_C(86400000);
+    int64_t until = gc->now_ms - gc->tombstone_days * INT64_C(86400000);
     int64_t user_id = 0;
     int64_t count = 0;
     enum db_class class;
@@ -345,23 +346,26 @@ static int compact(struct gc *gc)
     return TOOL_DONE;
 }
 
-static int collect(struct gc *gc, int64_t days)
+static int collect(struct gc *gc)
 {
-    int status = collect_expired(gc);
-    if (status == TOOL_DONE) {
-        status = collect_tombstones(gc, days);
-    }
-    if (status == TOOL_DONE) {
-        status = collect_rows(gc);
-    }
-    if (status == TOOL_DONE) {
-        status = collect_revoked(gc);
-    }
-    if (status == TOOL_DONE && tool_option(gc->tool, "--recount") != NULL) {
-        status = recount(gc);
-    }
-    if (status == TOOL_DONE && tool_option(gc->tool, "--compact") != NULL) {
-        status = compact(gc);
+    static const struct {
+        const char *option; /* NULL: always */
+        const char *doing;
+        int (*run)(struct gc *gc);
+    } steps[] = {
+        {NULL, "looking for expired items in", collect_expired},
+        {NULL, "looking for old deletions in", collect_tombstones},
+        {NULL, "looking for old tokens, windows and events in", collect_rows},
+        {NULL, "looking for ended tokens in", collect_revoked},
+        {"--recount", "counting anew what the accounts store in", recount},
+        {"--compact", "compacting", compact},
+    };
+    int status = TOOL_DONE;
+    for (size_t i = 0; status == TOOL_DONE && i < sizeof steps / sizeof steps[0]; i++) {
+        if (steps[i].option == NULL || tool_option(gc->tool, steps[i].option) != NULL) {
+            admin_step(gc->tool, steps[i].doing, gc->tool->config.database);
+            status = steps[i].run(gc);
+        }
     }
     return status;
 }
@@ -370,19 +374,18 @@ static int run_gc(struct tool *tool)
 {
     struct gc gc = {.tool = tool, .now_ms = tool_now_ms(), .report = cJSON_CreateObject()};
     const char *given = tool_option(tool, "--tombstones");
-    int64_t days = TOMBSTONE_DAYS;
     bool over;
-    if (given != NULL && !text_to_int64(text_of(given), 36500, &over, &days)) {
+    gc.tombstone_days = TOMBSTONE_DAYS;
+    if (given != NULL && !text_to_int64(text_of(given), 36500, &over, &gc.tombstone_days)) {
         return tool_misuse(tool, "--tombstones is a number of days");
     }
     int status = admin_open(tool, true, &gc.connection);
     if (status != TOOL_DONE) {
         return status;
     }
-    status = collect(&gc, days);
+    status = collect(&gc);
     (void)admin_driver->settle(gc.connection); /* what was deleted is in no log either */
     admin_driver->close(gc.connection);
-    tool_progress_end(tool);
     return status == TOOL_DONE ? tool_print_counts(tool, gc.report) : status;
 }
 

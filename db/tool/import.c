@@ -280,6 +280,7 @@ static int fill(struct import *import)
         status = read_lines(import);
     }
     if (status == TOOL_DONE) {
+        tool_step(import->tool, "checking the versions, and writing it all to the disk");
         status = need_order(import);
     }
     for (size_t i = 0; i < TRANSFER_TABLE_COUNT; i++) {
@@ -306,19 +307,13 @@ static int tell(const struct import *import)
 {
     struct tool *tool = import->tool;
     tool_audit(tool, "import", 0, "%s", import->name);
-    if (!tool->json) {
-        tool_say(tool, "imported %" PRId64 " users, %" PRId64 " items, %" PRId64 " tokens",
-                 import->counts[0], import->counts[1], import->counts[2]);
-        return TOOL_DONE;
-    }
     cJSON *object = cJSON_CreateObject();
-    for (size_t i = 0; i < TRANSFER_TABLE_COUNT; i++) {
-        const char *name = arena_printf(&tool->scratch, "%ss", transfer_tables[i].type);
-        if (name != NULL) {
-            json_add(object, name, json_new_integer(&tool->scratch, import->counts[i]));
-        }
-    }
-    return tool_print_json(tool, object, true);
+    json_add(object, "file",
+             tool->word_count > 0 ? cJSON_CreateString(import->name) : cJSON_CreateNull());
+    transfer_add_counts(tool, object, import->counts);
+    return tool_result(tool, object,
+                       "imported %" PRId64 " users, %" PRId64 " items, %" PRId64 " tokens",
+                       import->counts[0], import->counts[1], import->counts[2]);
 }
 
 static int run_import(struct tool *tool)

@@ -79,6 +79,13 @@ static const char *name_of(const cJSON *key)
     return kid != NULL ? kid : "-";
 }
 
+/* The same for machines: null for none. */
+static cJSON *name_json(const cJSON *key)
+{
+    const char *kid = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "kid"));
+    return kid != NULL ? cJSON_CreateString(kid) : cJSON_CreateNull();
+}
+
 /* When it was made, in seconds; 0: not known. */
 static int64_t birth_of(const cJSON *key)
 {
@@ -165,10 +172,8 @@ static int list_as_json(struct tool *tool, const cJSON *list)
     int count = cJSON_GetArraySize(list);
     for (int i = 0; i < count; i++) {
         const cJSON *key = cJSON_GetArrayItem(list, i);
-        const cJSON *kid = cJSON_GetObjectItemCaseSensitive(key, "kid");
         cJSON *row = cJSON_CreateObject();
-        json_add(row, "kid",
-                 cJSON_IsString(kid) ? cJSON_CreateString(kid->valuestring) : cJSON_CreateNull());
+        json_add(row, "kid", name_json(key));
         json_add(row, "signs", cJSON_CreateBool(i == 0));
         json_add(row, "bits", json_new_integer(&tool->scratch, (int64_t)bits_of(key)));
         add_time(tool, row, "created_at", birth_of(key));
@@ -235,16 +240,12 @@ static int rotate_locked(struct tool *tool)
         return status;
     }
     tool_audit(tool, "key_rotated", 0, "%s%s", kid, alone ? ", all others retired" : "");
-    if (tool->json) {
-        cJSON *out = cJSON_CreateObject();
-        json_add(out, "kid", cJSON_CreateString(kid));
-        json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
-        return tool_print_json(tool, out, true);
-    }
-    tool_say(tool, "key %s signs from now on%s", kid,
-             alone ? "; all earlier tokens have ended"
-                   : "; tokens of older keys live until they expire");
-    return TOOL_DONE;
+    cJSON *out = cJSON_CreateObject();
+    json_add(out, "kid", cJSON_CreateString(kid));
+    json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
+    return tool_result(tool, out, "key %s signs from now on%s", kid,
+                       alone ? "; all earlier tokens have ended"
+                             : "; tokens of older keys live until they expire");
 }
 
 static int run_rotate(struct tool *tool)
@@ -273,11 +274,40 @@ static int find_key(const cJSON *list, const char *kid)
     return -1;
 }
 
-/* Says that KID is gone, to people. */
-static void tell_retired(struct tool *tool, const char *kid)
+/* Takes the NUMBER-th key out of LIST; its name goes to the list GONE. */
+static void take_out(cJSON *list, int number, cJSON *gone)
 {
-    tool_audit(tool, "key_retired", 0, "%s", kid);
-    tool_say(tool, "key %s is retired", kid);
+    (void)cJSON_AddItemToArray(gone, name_json(cJSON_GetArrayItem(list, number)));
+    cJSON_DeleteItemFromArray(list, number);
+}
+
+/* Writes the keys that are left in LIST, and tells which are GONE. */
+static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list, cJSON *gone)
+{
+    int count = cJSON_GetArraySize(gone);
+    int status = count > 0 ? write_keys(tool, top) : TOOL_DONE;
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    const cJSON *kid;
+    cJSON_ArrayForEach(kid, gone)
+    {
+        const char *name = cJSON_IsString(kid) ? kid->valuestring : "-";
+        tool_audit(tool, "key_retired", 0, "%s", name);
+        if (!tool->json) {
+            tool_say(tool, "key %s is retired", name);
+        }
+    }
+    if (tool->json) {
+        cJSON *out = cJSON_CreateObject();
+        json_add(out, "retired", gone);
+        json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
+        return tool_print_json(tool, out, true);
+    }
+    if (count == 0) {
+        tool_say(tool, "no key to retire");
+    }
+    return TOOL_DONE;
 }
 
 static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
@@ -299,37 +329,23 @@ static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
     if (status != TOOL_DONE) {
         return status;
     }
-    cJSON_DeleteItemFromArray(list, number);
-    status = write_keys(tool, top);
-    if (status == TOOL_DONE) {
-        tell_retired(tool, kid);
-    }
-    return status;
+    cJSON *gone = cJSON_CreateArray();
+    take_out(list, number, gone);
+    return write_retired(tool, top, list, gone);
 }
 
 static int retire_expired(struct tool *tool, cJSON *top, cJSON *list)
 {
     int64_t now = tool_now_ms() / 1000;
-    const char *gone[64];
-    size_t count = 0;
+    cJSON *gone = cJSON_CreateArray();
     /* From the oldest: how long a key lives on depends on the one before it in the list. */
-    for (int i = cJSON_GetArraySize(list) - 1; i > 0 && count < sizeof gone / sizeof *gone; i--) {
+    for (int i = cJSON_GetArraySize(list) - 1; i > 0; i--) {
         int64_t end = end_of(tool, list, i);
         if (end != 0 && end <= now) {
-            const char *name = name_of(cJSON_GetArrayItem(list, i));
-            gone[count++] = arena_copy(&tool->arena, name, strlen(name));
-            cJSON_DeleteItemFromArray(list, i);
+            take_out(list, i, gone);
         }
     }
-    if (count == 0) {
-        tool_say(tool, "no key to retire");
-        return TOOL_DONE;
-    }
-    int status = write_keys(tool, top);
-    for (size_t i = 0; status == TOOL_DONE && i < count; i++) {
-        tell_retired(tool, gone[i] != NULL ? gone[i] : "?");
-    }
-    return status;
+    return write_retired(tool, top, list, gone);
 }
 
 static int retire_locked(struct tool *tool, bool expired)
@@ -398,7 +414,7 @@ static const struct tool_command commands[] = {
      .options = retire_options,
      .option_count = 1,
      .words_most = 1,
-     .flags = COMMAND_ASKS,
+     .flags = COMMAND_JSON | COMMAND_ASKS,
      .run = run_retire},
 };
 

@@ -38,11 +38,6 @@ static bool keeps_sessions(const struct tool *tool)
     return tool_option(tool, "--keep-sessions") != NULL;
 }
 
-static void show_progress(void *self, int64_t done, int64_t total)
-{
-    tool_progress(self, "copying", done, total);
-}
-
 /* ---- the draft ------------------------------------------------------------------------------ */
 
 /* Opens the backup, as who runs the tool. */
@@ -150,6 +145,9 @@ static int check_schema(struct restore *restore, struct db_connection *draft)
 static int migrate(struct restore *restore, struct db_connection *draft)
 {
     int64_t from;
+    if (restore->schema < schema_number) {
+        admin_step(restore->tool, "migrating", restore->draft);
+    }
     enum db_class class = schema_migrate(admin_driver, draft, &from);
     return class == DB_OK ? TOOL_DONE
                           : admin_fail(restore->tool, draft, restore->from, class, "migrating it");
@@ -257,7 +255,7 @@ static int copy_old(struct restore *restore, struct db_connection *present, cons
     struct db_connection *copy;
     int status = admin_open_any(tool, part, true, &copy);
     if (status == TOOL_DONE) {
-        enum db_class class = admin_maintenance->copy(present, copy, false, show_progress, tool);
+        enum db_class class = admin_copy(tool, present, copy, false, "keeping the old database");
         status =
             class == DB_OK ? TOOL_DONE : admin_fail(tool, copy, part, class, "keeping the old one");
     }
@@ -309,6 +307,7 @@ static int withdraw(struct restore *restore, struct db_connection *present,
         class = number == 0 ? DB_OK : DB_DAMAGED;
     }
     if (class == DB_DAMAGED) {
+        tool_progress_end(tool);
         (void)fputs(
             "cubby: the old database can't tell which device tokens were deleted, and which "
             "accounts disabled, since the backup: they are as in the backup\n",
@@ -333,7 +332,7 @@ static int replace_content(struct restore *restore, struct db_connection *presen
         (void)unlink(restore->kept);
         return status;
     }
-    enum db_class class = admin_maintenance->copy(draft, present, true, show_progress, tool);
+    enum db_class class = admin_copy(tool, draft, present, true, "restoring");
     if (class != DB_OK) {
         status = admin_fail(tool, present, tool->config.database, class, "restoring");
         (void)unlink(restore->kept);
@@ -369,6 +368,7 @@ static void set_journal(struct tool *tool)
         return;
     }
     if (admin_driver->set_journal(connection, true) != DB_OK) {
+        tool_progress_end(tool);
         (void)fputs("cubby: run \"cubby migrate\" for the journal of the settings\n", stderr);
     }
     admin_driver->close(connection);
@@ -498,7 +498,6 @@ static int run_restore(struct tool *tool)
     }
     if (status == TOOL_DONE) {
         status = restore_as_owner(&restore, backup);
-        tool_progress_end(tool);
     }
     if (backup >= 0) {
         (void)close(backup);

@@ -43,18 +43,24 @@ static int migrate_database(struct tool *tool, int64_t *from)
 static int run_migrate(struct tool *tool)
 {
     int64_t from = 0;
-    int status = file_become_owner(tool, tool->config.database);
+    const char *path = tool->config.database;
+    int status = file_become_owner(tool, path);
     if (status == TOOL_DONE) {
+        admin_step(tool, "migrating", path);
         status = migrate_database(tool, &from);
     }
-    if (status == TOOL_DONE) {
-        printf("%s: schema %" PRId64 "%s\n", tool->config.database, schema_number,
-               from == schema_number ? ", nothing to do" : "");
-        if (from != schema_number) {
-            printf("migrated from schema %" PRId64 "\n", from);
-        }
+    if (status != TOOL_DONE) {
+        return status;
     }
-    return status;
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "database", json_new_string(path));
+    json_add(object, "schema", json_new_integer(&tool->scratch, schema_number));
+    json_add(object, "schema_before", json_new_integer(&tool->scratch, from));
+    json_add(object, "migrated", cJSON_CreateBool(from != schema_number));
+    return from == schema_number
+               ? tool_result(tool, object, "%s: schema %" PRId64 ", nothing to do", path, from)
+               : tool_result(tool, object, "%s: schema %" PRId64 ", migrated from schema %" PRId64,
+                             path, schema_number, from);
 }
 
 /* ---- init ----------------------------------------------------------------------------------- */
@@ -65,7 +71,7 @@ static int init_keep(struct tool *tool, const char *path, const struct stat *the
     if (!S_ISREG(there->st_mode)) {
         return tool_fail(tool, "%s: not a regular file", path);
     }
-    printf("kept   %s\n", path);
+    tool_file(tool, "kept", path);
     return TOOL_DONE;
 }
 
@@ -86,7 +92,7 @@ static int init_keys(struct tool *tool, const struct file_owner *owner)
         status = file_make_secret(tool, path, text, owner);
     }
     if (status == TOOL_DONE) {
-        printf("made   %s\n", path);
+        tool_file(tool, "made", path);
     }
     return status;
 }
@@ -151,7 +157,7 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
         status = file_sync_directory(tool, path);
     }
     if (status == TOOL_DONE) {
-        printf("made   %s\n", path);
+        tool_file(tool, "made", path);
     }
     return status;
 }
@@ -196,6 +202,9 @@ static int run_init(struct tool *tool)
 {
     struct file_owner owner = {0};
     const char *given = tool_option(tool, "--owner");
+    tool->result = cJSON_CreateObject();
+    json_add(tool->result, "made", cJSON_CreateArray());
+    json_add(tool->result, "kept", cJSON_CreateArray());
     int status = given != NULL ? parse_owner(tool, given, &owner) : TOOL_DONE;
     if (status == TOOL_DONE) {
         status = init_database(tool, &owner);
@@ -203,23 +212,35 @@ static int run_init(struct tool *tool)
     if (status == TOOL_DONE) {
         status = init_keys(tool, &owner);
     }
-    if (status == TOOL_DONE && geteuid() == 0 && !owner.given) {
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    bool for_root = geteuid() == 0 && !owner.given;
+    if (tool->json) {
+        json_add(tool->result, "for_root", cJSON_CreateBool(for_root));
+        return tool_print_json(tool, tool->result, true);
+    }
+    if (for_root) {
         puts("note   made as root: the programs must run as root too, or say --owner USER");
     }
-    return status;
+    return TOOL_DONE;
 }
 
 /* ---- config --------------------------------------------------------------------------------- */
 
-static void print_setting(void *self, const char *name, const char *value)
+static void print_setting(void *self, const char *name, const char *value, const int64_t *number)
 {
     (void)self;
+    (void)number;
     printf("%s =%s%s\n", name, *value != '\0' ? " " : "", value);
 }
 
-static void add_setting(void *self, const char *name, const char *value)
+static void add_setting(void *self, const char *name, const char *value, const int64_t *number)
 {
-    (void)cJSON_AddStringToObject(self, name, value);
+    struct tool *tool = self;
+    json_add(tool->result, name,
+             number != NULL ? json_new_integer(&tool->scratch, *number)
+                            : cJSON_CreateString(value));
 }
 
 static int run_config(struct tool *tool)
@@ -228,9 +249,9 @@ static int run_config(struct tool *tool)
         config_each(&tool->config, print_setting, NULL);
         return TOOL_DONE;
     }
-    cJSON *object = cJSON_CreateObject();
-    config_each(&tool->config, add_setting, object);
-    return tool_print_json(tool, object, true);
+    tool->result = cJSON_CreateObject();
+    config_each(&tool->config, add_setting, tool);
+    return tool_print_json(tool, tool->result, true);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -249,12 +270,14 @@ static const struct tool_command commands[] = {
              "directory of mode 0700; what is there already stays as it is.\n",
      .options = init_options,
      .option_count = 1,
+     .flags = COMMAND_JSON,
      .run = run_init},
     {.name = "migrate",
      .words = "",
      .summary = "bring the database to the schema of this version",
      .text = "Runs the migrations that the database does not have yet, all in one transaction:\n"
              "afterwards it is either as before or up to date. Make a backup first.\n",
+     .flags = COMMAND_JSON | COMMAND_PROGRESS,
      .run = run_migrate},
     {.name = "check",
      .words = "",
@@ -262,12 +285,13 @@ static const struct tool_command commands[] = {
      .text = "Checks the settings, owners and modes of files and directories, the schema number,\n"
              "the integrity and the journal of the database, and the strength of the keys. Exit\n"
              "status 1 if anything is wrong.\n",
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_PROGRESS,
      .run = run_check},
     {.name = "config",
      .words = "",
      .summary = "show the settings that hold",
-     .text = "Prints every setting with its value, in the form of the configuration file.\n",
+     .text = "Prints every setting with its value, in the form of the configuration file. In JSON\n"
+             "a setting that is a number is one.\n",
      .flags = COMMAND_JSON,
      .run = run_config},
 };

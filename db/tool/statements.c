@@ -41,7 +41,9 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_USER_PASSWORD] = "UPDATE users SET password_hash = $2, epoch = epoch + 1, revoked = '',"
                             " updated_at = $3 WHERE id = $1",
     [ADMIN_USER_DELETE] = "DELETE FROM users WHERE id = $1",
-    [ADMIN_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
+    /* At most $2 rows. */
+    [ADMIN_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1 AND key IN (SELECT key"
+                                " FROM items WHERE user_id = $1 LIMIT $2) RETURNING 1",
     [ADMIN_USER_DELETE_TOKENS] = "DELETE FROM tokens WHERE id >= $1 AND id < $2",
     [ADMIN_USER_DELETE_EVENTS] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
                                  " AND value LIKE $1",

@@ -77,13 +77,24 @@ int tool_out_of_memory(struct tool *tool)
     return tool_fail(tool, "out of memory");
 }
 
-void tool_say(const struct tool *tool, const char *format, ...)
+void tool_say(struct tool *tool, const char *format, ...)
 {
+    tool_progress_end(tool);
     va_list list;
     va_start(list, format);
     print_line(tool->json ? stderr : stdout, format, list);
     (void)fputc('\n', tool->json ? stderr : stdout);
     va_end(list);
+}
+
+void tool_file(struct tool *tool, const char *what, const char *path)
+{
+    if (tool->json) {
+        (void)cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(tool->result, what),
+                                   cJSON_CreateString(path));
+    } else {
+        tool_say(tool, "%-6s %s", what, path);
+    }
 }
 
 /* ---- questions and progress -------------------------------------------------------------------
@@ -118,24 +129,54 @@ int tool_confirm(struct tool *tool, const char *format, ...)
     return agreed ? TOOL_DONE : unconfirmed("not confirmed");
 }
 
+static bool shows_progress(const struct tool *tool)
+{
+    return tool->progress || isatty(STDERR_FILENO) != 0;
+}
+
+/* On a terminal in the place of the last line, and cut off where the terminal ends: of a line that
+ * went on in the next one, only the rest would be cleared. */
+__attribute__((format(printf, 2, 3))) static void show_progress(struct tool *tool,
+                                                                const char *format, ...)
+{
+    bool terminal = isatty(STDERR_FILENO) != 0;
+    va_list list;
+    va_start(list, format);
+    (void)fputs(terminal ? "\r\033[K\033[?7l" : "", stderr);
+    print_line(stderr, format, list);
+    (void)fputs(terminal ? "\033[?7h" : "\n", stderr);
+    va_end(list);
+    (void)fflush(stderr);
+    tool->progress_shown = tool_now_ms();
+}
+
 void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total)
 {
     enum { INTERVAL_MS = 250 };
-    bool terminal = isatty(STDERR_FILENO) != 0;
-    int64_t now = tool_now_ms();
-    if ((!terminal && !tool->progress) || now - tool->progress_shown < INTERVAL_MS) {
+    bool news = total > 0 || done > 0; /* else the step that was told says more */
+    if (!news || !shows_progress(tool) ||
+        (tool->progress_what == what && tool_now_ms() - tool->progress_shown < INTERVAL_MS)) {
         return;
     }
-    tool->progress_shown = now;
-    const char *start = terminal ? "\r\033[K" : "";
-    const char *end = terminal ? "" : "\n";
+    tool->progress_what = what;
     if (total > 0) {
-        (void)fprintf(stderr, "%s%s: %3" PRId64 " %%%s", start, what,
-                      done < total ? done * 100 / total : 100, end);
+        show_progress(tool, "%s: %3" PRId64 " %%", what, done < total ? done * 100 / total : 100);
     } else {
-        (void)fprintf(stderr, "%s%s: %" PRId64 "%s", start, what, done, end);
+        show_progress(tool, "%s: %" PRId64, what, done);
     }
-    (void)fflush(stderr);
+}
+
+void tool_step(struct tool *tool, const char *format, ...)
+{
+    char line[PATH_MAX + 64];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    if (shows_progress(tool)) {
+        tool->progress_what = NULL;
+        show_progress(tool, "%s", line);
+    }
 }
 
 void tool_progress_end(struct tool *tool)
@@ -144,6 +185,7 @@ void tool_progress_end(struct tool *tool)
         (void)fputs("\r\033[K", stderr);
     }
     tool->progress_shown = 0;
+    tool->progress_what = NULL;
 }
 
 /* ---- output for machines ------------------------------------------------------------------------
@@ -156,6 +198,7 @@ void tool_row_done(struct tool *tool)
 
 int tool_print_json(struct tool *tool, const cJSON *object, bool pretty)
 {
+    tool_progress_end(tool);
     char *text = object == NULL ? NULL
                  : pretty       ? cJSON_Print(object)
                                 : cJSON_PrintUnformatted(object);
@@ -171,8 +214,23 @@ int tool_print_json(struct tool *tool, const cJSON *object, bool pretty)
     return status;
 }
 
+int tool_result(struct tool *tool, const cJSON *object, const char *format, ...)
+{
+    if (tool->json) {
+        return tool_print_json(tool, object, true);
+    }
+    tool_progress_end(tool);
+    va_list list;
+    va_start(list, format);
+    print_line(stdout, format, list);
+    (void)fputc('\n', stdout);
+    va_end(list);
+    return TOOL_DONE;
+}
+
 int tool_print_counts(struct tool *tool, const cJSON *report)
 {
+    tool_progress_end(tool);
     if (tool->json) {
         return tool_print_json(tool, report, true);
     }

@@ -72,7 +72,9 @@ struct tool {
     bool yes;
     bool progress;
     int problems;
-    int64_t progress_shown; /* ms; 0: never */
+    int64_t progress_shown;    /* ms; 0: there is no line of progress */
+    const char *progress_what; /* what the line counts; NULL: nothing */
+    cJSON *result;             /* what is gathered on the scratch memory to be printed in the end */
 };
 
 /* The groups of commands, in the order of the help. */
@@ -112,8 +114,10 @@ __attribute__((format(printf, 2, 3))) int tool_misuse(const struct tool *tool, c
 int tool_out_of_memory(struct tool *tool);
 
 /* A line about how it goes, on standard output, or on standard error when that is for machines. */
-__attribute__((format(printf, 2, 3))) void tool_say(const struct tool *tool, const char *format,
-                                                    ...);
+__attribute__((format(printf, 2, 3))) void tool_say(struct tool *tool, const char *format, ...);
+
+/* Tells WHAT became of the file at PATH; with --json, in the list of that name in the result. */
+void tool_file(struct tool *tool, const char *what, const char *path);
 
 /* Notes in the log, and in the database when the settings say so, that the operator did EVENT, to
  * the account USER_ID unless that is 0. FORMAT makes the details, "" for none; never a secret. */
@@ -131,9 +135,14 @@ void tool_audit_end(struct tool *tool, const char *event, int64_t user_id);
  * TOOL_UNCONFIRMED, and a line that says so, otherwise. */
 __attribute__((format(printf, 2, 3))) int tool_confirm(struct tool *tool, const char *format, ...);
 
-/* Shows DONE of TOTAL (0: unknown) of WHAT on standard error a few times a second, if that is a
- * terminal or --progress was given. tool_progress_end clears the line. */
+/* Shows DONE of TOTAL (0: unknown) of WHAT, a constant, on standard error a few times a second, if
+ * that is a terminal or --progress was given. */
 void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total);
+
+/* Likewise shows what begins now and gives no word until it is done: one long statement. */
+__attribute__((format(printf, 2, 3))) void tool_step(struct tool *tool, const char *format, ...);
+
+/* Clears the line of both. What prints anything else calls it first; the calls of this file do. */
 void tool_progress_end(struct tool *tool);
 
 /* ---- output for machines ------------------------------------------------------------------------
@@ -142,6 +151,10 @@ void tool_progress_end(struct tool *tool);
 /* Prints OBJECT and a newline on standard output; "pretty" with line breaks. Then forgets the
  * scratch memory, OBJECT included. TOOL_FAILED when memory is out or standard output is closed. */
 int tool_print_json(struct tool *tool, const cJSON *object, bool pretty);
+
+/* The result of a command: OBJECT as JSON with --json, else the line for people. */
+__attribute__((format(printf, 3, 4))) int tool_result(struct tool *tool, const cJSON *object,
+                                                      const char *format, ...);
 
 /* Prints a flat object, as JSON or as a table for people, and forgets the scratch memory. */
 int tool_print_counts(struct tool *tool, const cJSON *report);

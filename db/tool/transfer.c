@@ -140,3 +140,14 @@ const struct transfer_table transfer_tables[TRANSFER_TABLE_COUNT] = {
     {"token", ADMIN_TOKENS_READ, ADMIN_TOKENS_WRITE, tokens, COUNT(tokens)},
     {"event", ADMIN_EVENTS_READ, ADMIN_EVENTS_WRITE, events, COUNT(events)},
 };
+
+void transfer_add_counts(struct tool *tool, cJSON *object,
+                         const int64_t counts[TRANSFER_TABLE_COUNT])
+{
+    for (size_t i = 0; i < TRANSFER_TABLE_COUNT; i++) {
+        const char *name = arena_printf(&tool->scratch, "%ss", transfer_tables[i].type);
+        if (name != NULL) {
+            json_add(object, name, json_new_integer(&tool->scratch, counts[i]));
+        }
+    }
+}

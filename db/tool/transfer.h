@@ -45,4 +45,8 @@ enum { TRANSFER_TABLE_COUNT = 4 };
 
 extern const struct transfer_table transfer_tables[TRANSFER_TABLE_COUNT];
 
+/* Adds the number of rows of each table, as COUNTS has them, to OBJECT on the scratch memory. */
+void transfer_add_counts(struct tool *tool, cJSON *object,
+                         const int64_t counts[TRANSFER_TABLE_COUNT]);
+
 #endif

@@ -186,6 +186,14 @@ static int run_show(struct tool *tool)
 
 /* ---- disable, enable, delete ---------------------------------------------------------------- */
 
+static int tell_able(struct tool *tool, const struct account *account, bool disabled,
+                     const char *what)
+{
+    cJSON *object = account_name_json(tool, account->id, account->username);
+    json_add(object, "disabled", cJSON_CreateBool(disabled));
+    return tool_result(tool, object, "user %s %s", account->username, what);
+}
+
 static int disable(struct tool *tool, struct db_connection *connection,
                    const struct account *account, const void *news)
 {
@@ -198,11 +206,11 @@ static int run_disable(struct tool *tool)
 {
     struct account account;
     int status = account_change(tool, disable, NULL, &account);
-    if (status == TOOL_DONE) {
-        tool_audit(tool, "user_disabled", account.id, "%s", "");
-        tool_say(tool, "user %s is disabled: no login, no token is good", account.username);
+    if (status != TOOL_DONE) {
+        return status;
     }
-    return status;
+    tool_audit(tool, "user_disabled", account.id, "%s", "");
+    return tell_able(tool, &account, true, "is disabled: no login, no token is good");
 }
 
 static int enable(struct tool *tool, struct db_connection *connection,
@@ -218,11 +226,30 @@ static int run_enable(struct tool *tool)
 {
     struct account account;
     int status = account_change(tool, enable, NULL, &account);
-    if (status == TOOL_DONE) {
-        tool_audit(tool, "user_enabled", account.id, "%s", "");
-        tool_say(tool, "user %s may log in", account.username);
+    if (status != TOOL_DONE) {
+        return status;
     }
-    return status;
+    tool_audit(tool, "user_enabled", account.id, "%s", "");
+    return tell_able(tool, &account, false, "may log in");
+}
+
+/* In pieces, to show how far it is; all in the one transaction. */
+static int delete_items(struct tool *tool, struct db_connection *connection,
+                        const struct account *account)
+{
+    enum { BATCH_ROWS = 1000 };
+    const struct db_value values[] = {db_integer(account->id), db_integer(BATCH_ROWS)};
+    int64_t done = 0;
+    int64_t rows = BATCH_ROWS;
+    while (rows == BATCH_ROWS) {
+        enum db_class class = admin_count(connection, ADMIN_USER_DELETE_ITEMS, values, 2, &rows);
+        if (class != DB_OK) {
+            return admin_fail(tool, connection, tool->config.database, class, "deleting items");
+        }
+        done += rows;
+        tool_progress(tool, "deleting items", done, account->keys); /* tombstones come on top */
+    }
+    return TOOL_DONE;
 }
 
 static int delete_all(struct tool *tool, struct db_connection *connection,
@@ -232,7 +259,7 @@ static int delete_all(struct tool *tool, struct db_connection *connection,
     char pattern[AUDIT_PATTERN_SIZE];
     const struct db_value values[] = {db_integer(account->id)};
     const struct db_value events[] = {db_text(audit_pattern(account->id, pattern))};
-    int status = account_run(tool, connection, ADMIN_USER_DELETE_ITEMS, values, 1);
+    int status = delete_items(tool, connection, account);
     if (status == TOOL_DONE) {
         status = account_drop_tokens(tool, connection, account->id);
     }
@@ -242,8 +269,11 @@ static int delete_all(struct tool *tool, struct db_connection *connection,
     if (status == TOOL_DONE) {
         status = account_forgive(tool, connection, account->id);
     }
-    return status == TOOL_DONE ? account_run(tool, connection, ADMIN_USER_DELETE, values, 1)
-                               : status;
+    if (status == TOOL_DONE) {
+        tool_step(tool, "writing to the disk that user %s is gone", account->username);
+        status = account_run(tool, connection, ADMIN_USER_DELETE, values, 1);
+    }
+    return status;
 }
 
 /* Asks about what is there now; nobody waits for the answer with the database locked. */
@@ -258,11 +288,15 @@ static int run_delete(struct tool *tool)
     if (status == TOOL_DONE) {
         status = account_change(tool, delete_all, NULL, &account);
     }
-    if (status == TOOL_DONE) {
-        tool_audit_end(tool, "user_deleted", account.id);
-        tool_say(tool, "user %s is deleted, with %" PRId64 " keys", account.username, account.keys);
+    if (status != TOOL_DONE) {
+        return status;
     }
-    return status;
+    tool_audit_end(tool, "user_deleted", account.id);
+    cJSON *object = account_name_json(tool, account.id, account.username);
+    json_add(object, "keys", json_new_integer(&tool->scratch, account.keys));
+    json_add(object, "bytes", json_new_integer(&tool->scratch, account.bytes));
+    return tool_result(tool, object, "user %s is deleted, with %" PRId64 " keys", account.username,
+                       account.keys);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */
@@ -319,6 +353,7 @@ static const struct tool_command commands[] = {
              "logging in fails as with a wrong password. The data stay.\n",
      .words_least = 1,
      .words_most = 1,
+     .flags = COMMAND_JSON,
      .run = run_disable},
     {.name = "user enable",
      .words = "NAME",
@@ -328,6 +363,7 @@ static const struct tool_command commands[] = {
          "forgets the failed logins that are counted against the account.\n",
      .words_least = 1,
      .words_most = 1,
+     .flags = COMMAND_JSON,
      .run = run_enable},
     {.name = "user delete",
      .words = "NAME",
@@ -336,7 +372,7 @@ static const struct tool_command commands[] = {
              "stays in the database. Asks, or takes --yes.\n",
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_ASKS,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
      .run = run_delete},
     {.name = "user passwd",
      .words = "NAME",
@@ -348,6 +384,7 @@ static const struct tool_command commands[] = {
      .option_count = 1,
      .words_least = 1,
      .words_most = 1,
+     .flags = COMMAND_JSON,
      .run = user_run_passwd},
     {.name = "user reset-code",
      .words = "NAME",

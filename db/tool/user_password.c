@@ -62,12 +62,15 @@ int user_run_passwd(struct tool *tool)
     if (status == TOOL_DONE) {
         status = account_change(tool, set_password, hash, &account);
     }
-    if (status == TOOL_DONE) {
-        tool_audit(tool, "user_password_set", account.id, "%s", "");
-        tool_say(tool, "user %s has the new password; all tokens of before have ended",
-                 account.username);
+    if (status != TOOL_DONE) {
+        return status;
     }
-    return status;
+    tool_audit(tool, "user_password_set", account.id, "%s", "");
+    cJSON *object = account_name_json(tool, account.id, account.username);
+    json_add(object, "sessions_ended", cJSON_CreateTrue());
+    return tool_result(tool, object,
+                       "user %s has the new password; all tokens of before have ended",
+                       account.username);
 }
 
 /* ---- reset-code ----------------------------------------------------------------------------- */
@@ -127,8 +130,7 @@ static int print_code(struct tool *tool, const struct account *account, const st
         (void)fprintf(stderr, "good once, for POST /api/reset as user %s, until %s\n", name, when);
         return TOOL_DONE;
     }
-    cJSON *object = cJSON_CreateObject();
-    json_add(object, "username", cJSON_CreateString(account->username));
+    cJSON *object = account_name_json(tool, account->id, account->username);
     json_add(object, "code", cJSON_CreateString(code->text));
     json_add(object, "expires_at", cJSON_CreateString(when));
     return tool_print_json(tool, object, true);
@@ -257,12 +259,6 @@ int user_run_add(struct tool *tool)
         return status;
     }
     tool_audit(tool, "user_added", id, "%s", "");
-    if (!tool->json) {
-        tool_say(tool, "user %s is added, with the id %" PRId64, user.username.at, id);
-        return TOOL_DONE;
-    }
-    cJSON *object = cJSON_CreateObject();
-    json_add(object, "user_id", json_new_integer(&tool->scratch, id));
-    json_add(object, "username", cJSON_CreateString(user.username.at));
-    return tool_print_json(tool, object, true);
+    return tool_result(tool, account_name_json(tool, id, user.username.at),
+                       "user %s is added, with the id %" PRId64, user.username.at, id);
 }

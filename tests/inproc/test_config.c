@@ -1,6 +1,7 @@
 /*
  * test_config.c - the settings: what is taken, and how what is wrong is named.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,8 +136,13 @@ static void odd_files_are_refused(void **state)
     arena_reset(&arena);
 }
 
-static void note(void *self, const char *name, const char *value)
+static void note(void *self, const char *name, const char *value, const int64_t *number)
 {
+    char digits[24] = "";
+    if (number != NULL) {
+        (void)snprintf(digits, sizeof digits, "%" PRId64, *number);
+        assert_string_equal(value, digits);
+    }
     char *text = self;
     size_t used = strlen(text);
     (void)snprintf(text + used, 8192 - used, "%s = %s\n", name, value);
