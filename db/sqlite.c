@@ -38,6 +38,7 @@ struct db_connection {
     bool no_turn; /* the last failure: its turn did not come */
     bool reads;   /* in a transaction that reads */
     struct turn turn;
+    struct db_connection *ended_before; /* of those that are closed */
 };
 
 /* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
@@ -185,10 +186,25 @@ static int open_handle(struct db_connection *connection, int flags)
                              : sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
 }
 
+/* Closing any descriptor of a file takes from the process all locks by which SQLite keeps others
+ * away from it, those of further connections too. So the file that a turn opened stays open as long
+ * as there is any connection. */
+static size_t connections;
+static struct db_connection *last_ended;
+
 static void sqlite_close(struct db_connection *connection)
 {
-    if (connection != NULL) {
-        (void)sqlite3_close(connection->handle);
+    if (connection == NULL) {
+        return;
+    }
+    (void)sqlite3_close(connection->handle);
+    turn_pass(&connection->turn);
+    connection->ended_before = last_ended;
+    last_ended = connection;
+    connections--;
+    while (connections == 0 && last_ended != NULL) {
+        connection = last_ended;
+        last_ended = connection->ended_before;
         turn_end(&connection->turn);
         free(connection);
     }
@@ -214,6 +230,7 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     connection->path = path;
     connection->busy_timeout = busy_timeout;
     connection->turn = TURN_NONE;
+    connections++;
     int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     enum db_class class = classify(connection->handle, code);
     if (class == DB_OK && writable) {

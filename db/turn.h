@@ -29,8 +29,9 @@ bool turn_take(struct turn *turn, const char *path, int patience);
 /* Lets the next one. Nothing happens without a turn. */
 void turn_pass(struct turn *turn);
 
-/* Passes, and closes the file. Only after every other descriptor of the database is closed: closing
- * any descriptor of a file takes POSIX locks from a process, which are the engine's. */
+/* Passes, and closes the file. Only after every other descriptor of the database in this process is
+ * closed: closing any descriptor of a file takes POSIX locks from a process, which are the
+ * engine's. */
 void turn_end(struct turn *turn);
 
 #endif

@@ -9,8 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "db/driver.h"
 #include "db/turn.h"
 #include "tests/inproc/suites.h"
+#include "tests/inproc/world.h"
 
 static char path[] = "/tmp/cubby-turn.XXXXXX";
 
@@ -124,10 +126,58 @@ static void a_turn_dies_with_its_process(void **state)
     turn_end(&turn);
 }
 
+/* Whether this process holds the lock by which SQLite tells others that it reads. */
+static bool read_is_locked(void)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int file = open(path, O_RDWR | O_CLOEXEC);
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510};
+        _exit(fcntl(file, F_GETLK, &lock) == 0 && lock.l_type == F_RDLCK ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status == 0;
+}
+
+static struct db_connection *connect_to(const char *file)
+{
+    struct db_connection *connection;
+    assert_int_equal(db_sqlite.open(file, true, 1000, &connection), DB_OK);
+    return connection;
+}
+
+/* Closing any descriptor of a file takes the locks on it from the whole process. */
+static void a_connection_that_ends_leaves_the_others_locked(void **state)
+{
+    (void)state;
+    int64_t number;
+    size_t files = world_open_files();
+    struct db_connection *reader = connect_to(path);
+    assert_int_equal(db_sqlite.begin_read(reader), DB_OK);
+    assert_int_equal(db_sqlite.schema_number(reader, &number), DB_OK);
+    assert_true(read_is_locked());
+    for (int i = 0; i < 3; i++) {
+        struct db_connection *writer = connect_to(path);
+        assert_int_equal(db_sqlite.begin(writer), DB_OK);
+        db_sqlite.close(writer);
+        assert_true(read_is_locked());
+    }
+    struct db_connection *next = connect_to(path); /* the turns of those that ended are free */
+    assert_int_equal(db_sqlite.begin(next), DB_OK);
+    db_sqlite.close(next);
+    db_sqlite.close(reader);
+    assert_int_equal(world_open_files(), files);
+}
+
 const struct CMUnitTest turn_tests[] = {
     cmocka_unit_test_setup_teardown(one_at_a_time, make_file, remove_file),
     cmocka_unit_test(without_a_file_nobody_waits),
     cmocka_unit_test_setup_teardown(the_alarm_is_put_back, make_file, remove_file),
     cmocka_unit_test_setup_teardown(a_turn_dies_with_its_process, make_file, remove_file),
+    cmocka_unit_test_setup_teardown(a_connection_that_ends_leaves_the_others_locked, make_file,
+                                    remove_file),
 };
 const size_t turn_test_count = sizeof turn_tests / sizeof *turn_tests;
