@@ -2,8 +2,9 @@
  * turn.c - the queue of those who want to write.
  *
  * A lock of the open file (OFD) on one byte of the database file itself, so that there is no second
- * file to own, to name and to lose. The byte lies beyond those that SQLite locks, 510 bytes from
- * 1 GiB on, and far from any content that a lock could mean: locks need none.
+ * file to own, to name and to lose. The byte lies beyond those that SQLite locks, 512 bytes from
+ * 1 GiB on, and still in the page that SQLite leaves without content for them: where a network file
+ * system makes locks bar others from reading and writing, this one bars nobody from anything.
  */
 #include "db/turn.h"
 
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const off_t turn_byte = 0x40000000 + 4096;
+static const off_t turn_byte = 0x40000000 + 1024;
 
 static int set_lock(int file, int command, short type)
 {
