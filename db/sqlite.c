@@ -36,6 +36,7 @@ struct db_connection {
     struct timespec waits_since;
     bool queued;  /* the wait began before SQLite was asked */
     bool no_turn; /* the last failure: its turn did not come */
+    bool unsure;  /* the last failure: a commit that may have been done all the same */
     bool reads;   /* in a transaction that reads */
     struct turn turn;
     struct db_connection *ended_before; /* of those that are closed */
@@ -215,8 +216,11 @@ static const char *sqlite_message(struct db_connection *connection)
     if (connection == NULL || connection->handle == NULL) {
         return "out of memory";
     }
-    return connection->no_turn ? "others write, and the turn to do so did not come"
-                               : sqlite3_errmsg(connection->handle);
+    if (connection->no_turn) {
+        return "others write, and the turn to do so did not come";
+    }
+    return connection->unsure ? "the disk did not confirm it, so that it may be done or not"
+                              : sqlite3_errmsg(connection->handle);
 }
 
 static enum db_class sqlite_open(const char *path, bool writable, int busy_timeout,
@@ -324,6 +328,7 @@ static enum db_class sqlite_settle(struct db_connection *connection)
 static enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
 {
     (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
+    connection->unsure = false;
     connection->no_turn = !turn_take(&connection->turn, connection->path, connection->busy_timeout);
     if (connection->no_turn) {
         return DB_BUSY;
@@ -342,13 +347,32 @@ static enum db_class sqlite_begin(struct db_connection *connection)
     return sqlite_in_turn(connection, "BEGIN IMMEDIATE");
 }
 
+static enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
+{
+    return journal_mode(connection, "PRAGMA journal_mode", "wal", ahead);
+}
+
+/* A commit is done when its journal is gone, or its record is in the write-ahead log; if flushing
+ * just that to the disk fails, it is too late to take it back. What CODE says counts otherwise. */
+static bool commit_is_unsure(struct db_connection *connection, int code)
+{
+    bool ahead = false;
+    if (code == SQLITE_IOERR_FSYNC) {
+        (void)sqlite_journal(connection, &ahead);
+    }
+    return ahead || code == SQLITE_IOERR_DIR_FSYNC;
+}
+
 static enum db_class sqlite_commit(struct db_connection *connection)
 {
-    enum db_class class = sqlite_script(connection, "COMMIT");
+    int code = sqlite3_exec(connection->handle, "COMMIT", NULL, NULL, NULL);
+    enum db_class class = classify(connection->handle, code);
     if (class == DB_OK) {
         turn_pass(&connection->turn);
+        return DB_OK;
     }
-    return class;
+    connection->unsure = commit_is_unsure(connection, code);
+    return connection->unsure ? DB_INTERNAL : class;
 }
 
 static bool sqlite_rollback(struct db_connection *connection)
@@ -581,11 +605,6 @@ static enum db_class sqlite_space(struct db_connection *connection, int64_t *byt
     *bytes = page * pages;
     *unused = page * free_pages;
     return class;
-}
-
-static enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
-{
-    return journal_mode(connection, "PRAGMA journal_mode", "wal", ahead);
 }
 
 const struct db_maintenance db_sqlite_maintenance = {

@@ -1,0 +1,214 @@
+# A write is stopped before each of its system calls in turn: killed there, or told by the system that
+# it can't be done. What was acknowledged stays, what was not is whole or not there at all, and the
+# next request works without help.
+
+load tool.bash
+
+# The calls that change a file or a lock, or let go of one. Not every machine has all of them (?).
+changing='?open openat pwrite64 writev fdatasync ?fsync ?unlink ?unlinkat ?ftruncate ?ftruncate64 fcntl close'
+writing='pwrite64 fdatasync ?fsync ?unlink ?unlinkat ?ftruncate ?ftruncate64'
+
+setup_file() {
+    command -v strace >/dev/null
+}
+
+# injected CALL NUMBER WHAT PROGRAM METHOD PATH BODY: a request in which the NUMBER-th system call CALL
+# gets WHAT. Leaves the answer as cgi does, $code empty when there is none that is whole, and
+# in $struck whether there were as many.
+injected() {
+    local calls=$1 number=$2 what=$3 program=$4 plain=$PROGRAMS
+    shift 4
+    mkdir -p "$BATS_TEST_TMPDIR/programs"
+    # strace ends as the program does, here by a signal
+    printf '#!/bin/sh\nstrace -qq -o "%s" -e "trace=%s" -e "inject=%s:%s:when=%s" "%s"\nexit 0\n' \
+        "$BATS_TEST_TMPDIR/trace" "$calls" "$calls" "$what" "$number" "$plain/$program" >"$BATS_TEST_TMPDIR/programs/stopped"
+    chmod 755 "$BATS_TEST_TMPDIR/programs/stopped"
+    PROGRAMS=$BATS_TEST_TMPDIR/programs
+    cgi stopped "$@"
+    PROGRAMS=$plain
+    case $body in '{'*'}') ;; *) code='' ;; esac
+    grep -q 'INJECTED\|killed by' "$BATS_TEST_TMPDIR/trace" && struck=yes || struck=no
+}
+
+# in_every_place CALLS WHAT WRITE: WRITE makes the request, by injected, and looks at what came of it.
+in_every_place() {
+    local call number
+    place=0
+    for call in $1; do
+        struck=yes
+        for ((number = 1; number < 200; number++)); do
+            place=$((place + 1))
+            "$3" injected "$call" "$number" "$2"
+            tool 0 check
+            [ "$struck" = yes ] || break
+        done
+        [ "$struck" = no ] || fail "no end of $call"
+    done
+    # It is no proof when hardly anything was stopped.
+    [ "$place" -gt "${least:-50}" ] || fail "only $place places"
+    same "$(query 'PRAGMA integrity_check')" ok
+}
+
+# The next request is a reader or a writer.
+next_request() {
+    if [ $((place % 2)) = 0 ]; then
+        cgi data PUT /other "{\"value\":$place}"
+        same "$code" 200
+    fi
+}
+
+value_of() { # KEY: the value, or nothing
+    read_value "$1"
+    case $code in
+    200) jq -c .data.value <<<"$body" ;;
+    404) ;;
+    *) fail "place $place: $1" ;;
+    esac
+}
+
+# went_well CODE: the answer was this one. May be none, or a refusal that the test expects; then
+# nothing may have changed, unless the log says that this is unknown.
+went_well() {
+    refused=no
+    [ "$code" = "$1" ] && return 0
+    [ -n "$code" ] || return 1
+    if [ "$code" = 500 ] && tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'may be done or not'; then
+        unsure=$((unsure + 1))
+    elif [ "$code" = "${refusal:-}" ]; then
+        refused=yes
+    else
+        fail "place $place"
+    fi
+    return 1
+}
+
+# stays IS WANTED: of what was refused
+stays() { [ "$refused" = no ] || [ "$1" = "$2" ] || fail "place $place: refused, but now $1, not $2"; }
+
+updates() {
+    local acknowledged=no after
+    "$@" data PUT /kept "{\"value\":$place}"
+    went_well 200 && acknowledged=yes
+    next_request
+    after=$(value_of kept)
+    [ "$after" = "$place" ] || { [ "$acknowledged" = no ] && [ "$after" = "$((place - 1))" ]; } ||
+        fail "place $place: is $after, acknowledged: $acknowledged"
+    stays "$after" "$((place - 1))"
+    cgi data PUT /kept "{\"value\":$place}"
+    same "$code" 200
+}
+
+stores() {
+    local acknowledged=no after
+    "$@" data POST '' "{\"key\":\"new/$place\",\"value\":$place}"
+    went_well 201 && acknowledged=yes
+    next_request
+    after=$(value_of "new/$place")
+    [ "$after" = "$place" ] || { [ "$acknowledged" = no ] && [ -z "$after" ]; } || fail "place $place: is $after"
+    stays "$after" ''
+    store "new/$place" "$place"
+    [ "$code" = "$([ -z "$after" ] && echo 201 || echo 400)" ] || fail "place $place: then"
+}
+
+deletes() {
+    local acknowledged=no after
+    store gone 1
+    same "$code" 201
+    "$@" data DELETE /gone ''
+    went_well 200 && acknowledged=yes
+    next_request
+    after=$(value_of gone)
+    [ -z "$after" ] || [ "$acknowledged" = no ] || fail "place $place: it is back"
+    stays "$after" 1
+    cgi data DELETE /gone ''
+    [ "$code" = "$([ -n "$after" ] && echo 200 || echo 404)" ] || fail "place $place: then"
+}
+
+batches() {
+    local acknowledged=no before after
+    before=$(value_of one)
+    "$@" batch POST '' '{"operations":[{"op":"increment","key":"one"},{"op":"increment","key":"two"}]}'
+    went_well 200 && acknowledged=yes
+    next_request
+    after=$(value_of one)
+    same "$(value_of two)" "$after"
+    [ "$after" = "$((before + 1))" ] || { [ "$acknowledged" = no ] && [ "$after" = "$before" ]; } ||
+        fail "place $place: $before became $after"
+    stays "$after" "$before"
+}
+
+registers() {
+    local acknowledged=no kept=$token name=user$place
+    local person="{\"username\":\"$name\",\"email\":\"$name@example.org\",\"full_name\":\"Test User\",\"age\":30,\"gender\":\"female\",\"password\":\"$PASSWORD\"}"
+    token=''
+    "$@" register POST '' "$person"
+    went_well 201 && acknowledged=yes
+    token=$kept
+    next_request
+    login "$name"
+    [ "$code" = 200 ] || { [ "$acknowledged" = no ] && [ "$code" = 401 ]; } || fail "place $place: no such user"
+    [ "$code" = 200 ] && wanted=400 || wanted=201
+    token=''
+    cgi register POST '' "$person"
+    same "$code" "$wanted"
+    token=$kept
+}
+
+beginning() {
+    installation "$@" 'register_limit = 0' 'login_limit_address = 0'
+    new_user ann
+    store kept 0
+    store other 0
+    store one 0
+    store two 0
+}
+
+# killed WRITE: with either journal
+killed() {
+    beginning
+    in_every_place "$changing" signal=KILL "$1"
+    rm -rf "$home"
+    beginning 'journal = wal'
+    in_every_place "$changing" signal=KILL "$1"
+}
+
+@test "killed: an update, before each of its system calls" { killed updates; }
+
+@test "killed: storing a value, before each of its system calls" { killed stores; }
+
+@test "killed: a deletion, before each of its system calls" { killed deletes; }
+
+@test "killed: a batch, before each of its system calls" { killed batches; }
+
+@test "killed: a registration, before each of its system calls" { killed registers; }
+
+# refused_everywhere ERROR STATUS JOURNAL
+refused_everywhere() {
+    least=8
+    unsure=0
+    refusal=$2
+    for write in updates stores deletes batches; do
+        rm -rf "${BATS_TEST_TMPDIR:?}/home"
+        beginning "journal = $3"
+        in_every_place "$writing" "error=$1" "$write"
+    done
+    # The last flush of each write, and no other; of a log's, the head's too.
+    [ "$unsure" = 4 ] || { [ "$3" = wal ] && [ "$unsure" -gt 4 ]; } || fail "unsure $unsure times"
+}
+
+@test "refused: no room on the disk, at each system call of a write: 507 and nothing changed" {
+    refused_everywhere ENOSPC 507 rollback
+}
+
+@test "refused: no room left for this user, at each system call of a write: 507 and nothing changed" {
+    refused_everywhere EDQUOT 507 rollback
+}
+
+@test "refused: a broken disk, at each system call of a write: 500 and nothing changed" {
+    refused_everywhere EIO 500 rollback
+}
+
+@test "refused: a full or broken disk with a write-ahead log" {
+    refused_everywhere ENOSPC 507 wal
+    refused_everywhere EIO 500 wal
+}
