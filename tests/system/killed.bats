@@ -212,3 +212,35 @@ refused_everywhere() {
     refused_everywhere ENOSPC 507 wal
     refused_everywhere EIO 500 wal
 }
+
+# flushes METHOD PATH BODY: what a request does with the disk, one word each: the write of a
+# (j)ournal, write-ahead (l)og or (d)atabase, the (F)lush of that or of their (f)older, the (u)nlinking of
+# the journal, the (a)nswer. Repeated writes are one.
+flushes() {
+    injected 'open,openat,pwrite64,fdatasync,?fsync,?unlink,?unlinkat,writev' 1000 signal=KILL data "$@"
+    # The number of a descriptor tells the file last opened as it.
+    awk -v home="$home" '
+        /^open/ {
+            split($0, part, "\""); name = part[2]; file = $NF
+            kind[file] = name ~ /-journal$/ ? "j" : name ~ /-wal$/ ? "l" : name ~ /cubby\.db$/ ? "d" : name == home ? "f" : ""
+            next
+        }
+        { match($0, /\([0-9]+/); file = substr($0, RSTART + 1, RLENGTH - 1) }
+        /^pwrite64/ && kind[file] != "" { said = said kind[file] }
+        /^f(data)?sync/ { said = said (kind[file] == "f" ? "f" : "F" kind[file]) }
+        /^unlink/ && /-journal"/ { said = said "u" }
+        /^writev\(1/ { said = said "a" }
+        END { gsub(/j+/, "j", said); gsub(/l+/, "l", said); gsub(/d+/, "d", said); print said }' "$BATS_TEST_TMPDIR/trace"
+}
+
+@test "flushed: journal and its name before the database, database before the journal goes, all before the answer" {
+    beginning
+    for write in 'PUT /kept {"value":1}' 'POST  {"key":"new","value":1}' 'DELETE /kept '; do
+        IFS=' ' read -r method path body <<<"$write"
+        [ "$method" != POST ] || { body=$path && path=''; }
+        same "$(flushes "$method" "$path" "$body")" jFjfjFjdFdufa
+    done
+    rm -rf "$home"
+    beginning 'journal = wal'
+    same "$(flushes PUT /kept '{"value":1}')" lFlfa
+}
