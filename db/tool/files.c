@@ -31,34 +31,6 @@ int file_give(struct tool *tool, const char *path, const struct file_owner *owne
     return TOOL_DONE;
 }
 
-int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner)
-{
-    char *directory = file_directory(tool, path);
-    if (directory == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    struct stat there;
-    if (stat(directory, &there) == 0) {
-        return S_ISDIR(there.st_mode) ? TOOL_DONE
-                                      : tool_fail(tool, "%s: not a directory", directory);
-    }
-    for (char *slash = strchr(directory + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(directory, 0755) == 0) {
-            (void)chmod(directory, 0755); /* whatever the umask says */
-        } else if (errno != EEXIST) {
-            return tool_fail(tool, "%s: %s", directory, strerror(errno));
-        }
-        *slash = '/';
-    }
-    if (mkdir(directory, 0700) != 0) {
-        return tool_fail(tool, "%s: %s", directory, strerror(errno));
-    }
-    const char *shown = arena_printf(&tool->arena, "%s/", directory);
-    tool_file(tool, "made", shown != NULL ? shown : directory);
-    return file_give(tool, directory, owner);
-}
-
 int file_sync_directory(struct tool *tool, const char *path)
 {
     const char *directory = file_directory(tool, path);
@@ -72,6 +44,46 @@ int file_sync_directory(struct tool *tool, const char *path)
     }
     (void)close(file);
     return TOOL_DONE;
+}
+
+/* Makes the directory PATH, which MAY_EXIST; its name is on the disk then. */
+static int make_one_directory(struct tool *tool, const char *path, mode_t mode, bool may_exist)
+{
+    if (mkdir(path, mode) != 0) {
+        return may_exist && errno == EEXIST ? TOOL_DONE
+                                            : tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    (void)chmod(path, mode); /* whatever the umask says */
+    return file_sync_directory(tool, path);
+}
+
+int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner)
+{
+    char *directory = file_directory(tool, path);
+    if (directory == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    struct stat there;
+    if (stat(directory, &there) == 0) {
+        return S_ISDIR(there.st_mode) ? TOOL_DONE
+                                      : tool_fail(tool, "%s: not a directory", directory);
+    }
+    int status = TOOL_DONE;
+    for (char *slash = strchr(directory + 1, '/'); slash != NULL && status == TOOL_DONE;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        status = make_one_directory(tool, directory, 0755, true);
+        *slash = '/';
+    }
+    if (status == TOOL_DONE) {
+        status = make_one_directory(tool, directory, 0700, false);
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    const char *shown = arena_printf(&tool->arena, "%s/", directory);
+    tool_file(tool, "made", shown != NULL ? shown : directory);
+    return file_give(tool, directory, owner);
 }
 
 int file_read(struct tool *tool, const char *path, const char **text)

@@ -244,3 +244,48 @@ flushes() {
     beginning 'journal = wal'
     same "$(flushes PUT /kept '{"value":1}')" lFlfa
 }
+
+# flushed_and_named WORD…: what the tool flushes and names, in that order, without the part of a path
+# that all have.
+flushed_and_named() {
+    strace -f -qq -y -o "$BATS_TEST_TMPDIR/trace" \
+        -e 'trace=fsync,fdatasync,?link,?linkat,?rename,?renameat,?renameat2,?mkdir,?mkdirat' "$TOOL" "$@" >/dev/null
+    grep -v ' = -1 ' "$BATS_TEST_TMPDIR/trace" |
+        sed -E -n "s|^[0-9]+ +||; s|$BATS_TEST_TMPDIR||g; s|-[0-9]+\\b|-N|g; s|[0-9TZ]+Z\\b|WHEN|
+            s|^f(data)?sync\([0-9]+<([^>]*)>.*|flush \2|p
+            s|^mkdir(at)?\([^\"]*\"([^\"]*)\".*|make \2|p
+            s|^(link\|rename).*\"([^\"]*)\".*\"([^\"]*)\".*|name \3|p"
+}
+
+# before FIRST THEN: both are lines of $said, the last FIRST above the last THEN
+before() {
+    local first second
+    first=$(grep -n -x "$1" <<<"$said" | tail -n 1 | cut -d: -f1)
+    second=$(grep -n -x "$2" <<<"$said" | tail -n 1 | cut -d: -f1)
+    [ -n "$first" ] && [ -n "$second" ] && [ "$first" -lt "$second" ] || fail "not \"$1\" before \"$2\": $said"
+}
+
+@test "flushed: what the tool makes, before it has its name, and then the name" {
+    installation
+    sed -i "s|$home|$home/of/cubby|" "$conf"
+    said=$(flushed_and_named init)
+    before "make /home/of" "flush /home"
+    before "make /home/of/cubby" "flush /home/of"
+    before "flush /home/of/cubby/cubby.db" "flush /home/of/cubby"
+    before "flush /home/of/cubby/keys.json.new-N" "name /home/of/cubby/keys.json"
+    before "name /home/of/cubby/keys.json" "flush /home/of/cubby"
+    said=$(flushed_and_named key rotate)
+    before "flush /home/of/cubby/keys.json.new-N" "name /home/of/cubby/keys.json"
+    before "name /home/of/cubby/keys.json" "flush /home/of/cubby"
+    mkdir "$BATS_TEST_TMPDIR/away"
+    said=$(flushed_and_named backup "$BATS_TEST_TMPDIR/away/copy")
+    before "flush /away/copy.new-N" "name /away/copy"
+    before "name /away/copy" "flush /away"
+    said=$(flushed_and_named restore --yes "$BATS_TEST_TMPDIR/away/copy")
+    before "flush /home/of/cubby/cubby.db.restore-N-old" "name /home/of/cubby/cubby.db.before-restore-WHEN"
+    before "name /home/of/cubby/cubby.db.before-restore-WHEN" "flush /home/of/cubby"
+    printf 'no database' >"$home/of/cubby/cubby.db"
+    said=$(flushed_and_named restore --yes "$BATS_TEST_TMPDIR/away/copy")
+    before "flush /home/of/cubby/cubby.db.restore-N" "name /home/of/cubby/cubby.db"
+    before "name /home/of/cubby/cubby.db" "flush /home/of/cubby"
+}
