@@ -394,10 +394,15 @@ static enum error_code note_use(struct db *db, int64_t now_ms)
     return error != ERR_NONE ? error : ended;
 }
 
+static bool log_is_long(const struct db *db)
+{
+    return db->connection != NULL && db->driver->log_is_long(db->connection);
+}
+
 static bool store_has_rest(const void *store)
 {
     const struct db *db = store;
-    return db->used_token != 0 || db->wipes;
+    return db->used_token != 0 || db->wipes || log_is_long(db);
 }
 
 static void store_rest(void *store, int64_t now_ms)
@@ -410,6 +415,9 @@ static void store_rest(void *store, int64_t now_ms)
     }
     if (db->used_token != 0) {
         (void)note_use(db, now_ms);
+    }
+    if (log_is_long(db)) {
+        db_disconnect(db);
     }
     db->cause = NULL;
     db->used_token = 0;

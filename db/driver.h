@@ -52,6 +52,10 @@ struct db_driver {
      * there is nothing to do. Outside a transaction. DB_BUSY while others read for longer than the
      * timeout. */
     enum db_class (*settle)(struct db_connection *connection);
+    /* Whether the write-ahead log was long after this connection's last commit, so that it should
+     * be closed: the last one to be closed moves the log into the database. Processes that end
+     * without leave it to grow, and the next one that is alone to read all of it. */
+    bool (*log_is_long)(const struct db_connection *connection);
     /* Starts a transaction that holds the write lock from here on. */
     enum db_class (*begin)(struct db_connection *connection);
     enum db_class (*commit)(struct db_connection *connection);

@@ -328,3 +328,12 @@ in_queue() { grep -c "OFDLCK.*:$(stat -c %i "$database") " /proc/locks || true; 
     timeout 100 "$LOAD" "$PROGRAMS/data" "$tokens" 200 1
     in_order
 }
+
+@test "durability: one who writes alone does not make the write-ahead log grow without end" {
+    installation 'journal = wal'
+    users 1
+    "$LOAD" "$PROGRAMS/data" "$tokens" 1 300 0
+    # Some 100 pages, and what the last write added; 300 writes are ten times as much.
+    [ "$(stat -c %s "$database-wal")" -lt 1000000 ]
+    in_order
+}
