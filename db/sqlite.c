@@ -35,11 +35,10 @@ struct db_connection {
     const char *path; /* borrowed */
     int busy_timeout; /* milliseconds */
     struct timespec waits_since;
-    bool queued;      /* the wait began before SQLite was asked */
-    bool no_turn;     /* the last failure: its turn did not come */
-    bool unsure;      /* the last failure: a commit that may have been done all the same */
-    bool reads;       /* in a transaction that reads */
-    bool log_is_long; /* the write-ahead log, after the last commit */
+    bool queued;         /* the wait began before SQLite was asked */
+    bool reads;          /* in a transaction that reads */
+    bool log_is_long;    /* the write-ahead log, after the last commit */
+    const char *problem; /* the last failure, where it was not SQLite's; NULL: it was */
     struct turn turn;
     struct db_connection *ended_before; /* of those that are closed */
 };
@@ -218,11 +217,7 @@ static const char *sqlite_message(struct db_connection *connection)
     if (connection == NULL || connection->handle == NULL) {
         return "out of memory";
     }
-    if (connection->no_turn) {
-        return "others write, and the turn to do so did not come";
-    }
-    return connection->unsure ? "the disk did not confirm it, so that it may be done or not"
-                              : sqlite3_errmsg(connection->handle);
+    return connection->problem != NULL ? connection->problem : sqlite3_errmsg(connection->handle);
 }
 
 /* Called by SQLite after each commit to a log of now so many PAGES, in place of its own hook, which
@@ -266,13 +261,18 @@ static enum db_class sqlite_begin_read(struct db_connection *connection)
     return sqlite_script(connection, "BEGIN");
 }
 
+/* Runs SQL as far as its first row; SQLITE_ROW when there is one. The caller finalizes. */
+static int first_row(struct db_connection *connection, const char *sql, sqlite3_stmt **statement)
+{
+    *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->handle, sql, -1, statement, NULL);
+    return code == SQLITE_OK ? sqlite3_step(*statement) : code;
+}
+
 static int read_user_version(struct db_connection *connection, int64_t *out)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection->handle, "PRAGMA user_version", -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement);
-    }
+    sqlite3_stmt *statement;
+    int code = first_row(connection, "PRAGMA user_version", &statement);
     if (code == SQLITE_ROW) {
         *out = sqlite3_column_int64(statement, 0);
         code = SQLITE_OK;
@@ -312,11 +312,8 @@ static enum db_class sqlite_set_schema_number(struct db_connection *connection, 
 static enum db_class journal_mode(struct db_connection *connection, const char *sql,
                                   const char *wanted, bool *is_wanted)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement);
-    }
+    sqlite3_stmt *statement;
+    int code = first_row(connection, sql, &statement);
     const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
     *is_wanted = mode != NULL && strcmp(mode, wanted) == 0;
     enum db_class class = code == SQLITE_ROW ? DB_OK : classify(connection->handle, code);
@@ -350,9 +347,9 @@ static enum db_class sqlite_settle(struct db_connection *connection)
 static enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
 {
     (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
-    connection->unsure = false;
-    connection->no_turn = !turn_take(&connection->turn, connection->path, connection->busy_timeout);
-    if (connection->no_turn) {
+    connection->problem = NULL;
+    if (!turn_take(&connection->turn, connection->path, connection->busy_timeout)) {
+        connection->problem = "others write, and the turn to do so did not come";
         return DB_BUSY;
     }
     connection->queued = true;
@@ -393,8 +390,11 @@ static enum db_class sqlite_commit(struct db_connection *connection)
         turn_pass(&connection->turn);
         return DB_OK;
     }
-    connection->unsure = commit_is_unsure(connection, code);
-    return connection->unsure ? DB_INTERNAL : class;
+    if (commit_is_unsure(connection, code)) {
+        connection->problem = "the disk did not confirm it, so that it may be done or not";
+        return DB_INTERNAL;
+    }
+    return class;
 }
 
 static bool sqlite_rollback(struct db_connection *connection)
@@ -603,12 +603,9 @@ static enum db_class sqlite_compact(struct db_connection *connection)
 
 static enum db_class read_number(struct db_connection *connection, const char *sql, int64_t *out)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        code = sqlite3_step(statement);
-        *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    }
+    sqlite3_stmt *statement;
+    int code = first_row(connection, sql, &statement);
+    *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     (void)sqlite3_finalize(statement);
     return code == SQLITE_ROW ? DB_OK : classify(connection->handle, code);
 }
