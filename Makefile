@@ -17,6 +17,9 @@ DESTDIR ?=
 # `fetched`: static programs from sources that the build fetches. `system`: the shared libraries
 # that pkg-config finds.
 DEPS ?= fetched
+# `use`: the fetched libraries are built twice, the second time laid out by what ran in programs with
+# the first. Empty: once. The programs must run where they are built.
+PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 SERVER ?= apache
 PORT ?= 5000
 DATA ?= data
@@ -66,7 +69,7 @@ DEP_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lm
 LINK :=
 else ifeq ($(DEPS),fetched)
 DEP_CFLAGS := -O2 -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
-DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS))
+DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS) $(PROFILE))
 OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(DEP_DIR)/.ready
 DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
@@ -74,7 +77,13 @@ DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls
 	-ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
 DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lm
-LINK := -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -s
+ifeq ($(PROFILE),generate)
+DEP_INCLUDE += -isystem $(XCRYPT)/include
+DEP_LIBS := -L$(DEP_DIR)/lib -L$(XCRYPT)/lib $(DEP_LIBS) -lgcov
+endif
+# Code and constants in one piece: each further one costs a process some microseconds.
+LINK := -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro \
+	-Wl,-z,now -s
 else
 $(error DEPS must be "fetched" or "system")
 endif
@@ -88,7 +97,7 @@ all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby
 # The results lie in one place whatever they were built with; the stamp says with what.
 $(BUILD)/.flags: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(OBJ) $(LDFLAGS)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS)' >$@
+	@echo '$(OBJ) $(DEP_DIR) $(LDFLAGS)' | cmp -s - $@ || echo '$(OBJ) $(DEP_DIR) $(LDFLAGS)' >$@
 
 .PHONY: FORCE
 FORCE:
@@ -112,25 +121,47 @@ $(OBJ)/%.o: %.c $(DEPS_READY)
 # ---- the libraries ---------------------------------------------------------------------------------
 
 # The longest first: each build is one process, and two run at a time.
-LIBRARIES := sqlite libxcrypt mbedtls jansson libjwt cjson
-DEP_SOURCES := $(BUILD)/deps/src
+LIBRARIES := sqlite $(if $(filter generate,$(PROFILE)),,libxcrypt) mbedtls jansson libjwt cjson
+DEP_SOURCES ?= $(BUILD)/deps/src
+AMALGAMATION := $(dir $(DEP_SOURCES))amalgamation
 
-$(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
-	$(Q)sh common/deps/fetch.sh $(DEP_SOURCES)
+$(BUILD)/deps/src/VERSIONS: common/deps/fetch.sh
+	$(Q)sh common/deps/fetch.sh $(@D)
 	$(Q)cp $@ $(BUILD)/deps/VERSIONS
+$(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
+	$(Q)sh common/deps/build.sh amalgamation $(DEP_SOURCES) $(@D)
 
-# $(1) directory, $(2) compiler, $(3) flags, $(4) for linking: each library has a stamp, `.ready` is all of them.
+# $(1) directory, $(2) compiler, $(3) flags, $(4) for linking, $(5) what is done with the profile: each
+# library has a stamp, `.ready` is all of them.
 define dep_rules
 $(1)/.%: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
-	$$(Q)CC='$(2)' AR='$(AR)' DEP_CFLAGS='$(3)' DEP_LDFLAGS='$(4)' sh common/deps/build.sh $$* $(DEP_SOURCES) $(1)
+	$$(Q)CC='$(2)' AR='$(AR)' DEP_CFLAGS='$(3)' DEP_LDFLAGS='$(4)' PROFILE_STAGE='$(5)' \
+		PROFILE='$(PROFILE_DIR)' sh common/deps/build.sh $$* $(DEP_SOURCES) $(1)
+$(1)/.sqlite: $(AMALGAMATION)/.amalgamation
 $(1)/.mbedtls: $(wildcard common/deps/mbedtls_*)
 $(1)/.libjwt: $(1)/.jansson $(1)/.mbedtls
 $(1)/.ready: $(LIBRARIES:%=$(1)/.%)
 	$$(Q)touch $$@
 endef
 
+# The first of the two builds: libraries that count what runs, programs with them, and a run. Made
+# anew when a library is, not when the programs change.
+PROFILE_BUILD := $(BUILD)/deps/profile
+PROFILE_DIR := $(abspath $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD)))/counts
+$(PROFILE_BUILD)/.counted: $(DEP_SOURCES)/VERSIONS common/deps/build.sh common/deps/count.sh \
+		$(wildcard common/deps/mbedtls_*) $(AMALGAMATION)/.amalgamation $(DEP_DIR)/.libxcrypt
+	$(Q)rm -rf $(PROFILE_BUILD)
+	$(Q)$(MAKE) --no-print-directory BUILD=$(PROFILE_BUILD) DEP_SOURCES=$(DEP_SOURCES) \
+		PROFILE=generate XCRYPT=$(DEP_DIR) CFLAGS=-O1 all
+	$(call say,COUNT,what the programs run)sh common/deps/count.sh $(PROFILE_BUILD)
+	$(Q)find $(PROFILE_BUILD) -mindepth 1 -maxdepth 1 ! -name counts -exec rm -rf {} +
+	$(Q)touch $@
+
 ifeq ($(DEPS),fetched)
-$(eval $(call dep_rules,$(DEP_DIR),$(CC),$(DEP_CFLAGS),-static))
+$(eval $(call dep_rules,$(DEP_DIR),$(CC),$(DEP_CFLAGS),-static,$(PROFILE)))
+ifeq ($(PROFILE),use)
+$(filter-out %/.libxcrypt,$(LIBRARIES:%=$(DEP_DIR)/.%)): $(PROFILE_BUILD)/.counted
+endif
 else
 $(OBJ)/.system:
 	@pkg-config --exists $(PACKAGES) || { pkg-config --print-errors --exists $(PACKAGES); \
@@ -157,7 +188,7 @@ HEAP_BESIDE := -DCUBBY_OWN_HEAP $(foreach name,malloc calloc realloc free malloc
 	-D$(name)=heap_$(name))
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 
-$(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),))
+$(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),,))
 
 $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 	$(call say,CC-SAN,$<)mkdir -p $(@D) && $(SAN_CC) $(SAN_FLAGS) $(OWN_CFLAGS) \
@@ -313,5 +344,6 @@ help:
 	@echo 'make distclean       all of build/'
 	@echo
 	@echo 'CC=, CFLAGS=, LDFLAGS=   as usual; CC=aarch64-linux-musl-gcc AR=... builds for a board'
+	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'
 	@echo 'V=1                  show the commands     WERROR=0  warnings are no errors'

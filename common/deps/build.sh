@@ -4,14 +4,23 @@
 #   build.sh LIBRARY SOURCES OUT
 #
 # SOURCES is the directory fetch.sh filled, OUT gets include/ and lib/. CC, AR, DEP_CFLAGS and
-# DEP_LDFLAGS come from the environment. Nothing in OUT counts as built before it is complete: the library is made in
-# a directory of its own and moved.
+# DEP_LDFLAGS come from the environment. Nothing in OUT counts as built before it is complete: the
+# library is made in a directory of its own and moved.
+#
+# PROFILE names a directory for what a run of the programs tells the compiler; PROFILE_STAGE says
+# whether the library is to write there (`generate`) or is laid out by what lies there (`use`).
+# libxcrypt takes no part: nearly all of its time is in one loop.
 set -eu
 
 library=$1
 here=$(cd "$(dirname "$0")" && pwd)
-source=$(cd "$2" && pwd)/$library
-mkdir -p "$3/include" "$3/lib"
+case $library in
+amalgamation) source=$(cd "$2" && pwd)/sqlite ;;
+sqlite) source=$(cd "$2/.." && pwd)/amalgamation ;;
+*) source=$(cd "$2" && pwd)/$library ;;
+esac
+mkdir -p "$3"
+[ "$library" = amalgamation ] || mkdir -p "$3/include" "$3/lib"
 out=$(cd "$3" && pwd)
 work=$out/.build-$library
 CC=${CC:-musl-gcc}
@@ -21,6 +30,16 @@ DEP_LDFLAGS=${DEP_LDFLAGS--static}
 unset MAKEFLAGS MAKELEVEL MFLAGS # ours mean nothing to the makefiles of others
 log=$work/log
 export TMPDIR=$work # some tools leave files there
+stage=''
+[ "$library" = libxcrypt ] || stage=${PROFILE_STAGE:-}
+PROFILE=${PROFILE:-}
+case $stage in
+generate) profile="-fprofile-generate=$PROFILE -fprofile-update=single -fprofile-prefix-path=$out" ;;
+use) # Only what never ran counts as such.
+    profile="-fprofile-use=$PROFILE -fprofile-prefix-path=$out -Wno-coverage-mismatch
+        --param=unlikely-bb-count-fraction=10000" ;;
+*) profile='' ;;
+esac
 
 die() {
     printf 'build: %s: %s\n' "$library" "$*" >&2
@@ -28,7 +47,8 @@ die() {
     exit 1
 }
 
-# compile NAME FLAGS... -- FILES...: lib NAME.a of FILES.
+# compile NAME FLAGS... -- FILES...: lib NAME.a of FILES. Works in OUT: the compiler finds the profile
+# of a function by the paths of source and object as they were given.
 compile() {
     name=$1
     shift
@@ -40,14 +60,15 @@ compile() {
     shift
     objects=''
     for file; do
-        object=$work/$(printf '%s' "${file#"$work"/}" | tr '/' '_').o
+        object=.build-$library/$(printf '%s' "${file#"$work"/}" | tr '/' '_').o
         # shellcheck disable=SC2086 # flags are lists of words
-        $CC -w $DEP_CFLAGS $flags -c "$file" -o "$object" >>"$log" 2>&1 || die "compiling $file"
+        (cd "$out" && $CC -w $DEP_CFLAGS $profile $flags -c "$file" -o "$object") >>"$log" 2>&1 ||
+            die "compiling $file"
         objects="$objects $object"
     done
     rm -f "$work/$name.a"
     # shellcheck disable=SC2086
-    $AR rcs "$work/$name.a" $objects >>"$log" 2>&1 || die 'making the library'
+    (cd "$out" && $AR rcs "$work/$name.a" $objects) >>"$log" 2>&1 || die 'making the library'
     mv "$work/$name.a" "$out/lib/$name.a"
 }
 
@@ -119,34 +140,43 @@ EXPORT
     done
     # shellcheck disable=SC2086
     compile libjwt '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"' -DCUBBY_MBEDTLS_DECLARE -DHAVE_CONFIG_H \
-        -D_GNU_SOURCE -I"$work/include" -I"$source/include" -I"$source/libjwt" -I"$out/include" \
+        -D_GNU_SOURCE -I".build-$library/include" -I"$source/include" -I"$source/libjwt" -I"$out/include" \
         -- $files
 }
 
-# What is left out must be left out of the generated parser too, so the amalgamation is made here.
-# It is made by tools that run on this machine, hence by its own compiler.
-build_sqlite() {
-    omit='-DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_SHARED_CACHE
-          -DSQLITE_OMIT_PROGRESS_CALLBACK -DSQLITE_OMIT_DECLTYPE -DSQLITE_OMIT_TRACE
-          -DSQLITE_OMIT_AUTHORIZATION -DSQLITE_OMIT_UTF16 -DSQLITE_OMIT_JSON
-          -DSQLITE_OMIT_GET_TABLE -DSQLITE_OMIT_TCL_VARIABLE -DSQLITE_OMIT_COMPLETE
-          -DSQLITE_OMIT_INTROSPECTION_PRAGMAS -DSQLITE_OMIT_DATETIME_FUNCS
-          -DSQLITE_OMIT_AUTOINIT -DSQLITE_OMIT_DESERIALIZE -DSQLITE_OMIT_WINDOWFUNC
-          -DSQLITE_OMIT_VIRTUALTABLE'
-    # shellcheck disable=SC2086
-    omit=$(echo $omit)
+sqlite_omit='-DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_SHARED_CACHE
+    -DSQLITE_OMIT_PROGRESS_CALLBACK -DSQLITE_OMIT_DECLTYPE -DSQLITE_OMIT_TRACE
+    -DSQLITE_OMIT_AUTHORIZATION -DSQLITE_OMIT_UTF16 -DSQLITE_OMIT_JSON
+    -DSQLITE_OMIT_GET_TABLE -DSQLITE_OMIT_TCL_VARIABLE -DSQLITE_OMIT_COMPLETE
+    -DSQLITE_OMIT_INTROSPECTION_PRAGMAS -DSQLITE_OMIT_DATETIME_FUNCS
+    -DSQLITE_OMIT_AUTOINIT -DSQLITE_OMIT_DESERIALIZE -DSQLITE_OMIT_WINDOWFUNC
+    -DSQLITE_OMIT_VIRTUALTABLE'
+
+# SQLite's sources in one file, once for all builds of it. What is left out must be left out of the
+# generated parser too, so it is made here, by tools that run on this machine, hence by its own
+# compiler.
+build_amalgamation() {
+    # shellcheck disable=SC2086,SC2116 # one line of it
+    sqlite_omit=$(echo $sqlite_omit)
     (cd "$work" && CC=${HOST_CC:-gcc} CFLAGS=-O1 "$source/configure" --disable-tcl \
-        --disable-readline && make sqlite3.c OPTIONS="$omit") >>"$log" 2>&1 ||
+        --disable-readline && make sqlite3.c OPTIONS="$sqlite_omit") >>"$log" 2>&1 ||
         die 'making the amalgamation'
-    cp "$work/sqlite3.h" "$out/include/"
-    # For size: 240 KB less to load take no more time than the 5 % more instructions that run.
+    cp "$work/sqlite3.h" "$work/sqlite3.c" "$out/"
+}
+
+# With a profile, what runs is made fast and the rest small. Without one all is made small: 240 KB
+# less to load take no more time than the 5 % more instructions that run.
+build_sqlite() {
+    cp "$source/sqlite3.h" "$out/include/"
+    [ -n "$stage" ] || profile=-Os
     # shellcheck disable=SC2086
-    compile libsqlite3 -Os $omit -DSQLITE_THREADSAFE=0 -DSQLITE_DEFAULT_MEMSTATUS=0 \
+    compile libsqlite3 $sqlite_omit -DSQLITE_THREADSAFE=0 -DSQLITE_DEFAULT_MEMSTATUS=0 \
         -DSQLITE_DEFAULT_SYNCHRONOUS=3 -DSQLITE_SECURE_DELETE -DSQLITE_DQS=0 \
         -DSQLITE_LIKE_DOESNT_MATCH_BLOBS -DSQLITE_USE_ALLOCA -DSQLITE_MAX_EXPR_DEPTH=0 \
         -DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_DEFAULT_LOOKASIDE=0,0 -DSQLITE_DEFAULT_PCACHE_INITSZ=0 \
         -DSQLITE_TEMP_STORE=2 -DHAVE_USLEEP=1 -DHAVE_NANOSLEEP=1 -DHAVE_FDATASYNC=1 \
-        -DHAVE_MALLOC_H=1 -DHAVE_MALLOC_USABLE_SIZE=1 -DHAVE_STRCHRNUL=1 -DHAVE_PREAD=1 -DHAVE_PWRITE=1 -D_GNU_SOURCE -- "$work/sqlite3.c"
+        -DHAVE_MALLOC_H=1 -DHAVE_MALLOC_USABLE_SIZE=1 -DHAVE_STRCHRNUL=1 -DHAVE_PREAD=1 \
+        -DHAVE_PWRITE=1 -D_GNU_SOURCE -- "$source/sqlite3.c"
 }
 
 # autoreconf works in the tree, so on a copy. musl's own include path has no kernel headers.
