@@ -1,8 +1,9 @@
 /*
  * driver.h - what a database engine must be able to do, as a const table of functions.
  *
- * sqlite.c is the one engine so far and the only file that includes sqlite3.h. A driver knows no
- * table and no statement of cubby; it runs SQL texts whose parameters are written $1, $2, ….
+ * SQLite is the one engine so far: sqlite.c for the programs, sqlite_maintenance.c for the tool; no
+ * other file includes sqlite3.h. A driver knows no table and no statement of cubby; it runs SQL
+ * texts whose parameters are written $1, $2, ….
  */
 #ifndef CUBBY_DB_DRIVER_H
 #define CUBBY_DB_DRIVER_H

@@ -1,5 +1,5 @@
 /*
- * sqlite.c - the SQLite driver. Forbidden elsewhere: sqlite3.h.
+ * sqlite.c - the SQLite driver. Forbidden elsewhere, but for sqlite_maintenance.c: sqlite3.h.
  *
  * Made for processes that live for one request: nothing is set up that the request does not use.
  * Journal: a rollback journal unless the operator chose the write-ahead log. Writes a second by 1
@@ -22,26 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
-#include "db/driver.h"
-#include "db/turn.h"
-
-struct db_connection {
-    sqlite3 *handle;
-    const char *path; /* borrowed */
-    int busy_timeout; /* milliseconds */
-    struct timespec waits_since;
-    bool queued;         /* the wait began before SQLite was asked */
-    bool reads;          /* in a transaction that reads */
-    bool log_is_long;    /* the write-ahead log, after the last commit */
-    const char *problem; /* the last failure, where it was not SQLite's; NULL: it was */
-    struct turn turn;
-    struct db_connection *ended_before; /* of those that are closed */
-};
+#include "db/sqlite_connection.h"
 
 /* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
 static sqlite3_stmt *statement_of(struct db_prepared *prepared)
@@ -68,7 +53,7 @@ static enum db_class classify_io(sqlite3 *handle, enum db_class otherwise)
     }
 }
 
-static enum db_class classify(sqlite3 *handle, int code)
+enum db_class sqlite_classify(sqlite3 *handle, int code)
 {
     switch (code & 0xff) {
     case SQLITE_OK:
@@ -100,9 +85,10 @@ static const char *sqlite_version(void)
     return sqlite3_libversion();
 }
 
-static enum db_class sqlite_script(struct db_connection *connection, const char *sql)
+enum db_class sqlite_script(struct db_connection *connection, const char *sql)
 {
-    return classify(connection->handle, sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
+    return sqlite_classify(connection->handle,
+                           sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
 }
 
 static int (*resolve_path)(sqlite3_vfs *vfs, const char *path, int size, char *out);
@@ -247,7 +233,7 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     connection->turn = TURN_NONE;
     connections++;
     int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-    enum db_class class = classify(connection->handle, code);
+    enum db_class class = sqlite_classify(connection->handle, code);
     if (class == DB_OK && writable) {
         (void)sqlite3_wal_hook(connection->handle, note_log, connection);
         class = make_durable(connection);
@@ -261,8 +247,7 @@ static enum db_class sqlite_begin_read(struct db_connection *connection)
     return sqlite_script(connection, "BEGIN");
 }
 
-/* Runs SQL as far as its first row; SQLITE_ROW when there is one. The caller finalizes. */
-static int first_row(struct db_connection *connection, const char *sql, sqlite3_stmt **statement)
+int sqlite_first_row(struct db_connection *connection, const char *sql, sqlite3_stmt **statement)
 {
     *statement = NULL;
     int code = sqlite3_prepare_v2(connection->handle, sql, -1, statement, NULL);
@@ -272,7 +257,7 @@ static int first_row(struct db_connection *connection, const char *sql, sqlite3_
 static int read_user_version(struct db_connection *connection, int64_t *out)
 {
     sqlite3_stmt *statement;
-    int code = first_row(connection, "PRAGMA user_version", &statement);
+    int code = sqlite_first_row(connection, "PRAGMA user_version", &statement);
     if (code == SQLITE_ROW) {
         *out = sqlite3_column_int64(statement, 0);
         code = SQLITE_OK;
@@ -298,7 +283,7 @@ static enum db_class sqlite_schema_number(struct db_connection *connection, int6
             code = read_user_version(connection, out);
         }
     }
-    return classify(connection->handle, code);
+    return sqlite_classify(connection->handle, code);
 }
 
 static enum db_class sqlite_set_schema_number(struct db_connection *connection, int64_t number)
@@ -313,10 +298,10 @@ static enum db_class journal_mode(struct db_connection *connection, const char *
                                   const char *wanted, bool *is_wanted)
 {
     sqlite3_stmt *statement;
-    int code = first_row(connection, sql, &statement);
+    int code = sqlite_first_row(connection, sql, &statement);
     const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
     *is_wanted = mode != NULL && strcmp(mode, wanted) == 0;
-    enum db_class class = code == SQLITE_ROW ? DB_OK : classify(connection->handle, code);
+    enum db_class class = code == SQLITE_ROW ? DB_OK : sqlite_classify(connection->handle, code);
     (void)sqlite3_finalize(statement);
     return class;
 }
@@ -339,12 +324,10 @@ static enum db_class sqlite_settle(struct db_connection *connection)
 {
     int code =
         sqlite3_wal_checkpoint_v2(connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    return code == SQLITE_OK ? DB_OK : classify(connection->handle, code);
+    return code == SQLITE_OK ? DB_OK : sqlite_classify(connection->handle, code);
 }
 
-/* Runs SQL that takes the write lock, when it is this connection's turn; both waits together end
- * with the timeout. */
-static enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
+enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
 {
     (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
     connection->problem = NULL;
@@ -366,7 +349,7 @@ static enum db_class sqlite_begin(struct db_connection *connection)
     return sqlite_in_turn(connection, "BEGIN IMMEDIATE");
 }
 
-static enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
+enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
 {
     return journal_mode(connection, "PRAGMA journal_mode", "wal", ahead);
 }
@@ -385,7 +368,7 @@ static bool commit_is_unsure(struct db_connection *connection, int code)
 static enum db_class sqlite_commit(struct db_connection *connection)
 {
     int code = sqlite3_exec(connection->handle, "COMMIT", NULL, NULL, NULL);
-    enum db_class class = classify(connection->handle, code);
+    enum db_class class = sqlite_classify(connection->handle, code);
     if (class == DB_OK) {
         turn_pass(&connection->turn);
         return DB_OK;
@@ -421,7 +404,7 @@ static enum db_class sqlite_verify(struct db_connection *connection,
             report(self, (const char *)line);
         }
     }
-    enum db_class class = classify(connection->handle, code);
+    enum db_class class = sqlite_classify(connection->handle, code);
     (void)sqlite3_finalize(statement);
     return class;
 }
@@ -432,7 +415,7 @@ static enum db_class sqlite_prepare(struct db_connection *connection, const char
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
     *out = prepared_of(statement);
-    return classify(connection->handle, code);
+    return sqlite_classify(connection->handle, code);
 }
 
 static void sqlite_finalize(struct db_prepared *prepared)
@@ -449,7 +432,7 @@ static int parameter_index(sqlite3_stmt *statement, int number)
 
 static enum db_class bound(sqlite3_stmt *statement, int code)
 {
-    return classify(sqlite3_db_handle(statement), code);
+    return sqlite_classify(sqlite3_db_handle(statement), code);
 }
 
 static enum db_class sqlite_bind_integer(struct db_prepared *prepared, int number, int64_t value)
@@ -528,112 +511,4 @@ const struct db_driver db_sqlite = {
     .column_integer = sqlite_column_integer,
     .column_text = sqlite_column_text,
     .column_is_null = sqlite_column_is_null,
-};
-
-/* ---- maintenance: no program links what follows --------------------------------------------- */
-
-enum {
-    COPY_STEP_PAGES = 1024,    /* at a time: some ms without a writer */
-    COPY_PATIENT_ATTEMPTS = 3, /* then writers wait until the copy is whole */
-};
-
-/* Copies page by page into BACKUP's destination. Between the steps others may write, and then it
- * starts again; after a few attempts it keeps them out. */
-static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progress, void *self)
-{
-    int left_before = 0;
-    int attempts = 0;
-    int code = SQLITE_OK;
-    bool holds = false;
-    while (code == SQLITE_OK) {
-        code = sqlite3_backup_step(backup, COPY_STEP_PAGES);
-        int left = sqlite3_backup_remaining(backup);
-        int all = sqlite3_backup_pagecount(backup);
-        if ((code == SQLITE_OK || code == SQLITE_DONE) && progress != NULL) {
-            progress(self, all - left, all);
-        }
-        attempts += left > left_before ? 1 : 0; /* the first step counts as the first attempt */
-        left_before = left;
-        if (code == SQLITE_OK && attempts > COPY_PATIENT_ATTEMPTS && !holds) {
-            code =
-                sqlite3_exec(from, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
-            holds = true;
-        }
-    }
-    if (holds) {
-        (void)sqlite3_exec(from, "ROLLBACK", NULL, NULL, NULL);
-    }
-    return code;
-}
-
-static enum db_class sqlite_copy(struct db_connection *from, struct db_connection *to, bool durable,
-                                 db_progress *progress, void *self)
-{
-    if (!durable) {
-        enum db_class class = sqlite_script(to, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF");
-        if (class != DB_OK) {
-            return class;
-        }
-    }
-    sqlite3_backup *backup = sqlite3_backup_init(to->handle, "main", from->handle, "main");
-    if (backup == NULL) {
-        return classify(to->handle, sqlite3_extended_errcode(to->handle));
-    }
-    int code = copy_pages(from->handle, backup, progress, self);
-    int end = sqlite3_backup_finish(backup);
-    if (code == SQLITE_DONE) {
-        code = end;
-    }
-    return code == SQLITE_OK ? DB_OK : classify(to->handle, code);
-}
-
-/* The lock outlives the transaction that takes it: a copy into this connection begins its own. */
-static enum db_class sqlite_seize(struct db_connection *connection)
-{
-    enum db_class class = sqlite_script(connection, "PRAGMA locking_mode=EXCLUSIVE");
-    return class == DB_OK ? sqlite_in_turn(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
-}
-
-static enum db_class sqlite_compact(struct db_connection *connection)
-{
-    enum db_class class = sqlite_in_turn(connection, "VACUUM");
-    turn_pass(&connection->turn);
-    return class;
-}
-
-static enum db_class read_number(struct db_connection *connection, const char *sql, int64_t *out)
-{
-    sqlite3_stmt *statement;
-    int code = first_row(connection, sql, &statement);
-    *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    (void)sqlite3_finalize(statement);
-    return code == SQLITE_ROW ? DB_OK : classify(connection->handle, code);
-}
-
-static enum db_class sqlite_space(struct db_connection *connection, int64_t *bytes, int64_t *unused)
-{
-    int64_t page = 0;
-    int64_t pages = 0;
-    int64_t free_pages = 0;
-    enum db_class class = read_number(connection, "PRAGMA page_size", &page);
-    if (class == DB_OK) {
-        class = read_number(connection, "PRAGMA page_count", &pages);
-    }
-    if (class == DB_OK) {
-        class = read_number(connection, "PRAGMA freelist_count", &free_pages);
-    }
-    *bytes = page * pages;
-    *unused = page * free_pages;
-    return class;
-}
-
-const struct db_maintenance db_sqlite_maintenance = {
-    .catalogue = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema"
-                 " WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name",
-    .nowhere = ":memory:",
-    .copy = sqlite_copy,
-    .seize = sqlite_seize,
-    .compact = sqlite_compact,
-    .space = sqlite_space,
-    .journal = sqlite_journal,
 };

@@ -68,7 +68,8 @@ mapfile -t cgi < <(in_room cgi-bin)
 
 check 'common knows no database and no endpoint' none '#include "(db|cgi-bin)/' "${common[@]}"
 check 'db knows no endpoint' none '#include "cgi-bin/' "${db[@]}"
-check 'only the driver includes sqlite3.h' only 'sqlite3\.h|sqlite3_' '^db/sqlite[a-z_]*\.c$' "${product[@]}"
+check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/sqlite_connection\.h' \
+    '^db/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"
 check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/token\.c$' "${product[@]}"
 check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/password\.c$' "${product[@]}"
 check 'only the transport and the tool read the environment' only '\b(getenv|secure_getenv|environ)\b' \
