@@ -10,8 +10,6 @@
 #include "db/account_call.h"
 #include "db/items.h"
 
-#define MORE_THAN_ALLOWED "is more than this user may store"
-
 struct import {
     struct call *call;
     struct item_writes *writes; /* NULL: only look */
@@ -136,7 +134,9 @@ static enum error_code store_item(struct import *import, const struct item *item
     }
     row = *item;
     error = items_put(import->writes, &row);
-    return error == ERR_QUOTA_EXCEEDED ? refuse(import, "", MORE_THAN_ALLOWED, error) : error;
+    return error == ERR_QUOTA_EXCEEDED
+               ? refuse(import, "", "is more than this user may store", error)
+               : error;
 }
 
 static enum error_code take_item(struct import *import, struct text element)
@@ -151,11 +151,6 @@ static enum error_code take_item(struct import *import, struct text element)
         return ERR_NONE;
     }
     import->imported++;
-    int64_t limit = import->call->config->max_user_keys;
-    if (limit != 0 && import->imported > limit) {
-        /* Also if one key comes many times: storing them would keep all others waiting. */
-        return refuse(import, "", MORE_THAN_ALLOWED, ERR_QUOTA_EXCEEDED);
-    }
     return import->writes != NULL ? store_item(import, &item) : ERR_NONE;
 }
 
@@ -227,6 +222,18 @@ static enum error_code read_mode(struct call *call, bool *replace)
     return error;
 }
 
+/* No more items than the user may have keys, or has: also if one key comes many times, since
+ * storing them would keep all others waiting. */
+static enum error_code check_number(struct import *import, const struct item_writes *writes)
+{
+    int64_t limit = writes->config->max_user_keys;
+    if (limit == 0 || import->imported <= limit || import->imported <= writes->ledger.keys) {
+        return ERR_NONE;
+    }
+    response_detail(&import->call->response, "items", "are more than this user may store");
+    return ERR_QUOTA_EXCEEDED;
+}
+
 static enum error_code store_all(struct import *import, struct item_writes *writes,
                                  struct text items, bool replace, int64_t *removed)
 {
@@ -235,7 +242,10 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
     item_writes_begin(writes, call->store, call->config, &owner, call->now_ms);
     writes->keeps_times = true;
     import->writes = writes;
-    enum error_code error = users_live(call->store, &owner);
+    enum error_code error = items_begin(writes);
+    if (error == ERR_NONE) {
+        error = check_number(import, writes);
+    }
     if (error == ERR_NONE && replace) {
         const struct text all = {.at = "", .size = 0};
         error = items_remove_all(writes, all, removed);

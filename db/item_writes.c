@@ -132,8 +132,7 @@ static enum error_code sweep(struct item_writes *writes, int most)
     return error;
 }
 
-/* The first time: starts the transaction, reads the ledger, sweeps. */
-static enum error_code begin_writes(struct item_writes *writes)
+enum error_code items_begin(struct item_writes *writes)
 {
     if (writes->begun) {
         return ERR_NONE;
@@ -148,7 +147,7 @@ static enum error_code begin_writes(struct item_writes *writes)
 
 enum error_code items_sweep(struct item_writes *writes, int most)
 {
-    enum error_code error = begin_writes(writes);
+    enum error_code error = items_begin(writes);
     return error == ERR_NONE ? sweep(writes, most) : error;
 }
 
@@ -187,22 +186,24 @@ enum error_code items_find(struct item_writes *writes, struct item *item, bool *
 {
     enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
     if (error == ERR_NONE) {
-        error = begin_writes(writes);
+        error = items_begin(writes);
     }
     return error == ERR_NONE ? find_row(writes, item, found) : error;
 }
 
-static bool is_over(int64_t now, int64_t before, int64_t limit)
+static bool is_over(int64_t now, int64_t before, int64_t removed, int64_t limit)
 {
-    return limit != 0 && now > limit && now > before;
+    return limit != 0 && now > limit && now > before && now > removed;
 }
 
-/* Whether the ledger holds what is too much, and more of it than before. */
+/* Whether the ledger holds what is too much, and more of it than before: before this write, or
+ * before all was removed to be replaced. */
 static bool over_quota(const struct item_writes *writes, const struct item_ledger *before)
 {
     const struct item_ledger *now = &writes->ledger;
-    return is_over(now->keys, before->keys, writes->config->max_user_keys) ||
-           is_over(now->bytes, before->bytes, writes->config->max_user_bytes);
+    return is_over(now->keys, before->keys, writes->removed.keys, writes->config->max_user_keys) ||
+           is_over(now->bytes, before->bytes, writes->removed.bytes,
+                   writes->config->max_user_bytes);
 }
 
 /* Enters ITEM into the ledger; false when there is no room for it, and then nothing has changed. */
@@ -279,10 +280,9 @@ static bool note_removal(void *self, const struct item *item)
 
 enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed)
 {
-    *removed = 0;
     enum error_code error = items_allow(writes->owner, ITEM_WRITES, prefix);
     if (error == ERR_NONE) {
-        error = begin_writes(writes);
+        error = items_begin(writes);
     }
     struct removal last = {.size = 0};
     while (error == ERR_NONE) {
@@ -296,8 +296,10 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
         const struct text key = {.at = last.key, .size = last.size};
         int64_t version;
         error = bury(writes, key, last.bytes, &version);
-        *removed += 1;
+        writes->removed.keys++;
+        writes->removed.bytes += last.bytes;
     }
+    *removed = writes->removed.keys;
     return error;
 }
 

@@ -99,14 +99,23 @@ struct item_writes {
         bool live;      /* it is an item */
         int64_t size;
     } row;
+    /* What items_remove_all has deleted; so much may be stored anew whatever the limits are. */
+    struct {
+        int64_t keys;
+        int64_t bytes;
+    } removed;
 };
 
 /* Notes what the writes are about; the transaction starts later. */
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
                        const struct item_owner *owner, int64_t now_ms);
 
+/* Starts the transaction, if it does not run yet, and reads the ledger. Expired items are swept, a
+ * bounded number. The first of the calls below does that too. */
+enum error_code items_begin(struct item_writes *writes);
+
 /* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an
- * item. The transaction runs from here on. Expired items are swept, a bounded number. */
+ * item. */
 enum error_code items_find(struct item_writes *writes, struct item *item, bool *found);
 
 /* Stores ITEM->value until ITEM->expires_at under ITEM->key, which items_find has just looked for.

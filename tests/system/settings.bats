@@ -126,3 +126,47 @@ changes() {
     login ann
     same "$(query 'SELECT name FROM meta')" store_id
 }
+
+@test "a lowered quota: an account's own export still goes back into it, and no growth does" {
+    installation
+    new_user ann
+    for key in a b c d; do
+        store $key '"12345678"'
+    done
+    cgi me GET /export
+    own=$body
+    import() { # CODE MODE ITEMS-OR-DOCUMENT
+        cgi me POST /import "$(jq -c --arg mode "$2" '(if type == "array" then {items: .} else .data end) + {mode: $mode}' <<<"$3")"
+        same "$code" "$1"
+        [ "$1" = 200 ] || same "$(jq -r .code <<<"$body")" QUOTA_EXCEEDED
+    }
+    usage() {
+        cgi me GET
+        jq -c '[.data.usage.keys, .data.usage.bytes]' <<<"$body"
+    }
+    for limit in 'max_user_keys = 2' 'max_user_bytes = 15'; do
+        sed -i '/^max_user/d' "$conf"
+        echo "$limit" >>"$conf"
+        import 200 merge "$own"
+        import 200 replace "$own"
+        import 507 merge '[{"key":"e","value":1}]'
+        import 507 replace "$(jq -c '.data.items + [{"key":"e","value":1}]' <<<"$own")"
+        same "$(usage)" '[4,40]'
+    done
+    # What replaces may be as many as were there, under other names, and not one more.
+    import 200 replace '[{"key":"e","value":"12345678"},{"key":"f","value":"1234567890123456789012345678"}]'
+    same "$(usage)" '[2,40]'
+    import 507 replace '[{"key":"e","value":"123456789012345678901234567890123456789"}]'
+    import 200 replace '[{"key":"e","value":"12345678901234567890"}]'
+    import 507 replace '[{"key":"e","value":"123456789012345678901"}]'
+    import 200 replace '[{"key":"e","value":"123"}]'
+    import 200 replace '[{"key":"e","value":"1234567890123"}]'
+    import 507 replace '[{"key":"e","value":"12345678901234"}]'
+    # What has expired is not among what was there, though it may not be swept yet.
+    sed -i 's/^max_user.*/max_user_keys = 100/' "$conf"
+    import 200 merge "$(jq -cn '[range(80) | {key: "x\(.)", value: 1, expires_at: "2099-01-01T00:00:00Z"}]')"
+    sed -i 's/^max_user.*/max_user_keys = 2/' "$conf"
+    query "UPDATE items SET expires_at = 1 WHERE key LIKE 'x%'; UPDATE users SET next_expiry = 1"
+    import 200 replace '[{"key":"e","value":1},{"key":"i","value":1}]'
+    import 507 replace '[{"key":"e","value":1},{"key":"i","value":1},{"key":"j","value":1}]'
+}
