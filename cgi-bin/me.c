@@ -175,8 +175,7 @@ static enum error_code delete_account(struct call *call)
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    call->audit =
-        (struct audit){.event = "account_delete", .user_id = owner.user_id, .ends_user = true};
+    call->audit = (struct audit){.event = "account_delete", .user_id = owner.user_id};
     struct proof proof;
     error = prove(call, &owner, &in, &proof);
     if (error == ERR_NONE) {

@@ -386,12 +386,14 @@ static bool keeps_event(const struct call *call, const char *event, enum error_c
 static enum error_code keep_event(struct call *call, const char *event, enum error_code error)
 {
     const struct store_class *class = call->program->store;
-    /* A token that holds no more may be of a user who is gone. */
-    if (error == ERR_INVALID_TOKEN || (call->audit.ends_user && error == ERR_NONE)) {
-        event = describe_event(call, error, false);
-    }
-    enum error_code kept = event != NULL ? class->note(call->store, text_of(event), &call->cause)
-                                         : call_fail(call, ERR_INTERNAL, "out of memory");
+    /* Of a user who is gone nothing is to be left, be it by this call. A token that holds no more
+     * may be of one who is gone, too, and another may have got the number. */
+    const char *unnamed = describe_event(call, error, false);
+    const char *text = error == ERR_INVALID_TOKEN ? unnamed : event;
+    enum error_code kept = unnamed != NULL
+                               ? class->note(call->store, call->audit.user_id, text_of(text),
+                                             text_of(unnamed), &call->cause)
+                               : call_fail(call, ERR_INTERNAL, "out of memory");
     if (error != ERR_NONE) {
         (void)class->end(call->store, kept == ERR_NONE);
     }

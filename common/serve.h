@@ -67,8 +67,10 @@ struct store_class {
     /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
     enum error_code (*end)(void *store, bool good); /* or of what it could not read */
     /* Keeps TEXT, a line about a security event, with the present transaction; of a request that
-     * only reads, or has ended its transaction, in one of its own, to be ended again. */
-    enum error_code (*note)(void *store, struct text text, struct cause *cause);
+     * only reads, or has ended its transaction, in one of its own, to be ended again. Keeps UNNAMED
+     * instead when the event is of a user, USER_ID, who is gone by then; 0: of nobody. */
+    enum error_code (*note)(void *store, int64_t user_id, struct text text, struct text unnamed,
+                            struct cause *cause);
     /* Whether something is left to do that can wait until the answer is sent; and does it, quickly.
      * Nobody is told when it fails. */
     bool (*has_rest)(const void *store);
@@ -91,8 +93,6 @@ struct audit {
     const char *event; /* "login", "password_change"; NULL: none */
     int64_t user_id;   /* 0: nobody known */
     int64_t token;     /* number of a device token; 0: none */
-    bool ends_user;    /* nothing of the user is to be left: once done, the database keeps the
-                          event without user and address */
 };
 
 /* One request on its way through a program. */

@@ -51,7 +51,8 @@ enum error_code audit_forget(struct db *db, int64_t user_id)
     return db_run(db, DB_AUDIT_FORGET, values, 1, &found);
 }
 
-enum error_code audit_add(struct db *db, struct text text, int64_t rows)
+enum error_code audit_add(struct db *db, int64_t user_id, struct text text, struct text unnamed,
+                          int64_t rows)
 {
     int64_t number;
     char name[NAME_SIZE];
@@ -64,8 +65,9 @@ enum error_code audit_add(struct db *db, struct text text, int64_t rows)
         return error;
     }
     number++;
-    const struct db_value added[] = {db_text(name_of(number, name)), db_text(text)};
-    error = db_run(db, DB_AUDIT_ADD, added, 2, &found);
+    const struct db_value added[] = {db_text(name_of(number, name)), db_text(text),
+                                     db_integer(user_id), db_text(unnamed)};
+    error = db_run(db, DB_AUDIT_ADD, added, 4, &found);
     if (error != ERR_NONE || number <= rows) {
         return error;
     }

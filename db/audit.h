@@ -25,7 +25,9 @@ struct text audit_pattern(int64_t user_id, char out[AUDIT_PATTERN_SIZE]);
  * among the statements above. */
 enum error_code audit_forget(struct db *db, int64_t user_id);
 
-/* Adds TEXT in the present transaction and deletes what is older than the latest ROWS. */
-enum error_code audit_add(struct db *db, struct text text, int64_t rows);
+/* Adds TEXT in the present transaction and deletes what is older than the latest ROWS. If TEXT is
+ * about a user, USER_ID is not 0, and UNNAMED is kept instead when that user is gone. */
+enum error_code audit_add(struct db *db, int64_t user_id, struct text text, struct text unnamed,
+                          int64_t rows);
 
 #endif

@@ -346,13 +346,14 @@ static enum error_code store_admit(void *store, struct arena *arena,
 }
 
 /* A reader opens the database once more, for writing. */
-static enum error_code store_note(void *store, struct text text, struct cause *cause)
+static enum error_code store_note(void *store, int64_t user_id, struct text text,
+                                  struct text unnamed, struct cause *cause)
 {
     struct db *db = store;
     db->cause = cause;
     db->only_reads = db->only_reads || !db->writes;
     db->writes = true;
-    return audit_add(db, text, db->config->audit_rows);
+    return audit_add(db, user_id, text, unnamed, db->config->audit_rows);
 }
 
 static enum error_code store_end(void *store, bool good)

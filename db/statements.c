@@ -94,7 +94,10 @@ static const char *const table[DB_STATEMENT_COUNT] = {
 
     /* Security events are rows of meta, numbered in order. */
     [DB_AUDIT_LAST] = "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
-    [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, $2)",
+    /* $4 instead of $2, which names the user $3 (0: nobody), when there is no such user: one that
+     * was deleted while the call was at work. */
+    [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, CASE WHEN $3 = 0"
+                     " OR EXISTS (SELECT 1 FROM users WHERE id = $3) THEN $2 ELSE $4 END)",
     [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
     /* $1 is a pattern of the user's id in the text. */
     [DB_AUDIT_FORGET] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"

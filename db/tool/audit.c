@@ -33,7 +33,9 @@ static void keep_in_log(struct tool *tool, const char *text)
     }
 }
 
-static void keep_in_database(struct tool *tool, const char *text)
+/* Of a user who is gone UNNAMED. */
+static void keep_in_database(struct tool *tool, int64_t user_id, const char *text,
+                             const char *unnamed)
 {
     static const enum db_statement may_run[] = {AUDIT_STATEMENTS};
     static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
@@ -47,7 +49,8 @@ static void keep_in_database(struct tool *tool, const char *text)
                       : NULL;
     if (store != NULL) {
         db_store.start(store, true, &cause);
-        enum error_code error = audit_add(store, text_of(text), tool->config.audit_rows);
+        enum error_code error =
+            audit_add(store, user_id, text_of(text), text_of(unnamed), tool->config.audit_rows);
         if (db_store.end(store, error == ERR_NONE) != ERR_NONE || error != ERR_NONE) {
             (void)fprintf(stderr, "cubby: what was done is not noted in the database: %s\n",
                           cause.text);
@@ -85,19 +88,9 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
     va_end(list);
     tool_make_printable(detail, false); /* names of files; and the end may be cut off */
     const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, detail));
-    if (text != NULL) {
-        keep_in_log(tool, text);
-        keep_in_database(tool, text);
-    }
-}
-
-void tool_audit_end(struct tool *tool, const char *event, int64_t user_id)
-{
-    tool_progress_end(tool);
-    const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, ""));
-    const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, ""));
+    const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, detail));
     if (text != NULL && unnamed != NULL) {
         keep_in_log(tool, text);
-        keep_in_database(tool, unnamed);
+        keep_in_database(tool, user_id, text, unnamed);
     }
 }

@@ -120,13 +120,10 @@ __attribute__((format(printf, 2, 3))) void tool_say(struct tool *tool, const cha
 void tool_file(struct tool *tool, const char *what, const char *path);
 
 /* Notes in the log, and in the database when the settings say so, that the operator did EVENT, to
- * the account USER_ID unless that is 0. FORMAT makes the details, "" for none; never a secret. */
+ * the account USER_ID unless that is 0; when that is gone only the log names it. FORMAT makes the
+ * details, "" for none; never a secret, nor the name of a user. */
 __attribute__((format(printf, 4, 5))) void tool_audit(struct tool *tool, const char *event,
                                                       int64_t user_id, const char *format, ...);
-
-/* The same of an EVENT that ended the account: the log names it, the database does not, where
- * nothing of it is to be left. */
-void tool_audit_end(struct tool *tool, const char *event, int64_t user_id);
 
 /* ---- questions and progress -------------------------------------------------------------------
  */

@@ -291,7 +291,7 @@ static int run_delete(struct tool *tool)
     if (status != TOOL_DONE) {
         return status;
     }
-    tool_audit_end(tool, "user_deleted", account.id);
+    tool_audit(tool, "user_deleted", account.id, "%s", "");
     cJSON *object = account_name_json(tool, account.id, account.username);
     json_add(object, "keys", json_new_integer(&tool->scratch, account.keys));
     json_add(object, "bytes", json_new_integer(&tool->scratch, account.bytes));

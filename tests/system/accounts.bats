@@ -144,6 +144,32 @@ answer() {
     has "$(head -n 1 "$DATA/answer")" 429
 }
 
+@test "accounts: a login that the end of the account overtakes is no event that names it in the database" {
+    printf '%s\n' 'max_hashes = 1' 'audit_rows = 100' >>"$CUBBY_CONF"
+    user slow
+    while read -r password outcome; do
+        user ann
+        hashing 1
+        printf '{"username":"ann","password":"%s"}' "$password" >"$DATA/login"
+        env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.1 \
+            CONTENT_LENGTH="$(wc -c <"$DATA/login")" "$PROGRAMS/token" <"$DATA/login" >/dev/null 2>&1 3>&- &
+        waiter=$!
+        # It has found the account and waits for its hash.
+        until_true 20 opened "$waiter" "$DATA/state/cubby.db-hashes"
+        "$TOOL" user delete ann --yes
+        let_hash_end KILL
+        wait "$waiter"
+        same "$(sqlite3 "$DATA/state/cubby.db" "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name DESC LIMIT 1" |
+            jq -c '[.event, .outcome, .user_id, .address]')" "[\"login\",\"$outcome\",null,null]"
+        same "$(sed -n 's/.*audit //p' "$DATA/log" | tail -n 1 | jq -c '[.event, .outcome, .address, has("user_id")]')" \
+            "[\"login\",\"$outcome\",\"192.0.2.1\",true]"
+    done <<'DONE'
+Abcdef1! done
+Wrong-pass1! INVALID_CREDENTIALS
+DONE
+}
+opened() { readlink "/proc/$1/fd"/* | grep -qxF "$2"; }
+
 @test "accounts: a registration keeps no one from writing while its password is hashed" {
     echo 'busy_timeout = 300' >>"$CUBBY_CONF"
     user ann
