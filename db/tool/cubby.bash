@@ -9,10 +9,11 @@ _cubby_options() {
     case $1 in
     init) echo '--owner --json' ;;
     check | migrate) echo '--json --progress' ;;
-    config | stats | 'user list' | 'user show' | 'user disable' | 'user enable' | 'key list')
+    config | stats | 'user list' | 'user show' | 'user enable' | 'key list')
         echo '--json'
         ;;
     'user add') echo '--email --full-name --age --gender --password-stdin --json' ;;
+    'user disable') echo '--json --yes' ;;
     'user delete') echo '--json --yes --progress' ;;
     'user passwd') echo '--password-stdin --json' ;;
     'user reset-code') echo '--valid --json' ;;

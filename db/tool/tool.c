@@ -106,6 +106,21 @@ static int unconfirmed(const char *why)
     return TOOL_UNCONFIRMED;
 }
 
+/* Asks at the terminal. */
+static int ask(const char *format, va_list list)
+{
+    print_line(stderr, format, list);
+    (void)fputs(" [y/N] ", stderr);
+    char answer[16];
+    if (fgets(answer, sizeof answer, stdin) == NULL) {
+        (void)fputc('\n', stderr);
+        return unconfirmed("no answer");
+    }
+    bool agreed =
+        strcmp(answer, "y\n") == 0 || strcmp(answer, "Y\n") == 0 || strcmp(answer, "yes\n") == 0;
+    return agreed ? TOOL_DONE : unconfirmed("not confirmed");
+}
+
 int tool_confirm(struct tool *tool, const char *format, ...)
 {
     if (tool->yes) {
@@ -116,17 +131,21 @@ int tool_confirm(struct tool *tool, const char *format, ...)
     }
     va_list list;
     va_start(list, format);
-    print_line(stderr, format, list);
+    int status = ask(format, list);
     va_end(list);
-    (void)fputs(" [y/N] ", stderr);
-    char answer[16];
-    if (fgets(answer, sizeof answer, stdin) == NULL) {
-        (void)fputc('\n', stderr);
-        return unconfirmed("no answer");
+    return status;
+}
+
+int tool_confirm_if_seen(struct tool *tool, const char *format, ...)
+{
+    if (tool->yes || !isatty(STDIN_FILENO)) {
+        return TOOL_DONE;
     }
-    bool agreed =
-        strcmp(answer, "y\n") == 0 || strcmp(answer, "Y\n") == 0 || strcmp(answer, "yes\n") == 0;
-    return agreed ? TOOL_DONE : unconfirmed("not confirmed");
+    va_list list;
+    va_start(list, format);
+    int status = ask(format, list);
+    va_end(list);
+    return status;
 }
 
 static bool shows_progress(const struct tool *tool)

@@ -132,6 +132,11 @@ __attribute__((format(printf, 4, 5))) void tool_audit(struct tool *tool, const c
  * TOOL_UNCONFIRMED, and a line that says so, otherwise. */
 __attribute__((format(printf, 2, 3))) int tool_confirm(struct tool *tool, const char *format, ...);
 
+/* The same of what can be made good again, and may have to be quick: goes on where there is no
+ * terminal. */
+__attribute__((format(printf, 2, 3))) int tool_confirm_if_seen(struct tool *tool,
+                                                               const char *format, ...);
+
 /* Shows DONE of TOTAL (0: unknown) of WHAT, a constant, on standard error a few times a second, if
  * that is a terminal or --progress was given. */
 void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total);

@@ -205,7 +205,14 @@ static int disable(struct tool *tool, struct db_connection *connection,
 static int run_disable(struct tool *tool)
 {
     struct account account;
-    int status = account_change(tool, disable, NULL, &account);
+    int status = account_look_up(tool, &account);
+    if (status == TOOL_DONE) {
+        status = tool_confirm_if_seen(tool, "Disable user %s? All sessions end at once.",
+                                      account.username);
+    }
+    if (status == TOOL_DONE) {
+        status = account_change(tool, disable, NULL, &account);
+    }
     if (status != TOOL_DONE) {
         return status;
     }
@@ -349,11 +356,13 @@ static const struct tool_command commands[] = {
     {.name = "user disable",
      .words = "NAME",
      .summary = "end all sessions of a user, and let nobody log in",
-     .text = "From the next request on no token of the user is good, device tokens included, and\n"
-             "logging in fails as with a wrong password. The data stay.\n",
+     .text =
+         "From the next request on no token of the user is good, device tokens included, and\n"
+         "logging in fails as with a wrong password. The data stay. Asks at a terminal, unless\n"
+         "--yes is given; a script is not held up.\n",
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ASKS,
      .run = run_disable},
     {.name = "user enable",
      .words = "NAME",

@@ -115,6 +115,37 @@ tool_with() {
     same "$code" 200
 }
 
+@test "user disable: asks at a terminal, and only there" {
+    add ann
+    login ann
+    store k 1
+    at_terminal() { # ANSWER WORD…
+        local answer=$1
+        shift
+        run bash -c "{ sleep 0.3; echo '$answer'; sleep 0.3; } | script -qec '$TOOL $*' /dev/null"
+    }
+    for answer in n ''; do
+        at_terminal "$answer" user disable ann
+        same "$status" 3
+        case $output in *'Disable user ann? All sessions end at once. [y/N]'*) ;; *) fail 'does not ask' ;; esac
+        read_value k
+        same "$code" 200
+    done
+    at_terminal y user disable ann
+    same "$status" 0
+    read_value k
+    same "$code" 401
+    tool 0 user enable ann
+    login ann
+    at_terminal '' user disable ann --yes
+    same "$status" 0
+    read_value k
+    same "$code" 401
+    tool 0 user enable ann
+    tool 0 user disable ann
+    tool 4 user disable nobody
+}
+
 @test "user passwd: the new password is good, the old one and the tokens of before are not" {
     add ann
     login ann
