@@ -53,10 +53,33 @@ static enum error_code key_of_address(struct call *call, bool may_create, struct
     return ERR_NONE;
 }
 
+/* The same for an item that must exist, and the conditions of the request. */
+static enum error_code read_address(struct call *call, struct condition *condition,
+                                    struct item *item)
+{
+    enum error_code error = condition_read(call, condition);
+    return error == ERR_NONE ? key_of_address(call, false, item) : error;
+}
+
 static void answer_item(struct call *call, const struct item *item, bool is_read)
 {
     response_etag(&call->response, item->version, is_read);
     call->response.data = item_json(call, item, false);
+}
+
+/* Ends a write by storing ITEM, which is the answer. */
+static enum error_code put_item(struct call *call, struct item_writes *writes, struct item *item,
+                                int status, const char *message)
+{
+    enum error_code error = items_put(writes, item);
+    if (error == ERR_NONE) {
+        error = item_writes_end(writes);
+    }
+    if (error == ERR_NONE) {
+        response_success(&call->response, status, message);
+        answer_item(call, item, false);
+    }
+    return error;
 }
 
 /* The answer to a condition that does not hold: the item as it is, or null. */
@@ -103,14 +126,7 @@ static enum error_code create_item(struct call *call)
     item.value = in.value;
     item.expires_at = item_expiry(call, in.ttl);
     if (error == ERR_NONE) {
-        error = items_put(&writes, &item);
-    }
-    if (error == ERR_NONE) {
-        error = item_writes_end(&writes);
-    }
-    if (error == ERR_NONE) {
-        response_success(&call->response, 201, "Data stored successfully.");
-        answer_item(call, &item, false);
+        error = put_item(call, &writes, &item, 201, "Data stored successfully.");
     }
     return item_failed(call, error);
 }
@@ -119,10 +135,7 @@ static enum error_code read_item(struct call *call)
 {
     struct condition condition;
     struct item item;
-    enum error_code error = condition_read(call, &condition);
-    if (error == ERR_NONE) {
-        error = key_of_address(call, false, &item);
-    }
+    enum error_code error = read_address(call, &condition, &item);
     if (error != ERR_NONE) {
         return error;
     }
@@ -194,15 +207,8 @@ static enum error_code replace_item(struct call *call)
     item.value = in.value;
     item.expires_at = item_expiry(call, in.ttl);
     if (error == ERR_NONE) {
-        error = items_put(&writes, &item);
-    }
-    if (error == ERR_NONE) {
-        error = item_writes_end(&writes);
-    }
-    if (error == ERR_NONE) {
-        response_success(&call->response, exists ? 200 : 201,
+        error = put_item(call, &writes, &item, exists ? 200 : 201,
                          exists ? "Data updated successfully." : "Data stored successfully.");
-        answer_item(call, &item, false);
     }
     return item_failed(call, error);
 }
@@ -326,10 +332,7 @@ static enum error_code patch_item(struct call *call)
                         "application/merge-patch+json, application/json-patch+json");
         return ERR_UNSUPPORTED_MEDIA_TYPE;
     }
-    enum error_code error = condition_read(call, &condition);
-    if (error == ERR_NONE) {
-        error = key_of_address(call, false, &item);
-    }
+    enum error_code error = read_address(call, &condition, &item);
     if (error != ERR_NONE) {
         return error;
     }
@@ -338,14 +341,7 @@ static enum error_code patch_item(struct call *call)
     item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
     error = patch_and_find(call, &condition, apply, &writes, &item);
     if (error == ERR_NONE) {
-        error = items_put(&writes, &item);
-    }
-    if (error == ERR_NONE) {
-        error = item_writes_end(&writes);
-    }
-    if (error == ERR_NONE) {
-        response_success(&call->response, 200, "Data updated successfully.");
-        answer_item(call, &item, false);
+        error = put_item(call, &writes, &item, 200, "Data updated successfully.");
     }
     return item_failed(call, error);
 }
@@ -354,10 +350,7 @@ static enum error_code delete_item(struct call *call)
 {
     struct condition condition;
     struct item item;
-    enum error_code error = condition_read(call, &condition);
-    if (error == ERR_NONE) {
-        error = key_of_address(call, false, &item);
-    }
+    enum error_code error = read_address(call, &condition, &item);
     if (error != ERR_NONE) {
         return error;
     }
