@@ -2,12 +2,8 @@
 # code. From the environment: BASE (address of the API), SERVER (apache, busybox, lighttpd),
 # DATA (folder of database and keys), TOOL (the tool cubby), CONF (its settings).
 
-bats_require_minimum_version 1.5.0
-
-PASSWORD='Abcdef1!'
-
-# The same language as jq's, at a tenth of the time to start; it sorts the members of objects.
-jq() { gojq "$@"; }
+# shellcheck source=tests/common.bash
+. "${BASH_SOURCE[0]%/*}/../common.bash"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -65,9 +61,6 @@ header() {
 # field JQ-PATH: something of the body.
 field() { jq -r "$1" <"$body_file"; }
 
-# short TEXT: its first lines and bytes; values may be long.
-short() { printf '%s\n' "$1" | head -n 20 | cut -b 1-600; }
-
 show() {
     printf 'answer: %s\n' "$code"
     short "$(cat "$head_file")"
@@ -78,11 +71,6 @@ fail() {
     short "$*"
     show
     return 1
-}
-
-same() {
-    [ "$1" = "$2" ] || fail "is:     $(short "$1")
-wanted: $(short "$2")"
 }
 
 # The form that every answer has. Leaves what the body says in $said_status, $said_code,
@@ -204,15 +192,3 @@ forge() { node "$here/jwt.js" "$@"; }
 raw() { node "$here/raw.js" "$BASE" "$@"; }
 
 prefix() { printf '/%s' "${BASE##*/}"; }
-
-# began: notes the command just put into the background. wait_all: waits for those, and for nothing
-# else; bats has a watchdog of its own in the background of each test.
-started=()
-began() { started+=("$!"); }
-wait_all() {
-    local pid
-    for pid in "${started[@]}"; do
-        wait "$pid" || true
-    done
-    started=()
-}

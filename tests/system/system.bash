@@ -1,19 +1,13 @@
 # system.bash - what the tests of building, running and installing share.
 
-bats_require_minimum_version 1.5.0
-
-PASSWORD='Abcdef1!'
+# shellcheck source=tests/common.bash
+. "${BASH_SOURCE[0]%/*}/../common.bash"
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export TOOL=${TOOL:-$root/build/bin/cubby} PROGRAMS=${PROGRAMS:-$root/build/cgi-bin}
 
 fail() {
-    printf '%s\n' "$*" | head -n 60 | cut -b 1-600
+    short "$*"
     return 1
-}
-
-same() {
-    [ "$1" = "$2" ] || fail "is:     $1
-wanted: $2"
 }
 
 # has TEXT PART: TEXT has PART in it.

@@ -1,14 +1,10 @@
 # tool.bash - what the tests of the operator's tool share: an installation in the test's own folder,
 # and calls of the programs as a web server makes them (RFC 3875), without one.
 
-bats_require_minimum_version 1.5.0
-
-PASSWORD='Abcdef1!'
+# shellcheck source=tests/common.bash
+. "${BASH_SOURCE[0]%/*}/../common.bash"
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export TOOL=${TOOL:-$root/build/bin/cubby} PROGRAMS=${PROGRAMS:-$root/build/cgi-bin}
-
-# The same language as jq's, at a tenth of the time to start; it sorts the members of objects.
-jq() { gojq "$@"; }
 
 # installation [LINE…]: settings in $conf with these lines besides, database and keys in $home.
 installation() {
@@ -26,11 +22,6 @@ fail() {
     printf 'status: %s\n%s\n' "${status:-}" "${output:-}"
     printf 'answer: %s\n%s\n' "${code:-}" "${body:-}"
     return 1
-}
-
-same() {
-    [ "$1" = "$2" ] || fail "is:     $1
-wanted: $2"
 }
 
 # tool STATUS WORD…: runs the tool without a terminal; leaves what it printed in $output and
@@ -102,14 +93,4 @@ hold() {
 let_go() {
     exec 5>&-
     wait "$holder"
-}
-
-started=()
-began() { started+=("$!"); }
-wait_all() {
-    local pid
-    for pid in "${started[@]}"; do
-        wait "$pid" || true
-    done
-    started=()
 }
