@@ -185,6 +185,7 @@ int cgi_main(const struct program *program)
 {
     /* A client that hangs up must not kill the program before its log line. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a disk that is full */
     struct cgi cgi = {.transport = {.ends_process = true,
                                     .next = cgi_next,
                                     .variable = cgi_variable,

@@ -226,7 +226,7 @@ static enum error_code take_lines(char *text, const char *file, struct config *c
 static char *read_file(struct arena *arena, const char *path, bool may_be_missing,
                        struct cause *cause)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* waits for no pipe */
     if (file < 0) {
         if (errno != ENOENT || !may_be_missing) {
             (void)cause_set(cause, ERR_INTERNAL, "%s: %s", path, strerror(errno));
@@ -234,7 +234,9 @@ static char *read_file(struct arena *arena, const char *path, bool may_be_missin
         return NULL;
     }
     struct stat there;
-    bool fits = fstat(file, &there) == 0 && there.st_size < FILE_MAXIMUM;
+    bool known = fstat(file, &there) == 0;
+    bool fits = known && there.st_size < FILE_MAXIMUM;
+    bool pipe = known && (S_ISFIFO(there.st_mode) || S_ISSOCK(there.st_mode)); /* has no size */
     size_t size = fits ? (size_t)there.st_size : 0;
     char *text = arena_alloc(arena, size + 1);
     size_t used = 0;
@@ -245,10 +247,11 @@ static char *read_file(struct arena *arena, const char *path, bool may_be_missin
     }
     int problem = errno;
     (void)close(file);
-    if (text == NULL || got < 0 || !fits) {
+    if (text == NULL || got < 0 || !fits || pipe) {
         (void)cause_set(cause, ERR_INTERNAL, "%s: %s", path,
                         text == NULL ? "out of memory"
                         : got < 0    ? strerror(problem)
+                        : pipe       ? "a pipe, not a file"
                                      : "larger than 64 KiB");
         return NULL;
     }

@@ -57,7 +57,8 @@ void log_write(const char *path, const char *line)
     char when[TIME_TEXT_SIZE] = "";
     int file = -1;
     if (*path != '\0') {
-        file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+        /* A pipe that nobody reads is not waited for, nor one that is full. */
+        file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
         struct timespec now;
         if (file >= 0 && clock_gettime(CLOCK_REALTIME, &now) == 0) {
             time_to_text((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, when);
@@ -66,8 +67,10 @@ void log_write(const char *path, const char *line)
     int length = snprintf(whole, sizeof whole, "%s%s%s\n", when, *when != '\0' ? " " : "", line);
     if (length > 0) {
         size_t size = (size_t)length < sizeof whole ? (size_t)length : sizeof whole - 1;
-        ssize_t written = write(file >= 0 ? file : STDERR_FILENO, whole, size);
-        (void)written; /* there is nobody left to tell */
+        if (file < 0 || write(file, whole, size) < 0) {
+            ssize_t written = write(STDERR_FILENO, whole, size);
+            (void)written; /* there is nobody left to tell */
+        }
     }
     if (file >= 0) {
         (void)close(file);

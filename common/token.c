@@ -87,10 +87,11 @@ static const char *key_fault(const jwk_item_t *key)
     return NULL;
 }
 
-/* What PATH holds; -1 when it can't be read or is not smaller than TOKEN_KEY_FILE_SIZE. */
+/* What PATH holds; -1 when it can't be read or is not smaller than TOKEN_KEY_FILE_SIZE. A pipe has
+ * nothing in it: it is not waited for. */
 static ssize_t read_key_file(const char *path, char text[TOKEN_KEY_FILE_SIZE])
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t used = 0;
     ssize_t got = file >= 0 ? 1 : -1;
     while (got > 0 && used < TOKEN_KEY_FILE_SIZE) {

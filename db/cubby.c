@@ -266,6 +266,7 @@ int main(int count, char **words)
 {
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error to be told */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     struct tool tool = {.config_path = getenv("CUBBY_CONF")};
     arena_init(&tool.arena, ARENA_MAXIMUM);
     arena_init(&tool.scratch, SCRATCH_MAXIMUM);

@@ -44,6 +44,7 @@ static enum db_class classify_io(sqlite3 *handle, enum db_class otherwise)
     switch (handle != NULL ? sqlite3_system_errno(handle) : 0) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
         return DB_FULL;
     case ENOENT:
     case ENOTDIR:
@@ -94,13 +95,21 @@ enum db_class sqlite_script(struct db_connection *connection, const char *sql)
 static int (*resolve_path)(sqlite3_vfs *vfs, const char *path, int size, char *out);
 
 /* SQLite looks at every folder on the way for symbolic links. What matters is that one database has
- * one journal: that is so, unless the last name itself is a link. */
+ * one journal: that is so, unless the last name itself is a link. A pipe is refused here, since
+ * opening one to read waits for a writer. */
 static int full_path(sqlite3_vfs *vfs, const char *path, int size, char *out)
 {
     size_t length = strlen(path);
     struct stat there;
-    if (path[0] != '/' || length >= (size_t)size || lstat(path, &there) != 0 ||
-        S_ISLNK(there.st_mode)) {
+    bool exists = lstat(path, &there) == 0;
+    bool simple = exists && path[0] == '/' && length < (size_t)size && !S_ISLNK(there.st_mode);
+    if (exists && S_ISLNK(there.st_mode)) {
+        exists = stat(path, &there) == 0;
+    }
+    if (exists && !S_ISREG(there.st_mode)) {
+        return SQLITE_CANTOPEN;
+    }
+    if (!simple) {
         return resolve_path(vfs, path, size, out);
     }
     memcpy(out, path, length + 1);

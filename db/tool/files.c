@@ -89,7 +89,7 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
 int file_read(struct tool *tool, const char *path, const char **text)
 {
     enum { FILE_MAXIMUM = 1024 * 1024 };
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat there;
     if (file < 0 || fstat(file, &there) != 0) {
         int problem = errno;

@@ -14,6 +14,18 @@ users() {
     done
 }
 
+# cgi_within SECONDS PROGRAM…: cgi, of a program that may hang
+cgi_within() {
+    local plain=$PROGRAMS
+    mkdir -p "$BATS_TEST_TMPDIR/programs"
+    printf '#!/bin/sh\nexec timeout %s "%s"\n' "$1" "$PROGRAMS/$2" >"$BATS_TEST_TMPDIR/programs/in_time"
+    chmod 755 "$BATS_TEST_TMPDIR/programs/in_time"
+    PROGRAMS=$BATS_TEST_TMPDIR/programs
+    shift 2
+    cgi in_time "$@"
+    PROGRAMS=$plain
+}
+
 in_order() {
     same "$(query 'PRAGMA integrity_check')" ok
     tool 0 check
@@ -103,7 +115,6 @@ fill_up() {
 store_with_little_room() {
     (
         ulimit -f 150
-        trap '' XFSZ
         store "$@"
         printf '%s\n%s' "$code" "$body" >"$BATS_TEST_TMPDIR/answer"
     )
@@ -123,12 +134,8 @@ store_with_little_room() {
     new_user ann
     store kept '"safe"'
     fill_up "$writer"
-    if [ "$writer" = store ]; then
-        refused 507 INSUFFICIENT_STORAGE
-        mount -o remount,size=4m "$BATS_TEST_TMPDIR/home"
-    else
-        [ "$code" = 507 ] || [ "$code" = 500 ] || fail 'neither 507 nor 500'
-    fi
+    refused 507 INSUFFICIENT_STORAGE
+    [ "$writer" != store ] || mount -o remount,size=4m "$BATS_TEST_TMPDIR/home"
     read_value kept
     same "$code" 200
     same "$(jq -r .data.value <<<"$body")" safe
@@ -139,6 +146,30 @@ store_with_little_room() {
 
 teardown() {
     [ ! -f "$BATS_TEST_TMPDIR/mounted" ] || umount -l "$BATS_TEST_TMPDIR/home"
+}
+
+@test "durability: where files may not grow, a write is answered with 507, not with the end of the program" {
+    installation
+    new_user ann
+    store kept '"safe"'
+    fill_up store_with_little_room
+    refused 507 INSUFFICIENT_STORAGE
+    value=$(head -c 200000 /dev/zero | tr '\0' x)
+    answer=$(
+        ulimit -f 150
+        cgi me POST /import "{\"items\":[{\"key\":\"one\",\"value\":\"$value\"}]}"
+        printf '%s' "$code"
+    )
+    same "$answer" 507
+    answer=$(
+        ulimit -f 50
+        "$TOOL" backup "$BATS_TEST_TMPDIR/copy" 2>&1 || printf '%s' "$?"
+    )
+    case $answer in *'no room on the disk'*1) ;; *) fail "$answer" ;; esac
+    [ ! -e "$BATS_TEST_TMPDIR/copy" ] || fail 'half a copy'
+    in_order
+    store after_that 1
+    same "$code" 201
 }
 
 @test "durability: a database that may only be read is read; writes are refused and say so in the log" {
@@ -203,6 +234,53 @@ teardown() {
     mv "$database.away" "$database"
     store some 1
     same "$code" 201
+}
+
+@test "durability: a pipe in the place of a file is told, not waited for" {
+    installation
+    new_user ann
+    store some 1
+    for file in "$database" "$keys" "$conf"; do
+        mv "$file" "$file.away"
+        mkfifo "$file"
+        for call in 'data GET /some' 'data PUT /some {"value":2}' 'health GET'; do
+            IFS=' ' read -r program method path sent <<<"$call"
+            cgi_within 10 "$program" "$method" "$path" "$sent"
+            case $program$file in
+            "health$keys") same "$code" 200 ;;
+            "health$database") same "$code" 503 ;;
+            *) refused 500 INTERNAL_ERROR ;;
+            esac
+        done
+        run timeout 10 "$TOOL" check </dev/null
+        same "$status" 1
+        rm "$file"
+        mv "$file.away" "$file"
+    done
+    in_order
+}
+
+@test "durability: a log that is a pipe nobody reads, or reads too slowly, holds nobody up" {
+    installation "log = $BATS_TEST_TMPDIR/lines"
+    new_user ann
+    rm -f "$BATS_TEST_TMPDIR/lines"
+    mkfifo "$BATS_TEST_TMPDIR/lines"
+    token=''
+    log_line() { cgi_within 10 token POST '' '{"username":"ann","password":"Wrong-1-wrong"}'; }
+    log_line
+    refused 401 INVALID_CREDENTIALS
+    grep -q '"event":"login"' "$BATS_TEST_TMPDIR/log" # where the web server keeps what programs say
+    exec 6<>"$BATS_TEST_TMPDIR/lines"
+    log_line
+    refused 401 INVALID_CREDENTIALS
+    read -r -t 5 line <&6
+    case $line in *'"event":"login"'*) ;; *) fail "$line" ;; esac
+    dd if=/dev/zero bs=4096 count=100 oflag=nonblock status=none >&6 2>/dev/null || true # it is full
+    : >"$BATS_TEST_TMPDIR/log"
+    log_line
+    refused 401 INVALID_CREDENTIALS
+    grep -q '"event":"login"' "$BATS_TEST_TMPDIR/log"
+    exec 6>&-
 }
 
 @test "durability: pages overwritten in the middle of the file never make a program crash" {
