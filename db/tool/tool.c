@@ -107,7 +107,7 @@ static int unconfirmed(const char *why)
 }
 
 /* Asks at the terminal. */
-static int ask(const char *format, va_list list)
+__attribute__((format(printf, 1, 0))) static int ask(const char *format, va_list list)
 {
     print_line(stderr, format, list);
     (void)fputs(" [y/N] ", stderr);
