@@ -138,8 +138,9 @@ static void *take_free(size_t bin)
     return piece;
 }
 
-/* *FRESH: the piece was never used, so it is zero. */
-static void *allocate(size_t size, bool *fresh)
+/* *FRESH: the piece was never used, so it is zero. Inline: to call it from malloc would cost 2 % of
+ * a read. */
+static inline __attribute__((always_inline)) void *allocate(size_t size, bool *fresh)
 {
     *fresh = true;
     if (size > SIZE_MAXIMUM) {
