@@ -147,7 +147,7 @@ endef
 # The first of the two builds: libraries that count what runs, programs with them, and a run. Made
 # anew when a library is, not when the programs change.
 PROFILE_BUILD := $(BUILD)/deps/profile
-PROFILE_DIR := $(abspath $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD)))/counts
+PROFILE_DIR := $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD))/counts
 $(PROFILE_BUILD)/.counted: $(DEP_SOURCES)/VERSIONS common/deps/build.sh common/deps/count.sh \
 		$(wildcard common/deps/mbedtls_*) $(AMALGAMATION)/.amalgamation $(DEP_DIR)/.libxcrypt
 	$(Q)rm -rf $(PROFILE_BUILD)

@@ -10,6 +10,10 @@
 # PROFILE names a directory for what a run of the programs tells the compiler; PROFILE_STAGE says
 # whether the library is to write there (`generate`) or is laid out by what lies there (`use`).
 # libxcrypt takes no part: nearly all of its time is in one loop.
+#
+# The path of the checkout may hold blanks and quotes, which lists of flags can't: so all of it runs
+# in OUT and names the rest by links there. A makefile of others, which wants to know where it is,
+# runs in `room`.
 set -eu
 
 library=$1
@@ -22,24 +26,42 @@ esac
 mkdir -p "$3"
 [ "$library" = amalgamation ] || mkdir -p "$3/include" "$3/lib"
 out=$(cd "$3" && pwd)
-work=$out/.build-$library
 CC=${CC:-musl-gcc}
 AR=${AR:-ar}
 DEP_CFLAGS=${DEP_CFLAGS:--O2}
 DEP_LDFLAGS=${DEP_LDFLAGS--static}
 unset MAKEFLAGS MAKELEVEL MFLAGS # ours mean nothing to the makefiles of others
-log=$work/log
-export TMPDIR=$work # some tools leave files there
 stage=''
 [ "$library" = libxcrypt ] || stage=${PROFILE_STAGE:-}
-PROFILE=${PROFILE:-}
 case $stage in
-generate) profile="-fprofile-generate=$PROFILE -fprofile-update=single -fprofile-prefix-path=$out" ;;
+generate) profile=-fprofile-update=single ;;
 use) # Only what never ran counts as such.
-    profile="-fprofile-use=$PROFILE -fprofile-prefix-path=$out -Wno-coverage-mismatch
-        --param=unlikely-bb-count-fraction=10000" ;;
+    profile='-Wno-coverage-mismatch --param=unlikely-bb-count-fraction=10000' ;;
 *) profile='' ;;
 esac
+if [ -n "$stage" ]; then
+    mkdir -p "${PROFILE:?}"
+    counts=$(cd "$PROFILE" && pwd)
+fi
+
+cd "$out"
+work=.build-$library
+log=$out/$work/log
+rm -rf "$work"
+mkdir "$work"
+: >"$log"
+ln -s "$source" "$work/source"
+ln -s "$here" "$work/here"
+source=$work/source
+here=$work/here
+case $out in
+*[!A-Za-z0-9/._+-]*) room=$(mktemp -d) ;;
+*) room=$out/$work/room && mkdir "$room" ;;
+esac
+trap 'rm -rf "$room"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+export TMPDIR="$room" # some tools leave files there
 
 die() {
     printf 'build: %s: %s\n' "$library" "$*" >&2
@@ -47,8 +69,8 @@ die() {
     exit 1
 }
 
-# compile NAME FLAGS... -- FILES...: lib NAME.a of FILES. Works in OUT: the compiler finds the profile
-# of a function by the paths of source and object as they were given.
+# compile NAME FLAGS... -- FILES...: lib NAME.a of FILES. The compiler finds the profile of a function
+# by the paths of source and object as they are given.
 compile() {
     name=$1
     shift
@@ -60,21 +82,20 @@ compile() {
     shift
     objects=''
     for file; do
-        object=.build-$library/$(printf '%s' "${file#"$work"/}" | tr '/' '_').o
+        object=$work/$(printf '%s' "${file#"$work"/}" | tr '/' '_').o
         # shellcheck disable=SC2086 # flags are lists of words
-        (cd "$out" && $CC -w $DEP_CFLAGS $profile $flags -c "$file" -o "$object") >>"$log" 2>&1 ||
-            die "compiling $file"
+        $CC -w $DEP_CFLAGS $profile ${stage:+"-fprofile-$stage=$counts" "-fprofile-prefix-path=$out"} \
+            $flags -c "$file" -o "$object" >>"$log" 2>&1 || die "compiling $file"
         objects="$objects $object"
     done
-    rm -f "$work/$name.a"
     # shellcheck disable=SC2086
-    (cd "$out" && $AR rcs "$work/$name.a" $objects) >>"$log" 2>&1 || die 'making the library'
-    mv "$work/$name.a" "$out/lib/$name.a"
+    $AR rcs "$work/$name.a" $objects >>"$log" 2>&1 || die 'making the library'
+    mv "$work/$name.a" "lib/$name.a"
 }
 
 build_cjson() {
-    mkdir -p "$out/include/cjson"
-    cp "$source/cJSON.h" "$source/cJSON_Utils.h" "$out/include/cjson/"
+    mkdir -p include/cjson
+    cp "$source/cJSON.h" "$source/cJSON_Utils.h" include/cjson/
     compile libcjson -- "$source/cJSON.c" "$source/cJSON_Utils.c"
 }
 
@@ -85,10 +106,11 @@ build_jansson() {
         -e 's/@json_have_sync_builtins@/1/' \
         "$source/src/jansson_config.h.in" >"$work/jansson_config.h"
     ! grep -q '^#define.*@' "$work/jansson_config.h" || die 'an unknown mark in jansson_config.h.in'
-    cp "$source/src/jansson.h" "$work/jansson_config.h" "$out/include/"
+    cp "$source/src/jansson.h" "$work/jansson_config.h" include/
     # As one source: the reader of JSON calls a function of another one for each byte.
-    for file in "$source"/src/*.c; do printf '#include "%s"\n' "$file"; done >"$work/jansson.c"
-    compile libjansson -I".build-$library" -I"$source/src" -DHAVE_STDINT_H=1 -DHAVE_SYS_TYPES_H=1 \
+    for file in "$source"/src/*.c; do printf '#include "%s"
+' "${file##*/}"; done >"$work/jansson.c"
+    compile libjansson -I"$work" -I"$source/src" -DHAVE_STDINT_H=1 -DHAVE_SYS_TYPES_H=1 \
         -DHAVE_UNISTD_H=1 -DHAVE_FCNTL_H=1 -DHAVE_SYS_TIME_H=1 -DHAVE_SCHED_H=1 \
         -DHAVE_GETTIMEOFDAY=1 -DHAVE_GETPID=1 -DHAVE_SCHED_YIELD=1 -DHAVE_OPEN=1 -DHAVE_READ=1 \
         -DHAVE_CLOSE=1 -DHAVE_STRTOLL=1 -DHAVE_LOCALE_H=1 -DHAVE_LOCALECONV=1 \
@@ -96,11 +118,11 @@ build_jansson() {
 }
 
 build_mbedtls() {
-    rm -rf "$out/include/mbedtls" "$out/include/psa"
-    cp -r "$source/include/mbedtls" "$source/include/psa" "$out/include/"
-    cp "$here/mbedtls_config.h" "$out/include/cubby_mbedtls_config.h"
+    rm -rf include/mbedtls include/psa
+    cp -r "$source/include/mbedtls" "$source/include/psa" include/
+    cp "$here/mbedtls_config.h" include/cubby_mbedtls_config.h
     lib=$source/library
-    compile libmbedcrypto '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"' -I"$out/include" \
+    compile libmbedcrypto '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"' -Iinclude \
         -I"$lib" -- "$lib/md.c" "$lib/sha256.c" "$lib/sha512.c" "$lib/platform.c" \
         "$lib/platform_util.c" "$lib/constant_time.c" "$here/mbedtls_absent.c"
 }
@@ -125,7 +147,7 @@ CONFIG
 #define JWT_DEPRECATED
 #define JWT_CONSTRUCTOR __attribute__((constructor))
 EXPORT
-    cp "$source/include/jwt.h" "$work/include/jwt_export.h" "$out/include/"
+    cp "$source/include/jwt.h" "$work/include/jwt_export.h" include/
     for part in builder checker; do # one source, preprocessed twice
         # shellcheck disable=SC2086
         $CC -E -P -D"JWT_$(echo $part | tr '[:lower:]' '[:upper:]')" $DEP_CFLAGS \
@@ -141,7 +163,7 @@ EXPORT
     done
     # shellcheck disable=SC2086
     compile libjwt '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"' -DCUBBY_MBEDTLS_DECLARE -DHAVE_CONFIG_H \
-        -D_GNU_SOURCE -I".build-$library/include" -I"$source/include" -I"$source/libjwt" -I"$out/include" \
+        -D_GNU_SOURCE -I"$work/include" -I"$source/include" -I"$source/libjwt" -Iinclude \
         -- $files
 }
 
@@ -159,16 +181,17 @@ sqlite_omit='-DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT
 build_amalgamation() {
     # shellcheck disable=SC2086,SC2116 # one line of it
     sqlite_omit=$(echo $sqlite_omit)
-    (cd "$work" && CC=${HOST_CC:-gcc} CFLAGS=-O1 "$source/configure" --disable-tcl \
+    cp -r "$source/" "$room/tree"
+    (cd "$room" && CC=${HOST_CC:-gcc} CFLAGS=-O1 tree/configure --disable-tcl \
         --disable-readline && make sqlite3.c OPTIONS="$sqlite_omit") >>"$log" 2>&1 ||
         die 'making the amalgamation'
-    cp "$work/sqlite3.h" "$work/sqlite3.c" "$out/"
+    mv "$room/sqlite3.h" "$room/sqlite3.c" .
 }
 
 # With a profile, what runs is made fast and the rest small. Without one all is made small: 240 KB
 # less to load take no more time than the 5 % more instructions that run.
 build_sqlite() {
-    cp "$source/sqlite3.h" "$out/include/"
+    cp "$source/sqlite3.h" include/
     [ -n "$stage" ] || profile=-Os
     # shellcheck disable=SC2086
     compile libsqlite3 $sqlite_omit -DSQLITE_THREADSAFE=0 -DSQLITE_DEFAULT_MEMSTATUS=0 \
@@ -182,15 +205,15 @@ build_sqlite() {
 
 # autoreconf works in the tree, so on a copy. musl's own include path has no kernel headers.
 build_libxcrypt() {
-    cp -r "$source" "$work/tree"
-    mkdir -p "$work/kernel"
+    cp -r "$source/" "$room/tree"
+    mkdir -p "$room/kernel"
     for folder in linux asm-generic; do
-        ln -s "/usr/include/$folder" "$work/kernel/$folder"
+        ln -s "/usr/include/$folder" "$room/kernel/$folder"
     done
     multiarch=$(${HOST_CC:-gcc} -print-multiarch 2>/dev/null || true)
     for folder in "/usr/include/$multiarch/asm" /usr/include/asm; do
         if [ -d "$folder" ]; then
-            ln -s "$folder" "$work/kernel/asm"
+            ln -s "$folder" "$room/kernel/asm"
             break
         fi
     done
@@ -200,25 +223,22 @@ build_libxcrypt() {
         [ "$CC" = musl-gcc ] || host="--host=$target" ;;
     esac
     (
-        cd "$work/tree"
+        cd "$room/tree"
         autoreconf -fi
         # shellcheck disable=SC2086
-        CC="$CC -idirafter $work/kernel" CFLAGS="$DEP_CFLAGS" LDFLAGS="$DEP_LDFLAGS" ./configure $host --disable-shared \
+        CC="$CC -idirafter $room/kernel" CFLAGS="$DEP_CFLAGS" LDFLAGS="$DEP_LDFLAGS" ./configure $host --disable-shared \
             --enable-static --disable-werror --disable-failure-tokens --disable-obsolete-api \
             --disable-xcrypt-compat-files \
             --enable-hashes=yescrypt,scrypt,bcrypt,sha512crypt
         make -j2 libcrypt.la
     ) >>"$log" 2>&1 || die 'configure and make'
-    cp "$work/tree/crypt.h" "$out/include/"
-    cp "$work/tree/.libs/libcrypt.a" "$work/libcrypt.a"
-    mv "$work/libcrypt.a" "$out/lib/libcrypt.a"
+    cp "$room/tree/crypt.h" include/
+    cp "$room/tree/.libs/libcrypt.a" "$work/libcrypt.a"
+    mv "$work/libcrypt.a" lib/libcrypt.a
 }
 
-rm -rf "$work"
-mkdir -p "$work"
-: >"$log"
 start=$(date +%s)
 "build_$library"
 printf '  DEP   %-10s %3ss\n' "$library" "$(($(date +%s) - start))"
 rm -rf "$work"
-touch "$out/.$library"
+touch ".$library"

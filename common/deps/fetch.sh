@@ -41,6 +41,9 @@ mirror_of_machine() {
 mkdir -p "$dir/apt/lists/partial" "$dir/apt/archives/partial"
 dir=$(cd "$dir" && pwd)
 apt=$dir/apt
+case $apt in
+*\"*) die "the settings of apt can't name a folder with a double quote in its path: $dir" ;;
+esac
 mirror=$(mirror_of_machine) || true
 [ -n "$mirror" ] || die 'no Debian mirror in the configuration of apt'
 

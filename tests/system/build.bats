@@ -89,6 +89,24 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
     make_in "$checkout" all >/dev/null 2>&1
 }
 
+@test "build.sh: builds a library, with a profile too, in a folder with a blank and a quote in its name" {
+    folder="$BATS_TEST_TMPDIR/it's a box"
+    mkdir -p "$folder/common"
+    cp -r "$root/common/deps" "$folder/common/"
+    cp -r "$checkout/build/deps/src/cjson" "$folder/"
+    cd "$folder"
+    for stage in generate use; do
+        PROFILE_STAGE=$stage PROFILE=counts sh common/deps/build.sh cjson . out
+        [ -e out/.cjson ]
+        printf '%s\n' '#include <cjson/cJSON.h>' 'int main(void) { return !cJSON_Parse("[1]"); }' >main.c
+        musl-gcc -static -Iout/include main.c -Lout/lib -lcjson -lgcov -o main
+        ./main
+        [ "$(find counts -name '*cJSON.c.gcda' | wc -l)" = 1 ]
+    done
+    # What ran is told from what did not.
+    readelf -SW out/lib/libcjson.a | grep -q '\.text\.unlikely'
+}
+
 @test "make help: names every target and every setting" {
     output=$(make_in "$checkout" help)
     for word in 'make ' 'make run' 'make test' 'make lint' 'make install' 'make uninstall' 'make clean' 'make distclean' \
