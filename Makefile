@@ -70,6 +70,7 @@ LINK :=
 else ifeq ($(DEPS),fetched)
 DEP_CFLAGS := -O2 -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
 DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS) $(PROFILE))
+PROFILE_BUILD := $(BUILD)/deps/profile-$(call slug,$(CC) $(DEP_CFLAGS))
 OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(DEP_DIR)/.ready
 DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
@@ -86,6 +87,9 @@ LINK := -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,noexecst
 	-Wl,-z,now -s
 else
 $(error DEPS must be "fetched" or "system")
+endif
+ifneq ($(filter-out use generate,$(PROFILE)),)
+$(error PROFILE must be "use" or empty, not "$(PROFILE)")
 endif
 
 LIBRARY := $(OBJ)/libcubby.a
@@ -121,13 +125,14 @@ $(OBJ)/%.o: %.c $(DEPS_READY)
 # ---- the libraries ---------------------------------------------------------------------------------
 
 # The longest first: each build is one process, and two run at a time.
-LIBRARIES := sqlite $(if $(filter generate,$(PROFILE)),,libxcrypt) mbedtls jansson libjwt cjson
+LIBRARIES := sqlite libxcrypt mbedtls jansson libjwt cjson
+BUILT_HERE := $(filter-out $(if $(filter generate,$(PROFILE)),libxcrypt),$(LIBRARIES))
 DEP_SOURCES ?= $(BUILD)/deps/src
 AMALGAMATION := $(dir $(DEP_SOURCES))amalgamation
 
-$(BUILD)/deps/src/VERSIONS: common/deps/fetch.sh
+$(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
 	$(Q)sh common/deps/fetch.sh $(@D)
-	$(Q)cp $@ $(BUILD)/deps/VERSIONS
+	$(Q)cp $@ $(dir $(DEP_SOURCES))VERSIONS
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 	$(Q)sh common/deps/build.sh amalgamation $(DEP_SOURCES) $(@D)
 
@@ -140,13 +145,12 @@ $(1)/.%: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 $(1)/.sqlite: $(AMALGAMATION)/.amalgamation
 $(1)/.mbedtls: $(wildcard common/deps/mbedtls_*)
 $(1)/.libjwt: $(1)/.jansson $(1)/.mbedtls
-$(1)/.ready: $(LIBRARIES:%=$(1)/.%)
+$(1)/.ready: $(BUILT_HERE:%=$(1)/.%)
 	$$(Q)touch $$@
 endef
 
 # The first of the two builds: libraries that count what runs, programs with them, and a run. Made
 # anew when a library is, not when the programs change.
-PROFILE_BUILD := $(BUILD)/deps/profile
 PROFILE_DIR := $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD))/counts
 $(PROFILE_BUILD)/.counted: $(DEP_SOURCES)/VERSIONS common/deps/build.sh common/deps/count.sh \
 		$(wildcard common/deps/mbedtls_*) $(AMALGAMATION)/.amalgamation $(DEP_DIR)/.libxcrypt

@@ -89,6 +89,29 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
     make_in "$checkout" all >/dev/null 2>&1
 }
 
+@test "make -n: a fresh clone tells all it would do, and does nothing" {
+    copy_checkout "$BATS_TEST_TMPDIR/fresh"
+    rm -r "$BATS_TEST_TMPDIR/fresh/build"
+    output=$(make_in "$BATS_TEST_TMPDIR/fresh" -n all 2>&1) || fail "$output"
+    has "$output" 'sh common/deps/fetch.sh build/deps/src'
+    has "$output" '-o build/cgi-bin/data'
+    [ ! -e "$BATS_TEST_TMPDIR/fresh/build" ]
+}
+
+@test "make PROFILE=: each compiler has a profile of its own, and another word is refused" {
+    for compiler in musl-gcc gcc; do
+        make_in "$checkout" -n CC=$compiler PROFILE=use -W common/deps/count.sh all >"$BATS_TEST_TMPDIR/told" 2>&1 ||
+            fail "$(cat "$BATS_TEST_TMPDIR/told")"
+        grep -oE 'PROFILE=.build/deps/[^ ]+/counts' "$BATS_TEST_TMPDIR/told" | sort -u >"$BATS_TEST_TMPDIR/$compiler"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/$compiler")" = 1 ] || fail "$(cat "$BATS_TEST_TMPDIR/$compiler")"
+    done
+    ! cmp -s "$BATS_TEST_TMPDIR/musl-gcc" "$BATS_TEST_TMPDIR/gcc" || fail 'one takes the profile of the other'
+    status=0
+    output=$(make_in "$checkout" PROFILE=yes all 2>&1) || status=$?
+    [ "$status" != 0 ]
+    has "$output" 'PROFILE must be "use" or empty, not "yes"'
+}
+
 @test "build.sh: builds a library, with a profile too, in a folder with a blank and a quote in its name" {
     folder="$BATS_TEST_TMPDIR/it's a box"
     mkdir -p "$folder/common"
