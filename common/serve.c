@@ -58,7 +58,8 @@ bool call_sleep(struct call *call, int64_t milliseconds)
 static enum error_code spool_body(struct call *call)
 {
     enum error_code error =
-        spool_open(&call->body_spool, call->arena, call->config->database, &call->cause);
+        spool_open(&call->body_spool, call->arena, call->config->database, call->claims.user_id,
+                   call->config->busy_timeout, &call->cause);
     return error == ERR_NONE
                ? request_spool_body(call->transport, &call->body_spool,
                                     (size_t)call->config->max_import_bytes,
@@ -481,7 +482,7 @@ static bool turn(struct serve *serve)
                         .transport = serve->transport,
                         .arena = &arena,
                         .now_ms = serve->transport->now_ms(serve->transport),
-                        .body_spool = {.file = -1},
+                        .body_spool = {.file = -1, .slot = -1},
                         .serve = serve};
     response_init(&call.response, &arena);
     request_read_head(call.transport, &call.request);

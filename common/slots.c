@@ -1,5 +1,5 @@
 /*
- * slots.c - how many password hashes run at once.
+ * slots.c - how many of something go on at once.
  */
 #include "common/slots.h"
 
@@ -19,10 +19,11 @@ static bool lock_place(int file, int64_t place)
 }
 
 /* 0: taken. Otherwise an errno; EAGAIN when all are taken. */
-static int try_places(int file, int64_t count, int64_t first)
+static int try_places(int file, const struct slots *slots)
 {
-    for (int64_t i = 0; i < count; i++) {
-        if (lock_place(file, (first + i) % count)) {
+    int64_t start = getpid(); /* another for each process: fewer places are asked in vain */
+    for (int64_t i = 0; i < slots->count; i++) {
+        if (lock_place(file, slots->first + (start + i) % slots->count)) {
             return 0;
         }
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
@@ -45,25 +46,27 @@ static void pause_ms(int64_t milliseconds)
     (void)nanosleep(&time, NULL);
 }
 
-enum error_code slot_take(const char *path, int64_t count, int64_t patience, int *slot,
+enum error_code slot_take(const struct slots *slots, int64_t patience, int *slot,
                           struct cause *cause)
 {
     enum { PAUSE_LEAST = 2, PAUSE_MOST = 40 };
     *slot = -1;
-    if (count == 0) {
+    if (slots->count == 0) {
         return ERR_NONE;
     }
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    int file = open(slots->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     if (file < 0) {
-        return cause_set(cause, ERR_INTERNAL, "%s: %s", path, strerror(errno));
+        bool full = errno == ENOSPC || errno == EDQUOT;
+        return cause_set(cause, full ? ERR_INSUFFICIENT_STORAGE : ERR_INTERNAL, "%s: %s",
+                         slots->path, strerror(errno));
     }
     struct timespec since = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &since);
-    int problem = try_places(file, count, getpid());
+    int problem = try_places(file, slots);
     for (int64_t wait = PAUSE_LEAST; problem == EAGAIN && elapsed_ms(&since) < patience;) {
         pause_ms(wait);
         wait = wait * 2 < PAUSE_MOST ? wait * 2 : PAUSE_MOST;
-        problem = try_places(file, count, getpid());
+        problem = try_places(file, slots);
     }
     if (problem == 0) {
         *slot = file;
@@ -71,10 +74,10 @@ enum error_code slot_take(const char *path, int64_t count, int64_t patience, int
     }
     (void)close(file);
     if (problem == EAGAIN) {
-        return cause_set(cause, ERR_SERVICE_UNAVAILABLE,
-                         "all %d places for password hashes stayed taken (max_hashes)", (int)count);
+        return cause_set(cause, ERR_SERVICE_UNAVAILABLE, "all %d places for %s stayed taken",
+                         (int)slots->count, slots->what);
     }
-    return cause_set(cause, ERR_INTERNAL, "%s: %s", path, strerror(problem));
+    return cause_set(cause, ERR_INTERNAL, "%s: %s", slots->path, strerror(problem));
 }
 
 void slot_free(int slot)

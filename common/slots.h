@@ -1,5 +1,5 @@
 /*
- * slots.h - how many password hashes run at once, over all processes: places in a file that the
+ * slots.h - how many of something go on at once, over all processes: places in a file that the
  * kernel guards, so that a process that dies leaves none taken.
  */
 #ifndef CUBBY_COMMON_SLOTS_H
@@ -10,11 +10,17 @@
 #include "common/arena.h"
 #include "common/error.h"
 
-/* Takes one of COUNT places in the file PATH, made when it is missing; waits for one at most
- * PATIENCE milliseconds. *SLOT is to be given to slot_free. COUNT 0: no limit, *SLOT is -1.
- * ERR_SERVICE_UNAVAILABLE when all stayed taken; ERR_INTERNAL with a cause when the file can't be
- * used. */
-enum error_code slot_take(const char *path, int64_t count, int64_t patience, int *slot,
+struct slots {
+    const char *path; /* of the file, made when it is missing */
+    const char *what; /* the places are for, in the log */
+    int64_t first;    /* the places are those from this number on */
+    int64_t count;    /* 0: no limit */
+};
+
+/* Takes one of the places SLOTS; waits for one at most PATIENCE milliseconds. *SLOT is to be given
+ * to slot_free; -1 when there is no limit. ERR_SERVICE_UNAVAILABLE when all stayed taken;
+ * ERR_INSUFFICIENT_STORAGE, or ERR_INTERNAL, with a cause when the file can't be used. */
+enum error_code slot_take(const struct slots *slots, int64_t patience, int *slot,
                           struct cause *cause);
 
 /* Accepts -1. */

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/slots.h"
+
 static enum error_code failed(int problem, struct cause *cause)
 {
     bool full = problem == ENOSPC || problem == EDQUOT || problem == EFBIG;
@@ -18,10 +20,25 @@ static enum error_code failed(int problem, struct cause *cause)
                      "a file for a long body, beside the database: %s", strerror(problem));
 }
 
-enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
-                           struct cause *cause)
+static enum error_code take_place(struct spool *spool, struct arena *arena, const char *path,
+                                  int64_t user_id, int64_t patience, struct cause *cause)
 {
-    *spool = (struct spool){.file = -1, .buffer = arena_alloc(arena, SPOOL_BUFFER)};
+    const struct slots slots = {.path = arena_printf(arena, "%s-transfers", path),
+                                .what = "exports and imports of this user",
+                                .first = user_id * SPOOLS_MAXIMUM,
+                                .count = SPOOLS_MAXIMUM};
+    return slots.path != NULL ? slot_take(&slots, patience, &spool->slot, cause)
+                              : cause_set(cause, ERR_INTERNAL, "out of memory");
+}
+
+enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
+                           int64_t user_id, int64_t patience, struct cause *cause)
+{
+    *spool = (struct spool){.file = -1, .slot = -1, .buffer = arena_alloc(arena, SPOOL_BUFFER)};
+    enum error_code error = take_place(spool, arena, path, user_id, patience, cause);
+    if (error != ERR_NONE) {
+        return error;
+    }
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_REALTIME, &now);
     const char *name = arena_printf(arena, "%s-spool-%ld-%ld-%ld", path, (long)getpid(),
@@ -131,4 +148,6 @@ void spool_close(struct spool *spool)
         (void)close(spool->file);
         spool->file = -1;
     }
+    slot_free(spool->slot);
+    spool->slot = -1;
 }

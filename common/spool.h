@@ -17,6 +17,7 @@ enum { SPOOL_BUFFER = 64 * 1024 };
 /* Writing remembers the first failure; spool_finish tells it. */
 struct spool {
     int file;     /* -1: none */
+    int slot;     /* the user's place; -1: none */
     int64_t size; /* bytes written */
     char *buffer; /* SPOOL_BUFFER bytes on the arena */
     size_t used;  /* of the buffer */
@@ -24,10 +25,16 @@ struct spool {
     const char *map;
 };
 
-/* Makes an empty spool in a file beside PATH. ERR_INSUFFICIENT_STORAGE, or ERR_INTERNAL, with a
- * cause; what is made is to be closed with spool_close. */
+/* How many spools of one user there are at once, over all processes: with many, slow clients could
+ * fill the disk many times over with what the user may store once. */
+enum { SPOOLS_MAXIMUM = 2 };
+
+/* Makes an empty spool of the user USER_ID in a file beside PATH; waits at most PATIENCE
+ * milliseconds while there are too many. ERR_SERVICE_UNAVAILABLE when they stay;
+ * ERR_INSUFFICIENT_STORAGE, or ERR_INTERNAL, with a cause. Whatever the result, SPOOL is to be
+ * closed with spool_close. */
 enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
-                           struct cause *cause);
+                           int64_t user_id, int64_t patience, struct cause *cause);
 
 /* Appends SIZE bytes. */
 void spool_write(struct spool *spool, const char *bytes, size_t size);
@@ -47,7 +54,7 @@ enum error_code spool_map(struct spool *spool, struct text *out, struct cause *c
  * when reading fails. */
 int64_t spool_read(struct spool *spool, int64_t offset);
 
-/* Accepts one that was never opened, when it is all zeros but for file -1. */
+/* Accepts one that was never opened, when it is all zeros but for file and slot -1. */
 void spool_close(struct spool *spool);
 
 #endif

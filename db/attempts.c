@@ -93,11 +93,13 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
     if (path == NULL) {
         return out_of_memory(call);
     }
+    const struct slots slots = {
+        .path = path, .what = "password hashes (max_hashes)", .count = call->config->max_hashes};
     /* Who waits must hold no lock that the one before needs to finish. */
     enum error_code error = db_pause(call->store);
-    return error == ERR_NONE ? slot_take(path, call->config->max_hashes, call->config->busy_timeout,
-                                         &attempt->slot, &call->cause)
-                             : error;
+    return error == ERR_NONE
+               ? slot_take(&slots, call->config->busy_timeout, &attempt->slot, &call->cause)
+               : error;
 }
 
 enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t user_id,

@@ -139,11 +139,13 @@ enum error_code export_account(struct call *call)
     if (spool == NULL) {
         return call_fail(call, ERR_INTERNAL, "out of memory");
     }
-    enum error_code error = spool_open(spool, call->arena, call->config->database, &call->cause);
+    enum error_code error =
+        spool_open(spool, call->arena, call->config->database, call->claims.user_id,
+                   call->config->busy_timeout, &call->cause);
+    call->response.spool = spool;
     if (error != ERR_NONE) {
         return error;
     }
-    call->response.spool = spool;
     call->audit = (struct audit){.event = "export", .user_id = call->claims.user_id};
     struct exporting export = {.call = call, .spool = spool};
     arena_init(&export.scratch, call->arena->maximum);

@@ -222,7 +222,7 @@ void file_become_self(void)
  * by whatever way PATH leads to their directory. */
 static bool goes_by_name_of(struct tool *tool, const char *path, const char *own)
 {
-    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm", "-hashes"};
+    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm", "-hashes", "-transfers"};
     const char *directories[] = {file_directory(tool, path), file_directory(tool, own)};
     const char *names[] = {path, own};
     struct stat there[2];

@@ -211,6 +211,38 @@ stores() { [ "$(answer data POST '' '{"key":"k","value":1}')" = '201 success ' ]
     cmp "$DATA/second.items" "$DATA/third.items"
 }
 
+@test "accounts: two exports and imports of a user go on at once; beyond it is 503, for that user alone" {
+    echo 'busy_timeout = 300' >>"$CUBBY_CONF"
+    user ben
+    ben=$token
+    user ann
+    node -e 'process.stdout.write(JSON.stringify({items: [{key: "k", value: "v".repeat(200000)}]}))' >"$DATA/items"
+    same "$(answer me POST /import "$(cat "$DATA/items")")" '200 success '
+    # A pipe that nobody reads is full before the export is through.
+    mkfifo "$DATA/unread"
+    exec 5<>"$DATA/unread"
+    for number in 1 2; do
+        same "$(answer me GET /export '')" '200 success '
+        env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO=/export REMOTE_ADDR=192.0.2.1 \
+            HTTP_AUTHORIZATION="$token" "$PROGRAMS/me" >&5 3>&- &
+        echo $! >>"$DATA/hashing"
+        until_true 20 transfers "$number" || fail 'does not come to its export'
+    done
+    same "$(answer me GET /export '')" '503 SERVICE_UNAVAILABLE 1'
+    same "$(answer me HEAD /export '' | cut -d' ' -f1)" 503
+    same "$(answer me POST /import '{"items":[]}')" '503 SERVICE_UNAVAILABLE 1'
+    grep -q 'all 2 places for exports and imports of this user stayed taken' "$DATA/log" || fail 'the log does not say so'
+    same "$(answer data GET /k '')" '200 success '
+    ann=$token token=$ben
+    same "$(answer me GET /export '')" '200 success '
+    token=$ann
+    kill -9 "$(head -n 1 "$DATA/hashing")"
+    until_true 20 transfers 1
+    same "$(answer me GET /export '')" '200 success '
+    same "$(answer me POST /import '{"items":[]}')" '200 success '
+}
+transfers() { [ "$(places "$DATA/state/cubby.db-transfers")" = "$1" ]; }
+
 @test "accounts: after deletion no byte of a value is in the file, and no row of the user in a table" {
     # So that what is counted is counted for the account alone.
     printf '%s\n' 'login_limit_address = 0' 'register_limit = 0' >>"$CUBBY_CONF"

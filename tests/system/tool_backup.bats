@@ -9,7 +9,7 @@ setup() {
 }
 
 # What lies in the installation's folder, but for the places for hashing.
-beside() { find "$home" -mindepth 1 ! -name '*-hashes' -printf '%f\n' | sort | paste -sd' '; }
+beside() { find "$home" -mindepth 1 ! -name '*-hashes' ! -name '*-transfers' -printf '%f\n' | sort | paste -sd' '; }
 
 # The old state is there, to the byte, and nothing lies beside it.
 untouched() {
@@ -43,7 +43,7 @@ untouched() {
     # By whatever name: what SQLite would take for a journal it deletes.
     ln -s "$home" "$BATS_TEST_TMPDIR/way"
     cd "$home"
-    for own in cubby.db-journal ./cubby.db-wal "$home/../home/cubby.db-shm" "$BATS_TEST_TMPDIR/way/cubby.db-journal" cubby.db-hashes; do
+    for own in cubby.db-journal ./cubby.db-wal "$home/../home/cubby.db-shm" "$BATS_TEST_TMPDIR/way/cubby.db-journal" cubby.db-hashes cubby.db-transfers; do
         tool 1 backup "$own" --yes
         said 'installation'
         tool 1 export "$own" --yes
