@@ -38,7 +38,6 @@ HOST_CC ?= gcc
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.SECONDARY:
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' "$(1)" "$(2)";)
@@ -71,7 +70,7 @@ else ifeq ($(DEPS),fetched)
 DEP_CFLAGS := -O2 -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
 DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS) $(PROFILE))
 PROFILE_BUILD := $(BUILD)/deps/profile-$(call slug,$(CC) $(DEP_CFLAGS))
-OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
+OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS) $(DEP_DIR))
 DEPS_READY := $(DEP_DIR)/.ready
 DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
 	-DCUBBY_OWN_HEAP \
@@ -101,10 +100,14 @@ all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby
 # The results lie in one place whatever they were built with; the stamp says with what.
 $(BUILD)/.flags: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(OBJ) $(DEP_DIR) $(LDFLAGS)' | cmp -s - $@ || echo '$(OBJ) $(DEP_DIR) $(LDFLAGS)' >$@
+	@echo '$(OBJ) $(LDFLAGS)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS)' >$@
 
 .PHONY: FORCE
 FORCE:
+
+# Named, so that they are no mere steps on the way: those are removed, and not missed when they are
+# gone.
+$(PROGRAMS:%=$(OBJ)/cgi-bin/%.o):
 
 $(BUILD)/cgi-bin/%: $(OBJ)/cgi-bin/%.o $(LIBRARY) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && \
@@ -269,6 +272,7 @@ packages-bench: packages-build
 $(BENCH)/%: tests/bench/%.c $(LIBRARY) $(BUILD)/.flags
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $(BENCH)/$*.d $(DEP_INCLUDE) \
 		$(LINK) $(LDFLAGS) $< $(if $(filter bare,$*),$(DEP_LIBS) $(LIBRARY)) -o $@
+$(BENCH)/empty $(BENCH)/bare:
 $(BENCH)/cgi-bin/%: $(BENCH)/%
 	$(Q)mkdir -p $(@D) && cp $< $@
 
