@@ -14,6 +14,7 @@
 # copied: should that user be unable to reach DATA, it moves to /var/lib/cubby and DATA becomes a
 # link to it.
 set -eu
+umask 022 # another user reads what is made here; data are closed by the mode of their folder
 
 SERVER=${SERVER:-apache}
 PORT=${PORT:-5000}

@@ -37,6 +37,7 @@ check_left_nothing() {
 
 full_round() {
     local server=$1 signal=$2
+    umask 077 # as strict as some administrators have it
     make_run SERVER="$server" DATA="$DATA"
     run_wait
     case $server in
