@@ -135,7 +135,7 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
  * number is no process's any more. */
 static bool is_left_over(const char *rest)
 {
-    static const char *const kinds[] = {".restore-", ".export-"};
+    static const char *const kinds[] = {".restore-", ".export-", ".new-"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t size = strlen(kinds[i]);
         if (strncmp(rest, kinds[i], size) == 0) {
@@ -146,11 +146,11 @@ static bool is_left_over(const char *rest)
     return false;
 }
 
-/* What a killed run of the tool left beside the database holds all that was in it then. */
-static void check_left_over(const struct check *check)
+/* What a killed run of the tool left beside the file at PATH holds all that was in it then, the
+ * keys that sign tokens too. */
+static void check_left_over(const struct check *check, const char *path, const char *what)
 {
     struct tool *tool = check->tool;
-    const char *path = tool->config.database;
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     const char *directory = file_directory(tool, path);
@@ -164,7 +164,7 @@ static void check_left_over(const struct check *check)
         if (strncmp(entry->d_name, name, size) == 0 && is_left_over(entry->d_name + size)) {
             const char *whole = arena_printf(&tool->arena, "%s/%s", directory, entry->d_name);
             found(check, whole != NULL ? whole : directory, "delete it",
-                  "a run of cubby that was killed left this copy of the data");
+                  "a run of cubby that was killed left this copy of the %s", what);
         }
     }
     (void)closedir(list);
@@ -320,7 +320,8 @@ int run_check(struct tool *tool)
             return TOOL_FAILED;
         }
         check_database(&check);
-        check_left_over(&check);
+        check_left_over(&check, tool->config.database, "data");
+        check_left_over(&check, tool->config.keys, "keys");
         file_become_self();
     }
     if (access(tool->config.keys, F_OK) == 0) {

@@ -80,15 +80,34 @@ untouched() {
     new_user ann
     tool 0 backup "$copy"
     store k "\"$(head -c 200000 /dev/zero | tr '\0' x)\""
-    # The kernel kills who writes beyond the limit.
-    run bash -c 'ulimit -f 120 -c 0; exec "$0" restore "$1" --yes' "$TOOL" "$copy"
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    # Which of its writes is the first to the old one's copy, is seen in one that is let be.
+    strace -qq -y -o "$BATS_TEST_TMPDIR/trace" -e trace=pwrite64 "$TOOL" restore "$copy" --yes >/dev/null
+    place=$(grep -n -m 1 -e '-old>' "$BATS_TEST_TMPDIR/trace" | cut -d: -f1)
+    find "$home" -name '*before-restore*' -delete
+    cp "$BATS_TEST_TMPDIR/before" "$database"
+    run strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pwrite64 \
+        -e "inject=pwrite64:signal=KILL:when=$((place + 5))" "$TOOL" restore "$copy" --yes
     [ "$status" -gt 128 ] || fail 'was not killed'
+    [ -n "$(find "$home" -name '*-old')" ] || fail 'killed elsewhere'
     same "$(find "$home" -name '*before-restore*')" ''
     read_value k
     same "$code" 200
     tool 1 check
     said 'killed left'
     find "$home" -name '*.restore-*' -delete
+    tool 0 check
+}
+
+@test "restore: where files may not grow it ends, and leaves all as it was" {
+    new_user ann
+    tool 0 backup "$copy"
+    store k "\"$(head -c 200000 /dev/zero | tr '\0' x)\""
+    run --separate-stderr bash -c 'ulimit -f 120 -c 0; exec "$0" restore "$1" --yes' "$TOOL" "$copy"
+    same "$status" 1
+    same "$(find "$home" -name '*restore*')" ''
+    read_value k
+    same "$code" 200
     tool 0 check
 }
 

@@ -27,6 +27,18 @@ key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
     same "$(of '.[0].kid')" $'a\e[31m'
 }
 
+@test "key rotate: killed before the new file has its name, it changes nothing, and check tells of the keys left" {
+    cp "$keys" "$BATS_TEST_TMPDIR/before"
+    run strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace='?rename,?renameat,?renameat2' \
+        -e 'inject=?rename,?renameat,?renameat2:signal=KILL' "$TOOL" key rotate
+    [ "$status" -gt 128 ] || fail 'was not killed'
+    cmp "$keys" "$BATS_TEST_TMPDIR/before"
+    tool 1 check
+    said 'killed left this copy of the keys'
+    rm "$keys".new-*
+    tool 0 check
+}
+
 @test "key rotate: the new key signs, tokens of the old one live on" {
     new_user ann
     old=$token
