@@ -78,13 +78,16 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                                 " AND expires_at <= $3",
     [DB_RESET_CODE] = "SELECT hash FROM tokens WHERE id = $1 AND expires_at > $2",
 
-    [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2",
-    /* $2 now, $3 the end of a window that starts now. */
-    [DB_THROTTLE_COUNT] = "INSERT INTO throttle (id, count, until) VALUES ($1, 1, $3)"
+    /* $2 now, $3 the latest end that a window of this clock has: see throttle.c. */
+    [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2"
+                         " AND until <= $3",
+    /* The same, and $4 the end of a window that starts now. */
+    [DB_THROTTLE_COUNT] = "INSERT INTO throttle (id, count, until) VALUES ($1, 1, $4)"
                           " ON CONFLICT (id) DO UPDATE SET"
-                          " count = CASE WHEN throttle.until > $2 THEN throttle.count + 1 ELSE 1"
-                          " END, until = CASE WHEN throttle.until > $2 THEN throttle.until ELSE $3"
-                          " END RETURNING count, until",
+                          " count = CASE WHEN throttle.until > $2 AND throttle.until <= $3"
+                          " THEN throttle.count + 1 ELSE 1 END,"
+                          " until = CASE WHEN throttle.until > $2 AND throttle.until <= $3"
+                          " THEN throttle.until ELSE $4 END RETURNING count, until",
     [DB_THROTTLE_GIVE_BACK] = "UPDATE throttle SET count = count - 1 WHERE id = $1 AND count > 0",
     [DB_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
     /* Looks at few rows from a place on that is another each time: what is over goes sooner or

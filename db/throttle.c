@@ -11,15 +11,25 @@ bool throttle_id(struct arena *arena, const char *kind, struct text who, int64_t
     return text != NULL && digest_number(text_of(text), out);
 }
 
+/* A window that ends later than any may was made before the clock was put back, and would last
+ * until it is as late again. The tolerance is more than the time by which requests overtake each
+ * other. */
+static int64_t latest_end(const struct throttle *throttle, int64_t now_ms)
+{
+    static const int64_t tolerance_ms = INT64_C(3600) * 1000;
+    return now_ms + throttle->window + tolerance_ms;
+}
+
 enum error_code throttle_check(struct db *db, const struct throttle *throttle, int64_t now_ms,
                                int64_t *until)
 {
     if (throttle->limit == 0) {
         return ERR_NONE;
     }
-    const struct db_value values[] = {db_integer(throttle->id), db_integer(now_ms)};
+    const struct db_value values[] = {db_integer(throttle->id), db_integer(now_ms),
+                                      db_integer(latest_end(throttle, now_ms))};
     bool found;
-    enum error_code error = db_run(db, DB_THROTTLE_READ, values, 2, &found);
+    enum error_code error = db_run(db, DB_THROTTLE_READ, values, 3, &found);
     if (error != ERR_NONE || !found ||
         db_column_integer(db, DB_THROTTLE_READ, 0) < throttle->limit) {
         return error;
@@ -39,9 +49,10 @@ enum error_code throttle_count(struct db *db, const struct throttle *throttle, i
         return error;
     }
     const struct db_value values[] = {db_integer(throttle->id), db_integer(now_ms),
+                                      db_integer(latest_end(throttle, now_ms)),
                                       db_integer(now_ms + throttle->window)};
     bool found;
-    error = db_run(db, DB_THROTTLE_COUNT, values, 3, &found);
+    error = db_run(db, DB_THROTTLE_COUNT, values, 4, &found);
     if (error != ERR_NONE || db_column_integer(db, DB_THROTTLE_COUNT, 0) <= throttle->limit) {
         return error;
     }

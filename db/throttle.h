@@ -3,7 +3,8 @@
  * lives for one request.
  *
  * A window starts with the first event that is counted and lasts its time; then counting starts
- * anew. What is counted is named by a number, a digest: no name or address is kept.
+ * anew, as it does when the clock was put back by more than an hour. What is counted is named by a
+ * number, a digest: no name or address is kept.
  */
 #ifndef CUBBY_DB_THROTTLE_H
 #define CUBBY_DB_THROTTLE_H

@@ -187,6 +187,22 @@ wrong() {
     succeeded 200
 }
 
+@test "throttle: a clock that was put back locks nobody out until it is as late again" {
+    name=$(fresh_name)
+    known "$name"
+    wrong 3 "$name"
+    sql "UPDATE throttle SET until = until + 86400000"
+    attempt "$name" "$PASSWORD"
+    succeeded 200
+    wrong 3 "$name"
+    sql "UPDATE throttle SET until = until + 86400000"
+    attempt "$name"
+    refused 401 INVALID_CREDENTIALS
+    wrong 2 "$name"
+    attempt "$name" "$PASSWORD"
+    limited
+}
+
 @test "throttle: the limit outlives the server" {
     name=$(fresh_name)
     known "$name"

@@ -138,7 +138,7 @@ answer() {
     ) &
     waiter=$!
     sleep 1
-    sqlite3 "$DATA/state/cubby.db" "INSERT INTO throttle (id, count, until) VALUES ($counter, 1, 99999999999999)"
+    sqlite3 "$DATA/state/cubby.db" "INSERT INTO throttle (id, count, until) VALUES ($counter, 1, $(($(date +%s) + 3600))000)"
     let_hash_end KILL
     wait "$waiter"
     has "$(head -n 1 "$DATA/answer")" 429
