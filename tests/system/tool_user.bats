@@ -376,6 +376,7 @@ logout null null'
     strace -qq -s 400 -e trace=connect,sendto -e inject=connect:retval=0 -o "$BATS_TEST_TMPDIR/calls" \
         "$TOOL" user disable ann
     grep -q 'sun_path="/dev/log"' "$BATS_TEST_TMPDIR/calls" || fail "$(cat "$BATS_TEST_TMPDIR/calls")"
+    grep -q '"<37>' "$BATS_TEST_TMPDIR/calls" || fail 'not a notice of the facility auth'
     line=$(grep -oE 'cubby\[[0-9]+\]: audit \{.*\}' "$BATS_TEST_TMPDIR/calls" | head -n 1 | sed 's/.*audit //; s/\\"/"/g')
     same "$(jq -r '[.event, .outcome, .user_id] | @csv' <<<"$line")" '"user_disabled","done",1'
 }
