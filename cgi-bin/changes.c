@@ -134,10 +134,12 @@ static enum error_code report_changes(struct call *call)
     }
     const struct item_owner owner = items_owner(&call->claims);
     int64_t end = call->now_ms + query.wait * 1000;
+    int64_t looks = query.wait * 1000 / LOOK_EVERY_MS; /* the end, should the clock be put back */
     struct look look;
     for (;;) {
         error = look_once(call, &owner, &query, &look);
-        if (error != ERR_NONE || look.page.count > 0 || look.more || call->now_ms >= end) {
+        if (error != ERR_NONE || look.page.count > 0 || look.more || call->now_ms >= end ||
+            looks-- == 0) {
             break;
         }
         query.since = look.seen; /* what was passed over is not looked at again */

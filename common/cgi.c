@@ -72,12 +72,24 @@ static int64_t cgi_now_ms(struct transport *transport)
                : 0;
 }
 
-static int64_t cgi_read_body(struct transport *transport, char *to, size_t size, int64_t deadline)
+/* For what lasts: the clock that tells the time may be set while a request waits. */
+static int64_t monotonic_ms(void)
 {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t cgi_read_body(struct transport *transport, char *to, size_t size, int64_t *patience)
+{
+    (void)transport;
+    int64_t before = monotonic_ms();
     for (;;) {
-        int64_t left = deadline - cgi_now_ms(transport);
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-        int ready = left > 0 ? poll(&input, 1, (int)left) : 0;
+        int ready = *patience > 0 ? poll(&input, 1, (int)*patience) : 0;
+        int64_t after = monotonic_ms();
+        *patience -= after - before;
+        before = after;
         if (ready == 0 || (ready < 0 && errno != EINTR)) {
             return -1;
         }
@@ -92,10 +104,10 @@ static void cgi_discard_body(struct transport *transport)
 {
     enum { PATIENCE_MS = 2000, BYTES_MAXIMUM = 64 * 1024 * 1024 };
     char piece[16 * 1024];
-    int64_t deadline = cgi_now_ms(transport) + PATIENCE_MS;
+    int64_t patience = PATIENCE_MS;
     int64_t got = 1;
     for (int64_t all = 0; got > 0 && all < BYTES_MAXIMUM; all += got) {
-        got = cgi_read_body(transport, piece, sizeof piece, deadline);
+        got = cgi_read_body(transport, piece, sizeof piece, &patience);
     }
 }
 
@@ -142,12 +154,13 @@ static bool cgi_send(struct transport *transport, const char *head, size_t head_
 
 static bool cgi_sleep(struct transport *transport, int64_t milliseconds)
 {
+    (void)transport;
     /* The web server closes its end when it drops the request; of a socket only that it broke is
      * seen. */
     struct pollfd output = {.fd = STDOUT_FILENO, .events = 0};
-    int64_t end = cgi_now_ms(transport) + milliseconds;
+    int64_t end = monotonic_ms() + milliseconds;
     for (;;) {
-        int64_t left = end - cgi_now_ms(transport);
+        int64_t left = end - monotonic_ms();
         if (left <= 0) {
             return true;
         }

@@ -115,7 +115,7 @@ void request_read_head(struct transport *transport, struct request *request)
 }
 
 static enum error_code read_known(struct transport *transport, struct arena *arena,
-                                  int64_t deadline, struct request *request)
+                                  int64_t patience, struct request *request)
 {
     size_t size = (size_t)request->length;
     char *body = arena_alloc(arena, size + 1);
@@ -124,7 +124,7 @@ static enum error_code read_known(struct transport *transport, struct arena *are
     }
     size_t used = 0;
     while (used < size) {
-        int64_t got = transport->read_body(transport, body + used, size - used, deadline);
+        int64_t got = transport->read_body(transport, body + used, size - used, &patience);
         if (got <= 0) {
             request->body_pending = false; /* nothing more comes */
             return ERR_INCOMPLETE_BODY;
@@ -138,13 +138,13 @@ static enum error_code read_known(struct transport *transport, struct arena *are
 }
 
 static enum error_code read_until_end(struct transport *transport, struct arena *arena,
-                                      size_t maximum, int64_t deadline, struct request *request)
+                                      size_t maximum, int64_t patience, struct request *request)
 {
     size_t room = 4096;
     size_t used = 0;
     char *body = arena_alloc(arena, room + 1);
     while (body != NULL) {
-        int64_t got = transport->read_body(transport, body + used, room - used, deadline);
+        int64_t got = transport->read_body(transport, body + used, room - used, &patience);
         if (got < 0) {
             request->body_pending = false;
             return ERR_INCOMPLETE_BODY;
@@ -172,7 +172,7 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
 }
 
 enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
-                                  int64_t deadline, struct request *request)
+                                  int64_t patience, struct request *request)
 {
     if (request->length_error != ERR_NONE) {
         return request->length_error;
@@ -182,9 +182,9 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
         if ((uint64_t)request->length > maximum) {
             return ERR_BODY_TOO_LARGE;
         }
-        return read_known(transport, arena, deadline, request);
+        return read_known(transport, arena, patience, request);
     case LENGTH_UNTIL_END:
-        return read_until_end(transport, arena, maximum, deadline, request);
+        return read_until_end(transport, arena, maximum, patience, request);
     case LENGTH_NONE:
     default:
         request->body = (struct text){.at = "", .size = 0};
@@ -201,8 +201,8 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
     while (left > 0 && spool->problem == 0) {
         size_t room;
         char *to = spool_room(spool, &room);
-        int64_t got = transport->read_body(transport, to, room < left ? room : left,
-                                           transport->now_ms(transport) + patience);
+        int64_t for_this = patience;
+        int64_t got = transport->read_body(transport, to, room < left ? room : left, &for_this);
         if (got < 0 || (got == 0 && known)) {
             request->body_pending = false;
             return ERR_INCOMPLETE_BODY;

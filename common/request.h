@@ -48,11 +48,11 @@ struct request {
 void request_read_head(struct transport *transport, struct request *request);
 
 /* Reads the body, at most MAXIMUM bytes, onto ARENA. ERR_BODY_TOO_LARGE before a byte is kept when
- * the announced length is above it; ERR_INCOMPLETE_BODY when input ends, fails or stalls until
- * DEADLINE before the announced length; ERR_LENGTH_REQUIRED and ERR_INVALID_LENGTH as the
- * head said; ERR_INTERNAL when memory is out. */
+ * the announced length is above it; ERR_INCOMPLETE_BODY when input ends, fails, or takes more than
+ * PATIENCE milliseconds, before the announced length; ERR_LENGTH_REQUIRED and ERR_INVALID_LENGTH as
+ * the head said; ERR_INTERNAL when memory is out. */
 enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
-                                  int64_t deadline, struct request *request);
+                                  int64_t patience, struct request *request);
 
 /* The same for a body that is too long for memory: it goes to SPOOL, open and empty, and
  * request->body is read from there. The client may take PATIENCE milliseconds for each piece. */

@@ -74,8 +74,8 @@ static enum error_code read_body(struct call *call)
     }
     size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
                                                            : SMALL_BODY_MAXIMUM;
-    int64_t deadline = call->now_ms + call->config->body_timeout * 1000;
-    return request_read_body(call->transport, call->arena, maximum, deadline, &call->request);
+    return request_read_body(call->transport, call->arena, maximum,
+                             call->config->body_timeout * 1000, &call->request);
 }
 
 enum error_code call_keys(struct call *call, const struct token_keys **out)

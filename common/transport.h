@@ -25,8 +25,8 @@ struct transport {
     const char *(*variable)(struct transport *transport, const char *name);
 
     /* Reads up to SIZE bytes of the body: their number, 0 at its end, -1 when reading fails or
-     * nothing came until DEADLINE (now_ms of the transport). */
-    int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t deadline);
+     * nothing came within *PATIENCE milliseconds. What it waited is taken off *PATIENCE. */
+    int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t *patience);
 
     /* Reads the rest of a body that nobody wants, for a short time. A web server that is still
      * passing it on may otherwise take the program's end for a failure and drop the answer. */

@@ -283,7 +283,7 @@ write_busybox() {
         say "I:index.html"
         say ".json:application/json"
         say ".js:text/javascript"
-        for name in 400 403 404 408 500 501 503; do
+        for name in 400 403 404 408 413 500 501 503; do
             say "E$name:$run/docroot/errors/$name.json"
         done
     } >"$run/server.conf"

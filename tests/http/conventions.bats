@@ -198,6 +198,16 @@ refuse_body() {
     refused 413 BODY_TOO_LARGE
 }
 
+@test "heads: far too many headers are refused in JSON" {
+    seq -f 'X-Header-%g: value' 5000 >"$BATS_TEST_TMPDIR/headers"
+    call GET /health -H "@$BATS_TEST_TMPDIR/headers"
+    case $code in
+    400 | 413 | 431) ;;
+    *) fail 'not refused' ;;
+    esac
+    same "$(field .status)" error
+}
+
 @test "lengths: an announced length that no body follows is refused at once" {
     answer=$(raw "POST $(prefix)/data HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 99999999999999999999\r\n\r\n")
     [[ $answer =~ 'HTTP/1.'[01]' '(400|413)' ' ]] || fail "$answer"
