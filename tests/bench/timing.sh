@@ -31,7 +31,7 @@ done
 for name in ann off; do
     "$tool" -c "$scratch/conf" user reset-code "$name" >/dev/null 2>&1
 done
-"$tool" -c "$scratch/conf" user disable off >/dev/null 2>&1
+"$tool" -c "$scratch/conf" user disable off --yes >/dev/null 2>&1
 
 login() { printf '{"username":"%s","password":"%s"}' "$1" "$2"; }
 reset() { printf '{"username":"%s","code":"7MZQ2K4T9A0XHBNPD6WE","new_password":"Wrong-pass1!"}' "$1"; }
