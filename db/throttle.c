@@ -12,8 +12,8 @@ bool throttle_id(struct arena *arena, const char *kind, struct text who, int64_t
 }
 
 /* A window that ends later than any may was made before the clock was put back, and would last
- * until it is as late again. The tolerance is more than the time by which requests overtake each
- * other. */
+ * until it is as late again; or before a setting made windows shorter. The tolerance is more than
+ * the time by which requests overtake each other. */
 static int64_t latest_end(const struct throttle *throttle, int64_t now_ms)
 {
     static const int64_t tolerance_ms = INT64_C(3600) * 1000;
