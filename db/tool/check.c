@@ -112,6 +112,21 @@ static void check_reach(const struct check *check, const char *path)
     file_become_self();
 }
 
+/* The programs write to these too, and make them only when they are missing. */
+static void check_companions(const struct check *check, uid_t owner)
+{
+    struct tool *tool = check->tool;
+    for (size_t i = 0; file_companions[i] != NULL; i++) {
+        const char *path =
+            arena_printf(&tool->arena, "%s%s", tool->config.database, file_companions[i]);
+        struct stat there;
+        if (path != NULL && stat(path, &there) == 0 && there.st_uid != owner) {
+            found(check, path, "chown it to the programs' user", "belongs to another user than %s",
+                  tool->config.database);
+        }
+    }
+}
+
 void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
 {
     const struct check check = {.tool = tool, .sink = sink};
@@ -121,6 +136,7 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
     bool has_keys = check_file(&check, tool->config.keys, &keys_owner);
     if (has_database) {
         check_reach(&check, tool->config.database);
+        check_companions(&check, database_owner);
     }
     if (has_keys) {
         check_reach(&check, tool->config.keys);
@@ -131,7 +147,7 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
     }
 }
 
-/* Whether REST, what stands behind the database's name, makes it a draft of a run that is over: its
+/* Whether REST, what stands behind the file's name, makes it a draft of a run that is over: its
  * number is no process's any more. */
 static bool is_left_over(const char *rest)
 {

@@ -218,11 +218,12 @@ void file_become_self(void)
     }
 }
 
+const char *const file_companions[] = {"-journal", "-wal", "-shm", "-hashes", "-transfers", NULL};
+
 /* Whether PATH, there or not, is the file OWN or one that goes by its name, such as its journal:
  * by whatever way PATH leads to their directory. */
 static bool goes_by_name_of(struct tool *tool, const char *path, const char *own)
 {
-    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm", "-hashes", "-transfers"};
     const char *directories[] = {file_directory(tool, path), file_directory(tool, own)};
     const char *names[] = {path, own};
     struct stat there[2];
@@ -238,12 +239,12 @@ static bool goes_by_name_of(struct tool *tool, const char *path, const char *own
         strncmp(names[0], names[1], size) != 0) {
         return false;
     }
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        if (strcmp(names[0] + size, suffixes[i]) == 0) {
-            return true;
-        }
+    const char *rest = names[0] + size;
+    bool same = *rest == '\0';
+    for (size_t i = 0; !same && file_companions[i] != NULL; i++) {
+        same = strcmp(rest, file_companions[i]) == 0;
     }
-    return false;
+    return same;
 }
 
 /* Nobody means to write over the database or a file that belongs to it. */

@@ -48,6 +48,10 @@ int file_become_owner(struct tool *tool, const char *path);
 /* Ends what file_become_owner began. */
 void file_become_self(void);
 
+/* What stands behind a database's name in the names of the files that belong to it; NULL is the
+ * last. */
+extern const char *const file_companions[];
+
 /* TOOL_DONE when a result may be written to PATH: not over what belongs to the installation, and
  * not over another file unless somebody agrees. *OVER tells that there is one. */
 int file_may_write(struct tool *tool, const char *path, bool *over);
