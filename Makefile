@@ -225,9 +225,12 @@ $(error SERVER must be apache, busybox or lighttpd, not "$(SERVER)")
 endif
 endif
 
+# `make run` beside `make test` in one checkout: one builds, the other waits.
+TURN = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.turn)
+
 .PHONY: run
 run: packages-run
-	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
 	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
@@ -244,7 +247,7 @@ $(NEWMAN):
 
 .PHONY: test
 test: packages-test
-	$(Q)$(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
 	$(Q)bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
@@ -253,12 +256,12 @@ $(BUILD)/test-tools/load: tests/soak/load.c
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
 soak: packages-test
-	$(Q)$(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
 	$(Q)bash tests/soak/run.sh
 
 .PHONY: lint
 lint: packages-test
-	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
 	$(Q)ONLY=lint bash tests/run.sh
 
 # ---- measuring ------------------------------------------------------------------------------------
@@ -281,13 +284,13 @@ bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
 .PHONY: bench bench-instructions bench-large
 bench: packages-bench
-	$(Q)$(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/run.sh
 bench-instructions: packages-bench
-	$(Q)$(MAKE) --no-print-directory -j2 all
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
 bench-large: packages-bench
-	$(Q)$(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/large.sh
 
 # ---- installing ------------------------------------------------------------------------------------
