@@ -139,6 +139,9 @@ $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 	$(Q)sh common/deps/build.sh amalgamation $(DEP_SOURCES) $(@D)
 
+# Where what ran is counted.
+PROFILE_DIR := $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD))/counts
+
 # $(1) directory, $(2) compiler, $(3) flags, $(4) for linking, $(5) what is done with the profile: each
 # library has a stamp, `.ready` is all of them.
 define dep_rules
@@ -152,9 +155,11 @@ $(1)/.ready: $(BUILT_HERE:%=$(1)/.%)
 	$$(Q)touch $$@
 endef
 
+ifeq ($(DEPS),fetched)
+$(eval $(call dep_rules,$(DEP_DIR),$(CC),$(DEP_CFLAGS),-static,$(PROFILE)))
+ifeq ($(PROFILE),use)
 # The first of the two builds: libraries that count what runs, programs with them, and a run. Made
 # anew when a library is, not when the programs change.
-PROFILE_DIR := $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD))/counts
 $(PROFILE_BUILD)/.counted: $(DEP_SOURCES)/VERSIONS common/deps/build.sh common/deps/count.sh \
 		$(wildcard common/deps/mbedtls_*) $(AMALGAMATION)/.amalgamation $(DEP_DIR)/.libxcrypt
 	$(Q)rm -rf $(PROFILE_BUILD)
@@ -163,10 +168,6 @@ $(PROFILE_BUILD)/.counted: $(DEP_SOURCES)/VERSIONS common/deps/build.sh common/d
 	$(call say,COUNT,what the programs run)sh common/deps/count.sh $(PROFILE_BUILD)
 	$(Q)find $(PROFILE_BUILD) -mindepth 1 -maxdepth 1 ! -name counts -exec rm -rf {} +
 	$(Q)touch $@
-
-ifeq ($(DEPS),fetched)
-$(eval $(call dep_rules,$(DEP_DIR),$(CC),$(DEP_CFLAGS),-static,$(PROFILE)))
-ifeq ($(PROFILE),use)
 $(filter-out %/.libxcrypt,$(LIBRARIES:%=$(DEP_DIR)/.%)): $(PROFILE_BUILD)/.counted
 endif
 else
