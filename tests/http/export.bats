@@ -25,17 +25,26 @@ export_to() {
     store a/1 '{"z":1.0,"a":[9007199254740993,1e400]}'
     store 'ü b' '"x"'
     send POST /data '{"key":"short-lived","value":1,"ttl":3600}'
-    send POST /keys '{"name":"device","scope":"read","prefix":"a/"}'
+    send PUT '/data?key=%C3%BC%20b' '{"value":"y"}'
+    as_user GET '/data?values=true'
+    items=$(jq '.data.items | map(del(.version, .size))' "$body_file")
+    send POST /keys '{"name":"device","scope":"read","prefix":"a/","ttl":3600}'
+    with_device=$(field .data.token)
+    as_user GET /data/a/1 -H "Authorization: Bearer $with_device"
+    as_user GET /keys
+    devices=$(jq .data.keys "$body_file")
     as_user GET /me
     profile=$(field ".data | del(.usage, .limits)")
     as_user GET /me/export
     succeeded 200
-    same "$(jq -S .data.user "$body_file")" "$(jq -S . <<<"$profile")"
+    same "$(jq .data.user "$body_file")" "$profile"
     same "$(field .data.format)" cubby-account-1
     [[ $(field .data.exported_at) == 20*Z ]] || fail 'no time'
     same "$(field '.data.items | map(.key) | join(";")')" 'a/1;short-lived;ü b'
     [[ $(field '.data.items[1].expires_at') == 20*Z ]] || fail 'no expiry'
+    same "$(jq .data.items "$body_file")" "$items"
     same "$(field '.data.device_tokens[0] | [.name, .scope, .prefix] | join(",")')" device,read,a/
+    same "$(jq .data.device_tokens "$body_file")" "$devices"
     # The same JSON, to the letter.
     grep -qF '"value":{"z":1.0,"a":[9007199254740993,1e400]}}' "$body_file" || fail 'another value'
     [[ $body != *'$y$'* && $body != *hash* && $body != *cubby_* ]] || fail 'shows a secret'

@@ -55,8 +55,11 @@ profile() { field '.data | {user_id, username, email, full_name, age, gender}'; 
 @test "me: PATCH changes what it names and nothing else" {
     as_user GET /me
     before=$(profile)
+    made=$(field .data.created_at) changed=$(field .data.updated_at)
     send PATCH /me '{"full_name":"Ärger \"x\"","age":31.0}'
     succeeded 200
+    same "$(field .data.created_at)" "$made"
+    [[ $(field .data.updated_at) > $changed ]] || fail 'not noted as changed'
     wanted=$(jq '.full_name = "Ärger \"x\"" | .age = 31' <<<"$before")
     same "$(profile)" "$wanted"
     as_user GET /me

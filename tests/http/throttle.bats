@@ -26,15 +26,16 @@ setup_file() {
     export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
     export DATA=$BATS_FILE_TMPDIR/data
     mkdir -m 700 "$DATA"
-    cat >"$DATA/cubby.conf" <<'CONF'
+    export PROXIES='127.0.0.1 10.9.0.0/16 2001:db8:ffff::/48'
+    cat >"$DATA/cubby.conf" <<CONF
 password_cost = 1
 login_limit_account = 3
 max_hashes = 2
 login_limit_address = 12
 login_window = 600
 register_limit = 4
-register_window = 600
-trusted_proxies = 127.0.0.1 10.9.0.0/16 2001:db8:ffff::/48
+register_window = 300
+trusted_proxies = $PROXIES
 audit_rows = 20
 CONF
     start
@@ -47,6 +48,18 @@ setup() {
     export BASE
     forget
     address="198.51.100.$((RANDOM % 200 + 1))"
+}
+
+# with_proxies LIST: the server anew, with these
+with_proxies() {
+    stop
+    sed -i "s#^trusted_proxies.*#trusted_proxies = $1#" "$DATA/cubby.conf"
+    start
+    BASE=$(cat "$BATS_FILE_TMPDIR/base")
+}
+
+teardown() {
+    grep -qF "= $PROXIES" "$DATA/cubby.conf" || with_proxies "$PROXIES"
 }
 
 sql() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
@@ -67,11 +80,17 @@ attempt() {
     call POST /token --data-binary "{\"username\":\"$1\",\"password\":\"${2:-Wrong-pass1!}\"}" -H "X-Forwarded-For: $address"
 }
 
-# limited [SECONDS]: refused for attempts, with a time to wait that makes sense
+# limited [SECONDS]: refused for attempts, with a time to wait that makes sense: that window at most
 limited() {
     refused 429 TOO_MANY_ATTEMPTS
     wait=$(header Retry-After)
-    [[ $wait =~ ^[0-9]+$ && $wait -ge 1 && $wait -le 600 ]] || fail "Retry-After: $wait"
+    [[ $wait =~ ^[0-9]+$ && $wait -ge 1 && $wait -le ${1:-600} ]] || fail "Retry-After: $wait"
+}
+
+# guess NAME: a wrong code for a lost password, from $address
+guess() {
+    call POST /reset --data-binary "{\"username\":\"$1\",\"code\":\"7MZQ2-K4T9A-0XHBN-PD6WE\",\"new_password\":\"Other-pass2?\"}" \
+        -H "X-Forwarded-For: $address"
 }
 
 # wrong COUNT NAME
@@ -279,7 +298,7 @@ wrong() {
     done
     late=$(fresh_name r)
     call POST /register --data-binary "$(user_json "$late")" -H "X-Forwarded-For: $address"
-    limited
+    limited 300
     same "$(sql "SELECT COUNT(*) FROM users WHERE username = '$late'")" 0
     # What is no registration counts for nothing, and a bad one is told what is wrong with it.
     call POST /register --data-binary '{}' -H "X-Forwarded-For: $address"
@@ -320,6 +339,18 @@ wrong() {
     from '203.0.113.50, 203.0.113.51'
     attempt "$(name)"
     refused 401 INVALID_CREDENTIALS
+}
+
+@test "throttle: who is not named as a proxy is not believed" {
+    with_proxies 10.9.0.0/16
+    for i in $(seq 12); do
+        from "203.0.113.$i"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    from 203.0.113.99
+    attempt "$(fresh_name n)"
+    limited
 }
 
 @test "throttle: what can't be read counts for the proxy that sent it" {
@@ -433,10 +464,6 @@ wrong() {
 @test "throttle: wrong codes for a lost password are limited, apart from logins" {
     name=$(fresh_name)
     known "$name"
-    guess() {
-        call POST /reset --data-binary "{\"username\":\"$1\",\"code\":\"7MZQ2-K4T9A-0XHBN-PD6WE\",\"new_password\":\"Other-pass2?\"}" \
-            -H "X-Forwarded-For: $address"
-    }
     for who in "$name" "$(fresh_name nobody)"; do
         for _ in 1 2 3; do
             guess "$who"
@@ -447,4 +474,46 @@ wrong() {
     done
     attempt "$name" "$PASSWORD"
     succeeded 200
+}
+
+@test "throttle: wrong codes count for the address that guesses, along with wrong passwords" {
+    for _ in $(seq 6); do
+        guess "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    guess "$(fresh_name n)"
+    limited
+    attempt "$(fresh_name n)"
+    limited
+}
+
+@test "throttle: a right code for a lost password lets in who was locked out" {
+    name=$(fresh_name)
+    known "$name"
+    # Given first: the tool lets in as well.
+    printf '%s\n' "database = $DATA/cubby.db" "keys = $DATA/keys.json" >"$BATS_TEST_TMPDIR/tool.conf"
+    given=$("$TOOL" -c "$BATS_TEST_TMPDIR/tool.conf" user reset-code "$name" --json | jq -r .code)
+    wrong 3 "$name"
+    attempt "$name" "$PASSWORD"
+    limited
+    call POST /reset --data-binary "{\"username\":\"$name\",\"code\":\"$given\",\"new_password\":\"Other-pass2?\"}"
+    succeeded 200
+    attempt "$name" 'Other-pass2?'
+    succeeded 200
+}
+
+@test "throttle: with the account goes what is counted for it, and not what is for the address" {
+    name=$(fresh_name)
+    known "$name"
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    guess "$name"
+    refused 401 INVALID_CREDENTIALS
+    wrong 1 "$name"
+    same "$(sql 'SELECT COUNT(*) FROM throttle')" 3
+    send DELETE /me "{\"password\":\"$PASSWORD\"}" -H "X-Forwarded-For: $address"
+    succeeded 200
+    same "$(sql 'SELECT COUNT(*), SUM(count) FROM throttle')" '1|2'
 }
