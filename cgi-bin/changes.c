@@ -42,6 +42,7 @@ struct look {
     int64_t seen;    /* version of the last change looked at */
     int64_t scanned; /* changes passed over */
     bool more;
+    bool unswept; /* by no look of this call: nothing can be written */
 };
 
 static bool show_change(void *self, const struct item *item)
@@ -56,33 +57,56 @@ static bool show_change(void *self, const struct item *item)
     return !look->more;
 }
 
-/* The ledger, all of one moment with what is read after it. Items that have expired are made
- * deletions first, so that they reach those who follow. */
+/* The ledger, all of one moment with what is read after it. */
 static enum error_code read_ledger(struct call *call, const struct item_owner *owner,
                                    struct item_ledger *ledger)
 {
     enum error_code error = db_begin_read(call->store);
-    if (error == ERR_NONE) {
-        error = items_ledger(call->store, owner, ledger);
-    }
-    if (error != ERR_NONE || ledger->next_expiry == 0 || ledger->next_expiry > call->now_ms) {
-        return error;
-    }
+    return error == ERR_NONE ? items_ledger(call->store, owner, ledger) : error;
+}
+
+/* Makes deletions of items that have expired, so that they reach those who follow. Where nothing
+ * can be written they are not shown, and reach them once it can. */
+static enum error_code sweep(struct call *call, const struct item_owner *owner, bool *unswept)
+{
     struct item_writes writes;
     item_writes_begin(&writes, call->store, call->config, owner, call->now_ms);
-    error = items_sweep(&writes, SWEEP_MOST);
+    enum error_code error = items_sweep(&writes, SWEEP_MOST);
     if (error == ERR_NONE) {
         error = item_writes_end(&writes);
     }
-    *ledger = writes.ledger;
-    return error;
+    if (error == ERR_NONE) {
+        error = db_pause(call->store); /* what fails late fails here, while there is a way on */
+    }
+    if (error != ERR_NONE && db_drop_writes(call->store)) {
+        *unswept = true;
+        error = ERR_NONE;
+    }
+    return error == ERR_NONE ? call_admit_again(call) : error;
+}
+
+static bool sweep_is_due(const struct call *call, const struct look *look)
+{
+    return !look->unswept && look->ledger.next_expiry != 0 &&
+           look->ledger.next_expiry <= call->now_ms;
+}
+
+static enum error_code read_swept_ledger(struct call *call, const struct item_owner *owner,
+                                         struct look *look)
+{
+    enum error_code error = read_ledger(call, owner, &look->ledger);
+    if (error != ERR_NONE || !sweep_is_due(call, look)) {
+        return error;
+    }
+    error = sweep(call, owner, &look->unswept);
+    return error == ERR_NONE ? read_ledger(call, owner, &look->ledger) : error;
 }
 
 static enum error_code look_once(struct call *call, const struct item_owner *owner,
                                  const struct changes_query *query, struct look *look)
 {
-    *look = (struct look){.seen = query->since};
-    enum error_code error = read_ledger(call, owner, &look->ledger);
+    *look = (struct look){.seen = query->since, .unswept = look->unswept};
+    enum error_code error = read_swept_ledger(call, owner, look);
     if (error != ERR_NONE) {
         return error;
     }
@@ -98,7 +122,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
                           query->values, show_change, look);
     if (error == ERR_NONE && !look->more) {
         look->seen = look->ledger.version;
-        look->more = look->ledger.next_expiry != 0 && look->ledger.next_expiry <= call->now_ms;
+        look->more = sweep_is_due(call, look);
     }
     return error;
 }
@@ -135,7 +159,7 @@ static enum error_code report_changes(struct call *call)
     const struct item_owner owner = items_owner(&call->claims);
     int64_t end = call->now_ms + query.wait * 1000;
     int64_t looks = query.wait * 1000 / LOOK_EVERY_MS; /* the end, should the clock be put back */
-    struct look look;
+    struct look look = {.unswept = false};
     for (;;) {
         error = look_once(call, &owner, &query, &look);
         if (error != ERR_NONE || look.page.count > 0 || look.more || call->now_ms >= end ||

@@ -25,6 +25,7 @@ struct db {
     bool in_transaction;
     bool only_reads; /* the transaction, of a request that may write */
     bool lost;       /* a text of a row, for want of memory */
+    bool unwritable; /* something could not be written, for want of room or right */
     struct cause *cause;
     int64_t used_token; /* to be noted as used when the request is over; 0: none */
     bool wipes;         /* the log is to be emptied then */
@@ -51,6 +52,7 @@ const char *db_engine_version(void)
 static enum error_code fail(struct db *db, enum db_class class, const char *doing)
 {
     const char *why = db->driver->message(db->connection);
+    db->unwritable = db->unwritable || class == DB_FULL || class == DB_READ_ONLY;
     switch (class) {
     case DB_BUSY:
         return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s: %s", db->config->database,
@@ -199,6 +201,27 @@ enum error_code db_pause(struct db *db)
     return ERR_NONE;
 }
 
+static void undo(struct db *db)
+{
+    if (!db->driver->rollback(db->connection)) {
+        db_disconnect(db);
+    }
+}
+
+bool db_drop_writes(struct db *db)
+{
+    if (!db->unwritable) {
+        return false;
+    }
+    reset_statements(db);
+    if (db->in_transaction) {
+        undo(db);
+    }
+    db->in_transaction = false;
+    db->only_reads = false;
+    return true;
+}
+
 enum error_code db_begin_read(struct db *db)
 {
     if (db->in_transaction) {
@@ -335,6 +358,7 @@ static void store_start(void *store, bool writes, struct cause *cause)
     struct db *db = store;
     db->writes = writes;
     db->lost = false;
+    db->unwritable = false;
     db->cause = cause;
 }
 
@@ -368,8 +392,8 @@ static enum error_code store_end(void *store, bool good)
         if (class != DB_OK) {
             error = fail(db, class, "committing");
         }
-        if ((!good || class != DB_OK) && !db->driver->rollback(db->connection)) {
-            db_disconnect(db);
+        if (!good || class != DB_OK) {
+            undo(db);
         }
         db->in_transaction = false;
         db->only_reads = false;

@@ -74,6 +74,10 @@ enum error_code db_begin_read(struct db *db);
  * next statement or db_begin starts another. */
 enum error_code db_pause(struct db *db);
 
+/* Whether what failed could not be written, the disk being full or read-only. Then the transaction
+ * is undone, and the request can go on reading; the cause stays for the log. */
+bool db_drop_writes(struct db *db);
+
 /* Has what this request deletes wiped from the write-ahead log too, once the answer is sent. */
 void db_note_wipe(struct db *db);
 

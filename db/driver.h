@@ -16,14 +16,15 @@
 
 /* How a step in the database went. */
 enum db_class {
-    DB_OK,       /* done; of a statement: no (further) row */
-    DB_ROW,      /* a row is there */
-    DB_BUSY,     /* another process holds a lock, and did until the timeout */
-    DB_CONFLICT, /* a constraint */
-    DB_FULL,     /* no room on the disk */
-    DB_GONE,     /* there is no such database */
-    DB_DAMAGED,  /* the file is no database, or a broken one */
-    DB_INTERNAL  /* anything else: I/O, no memory, a wrong statement */
+    DB_OK,        /* done; of a statement: no (further) row */
+    DB_ROW,       /* a row is there */
+    DB_BUSY,      /* another process holds a lock, and did until the timeout */
+    DB_CONFLICT,  /* a constraint */
+    DB_FULL,      /* no room on the disk */
+    DB_READ_ONLY, /* there is no writing to the file */
+    DB_GONE,      /* there is no such database */
+    DB_DAMAGED,   /* the file is no database, or a broken one */
+    DB_INTERNAL   /* anything else: I/O, no memory, a wrong statement */
 };
 
 struct db_connection; /* of the driver */

@@ -70,6 +70,8 @@ enum db_class sqlite_classify(sqlite3 *handle, int code)
         return DB_CONFLICT;
     case SQLITE_FULL:
         return DB_FULL;
+    case SQLITE_READONLY:
+        return DB_READ_ONLY;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return DB_DAMAGED;

@@ -148,6 +148,50 @@ teardown() {
     [ ! -f "$BATS_TEST_TMPDIR/mounted" ] || umount -l "$BATS_TEST_TMPDIR/home"
 }
 
+# What has expired becomes a deletion in the changes, which is a write that a read makes.
+expiring() {
+    store gone 1
+    same "$code" 201
+    cgi data PUT /gone '{"value":1,"ttl":1}'
+    same "$code" 200
+    sleep 1.1
+}
+
+shown_changes() {
+    cgi changes GET
+    same "$code" 200
+    same "$(jq -c '[(.data.changes | map([.key, .deleted])), .data.more]' <<<"$body")" "$1"
+}
+
+@test "durability: who follows the changes reads on where nothing can be written, and learns later what expired" {
+    if [ "$(id -u)" = 0 ]; then
+        mkdir "$BATS_TEST_TMPDIR/home"
+        mount -t tmpfs -o size=600k,mode=700 none "$BATS_TEST_TMPDIR/home" 2>/dev/null || skip 'may not mount'
+        echo mounted >"$BATS_TEST_TMPDIR/mounted"
+    fi
+    installation
+    new_user ann
+    store kept 1
+    expiring
+    if [ "$(id -u)" = 0 ]; then
+        mount -o remount,ro "$home"
+        shown_changes '[[["kept",null]],false]'
+        mount -o remount,rw "$home"
+        head -c 1m /dev/zero >"$home/filler" 2>/dev/null || true
+        shown_changes '[[["kept",null]],false]'
+        tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'warning: .*no room on the disk' || fail 'not in the log'
+        rm "$home/filler"
+    else
+        chmod 500 "$home"
+        chmod 400 "$database"
+        shown_changes '[[["kept",null]],false]'
+        chmod 700 "$home"
+        chmod 600 "$database"
+    fi
+    shown_changes '[[["kept",null],["gone",true]],false]'
+    in_order
+}
+
 @test "durability: where files may not grow, a write is answered with 507, not with the end of the program" {
     installation
     new_user ann
