@@ -139,6 +139,8 @@ DONE
 @test "password: a change ends every older token at once, and answers with a new one" {
     new_user
     first=$token
+    as_user GET /me
+    changed=$(field .data.updated_at)
     login "$user"
     send POST /keys '{"name":"k","scope":"write"}'
     device=$(field .data.token)
@@ -155,6 +157,7 @@ DONE
     token=$fresh
     as_user GET /me
     succeeded 200
+    [[ $(field .data.updated_at) > $changed ]] || fail 'not noted as changed'
     login "$user"
     refused 401 INVALID_CREDENTIALS
     login "$user" 'Other-pass2?'

@@ -417,6 +417,30 @@ wrong() {
     done
 }
 
+@test "audit: every event has its name, its user and its outcome" {
+    sql "DELETE FROM meta WHERE name LIKE 'audit/%'"
+    name=$(fresh_name)
+    known "$name"
+    user_id=$(field .data.user_id)
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    send PATCH /me '{"age":31}'
+    send PATCH /me '{"age":0}'
+    send POST /me/import '{"items":[]}'
+    send PUT /me/password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass2?\"}"
+    token=$(field .token)
+    as_user DELETE '/token?all=true'
+    guess "$name"
+    same "$(sql "SELECT value FROM meta WHERE name LIKE 'audit/%' ORDER BY name" | jq -r '"\(.event) \(.outcome) \(.user_id)"')" \
+        "register done $user_id
+login done $user_id
+profile_change done $user_id
+import done $user_id
+password_change done $user_id
+logout_all done $user_id
+password_reset INVALID_CREDENTIALS $user_id"
+}
+
 @test "audit: the latest are kept in the database, and no more than are set" {
     name=$(fresh_name)
     known "$name"

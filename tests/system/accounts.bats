@@ -101,6 +101,8 @@ answer() {
     same "$(answer me DELETE '' '{"password":"Abcdef1!"}')" '503 SERVICE_UNAVAILABLE 1'
     same "$(answer reset POST '' '{"username":"ann","code":"7MZQ2-K4T9A-0XHBN-PD6WE","new_password":"Other-pass2?"}')" '503 SERVICE_UNAVAILABLE 1'
     same "$(answer register POST '' '{"username":"new","email":"new@example.org","full_name":"T","age":3,"gender":"x","password":"Abcdef1!"}')" '503 SERVICE_UNAVAILABLE 1'
+    # What programs make beside the database, whatever the umask, is for their user alone.
+    same "$(stat -c %a "$DATA/state/cubby.db-hashes" "$DATA/log" | paste -sd' ')" '600 600'
     # Nobody was counted for that.
     same "$(sqlite3 "$DATA/state/cubby.db" 'SELECT COUNT(*), MAX(count) FROM throttle')" '2|2'
     same "$(answer data POST '' '{"key":"k","value":1}')" '201 success '
@@ -169,6 +171,26 @@ Wrong-pass1! INVALID_CREDENTIALS
 DONE
 }
 opened() { readlink "/proc/$1/fd"/* | grep -qxF "$2"; }
+
+@test "accounts: nobody is told by less work than a hash that a user is unknown or disabled, or a code wrong" {
+    sed -i '/^password_cost/d' "$CUBBY_CONF"
+    user off
+    "$TOOL" user disable off >/dev/null
+    user ann
+    # Without the memory that a hash needs: who makes none answers as ever.
+    poor() {
+        printf '%s' "$4" >"$DATA/body"
+        (
+            ulimit -v 12000
+            cgi "$1" "$2" "$3" '' "$DATA/body"
+        ) | sed -n '1s/^Status: \([0-9]*\).*/\1/p'
+    }
+    same "$(poor data GET /k '')" 404
+    for name in ann off nobody; do
+        same "$name $(poor token POST '' "{\"username\":\"$name\",\"password\":\"Wrong-pass1!\"}")" "$name 500"
+        same "$name $(poor reset POST '' "{\"username\":\"$name\",\"code\":\"7MZQ2-K4T9A-0XHBN-PD6WE\",\"new_password\":\"Other-pass2?\"}")" "$name 500"
+    done
+}
 
 @test "accounts: a registration keeps no one from writing while its password is hashed" {
     echo 'busy_timeout = 300' >>"$CUBBY_CONF"

@@ -18,12 +18,13 @@ setup() { installation; }
     login ann
     same "$(query "SELECT length(revoked) > 0 FROM users")" 1
     # an hour and a day later
-    query "UPDATE throttle SET until = 1; UPDATE users SET revoked = revoked || ';dead=100;deader=99'"
+    query "UPDATE throttle SET until = 1; INSERT INTO throttle (id, count, until) VALUES (7, 1, strftime('%s', 'now') * 1000 + 60000); UPDATE users SET revoked = revoked || ';dead=100;deader=99'"
     query "UPDATE tokens SET expires_at = 1 WHERE expires_at < strftime('%s', 'now') * 1000 + 10000"
-    rows=$(query 'SELECT COUNT(*) FROM throttle')
+    rows=$(query 'SELECT COUNT(*) FROM throttle WHERE until = 1')
     [ "$rows" -gt 0 ]
     tool 0 gc --json
     same "$(of '[.device_tokens, .throttle, .ended_tokens] | @csv')" "2,$rows,2"
+    same "$(query 'SELECT id FROM throttle')" 7
     same "$(query 'SELECT name FROM tokens ORDER BY id' | paste -sd,)" 'alive,for ever'
     same "$(query "SELECT revoked LIKE '%dead%', length(revoked) > 0 FROM users")" '0|1'
     tool 0 gc --json
