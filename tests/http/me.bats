@@ -25,7 +25,7 @@ profile() { field '.data | {user_id, username, email, full_name, age, gender}'; 
     [[ $(field .data.created_at) == 20*T*Z && $(field .data.updated_at) == 20*T*Z ]] || fail 'no times'
     same "$(field .data.usage.keys)" 2
     same "$(field .data.usage.bytes)" 8
-    same "$(field .data.limits.value_bytes)" 262144
+    same "$(field '.data.limits | tojson')" '{"bytes":1073741824,"device_tokens":100,"keys":100000,"value_bytes":262144}'
     [[ $body != *'$y$'* && $body != *epoch* ]] || fail 'tells too much'
     as_user HEAD /me
     same "$code" 200

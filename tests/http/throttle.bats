@@ -26,7 +26,7 @@ setup_file() {
     export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
     export DATA=$BATS_FILE_TMPDIR/data
     mkdir -m 700 "$DATA"
-    export PROXIES='127.0.0.1 10.9.0.0/16 2001:db8:ffff::/48'
+    export PROXIES='127.0.0.1 10.9.128.0/17 2001:db8:ffff::/48'
     cat >"$DATA/cubby.conf" <<CONF
 password_cost = 1
 login_limit_account = 3
@@ -323,7 +323,7 @@ wrong() {
     name() { fresh_name n; }
     # Whatever a client writes in front of it is not believed.
     for i in $(seq 12); do
-        from "192.0.2.$i, 203.0.113.50, 10.9.4.4,  2001:db8:ffff::1"
+        from "192.0.2.$i, 203.0.113.50, 10.9.132.4,  2001:db8:ffff::1"
         attempt "$(name)"
         refused 401 INVALID_CREDENTIALS
     done
@@ -336,9 +336,11 @@ wrong() {
     from '::ffff:203.0.113.50'
     attempt "$(name)"
     limited
-    from '203.0.113.50, 203.0.113.51'
-    attempt "$(name)"
-    refused 401 INVALID_CREDENTIALS
+    for other in 203.0.113.51 10.9.127.4; do
+        from "203.0.113.50, $other"
+        attempt "$(name)"
+        refused 401 INVALID_CREDENTIALS
+    done
 }
 
 @test "throttle: who is not named as a proxy is not believed" {
@@ -391,6 +393,13 @@ wrong() {
     left=$(sql 'SELECT COUNT(*) FROM throttle WHERE until = 1000')
     [ "$left" -lt 400 ] || fail "$left rows are left"
     same "$(sql "SELECT COUNT(*) FROM throttle WHERE until > 1000")" 13
+    # Registrations sweep as well.
+    for i in 1 2 3 4; do
+        call POST /register --data-binary "$(user_json "$(fresh_name r)")" -H "X-Forwarded-For: 203.0.113.$i"
+        succeeded 201
+    done
+    rest=$(sql 'SELECT COUNT(*) FROM throttle WHERE until = 1000')
+    [ "$rest" -lt "$left" ] || fail "$rest rows are left of $left"
 }
 
 @test "audit: security events are lines of the log, one each, without anything a client wrote" {

@@ -70,12 +70,15 @@ tool_with() {
 @test "user show: by name or e-mail, in any case, with the device tokens and none of their secrets" {
     add ann
     login ann
-    cgi keys POST '' '{"name":"sensor","scope":"read","prefix":"home/"}'
+    cgi keys POST '' '{"name":"sensor","scope":"read","prefix":"home/","ttl":3600}'
     same "$code" 201
     secret=$(jq -r '.data.token' <<<"$body")
+    token=$secret read_value home/nothing
+    cgi keys GET
+    same "$(jq -r '.data.keys[0].last_used_at | type' <<<"$body")" string
     tool 0 user show ANN@example.org --json
-    same "$(of '[.username, .device_tokens[0].name, .device_tokens[0].scope, .device_tokens[0].prefix] | @csv')" \
-        '"ann","sensor","read","home/"'
+    same "$(of .username)" ann
+    same "$(of '.device_tokens | tojson')" "$(jq -c .data.keys <<<"$body")"
     case $output in *"${secret: -43}"* | *'$y$'*) fail 'shows a secret' ;; esac
     tool 0 user show Ann
     case $output in *sensor*) ;; *) fail 'no token' ;; esac
@@ -208,6 +211,7 @@ tool_with() {
     add ann
     tool 0 user reset-code ann
     first=$output
+    same "$(query 'SELECT (expires_at - created_at + 1000) / 60000 FROM tokens')" 1440
     tool 0 user reset-code ann --json
     second=$(of .code)
     case $(query 'SELECT hash FROM tokens') in *"$second"*) fail 'the code is stored' ;; esac
