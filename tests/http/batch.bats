@@ -148,6 +148,8 @@ failed() {
     failed 1 INVALID_VALUE
     batch '{"op":"increment","key":"i","by":0}'
     succeeded 200
+    batch '{"op":"increment","key":"most","by":9007199254740991}' '{"op":"increment","key":"least","by":-9007199254740991}'
+    same "$(field '.data.results | map(.value) | tojson')" '[9007199254740991,-9007199254740991]'
     send POST /data '{"key":"t","value":1,"ttl":500}'
     expires=$(field .data.expires_at)
     batch '{"op":"increment","key":"t"}'

@@ -27,6 +27,7 @@ shown() { field '.data.changes | map([.key, .version, .deleted // .value]) | toj
     grep -qF '{"x":1.0}' "$body_file" || fail 'a value that was spelled anew'
     same "$(field '[.data.last_version, .data.more] | tojson')" '[5,false]'
     same "$(field '.data.changes[2] | [has("value"), has("expires_at")] | tojson')" '[false,false]'
+    [[ $(field '.data.changes[2].updated_at') == 20*Z ]] || fail 'a deletion without its time'
     changes since=4
     same "$(shown)" '[["c",5,true]]'
     changes since=5

@@ -104,6 +104,10 @@ list() {
     same "$(field '[(.data.items | map([.key, .value])), .data.total, (.data | has("next_cursor"))] | tojson')" \
         '[[["p/3",1],["p/ä&=#+",1]],4,false]'
     same "$(header Link)" ''
+    list prefix=p/ limit=1
+    [[ $(header Link) =~ ^\<(\?.*)\> ]] || fail 'no Link'
+    as_user GET "/data${BASH_REMATCH[1]}"
+    same "$(keys)" '["p/2"]'
     list limit=5
     same "$(field '.data | has("next_cursor")')" false
     list limit=4
