@@ -29,11 +29,11 @@ static int serve(const char *path, const char *method)
         return SQLITE_MISUSE;
     }
     if (strcmp(method, "GET") == 0) {
-        return run(path, SQLITE_OPEN_READONLY, "SELECT version, value FROM items WHERE id = 1");
+        return run(path, SQLITE_OPEN_READONLY, "SELECT version, value FROM items WHERE rowid = 1");
     }
     return run(path, SQLITE_OPEN_READWRITE,
                "PRAGMA synchronous=EXTRA; BEGIN IMMEDIATE;"
-               "UPDATE items SET version = version + 1 WHERE id = 1; COMMIT");
+               "UPDATE items SET version = version + 1 WHERE rowid = 1; COMMIT");
 }
 
 int main(void)

@@ -8,8 +8,9 @@
 #
 # First what one execution of each program costs beside an empty program, then what each server
 # makes of it. The floor of a server is the empty program under it; bare programs that do one read
-# or one update with SQLite show what is SQLite's. All kinds of calls take turns within a round, so
-# that whatever else the machine does falls on all of them alike. Still: best on an idle machine.
+# or one update with SQLite show what is SQLite's; `bare-cubby` reads a row of cubby's database, with
+# all its tables. All kinds of calls take turns within a round, so that whatever else the machine
+# does falls on all of them alike. Still: best on an idle machine.
 #
 # What is measured are copies, as in an installation: a file as the linker wrote it, piece by piece,
 # is slower to start.
@@ -76,6 +77,9 @@ measure_executions() {
         size=$(stat -c %s "$fixture/$([ "$call" = store ] && echo stores || echo people)/1")
         sed -i "s/^CONTENT_LENGTH=.*/CONTENT_LENGTH=$size/" "$fixture/$call.environment"
     done
+    # Not beside the other calls of the bare program: who comes after its like finds all in the caches.
+    printf '%s\n' "PATH_INFO=$fixture/cubby.db" REQUEST_METHOD=GET >"$fixture/bare-cubby"
+    once_arguments+=(bare-cubby "$out/cgi-bin/bare" "$fixture/bare-cubby" /dev/null)
     for call in health read read-large list changes me keys reset update update-large batch token; do
         add_execution "$call"
     done
@@ -127,7 +131,8 @@ start_server() {
     base=$(cat "$ready")
     bare=$data/bare.db
     make_bare_database "$bare"
-    chown --reference="$data/cubby.db" "$bare"
+    served=$data/cubby.db
+    chown --reference="$served" "$bare"
 }
 
 post() { curl -sS --max-time 20 -H "Authorization: Bearer $token" --data-binary "$2" "$base$1"; }
@@ -156,13 +161,14 @@ prepare_deletions() {
 
 # load CALL CONNECTIONS: one line of JSON.
 load() {
-    local name=$1 method requests duration errors p50 p99
+    local name=$1 method database=$bare requests duration errors p50 p99
     case $name in
     bare-read) method=GET ;;
+    bare-cubby) method=GET database=$served ;;
     bare-update) method=POST ;;
     *) method=$name ;;
     esac
-    wrk -t1 -c"$2" -d"${seconds}s" -s "$here/load.lua" "$base" -- "$method" "$token" "$turn" "/bare$bare" \
+    wrk -t1 -c"$2" -d"${seconds}s" -s "$here/load.lua" "$base" -- "$method" "$token" "$turn" "/bare$database" \
         >"$scratch/wrk" 2>&1 || { cat "$scratch/wrk" >&2; exit 1; }
     IFS=$'\t' read -r requests duration errors p50 p99 < <(tail -n 1 "$scratch/wrk")
     printf '{"server":"%s","call":"%s","connections":%d,"round":%d,"requests":%d,"us":%d,"errors":%d,"p50_us":%d,"p99_us":%d}\n' \
@@ -178,7 +184,7 @@ measure_server() {
         for connections in 4 1 16; do
             # New keys and names for each turn.
             turn=$round-$connections
-            for call in empty read list store update delete bare-read bare-update token register; do
+            for call in empty read list store update delete bare-read bare-cubby bare-update token register; do
                 [ "$call" != delete ] || prepare_deletions
                 load "$call" "$connections"
             done
