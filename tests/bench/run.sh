@@ -77,19 +77,20 @@ measure_executions() {
         size=$(stat -c %s "$fixture/$([ "$call" = store ] && echo stores || echo people)/1")
         sed -i "s/^CONTENT_LENGTH=.*/CONTENT_LENGTH=$size/" "$fixture/$call.environment"
     done
-    # Not beside the other calls of the bare program: who comes after its like finds all in the caches.
-    printf '%s\n' "PATH_INFO=$fixture/cubby.db" REQUEST_METHOD=GET >"$fixture/bare-cubby"
-    once_arguments+=(bare-cubby "$out/cgi-bin/bare" "$fixture/bare-cubby" /dev/null)
-    for call in health read read-large list changes me keys reset update update-large batch token; do
-        add_execution "$call"
-    done
-    once_arguments+=(store "$out/cgi-bin/data" "$fixture/store.environment" "$fixture/stores/")
-    once_arguments+=(register "$out/cgi-bin/register" "$fixture/register.environment" "$fixture/people/")
     make_bare_database "$fixture/bare.db"
     for method in GET POST; do
         printf '%s\n' "PATH_INFO=$fixture/bare.db" "REQUEST_METHOD=$method" >"$fixture/bare-$method"
     done
+    printf '%s\n' "PATH_INFO=$fixture/cubby.db" REQUEST_METHOD=GET >"$fixture/bare-cubby"
+    # Not one beside the other: who comes after its like finds all in the caches.
     once_arguments+=(bare-read "$out/cgi-bin/bare" "$fixture/bare-GET" /dev/null)
+    add_execution health
+    once_arguments+=(bare-cubby "$out/cgi-bin/bare" "$fixture/bare-cubby" /dev/null)
+    for call in read read-large list changes me keys reset update update-large batch token; do
+        add_execution "$call"
+    done
+    once_arguments+=(store "$out/cgi-bin/data" "$fixture/store.environment" "$fixture/stores/")
+    once_arguments+=(register "$out/cgi-bin/register" "$fixture/register.environment" "$fixture/people/")
     once_arguments+=(bare-update "$out/cgi-bin/bare" "$fixture/bare-POST" /dev/null)
     "$out/once" $((rounds * 20)) 5 empty "$out/cgi-bin/empty" /dev/null /dev/null \
         "${once_arguments[@]}" >"$scratch/once"
