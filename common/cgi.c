@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/serve.h"
 
 #if defined(CUBBY_OWN_HEAP) && defined(__LP64__)
@@ -70,14 +71,6 @@ static int64_t cgi_now_ms(struct transport *transport)
     return clock_gettime(CLOCK_REALTIME, &now) == 0
                ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000
                : 0;
-}
-
-/* For what lasts: the clock that tells the time may be set while a request waits. */
-static int64_t monotonic_ms(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static int64_t cgi_read_body(struct transport *transport, char *to, size_t size, int64_t *patience)

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
 /* Locks of the open file, not of the process: two of one process exclude each other too, and
  * closing another descriptor of the file frees nothing. */
 static bool lock_place(int file, int64_t place)
@@ -33,13 +35,6 @@ static int try_places(int file, const struct slots *slots)
     return EAGAIN;
 }
 
-static int64_t elapsed_ms(const struct timespec *since)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)(now.tv_sec - since->tv_sec) * 1000 + (now.tv_nsec - since->tv_nsec) / 1000000;
-}
-
 static void pause_ms(int64_t milliseconds)
 {
     struct timespec time = {.tv_sec = 0, .tv_nsec = (long)milliseconds * 1000000};
@@ -60,10 +55,9 @@ enum error_code slot_take(const struct slots *slots, int64_t patience, int *slot
         return cause_set(cause, full ? ERR_INSUFFICIENT_STORAGE : ERR_INTERNAL, "%s: %s",
                          slots->path, strerror(errno));
     }
-    struct timespec since = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &since);
+    int64_t end = monotonic_ms() + patience;
     int problem = try_places(file, slots);
-    for (int64_t wait = PAUSE_LEAST; problem == EAGAIN && elapsed_ms(&since) < patience;) {
+    for (int64_t wait = PAUSE_LEAST; problem == EAGAIN && monotonic_ms() < end;) {
         pause_ms(wait);
         wait = wait * 2 < PAUSE_MOST ? wait * 2 : PAUSE_MOST;
         problem = try_places(file, slots);

@@ -22,10 +22,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
+#include "common/clock.h"
 #include "db/sqlite_connection.h"
 
 /* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
@@ -146,13 +148,6 @@ static enum db_class make_durable(struct db_connection *connection)
     return sqlite_script(connection, "PRAGMA synchronous=EXTRA;PRAGMA secure_delete=ON");
 }
 
-static int64_t milliseconds_since(const struct timespec *then)
-{
-    struct timespec now = *then;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return ((int64_t)now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
-}
-
 /* Called by SQLite while another process holds the lock; 0 gives up. Writers meet here only others
  * that did not queue (turn.h); readers, a commit. SQLite's own waits longer each time, up to 100
  * ms, so that who has waited long is asleep when the lock is free, and newcomers take it. Short
@@ -163,9 +158,9 @@ static int wait_for_lock(void *self, int times)
     enum { WAIT_NS = 1000000, SPREAD_NS = 1000000 };
     struct db_connection *connection = self;
     if (times == 0 && !connection->queued) {
-        (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
+        connection->waits_since = monotonic_ms();
     }
-    if (milliseconds_since(&connection->waits_since) >= connection->busy_timeout) {
+    if (monotonic_ms() - connection->waits_since >= connection->busy_timeout) {
         return 0;
     }
     unsigned spread = ((unsigned)getpid() * 2654435761U + (unsigned)times * 40503U) % SPREAD_NS;
@@ -340,7 +335,7 @@ static enum db_class sqlite_settle(struct db_connection *connection)
 
 enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
 {
-    (void)clock_gettime(CLOCK_MONOTONIC, &connection->waits_since);
+    connection->waits_since = monotonic_ms();
     connection->problem = NULL;
     if (!turn_take(&connection->turn, connection->path, connection->busy_timeout)) {
         connection->problem = "others write, and the turn to do so did not come";

@@ -6,8 +6,6 @@
 #ifndef CUBBY_DB_SQLITE_CONNECTION_H
 #define CUBBY_DB_SQLITE_CONNECTION_H
 
-#include <time.h>
-
 #include "db/driver.h"
 #include "db/turn.h"
 
@@ -16,9 +14,9 @@ struct sqlite3_stmt;
 
 struct db_connection {
     struct sqlite3 *handle;
-    const char *path; /* borrowed */
-    int busy_timeout; /* milliseconds */
-    struct timespec waits_since;
+    const char *path;    /* borrowed */
+    int busy_timeout;    /* milliseconds */
+    int64_t waits_since; /* monotonic_ms */
     bool queued;         /* the wait began before SQLite was asked */
     bool reads;          /* in a transaction that reads */
     bool log_is_long;    /* the write-ahead log, after the last commit */

@@ -13,8 +13,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 static const off_t turn_byte = 0x40000000 + 1024;
 
@@ -29,19 +30,12 @@ static void woken(int number)
     (void)number;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* The timer rings again and again: a first ring just before the process sleeps would wake nobody.
  */
 static int wait_for_lock(int file, int patience)
 {
     enum { AGAIN_US = 20000 };
-    const int64_t end = now_ms() + patience;
+    const int64_t end = monotonic_ms() + patience;
     const struct sigaction ring = {.sa_handler = woken}; /* no SA_RESTART: the wait is cut short */
     struct sigaction ring_before;
     sigset_t alarm_only;
@@ -60,7 +54,7 @@ static int wait_for_lock(int file, int patience)
     int problem = setitimer(ITIMER_REAL, &timer, &timer_before) == 0 ? EINTR : errno;
     while (problem == EINTR) {
         problem = set_lock(file, F_OFD_SETLKW, F_WRLCK);
-        if (problem == EINTR && now_ms() >= end) {
+        if (problem == EINTR && monotonic_ms() >= end) {
             problem = EAGAIN;
         }
     }

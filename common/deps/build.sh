@@ -108,8 +108,9 @@ build_jansson() {
     ! grep -q '^#define.*@' "$work/jansson_config.h" || die 'an unknown mark in jansson_config.h.in'
     cp "$source/src/jansson.h" "$work/jansson_config.h" include/
     # As one source: the reader of JSON calls a function of another one for each byte.
-    for file in "$source"/src/*.c; do printf '#include "%s"
-' "${file##*/}"; done >"$work/jansson.c"
+    for file in "$source"/src/*.c; do
+        printf '#include "%s"\n' "${file##*/}"
+    done >"$work/jansson.c"
     compile libjansson -I"$work" -I"$source/src" -DHAVE_STDINT_H=1 -DHAVE_SYS_TYPES_H=1 \
         -DHAVE_UNISTD_H=1 -DHAVE_FCNTL_H=1 -DHAVE_SYS_TIME_H=1 -DHAVE_SCHED_H=1 \
         -DHAVE_GETTIMEOFDAY=1 -DHAVE_GETPID=1 -DHAVE_SCHED_YIELD=1 -DHAVE_OPEN=1 -DHAVE_READ=1 \

@@ -14,15 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/text.h"
 #include "db/tool/http_curl.h"
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- addresses ------------------------------------------------------------------------------ */
 
@@ -75,7 +69,7 @@ const char *http_url_parse(struct arena *arena, const char *text, struct http_ur
 static bool wait_for(int socket_file, short events, int64_t deadline)
 {
     for (;;) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - monotonic_ms();
         struct pollfd poll_file = {.fd = socket_file, .events = events};
         int ready = left > 0 ? poll(&poll_file, 1, (int)left) : 0;
         if (ready > 0) {
@@ -285,7 +279,7 @@ static const char *send_by_curl(struct arena *arena, const struct http_url *url,
 const char *http_send(struct arena *arena, const struct http_url *url,
                       const struct http_request *request, struct http_answer *answer)
 {
-    int64_t deadline = now_ms() + HTTP_CLIENT_TIMEOUT_MS;
+    int64_t deadline = monotonic_ms() + HTTP_CLIENT_TIMEOUT_MS;
     if (url->tls) {
         return send_by_curl(arena, url, request, deadline, answer);
     }
