@@ -51,9 +51,11 @@ DEFINES := -D_GNU_SOURCE -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(S
 OWN_CFLAGS := -std=c11 -I. $(DEFINES) $(WARNINGS) -MMD -MP
 
 PROGRAMS := $(patsubst cgi-bin/%.c,%,$(wildcard cgi-bin/*.c))
-LIBRARY_SOURCES := $(wildcard common/*.c) $(filter-out db/cubby.c,$(wildcard db/*.c))
+# What every program links: each room's sources, and what several endpoints share.
+LIBRARY_SOURCES := $(filter-out common/deps/%,$(wildcard common/*/*.c)) $(wildcard cgi-bin/shared/*.c) \
+	$(wildcard db/engine/*.c db/model/*.c)
 # The operator's tool is none of the library, so that no program can link a piece of it.
-TOOL_SOURCES := db/cubby.c $(wildcard db/tool/*.c)
+TOOL_SOURCES := $(wildcard db/tool/*.c db/tool/commands/*.c)
 
 # A name for compiler and flags: what was built with others is not taken for built.
 slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
@@ -123,7 +125,7 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 $(OBJ)/%.o: %.c $(DEPS_READY)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(DEP_INCLUDE) -c $< -o $@
 
--include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d)
+-include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d $(OBJ)/*/*/*/*.d)
 
 # ---- the libraries ---------------------------------------------------------------------------------
 
@@ -201,8 +203,8 @@ $(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),,))
 $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 	$(call say,CC-SAN,$<)mkdir -p $(@D) && $(SAN_CC) $(SAN_FLAGS) $(OWN_CFLAGS) \
 		-isystem $(SAN_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
-		$(if $(filter cgi-bin/%,$<),-Dmain=$(*F)_main -Wno-missing-prototypes) \
-		$(if $(filter common/heap.c,$<),$(HEAP_BESIDE) -Wno-missing-prototypes) -c $< -o $@
+		$(if $(filter $(PROGRAMS:%=cgi-bin/%.c),$<),-Dmain=$(*F)_main -Wno-missing-prototypes) \
+		$(if $(filter common/base/heap.c,$<),$(HEAP_BESIDE) -Wno-missing-prototypes) -c $< -o $@
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 	$(call say,LINK,$@)$(SAN_CC) $(SAN_FLAGS) $(WRAP) $^ -L$(SAN_DIR)/lib -ljwt -ljansson \
@@ -314,7 +316,7 @@ install: all
 	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
 	$(Q)install -m 644 db/tool/cubby.bash '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
-	$(Q)umask 022 && sed $(MARKS) common/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
+	$(Q)umask 022 && sed $(MARKS) common/settings/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
 	$(Q)umask 022 && for name in cubby.apache.conf cubby.htaccess cubby.lighttpd.conf; do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
 	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'

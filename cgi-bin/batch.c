@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/input.h"
-#include "common/json_number.h"
-#include "common/serve.h"
-#include "db/item_call.h"
-#include "db/tokens.h"
+#include "common/serve/input.h"
+#include "common/json/json_number.h"
+#include "common/serve/serve.h"
+#include "cgi-bin/shared/item_call.h"
+#include "db/model/tokens.h"
 
 enum { OPERATIONS_MAXIMUM = 500 };
 

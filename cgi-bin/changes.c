@@ -6,11 +6,11 @@
  */
 #include <stddef.h>
 
-#include "common/parameters.h"
-#include "common/serve.h"
-#include "db/item_call.h"
-#include "db/meta.h"
-#include "db/tokens.h"
+#include "common/serve/parameters.h"
+#include "common/serve/serve.h"
+#include "cgi-bin/shared/item_call.h"
+#include "db/model/meta.h"
+#include "db/model/tokens.h"
 
 struct changes_query {
     int64_t since;

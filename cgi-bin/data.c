@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "common/condition.h"
-#include "common/input.h"
-#include "common/json_patch.h"
-#include "common/parameters.h"
-#include "common/serve.h"
-#include "db/item_call.h"
-#include "db/tokens.h"
+#include "common/serve/condition.h"
+#include "common/serve/input.h"
+#include "common/json/json_patch.h"
+#include "common/serve/parameters.h"
+#include "common/serve/serve.h"
+#include "cgi-bin/shared/item_call.h"
+#include "db/model/tokens.h"
 
 struct pair {
     struct text key;

@@ -1,8 +1,8 @@
 /*
  * health.c - GET /api/health: is the service ready? Needs no token and tells no secret.
  */
-#include "common/serve.h"
-#include "db/meta.h"
+#include "common/serve/serve.h"
+#include "db/model/meta.h"
 
 #ifndef CUBBY_VERSION
 #error "CUBBY_VERSION must be defined by the build"

@@ -4,11 +4,11 @@
  */
 #include <stddef.h>
 
-#include "common/input.h"
-#include "common/serve.h"
-#include "db/account_call.h"
-#include "db/audit.h"
-#include "db/tokens.h"
+#include "common/serve/input.h"
+#include "common/serve/serve.h"
+#include "cgi-bin/shared/account_call.h"
+#include "db/model/audit.h"
+#include "db/model/tokens.h"
 
 enum { TTL_MAXIMUM = 10 * 365 * 86400 }; /* seconds */
 

@@ -3,12 +3,12 @@
  */
 #include <stddef.h>
 
-#include "common/input.h"
-#include "common/password.h"
-#include "common/serve.h"
-#include "db/attempts.h"
-#include "db/audit.h"
-#include "db/users.h"
+#include "common/serve/input.h"
+#include "common/identity/password.h"
+#include "common/serve/serve.h"
+#include "cgi-bin/shared/attempts.h"
+#include "db/model/audit.h"
+#include "db/model/users.h"
 
 struct registration {
     struct text username;

@@ -4,13 +4,13 @@
  */
 #include <stddef.h>
 
-#include "common/input.h"
-#include "common/password.h"
-#include "common/session.h"
-#include "db/attempts.h"
-#include "db/audit.h"
-#include "db/tokens.h"
-#include "db/users.h"
+#include "common/serve/input.h"
+#include "common/identity/password.h"
+#include "cgi-bin/shared/session.h"
+#include "cgi-bin/shared/attempts.h"
+#include "db/model/audit.h"
+#include "db/model/tokens.h"
+#include "db/model/users.h"
 
 struct login {
     struct text username;

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "db/throttle.h"
-#include "db/tokens.h"
+#include "db/model/throttle.h"
+#include "db/model/tokens.h"
 
 static struct db_value token_numbers(void)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "db/schema.h"
+#include "db/engine/schema.h"
 #include "db/tool/files.h"
 
 const struct db_driver *const admin_driver = &db_sqlite;

@@ -7,8 +7,8 @@
 #ifndef CUBBY_DB_TOOL_ADMIN_H
 #define CUBBY_DB_TOOL_ADMIN_H
 
-#include "db/db.h"
-#include "db/driver.h"
+#include "db/engine/db.h"
+#include "db/engine/driver.h"
 #include "db/tool/statements.h"
 #include "db/tool/tool.h"
 

@@ -9,8 +9,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "common/log.h"
-#include "db/audit.h"
+#include "common/base/log.h"
+#include "db/model/audit.h"
 #include "db/tool/files.h"
 #include "db/tool/tool.h"
 

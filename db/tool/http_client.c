@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/text.h"
+#include "common/base/clock.h"
+#include "common/base/text.h"
 #include "db/tool/http_curl.h"
 
 /* ---- addresses ------------------------------------------------------------------------------ */

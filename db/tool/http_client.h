@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/arena.h"
+#include "common/base/arena.h"
 
 enum {
     HTTP_CLIENT_TIMEOUT_MS = 15000,         /* for a whole request */

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 
 enum { ARGUMENTS_MAXIMUM = 48, ERRORS_MAXIMUM = 300 };
 

@@ -1,6 +1,6 @@
 /*
  * statements.h - the SQL that only the operator's tool runs, by number. The rules are those of
- * db/statements.h; the programs do not link these.
+ * db/engine/statements.h; the programs do not link these.
  */
 #ifndef CUBBY_DB_TOOL_STATEMENTS_H
 #define CUBBY_DB_TOOL_STATEMENTS_H

@@ -11,7 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "common/password.h"
+#include "common/identity/password.h"
 
 enum { LINE_SIZE = PASSWORD_MAXIMUM + 2 };
 

@@ -14,10 +14,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "common/arena.h"
-#include "common/config.h"
-#include "common/json.h"
-#include "common/text.h"
+#include "common/base/arena.h"
+#include "common/settings/config.h"
+#include "common/json/json.h"
+#include "common/base/text.h"
 
 /* Exit statuses; part of what the manual promises. */
 enum tool_status {

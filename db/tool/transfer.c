@@ -8,10 +8,10 @@
 
 #include <string.h>
 
-#include "common/digest.h"
-#include "db/items.h"
-#include "db/tokens.h"
-#include "db/users.h"
+#include "common/base/digest.h"
+#include "db/model/items.h"
+#include "db/model/tokens.h"
+#include "db/model/users.h"
 
 #define WHOLE(name, least, most)                                                                   \
     {                                                                                              \

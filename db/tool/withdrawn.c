@@ -3,7 +3,7 @@
  */
 #include "db/tool/withdrawn.h"
 
-#include "db/tokens.h"
+#include "db/model/tokens.h"
 
 /* Asks STATEMENT of PRESENT about the row that is at hand, whose first COUNT columns are its
  * parameters (a text where TEXTS has the bit). *FOUND: it has a row, with *NUMBER in it. */

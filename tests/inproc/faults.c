@@ -3,7 +3,7 @@
  */
 #include "tests/inproc/faults.h"
 
-#include "db/db.h"
+#include "db/engine/db.h"
 
 static const struct db_driver *const inner = &db_sqlite;
 

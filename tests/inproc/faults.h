@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "db/driver.h"
+#include "db/engine/driver.h"
 
 /* From now on stores use the faulty driver, and its NUMBER-th step, counted from 1, ends with
  * CLASS without having been done. */

@@ -9,8 +9,8 @@
 
 #include <mbedtls/md.h>
 
-#include "common/digest.h"
-#include "common/text.h"
+#include "common/base/digest.h"
+#include "common/base/text.h"
 
 const unsigned char forge_first_key[32] = "the first key, which also signs";
 const unsigned char forge_second_key[32] = "the second key, only to verify!";

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/serve.h"
+#include "common/serve/serve.h"
 
 enum tape_ending {
     TAPE_WHOLE,  /* the body ends where it ends */

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/config.h"
-#include "common/password.h"
+#include "common/settings/config.h"
+#include "common/identity/password.h"
 #include "tests/inproc/memory.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"

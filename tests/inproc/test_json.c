@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "common/json.h"
+#include "common/json/json.h"
 #include "tests/inproc/suites.h"
 
 enum { ARENA_MAXIMUM = 4 * 1024 * 1024 };

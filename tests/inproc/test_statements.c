@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/db.h"
-#include "db/statements.h"
+#include "db/engine/db.h"
+#include "db/engine/statements.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
 

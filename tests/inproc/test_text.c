@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/arena.h"
-#include "common/text.h"
-#include "db/items.h"
+#include "common/base/arena.h"
+#include "common/base/text.h"
+#include "db/model/items.h"
 #include "tests/inproc/memory.h"
 #include "tests/inproc/suites.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/db.h"
+#include "db/engine/db.h"
 #include "tests/inproc/forge.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "db/driver.h"
-#include "db/turn.h"
+#include "db/engine/driver.h"
+#include "db/engine/turn.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
 

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/reset_code.h"
-#include "db/schema.h"
+#include "common/identity/reset_code.h"
+#include "db/engine/schema.h"
 #include "tests/inproc/faults.h"
 #include "tests/inproc/forge.h"
 #include "tests/inproc/memory.h"

@@ -68,18 +68,18 @@ mapfile -t cgi < <(in_room cgi-bin)
 
 check 'common knows no database and no endpoint' none '#include "(db|cgi-bin)/' "${common[@]}"
 check 'db knows no endpoint' none '#include "cgi-bin/' "${db[@]}"
-check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/sqlite_connection\.h' \
-    '^db/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"
-check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/token\.c$' "${product[@]}"
-check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/password\.c$' "${product[@]}"
+check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/engine/sqlite_connection\.h' \
+    '^db/engine/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"
+check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/identity/token\.c$' "${product[@]}"
+check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/identity/password\.c$' "${product[@]}"
 check 'only the transport and the tool read the environment' only '\b(getenv|secure_getenv|environ)\b' \
-    '^(common/cgi\.c|db/cubby\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+    '^(common/serve/cgi\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
 check 'only the transport and the tool know standard input and output' \
     only '\b(stdin|stdout|STDIN_FILENO|STDOUT_FILENO)\b|(^|[^(_a-z])(printf|puts|putchar|scanf|getchar)\(' \
-    '^(common/cgi\.c|db/cubby\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
+    '^(common/serve/cgi\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
 check 'SQL stands in the tables of statements, the migrations and the driver' \
     only '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM)\b' \
-    '^db/(tool/)?(statements[a-z_]*|schema[a-z_]*|sqlite[a-z_]*)\.c$' "${product[@]}"
+    '^db/(tool|engine)/(statements[a-z_]*|schema[a-z_]*|sqlite[a-z_]*)\.c$' "${product[@]}"
 check 'URLs stand in cgi-bin and in the tool that asks the web server' \
     only '"/?(api|cgi-bin)/' '^(cgi-bin/.*|db/tool[a-z_/]*\.c)$' "${product[@]}"
 
@@ -89,7 +89,7 @@ check 'no banned call' env_without_texts none \
     '(^|[^_a-z>.])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|alloca|system|popen|rand|srand|random|mktemp|tmpnam|signal\(SIGCHLD|gmtime|localtime|ctime|asctime|getpwent|setjmp|longjmp)\s*\(' \
     "${product[@]}"
 check 'handlers exit nowhere' only '\b(exit|_exit|abort|assert)\s*\(' \
-    '^(common/cgi\.c|common/heap\.c|db/cubby\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+    '^(common/serve/cgi\.c|common/base/heap\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
 check 'handlers keep nothing between calls' none '^ *static (?!const\b)[^(]*(=|;|\[)' "${cgi[@]}"
 check 'no typedef but of functions' none '^\s*typedef [^(]*;' "${product[@]}"
 

@@ -51,10 +51,10 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
     output=$(make_in "$checkout" all 2>&1)
     same "$output" ''
     same "$(times)" "$before"
-    touch "$checkout/common/digest.h"
+    touch "$checkout/common/base/digest.h"
     output=$(make_in "$checkout" all 2>&1)
-    has "$output" 'CC    common/digest.c'
-    case $output in *'CC    common/arena.c'*) fail 'makes what did not change' ;; esac
+    has "$output" 'CC    common/base/digest.c'
+    case $output in *'CC    common/base/arena.c'*) fail 'makes what did not change' ;; esac
     [ "$(grep -c LINK <<<"$output")" = $(($(programs | wc -l) + 1)) ]
     output=$(make_in "$checkout" all 2>&1)
     same "$output" ''
@@ -71,7 +71,7 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
     has "$output" '-Wl,-O1'
     # Other flags are another build: nothing of the first is taken for it, and back again.
     output=$(make_in "$checkout" -n V=1 CFLAGS=-Os all 2>&1)
-    has "$output" '-c common/arena.c'
+    has "$output" '-c common/base/arena.c'
     output=$(make_in "$checkout" all 2>&1)
     same "$output" ''
 }

@@ -109,7 +109,7 @@ check_answer() {
 
 @test "README: the table of settings is that of the sample, defaults included" {
     # In the sample the state directory is a mark that the installation fills.
-    sed -n 's/^#\([a-z_]*\) =/\1/p' "$(root)/common/cubby.conf.sample" |
+    sed -n 's/^#\([a-z_]*\) =/\1/p' "$(root)/common/settings/cubby.conf.sample" |
         sed -e 's|@STATEDIR@|/var/lib/cubby|' -e 's/ *$//' | sort >"$BATS_TEST_TMPDIR/sample"
     section Configuration |
         sed -n 's/^| `\([a-z_]*\)` | \([^|]*\) |.*/\1 \2/p' |
@@ -119,7 +119,7 @@ check_answer() {
 }
 
 @test "README: the table of errors has every code the programs answer, with its status, and no other" {
-    sed -nE 's/.*\{ *([0-9]{3}), "([A-Z_]+)".*/\1 \2/p' "$(root)/common/error.c" |
+    sed -nE 's/.*\{ *([0-9]{3}), "([A-Z_]+)".*/\1 \2/p' "$(root)/common/base/error.c" |
         sort -u >"$BATS_TEST_TMPDIR/code"
     section Errors | sed -nE 's/^\| ([0-9]+) \| ([^|]*) \|.*/\1 \2/p' | tr -d '`,' |
         while read -r status codes; do for code in $codes; do echo "$status $code"; done; done | sort >"$BATS_TEST_TMPDIR/readme" # each once

@@ -409,7 +409,7 @@ later'
 
 # The SQL of the first migration.
 first_schema() {
-    awk '/^    \/\* 1\. /{on=1} /^    \/\* 2\. /{exit} on' "$BATS_TEST_DIRNAME/../../db/schema.c" |
+    awk '/^    \/\* 1\. /{on=1} /^    \/\* 2\. /{exit} on' "$BATS_TEST_DIRNAME/../../db/engine/schema.c" |
         sed -n 's/^    "\(.*\)",\{0,1\}$/\1/p' | tr -d '\n'
 }
 

@@ -341,7 +341,7 @@ weak() {
 # ---- settings
 
 @test "config: without a file the defaults hold, and they are those of the sample" {
-    sample=$root/common/cubby.conf.sample
+    sample=$root/common/settings/cubby.conf.sample
     : >"$conf"
     tool 0 config
     # In the sample the state directory is a mark that installing fills.

@@ -1,0 +1,212 @@
+/*
+ * attempts.c - what costs a password hash is counted and limited.
+ */
+#include "cgi-bin/shared/attempts.h"
+
+#include <inttypes.h>
+
+#include "common/identity/password.h"
+#include "common/base/slots.h"
+
+static enum error_code out_of_memory(struct call *call)
+{
+    return call_fail(call, ERR_INTERNAL, "out of memory while counting an attempt");
+}
+
+/* Who is counted for an account. An unknown name is counted like a known one: being refused tells
+ * nobody which it is. */
+static bool name_account(struct call *call, enum attempt_kind kind, int64_t user_id,
+                         struct text name, struct throttle *out)
+{
+    *out = (struct throttle){.limit = call->config->login_limit_account,
+                             .window = call->config->login_window * 1000};
+    if (out->limit == 0) {
+        return true;
+    }
+    bool reset = kind == ATTEMPT_RESET;
+    const char *who = user_id != 0 ? arena_printf(call->arena, "%" PRId64, user_id)
+                                   : text_lower(call->arena, name);
+    return who != NULL && throttle_id(call->arena,
+                                      user_id != 0 ? (reset ? "reset:user" : "login:user")
+                                                   : (reset ? "reset:name" : "login:name"),
+                                      text_of(who), &out->id);
+}
+
+static bool name_address(struct call *call, const char *kind, int64_t limit, int64_t window,
+                         struct throttle *out)
+{
+    *out = (struct throttle){.limit = limit, .window = window * 1000};
+    if (limit == 0) {
+        return true;
+    }
+    const char *address = call_address(call);
+    return address != NULL && throttle_id(call->arena, kind, text_of(address), &out->id);
+}
+
+/* Notes how long a client that was refused has to wait. */
+static enum error_code refused(struct call *call, enum error_code error, int64_t until)
+{
+    if (error == ERR_TOO_MANY_ATTEMPTS) {
+        call->retry_after = (until - call->now_ms + 999) / 1000;
+    }
+    return error;
+}
+
+/* From a place nobody can foresee: each row has its turn. */
+static enum error_code sweep(struct call *call)
+{
+    int64_t from = 0;
+    (void)call->transport->random(call->transport, (unsigned char *)&from, sizeof from);
+    return throttle_sweep(call->store, from & INT64_MAX, call->now_ms);
+}
+
+static enum error_code count_attempt(struct call *call, const struct attempt *attempt)
+{
+    int64_t until = 0;
+    enum error_code error = throttle_count(call->store, &attempt->address, call->now_ms, &until);
+    if (error == ERR_NONE) {
+        error = throttle_count(call->store, &attempt->account, call->now_ms, &until);
+    }
+    if (error == ERR_NONE && (attempt->address.limit != 0 || attempt->account.limit != 0)) {
+        error = sweep(call);
+    }
+    if (error == ERR_NONE) {
+        error = db_pause(call->store);
+    }
+    return refused(call, error, until);
+}
+
+static enum error_code check_attempt(struct call *call, const struct attempt *attempt)
+{
+    int64_t until = 0;
+    enum error_code error = throttle_check(call->store, &attempt->address, call->now_ms, &until);
+    if (error == ERR_NONE) {
+        error = throttle_check(call->store, &attempt->account, call->now_ms, &until);
+    }
+    return refused(call, error, until);
+}
+
+enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
+{
+    attempt->slot = -1;
+    const char *path = arena_printf(call->arena, "%s-hashes", call->config->database);
+    if (path == NULL) {
+        return out_of_memory(call);
+    }
+    const struct slots slots = {
+        .path = path, .what = "password hashes (max_hashes)", .count = call->config->max_hashes};
+    /* Who waits must hold no lock that the one before needs to finish. */
+    enum error_code error = db_pause(call->store);
+    return error == ERR_NONE
+               ? slot_take(&slots, call->config->busy_timeout, &attempt->slot, &call->cause)
+               : error;
+}
+
+enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t user_id,
+                              struct text name, struct attempt *attempt)
+{
+    attempt->slot = -1;
+    if (!name_account(call, kind, user_id, name, &attempt->account) ||
+        !name_address(call, "login:address", call->config->login_limit_address,
+                      call->config->login_window, &attempt->address)) {
+        return out_of_memory(call);
+    }
+    /* Asked first, so that a flood takes no place from others; decided by the count. With the place
+     * taken before the count and kept until a success is taken back, no more attempts are under way
+     * than there are places: many right passwords at once are not taken for failures. */
+    enum error_code error = check_attempt(call, attempt);
+    if (error == ERR_NONE) {
+        error = attempt_take_slot(call, attempt);
+    }
+    if (error == ERR_NONE) {
+        error = count_attempt(call, attempt);
+    }
+    if (error != ERR_NONE) {
+        attempt_end(attempt);
+    }
+    return error;
+}
+
+enum error_code attempt_hash(struct call *call, struct text password, const char **hash)
+{
+    const struct password_policy policy = {.method = call->config->password_method,
+                                           .cost = call->config->password_cost};
+    return password_hash(call->transport, call->arena, &policy, password, hash, &call->cause);
+}
+
+enum error_code attempt_verify(struct call *call, const char *stored, struct text password,
+                               bool *matches)
+{
+    *matches = false;
+    if (stored == NULL) {
+        const char *unused;
+        return attempt_hash(call, password, &unused);
+    }
+    return password_verify(call->arena, stored, password, matches, &call->cause);
+}
+
+void attempt_end(struct attempt *attempt)
+{
+    slot_free(attempt->slot);
+    attempt->slot = -1;
+}
+
+enum error_code attempt_succeeded(struct call *call, struct attempt *attempt)
+{
+    enum error_code error = throttle_clear(call->store, &attempt->account);
+    if (error == ERR_NONE) {
+        error = throttle_give_back(call->store, &attempt->address);
+    }
+    if (error == ERR_NONE) {
+        error = db_pause(call->store);
+    }
+    return error;
+}
+
+static bool name_registration(struct call *call, struct throttle *out)
+{
+    return name_address(call, "register:address", call->config->register_limit,
+                        call->config->register_window, out);
+}
+
+enum error_code attempt_check_registration(struct call *call)
+{
+    struct throttle address;
+    int64_t until = 0;
+    if (!name_registration(call, &address)) {
+        return out_of_memory(call);
+    }
+    enum error_code error = throttle_check(call->store, &address, call->now_ms, &until);
+    if (error == ERR_NONE) {
+        error = db_pause(call->store); /* what comes next takes long */
+    }
+    return refused(call, error, until);
+}
+
+enum error_code attempt_count_registration(struct call *call)
+{
+    struct throttle address;
+    int64_t until = 0;
+    if (!name_registration(call, &address)) {
+        return out_of_memory(call);
+    }
+    enum error_code error = throttle_count(call->store, &address, call->now_ms, &until);
+    if (error == ERR_NONE && address.limit != 0) {
+        error = sweep(call);
+    }
+    return refused(call, error, until);
+}
+
+enum error_code attempt_forget(struct call *call, int64_t user_id)
+{
+    static const enum attempt_kind kinds[] = {ATTEMPT_LOGIN, ATTEMPT_RESET};
+    enum error_code error = ERR_NONE;
+    for (size_t i = 0; error == ERR_NONE && i < sizeof kinds / sizeof *kinds; i++) {
+        struct throttle account;
+        if (!name_account(call, kinds[i], user_id, (struct text){0}, &account)) {
+            return out_of_memory(call);
+        }
+        error = throttle_clear(call->store, &account);
+    }
+    return error;
+}

@@ -1,0 +1,286 @@
+/*
+ * import.c - the items of a document, back into an account. See account_call.h.
+ *
+ * The document is walked where it lies, one item at a time, twice: first everything is looked at,
+ * then everything is stored, so that the lock is held for the storing alone.
+ */
+#include <string.h>
+
+#include "common/serve/parameters.h"
+#include "cgi-bin/shared/account_call.h"
+#include "db/model/items.h"
+
+struct import {
+    struct call *call;
+    struct item_writes *writes; /* NULL: only look */
+    struct arena scratch;       /* of one item */
+    int64_t index;
+    int64_t imported;
+    int64_t expired; /* passed over */
+};
+
+/* Notes what is wrong with FIELD of the present item. */
+static enum error_code refuse(struct import *import, const char *field, const char *reason,
+                              enum error_code error)
+{
+    struct arena *arena = import->call->arena;
+    const char *place = arena_printf(arena, "items[%lld]%s%s", (long long)import->index,
+                                     *field != '\0' ? "." : "", field);
+    const char *copy = reason != NULL ? arena_printf(arena, "%s", reason) : NULL;
+    if (place == NULL || copy == NULL) {
+        return call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
+    }
+    json_use_arena(arena); /* the answer outlives the item */
+    response_detail(&import->call->response, place, copy);
+    return error;
+}
+
+/* The member NAME as a decoded string; *OUT stays as it is when there is none. */
+static enum error_code read_string(struct import *import, const struct json_object *object,
+                                   const char *name, enum error_code refusal, struct text *out)
+{
+    enum { ESCAPED_MAXIMUM = 6 * ITEM_KEY_MAXIMUM + 2 }; /* every byte of a key as \u0000 */
+    const struct text *json = json_member(object, name);
+    if (json == NULL) {
+        return ERR_NONE;
+    }
+    if (json->size > ESCAPED_MAXIMUM && json->at[0] == '"') {
+        return refuse(import, name, "is too long", refusal);
+    }
+    const cJSON *value = json->at[0] == '"' ? json_parse(*json) : NULL;
+    if (value == NULL || !cJSON_IsString(value)) {
+        return arena_failed(&import->scratch)
+                   ? call_fail(import->call, ERR_INTERNAL, "out of memory while importing")
+                   : refuse(import, name, "must be a string", refusal);
+    }
+    *out = text_of(value->valuestring);
+    return ERR_NONE;
+}
+
+static enum error_code read_time(struct import *import, const struct json_object *object,
+                                 const char *name, int64_t *out)
+{
+    struct text text = {0};
+    enum error_code error = read_string(import, object, name, ERR_INVALID_PARAMETER, &text);
+    if (error == ERR_NONE && text.at != NULL && !text_to_time(text, out)) {
+        error = refuse(import, name, "must be a time such as 2026-01-31T12:00:00.000Z",
+                       ERR_INVALID_PARAMETER);
+    }
+    return error;
+}
+
+static enum error_code read_value(struct import *import, const struct json_object *object,
+                                  struct text *out)
+{
+    const struct text *json = json_member(object, "value");
+    if (json == NULL || text_equal(*json, text_of("null"))) {
+        return refuse(import, "value", json == NULL ? "is missing" : "must not be null",
+                      ERR_INVALID_VALUE);
+    }
+    if (json->size > (size_t)import->call->config->max_value_bytes) {
+        return refuse(import, "value", "is larger than max_value_bytes", ERR_VALUE_TOO_LARGE);
+    }
+    *out = *json;
+    return ERR_NONE;
+}
+
+/* Times that nobody gave, or that lie ahead, are those of the import. */
+static int64_t past_time(const struct import *import, int64_t time)
+{
+    return time > 0 && time <= import->call->now_ms ? time : import->call->now_ms;
+}
+
+static enum error_code read_item(struct import *import, struct text element, struct item *item)
+{
+    struct json_object object;
+    struct json_fault fault;
+    *item = (struct item){0};
+    if (!json_read_object(&import->scratch, element, &object, &fault)) {
+        return fault.reason != NULL
+                   ? refuse(import, "", "must be an object, nested no deeper than 100 levels",
+                            ERR_INVALID_PARAMETER)
+                   : call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
+    }
+    enum error_code error = read_string(import, &object, "key", ERR_INVALID_KEY, &item->key);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const char *fault_of_key = item->key.at != NULL ? item_key_fault(item->key) : "is missing";
+    if (fault_of_key != NULL) {
+        return refuse(import, "key", fault_of_key, ERR_INVALID_KEY);
+    }
+    error = read_value(import, &object, &item->value);
+    if (error == ERR_NONE) {
+        error = read_time(import, &object, "created_at", &item->created_at);
+    }
+    if (error == ERR_NONE) {
+        error = read_time(import, &object, "updated_at", &item->updated_at);
+    }
+    if (error == ERR_NONE) {
+        error = read_time(import, &object, "expires_at", &item->expires_at);
+    }
+    item->created_at = past_time(import, item->created_at);
+    item->updated_at = past_time(import, item->updated_at);
+    return error;
+}
+
+static enum error_code store_item(struct import *import, const struct item *item)
+{
+    struct item row = {.key = item->key};
+    bool found;
+    enum error_code error = items_find(import->writes, &row, &found);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    row = *item;
+    error = items_put(import->writes, &row);
+    return error == ERR_QUOTA_EXCEEDED
+               ? refuse(import, "", "is more than this user may store", error)
+               : error;
+}
+
+static enum error_code take_item(struct import *import, struct text element)
+{
+    struct item item;
+    enum error_code error = read_item(import, element, &item);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    if (item.expires_at != 0 && item.expires_at <= import->call->now_ms) {
+        import->expired++;
+        return ERR_NONE;
+    }
+    import->imported++;
+    return import->writes != NULL ? store_item(import, &item) : ERR_NONE;
+}
+
+static enum error_code walk(struct import *import, struct text items)
+{
+    enum error_code error = ERR_NONE;
+    struct json_walk steps = json_walk_start(items);
+    struct text none;
+    struct text element;
+    import->index = 0;
+    import->imported = 0;
+    import->expired = 0;
+    while (error == ERR_NONE && json_walk_next(&steps, &none, &element)) {
+        json_use_arena(&import->scratch);
+        error = take_item(import, element);
+        json_use_arena(import->call->arena);
+        arena_reset(&import->scratch);
+        import->index++;
+    }
+    return error;
+}
+
+/* `items` of the body, or of its `data`: an export as it came. */
+static enum error_code find_items(struct call *call, struct text *out)
+{
+    const struct text *items = json_member(&call->body, "items");
+    const struct text *data = json_member(&call->body, "data");
+    struct json_object inner;
+    struct json_fault fault;
+    if (items == NULL && data != NULL && json_read_document(call->arena, *data, &inner, &fault)) {
+        items = json_member(&inner, "items");
+    }
+    if (items == NULL || items->at[0] != '[') {
+        response_detail(&call->response, "items",
+                        items == NULL ? "is missing" : "must be an array");
+        return ERR_INVALID_PARAMETER;
+    }
+    *out = *items;
+    return ERR_NONE;
+}
+
+static const char *check_mode(struct text mode)
+{
+    return text_equal(mode, text_of("merge")) || text_equal(mode, text_of("replace"))
+               ? NULL
+               : "must be merge or replace";
+}
+
+struct wish {
+    struct text mode;
+};
+
+/* In the query, or else in the body. */
+static enum error_code read_mode(struct call *call, bool *replace)
+{
+    static const struct input_field fields[] = {
+        {"mode", INPUT_TEXT, true, offsetof(struct wish, mode), 0, INT64_MAX, check_mode,
+         ERR_INVALID_PARAMETER},
+    };
+    static const struct parameter parameters[] = {
+        {"mode", PARAMETER_TEXT, offsetof(struct wish, mode), 0, 0, check_mode},
+    };
+    struct wish wish = {.mode = text_of("merge")};
+    enum error_code error = input_read(call, fields, 1, &wish);
+    if (error == ERR_NONE) {
+        error = parameters_read(call, parameters, 1, &wish);
+    }
+    *replace = text_equal(wish.mode, text_of("replace"));
+    return error;
+}
+
+/* No more items than the user may have keys, or has: also if one key comes many times, since
+ * storing them would keep all others waiting. */
+static enum error_code check_number(struct import *import, const struct item_writes *writes)
+{
+    int64_t limit = writes->config->max_user_keys;
+    if (limit == 0 || import->imported <= limit || import->imported <= writes->ledger.keys) {
+        return ERR_NONE;
+    }
+    response_detail(&import->call->response, "items", "are more than this user may store");
+    return ERR_QUOTA_EXCEEDED;
+}
+
+static enum error_code store_all(struct import *import, struct item_writes *writes,
+                                 struct text items, bool replace, int64_t *removed)
+{
+    struct call *call = import->call;
+    const struct item_owner owner = items_owner(&call->claims);
+    item_writes_begin(writes, call->store, call->config, &owner, call->now_ms);
+    writes->keeps_times = true;
+    import->writes = writes;
+    enum error_code error = items_begin(writes);
+    if (error == ERR_NONE) {
+        error = check_number(import, writes);
+    }
+    if (error == ERR_NONE && replace) {
+        const struct text all = {.at = "", .size = 0};
+        error = items_remove_all(writes, all, removed);
+    }
+    if (error == ERR_NONE) {
+        error = walk(import, items);
+    }
+    return error == ERR_NONE ? item_writes_end(writes) : error;
+}
+
+enum error_code import_items(struct call *call)
+{
+    bool replace;
+    struct text items;
+    enum error_code error = read_mode(call, &replace);
+    if (error == ERR_NONE) {
+        error = find_items(call, &items);
+    }
+    struct import import = {.call = call};
+    arena_init(&import.scratch, call->arena->maximum);
+    if (error == ERR_NONE) {
+        error = walk(&import, items);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    call->audit = (struct audit){.event = "import", .user_id = call->claims.user_id};
+    int64_t removed = 0;
+    struct item_writes writes;
+    error = store_all(&import, &writes, items, replace, &removed);
+    if (error == ERR_NONE) {
+        response_success(&call->response, 200, "Data imported successfully.");
+        response_integer(&call->response, "imported", import.imported);
+        response_integer(&call->response, "expired", import.expired);
+        response_integer(&call->response, "removed", removed);
+    }
+    return error;
+}

@@ -1,0 +1,97 @@
+/*
+ * item_call.c - what the programs that serve items share.
+ */
+#include "cgi-bin/shared/item_call.h"
+
+static enum error_code explain_quota(struct call *call)
+{
+    long long keys = (long long)call->config->max_user_keys;
+    long long bytes = (long long)call->config->max_user_bytes;
+    response_detail(&call->response, "limits",
+                    keys == 0    ? arena_printf(call->arena, "%lld bytes", bytes)
+                    : bytes == 0 ? arena_printf(call->arena, "%lld keys", keys)
+                                 : arena_printf(call->arena, "%lld keys, %lld bytes", keys, bytes));
+    return ERR_QUOTA_EXCEEDED;
+}
+
+enum error_code item_failed(struct call *call, enum error_code error)
+{
+    return error == ERR_QUOTA_EXCEEDED ? explain_quota(call) : error;
+}
+
+enum error_code item_check_size(struct call *call, struct text value)
+{
+    if (value.size <= (size_t)call->config->max_value_bytes) {
+        return ERR_NONE;
+    }
+    response_detail(&call->response, "value",
+                    arena_printf(call->arena, "must have at most %zu bytes, has %zu",
+                                 (size_t)call->config->max_value_bytes, value.size));
+    return ERR_VALUE_TOO_LARGE;
+}
+
+int64_t item_expiry(const struct call *call, int64_t ttl)
+{
+    return ttl > 0 ? call->now_ms + ttl * 1000 : 0;
+}
+
+/* What an item takes in an answer at most: names, numbers and times, a key that doubles by its
+ * escapes, the value. */
+static size_t item_bytes(const struct item *item)
+{
+    enum { MEMBERS_BYTES = 256 };
+    return MEMBERS_BYTES + 2 * item->key.size + item->value.size;
+}
+
+cJSON *item_json(struct call *call, const struct item *item, bool with_size)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "key", json_new_string(item->key.at));
+    if (item->value.at != NULL) {
+        json_add(object, "value", json_new_raw(item->value.at));
+    }
+    json_add(object, "version", json_new_integer(call->arena, item->version));
+    json_add(object, "created_at", json_new_time(call->arena, item->created_at));
+    json_add(object, "updated_at", json_new_time(call->arena, item->updated_at));
+    if (item->expires_at < 0) {
+        json_add(object, "deleted", cJSON_CreateTrue());
+    } else if (item->expires_at > 0) {
+        json_add(object, "expires_at", json_new_time(call->arena, item->expires_at));
+    }
+    if (with_size) {
+        json_add(object, "size", json_new_integer(call->arena, item->size));
+    }
+    call->response.raw_bytes += item_bytes(item);
+    return object;
+}
+
+void item_page_init(struct item_page *page, struct call *call, int64_t limit, bool with_size)
+{
+    *page = (struct item_page){
+        .call = call, .items = cJSON_CreateArray(), .limit = limit, .with_size = with_size};
+}
+
+bool item_page_add(void *self, const struct item *item)
+{
+    struct item_page *page = self;
+    struct arena *arena = page->call->arena;
+    size_t bytes = item_bytes(item);
+    if (page->count == page->limit || (page->count > 0 && page->bytes + bytes > ITEM_PAGE_BYTES)) {
+        page->more = true;
+        return false;
+    }
+    struct item copy = *item;
+    copy.key.at = arena_copy(arena, item->key.at, item->key.size);
+    if (item->value.at != NULL) {
+        copy.value.at = arena_copy(arena, item->value.at, item->value.size);
+    }
+    if (arena_failed(arena)) {
+        return false; /* the loop sees it */
+    }
+    page->count++;
+    page->bytes += bytes;
+    page->last_key = copy.key.at;
+    page->last_version = copy.version;
+    cJSON *object = item_json(page->call, &copy, page->with_size);
+    return object != NULL && cJSON_AddItemToArray(page->items, object);
+}

@@ -1,0 +1,54 @@
+/*
+ * item_call.h - what the programs that serve items share: who asks, what a value may be, and how an
+ * item looks in an answer.
+ */
+#ifndef CUBBY_CGI_BIN_SHARED_ITEM_CALL_H
+#define CUBBY_CGI_BIN_SHARED_ITEM_CALL_H
+
+#include "common/serve/input.h"
+#include "common/serve/serve.h"
+#include "db/model/items.h"
+
+/* Makes the answer to a call that failed with ERROR complete, and returns ERROR. */
+enum error_code item_failed(struct call *call, enum error_code error);
+
+/* Refuses a value that is larger than the settings allow. */
+enum error_code item_check_size(struct call *call, struct text value);
+
+/* The moment at which an item given TTL seconds now is gone; 0 for 0. */
+int64_t item_expiry(const struct call *call, int64_t ttl);
+
+/* A row of an input table: the member `ttl`, into an int64_t of seconds. */
+#define ITEM_TTL_FIELD(type, member)                                                               \
+    {                                                                                              \
+        "ttl", INPUT_WHOLE, true, offsetof(type, member), 1, INT64_C(10) * 365 * 86400, NULL,      \
+            ERR_INVALID_PARAMETER                                                                  \
+    }
+
+/* ITEM as an object on the arena of CALL: key, value unless it has none, version, times. WITH_SIZE
+ * adds the size of the value. Texts are borrowed. */
+cJSON *item_json(struct call *call, const struct item *item, bool with_size);
+
+/* Items for one answer: no more than a number of them, and of bytes. */
+struct item_page {
+    struct call *call;
+    cJSON *items;
+    int64_t count;
+    int64_t limit;
+    bool with_size;
+    bool more;            /* there was one that did not fit */
+    const char *last_key; /* of those in it, or NULL */
+    int64_t last_version;
+    size_t bytes;
+};
+
+/* Bytes of a page at which it ends, unless the first item alone is larger. */
+enum { ITEM_PAGE_BYTES = 1024 * 1024 };
+
+/* An empty page. */
+void item_page_init(struct item_page *page, struct call *call, int64_t limit, bool with_size);
+
+/* Adds a copy of ITEM, or sets page->more and returns false: an item_visitor. */
+bool item_page_add(void *page, const struct item *item);
+
+#endif

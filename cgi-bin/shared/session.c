@@ -1,0 +1,36 @@
+/*
+ * session.c - the answer that carries a new access token.
+ */
+#include "cgi-bin/shared/session.h"
+
+enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch,
+                               const char *message)
+{
+    const struct token_keys *keys;
+    enum error_code error = call_keys(call, &keys);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    unsigned char id[TOKEN_ID_SIZE / 2];
+    if (!call->transport->random(call->transport, id, sizeof id)) {
+        return call_fail(call, ERR_INTERNAL, "no random bytes for a token");
+    }
+    int64_t now = call->now_ms / 1000;
+    struct token_claims claims = {.user_id = user_id,
+                                  .epoch = epoch,
+                                  .issued = now,
+                                  .expires = now + call->config->token_lifetime};
+    hex_encode(id, sizeof id, claims.id);
+    const char *token;
+    error = token_sign(keys, &claims, call->arena, &token, &call->cause);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct response *response = &call->response;
+    response_success(response, 200, message);
+    response->token = token;
+    response_text(response, "access_token", token);
+    response_text(response, "token_type", "Bearer");
+    response_integer(response, "expires_in", call->config->token_lifetime);
+    return ERR_NONE;
+}

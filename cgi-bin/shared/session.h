@@ -1,0 +1,14 @@
+/*
+ * session.h - the answer that carries a new access token.
+ */
+#ifndef CUBBY_CGI_BIN_SHARED_SESSION_H
+#define CUBBY_CGI_BIN_SHARED_SESSION_H
+
+#include "common/serve/serve.h"
+
+/* Signs a token for USER_ID with its present EPOCH and answers with it: 200, MESSAGE, `token` and
+ * `data`. */
+enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch,
+                               const char *message);
+
+#endif

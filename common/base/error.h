@@ -1,0 +1,81 @@
+/*
+ * error.h - every way a request can fail, in one enum, and the one table that maps it to HTTP
+ * status, code and message. Codes and messages are part of the HTTP contract.
+ */
+#ifndef CUBBY_COMMON_BASE_ERROR_H
+#define CUBBY_COMMON_BASE_ERROR_H
+
+#include <stdbool.h>
+
+enum error_code {
+    ERR_NONE = 0,
+
+    /* What the gate refuses. */
+    ERR_INVALID_BODY,
+    ERR_INVALID_LENGTH,
+    ERR_INCOMPLETE_BODY,
+    ERR_NOT_FOUND,
+    ERR_METHOD_NOT_ALLOWED,
+    ERR_LENGTH_REQUIRED,
+    ERR_BODY_TOO_LARGE,
+    ERR_INVALID_PARAMETER,
+    ERR_INVALID_TOKEN,
+    ERR_FORBIDDEN,
+
+    /* Accounts. */
+    ERR_INVALID_REGISTRATION,
+    ERR_INVALID_AGE,
+    ERR_GENDER_REQUIRED,
+    ERR_INVALID_PASSWORD,
+    ERR_USERNAME_EXISTS,
+    ERR_EMAIL_EXISTS,
+    ERR_MISSING_FIELDS,
+    ERR_INVALID_CREDENTIALS,
+    ERR_TOO_MANY_ATTEMPTS,
+
+    /* Data. */
+    ERR_INVALID_KEY,
+    ERR_INVALID_VALUE,
+    ERR_VALUE_TOO_LARGE,
+    ERR_KEY_EXISTS,
+    ERR_KEY_NOT_FOUND,
+    ERR_PRECONDITION_FAILED,
+    ERR_UNSUPPORTED_MEDIA_TYPE,
+    ERR_INVALID_PATCH,
+    ERR_PATCH_FAILED,
+    ERR_BATCH_FAILED,
+    ERR_ANSWER_TOO_LARGE,
+    ERR_CHANGES_EXPIRED,
+    ERR_QUOTA_EXCEEDED,
+
+    /* Trouble of the server's own; the cause goes to the log only. */
+    ERR_INTERNAL,
+    ERR_SERVICE_UNAVAILABLE,
+    ERR_INSUFFICIENT_STORAGE,
+
+    ERR_COUNT
+};
+
+struct error_info {
+    int status;          /* HTTP status */
+    const char *code;    /* the contract's code */
+    const char *message; /* for people */
+};
+
+/* The table's row of CODE; ERR_NONE and unknown numbers give that of ERR_INTERNAL. */
+const struct error_info *error_info(enum error_code code);
+
+/* The reason phrase of an HTTP status cubby uses. */
+const char *http_reason(int status);
+
+/* What went wrong, for the log. The first cause recorded wins: what follows from it says less. */
+struct cause {
+    enum error_code code; /* ERR_NONE while nothing was recorded */
+    char text[400];       /* never a secret, never sent to a client */
+};
+
+/* Records CODE and a text for the log, unless a cause stands already; returns CODE. */
+__attribute__((format(printf, 3, 4))) enum error_code
+cause_set(struct cause *cause, enum error_code code, const char *format, ...);
+
+#endif

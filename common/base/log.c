@@ -1,0 +1,78 @@
+/*
+ * log.c - one line for the operator.
+ */
+#include "common/base/log.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/text.h"
+
+static void escape(const char *from, char *to, size_t room)
+{
+    size_t used = 0;
+    for (struct text rest = text_of(from); rest.size > 0;) {
+        uint32_t code = 0;
+        size_t length = utf8_decode(rest.at, rest.size, &code);
+        bool plain = length > 0 && !text_has_control((struct text){rest.at, length});
+        size_t need = plain ? length : 4;
+        if (used + need >= room) {
+            break;
+        }
+        if (plain) {
+            memcpy(to + used, rest.at, length);
+        } else {
+            length = 1;
+            (void)snprintf(to + used, room - used, "\\x%02x", (unsigned char)*rest.at);
+        }
+        used += need;
+        rest.at += length;
+        rest.size -= length;
+    }
+    to[used] = '\0';
+}
+
+void log_format(char line[LOG_LINE_MAXIMUM], const char *program, const char *format, ...)
+{
+    char text[LOG_LINE_MAXIMUM];
+    int used = snprintf(text, sizeof text, "cubby %s: ", program);
+    if (used < 0 || (size_t)used >= sizeof text) {
+        used = 0;
+    }
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text + used, sizeof text - (size_t)used, format, list);
+    va_end(list);
+    escape(text, line, LOG_LINE_MAXIMUM);
+}
+
+void log_write(const char *path, const char *line)
+{
+    char whole[LOG_LINE_MAXIMUM + 64];
+    char when[TIME_TEXT_SIZE] = "";
+    int file = -1;
+    if (*path != '\0') {
+        /* A pipe that nobody reads is not waited for, nor one that is full. */
+        file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+        struct timespec now;
+        if (file >= 0 && clock_gettime(CLOCK_REALTIME, &now) == 0) {
+            time_to_text((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, when);
+        }
+    }
+    int length = snprintf(whole, sizeof whole, "%s%s%s\n", when, *when != '\0' ? " " : "", line);
+    if (length > 0) {
+        size_t size = (size_t)length < sizeof whole ? (size_t)length : sizeof whole - 1;
+        if (file < 0 || write(file, whole, size) < 0) {
+            ssize_t written = write(STDERR_FILENO, whole, size);
+            (void)written; /* there is nobody left to tell */
+        }
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+}

@@ -1,0 +1,20 @@
+/*
+ * log.h - one line for the operator. Never a secret, a token or a password; control characters and
+ * bytes that are no UTF-8 are escaped, so that a client can't forge lines.
+ */
+#ifndef CUBBY_COMMON_BASE_LOG_H
+#define CUBBY_COMMON_BASE_LOG_H
+
+#include <stddef.h>
+
+enum { LOG_LINE_MAXIMUM = 1024 };
+
+/* Formats "cubby <program>: <text>" into LINE, escaped and cut to fit. */
+__attribute__((format(printf, 3, 4))) void log_format(char line[LOG_LINE_MAXIMUM],
+                                                      const char *program, const char *format, ...);
+
+/* Adds LINE and a newline in one write to the file at PATH, made with mode 0600 when it is missing,
+ * with the time in front; or, when PATH is "" or can't be opened, to standard error. */
+void log_write(const char *path, const char *line);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * slots.c - how many of something go on at once.
+ */
+#include "common/base/slots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+
+/* Locks of the open file, not of the process: two of one process exclude each other too, and
+ * closing another descriptor of the file frees nothing. */
+static bool lock_place(int file, int64_t place)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+    return fcntl(file, F_OFD_SETLK, &lock) == 0;
+}
+
+/* 0: taken. Otherwise an errno; EAGAIN when all are taken. */
+static int try_places(int file, const struct slots *slots)
+{
+    int64_t start = getpid(); /* another for each process: fewer places are asked in vain */
+    for (int64_t i = 0; i < slots->count; i++) {
+        if (lock_place(file, slots->first + (start + i) % slots->count)) {
+            return 0;
+        }
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
+            return errno;
+        }
+    }
+    return EAGAIN;
+}
+
+static void pause_ms(int64_t milliseconds)
+{
+    struct timespec time = {.tv_sec = 0, .tv_nsec = (long)milliseconds * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+enum error_code slot_take(const struct slots *slots, int64_t patience, int *slot,
+                          struct cause *cause)
+{
+    enum { PAUSE_LEAST = 2, PAUSE_MOST = 40 };
+    *slot = -1;
+    if (slots->count == 0) {
+        return ERR_NONE;
+    }
+    int file = open(slots->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (file < 0) {
+        bool full = errno == ENOSPC || errno == EDQUOT;
+        return cause_set(cause, full ? ERR_INSUFFICIENT_STORAGE : ERR_INTERNAL, "%s: %s",
+                         slots->path, strerror(errno));
+    }
+    int64_t end = monotonic_ms() + patience;
+    int problem = try_places(file, slots);
+    for (int64_t wait = PAUSE_LEAST; problem == EAGAIN && monotonic_ms() < end;) {
+        pause_ms(wait);
+        wait = wait * 2 < PAUSE_MOST ? wait * 2 : PAUSE_MOST;
+        problem = try_places(file, slots);
+    }
+    if (problem == 0) {
+        *slot = file;
+        return ERR_NONE;
+    }
+    (void)close(file);
+    if (problem == EAGAIN) {
+        return cause_set(cause, ERR_SERVICE_UNAVAILABLE, "all %d places for %s stayed taken",
+                         (int)slots->count, slots->what);
+    }
+    return cause_set(cause, ERR_INTERNAL, "%s: %s", slots->path, strerror(problem));
+}
+
+void slot_free(int slot)
+{
+    if (slot >= 0) {
+        (void)close(slot);
+    }
+}

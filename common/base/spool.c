@@ -1,0 +1,153 @@
+/*
+ * spool.c - a long text in a file without a name.
+ */
+#include "common/base/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/base/slots.h"
+
+static enum error_code failed(int problem, struct cause *cause)
+{
+    bool full = problem == ENOSPC || problem == EDQUOT || problem == EFBIG;
+    return cause_set(cause, full ? ERR_INSUFFICIENT_STORAGE : ERR_INTERNAL,
+                     "a file for a long body, beside the database: %s", strerror(problem));
+}
+
+static enum error_code take_place(struct spool *spool, struct arena *arena, const char *path,
+                                  int64_t user_id, int64_t patience, struct cause *cause)
+{
+    const struct slots slots = {.path = arena_printf(arena, "%s-transfers", path),
+                                .what = "exports and imports of this user",
+                                .first = user_id * SPOOLS_MAXIMUM,
+                                .count = SPOOLS_MAXIMUM};
+    return slots.path != NULL ? slot_take(&slots, patience, &spool->slot, cause)
+                              : cause_set(cause, ERR_INTERNAL, "out of memory");
+}
+
+enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
+                           int64_t user_id, int64_t patience, struct cause *cause)
+{
+    *spool = (struct spool){.file = -1, .slot = -1, .buffer = arena_alloc(arena, SPOOL_BUFFER)};
+    enum error_code error = take_place(spool, arena, path, user_id, patience, cause);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const char *name = arena_printf(arena, "%s-spool-%ld-%ld-%ld", path, (long)getpid(),
+                                    (long)now.tv_sec, now.tv_nsec);
+    if (name == NULL || spool->buffer == NULL) {
+        return cause_set(cause, ERR_INTERNAL, "out of memory");
+    }
+    spool->file = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+    if (spool->file < 0) {
+        return failed(errno, cause);
+    }
+    (void)unlink(name);
+    return ERR_NONE;
+}
+
+static void write_out(struct spool *spool, const char *bytes, size_t size)
+{
+    while (size > 0 && spool->problem == 0) {
+        ssize_t written = write(spool->file, bytes, size);
+        if (written < 0 && errno != EINTR) {
+            spool->problem = errno;
+        } else if (written > 0) {
+            bytes += written;
+            size -= (size_t)written;
+            spool->size += written;
+        }
+    }
+}
+
+static void flush(struct spool *spool)
+{
+    write_out(spool, spool->buffer, spool->used);
+    spool->used = 0;
+}
+
+void spool_write(struct spool *spool, const char *bytes, size_t size)
+{
+    if (size > SPOOL_BUFFER - spool->used) {
+        flush(spool);
+    }
+    if (size > SPOOL_BUFFER) {
+        write_out(spool, bytes, size);
+        return;
+    }
+    if (size > 0) {
+        memcpy(spool->buffer + spool->used, bytes, size);
+    }
+    spool->used += size;
+}
+
+char *spool_room(struct spool *spool, size_t *size)
+{
+    if (spool->used == SPOOL_BUFFER) {
+        flush(spool);
+    }
+    *size = SPOOL_BUFFER - spool->used;
+    return spool->buffer + spool->used;
+}
+
+void spool_took(struct spool *spool, size_t size)
+{
+    spool->used += size;
+}
+
+enum error_code spool_finish(struct spool *spool, struct cause *cause)
+{
+    flush(spool);
+    return spool->problem == 0 ? ERR_NONE : failed(spool->problem, cause);
+}
+
+enum error_code spool_map(struct spool *spool, struct text *out, struct cause *cause)
+{
+    *out = (struct text){.at = "", .size = 0};
+    if (spool->size == 0) {
+        return ERR_NONE;
+    }
+    void *map = mmap(NULL, (size_t)spool->size, PROT_READ, MAP_PRIVATE, spool->file, 0);
+    if (map == MAP_FAILED) {
+        return failed(errno, cause);
+    }
+    spool->map = map;
+    *out = (struct text){.at = map, .size = (size_t)spool->size};
+    return ERR_NONE;
+}
+
+int64_t spool_read(struct spool *spool, int64_t offset)
+{
+    for (;;) {
+        ssize_t got = pread(spool->file, spool->buffer, SPOOL_BUFFER, offset);
+        if (got >= 0 || errno != EINTR) {
+            return got;
+        }
+    }
+}
+
+void spool_close(struct spool *spool)
+{
+    if (spool->map != NULL) {
+        union {
+            const char *from;
+            void *to;
+        } map = {.from = spool->map}; /* munmap knows no const */
+        (void)munmap(map.to, (size_t)spool->size);
+        spool->map = NULL;
+    }
+    if (spool->file >= 0) {
+        (void)close(spool->file);
+        spool->file = -1;
+    }
+    slot_free(spool->slot);
+    spool->slot = -1;
+}

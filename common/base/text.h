@@ -1,0 +1,87 @@
+/*
+ * text.h - byte strings with a length, and what cubby asks of UTF-8 text.
+ */
+#ifndef CUBBY_COMMON_BASE_TEXT_H
+#define CUBBY_COMMON_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+
+/* SIZE bytes at AT; not owned. Texts made by cubby also have a NUL behind the last byte, which
+ * SIZE does not count; slices of a larger text have not. */
+struct text {
+    const char *at;
+    size_t size;
+};
+
+/* The text of a NUL-terminated string; NULL gives the empty text at NULL. */
+struct text text_of(const char *string);
+
+/* The same bytes. */
+bool text_equal(struct text a, struct text b);
+
+/* Equal without regard to ASCII case. */
+bool text_equal_nocase(struct text a, struct text b);
+
+/* The well-formed UTF-8 sequence (RFC 3629: shortest form, no surrogates, at most U+10FFFF) at the
+ * start of AT: its length, with the code point in *CODE; 0 when there is none. */
+size_t utf8_decode(const char *at, size_t size, uint32_t *code);
+
+/* Number of characters (code points) in TEXT, or SIZE_MAX when it is not well-formed UTF-8. */
+size_t text_characters(struct text text);
+
+/* True when TEXT holds a C0 or C1 control character or DEL, or is not UTF-8. */
+bool text_has_control(struct text text);
+
+/* A copy of TEXT with A-Z made a-z, on ARENA; NULL when out of memory. */
+char *text_lower(struct arena *arena, struct text text);
+
+/* Decodes %XX (RFC 3986 section 2.1), and `+` as a space when FORM says that TEXT comes from a
+ * query string. False when a % is not followed by two hexadecimal digits or memory is out. */
+bool text_percent_decode(struct arena *arena, struct text text, bool form, struct text *out);
+
+/* TEXT with every byte but unreserved ones as %XX (RFC 3986 section 2.3), on ARENA; NULL when out
+ * of memory. */
+char *text_percent_encode(struct arena *arena, struct text text);
+
+/* The value of the first NAME=value in the query string QUERY, decoded on ARENA. False when there
+ * is none or it can't be decoded; *present tells the two apart. */
+bool query_find(struct arena *arena, const char *query, const char *name, bool *present,
+                struct text *out);
+
+/* Parses decimal digits, nothing else. False when empty, when another character stands in it or the
+ * value is above MAXIMUM (*OVER tells the last case). */
+bool text_to_int64(struct text text, int64_t maximum, bool *over, int64_t *out);
+
+/* Writes 2*SIZE lower-case hexadecimal digits and a NUL. */
+void hex_encode(const unsigned char *bytes, size_t size, char *out);
+
+/* base64url without padding (RFC 4648 section 5); OUT takes (SIZE*4+2)/3 characters and a NUL. */
+void base64url_encode(const unsigned char *bytes, size_t size, char *out);
+
+/* Decodes base64url without padding onto ARENA. False when TEXT is none or memory is out. */
+bool base64url_decode(struct arena *arena, struct text text, struct text *out);
+
+enum { TIME_TEXT_SIZE = 25 };
+
+/* Writes milliseconds since 1970 as RFC 3339 UTC, "2026-01-31T12:00:00.000Z", years 1970 to 9999.
+ */
+void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE]);
+
+/* The sign, 19 digits and NUL. */
+enum { INTEGER_TEXT_SIZE = 21 };
+
+/* VALUE in decimal, NUL-terminated. Gives the length. */
+size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE]);
+
+/* The milliseconds since 1970 of such a text; the fraction may be missing or have up to nine
+ * digits. False when it is none, or no such moment exists. */
+bool text_to_time(struct text text, int64_t *milliseconds);
+
+/* Compares two secrets of equal length in a time that depends on the length alone. */
+bool secret_equal(const char *a, const char *b, size_t size);
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * request.c - one request, filled in by one function.
+ */
+#include "common/http/request.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/address.h"
+
+/* What no body comes near; keeps sums of lengths far from overflow. */
+static const int64_t length_maximum = INT64_C(1) << 40;
+
+static enum http_method method_named(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum http_method method;
+    } methods[] = {
+        {"GET", HTTP_GET},         {"HEAD", HTTP_HEAD},   {"POST", HTTP_POST},
+        {"PUT", HTTP_PUT},         {"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE},
+        {"OPTIONS", HTTP_OPTIONS},
+    };
+    for (size_t i = 0; name != NULL && i < sizeof methods / sizeof *methods; i++) {
+        if (strcmp(name, methods[i].name) == 0) {
+            return methods[i].method;
+        }
+    }
+    return HTTP_OTHER;
+}
+
+static const char *header_value(struct transport *transport, const char *name)
+{
+    const char *value = transport->variable(transport, name);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+static void read_method(struct transport *transport, struct request *request)
+{
+    enum http_method method = method_named(transport->variable(transport, "REQUEST_METHOD"));
+    const char *instead = header_value(transport, "HTTP_X_HTTP_METHOD_OVERRIDE");
+    if (method == HTTP_POST && instead != NULL) {
+        method = method_named(instead);
+        if (method != HTTP_PUT && method != HTTP_PATCH && method != HTTP_DELETE) {
+            method = HTTP_OTHER;
+        }
+    }
+    request->head = method == HTTP_HEAD;
+    request->method = request->head ? HTTP_GET : method;
+}
+
+/* True when the field value lists the transfer coding chunked (RFC 9112 section 6.1). */
+static bool says_chunked(const char *codings)
+{
+    static const char word[] = "chunked";
+    for (const char *at = codings; at != NULL && *at != '\0'; at++) {
+        if (strncasecmp(at, word, sizeof word - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_length(struct transport *transport, struct request *request)
+{
+    const char *length = header_value(transport, "CONTENT_LENGTH");
+    request->body_pending = true;
+    bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
+    const char *server = request->server_software;
+    if (chunked && server != NULL && strncasecmp(server, "busybox", 7) == 0) {
+        /* It hands over the raw framing, and no length or 0. */
+        request->length_error = ERR_LENGTH_REQUIRED;
+        return;
+    }
+    if (length == NULL) {
+        /* busybox httpd, for every method but POST */
+        length = header_value(transport, "HTTP_CONTENT_LENGTH");
+    }
+    if (length == NULL) {
+        request->length_kind = chunked ? LENGTH_UNTIL_END : LENGTH_NONE;
+        request->body_pending = chunked;
+        return;
+    }
+    bool over;
+    if (!text_to_int64(text_of(length), length_maximum, &over, &request->length)) {
+        request->length_error = over ? ERR_BODY_TOO_LARGE : ERR_INVALID_LENGTH;
+        return;
+    }
+    request->length_kind = LENGTH_KNOWN;
+    request->body_pending = request->length > 0;
+}
+
+void request_read_head(struct transport *transport, struct request *request)
+{
+    *request = (struct request){.path = header_value(transport, "PATH_INFO"),
+                                .query = header_value(transport, "QUERY_STRING"),
+                                .origin = header_value(transport, "HTTP_ORIGIN"),
+                                .content_type = header_value(transport, "CONTENT_TYPE"),
+                                .if_match = header_value(transport, "HTTP_IF_MATCH"),
+                                .if_none_match = header_value(transport, "HTTP_IF_NONE_MATCH"),
+                                .server_software = header_value(transport, "SERVER_SOFTWARE")};
+    if (request->path == NULL) {
+        request->path = "";
+    }
+    if (request->query == NULL) {
+        request->query = "";
+    }
+    request->authorization = header_value(transport, "HTTP_AUTHORIZATION");
+    if (request->authorization == NULL) {
+        /* where an internal redirect of Apache renamed it */
+        request->authorization = header_value(transport, "REDIRECT_HTTP_AUTHORIZATION");
+    }
+    read_method(transport, request);
+    read_length(transport, request);
+}
+
+static enum error_code read_known(struct transport *transport, struct arena *arena,
+                                  int64_t patience, struct request *request)
+{
+    size_t size = (size_t)request->length;
+    char *body = arena_alloc(arena, size + 1);
+    if (body == NULL) {
+        return ERR_INTERNAL;
+    }
+    size_t used = 0;
+    while (used < size) {
+        int64_t got = transport->read_body(transport, body + used, size - used, &patience);
+        if (got <= 0) {
+            request->body_pending = false; /* nothing more comes */
+            return ERR_INCOMPLETE_BODY;
+        }
+        used += (size_t)got;
+    }
+    body[size] = '\0';
+    request->body_pending = false;
+    request->body = (struct text){.at = body, .size = size};
+    return ERR_NONE;
+}
+
+static enum error_code read_until_end(struct transport *transport, struct arena *arena,
+                                      size_t maximum, int64_t patience, struct request *request)
+{
+    size_t room = 4096;
+    size_t used = 0;
+    char *body = arena_alloc(arena, room + 1);
+    while (body != NULL) {
+        int64_t got = transport->read_body(transport, body + used, room - used, &patience);
+        if (got < 0) {
+            request->body_pending = false;
+            return ERR_INCOMPLETE_BODY;
+        }
+        used += (size_t)got;
+        if (used > maximum) {
+            return ERR_BODY_TOO_LARGE;
+        }
+        if (got == 0) {
+            request->body_pending = false;
+            body[used] = '\0';
+            request->body = (struct text){.at = body, .size = used};
+            return ERR_NONE;
+        }
+        if (used == room) {
+            char *larger = arena_alloc(arena, room * 2 + 1);
+            if (larger != NULL) {
+                memcpy(larger, body, used);
+            }
+            body = larger;
+            room *= 2;
+        }
+    }
+    return ERR_INTERNAL;
+}
+
+enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
+                                  int64_t patience, struct request *request)
+{
+    if (request->length_error != ERR_NONE) {
+        return request->length_error;
+    }
+    switch (request->length_kind) {
+    case LENGTH_KNOWN:
+        if ((uint64_t)request->length > maximum) {
+            return ERR_BODY_TOO_LARGE;
+        }
+        return read_known(transport, arena, patience, request);
+    case LENGTH_UNTIL_END:
+        return read_until_end(transport, arena, maximum, patience, request);
+    case LENGTH_NONE:
+    default:
+        request->body = (struct text){.at = "", .size = 0};
+        return ERR_NONE;
+    }
+}
+
+/* Pieces until the announced length, or the end of input, is reached. */
+static enum error_code spool_pieces(struct transport *transport, struct spool *spool,
+                                    size_t maximum, int64_t patience, struct request *request)
+{
+    bool known = request->length_kind == LENGTH_KNOWN;
+    size_t left = known ? (size_t)request->length : maximum + 1;
+    while (left > 0 && spool->problem == 0) {
+        size_t room;
+        char *to = spool_room(spool, &room);
+        int64_t for_this = patience;
+        int64_t got = transport->read_body(transport, to, room < left ? room : left, &for_this);
+        if (got < 0 || (got == 0 && known)) {
+            request->body_pending = false;
+            return ERR_INCOMPLETE_BODY;
+        }
+        if (got == 0) {
+            break;
+        }
+        spool_took(spool, (size_t)got);
+        left -= (size_t)got;
+    }
+    if (!known && left == 0) {
+        return ERR_BODY_TOO_LARGE;
+    }
+    request->body_pending = spool->problem != 0;
+    return ERR_NONE;
+}
+
+enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
+                                   int64_t patience, struct request *request, struct cause *cause)
+{
+    if (request->length_error != ERR_NONE) {
+        return request->length_error;
+    }
+    if (request->length_kind == LENGTH_NONE) {
+        request->body = (struct text){.at = "", .size = 0};
+        return ERR_NONE;
+    }
+    if (request->length_kind == LENGTH_KNOWN && (uint64_t)request->length > maximum) {
+        return ERR_BODY_TOO_LARGE;
+    }
+    enum error_code error = spool_pieces(transport, spool, maximum, patience, request);
+    if (error == ERR_NONE) {
+        error = spool_finish(spool, cause);
+    }
+    return error == ERR_NONE ? spool_map(spool, &request->body, cause) : error;
+}
+
+struct text request_token(const struct request *request)
+{
+    struct text token = text_of(request->authorization);
+    static const char scheme[] = "Bearer";
+    size_t length = sizeof scheme - 1;
+    if (token.size >= length && strncasecmp(token.at, scheme, length) == 0 &&
+        (token.size == length || token.at[length] == ' ')) {
+        token.at += length;
+        token.size -= length;
+    }
+    while (token.size > 0 && *token.at == ' ') {
+        token.at++;
+        token.size--;
+    }
+    while (token.size > 0 && token.at[token.size - 1] == ' ') {
+        token.size--;
+    }
+    return token;
+}
+
+const char *request_address(struct transport *transport, struct arena *arena, const char *proxies)
+{
+    char *out = arena_alloc(arena, ADDRESS_TEXT_SIZE);
+    if (out != NULL) {
+        address_of_client(header_value(transport, "REMOTE_ADDR"),
+                          header_value(transport, "HTTP_X_FORWARDED_FOR"), proxies, out);
+    }
+    return out;
+}

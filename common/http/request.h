@@ -1,0 +1,70 @@
+/*
+ * request.h - one request, filled in by one function.
+ */
+#ifndef CUBBY_COMMON_HTTP_REQUEST_H
+#define CUBBY_COMMON_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/http/http.h"
+#include "common/base/spool.h"
+#include "common/base/text.h"
+#include "common/http/transport.h"
+
+enum length_kind {
+    LENGTH_NONE,     /* no body announced */
+    LENGTH_KNOWN,    /* `length` bytes */
+    LENGTH_UNTIL_END /* a decoded chunked body: read to the end of input */
+};
+
+/* Strings are borrowed from the transport and live as long as the request; absent ones are NULL,
+ * path and query "". */
+struct request {
+    enum http_method method; /* after X-HTTP-Method-Override */
+    bool head;               /* HEAD: as GET, without the body */
+    const char *path;        /* behind the program's name, percent-decoded by the web server */
+    const char *query;       /* not decoded */
+    const char *authorization;
+    const char *origin;
+    const char *content_type;
+    const char *if_match;
+    const char *if_none_match;
+    const char *server_software;
+
+    enum error_code length_error; /* why the body can't be read at all, or ERR_NONE */
+    enum length_kind length_kind;
+    int64_t length;
+
+    bool body_pending; /* one was announced and is not read to its end */
+    struct text body;  /* empty until request_read_body */
+};
+
+/* Fills REQUEST from the meta-variables of the transport's present request. The method override
+ * counts for POST only, and only for PUT, PATCH and DELETE; any other name gives HTTP_OTHER. */
+void request_read_head(struct transport *transport, struct request *request);
+
+/* Reads the body, at most MAXIMUM bytes, onto ARENA. ERR_BODY_TOO_LARGE before a byte is kept when
+ * the announced length is above it; ERR_INCOMPLETE_BODY when input ends, fails, or takes more than
+ * PATIENCE milliseconds, before the announced length; ERR_LENGTH_REQUIRED and ERR_INVALID_LENGTH as
+ * the head said; ERR_INTERNAL when memory is out. */
+enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
+                                  int64_t patience, struct request *request);
+
+/* The same for a body that is too long for memory: it goes to SPOOL, open and empty, and
+ * request->body is read from there. The client may take PATIENCE milliseconds for each piece. */
+enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
+                                   int64_t patience, struct request *request, struct cause *cause);
+
+/* The token in Authorization, bare or behind the scheme Bearer in any case (RFC 6750 section 2.1);
+ * empty when there is none. */
+struct text request_token(const struct request *request);
+
+/* The address that the present request counts for (address.h), on ARENA; NULL when memory is out.
+ */
+const char *request_address(struct transport *transport, struct arena *arena, const char *proxies);
+
+#endif

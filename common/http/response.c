@@ -1,0 +1,214 @@
+/*
+ * response.c - an answer being built in memory, and its one rendering.
+ */
+#include "common/http/response.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json/json.h"
+
+void response_init(struct response *response, struct arena *arena)
+{
+    *response = (struct response){.arena = arena, .status = 200};
+}
+
+void response_success(struct response *response, int status, const char *message)
+{
+    response->status = status;
+    response->message = message;
+}
+
+void response_header(struct response *response, const char *name, const char *value)
+{
+    if (value == NULL || response->header_count == RESPONSE_HEADERS_MAXIMUM) {
+        response->arena->failed = true; /* an answer without one of its headers is not whole */
+        return;
+    }
+    response->headers[response->header_count++] =
+        (struct response_header){.name = name, .value = value};
+}
+
+void response_etag(struct response *response, int64_t version, bool cacheable)
+{
+    response->etag = arena_printf(response->arena, "\"%" PRId64 "\"", version);
+    response->revalidated = cacheable;
+}
+
+static cJSON *data_of(struct response *response)
+{
+    if (response->data == NULL) {
+        response->data = cJSON_CreateObject();
+    }
+    return response->data;
+}
+
+void response_text(struct response *response, const char *name, const char *text)
+{
+    if (text == NULL) {
+        return; /* there was no memory to print it, and the arena knows */
+    }
+    response->raw_bytes += strlen(text);
+    json_add(data_of(response), name, json_new_string(text));
+}
+
+void response_integer(struct response *response, const char *name, int64_t value)
+{
+    json_add(data_of(response), name, json_new_integer(response->arena, value));
+}
+
+void response_time(struct response *response, const char *name, int64_t milliseconds)
+{
+    json_add(data_of(response), name, json_new_time(response->arena, milliseconds));
+}
+
+void response_raw(struct response *response, const char *name, const char *json, size_t size)
+{
+    response->raw_bytes += size;
+    json_add(data_of(response), name, json_new_raw(json));
+}
+
+void response_json(struct response *response, const char *name, cJSON *item)
+{
+    json_add(data_of(response), name, item);
+}
+
+void response_detail(struct response *response, const char *field, const char *reason)
+{
+    if (reason == NULL) {
+        return; /* there was no memory to print it, and the arena knows */
+    }
+    /* Whoever refuses may have cJSON work on memory that ends before the answer. */
+    struct arena *in_use = json_arena();
+    json_use_arena(response->arena);
+    if (response->details == NULL) {
+        response->details = cJSON_CreateObject();
+    }
+    if (!cJSON_HasObjectItem(response->details, field)) {
+        json_add(response->details, field, json_new_string(reason));
+    }
+    json_use_arena(in_use);
+}
+
+/* status, code, message, then what the answer carries; NULL when memory is out. */
+static const char *render_body(struct response *response, const struct error_info *error)
+{
+    cJSON *top = cJSON_CreateObject();
+    json_add(top, "status", json_new_string(error != NULL ? "error" : "success"));
+    if (error != NULL) {
+        json_add(top, "code", json_new_string(error->code));
+    }
+    const char *message = error != NULL ? error->message : response->message;
+    if (message != NULL) {
+        json_add(top, "message", json_new_string(message));
+    }
+    if (error == NULL && response->token != NULL) {
+        json_add(top, "token", json_new_string(response->token));
+    }
+    if (response->data != NULL && (error == NULL || response->errors_carry_data)) {
+        json_add(top, "data", response->data);
+    }
+    if (error != NULL && response->details != NULL) {
+        json_add(top, "details", response->details);
+    }
+    if (arena_failed(response->arena)) {
+        return NULL;
+    }
+    enum { ENVELOPE_BYTES = 1024, TOTAL_MAXIMUM = 1 << 30 };
+    size_t guess = response->raw_bytes + ENVELOPE_BYTES;
+    return guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
+}
+
+/* Appends TEXT without its NUL, and counts on when there is no room, as snprintf does. */
+static void add_text(char *head, size_t room, size_t *used, const char *text)
+{
+    size_t size = strlen(text);
+    if (*used + size < room) {
+        memcpy(head + *used, text, size);
+    }
+    *used += size;
+}
+
+static void add_line(char *head, size_t room, size_t *used, const char *name, const char *value)
+{
+    add_text(head, room, used, name);
+    add_text(head, room, used, ": ");
+    add_text(head, room, used, value);
+    add_text(head, room, used, "\r\n");
+}
+
+static size_t print_head(const struct response *response, int status, bool has_body,
+                         size_t body_size, char *head, size_t room)
+{
+    char digits[INTEGER_TEXT_SIZE];
+    size_t used = 0;
+    (void)integer_to_text(status, digits);
+    /* busybox httpd takes the status from the very first line only. */
+    add_text(head, room, &used, "Status: ");
+    add_text(head, room, &used, digits);
+    add_text(head, room, &used, " ");
+    add_text(head, room, &used, http_reason(status));
+    add_text(head, room, &used, "\r\n");
+    add_line(head, room, &used, "Content-Type", "application/json");
+    if (has_body) {
+        (void)integer_to_text((int64_t)body_size, digits);
+        add_line(head, room, &used, "Content-Length", digits);
+    }
+    add_line(head, room, &used, "X-Content-Type-Options", "nosniff");
+    bool with_etag = response->etag != NULL && (status < 400 || response->errors_carry_data);
+    add_line(head, room, &used, "Cache-Control",
+             with_etag && response->revalidated ? "private, no-cache" : "no-store");
+    if (with_etag) {
+        add_line(head, room, &used, "ETag", response->etag);
+    }
+    for (size_t i = 0; i < response->header_count; i++) {
+        add_line(head, room, &used, response->headers[i].name, response->headers[i].value);
+    }
+    return used;
+}
+
+bool response_render(struct response *response, enum error_code error, bool with_body,
+                     struct rendered *out)
+{
+    const struct error_info *info = error != ERR_NONE ? error_info(error) : NULL;
+    int status = info != NULL ? info->status : response->status;
+    bool has_body = status != 204 && status != 304; /* RFC 9110 sections 8.6, 15.3.5, 15.4.5 */
+    struct spool *spool = info == NULL ? response->spool : NULL;
+    const char *body = has_body && spool == NULL ? render_body(response, info) : "";
+    if (body == NULL) {
+        return false;
+    }
+    size_t body_size = spool != NULL ? (size_t)spool->size : strlen(body);
+    size_t room = print_head(response, status, has_body, body_size, NULL, 0) + sizeof "\r\n";
+    char *head = arena_alloc(response->arena, room);
+    if (head == NULL) {
+        return false;
+    }
+    size_t used = print_head(response, status, has_body, body_size, head, room);
+    memcpy(head + used, "\r\n", 2);
+    *out = (struct rendered){.head = head,
+                             .head_size = used + 2,
+                             .body = body,
+                             .body_size = with_body && spool == NULL ? body_size : 0,
+                             .spool = with_body ? spool : NULL};
+    return true;
+}
+
+#define LAST_BODY                                                                                  \
+    "{\"status\":\"error\",\"code\":\"INTERNAL_ERROR\",\"message\":\"The server met an "           \
+    "unexpected condition.\"}"
+
+void response_last_resort(bool with_body, struct rendered *out)
+{
+    static const char body[] = LAST_BODY;
+    static char head[320];
+    size_t used = 0;
+    static const struct response empty;
+    used = print_head(&empty, 500, true, sizeof body - 1, head, sizeof head - 2);
+    memcpy(head + used, "\r\n", 2);
+    *out = (struct rendered){.head = head,
+                             .head_size = used + 2,
+                             .body = body,
+                             .body_size = with_body ? sizeof body - 1 : 0};
+}

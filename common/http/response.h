@@ -1,0 +1,87 @@
+/*
+ * response.h - an answer being built in memory.
+ *
+ * Handlers add to it and print nothing. Adding never reports failure: when memory runs out the
+ * arena remembers, and the loop sends the constant answer for that case.
+ */
+#ifndef CUBBY_COMMON_HTTP_RESPONSE_H
+#define CUBBY_COMMON_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/spool.h"
+
+enum { RESPONSE_HEADERS_MAXIMUM = 12 };
+
+struct response_header {
+    const char *name;
+    const char *value;
+};
+
+struct response {
+    struct arena *arena;
+    int status;          /* of a success; errors take theirs from the table */
+    const char *message; /* of a success; NULL: none */
+    const char *token;   /* top member `token` of the token call; NULL: none */
+    cJSON *data;         /* NULL: none */
+    cJSON *details;      /* of an error: field -> reason; NULL: none */
+    struct response_header headers[RESPONSE_HEADERS_MAXIMUM];
+    size_t header_count;
+    const char *etag;       /* NULL: none; like data it belongs to a success */
+    bool revalidated;       /* the ETag is of what was read: a reader may ask again with it */
+    bool errors_carry_data; /* `data` is sent with an error too */
+    struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
+    size_t raw_bytes;       /* bytes of raw JSON added: the size to print into */
+};
+
+/* A rendered answer, on the arena. */
+struct rendered {
+    const char *head;
+    size_t head_size;
+    const char *body;
+    size_t body_size;
+    struct spool *spool; /* to be sent behind the head; NULL: none */
+};
+
+/* An empty 200 answer. */
+void response_init(struct response *response, struct arena *arena);
+
+/* Sets status and message of a success. MESSAGE is borrowed. */
+void response_success(struct response *response, int status, const char *message);
+
+/* Adds a header; both strings are borrowed and must be free of line ends. */
+void response_header(struct response *response, const char *name, const char *value);
+
+/* Sets the ETag of a version; CACHEABLE when the answer is a read of that item. */
+void response_etag(struct response *response, int64_t version, bool cacheable);
+
+/* Add a member to `data`, which appears with the first of them. Texts are borrowed, NUL-terminated
+ * UTF-8; raw is JSON text. */
+void response_text(struct response *response, const char *name, const char *text);
+void response_integer(struct response *response, const char *name, int64_t value);
+void response_time(struct response *response, const char *name, int64_t milliseconds);
+void response_raw(struct response *response, const char *name, const char *json, size_t size);
+
+/* Adds ITEM to `data`; NULL after a failed allocation is taken. */
+void response_json(struct response *response, const char *name, cJSON *item);
+
+/* Adds the reason why FIELD was refused to `details`; a static or arena text. The first reason
+ * given for a field stays. */
+void response_detail(struct response *response, const char *field, const char *reason);
+
+/* Prints head and body: of the success when ERROR is ERR_NONE, else of the error. WITH_BODY false
+ * leaves the body out but keeps its length in the head (RFC 9110 section 9.3.2). False when memory
+ * is out. */
+bool response_render(struct response *response, enum error_code error, bool with_body,
+                     struct rendered *out);
+
+/* The answer when there is no memory for any other; needs none. */
+void response_last_resort(bool with_body, struct rendered *out);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * transport.h - where requests come from and answers go.
+ *
+ * The loop in serve.c knows nothing of CGI: it asks a transport for the next request, for its
+ * meta-variables (named as in RFC 3875 section 4.1), for its body, and hands it one whole answer.
+ * cgi.c is the transport of the programs; the in-process tests bring another.
+ */
+#ifndef CUBBY_COMMON_HTTP_TRANSPORT_H
+#define CUBBY_COMMON_HTTP_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct log;
+
+struct transport {
+    /* The process ends with its last request: what it holds is not given back one by one. */
+    bool ends_process;
+
+    /* Moves on to the next request; false when there is none. */
+    bool (*next)(struct transport *transport);
+
+    /* A meta-variable of the request, or NULL. Valid until `next`. */
+    const char *(*variable)(struct transport *transport, const char *name);
+
+    /* Reads up to SIZE bytes of the body: their number, 0 at its end, -1 when reading fails or
+     * nothing came within *PATIENCE milliseconds. What it waited is taken off *PATIENCE. */
+    int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t *patience);
+
+    /* Reads the rest of a body that nobody wants, for a short time. A web server that is still
+     * passing it on may otherwise take the program's end for a failure and drop the answer. */
+    void (*discard_body)(struct transport *transport);
+
+    /* Sends a whole answer, head and body; of a long one the first part, and the others follow with
+     * HEAD_SIZE 0. False when the client is gone. */
+    bool (*send)(struct transport *transport, const char *head, size_t head_size, const char *body,
+                 size_t body_size);
+
+    /* There is work after the answer: the web server's telling the program to end once it has the
+     * whole answer is not heard any more. NULL: nobody does that. */
+    void (*outlast)(struct transport *transport);
+
+    /* Milliseconds since 1970. */
+    int64_t (*now_ms)(struct transport *transport);
+
+    /* Lets MILLISECONDS pass; false when the client is known to be gone. NULL where no request may
+     * wait. */
+    bool (*sleep)(struct transport *transport, int64_t milliseconds);
+
+    /* Fills BYTES with SIZE bytes fit for keys and salts; false when there are none. */
+    bool (*random)(struct transport *transport, unsigned char *bytes, size_t size);
+
+    /* Adds one line, without the newline, to the log of the process; NULL: standard error. */
+    void (*log)(struct transport *transport, const char *line);
+};
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * device.c - the text of a device token.
+ */
+#include "common/identity/device.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char start[] = "cubby_";
+
+enum { START_SIZE = sizeof start - 1 };
+
+bool device_token_looks(struct text text)
+{
+    return text.size >= START_SIZE && memcmp(text.at, start, START_SIZE) == 0;
+}
+
+/* The number up to the next `_`, behind which REST then starts. */
+static bool take_number(struct text *rest, int64_t maximum, int64_t *out)
+{
+    const char *end = memchr(rest->at, '_', rest->size);
+    if (end == NULL) {
+        return false;
+    }
+    struct text digits = {.at = rest->at, .size = (size_t)(end - rest->at)};
+    rest->at = end + 1;
+    rest->size -= digits.size + 1;
+    bool over;
+    return text_to_int64(digits, maximum, &over, out) && *out > 0;
+}
+
+bool device_token_parse(struct text text, struct device_token *out)
+{
+    if (!device_token_looks(text)) {
+        return false;
+    }
+    struct text rest = {.at = text.at + START_SIZE, .size = text.size - START_SIZE};
+    if (!take_number(&rest, INT64_MAX / DEVICE_NUMBER_MAXIMUM - 1, &out->user_id) ||
+        !take_number(&rest, DEVICE_NUMBER_MAXIMUM - 1, &out->number)) {
+        return false;
+    }
+    out->secret = rest;
+    return rest.size == DEVICE_SECRET_SIZE;
+}
+
+bool device_secret_make(struct transport *transport, char out[DEVICE_SECRET_SIZE + 1])
+{
+    unsigned char bytes[DEVICE_SECRET_BYTES];
+    if (!transport->random(transport, bytes, sizeof bytes)) {
+        return false;
+    }
+    base64url_encode(bytes, sizeof bytes, out);
+    explicit_bzero(bytes, sizeof bytes);
+    return true;
+}
+
+const char *device_token_text(struct arena *arena, int64_t user_id, int64_t number,
+                              const char *secret)
+{
+    return arena_printf(arena, "%s%" PRId64 "_%" PRId64 "_%s", start, user_id, number, secret);
+}

@@ -1,0 +1,46 @@
+/*
+ * device.h - the text of a device token: opaque to clients, but it tells this service whose it is
+ * and which, so that it is found without an index on its hash.
+ *
+ *     cubby_<user id>_<number>_<secret>
+ *
+ * The secret is 256 random bits in base64url. Only its digest is stored; so many bits need no slow
+ * hash.
+ */
+#ifndef CUBBY_COMMON_IDENTITY_DEVICE_H
+#define CUBBY_COMMON_IDENTITY_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/digest.h"
+#include "common/base/text.h"
+#include "common/http/transport.h"
+
+enum {
+    DEVICE_SECRET_BYTES = 32,
+    DEVICE_SECRET_SIZE = 43,        /* its characters */
+    DEVICE_NUMBER_MAXIMUM = 1 << 20 /* numbers are below it; 0 is none */
+};
+
+struct device_token {
+    int64_t user_id;
+    int64_t number;     /* of the user's, from 1 */
+    struct text secret; /* DEVICE_SECRET_SIZE characters */
+};
+
+/* True when TEXT says of itself that it is a device token, well-formed or not. */
+bool device_token_looks(struct text text);
+
+/* Takes TEXT apart; the secret in OUT is a slice of it. False when it is not of the form above. */
+bool device_token_parse(struct text text, struct device_token *out);
+
+/* A new secret, DEVICE_SECRET_SIZE characters and a NUL. False when there are no random bytes. */
+bool device_secret_make(struct transport *transport, char out[DEVICE_SECRET_SIZE + 1]);
+
+/* The whole token on ARENA, or NULL. */
+const char *device_token_text(struct arena *arena, int64_t user_id, int64_t number,
+                              const char *secret);
+
+#endif

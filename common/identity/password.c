@@ -1,0 +1,182 @@
+/*
+ * password.c - hashing and verifying passwords with libxcrypt.
+ *
+ * Forbidden elsewhere: crypt.h. Hashes are crypt(5) strings, which name their method and cost.
+ */
+#include "common/identity/password.h"
+
+#include <crypt.h>
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/digest.h"
+
+struct method {
+    const char *name;
+    const char *prefix; /* of its crypt(5) strings */
+    int64_t least;      /* cost */
+    int64_t most;
+    int64_t usual;
+    size_t longest; /* bytes of a password it takes in full */
+};
+
+/* libxcrypt refuses passwords of CRYPT_MAX_PASSPHRASE_SIZE bytes and more; bcrypt ignores what
+ * stands behind byte 72. */
+static const struct method methods[] = {
+    {"yescrypt", "$y$", 1, 11, 5, CRYPT_MAX_PASSPHRASE_SIZE - 1},
+    {"scrypt", "$7$", 6, 11, 7, CRYPT_MAX_PASSPHRASE_SIZE - 1},
+    {"bcrypt", "$2b$", 4, 20, 10, 72},
+    {"sha512crypt", "$6$", 1000, 9999999, 100000, CRYPT_MAX_PASSPHRASE_SIZE - 1},
+};
+
+enum { SALT_BYTES = 16 };
+
+static const struct method *method_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (strcmp(name, methods[i].name) == 0) {
+            return &methods[i];
+        }
+    }
+    return NULL;
+}
+
+bool password_policy_valid(const char *method_name, int64_t cost, const char **reason)
+{
+    const struct method *method = method_named(method_name);
+    if (method == NULL) {
+        *reason = "unknown method";
+        return false;
+    }
+    if (cost != 0 && (cost < method->least || cost > method->most)) {
+        *reason = "out of the range of this method; see the sample file";
+        return false;
+    }
+    return true;
+}
+
+const char *password_weakness(struct text password)
+{
+    bool upper = false;
+    bool lower = false;
+    bool digit = false;
+    bool special = false;
+    if (password.size < PASSWORD_MINIMUM) {
+        return "shorter than 8 bytes";
+    }
+    if (password.size > PASSWORD_MAXIMUM) {
+        return "longer than 512 bytes";
+    }
+    for (size_t i = 0; i < password.size; i++) {
+        char c = password.at[i];
+        bool is_upper = c >= 'A' && c <= 'Z';
+        bool is_lower = c >= 'a' && c <= 'z';
+        bool is_digit = c >= '0' && c <= '9';
+        upper = upper || is_upper;
+        lower = lower || is_lower;
+        digit = digit || is_digit;
+        special = special || !(is_upper || is_lower || is_digit);
+    }
+    return !upper     ? "has no uppercase letter"
+           : !lower   ? "has no lowercase letter"
+           : !digit   ? "has no digit"
+           : !special ? "has no special character"
+                      : NULL;
+}
+
+/* crypt(5) of PASSWORD with SETTING, on ARENA. */
+static enum error_code hash_with(struct arena *arena, const char *setting, size_t longest,
+                                 struct text password, const char **out, struct cause *cause)
+{
+    struct crypt_data *data = arena_alloc(arena, sizeof *data);
+    char *phrase = arena_alloc(arena, password.size + DIGEST_TEXT_SIZE);
+    if (data == NULL || phrase == NULL) {
+        return cause_set(cause, ERR_INTERNAL, "out of memory");
+    }
+    if (password.size > longest) {
+        /* Longer than the method takes in full: its digest stands for it. */
+        if (!digest_text(password, phrase)) {
+            return cause_set(cause, ERR_INTERNAL, "digest of a long password failed");
+        }
+    } else {
+        memcpy(phrase, password.at, password.size);
+        phrase[password.size] = '\0';
+    }
+    memset(data, 0, sizeof *data);
+    errno = 0;
+    const char *hash = crypt_rn(phrase, setting, data, (int)sizeof *data);
+    int problem = errno;
+    explicit_bzero(phrase, strlen(phrase));
+    if (hash == NULL) {
+        return cause_set(cause, ERR_INTERNAL, "hashing a password: %s", strerror(problem));
+    }
+    *out = hash;
+    return ERR_NONE;
+}
+
+/* SETTING for POLICY from SALT; gives the method, or NULL. */
+static const struct method *make_setting(const struct password_policy *policy,
+                                         const unsigned char *salt,
+                                         char setting[CRYPT_GENSALT_OUTPUT_SIZE])
+{
+    const struct method *method = method_named(policy->method);
+    if (method == NULL) {
+        return NULL;
+    }
+    unsigned long cost = (unsigned long)(policy->cost != 0 ? policy->cost : method->usual);
+    const char *made = crypt_gensalt_rn(method->prefix, cost, (const char *)salt, SALT_BYTES,
+                                        setting, CRYPT_GENSALT_OUTPUT_SIZE);
+    return made != NULL ? method : NULL;
+}
+
+enum error_code password_hash(struct transport *transport, struct arena *arena,
+                              const struct password_policy *policy, struct text password,
+                              const char **out, struct cause *cause)
+{
+    unsigned char salt[SALT_BYTES];
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    if (!transport->random(transport, salt, sizeof salt)) {
+        return cause_set(cause, ERR_INTERNAL, "no random bytes for a salt");
+    }
+    const struct method *method = make_setting(policy, salt, setting);
+    if (method == NULL) {
+        return cause_set(cause, ERR_INTERNAL, "no setting for password method %s", policy->method);
+    }
+    return hash_with(arena, setting, method->longest, password, out, cause);
+}
+
+enum error_code password_verify(struct arena *arena, const char *stored, struct text password,
+                                bool *matches, struct cause *cause)
+{
+    size_t longest = CRYPT_MAX_PASSPHRASE_SIZE - 1;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (strncmp(stored, methods[i].prefix, strlen(methods[i].prefix)) == 0) {
+            longest = methods[i].longest;
+        }
+    }
+    const char *hash;
+    enum error_code error = hash_with(arena, stored, longest, password, &hash, cause);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    size_t size = strlen(stored);
+    *matches = strlen(hash) == size && secret_equal(hash, stored, size);
+    return ERR_NONE;
+}
+
+bool password_outdated(const char *stored, const struct password_policy *policy)
+{
+    static const unsigned char salt[SALT_BYTES];
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    if (make_setting(policy, salt, setting) == NULL) {
+        return false;
+    }
+    /* Up to the last `$` a setting tells method and cost; the salt follows. Of scrypt the last is
+     * the second, and its numbers stand behind it. */
+    enum { SCRYPT_NUMBERS = 11 };
+    const char *last = strrchr(setting, '$');
+    size_t length = last != NULL ? (size_t)(last - setting) + 1 : 0;
+    length += strncmp(setting, "$7$", length) == 0 ? SCRYPT_NUMBERS : 0;
+    return strncmp(stored, setting, length) != 0 ||
+           strncmp(stored + length, "rounds=", strlen("rounds=")) == 0;
+}

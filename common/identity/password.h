@@ -1,0 +1,47 @@
+/*
+ * password.h - hashing and verifying passwords with libxcrypt. password.c is the only file that
+ * includes crypt.h.
+ */
+#ifndef CUBBY_COMMON_IDENTITY_PASSWORD_H
+#define CUBBY_COMMON_IDENTITY_PASSWORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/http/transport.h"
+
+enum { PASSWORD_MINIMUM = 8, PASSWORD_MAXIMUM = 512 }; /* bytes */
+
+/* How new hashes are made. */
+struct password_policy {
+    const char *method; /* yescrypt, scrypt, bcrypt, sha512crypt */
+    int64_t cost;       /* in the method's measure; 0: its default */
+};
+
+/* True when METHOD is known and COST in its range; otherwise *REASON is a static text. */
+bool password_policy_valid(const char *method, int64_t cost, const char **reason);
+
+/* NULL when PASSWORD is long enough and has an upper, a lower, a digit and a special character (any
+ * byte that is no ASCII letter or digit); otherwise a static text that says what is missing. */
+const char *password_weakness(struct text password);
+
+/* Hashes PASSWORD (at most PASSWORD_MAXIMUM bytes, no NUL) by POLICY with a fresh salt: *OUT is a
+ * crypt(5) string on ARENA. Takes tens of milliseconds and up to 18 MB by default. ERR_INTERNAL
+ * when memory or randomness is out. */
+enum error_code password_hash(struct transport *transport, struct arena *arena,
+                              const struct password_policy *policy, struct text password,
+                              const char **out, struct cause *cause);
+
+/* Whether PASSWORD is the one STORED was made of; the same work whether it is or not. ERR_INTERNAL
+ * when memory is out or STORED is not a hash that libxcrypt knows. */
+enum error_code password_verify(struct arena *arena, const char *stored, struct text password,
+                                bool *matches, struct cause *cause);
+
+/* True when STORED was made by another method or cost than POLICY asks for. */
+bool password_outdated(const char *stored, const struct password_policy *policy);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * json.c - cJSON on the memory of the request.
+ */
+#include "common/json/json.h"
+
+#include <string.h>
+
+/* cJSON's allocation functions carry no context: the one arena in use, a setting of the process. */
+static struct arena *current;
+
+static void *current_alloc(size_t size)
+{
+    return current != NULL ? arena_alloc(current, size) : NULL;
+}
+
+static void current_free(void *piece)
+{
+    (void)piece; /* goes with the arena */
+}
+
+void json_use_arena(struct arena *arena)
+{
+    current = arena;
+    cJSON_Hooks hooks = {.malloc_fn = current_alloc, .free_fn = current_free};
+    cJSON_InitHooks(&hooks);
+}
+
+struct arena *json_arena(void)
+{
+    return current;
+}
+
+cJSON *json_parse(struct text value)
+{
+    return cJSON_ParseWithLength(value.at, value.size);
+}
+
+cJSON *json_new_string(const char *text)
+{
+    return cJSON_CreateStringReference(text);
+}
+
+cJSON *json_new_raw(const char *text)
+{
+    /* cJSON_CreateRaw would copy, and a value may be large: a reference, marked as raw. */
+    cJSON *item = cJSON_CreateStringReference(text);
+    if (item != NULL) {
+        item->type = cJSON_Raw | cJSON_IsReference;
+    }
+    return item;
+}
+
+cJSON *json_new_integer(struct arena *arena, int64_t value)
+{
+    /* A cJSON number is a double and would lose integers beyond 2^53. */
+    char digits[INTEGER_TEXT_SIZE];
+    size_t size = integer_to_text(value, digits);
+    char *copy = arena_copy(arena, digits, size);
+    return copy != NULL ? json_new_raw(copy) : NULL;
+}
+
+cJSON *json_new_time(struct arena *arena, int64_t milliseconds)
+{
+    char *text = arena_alloc(arena, TIME_TEXT_SIZE);
+    if (text == NULL) {
+        return NULL;
+    }
+    time_to_text(milliseconds, text);
+    return json_new_string(text);
+}
+
+void json_add(cJSON *object, const char *name, cJSON *item)
+{
+    if (object != NULL && item != NULL) {
+        (void)cJSON_AddItemToObjectCS(object, name, item);
+    }
+}

@@ -1,0 +1,107 @@
+/*
+ * json.h - JSON as cubby needs it: strict checking of request bodies, the exact text of their
+ * members, and cJSON on the memory of the request.
+ *
+ * cJSON reads and prints. It accepts more than RFC 8259 allows, though (control characters, `01`,
+ * `1.`, invalid UTF-8, NUL inside strings), and it keeps neither the spelling of numbers nor the
+ * place of a member. So a body passes a checker first, which builds nothing and notes where the
+ * members of the top object lie; what a handler needs decoded is then read by cJSON, and values
+ * that are only stored are kept as the text they came in.
+ */
+#ifndef CUBBY_COMMON_JSON_JSON_H
+#define CUBBY_COMMON_JSON_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "common/base/arena.h"
+#include "common/base/text.h"
+
+/* Arrays and objects inside each other, the outermost counted. */
+enum { JSON_DEPTH_MAXIMUM = 100 };
+
+/* Levels that a document of many values may have around them. */
+enum { JSON_DOCUMENT_LEVELS = 4 };
+
+/* Members of the top object: more than any call has a use for. */
+enum { JSON_MEMBERS_MAXIMUM = 4096, JSON_NAMES_MAXIMUM = 1024 * 1024 };
+
+/* One member of an object: NAME decoded, VALUE the exact text it was sent as. */
+struct json_member {
+    struct text name;
+    struct text value;
+};
+
+struct json_object {
+    struct json_member *members; /* sorted by the bytes of the name */
+    size_t count;
+};
+
+/* Why a text was refused. */
+struct json_fault {
+    size_t offset;      /* byte in the text, from 0 */
+    const char *reason; /* static; NULL when it was memory that ran out */
+};
+
+/* Makes cJSON allocate on ARENA from now on; pieces are never freed one by one. cJSON knows no
+ * context, so this is a setting of the process: one request at a time. */
+void json_use_arena(struct arena *arena);
+
+/* The arena in use. */
+struct arena *json_arena(void);
+
+/* Checks that TEXT is one value by RFC 8259 - UTF-8, no NUL in any spelling, no lone surrogate,
+ * nothing but white space around it, at most JSON_DEPTH_MAXIMUM levels. */
+bool json_check(struct text text, struct json_fault *fault);
+
+/* json_check, and besides the top level must be an object without two members of one name and
+ * with at most JSON_MEMBERS_MAXIMUM of them, whose names, as far as they have escapes, have at most
+ * JSON_NAMES_MAXIMUM bytes together. The members in OUT are slices of TEXT and copies on ARENA. */
+bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
+                      struct json_fault *fault);
+
+/* An arena's maximum that json_read_object does with, whatever SIZE bytes of text say. */
+size_t json_object_room(size_t size);
+
+/* A walk over the members or elements of a checked object or array. */
+struct json_walk {
+    const char *at;
+    const char *end;
+    bool is_object;
+};
+
+/* Starts a walk; CONTAINER must be a checked text that begins with { or [. */
+struct json_walk json_walk_start(struct text container);
+
+/* The next value as the slice it is, and of a member NAME likewise, with its quotes. False at the
+ * end. */
+bool json_walk_next(struct json_walk *walk, struct text *name, struct text *value);
+
+/* As json_read_object for a document whose values, JSON_DOCUMENT_LEVELS further in, may have
+ * JSON_DEPTH_MAXIMUM levels of their own. */
+bool json_read_document(struct arena *arena, struct text text, struct json_object *out,
+                        struct json_fault *fault);
+
+/* The member's value, or NULL. */
+const struct text *json_member(const struct json_object *object, const char *name);
+
+/* A checked value read by cJSON; NULL when memory is out. Owned by the arena. */
+cJSON *json_parse(struct text value);
+
+/* A cJSON string / raw value / whole number that borrows TEXT, which must be NUL-terminated and
+ * outlive the answer. NULL when memory is out. */
+cJSON *json_new_string(const char *text);
+cJSON *json_new_raw(const char *text);
+cJSON *json_new_integer(struct arena *arena, int64_t value);
+
+/* RFC 3339 text of a time in milliseconds. */
+cJSON *json_new_time(struct arena *arena, int64_t milliseconds);
+
+/* Adds ITEM to OBJECT under NAME, a string literal. Either may be NULL after a failed allocation:
+ * then nothing happens, and the arena remembers the failure. */
+void json_add(cJSON *object, const char *name, cJSON *item);
+
+#endif

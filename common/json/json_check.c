@@ -1,0 +1,501 @@
+/*
+ * json_check.c - what cJSON lets pass that RFC 8259 forbids.
+ *
+ * A checker, not a parser: it walks the text once, keeps one bit per open level, allocates only to
+ * note the members of the top object, and says at which byte a text goes wrong.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json/json.h"
+
+enum expect { EXPECT_VALUE, EXPECT_FIRST_ITEM, EXPECT_FIRST_NAME, EXPECT_NAME, EXPECT_NOTHING };
+
+struct checker {
+    const char *text;
+    size_t size;
+    size_t at;
+    const char *reason; /* set: refused at byte `at` */
+
+    bool is_object[JSON_DEPTH_MAXIMUM + JSON_DOCUMENT_LEVELS];
+    size_t depth;
+    size_t extra; /* levels beyond JSON_DEPTH_MAXIMUM that will do */
+
+    /* Where to note the members of the top object; NULL: nowhere. */
+    struct arena *arena;
+    struct json_member *members;
+    size_t count;
+    size_t room;
+    bool out_of_memory;
+};
+
+static bool refuse(struct checker *c, const char *reason)
+{
+    if (c->reason == NULL) {
+        c->reason = reason;
+    }
+    return false;
+}
+
+/* The byte at the reading point, or -1 at the end. A NUL byte is no end. */
+static int peek(const struct checker *c)
+{
+    return c->at < c->size ? (unsigned char)c->text[c->at] : -1;
+}
+
+static void skip_space(struct checker *c)
+{
+    for (int b = peek(c); b == ' ' || b == '\t' || b == '\n' || b == '\r'; b = peek(c)) {
+        c->at++;
+    }
+}
+
+static bool is_digit(int byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool skip_digits(struct checker *c)
+{
+    if (!is_digit(peek(c))) {
+        return refuse(c, "a digit is missing in a number");
+    }
+    while (is_digit(peek(c))) {
+        c->at++;
+    }
+    return true;
+}
+
+static bool check_number(struct checker *c)
+{
+    if (peek(c) == '-') {
+        c->at++;
+    }
+    if (peek(c) == '0') {
+        c->at++;
+        if (is_digit(peek(c))) {
+            return refuse(c, "a number starts with 0");
+        }
+    } else if (!skip_digits(c)) {
+        return false;
+    }
+    if (peek(c) == '.') {
+        c->at++;
+        if (!skip_digits(c)) {
+            return false;
+        }
+    }
+    if (peek(c) == 'e' || peek(c) == 'E') {
+        c->at++;
+        if (peek(c) == '+' || peek(c) == '-') {
+            c->at++;
+        }
+        return skip_digits(c);
+    }
+    return true;
+}
+
+static bool check_word(struct checker *c, const char *word)
+{
+    size_t length = strlen(word);
+    if (c->size - c->at < length || memcmp(c->text + c->at, word, length) != 0) {
+        return refuse(c, "not a JSON value");
+    }
+    c->at += length;
+    return true;
+}
+
+/* The four hexadecimal digits behind \u; the reading point is on the first. */
+static bool check_hex(struct checker *c, unsigned *code)
+{
+    *code = 0;
+    for (int i = 0; i < 4; i++, c->at++) {
+        int b = peek(c);
+        unsigned digit;
+        if (is_digit(b)) {
+            digit = (unsigned)(b - '0');
+        } else if ((b | 0x20) >= 'a' && (b | 0x20) <= 'f') {
+            digit = (unsigned)((b | 0x20) - 'a' + 10);
+        } else {
+            return refuse(c, "four hexadecimal digits must follow \\u");
+        }
+        *code = *code << 4 | digit;
+    }
+    return true;
+}
+
+/* The reading point is on the backslash. */
+static bool check_escape(struct checker *c)
+{
+    size_t start = c->at++;
+    int b = peek(c);
+    if (b < 0 || b == 0 || strchr("\"\\/bfnrtu", b) == NULL) {
+        return refuse(c, "unknown escape in a string");
+    }
+    c->at++;
+    if (b != 'u') {
+        return true;
+    }
+    unsigned code;
+    if (!check_hex(c, &code)) {
+        return false;
+    }
+    unsigned low = 0;
+    bool high = code >= 0xd800 && code <= 0xdbff;
+    if (high && c->size - c->at >= 2 && c->text[c->at] == '\\' && c->text[c->at + 1] == 'u') {
+        c->at += 2;
+        if (!check_hex(c, &low)) {
+            return false;
+        }
+    }
+    if (code == 0) {
+        c->at = start;
+        return refuse(c, "NUL in a string");
+    }
+    if (high ? low < 0xdc00 || low > 0xdfff : code >= 0xdc00 && code <= 0xdfff) {
+        c->at = start;
+        return refuse(c, "lone surrogate in a string");
+    }
+    return true;
+}
+
+/* How many bytes from AT on, in steps of eight, may stand in a string as they are: ASCII but for
+ * controls, quotes and backslashes. Most of a large value is such a run. */
+static size_t plain_run(const char *at, size_t size)
+{
+    static const uint64_t ones = UINT64_MAX / 0xff; /* 1 in every byte */
+    static const uint64_t highs = UINT64_MAX / 0xff * 0x80;
+    size_t run = 0;
+    while (size - run >= sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, at + run, sizeof word);
+        uint64_t quotes = word ^ (ones * '"');
+        uint64_t escapes = word ^ (ones * '\\');
+        /* A byte below n is one that borrows when n is taken off it, and had no high bit. */
+        uint64_t special = word | ((word - ones * 0x20) & ~word) | ((quotes - ones) & ~quotes) |
+                           ((escapes - ones) & ~escapes);
+        if ((special & highs) != 0) {
+            break;
+        }
+        run += sizeof word;
+    }
+    return run;
+}
+
+/* The reading point is on the opening quote. */
+static bool check_string(struct checker *c)
+{
+    c->at++;
+    for (;;) {
+        int b = peek(c);
+        if (b == '"') {
+            c->at++;
+            return true;
+        }
+        if (b < 0) {
+            return refuse(c, "a string does not end");
+        }
+        if (b == '\\') {
+            if (!check_escape(c)) {
+                return false;
+            }
+        } else if (b < 0x20) {
+            return refuse(c, b == 0 ? "NUL in a string" : "control character in a string");
+        } else if (b < 0x80) {
+            c->at++;
+            c->at += plain_run(c->text + c->at, c->size - c->at);
+        } else {
+            uint32_t code;
+            size_t length = utf8_decode(c->text + c->at, c->size - c->at, &code);
+            if (length == 0) {
+                return refuse(c, "invalid UTF-8");
+            }
+            c->at += length;
+        }
+    }
+}
+
+static bool open_level(struct checker *c, bool is_object)
+{
+    if (c->depth == JSON_DEPTH_MAXIMUM + c->extra) {
+        return refuse(c, "nested deeper than 100 levels");
+    }
+    c->is_object[c->depth++] = is_object;
+    c->at++;
+    return true;
+}
+
+static bool check_scalar(struct checker *c)
+{
+    int b = peek(c);
+    switch (b) {
+    case '"':
+        return check_string(c);
+    case 't':
+        return check_word(c, "true");
+    case 'f':
+        return check_word(c, "false");
+    case 'n':
+        return check_word(c, "null");
+    case -1:
+        return refuse(c, "the text ends where a value must stand");
+    case 0:
+        return refuse(c, "NUL outside a string");
+    default:
+        return b == '-' || is_digit(b) ? check_number(c) : refuse(c, "not a JSON value");
+    }
+}
+
+/* Starts a member of the top object whose name was just read from START. */
+static bool note_name(struct checker *c, size_t start)
+{
+    if (c->arena == NULL || c->depth != 1) {
+        return true;
+    }
+    if (c->count == JSON_MEMBERS_MAXIMUM) {
+        c->at = start;
+        return refuse(c, "more than 4096 members in one object");
+    }
+    if (c->count == c->room) {
+        size_t room = c->room == 0 ? 16 : c->room * 2;
+        struct json_member *members = arena_alloc(c->arena, room * sizeof *members);
+        if (members == NULL) {
+            c->out_of_memory = true;
+            return refuse(c, "out of memory");
+        }
+        if (c->count > 0) {
+            memcpy(members, c->members, c->count * sizeof *members);
+        }
+        c->members = members;
+        c->room = room;
+    }
+    c->members[c->count++] =
+        (struct json_member){.name = {.at = c->text + start, .size = c->at - start}};
+    return true;
+}
+
+static void note_value_start(struct checker *c)
+{
+    if (c->arena != NULL && c->depth == 1) {
+        c->members[c->count - 1].value.at = c->text + c->at;
+    }
+}
+
+/* A value just ended at the reading point, in the level that is open now. */
+static void note_value_end(struct checker *c)
+{
+    if (c->arena != NULL && c->depth == 1) {
+        struct text *value = &c->members[c->count - 1].value;
+        value->size = (size_t)(c->text + c->at - value->at);
+    }
+}
+
+static bool check_name(struct checker *c)
+{
+    size_t start = c->at;
+    if (peek(c) != '"') {
+        return refuse(c, "the name of a member must stand here");
+    }
+    if (!check_string(c) || !note_name(c, start)) {
+        return false;
+    }
+    skip_space(c);
+    if (peek(c) != ':') {
+        return refuse(c, "a colon is missing");
+    }
+    c->at++;
+    return true;
+}
+
+/* After a value: closes levels and takes the comma; says what must follow. */
+static bool check_after_value(struct checker *c, enum expect *next)
+{
+    for (;;) {
+        if (c->depth == 0) {
+            *next = EXPECT_NOTHING;
+            return true;
+        }
+        note_value_end(c);
+        skip_space(c);
+        bool is_object = c->is_object[c->depth - 1];
+        int b = peek(c);
+        if (b == ',') {
+            c->at++;
+            *next = is_object ? EXPECT_NAME : EXPECT_VALUE;
+            return true;
+        }
+        if (b != (is_object ? '}' : ']')) {
+            return refuse(c, b < 0 ? "the text ends inside an object or array"
+                                   : "a comma or the end of the object or array is missing");
+        }
+        c->at++;
+        c->depth--;
+    }
+}
+
+static bool check_step(struct checker *c, enum expect *next)
+{
+    int b = peek(c);
+    if (*next == EXPECT_FIRST_ITEM && b == ']') {
+        c->at++;
+        c->depth--;
+        return check_after_value(c, next);
+    }
+    if (*next == EXPECT_FIRST_NAME || *next == EXPECT_NAME) {
+        if (*next == EXPECT_FIRST_NAME && b == '}') {
+            c->at++;
+            c->depth--;
+            return check_after_value(c, next);
+        }
+        *next = EXPECT_VALUE;
+        return check_name(c);
+    }
+    if (c->depth > 0 && c->is_object[c->depth - 1]) {
+        note_value_start(c);
+    }
+    if (b == '{' || b == '[') {
+        *next = b == '{' ? EXPECT_FIRST_NAME : EXPECT_FIRST_ITEM;
+        return open_level(c, b == '{');
+    }
+    return check_scalar(c) && check_after_value(c, next);
+}
+
+static bool check_all(struct checker *c)
+{
+    enum expect next = EXPECT_VALUE;
+    while (next != EXPECT_NOTHING) {
+        skip_space(c);
+        if (!check_step(c, &next)) {
+            return false;
+        }
+    }
+    skip_space(c);
+    return c->at == c->size || refuse(c, "something follows after the end of the value");
+}
+
+static bool check_ended(const struct checker *c, bool good, struct json_fault *fault)
+{
+    if (!good) {
+        *fault =
+            (struct json_fault){.offset = c->at, .reason = c->out_of_memory ? NULL : c->reason};
+    }
+    return good;
+}
+
+bool json_check(struct text text, struct json_fault *fault)
+{
+    struct checker c = {.text = text.at, .size = text.size};
+    return check_ended(&c, check_all(&c), fault);
+}
+
+static int member_order(const void *left, const void *right)
+{
+    const struct json_member *a = left;
+    const struct json_member *b = right;
+    size_t shorter = a->name.size < b->name.size ? a->name.size : b->name.size;
+    int order = memcmp(a->name.at, b->name.at, shorter);
+    if (order == 0) {
+        order = (a->name.size > b->name.size) - (a->name.size < b->name.size);
+    }
+    /* Of two with one name the one further on in the text counts as the larger. */
+    return order != 0 ? order : (a->value.at > b->value.at) - (a->value.at < b->value.at);
+}
+
+/* Names come out of the checker as sent; strips the quotes and has cJSON decode escapes. */
+static bool decode_name(struct text *name)
+{
+    if (memchr(name->at, '\\', name->size) == NULL) {
+        *name = (struct text){.at = name->at + 1, .size = name->size - 2};
+        return true;
+    }
+    cJSON *decoded = json_parse(*name);
+    if (decoded == NULL || !cJSON_IsString(decoded)) {
+        return false;
+    }
+    *name = text_of(decoded->valuestring);
+    return true;
+}
+
+/* Of a long text only so much is copied, and what is not known is ignored: nobody needs more. */
+static bool decode_names(struct checker *c, struct json_fault *fault)
+{
+    size_t escaped = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        struct text *name = &c->members[i].name;
+        escaped += memchr(name->at, '\\', name->size) != NULL ? name->size : 0;
+        if (escaped > JSON_NAMES_MAXIMUM) {
+            *fault = (struct json_fault){.offset = (size_t)(name->at - c->text),
+                                         .reason = "too many escapes in the names of members"};
+            return false;
+        }
+        if (!decode_name(name)) {
+            *fault = (struct json_fault){.reason = NULL};
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_object(struct arena *arena, struct text text, size_t extra,
+                        struct json_object *out, struct json_fault *fault)
+{
+    struct checker c = {.text = text.at, .size = text.size, .arena = arena, .extra = extra};
+    skip_space(&c);
+    if (peek(&c) >= 0 && peek(&c) != '{') {
+        /* Say so only of a text that is JSON; otherwise say what is wrong with it. */
+        size_t start = c.at;
+        c.arena = NULL;
+        bool good = check_all(&c);
+        c.at = good ? start : c.at;
+        return check_ended(&c, good && refuse(&c, "the body must be an object"), fault);
+    }
+    c.at = 0;
+    if (!check_all(&c)) {
+        return check_ended(&c, false, fault);
+    }
+    if (!decode_names(&c, fault)) {
+        return false;
+    }
+    if (c.count > 1) {
+        qsort(c.members, c.count, sizeof *c.members, member_order);
+    }
+    for (size_t i = 1; i < c.count; i++) {
+        if (text_equal(c.members[i - 1].name, c.members[i].name)) {
+            *fault = (struct json_fault){.offset = (size_t)(c.members[i].value.at - text.at),
+                                         .reason = "duplicate member"};
+            return false;
+        }
+    }
+    *out = (struct json_object){.members = c.members, .count = c.count};
+    return true;
+}
+
+size_t json_object_room(size_t size)
+{
+    /* The list doubles as it grows; a name with an escape becomes a cJSON item and its text. */
+    enum { PIECE_BYTES = 2 * sizeof(struct json_member) + 2 * sizeof(cJSON), CHUNKS_BYTES = 65536 };
+    return (size_t)JSON_MEMBERS_MAXIMUM * PIECE_BYTES + 2 * size + CHUNKS_BYTES;
+}
+
+bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
+                      struct json_fault *fault)
+{
+    return read_object(arena, text, 0, out, fault);
+}
+
+bool json_read_document(struct arena *arena, struct text text, struct json_object *out,
+                        struct json_fault *fault)
+{
+    return read_object(arena, text, JSON_DOCUMENT_LEVELS, out, fault);
+}
+
+const struct text *json_member(const struct json_object *object, const char *name)
+{
+    struct text wanted = text_of(name);
+    for (size_t i = 0; i < object->count; i++) {
+        if (text_equal(object->members[i].name, wanted)) {
+            return &object->members[i].value;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,269 @@
+/*
+ * json_tree.c - a JSON value as a cJSON tree that grows where it is looked into.
+ */
+#include "common/json/json_tree.h"
+
+#include <string.h>
+
+#include "common/json/json.h"
+#include "common/json/json_number.h"
+
+/* Nodes that one tree may grow: what keeps work and memory small whatever is sent. */
+enum { NODES_MAXIMUM = 20000 };
+
+bool json_tree_fail(struct json_tree *tree, enum error_code error, const char *reason)
+{
+    if (tree->error == ERR_NONE) {
+        tree->error = error;
+        tree->reason = reason;
+    }
+    return false;
+}
+
+static bool is_raw(const cJSON *node)
+{
+    return cJSON_IsRaw(node) != 0;
+}
+
+static bool begins_with(const cJSON *node, char first)
+{
+    return is_raw(node) && node->valuestring != NULL && node->valuestring[0] == first;
+}
+
+bool json_tree_is_object(const cJSON *node)
+{
+    return node != NULL && (cJSON_IsObject(node) || begins_with(node, '{'));
+}
+
+bool json_tree_is_array(const cJSON *node)
+{
+    return node != NULL && (cJSON_IsArray(node) || begins_with(node, '['));
+}
+
+cJSON *json_tree_node(struct json_tree *tree, struct text text)
+{
+    const char *copy = arena_copy(tree->arena, text.at, text.size);
+    cJSON *node = copy != NULL ? json_new_raw(copy) : NULL;
+    if (node == NULL) {
+        (void)json_tree_fail(tree, ERR_INTERNAL, "out of memory");
+    }
+    return node;
+}
+
+/* The name without quotes and escapes; in place where that is possible. */
+static char *decode_name(struct text name)
+{
+    union {
+        const char *from;
+        char *to;
+    } own = {.from = name.at}; /* of a node's text, which nobody else has */
+    if (memchr(name.at, '\\', name.size) == NULL) {
+        own.to[name.size - 1] = '\0';
+        return own.to + 1;
+    }
+    const cJSON *decoded = json_parse(name);
+    return decoded != NULL ? decoded->valuestring : NULL;
+}
+
+/* Ends a slice of a node's own text where its value ends. */
+static void terminate(struct text slice)
+{
+    union {
+        const char *from;
+        char *to;
+    } own = {.from = slice.at};
+    if (slice.at != NULL) {
+        own.to[slice.size] = '\0';
+    }
+}
+
+bool json_tree_grow(struct json_tree *tree, cJSON *node)
+{
+    if (!is_raw(node) || (!json_tree_is_object(node) && !json_tree_is_array(node))) {
+        return true;
+    }
+    bool object = json_tree_is_object(node);
+    struct json_walk walk = json_walk_start(text_of(node->valuestring));
+    node->type = (node->type & cJSON_StringIsConst) | (object ? cJSON_Object : cJSON_Array);
+    node->valuestring = NULL;
+    node->child = NULL;
+    struct text name = {.at = NULL, .size = 0};
+    struct text value;
+    struct text before = {.at = NULL, .size = 0};
+    while (json_walk_next(&walk, &name, &value)) {
+        terminate(before); /* not sooner: the walk reads what separates the two */
+        before = value;
+        if (++tree->nodes > NODES_MAXIMUM) {
+            return json_tree_fail(tree, ERR_PATCH_FAILED,
+                                  "has too many members where the patch reaches");
+        }
+        cJSON *child = json_new_raw(value.at);
+        const char *decoded = object ? decode_name(name) : "";
+        if (child == NULL || decoded == NULL) {
+            return json_tree_fail(tree, ERR_INTERNAL, "out of memory");
+        }
+        (void)(object ? cJSON_AddItemToObjectCS(node, decoded, child)
+                      : cJSON_AddItemToArray(node, child));
+    }
+    terminate(before);
+    return true;
+}
+
+/* Gives NODE the name NAME, which is borrowed. */
+static void set_name(cJSON *node, const char *name)
+{
+    union {
+        const char *from;
+        char *to;
+    } borrowed = {.from = name};
+    node->string = borrowed.to;
+    node->type |= cJSON_StringIsConst;
+}
+
+void json_tree_replace(cJSON *parent, cJSON *old, cJSON *node)
+{
+    if (cJSON_IsObject(parent)) {
+        set_name(node, old->string);
+    }
+    (void)cJSON_ReplaceItemViaPointer(parent, old, node);
+}
+
+void json_tree_set_member(cJSON *object, const char *name, cJSON *node)
+{
+    cJSON *old = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (old != NULL) {
+        json_tree_replace(object, old, node);
+    } else {
+        (void)cJSON_AddItemToObjectCS(object, name, node);
+    }
+}
+
+/* The same of a node that is a text. */
+static size_t measure_text(const char *text, size_t *bytes)
+{
+    size_t depth = 0;
+    size_t deepest = 0;
+    bool in_string = false;
+    const char *at = text;
+    for (; *at != '\0'; at++) {
+        if (in_string) {
+            in_string = *at != '"';
+            at += *at == '\\';
+        } else if (*at == '"') {
+            in_string = true;
+        } else if (*at == '{' || *at == '[') {
+            deepest = ++depth > deepest ? depth : deepest;
+        } else if (*at == '}' || *at == ']') {
+            depth--;
+        }
+    }
+    *bytes += (size_t)(at - text);
+    return deepest;
+}
+
+size_t json_tree_measure(const cJSON *node, size_t *bytes)
+{
+    const cJSON *open[JSON_DEPTH_MAXIMUM];
+    size_t depth = 0;
+    size_t deepest = 0;
+    for (;;) {
+        size_t below = is_raw(node) ? measure_text(node->valuestring, bytes) : 1;
+        deepest = depth + below > deepest ? depth + below : deepest;
+        if (!is_raw(node) && node->child != NULL) {
+            if (depth == JSON_DEPTH_MAXIMUM) {
+                return depth + 1;
+            }
+            open[depth++] = node;
+            node = node->child;
+        } else {
+            while (depth > 0 && node->next == NULL) {
+                node = open[--depth];
+            }
+            if (depth == 0) {
+                return deepest;
+            }
+            node = node->next;
+        }
+        enum { PUNCTUATION_BYTES = 4 };
+        *bytes += PUNCTUATION_BYTES + (node->string != NULL ? strlen(node->string) : 0);
+    }
+}
+
+/* ---- comparing (RFC 6902 section 4.6) -----------------------------------------------------------
+ */
+
+static bool equal_scalars(const char *a, const char *b)
+{
+    if (a[0] != '"' || b[0] != '"') {
+        return json_numbers_equal(a, b);
+    }
+    const cJSON *first = json_parse(text_of(a));
+    const cJSON *second = json_parse(text_of(b));
+    return first != NULL && second != NULL && strcmp(first->valuestring, second->valuestring) == 0;
+}
+
+/* What is to be compared with MEMBER: in an array what is as far on, in an object what has its
+ * name; LIKELY is that if both have the same order. */
+static cJSON *partner(const cJSON *parent, cJSON *likely, const cJSON *member)
+{
+    if (cJSON_IsArray(parent) || (likely != NULL && strcmp(likely->string, member->string) == 0)) {
+        return likely;
+    }
+    return cJSON_GetObjectItemCaseSensitive(parent, member->string);
+}
+
+enum comparison { DIFFERENT, SAME, UP_TO_CHILDREN };
+
+static enum comparison compare_nodes(struct json_tree *tree, cJSON *a, cJSON *b)
+{
+    if (is_raw(a) && is_raw(b) && strcmp(a->valuestring, b->valuestring) == 0) {
+        return SAME;
+    }
+    bool objects = json_tree_is_object(a);
+    bool arrays = json_tree_is_array(a);
+    if (objects != json_tree_is_object(b) || arrays != json_tree_is_array(b) ||
+        !json_tree_grow(tree, a) || !json_tree_grow(tree, b)) {
+        return DIFFERENT;
+    }
+    if (!objects && !arrays) {
+        bool texts = a->valuestring != NULL && b->valuestring != NULL;
+        return texts && equal_scalars(a->valuestring, b->valuestring) ? SAME : DIFFERENT;
+    }
+    if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b)) {
+        return DIFFERENT;
+    }
+    return a->child != NULL ? UP_TO_CHILDREN : SAME;
+}
+
+bool json_tree_equal(struct json_tree *tree, cJSON *a, cJSON *b)
+{
+    struct {
+        cJSON *a;
+        cJSON *b;
+    } open[JSON_DEPTH_MAXIMUM];
+    size_t depth = 0;
+    while (b != NULL) {
+        enum comparison comparison = compare_nodes(tree, a, b);
+        if (comparison == DIFFERENT ||
+            (comparison == UP_TO_CHILDREN && depth == JSON_DEPTH_MAXIMUM)) {
+            return false;
+        }
+        if (comparison == UP_TO_CHILDREN) {
+            open[depth].a = a;
+            open[depth++].b = b;
+            a = a->child;
+            b = partner(b, b->child, a);
+            continue;
+        }
+        while (depth > 0 && a->next == NULL) {
+            a = open[--depth].a;
+            b = open[depth].b;
+        }
+        if (depth == 0) {
+            return true;
+        }
+        a = a->next;
+        b = partner(open[depth - 1].b, b->next, a);
+    }
+    return false;
+}

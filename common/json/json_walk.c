@@ -1,0 +1,79 @@
+/*
+ * json_walk.c - slices of a text that has been checked: nothing here is looked at twice.
+ */
+#include <string.h>
+
+#include "common/json/json.h"
+
+static const char *skip_space(const char *at)
+{
+    return at + strspn(at, " \t\r\n");
+}
+
+/* Behind the string that begins at AT. */
+static const char *skip_string(const char *at)
+{
+    for (at++; *at != '"'; at++) {
+        at += *at == '\\';
+    }
+    return at + 1;
+}
+
+/* Behind the value that begins at AT. */
+static const char *skip_value(const char *at)
+{
+    size_t depth = 0;
+    do {
+        at = skip_space(at);
+        switch (*at) {
+        case '"':
+            at = skip_string(at);
+            break;
+        case '{':
+        case '[':
+            depth++;
+            at++;
+            break;
+        case '}':
+        case ']':
+            depth--;
+            at++;
+            break;
+        case ',':
+        case ':':
+            at++;
+            break;
+        default:
+            at += strcspn(at, ",]} \t\r\n");
+            break;
+        }
+    } while (depth > 0);
+    return at;
+}
+
+struct json_walk json_walk_start(struct text container)
+{
+    return (struct json_walk){.at = container.at + 1,
+                              .end = container.at + container.size,
+                              .is_object = container.at[0] == '{'};
+}
+
+bool json_walk_next(struct json_walk *walk, struct text *name, struct text *value)
+{
+    const char *at = skip_space(walk->at);
+    if (*at == ',') {
+        at = skip_space(at + 1);
+    }
+    if (at >= walk->end || *at == '}' || *at == ']') {
+        return false;
+    }
+    if (walk->is_object) {
+        const char *end = skip_string(at);
+        *name = (struct text){.at = at, .size = (size_t)(end - at)};
+        at = skip_space(skip_space(end) + 1);
+    }
+    const char *end = skip_value(at);
+    *value = (struct text){.at = at, .size = (size_t)(end - at)};
+    walk->at = end;
+    return true;
+}

@@ -1,0 +1,138 @@
+/*
+ * condition.c - conditional requests over entity tags that are versions.
+ */
+#include "common/serve/condition.h"
+
+#include <string.h>
+
+/* One entity tag of a list. */
+struct tag {
+    bool weak;
+    bool any; /* the word * */
+    struct text opaque;
+};
+
+static const char *skip_blanks(const char *at)
+{
+    return at + strspn(at, " \t");
+}
+
+/* Takes the next tag of the list (RFC 9110 section 8.8.3) and the comma behind it; NULL when there
+ * is none to be read. A bare version is taken too, which is how it is written in a query. */
+static const char *take_tag(const char *at, struct tag *out)
+{
+    static const char digits[] = "0123456789";
+    *out = (struct tag){.any = *at == '*'};
+    if (out->any) {
+        at++;
+    } else if (strspn(at, digits) > 0) {
+        out->opaque = (struct text){.at = at, .size = strspn(at, digits)};
+        at += out->opaque.size;
+    } else {
+        out->weak = strncmp(at, "W/", 2) == 0;
+        at += out->weak ? 2 : 0;
+        const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
+        if (end == NULL) {
+            return NULL;
+        }
+        out->opaque = (struct text){.at = at + 1, .size = (size_t)(end - at - 1)};
+        at = end + 1;
+    }
+    at = skip_blanks(at);
+    return *at == '\0' ? at : *at == ',' ? skip_blanks(at + 1) : NULL;
+}
+
+/* Whether LIST is `*` alone or entity tags. */
+static bool is_list(const char *list)
+{
+    struct tag tag = {.any = false};
+    const char *at = skip_blanks(list);
+    size_t count = 0;
+    bool any = false;
+    while (at != NULL && *at != '\0') {
+        bool empty = *at == ','; /* an empty element, which counts for nothing */
+        at = empty ? skip_blanks(at + 1) : take_tag(at, &tag);
+        count += empty ? 0 : 1;
+        any = any || (at != NULL && tag.any);
+    }
+    return at != NULL && count > 0 && (!any || count == 1);
+}
+
+/* Whether OPAQUE is VERSION, or what a web server made of it when it compressed the answer. */
+static bool names_version(struct text opaque, int64_t version)
+{
+    static const char *const suffixes[] = {"-gzip", "-br"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t length = strlen(suffixes[i]);
+        if (opaque.size > length &&
+            memcmp(opaque.at + opaque.size - length, suffixes[i], length) == 0) {
+            opaque.size -= length;
+            break;
+        }
+    }
+    bool over;
+    int64_t number;
+    return text_to_int64(opaque, INT64_MAX, &over, &number) && number == version &&
+           opaque.at[0] != '0';
+}
+
+/* Whether one of the tags is VERSION's; weak ones count in a weak comparison only (section
+ * 8.8.3.2). */
+static bool lists_version(const char *list, bool weakly, int64_t version)
+{
+    const char *at = skip_blanks(list);
+    while (at != NULL && *at != '\0') {
+        struct tag tag = {.any = false};
+        at = *at == ',' ? skip_blanks(at + 1) : take_tag(at, &tag);
+        if (at != NULL && (tag.any || ((weakly || !tag.weak) && tag.opaque.at != NULL &&
+                                       names_version(tag.opaque, version)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* FIELD as sent, or the query parameter NAME in its place. */
+static enum error_code read_list(struct call *call, const char *field, const char *name,
+                                 const char **out)
+{
+    *out = field;
+    bool given = false;
+    struct text text = {.at = NULL, .size = 0};
+    if (field == NULL && *call->request.query != '\0') {
+        bool read = query_find(call->arena, call->request.query, name, &given, &text);
+        *out = read ? text.at : given ? "" : NULL;
+    }
+    if (*out == NULL || is_list(*out)) {
+        return ERR_NONE;
+    }
+    response_detail(&call->response, name, "must be * or a list of entity tags");
+    return ERR_INVALID_PARAMETER;
+}
+
+enum error_code condition_read(struct call *call, struct condition *out)
+{
+    enum error_code error = read_list(call, call->request.if_match, "if_match", &out->if_match);
+    return error != ERR_NONE
+               ? error
+               : read_list(call, call->request.if_none_match, "if_none_match", &out->if_none_match);
+}
+
+bool condition_creates(const struct condition *condition)
+{
+    return condition->if_none_match != NULL && *skip_blanks(condition->if_none_match) == '*';
+}
+
+enum condition_result condition_evaluate(const struct condition *condition, bool reads, bool exists,
+                                         int64_t version)
+{
+    if (condition->if_match != NULL &&
+        !(exists && lists_version(condition->if_match, false, version))) {
+        return CONDITION_FAILS;
+    }
+    if (condition->if_none_match != NULL && exists &&
+        lists_version(condition->if_none_match, true, version)) {
+        return reads ? CONDITION_NOT_MODIFIED : CONDITION_FAILS;
+    }
+    return CONDITION_HOLDS;
+}

@@ -1,0 +1,137 @@
+/*
+ * input.c - the members of a body that a call takes.
+ */
+#include "common/serve/input.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char out_of_memory[] = "out of memory"; /* told apart by its address */
+
+static const char *read_text(struct call *call, const struct input_field *field,
+                             const struct text *json, struct text *out)
+{
+    /* Looked at before it is read: the tree of a large array may take far more than its text. */
+    if (json->at[0] != '"') {
+        return "must be a string";
+    }
+    /* In a body longer than memory is meant for. */
+    if (json->size > SMALL_BODY_MAXIMUM && json->size > (size_t)call->config->max_body_bytes) {
+        return "is too long";
+    }
+    const cJSON *value = json_parse(*json);
+    if (value == NULL || !cJSON_IsString(value)) {
+        return arena_failed(call->arena) ? out_of_memory : "can't be read";
+    }
+    struct text text = text_of(value->valuestring);
+    int64_t characters = (int64_t)text_characters(text);
+    if (characters == 0 && field->least > 0) {
+        return "must not be empty";
+    }
+    if (characters < field->least) {
+        return arena_printf(call->arena, "must have at least %" PRId64 " characters", field->least);
+    }
+    if (characters > field->most) {
+        return arena_printf(call->arena, "must have at most %" PRId64 " characters", field->most);
+    }
+    const char *reason = field->check != NULL ? field->check(text) : NULL;
+    if (reason == NULL) {
+        *out = text;
+    }
+    return reason;
+}
+
+/* Whether the JSON number TEXT has no fraction, told by its digits: as a double,
+ * 36.0000000000000000000001 would be whole. */
+static bool is_whole(struct text text)
+{
+    const char *exponent = memchr(text.at, 'e', text.size);
+    exponent = exponent != NULL ? exponent : memchr(text.at, 'E', text.size);
+    size_t digits = exponent != NULL ? (size_t)(exponent - text.at) : text.size;
+    long shift = exponent != NULL ? strtol(exponent + 1, NULL, 10) : 0;
+    const char *point = memchr(text.at, '.', digits);
+    long whole = (long)(point != NULL ? (size_t)(point - text.at) : digits);
+    for (size_t i = digits; i-- > 0;) {
+        if (text.at[i] == '0' || text.at[i] == '.') {
+            continue;
+        }
+        /* The last digit that counts: places before the point are whole without an exponent. */
+        long place = (long)i < whole ? whole - (long)i - 1 : whole - (long)i;
+        return text.at[i] == '-' || shift >= -place;
+    }
+    return true;
+}
+
+static const char *read_whole(struct call *call, const struct input_field *field,
+                              const struct text *json, int64_t *out)
+{
+    static const char not_whole[] = "must be a whole number";
+    if (json->at[0] != '-' && (json->at[0] < '0' || json->at[0] > '9')) {
+        return not_whole;
+    }
+    const cJSON *value = json_parse(*json);
+    if (value == NULL || !cJSON_IsNumber(value)) {
+        return arena_failed(call->arena) ? out_of_memory : not_whole;
+    }
+    if (!is_whole(*json)) {
+        return not_whole;
+    }
+    if (value->valuedouble < (double)field->least || value->valuedouble > (double)field->most) {
+        return arena_printf(call->arena, "must be from %" PRId64 " to %" PRId64, field->least,
+                            field->most);
+    }
+    *out = (int64_t)value->valuedouble;
+    return NULL;
+}
+
+static const char *read_json(struct call *call, const struct text *json, struct text *out)
+{
+    if (text_equal(*json, text_of("null"))) {
+        return "must not be null";
+    }
+    char *copy = arena_copy(call->arena, json->at, json->size);
+    if (copy == NULL) {
+        return out_of_memory;
+    }
+    *out = (struct text){.at = copy, .size = json->size};
+    return NULL;
+}
+
+static const char *read_field(struct call *call, const struct input_field *field, void *out)
+{
+    const struct text *json = json_member(&call->body, field->name);
+    if (json == NULL) {
+        return field->optional ? NULL : "is missing";
+    }
+    void *member = (char *)out + field->offset;
+    switch (field->kind) {
+    case INPUT_TEXT:
+        return read_text(call, field, json, member);
+    case INPUT_WHOLE:
+        return read_whole(call, field, json, member);
+    case INPUT_JSON:
+    default:
+        return read_json(call, json, member);
+    }
+}
+
+enum error_code input_read(struct call *call, const struct input_field *fields, size_t count,
+                           void *out)
+{
+    enum error_code error = ERR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        if (error != ERR_NONE && fields[i].error != error) {
+            continue;
+        }
+        const char *reason = read_field(call, &fields[i], out);
+        if (reason == out_of_memory || arena_failed(call->arena)) {
+            return call_fail(call, ERR_INTERNAL, "out of memory while reading a body");
+        }
+        if (reason != NULL) {
+            error = fields[i].error;
+            response_detail(&call->response, fields[i].name, reason);
+        }
+    }
+    return error;
+}

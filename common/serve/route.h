@@ -1,0 +1,16 @@
+/*
+ * route.h - which row of its program's table a request is for.
+ */
+#ifndef CUBBY_COMMON_SERVE_ROUTE_H
+#define CUBBY_COMMON_SERVE_ROUTE_H
+
+#include "common/base/error.h"
+
+struct call;
+
+/* Sets call->route, and call->item to what stood for "/{}". ERR_NOT_FOUND when no row has the path;
+ * ERR_METHOD_NOT_ALLOWED when rows have, for other methods, which the answer then lists (Allow, RFC
+ * 9110 section 10.2.1). With OPTIONS that list is the whole answer, and call->route stays NULL. */
+enum error_code call_find_route(struct call *call);
+
+#endif

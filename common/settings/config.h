@@ -1,0 +1,64 @@
+/*
+ * config.h - the settings of an installation: one file of `name = value` lines.
+ *
+ * The file is named by the environment variable CUBBY_CONF, else it is the compiled-in
+ * CUBBY_SYSCONFDIR/cubby.conf, which may be absent: every setting has a default. Unknown names, bad
+ * values and repeated names are refused with file and line.
+ */
+#ifndef CUBBY_COMMON_SETTINGS_CONFIG_H
+#define CUBBY_COMMON_SETTINGS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+
+/* Strings live on the arena given to config_load, or are constants. */
+struct config {
+    const char *database;        /* path of the database file */
+    const char *keys;            /* path of the JWKS file */
+    const char *log;             /* path of the log file; "": standard error */
+    const char *password_method; /* yescrypt, bcrypt, sha512crypt, scrypt */
+    const char *cors_origins;    /* origins separated by blanks, or *; "": none */
+    int64_t password_cost;       /* in the method's own measure; 0: the method's default */
+    int64_t token_lifetime;      /* seconds */
+    int64_t max_value_bytes;
+    int64_t max_body_bytes;
+    int64_t max_user_keys;  /* items of one user; 0: no limit */
+    int64_t max_user_bytes; /* of the values of one user, together; 0: no limit */
+    int64_t tombstones;     /* deletions kept for the changes feed, per user */
+    int64_t max_import_bytes;
+    const char *journal;         /* rollback, wal: how the tool makes the database */
+    int64_t busy_timeout;        /* milliseconds to wait for another writer */
+    int64_t body_timeout;        /* seconds a client may take to send its body */
+    int64_t login_limit_account; /* wrong passwords within login_window; 0: no limit, as below */
+    int64_t login_limit_address;
+    int64_t login_window;        /* seconds */
+    int64_t register_limit;      /* of one address within register_window */
+    int64_t register_window;     /* seconds */
+    int64_t max_hashes;          /* password hashes at once, over all processes; 0: no limit */
+    int64_t audit_rows;          /* security events kept in the database; 0: in the log only */
+    const char *trusted_proxies; /* addresses and networks whose X-Forwarded-For is believed */
+};
+
+/* The default of every setting. */
+void config_defaults(struct config *config);
+
+/* Where config_load looks when CUBBY_CONF is not set. */
+const char *config_default_path(void);
+
+/* Defaults, then the file at PATH; NULL means the default path, and then the file may be missing.
+ * On error returns ERR_INTERNAL, with file and line in CAUSE. */
+enum error_code config_load(struct arena *arena, const char *path, struct config *config,
+                            struct cause *cause);
+
+/* Calls VISIT with the name of each setting and its value as text, and as a number when it is one
+ * (else NULL), in the order of the sample file. */
+void config_each(const struct config *config,
+                 void (*visit)(void *self, const char *name, const char *value,
+                               const int64_t *number),
+                 void *self);
+
+#endif

@@ -1,0 +1,468 @@
+/*
+ * db.c - the store of a program.
+ */
+#include "db/engine/db.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "db/model/audit.h"
+#include "db/engine/schema.h"
+#include "db/model/tokens.h"
+
+struct db {
+    const struct db_driver *driver;
+    const struct config *config;
+    const struct db_role *role;
+    struct db_connection *connection;
+    bool writable; /* what `connection` was opened for */
+    bool checked;  /* its schema number */
+    struct db_prepared *prepared[DB_STATEMENT_COUNT];
+
+    /* Of the present request. */
+    bool writes;
+    bool impatient; /* waits for no lock */
+    bool in_transaction;
+    bool only_reads; /* the transaction, of a request that may write */
+    bool lost;       /* a text of a row, for want of memory */
+    bool unwritable; /* something could not be written, for want of room or right */
+    struct cause *cause;
+    int64_t used_token; /* to be noted as used when the request is over; 0: none */
+    bool wipes;         /* the log is to be emptied then */
+};
+
+static const struct db_driver *driver_in_use = &db_sqlite;
+
+void db_use_driver(const struct db_driver *driver)
+{
+    driver_in_use = driver != NULL ? driver : &db_sqlite;
+}
+
+const char *db_engine(void)
+{
+    return driver_in_use->name;
+}
+
+const char *db_engine_version(void)
+{
+    return driver_in_use->version();
+}
+
+/* The error of the contract that CLASS is, recorded with what the engine says. */
+static enum error_code fail(struct db *db, enum db_class class, const char *doing)
+{
+    const char *why = db->driver->message(db->connection);
+    db->unwritable = db->unwritable || class == DB_FULL || class == DB_READ_ONLY;
+    switch (class) {
+    case DB_BUSY:
+        return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s: %s", db->config->database,
+                         doing, why);
+    case DB_FULL:
+        return cause_set(db->cause, ERR_INSUFFICIENT_STORAGE, "%s: %s: no room on the disk (%s)",
+                         db->config->database, doing, why);
+    case DB_GONE:
+        return cause_set(db->cause, ERR_INTERNAL,
+                         "%s: there is no such database; \"cubby init\" makes one",
+                         db->config->database);
+    default:
+        return cause_set(db->cause, ERR_INTERNAL, "%s: %s: %s", db->config->database, doing, why);
+    }
+}
+
+static void db_disconnect(struct db *db)
+{
+    for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
+        if (db->prepared[i] != NULL) {
+            db->driver->finalize(db->prepared[i]);
+            db->prepared[i] = NULL;
+        }
+    }
+    if (db->connection != NULL) {
+        db->driver->close(db->connection);
+        db->connection = NULL;
+    }
+    db->checked = false;
+}
+
+/* An open statement would keep locks. */
+static void reset_statements(struct db *db)
+{
+    for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
+        if (db->prepared[i] != NULL) {
+            db->driver->reset(db->prepared[i]);
+        }
+    }
+}
+
+static enum error_code check_schema(struct db *db)
+{
+    int64_t number;
+    enum db_class class = db->driver->schema_number(db->connection, &number);
+    if (class != DB_OK) {
+        return fail(db, class, "reading the schema number");
+    }
+    if (number != schema_number) {
+        return cause_set(db->cause, ERR_INTERNAL,
+                         "%s has schema %" PRId64 ", this program works with %" PRId64 "; %s",
+                         db->config->database, number, schema_number,
+                         number < schema_number ? "\"cubby migrate\" brings it up to date"
+                                                : "install the newer version of cubby");
+    }
+    return ERR_NONE;
+}
+
+/* A connection that writes looks at the schema in its first transaction, or before its first
+ * statement outside of one: so the locks are taken once. */
+static enum error_code check_schema_once(struct db *db)
+{
+    if (db->checked) {
+        return ERR_NONE;
+    }
+    enum error_code error = check_schema(db);
+    db->checked = error == ERR_NONE;
+    return error;
+}
+
+/* A request that only reads does so in one transaction: the schema number, the schema and the rows
+ * are of one moment, and the locks are taken once. */
+static enum error_code begin_read(struct db *db)
+{
+    enum db_class class = db->driver->begin_read(db->connection);
+    if (class != DB_OK) {
+        return fail(db, class, "starting to read");
+    }
+    db->in_transaction = true;
+    return ERR_NONE;
+}
+
+static enum error_code connect(struct db *db)
+{
+    if (db->connection != NULL && (db->writable || !db->writes)) {
+        return db->writes || db->in_transaction ? ERR_NONE : begin_read(db);
+    }
+    db_disconnect(db);
+    db->writable = db->writes;
+    enum db_class class =
+        db->driver->open(db->config->database, db->writes,
+                         db->impatient ? 0 : (int)db->config->busy_timeout, &db->connection);
+    enum error_code error = class == DB_OK ? ERR_NONE : fail(db, class, "opening");
+    if (error == ERR_NONE && !db->writes) {
+        error = begin_read(db);
+        error = error == ERR_NONE ? check_schema_once(db) : error;
+    }
+    if (error != ERR_NONE) {
+        db->in_transaction = false;
+        db_disconnect(db);
+    }
+    return error;
+}
+
+enum error_code db_begin(struct db *db)
+{
+    if (db->in_transaction && !db->only_reads) {
+        return ERR_NONE;
+    }
+    enum error_code error = db_pause(db);
+    if (error == ERR_NONE) {
+        error = connect(db);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    /* A statement left open holds a shared lock, and two that hold one and want more would wait for
+     * each other: SQLite then gives up at once, whatever the timeout. */
+    reset_statements(db);
+    enum db_class class = db->driver->begin(db->connection);
+    if (class != DB_OK) {
+        return fail(db, class, "starting a transaction");
+    }
+    db->in_transaction = true;
+    db->only_reads = false;
+    return check_schema_once(db);
+}
+
+bool db_writes(const struct db *db)
+{
+    return db->writes;
+}
+
+enum error_code db_pause(struct db *db)
+{
+    reset_statements(db);
+    if (!db->in_transaction) {
+        return ERR_NONE;
+    }
+    enum db_class class = db->driver->commit(db->connection);
+    if (class != DB_OK) {
+        return fail(db, class, "committing");
+    }
+    db->in_transaction = false;
+    db->only_reads = false;
+    return ERR_NONE;
+}
+
+static void undo(struct db *db)
+{
+    if (!db->driver->rollback(db->connection)) {
+        db_disconnect(db);
+    }
+}
+
+bool db_drop_writes(struct db *db)
+{
+    if (!db->unwritable) {
+        return false;
+    }
+    reset_statements(db);
+    if (db->in_transaction) {
+        undo(db);
+    }
+    db->in_transaction = false;
+    db->only_reads = false;
+    return true;
+}
+
+enum error_code db_begin_read(struct db *db)
+{
+    if (db->in_transaction) {
+        return ERR_NONE;
+    }
+    enum error_code error = connect(db);
+    if (error == ERR_NONE && !db->in_transaction) {
+        error = begin_read(db);
+        db->only_reads = error == ERR_NONE;
+    }
+    return error == ERR_NONE ? check_schema_once(db) : error;
+}
+
+void db_note_wipe(struct db *db)
+{
+    db->wipes = true;
+}
+
+void db_note_use(struct db *db, int64_t token)
+{
+    db->used_token = token;
+}
+
+static bool role_may(const struct db_role *role, enum db_statement statement)
+{
+    for (size_t i = 0; i < role->count; i++) {
+        if (role->may_run[i] == statement) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The statement, ready for binding. */
+static enum error_code prepare(struct db *db, enum db_statement statement)
+{
+    if (!role_may(db->role, statement)) {
+        return cause_set(db->cause, ERR_INTERNAL, "statement %d is not of this program's role",
+                         (int)statement);
+    }
+    enum error_code error = connect(db);
+    if (error == ERR_NONE) {
+        error = check_schema_once(db);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    if (db->prepared[statement] != NULL) {
+        db->driver->reset(db->prepared[statement]);
+        return ERR_NONE;
+    }
+    enum db_class class =
+        db->driver->prepare(db->connection, db_statement_sql(statement), &db->prepared[statement]);
+    return class == DB_OK ? ERR_NONE : fail(db, class, "preparing a statement");
+}
+
+static enum db_class bind(const struct db_driver *driver, struct db_prepared *prepared, int number,
+                          const struct db_value *value)
+{
+    switch (value->kind) {
+    case DB_VALUE_INTEGER:
+        return driver->bind_integer(prepared, number, value->integer);
+    case DB_VALUE_TEXT:
+        return driver->bind_text(prepared, number, value->text);
+    case DB_VALUE_NULL:
+    default:
+        return driver->bind_null(prepared, number);
+    }
+}
+
+enum error_code db_run(struct db *db, enum db_statement statement, const struct db_value *values,
+                       size_t count, bool *found)
+{
+    enum error_code error = prepare(db, statement);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct db_prepared *prepared = db->prepared[statement];
+    for (size_t i = 0; i < count; i++) {
+        enum db_class class = bind(db->driver, prepared, (int)i + 1, &values[i]);
+        if (class != DB_OK) {
+            return fail(db, class, "binding a parameter");
+        }
+    }
+    return db_step(db, statement, found);
+}
+
+enum error_code db_step(struct db *db, enum db_statement statement, bool *found)
+{
+    enum db_class class = db->driver->step(db->prepared[statement]);
+    if (class != DB_OK && class != DB_ROW) {
+        return fail(db, class, "running a statement");
+    }
+    *found = class == DB_ROW;
+    return ERR_NONE;
+}
+
+int64_t db_column_integer(struct db *db, enum db_statement statement, int column)
+{
+    return db->driver->column_integer(db->prepared[statement], column);
+}
+
+struct text db_column_text(struct db *db, enum db_statement statement, int column)
+{
+    struct text text = db->driver->column_text(db->prepared[statement], column);
+    if (text.at == NULL && !db->driver->column_is_null(db->prepared[statement], column)) {
+        db->lost = true;
+        (void)cause_set(db->cause, ERR_INTERNAL, "out of memory while reading a row");
+    }
+    return text;
+}
+
+bool db_column_is_null(struct db *db, enum db_statement statement, int column)
+{
+    return db->driver->column_is_null(db->prepared[statement], column);
+}
+
+/* ---- the loop's side ----------------------------------------------------------------------------
+ */
+
+static void *store_make(const struct config *config, const void *role)
+{
+    struct db *db = calloc(1, sizeof *db);
+    if (db != NULL) {
+        db->driver = driver_in_use;
+        db->config = config;
+        db->role = role;
+    }
+    return db;
+}
+
+static void store_start(void *store, bool writes, struct cause *cause)
+{
+    struct db *db = store;
+    db->writes = writes;
+    db->lost = false;
+    db->unwritable = false;
+    db->cause = cause;
+}
+
+static enum error_code store_admit(void *store, struct arena *arena,
+                                   const struct device_token *token, bool writes, int64_t now_ms,
+                                   struct token_claims *claims)
+{
+    return tokens_admit(store, arena, token, writes, now_ms, claims);
+}
+
+/* A reader opens the database once more, for writing. */
+static enum error_code store_note(void *store, int64_t user_id, struct text text,
+                                  struct text unnamed, struct cause *cause)
+{
+    struct db *db = store;
+    db->cause = cause;
+    db->only_reads = db->only_reads || !db->writes;
+    db->writes = true;
+    return audit_add(db, user_id, text, unnamed, db->config->audit_rows);
+}
+
+static enum error_code store_end(void *store, bool good)
+{
+    struct db *db = store;
+    /* Whatever was made of a row without one of its texts is wrong. */
+    enum error_code error = db->lost ? ERR_INTERNAL : ERR_NONE;
+    good = good && !db->lost;
+    reset_statements(db);
+    if (db->in_transaction) {
+        enum db_class class = good ? db->driver->commit(db->connection) : DB_OK;
+        if (class != DB_OK) {
+            error = fail(db, class, "committing");
+        }
+        if (!good || class != DB_OK) {
+            undo(db);
+        }
+        db->in_transaction = false;
+        db->only_reads = false;
+    }
+    db->cause = NULL;
+    return error;
+}
+
+/* A reader opens the database once more, for writing; it waits for nobody. */
+static enum error_code note_use(struct db *db, int64_t now_ms)
+{
+    db_disconnect(db);
+    db->writes = true;
+    db->impatient = true;
+    enum error_code error = db_begin(db);
+    if (error == ERR_NONE) {
+        error = tokens_used(db, db->used_token, now_ms);
+    }
+    enum error_code ended = store_end(db, error == ERR_NONE);
+    db->impatient = false;
+    db->writes = false;
+    db_disconnect(db);
+    return error != ERR_NONE ? error : ended;
+}
+
+static bool log_is_long(const struct db *db)
+{
+    return db->connection != NULL && db->driver->log_is_long(db->connection);
+}
+
+static bool store_has_rest(const void *store)
+{
+    const struct db *db = store;
+    return db->used_token != 0 || db->wipes || log_is_long(db);
+}
+
+static void store_rest(void *store, int64_t now_ms)
+{
+    struct db *db = store;
+    struct cause unheard = {0};
+    db->cause = &unheard;
+    if (db->wipes && db->connection != NULL && db->writable) {
+        (void)db->driver->settle(db->connection);
+    }
+    if (db->used_token != 0) {
+        (void)note_use(db, now_ms);
+    }
+    if (log_is_long(db)) {
+        db_disconnect(db);
+    }
+    db->cause = NULL;
+    db->used_token = 0;
+    db->wipes = false;
+}
+
+static void store_destroy(void *store)
+{
+    struct db *db = store;
+    if (db != NULL) {
+        db_disconnect(db);
+        free(db);
+    }
+}
+
+const struct store_class db_store = {.make = store_make,
+                                     .start = store_start,
+                                     .admit = store_admit,
+                                     .end = store_end,
+                                     .note = store_note,
+                                     .has_rest = store_has_rest,
+                                     .rest = store_rest,
+                                     .destroy = store_destroy};

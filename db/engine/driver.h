@@ -1,0 +1,118 @@
+/*
+ * driver.h - what a database engine must be able to do, as a const table of functions.
+ *
+ * SQLite is the one engine so far: sqlite.c for the programs, sqlite_maintenance.c for the tool; no
+ * other file includes sqlite3.h. A driver knows no table and no statement of cubby; it runs SQL
+ * texts whose parameters are written $1, $2, ….
+ */
+#ifndef CUBBY_DB_ENGINE_DRIVER_H
+#define CUBBY_DB_ENGINE_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/text.h"
+
+/* How a step in the database went. */
+enum db_class {
+    DB_OK,        /* done; of a statement: no (further) row */
+    DB_ROW,       /* a row is there */
+    DB_BUSY,      /* another process holds a lock, and did until the timeout */
+    DB_CONFLICT,  /* a constraint */
+    DB_FULL,      /* no room on the disk */
+    DB_READ_ONLY, /* there is no writing to the file */
+    DB_GONE,      /* there is no such database */
+    DB_DAMAGED,   /* the file is no database, or a broken one */
+    DB_INTERNAL   /* anything else: I/O, no memory, a wrong statement */
+};
+
+struct db_connection; /* of the driver */
+struct db_prepared;   /* of the driver */
+
+struct db_driver {
+    const char *name;
+    /* The engine's version as text. */
+    const char *(*version)(void);
+
+    /* Opens the database at PATH, which must exist. *OUT is set even on failure when there is a
+     * message to ask for, and then must be closed too. BUSY_TIMEOUT in milliseconds. */
+    enum db_class (*open)(const char *path, bool writable, int busy_timeout,
+                          struct db_connection **out);
+    void (*close)(struct db_connection *connection);
+    /* About the last failure, for the log; borrowed until the next call. */
+    const char *(*message)(struct db_connection *connection);
+
+    /* Starts a transaction that reads, and takes no lock before the first statement. */
+    enum db_class (*begin_read)(struct db_connection *connection);
+    enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
+    enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
+    /* Makes the database keep a write-ahead log, or a rollback journal; stays so for all
+     * connections. DB_BUSY while others are connected. Outside a transaction. */
+    enum db_class (*set_journal)(struct db_connection *connection, bool ahead);
+    /* Empties the write-ahead log, so that nothing that was deleted is left in it; without one
+     * there is nothing to do. Outside a transaction. DB_BUSY while others read for longer than the
+     * timeout. */
+    enum db_class (*settle)(struct db_connection *connection);
+    /* Whether the write-ahead log was long after this connection's last commit, so that it should
+     * be closed: the last one to be closed moves the log into the database. Processes that end
+     * without leave it to grow, and the next one that is alone to read all of it. */
+    bool (*log_is_long)(const struct db_connection *connection);
+    /* Starts a transaction that holds the write lock from here on. */
+    enum db_class (*begin)(struct db_connection *connection);
+    enum db_class (*commit)(struct db_connection *connection);
+    /* False when the transaction may still be open: then only closing ends it. */
+    bool (*rollback)(struct db_connection *connection);
+    /* Runs statements that have no parameters and give no rows. */
+    enum db_class (*script)(struct db_connection *connection, const char *sql);
+    /* Looks through the whole database; calls REPORT for each thing that is wrong. */
+    enum db_class (*verify)(struct db_connection *connection,
+                            void (*report)(void *self, const char *problem), void *self);
+
+    enum db_class (*prepare)(struct db_connection *connection, const char *sql,
+                             struct db_prepared **out);
+    void (*finalize)(struct db_prepared *prepared);
+    /* Bind parameter $NUMBER. Text is borrowed until the statement is reset. */
+    enum db_class (*bind_integer)(struct db_prepared *prepared, int number, int64_t value);
+    enum db_class (*bind_text)(struct db_prepared *prepared, int number, struct text value);
+    enum db_class (*bind_null)(struct db_prepared *prepared, int number);
+    enum db_class (*step)(struct db_prepared *prepared);
+    void (*reset)(struct db_prepared *prepared);
+    /* Columns of the present row, from 0. Text is NUL-terminated and borrowed until the next step
+     * or reset; NULL at for SQL NULL. */
+    int64_t (*column_integer)(struct db_prepared *prepared, int column);
+    struct text (*column_text)(struct db_prepared *prepared, int column);
+    bool (*column_is_null)(struct db_prepared *prepared, int column);
+};
+
+extern const struct db_driver db_sqlite;
+
+/* Told how many parts of how many are done. */
+typedef void db_progress(void *self, int64_t done, int64_t total);
+
+/* What the operator's tool wants of an engine besides. */
+struct db_maintenance {
+    /* A query whose rows (type, name, definition) are all there is in a database's schema. */
+    const char *catalogue;
+    /* A path for `open` that gives an empty database which vanishes with its connection. */
+    const char *nowhere;
+
+    /* Makes TO hold what FROM holds at one moment, in one transaction. Others may go on to write to
+     * FROM; if they do so often, they are held up in the end. DURABLE: TO keeps its old content
+     * until the new one is on the disk; otherwise TO is a draft, of no use after a failure, that
+     * the caller makes durable. */
+    enum db_class (*copy)(struct db_connection *from, struct db_connection *to, bool durable,
+                          db_progress *progress, void *self);
+    /* Keeps all others from reading and writing until CONNECTION, opened for writing, is closed. */
+    enum db_class (*seize)(struct db_connection *connection);
+    /* Gives unused room back to the system. Needs as much again while it runs. */
+    enum db_class (*compact)(struct db_connection *connection);
+    /* Bytes of the database, and how many of them are unused. */
+    enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);
+    /* Whether the database keeps a write-ahead log. */
+    enum db_class (*journal)(struct db_connection *connection, bool *ahead);
+};
+
+extern const struct db_maintenance db_sqlite_maintenance;
+
+#endif

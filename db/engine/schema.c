@@ -1,0 +1,200 @@
+/*
+ * schema.c - the tables, as numbered migrations.
+ *
+ * A migration is never edited once released; the next one changes what it did. Times are
+ * milliseconds since 1970. The DDL may be SQLite's own; every other statement is portable.
+ *
+ * Every request parses the whole schema: a table costs some 6,000 instructions, a column 1,700
+ * more. The SQLite of the static build knows no ALTER TABLE: a table that changes is made anew.
+ */
+#include "db/engine/schema.h"
+
+static const char *const migrations[] = {
+    /* 1. Accounts and their items.
+     *
+     * meta.store_id names this very store; it changes when a database is restored or reset, so that
+     * whoever follows it notices.
+     * users.id is never used twice, and users.epoch starts at a random number: a token outlives
+     * neither its account nor a restored backup in which another account got the same id.
+     * users.version counts the user's writes; an item carries the number of its last one.
+     * items has rowids: in a table without them the search for one key reads the whole value of
+     * every large neighbour it compares with. items.value comes last, so that everything before it
+     * is read without its overflow pages. */
+    "CREATE TABLE meta ("
+    " name TEXT NOT NULL PRIMARY KEY,"
+    " value TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta (name, value) VALUES ('store_id', lower(hex(randomblob(16))));"
+    "CREATE TABLE users ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " username TEXT NOT NULL,"
+    " username_key TEXT NOT NULL UNIQUE,"
+    " email TEXT NOT NULL,"
+    " email_key TEXT NOT NULL UNIQUE,"
+    " full_name TEXT NOT NULL,"
+    " age INTEGER NOT NULL,"
+    " gender TEXT NOT NULL,"
+    " password_hash TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE items ("
+    " user_id INTEGER NOT NULL REFERENCES users (id),"
+    " key TEXT NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " value TEXT NOT NULL,"
+    " PRIMARY KEY (user_id, key)"
+    ") STRICT;",
+
+    /* 2. Sessions, device tokens, throttling.
+     *
+     * users.disabled is what a login looks at. users.revoked lists the access tokens that were
+     * ended one by one and would live on otherwise, each as `;jti=expiry`: a column of a row that
+     * every call reads anyway, where a table would cost each of them a look-up.
+     * tokens.id is the user's id times 2^20 plus the user's own number of the token: it finds one
+     * token, and a user's tokens are a range of it, without an index. Number 0 is the code for a
+     * lost password. tokens.hash is all that is kept of a secret.
+     * throttle.id is a digest of what is counted.
+     * NOT NULL is left out where one statement writes all columns: it costs 300 instructions each.
+     */
+    "CREATE TEMP TABLE kept AS SELECT * FROM users;"
+    "CREATE TEMP TABLE last_id AS SELECT name, seq FROM sqlite_sequence WHERE name = 'users';"
+    "DROP TABLE users;"
+    "CREATE TABLE users ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " username TEXT NOT NULL,"
+    " username_key TEXT NOT NULL UNIQUE,"
+    " email TEXT NOT NULL,"
+    " email_key TEXT NOT NULL UNIQUE,"
+    " full_name TEXT NOT NULL,"
+    " age INTEGER NOT NULL,"
+    " gender TEXT NOT NULL,"
+    " password_hash TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " disabled INTEGER NOT NULL,"
+    " revoked TEXT NOT NULL"
+    ") STRICT;"
+    "INSERT INTO users SELECT kept.*, 0, '' FROM kept;"
+    "DELETE FROM sqlite_sequence WHERE name = 'users';"
+    "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM last_id;"
+    "DROP TABLE kept;"
+    "DROP TABLE last_id;"
+    "CREATE TABLE tokens ("
+    " id INTEGER PRIMARY KEY,"
+    " hash TEXT,"
+    " name TEXT,"
+    " writes INTEGER,"
+    " prefix TEXT,"
+    " created_at INTEGER,"
+    " expires_at INTEGER,"
+    " used_at INTEGER"
+    ") STRICT;"
+    "CREATE TABLE throttle ("
+    " id INTEGER PRIMARY KEY,"
+    " count INTEGER,"
+    " until INTEGER"
+    ") STRICT;",
+
+    /* 3. Expiry, the changes feed, quotas.
+     *
+     * items.expires_at is NULL for ever, or the moment from which the item is gone. Below zero it
+     * marks a tombstone, the memory of a deletion: minus its version, so that the oldest is the
+     * largest. Whoever leaves out what has expired thus leaves out tombstones.
+     * users.keys, bytes and tombstones count the user's rows in items, so that no write counts
+     * them; expired rows count until they are swept. Tombstones up to users.horizon may be
+     * forgotten. users.next_expiry is not later than the first moment an item expires at; 0: none.
+     */
+    "CREATE TABLE kept_items AS SELECT * FROM items;"
+    "DROP TABLE items;"
+    "CREATE TABLE items ("
+    " user_id INTEGER NOT NULL REFERENCES users (id),"
+    " key TEXT NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " size INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " expires_at INTEGER,"
+    " value TEXT NOT NULL,"
+    " PRIMARY KEY (user_id, key),"
+    " UNIQUE (user_id, version)"
+    ") STRICT;"
+    "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value)"
+    " SELECT user_id, key, version, size, created_at, updated_at, value FROM kept_items;"
+    "DROP TABLE kept_items;"
+    "CREATE INDEX items_expiry ON items (user_id, expires_at) WHERE expires_at IS NOT NULL;"
+    "CREATE TEMP TABLE kept AS SELECT * FROM users;"
+    "CREATE TEMP TABLE last_id AS SELECT name, seq FROM sqlite_sequence WHERE name = 'users';"
+    "DROP TABLE users;"
+    "CREATE TABLE users ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " username TEXT NOT NULL,"
+    " username_key TEXT NOT NULL UNIQUE,"
+    " email TEXT NOT NULL,"
+    " email_key TEXT NOT NULL UNIQUE,"
+    " full_name TEXT NOT NULL,"
+    " age INTEGER NOT NULL,"
+    " gender TEXT NOT NULL,"
+    " password_hash TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " disabled INTEGER NOT NULL,"
+    " revoked TEXT NOT NULL,"
+    " keys INTEGER,"
+    " bytes INTEGER,"
+    " tombstones INTEGER,"
+    " horizon INTEGER,"
+    " next_expiry INTEGER"
+    ") STRICT;"
+    "INSERT INTO users SELECT kept.*, COUNT(items.key), COALESCE(SUM(items.size), 0), 0,"
+    " kept.version, 0 FROM kept LEFT JOIN items ON items.user_id = kept.id GROUP BY kept.id;"
+    "DELETE FROM sqlite_sequence WHERE name = 'users';"
+    "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM last_id;"
+    "DROP TABLE kept;"
+    "DROP TABLE last_id;",
+};
+
+const int64_t schema_number = sizeof migrations / sizeof *migrations;
+
+static enum db_class migrate_locked(const struct db_driver *driver,
+                                    struct db_connection *connection, int64_t *from)
+{
+    enum db_class class = driver->schema_number(connection, from);
+    if (class == DB_OK && (*from < 0 || *from > schema_number)) {
+        return DB_INTERNAL;
+    }
+    for (int64_t number = *from; class == DB_OK && number < schema_number; number++) {
+        class = driver->script(connection, migrations[number]);
+    }
+    /* What is up to date is not written to. */
+    return class == DB_OK && *from != schema_number
+               ? driver->set_schema_number(connection, schema_number)
+               : class;
+}
+
+enum db_class schema_migrate(const struct db_driver *driver, struct db_connection *connection,
+                             int64_t *from)
+{
+    *from = -1;
+    enum db_class class = driver->begin(connection);
+    if (class != DB_OK) {
+        return class;
+    }
+    class = migrate_locked(driver, connection, from);
+    if (class == DB_OK) {
+        class = driver->commit(connection);
+    }
+    if (class != DB_OK) {
+        (void)driver->rollback(connection); /* the tool closes after this */
+    }
+    return class;
+}

@@ -1,0 +1,520 @@
+/*
+ * sqlite.c - the SQLite driver. Forbidden elsewhere, but for sqlite_maintenance.c: sqlite3.h.
+ *
+ * Made for processes that live for one request: nothing is set up that the request does not use.
+ * Journal: a rollback journal unless the operator chose the write-ahead log. Writes a second by 1
+ * and 16 processes that each live for one request, with reads between (tests/soak/run.sh): on a
+ * disk that flushes in 0.4 ms 766 and 788 with a rollback journal, 977 and 1372 with the log; on
+ * one that takes 25 ms 23 and 22, 68 and 70. A read costs a process half as much again with the
+ * log: the first makes the shared memory and reads what the log holds, so the log is kept short
+ * (note_log). And a reader must be able to write to the folder, so that a read-only medium or a
+ * reader without that right is out. TRUNCATE and PERSIST leave a file that each read looks into,
+ * and are a setting of the connection: one statement more per write. Reads outnumber writes, so
+ * DELETE is the default; a board whose flash suffers from files made and removed, or that mostly
+ * writes, takes WAL. A process killed in either mode leaves what the next one repairs by itself.
+ *
+ * Durability: rollback journal with synchronous=EXTRA, so that a commit is on the disk, the
+ * journal's removal included, before it is acknowledged. What is deleted is overwritten with zeros:
+ * no free page still holds it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "common/base/clock.h"
+#include "db/engine/sqlite_connection.h"
+
+/* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
+static sqlite3_stmt *statement_of(struct db_prepared *prepared)
+{
+    return (sqlite3_stmt *)(void *)prepared;
+}
+
+static struct db_prepared *prepared_of(sqlite3_stmt *statement)
+{
+    return (struct db_prepared *)(void *)statement;
+}
+
+static enum db_class classify_io(sqlite3 *handle, enum db_class otherwise)
+{
+    switch (handle != NULL ? sqlite3_system_errno(handle) : 0) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return DB_FULL;
+    case ENOENT:
+    case ENOTDIR:
+        return DB_GONE;
+    default:
+        return otherwise;
+    }
+}
+
+enum db_class sqlite_classify(sqlite3 *handle, int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_DONE:
+        return DB_OK;
+    case SQLITE_ROW:
+        return DB_ROW;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+        return DB_BUSY;
+    case SQLITE_CONSTRAINT:
+        return DB_CONFLICT;
+    case SQLITE_FULL:
+        return DB_FULL;
+    case SQLITE_READONLY:
+        return DB_READ_ONLY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return DB_DAMAGED;
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+        return classify_io(handle, DB_INTERNAL);
+    default:
+        return DB_INTERNAL;
+    }
+}
+
+static const char *sqlite_version(void)
+{
+    return sqlite3_libversion();
+}
+
+enum db_class sqlite_script(struct db_connection *connection, const char *sql)
+{
+    return sqlite_classify(connection->handle,
+                           sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
+}
+
+static int (*resolve_path)(sqlite3_vfs *vfs, const char *path, int size, char *out);
+
+/* SQLite looks at every folder on the way for symbolic links. What matters is that one database has
+ * one journal: that is so, unless the last name itself is a link. A pipe is refused here, since
+ * opening one to read waits for a writer. */
+static int full_path(sqlite3_vfs *vfs, const char *path, int size, char *out)
+{
+    size_t length = strlen(path);
+    struct stat there;
+    bool exists = lstat(path, &there) == 0;
+    bool simple = exists && path[0] == '/' && length < (size_t)size && !S_ISLNK(there.st_mode);
+    if (exists && S_ISLNK(there.st_mode)) {
+        exists = stat(path, &there) == 0;
+    }
+    if (exists && !S_ISREG(there.st_mode)) {
+        return SQLITE_CANTOPEN;
+    }
+    if (!simple) {
+        return resolve_path(vfs, path, size, out);
+    }
+    memcpy(out, path, length + 1);
+    return SQLITE_OK;
+}
+
+static int initialize(void)
+{
+    static sqlite3_vfs system;
+    int code = sqlite3_initialize(); /* the trimmed build does not do it by itself */
+    if (code != SQLITE_OK || resolve_path != NULL) {
+        return code;
+    }
+    const sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+    if (usual == NULL) {
+        return SQLITE_ERROR;
+    }
+    system = *usual;
+    system.zName = "cubby";
+    system.xFullPathname = full_path;
+    resolve_path = usual->xFullPathname;
+    return sqlite3_vfs_register(&system, 1);
+}
+
+/* A pragma costs as much as a small statement, so the trimmed build has these as its defaults. */
+static enum db_class make_durable(struct db_connection *connection)
+{
+    if (sqlite3_compileoption_used("DEFAULT_SYNCHRONOUS=3") &&
+        sqlite3_compileoption_used("SECURE_DELETE")) {
+        return DB_OK;
+    }
+    return sqlite_script(connection, "PRAGMA synchronous=EXTRA;PRAGMA secure_delete=ON");
+}
+
+/* Called by SQLite while another process holds the lock; 0 gives up. Writers meet here only others
+ * that did not queue (turn.h); readers, a commit. SQLite's own waits longer each time, up to 100
+ * ms, so that who has waited long is asleep when the lock is free, and newcomers take it. Short
+ * waits of about the same length give all the same chance; their length varies with the process, so
+ * that they do not meet. */
+static int wait_for_lock(void *self, int times)
+{
+    enum { WAIT_NS = 1000000, SPREAD_NS = 1000000 };
+    struct db_connection *connection = self;
+    if (times == 0 && !connection->queued) {
+        connection->waits_since = monotonic_ms();
+    }
+    if (monotonic_ms() - connection->waits_since >= connection->busy_timeout) {
+        return 0;
+    }
+    unsigned spread = ((unsigned)getpid() * 2654435761U + (unsigned)times * 40503U) % SPREAD_NS;
+    const struct timespec pause = {.tv_nsec = WAIT_NS + (long)spread};
+    (void)nanosleep(&pause, NULL);
+    return 1;
+}
+
+static int open_handle(struct db_connection *connection, int flags)
+{
+    int code = initialize();
+    if (code == SQLITE_OK) {
+        code = sqlite3_open_v2(connection->path, &connection->handle,
+                               flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    }
+    return code != SQLITE_OK ? code
+                             : sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
+}
+
+/* Closing any descriptor of a file takes from the process all locks by which SQLite keeps others
+ * away from it, those of further connections too. So the file that a turn opened stays open as long
+ * as there is any connection. */
+static size_t connections;
+static struct db_connection *last_ended;
+
+static void sqlite_close(struct db_connection *connection)
+{
+    if (connection == NULL) {
+        return;
+    }
+    (void)sqlite3_close(connection->handle);
+    turn_pass(&connection->turn);
+    connection->ended_before = last_ended;
+    last_ended = connection;
+    connections--;
+    while (connections == 0 && last_ended != NULL) {
+        connection = last_ended;
+        last_ended = connection->ended_before;
+        turn_end(&connection->turn);
+        free(connection);
+    }
+}
+
+static const char *sqlite_message(struct db_connection *connection)
+{
+    if (connection == NULL || connection->handle == NULL) {
+        return "out of memory";
+    }
+    return connection->problem != NULL ? connection->problem : sqlite3_errmsg(connection->handle);
+}
+
+/* Called by SQLite after each commit to a log of now so many PAGES, in place of its own hook, which
+ * only moves what long logs hold. Moved by a process that then just ends, the log would start anew
+ * only if another process was there to remember. */
+static int note_log(void *self, sqlite3 *handle, const char *schema, int pages)
+{
+    enum { GROWN_PAGES = 100, LONG_PAGES = 1000 };
+    struct db_connection *connection = self;
+    connection->log_is_long = pages >= GROWN_PAGES;
+    if (pages >= LONG_PAGES) {
+        (void)sqlite3_wal_checkpoint_v2(handle, schema, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    }
+    return SQLITE_OK;
+}
+
+static enum db_class sqlite_open(const char *path, bool writable, int busy_timeout,
+                                 struct db_connection **out)
+{
+    struct db_connection *connection = calloc(1, sizeof *connection);
+    *out = connection;
+    if (connection == NULL) {
+        return DB_INTERNAL;
+    }
+    connection->path = path;
+    connection->busy_timeout = busy_timeout;
+    connection->turn = TURN_NONE;
+    connections++;
+    int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    enum db_class class = sqlite_classify(connection->handle, code);
+    if (class == DB_OK && writable) {
+        (void)sqlite3_wal_hook(connection->handle, note_log, connection);
+        class = make_durable(connection);
+    }
+    return class;
+}
+
+static enum db_class sqlite_begin_read(struct db_connection *connection)
+{
+    connection->reads = true;
+    return sqlite_script(connection, "BEGIN");
+}
+
+int sqlite_first_row(struct db_connection *connection, const char *sql, sqlite3_stmt **statement)
+{
+    *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->handle, sql, -1, statement, NULL);
+    return code == SQLITE_OK ? sqlite3_step(*statement) : code;
+}
+
+static int read_user_version(struct db_connection *connection, int64_t *out)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite_first_row(connection, "PRAGMA user_version", &statement);
+    if (code == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+        code = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(statement);
+    return code;
+}
+
+static enum db_class sqlite_schema_number(struct db_connection *connection, int64_t *out)
+{
+    int code = read_user_version(connection, out);
+    if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
+        code == SQLITE_READONLY_CANTINIT) {
+        /* A reader, the first to come after a writer died: only a connection that may write can
+         * roll back what the dead one left. */
+        (void)sqlite3_close(connection->handle);
+        connection->handle = NULL;
+        code = open_handle(connection, SQLITE_OPEN_READWRITE);
+        if (code == SQLITE_OK && connection->reads) {
+            (void)sqlite_begin_read(connection);
+        }
+        if (code == SQLITE_OK) {
+            code = read_user_version(connection, out);
+        }
+    }
+    return sqlite_classify(connection->handle, code);
+}
+
+static enum db_class sqlite_set_schema_number(struct db_connection *connection, int64_t number)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof sql, "PRAGMA user_version=%d", (int)number);
+    return sqlite_script(connection, sql);
+}
+
+/* Runs SQL, which gives one row: the mode that is in force. */
+static enum db_class journal_mode(struct db_connection *connection, const char *sql,
+                                  const char *wanted, bool *is_wanted)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite_first_row(connection, sql, &statement);
+    const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    *is_wanted = mode != NULL && strcmp(mode, wanted) == 0;
+    enum db_class class = code == SQLITE_ROW ? DB_OK : sqlite_classify(connection->handle, code);
+    (void)sqlite3_finalize(statement);
+    return class;
+}
+
+static enum db_class sqlite_set_journal(struct db_connection *connection, bool ahead)
+{
+    bool done;
+    enum db_class class =
+        journal_mode(connection, ahead ? "PRAGMA journal_mode=wal" : "PRAGMA journal_mode=delete",
+                     ahead ? "wal" : "delete", &done);
+    return class == DB_OK && !done ? DB_BUSY : class;
+}
+
+static bool sqlite_log_is_long(const struct db_connection *connection)
+{
+    return connection->log_is_long;
+}
+
+static enum db_class sqlite_settle(struct db_connection *connection)
+{
+    int code =
+        sqlite3_wal_checkpoint_v2(connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return code == SQLITE_OK ? DB_OK : sqlite_classify(connection->handle, code);
+}
+
+enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
+{
+    connection->waits_since = monotonic_ms();
+    connection->problem = NULL;
+    if (!turn_take(&connection->turn, connection->path, connection->busy_timeout)) {
+        connection->problem = "others write, and the turn to do so did not come";
+        return DB_BUSY;
+    }
+    connection->queued = true;
+    enum db_class class = sqlite_script(connection, sql);
+    connection->queued = false;
+    if (class != DB_OK) {
+        turn_pass(&connection->turn);
+    }
+    return class;
+}
+
+static enum db_class sqlite_begin(struct db_connection *connection)
+{
+    return sqlite_in_turn(connection, "BEGIN IMMEDIATE");
+}
+
+enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
+{
+    return journal_mode(connection, "PRAGMA journal_mode", "wal", ahead);
+}
+
+/* A commit is done when its journal is gone, or its record is in the write-ahead log; if flushing
+ * just that to the disk fails, it is too late to take it back. What CODE says counts otherwise. */
+static bool commit_is_unsure(struct db_connection *connection, int code)
+{
+    bool ahead = false;
+    if (code == SQLITE_IOERR_FSYNC) {
+        (void)sqlite_journal(connection, &ahead);
+    }
+    return ahead || code == SQLITE_IOERR_DIR_FSYNC;
+}
+
+static enum db_class sqlite_commit(struct db_connection *connection)
+{
+    int code = sqlite3_exec(connection->handle, "COMMIT", NULL, NULL, NULL);
+    enum db_class class = sqlite_classify(connection->handle, code);
+    if (class == DB_OK) {
+        turn_pass(&connection->turn);
+        return DB_OK;
+    }
+    if (commit_is_unsure(connection, code)) {
+        connection->problem = "the disk did not confirm it, so that it may be done or not";
+        return DB_INTERNAL;
+    }
+    return class;
+}
+
+static bool sqlite_rollback(struct db_connection *connection)
+{
+    /* Some errors have rolled back already; then this fails, which is no problem. */
+    (void)sqlite_script(connection, "ROLLBACK");
+    bool ended = sqlite3_get_autocommit(connection->handle) != 0;
+    if (ended) {
+        turn_pass(&connection->turn);
+    }
+    return ended;
+}
+
+static enum db_class sqlite_verify(struct db_connection *connection,
+                                   void (*report)(void *self, const char *problem), void *self)
+{
+    sqlite3_stmt *statement = NULL;
+    int code =
+        sqlite3_prepare_v2(connection->handle, "PRAGMA integrity_check", -1, &statement, NULL);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(statement);
+        const unsigned char *line = code == SQLITE_ROW ? sqlite3_column_text(statement, 0) : NULL;
+        if (line != NULL && strcmp((const char *)line, "ok") != 0) {
+            report(self, (const char *)line);
+        }
+    }
+    enum db_class class = sqlite_classify(connection->handle, code);
+    (void)sqlite3_finalize(statement);
+    return class;
+}
+
+static enum db_class sqlite_prepare(struct db_connection *connection, const char *sql,
+                                    struct db_prepared **out)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
+    *out = prepared_of(statement);
+    return sqlite_classify(connection->handle, code);
+}
+
+static void sqlite_finalize(struct db_prepared *prepared)
+{
+    (void)sqlite3_finalize(statement_of(prepared));
+}
+
+static int parameter_index(sqlite3_stmt *statement, int number)
+{
+    char name[1 + INTEGER_TEXT_SIZE] = "$";
+    (void)integer_to_text(number, name + 1);
+    return sqlite3_bind_parameter_index(statement, name);
+}
+
+static enum db_class bound(sqlite3_stmt *statement, int code)
+{
+    return sqlite_classify(sqlite3_db_handle(statement), code);
+}
+
+static enum db_class sqlite_bind_integer(struct db_prepared *prepared, int number, int64_t value)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement,
+                 sqlite3_bind_int64(statement, parameter_index(statement, number), value));
+}
+
+static enum db_class sqlite_bind_text(struct db_prepared *prepared, int number, struct text value)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement, sqlite3_bind_text64(statement, parameter_index(statement, number),
+                                                value.at, value.size, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+static enum db_class sqlite_bind_null(struct db_prepared *prepared, int number)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement, sqlite3_bind_null(statement, parameter_index(statement, number)));
+}
+
+static enum db_class sqlite_step(struct db_prepared *prepared)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    return bound(statement, sqlite3_step(statement));
+}
+
+static void sqlite_reset(struct db_prepared *prepared)
+{
+    (void)sqlite3_reset(statement_of(prepared));
+}
+
+static int64_t sqlite_column_integer(struct db_prepared *prepared, int column)
+{
+    return sqlite3_column_int64(statement_of(prepared), column);
+}
+
+static struct text sqlite_column_text(struct db_prepared *prepared, int column)
+{
+    sqlite3_stmt *statement = statement_of(prepared);
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return (struct text){.at = (const char *)text,
+                         .size = (size_t)sqlite3_column_bytes(statement, column)};
+}
+
+static bool sqlite_column_is_null(struct db_prepared *prepared, int column)
+{
+    return sqlite3_column_type(statement_of(prepared), column) == SQLITE_NULL;
+}
+
+const struct db_driver db_sqlite = {
+    .name = "sqlite",
+    .version = sqlite_version,
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .message = sqlite_message,
+    .begin_read = sqlite_begin_read,
+    .schema_number = sqlite_schema_number,
+    .set_schema_number = sqlite_set_schema_number,
+    .set_journal = sqlite_set_journal,
+    .settle = sqlite_settle,
+    .log_is_long = sqlite_log_is_long,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .script = sqlite_script,
+    .verify = sqlite_verify,
+    .prepare = sqlite_prepare,
+    .finalize = sqlite_finalize,
+    .bind_integer = sqlite_bind_integer,
+    .bind_text = sqlite_bind_text,
+    .bind_null = sqlite_bind_null,
+    .step = sqlite_step,
+    .reset = sqlite_reset,
+    .column_integer = sqlite_column_integer,
+    .column_text = sqlite_column_text,
+    .column_is_null = sqlite_column_is_null,
+};

@@ -1,0 +1,46 @@
+/*
+ * sqlite_connection.h - what the files that know SQLite share. Nobody else includes it.
+ *
+ * Codes are SQLite's extended result codes.
+ */
+#ifndef CUBBY_DB_ENGINE_SQLITE_CONNECTION_H
+#define CUBBY_DB_ENGINE_SQLITE_CONNECTION_H
+
+#include "db/engine/driver.h"
+#include "db/engine/turn.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+struct db_connection {
+    struct sqlite3 *handle;
+    const char *path;    /* borrowed */
+    int busy_timeout;    /* milliseconds */
+    int64_t waits_since; /* monotonic_ms */
+    bool queued;         /* the wait began before SQLite was asked */
+    bool reads;          /* in a transaction that reads */
+    bool log_is_long;    /* the write-ahead log, after the last commit */
+    const char *problem; /* the last failure, where it was not SQLite's; NULL: it was */
+    struct turn turn;
+    struct db_connection *ended_before; /* of those that are closed */
+};
+
+/* What CODE, the last of HANDLE, means to the callers of the driver. HANDLE may be NULL. */
+enum db_class sqlite_classify(struct sqlite3 *handle, int code);
+
+/* Runs statements that have no parameters and whose rows nobody wants. */
+enum db_class sqlite_script(struct db_connection *connection, const char *sql);
+
+/* Runs SQL, one statement, as far as its first row; SQLITE_ROW when there is one. The caller
+ * finalizes *STATEMENT, whatever the result. */
+int sqlite_first_row(struct db_connection *connection, const char *sql,
+                     struct sqlite3_stmt **statement);
+
+/* Runs SQL that takes the write lock, when it is CONNECTION's turn; both waits together end with
+ * the timeout, and then it is DB_BUSY. The turn is kept when it went well, until turn_pass. */
+enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql);
+
+/* Whether the database keeps a write-ahead log. */
+enum db_class sqlite_journal(struct db_connection *connection, bool *ahead);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * sqlite_maintenance.c - what the operator's tool wants of SQLite besides the driver: copying a
+ * database that is in use, keeping others out, giving room back. No program links it.
+ */
+#include <sqlite3.h>
+
+#include "db/engine/sqlite_connection.h"
+
+enum {
+    COPY_STEP_PAGES = 1024,    /* at a time: some ms without a writer */
+    COPY_PATIENT_ATTEMPTS = 3, /* then writers wait until the copy is whole */
+};
+
+/* Copies page by page into BACKUP's destination. Between the steps others may write, and then it
+ * starts again; after a few attempts it keeps them out. */
+static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progress, void *self)
+{
+    int left_before = 0;
+    int attempts = 0;
+    int code = SQLITE_OK;
+    bool holds = false;
+    while (code == SQLITE_OK) {
+        code = sqlite3_backup_step(backup, COPY_STEP_PAGES);
+        int left = sqlite3_backup_remaining(backup);
+        int all = sqlite3_backup_pagecount(backup);
+        if ((code == SQLITE_OK || code == SQLITE_DONE) && progress != NULL) {
+            progress(self, all - left, all);
+        }
+        attempts += left > left_before ? 1 : 0; /* the first step counts as the first attempt */
+        left_before = left;
+        if (code == SQLITE_OK && attempts > COPY_PATIENT_ATTEMPTS && !holds) {
+            code =
+                sqlite3_exec(from, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+            holds = true;
+        }
+    }
+    if (holds) {
+        (void)sqlite3_exec(from, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return code;
+}
+
+static enum db_class sqlite_copy(struct db_connection *from, struct db_connection *to, bool durable,
+                                 db_progress *progress, void *self)
+{
+    if (!durable) {
+        enum db_class class = sqlite_script(to, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF");
+        if (class != DB_OK) {
+            return class;
+        }
+    }
+    sqlite3_backup *backup = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+    if (backup == NULL) {
+        return sqlite_classify(to->handle, sqlite3_extended_errcode(to->handle));
+    }
+    int code = copy_pages(from->handle, backup, progress, self);
+    int end = sqlite3_backup_finish(backup);
+    if (code == SQLITE_DONE) {
+        code = end;
+    }
+    return code == SQLITE_OK ? DB_OK : sqlite_classify(to->handle, code);
+}
+
+/* The lock outlives the transaction that takes it: a copy into this connection begins its own. */
+static enum db_class sqlite_seize(struct db_connection *connection)
+{
+    enum db_class class = sqlite_script(connection, "PRAGMA locking_mode=EXCLUSIVE");
+    return class == DB_OK ? sqlite_in_turn(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
+}
+
+static enum db_class sqlite_compact(struct db_connection *connection)
+{
+    enum db_class class = sqlite_in_turn(connection, "VACUUM");
+    turn_pass(&connection->turn);
+    return class;
+}
+
+static enum db_class read_number(struct db_connection *connection, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *statement;
+    int code = sqlite_first_row(connection, sql, &statement);
+    *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    (void)sqlite3_finalize(statement);
+    return code == SQLITE_ROW ? DB_OK : sqlite_classify(connection->handle, code);
+}
+
+static enum db_class sqlite_space(struct db_connection *connection, int64_t *bytes, int64_t *unused)
+{
+    int64_t page = 0;
+    int64_t pages = 0;
+    int64_t free_pages = 0;
+    enum db_class class = read_number(connection, "PRAGMA page_size", &page);
+    if (class == DB_OK) {
+        class = read_number(connection, "PRAGMA page_count", &pages);
+    }
+    if (class == DB_OK) {
+        class = read_number(connection, "PRAGMA freelist_count", &free_pages);
+    }
+    *bytes = page * pages;
+    *unused = page * free_pages;
+    return class;
+}
+
+const struct db_maintenance db_sqlite_maintenance = {
+    .catalogue = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema"
+                 " WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name",
+    .nowhere = ":memory:",
+    .copy = sqlite_copy,
+    .seize = sqlite_seize,
+    .compact = sqlite_compact,
+    .space = sqlite_space,
+    .journal = sqlite_journal,
+};

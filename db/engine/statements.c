@@ -1,0 +1,148 @@
+/*
+ * statements.c - the SQL in one place.
+ *
+ * Rules: what a call must know of the token's user rides in the statement that the call runs anyway
+ * (LIVE), so that an account that is gone, has ended its sessions or this one token costs no
+ * further round trip.
+ */
+#include "db/engine/statements.h"
+
+/* $1 the user, $2 the epoch of the token, $3 the pattern of the token's entry in the list. */
+#define LIVE "users.id = $1 AND users.epoch = $2 AND users.revoked NOT LIKE $3"
+
+/* What a user's row knows of the user's items. */
+#define LEDGER "version, keys, bytes, tombstones, horizon, next_expiry"
+
+static const char *const table[DB_STATEMENT_COUNT] = {
+    [DB_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
+
+    /* The keys are the names in lower case. */
+    [DB_USER_TAKEN] = "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = $1),"
+                      " EXISTS (SELECT 1 FROM users WHERE email_key = $2)",
+    [DB_USER_ADD] = "INSERT INTO users (username, username_key, email, email_key, full_name, age,"
+                    " gender, password_hash, epoch, version, created_at, updated_at, disabled,"
+                    " revoked, keys, bytes, tombstones, horizon, next_expiry)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10, 0, '', 0, 0, 0, 0,"
+                    " 0) ON CONFLICT DO NOTHING RETURNING id",
+    [DB_LOGIN_BY_USERNAME] = "SELECT id, epoch, password_hash, disabled FROM users"
+                             " WHERE username_key = $1",
+    [DB_LOGIN_BY_EMAIL] = "SELECT id, epoch, password_hash, disabled FROM users"
+                          " WHERE email_key = $1",
+    /* Only while nobody else has changed the password in between. */
+    [DB_USER_REHASH] = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+
+    [DB_USER_LIVES] = "SELECT 1 FROM users WHERE " LIVE,
+    [DB_USER_PROFILE] = "SELECT username, email, full_name, age, gender, created_at, updated_at,"
+                        " keys, bytes"
+                        " FROM users WHERE " LIVE,
+    [DB_USER_EMAIL_TAKEN] = "SELECT 1 FROM users WHERE email_key = $1 AND id <> $2",
+    [DB_USER_UPDATE] = "UPDATE users SET email = $2, email_key = $3, full_name = $4, age = $5,"
+                       " gender = $6, updated_at = $7 WHERE id = $1",
+    [DB_USER_SECRET] = "SELECT password_hash FROM users WHERE " LIVE,
+    /* Only while nobody else has changed it since it was read. */
+    [DB_USER_SET_PASSWORD] = "UPDATE users SET password_hash = $5, epoch = epoch + 1, revoked = '',"
+                             " updated_at = $6 WHERE " LIVE " AND password_hash = $4"
+                             " RETURNING epoch",
+    [DB_USER_RESET_PASSWORD] = "UPDATE users SET password_hash = $2, epoch = epoch + 1,"
+                               " revoked = '', updated_at = $3 WHERE id = $1 AND disabled = 0"
+                               " RETURNING epoch",
+    [DB_USER_END_SESSIONS] =
+        "UPDATE users SET epoch = epoch + 1, revoked = '' WHERE " LIVE " RETURNING epoch",
+    [DB_USER_REVOKED] = "SELECT revoked FROM users WHERE " LIVE,
+    [DB_USER_REVOKE] = "UPDATE users SET revoked = $2 WHERE id = $1",
+    [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4 RETURNING id",
+    [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
+
+    /* A device token that is good still, and whose it is. */
+    [DB_TOKEN_ADMIT] = "SELECT users.epoch, tokens.hash, tokens.writes, tokens.prefix,"
+                       " tokens.used_at FROM tokens, users WHERE tokens.id = $1 AND users.id = $2"
+                       " AND users.disabled = 0"
+                       " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)",
+    [DB_TOKEN_USED] = "UPDATE tokens SET used_at = $2 WHERE id = $1",
+
+    /* The tokens of a user are those from $1 to before $2; number 0 is the code for a lost
+     * password.
+     */
+    [DB_TOKEN_COUNT] = "SELECT COUNT(*), MAX(id) FROM tokens WHERE id > $1 AND id < $2",
+    [DB_TOKEN_ADD] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at, expires_at)"
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [DB_TOKEN_LIST] = "SELECT tokens.id, tokens.name, tokens.writes, tokens.prefix,"
+                      " tokens.created_at, tokens.expires_at, tokens.used_at"
+                      " FROM users LEFT JOIN tokens ON tokens.id > $4 AND tokens.id < $5"
+                      " AND (tokens.expires_at IS NULL OR tokens.expires_at > $6)"
+                      " WHERE " LIVE " ORDER BY tokens.id",
+    [DB_TOKEN_DELETE] = "DELETE FROM tokens WHERE id = $1"
+                        " AND (expires_at IS NULL OR expires_at > $2) RETURNING id",
+    [DB_TOKEN_DELETE_ALL] = "DELETE FROM tokens WHERE id >= $1 AND id < $2",
+    [DB_TOKEN_DELETE_EXPIRED] = "DELETE FROM tokens WHERE id >= $1 AND id < $2"
+                                " AND expires_at <= $3",
+    [DB_RESET_CODE] = "SELECT hash FROM tokens WHERE id = $1 AND expires_at > $2",
+
+    /* $2 now, $3 the latest end that a window of this clock has: see throttle.c. */
+    [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2"
+                         " AND until <= $3",
+    /* The same, and $4 the end of a window that starts now. */
+    [DB_THROTTLE_COUNT] = "INSERT INTO throttle (id, count, until) VALUES ($1, 1, $4)"
+                          " ON CONFLICT (id) DO UPDATE SET"
+                          " count = CASE WHEN throttle.until > $2 AND throttle.until <= $3"
+                          " THEN throttle.count + 1 ELSE 1 END,"
+                          " until = CASE WHEN throttle.until > $2 AND throttle.until <= $3"
+                          " THEN throttle.until ELSE $4 END RETURNING count, until",
+    [DB_THROTTLE_GIVE_BACK] = "UPDATE throttle SET count = count - 1 WHERE id = $1 AND count > 0",
+    [DB_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
+    /* Looks at few rows from a place on that is another each time: what is over goes sooner or
+     * later, and no call works long. */
+    [DB_THROTTLE_SWEEP] = "DELETE FROM throttle WHERE until <= $2 AND id IN"
+                          " (SELECT id FROM throttle WHERE id >= $1 ORDER BY id LIMIT 32)",
+
+    /* Security events are rows of meta, numbered in order. */
+    [DB_AUDIT_LAST] = "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
+    /* $4 instead of $2, which names the user $3 (0: nobody), when there is no such user: one that
+     * was deleted while the call was at work. */
+    [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, CASE WHEN $3 = 0"
+                     " OR EXISTS (SELECT 1 FROM users WHERE id = $3) THEN $2 ELSE $4 END)",
+    [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
+    /* $1 is a pattern of the user's id in the text. */
+    [DB_AUDIT_FORGET] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
+                        " AND value LIKE $1",
+
+    [DB_LEDGER_READ] = "SELECT " LEDGER " FROM users WHERE " LIVE,
+    [DB_LEDGER_WRITE] = "UPDATE users SET version = $2, keys = $3, bytes = $4, tombstones = $5,"
+                        " horizon = $6, next_expiry = $7 WHERE id = $1",
+
+    /* No row: no such key, or no such user; which of them, is asked of the ledger. A join would
+     * cost a fifth more. */
+    [DB_ITEM_READ] = "SELECT version, created_at, updated_at, expires_at, value FROM items"
+                     " WHERE user_id = (SELECT id FROM users WHERE " LIVE ") AND key = $4",
+    /* For a write, which has asked the ledger: the row as it is, a tombstone too. */
+    [DB_ITEM_FIND] = "SELECT version, created_at, updated_at, expires_at, size FROM items"
+                     " WHERE user_id = $1 AND key = $2",
+    /* All columns in the order of the table: naming them would cost each
+     * request more than the row. */
+    [DB_ITEM_ADD] = "INSERT INTO items VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    [DB_ITEM_CHANGE] = "UPDATE items SET version = $3, size = $4, created_at = $5, updated_at = $6,"
+                       " expires_at = $7, value = $8 WHERE user_id = $1 AND key = $2",
+    [DB_ITEM_FIRST_EXPIRING] = "SELECT key, expires_at, size FROM items WHERE user_id = $1"
+                               " AND expires_at > 0 ORDER BY expires_at LIMIT 1",
+    /* The oldest tombstone. */
+    [DB_ITEM_FORGET] = "DELETE FROM items WHERE user_id = $1 AND expires_at ="
+                       " (SELECT MAX(expires_at) FROM items WHERE user_id = $1 AND expires_at < 0)"
+                       " RETURNING version",
+    /* $6: with values. */
+    [DB_ITEM_LIST] = "SELECT key, version, created_at, updated_at, expires_at, size,"
+                     " CASE WHEN $6 = 1 THEN value END FROM items"
+                     " WHERE user_id = $1 AND key >= $2 AND key < $3"
+                     " AND (expires_at IS NULL OR expires_at > $4) ORDER BY key LIMIT $5",
+    [DB_ITEM_COUNT] = "SELECT COUNT(*) FROM items WHERE user_id = $1 AND key >= $2 AND key < $3"
+                      " AND (expires_at IS NULL OR expires_at > $4)",
+    /* Tombstones too. The keys from $3 and below $4 are wanted; the others are passed over by who
+     * reads, so that a call has an end where few are wanted. $5: with values. */
+    [DB_ITEM_CHANGES] = "SELECT key, version, created_at, updated_at, expires_at, size,"
+                        " CASE WHEN $5 = 1 AND key >= $3 AND key < $4 THEN value END FROM items"
+                        " WHERE user_id = $1 AND version > $2 ORDER BY version",
+};
+
+const char *db_statement_sql(enum db_statement statement)
+{
+    return (unsigned)statement < DB_STATEMENT_COUNT ? table[statement] : "";
+}

@@ -1,0 +1,100 @@
+/*
+ * turn.c - the queue of those who want to write.
+ *
+ * A lock of the open file (OFD) on one byte of the database file itself, so that there is no second
+ * file to own, to name and to lose. The byte lies beyond those that SQLite locks, 512 bytes from
+ * 1 GiB on, and still in the page that SQLite leaves without content for them: where a network file
+ * system makes locks bar others from reading and writing, this one bars nobody from anything.
+ */
+#include "db/engine/turn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+
+static const off_t turn_byte = 0x40000000 + 1024;
+
+static int set_lock(int file, int command, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = turn_byte, .l_len = 1};
+    return fcntl(file, command, &lock) == 0 ? 0 : errno;
+}
+
+static void woken(int number)
+{
+    (void)number;
+}
+
+/* The timer rings again and again: a first ring just before the process sleeps would wake nobody.
+ */
+static int wait_for_lock(int file, int patience)
+{
+    enum { AGAIN_US = 20000 };
+    const int64_t end = monotonic_ms() + patience;
+    const struct sigaction ring = {.sa_handler = woken}; /* no SA_RESTART: the wait is cut short */
+    struct sigaction ring_before;
+    sigset_t alarm_only;
+    sigset_t mask_before;
+    struct itimerval timer_before;
+    const struct itimerval timer = {
+        .it_interval = {.tv_usec = AGAIN_US},
+        .it_value = {.tv_sec = patience / 1000, .tv_usec = (patience % 1000) * 1000 + 1},
+    };
+    (void)sigemptyset(&alarm_only);
+    (void)sigaddset(&alarm_only, SIGALRM);
+    if (sigaction(SIGALRM, &ring, &ring_before) != 0) {
+        return errno;
+    }
+    (void)sigprocmask(SIG_UNBLOCK, &alarm_only, &mask_before);
+    int problem = setitimer(ITIMER_REAL, &timer, &timer_before) == 0 ? EINTR : errno;
+    while (problem == EINTR) {
+        problem = set_lock(file, F_OFD_SETLKW, F_WRLCK);
+        if (problem == EINTR && monotonic_ms() >= end) {
+            problem = EAGAIN;
+        }
+    }
+    (void)setitimer(ITIMER_REAL, &timer_before, NULL);
+    (void)sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    (void)sigaction(SIGALRM, &ring_before, NULL);
+    return problem;
+}
+
+bool turn_take(struct turn *turn, const char *path, int patience)
+{
+    if (turn->held) {
+        return true;
+    }
+    if (turn->file < 0) {
+        turn->file = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    }
+    if (turn->file < 0) {
+        return true;
+    }
+    int problem = set_lock(turn->file, F_OFD_SETLK, F_WRLCK);
+    if ((problem == EAGAIN || problem == EACCES) && patience > 0) {
+        problem = wait_for_lock(turn->file, patience);
+    }
+    turn->held = problem == 0;
+    return problem != EAGAIN && problem != EACCES;
+}
+
+void turn_pass(struct turn *turn)
+{
+    if (turn->held) {
+        (void)set_lock(turn->file, F_OFD_SETLK, F_UNLCK);
+        turn->held = false;
+    }
+}
+
+void turn_end(struct turn *turn)
+{
+    if (turn->file >= 0) {
+        (void)close(turn->file);
+    }
+    *turn = TURN_NONE;
+}

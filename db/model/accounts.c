@@ -1,0 +1,199 @@
+/*
+ * accounts.c - accounts in the hands of their users: profile, password, sessions, deletion. See
+ * users.h.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/model/audit.h"
+#include "db/model/tokens.h"
+#include "db/model/users.h"
+
+/* Runs STATEMENT, which carries LIVE, with MORE behind the owner's parameters. No row: the account
+ * is gone or the token is ended. */
+static enum error_code run_live(struct db *db, enum db_statement statement,
+                                const struct item_owner *owner, const struct db_value *more,
+                                size_t count)
+{
+    enum { MORE_MAXIMUM = 4 };
+    struct db_value values[OWNER_VALUES + MORE_MAXIMUM];
+    owner_values(owner, values);
+    for (size_t i = 0; i < count && i < MORE_MAXIMUM; i++) {
+        values[OWNER_VALUES + i] = more[i];
+    }
+    bool found;
+    enum error_code error = db_run(db, statement, values, OWNER_VALUES + count, &found);
+    return error != ERR_NONE ? error : found ? ERR_NONE : ERR_INVALID_TOKEN;
+}
+
+/* The same at the start of a transaction that writes. */
+static enum error_code begin_live(struct db *db, enum db_statement statement,
+                                  const struct item_owner *owner, const struct db_value *more,
+                                  size_t count)
+{
+    enum error_code error = db_begin(db);
+    return error == ERR_NONE ? run_live(db, statement, owner, more, count) : error;
+}
+
+enum error_code users_live(struct db *db, const struct item_owner *owner)
+{
+    return db_writes(db) ? begin_live(db, DB_USER_LIVES, owner, NULL, 0)
+                         : run_live(db, DB_USER_LIVES, owner, NULL, 0);
+}
+
+enum error_code users_profile(struct db *db, const struct item_owner *owner,
+                              struct user_profile *out)
+{
+    enum error_code error = db_writes(db) ? begin_live(db, DB_USER_PROFILE, owner, NULL, 0)
+                                          : run_live(db, DB_USER_PROFILE, owner, NULL, 0);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    *out = (struct user_profile){
+        .username = db_column_text(db, DB_USER_PROFILE, 0),
+        .email = db_column_text(db, DB_USER_PROFILE, 1),
+        .full_name = db_column_text(db, DB_USER_PROFILE, 2),
+        .age = db_column_integer(db, DB_USER_PROFILE, 3),
+        .gender = db_column_text(db, DB_USER_PROFILE, 4),
+        .created_at = db_column_integer(db, DB_USER_PROFILE, 5),
+        .updated_at = db_column_integer(db, DB_USER_PROFILE, 6),
+        .keys = db_column_integer(db, DB_USER_PROFILE, 7),
+        .bytes = db_column_integer(db, DB_USER_PROFILE, 8),
+    };
+    bool whole = out->username.at != NULL && out->email.at != NULL && out->full_name.at != NULL &&
+                 out->gender.at != NULL;
+    return whole ? ERR_NONE : ERR_INTERNAL;
+}
+
+enum error_code users_update(struct db *db, struct arena *arena, const struct item_owner *owner,
+                             const struct user_profile *profile)
+{
+    const char *email_key = text_lower(arena, profile->email);
+    if (email_key == NULL) {
+        return ERR_INTERNAL;
+    }
+    const struct db_value taken[] = {db_text(text_of(email_key)), db_integer(owner->user_id)};
+    bool found;
+    enum error_code error = db_run(db, DB_USER_EMAIL_TAKEN, taken, 2, &found);
+    if (error != ERR_NONE || found) {
+        return error != ERR_NONE ? error : ERR_EMAIL_EXISTS;
+    }
+    const struct db_value values[] = {
+        db_integer(owner->user_id),      db_text(profile->email),  db_text(text_of(email_key)),
+        db_text(profile->full_name),     db_integer(profile->age), db_text(profile->gender),
+        db_integer(profile->updated_at),
+    };
+    return db_run(db, DB_USER_UPDATE, values, sizeof values / sizeof *values, &found);
+}
+
+enum error_code users_password_hash(struct db *db, struct arena *arena,
+                                    const struct item_owner *owner, const char **out)
+{
+    enum error_code error = run_live(db, DB_USER_SECRET, owner, NULL, 0);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct text hash = db_column_text(db, DB_USER_SECRET, 0);
+    *out = hash.at != NULL ? arena_copy(arena, hash.at, hash.size) : NULL;
+    return *out != NULL ? ERR_NONE : ERR_INTERNAL;
+}
+
+enum error_code users_set_password(struct db *db, const struct item_owner *owner, const char *old,
+                                   const char *new_hash, int64_t now_ms, int64_t *epoch)
+{
+    const struct db_value more[] = {db_text(text_of(old)), db_text(text_of(new_hash)),
+                                    db_integer(now_ms)};
+    enum error_code error = begin_live(db, DB_USER_SET_PASSWORD, owner, more, 3);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    *epoch = db_column_integer(db, DB_USER_SET_PASSWORD, 0);
+    return tokens_delete_all(db, owner->user_id);
+}
+
+enum error_code users_reset_password(struct db *db, int64_t user_id, const char *new_hash,
+                                     int64_t now_ms, bool *found)
+{
+    const struct db_value values[] = {db_integer(user_id), db_text(text_of(new_hash)),
+                                      db_integer(now_ms)};
+    enum error_code error = db_begin(db);
+    if (error == ERR_NONE) {
+        error = db_run(db, DB_USER_RESET_PASSWORD, values, 3, found);
+    }
+    return error == ERR_NONE && *found ? tokens_delete_all(db, user_id) : error;
+}
+
+enum error_code users_end_sessions(struct db *db, const struct item_owner *owner)
+{
+    enum error_code error = begin_live(db, DB_USER_END_SESSIONS, owner, NULL, 0);
+    return error == ERR_NONE ? tokens_delete_all(db, owner->user_id) : error;
+}
+
+/* ---- tokens that ended one by one -------------------------------------------------------------
+ */
+
+/* As users.revoked holds them: `;jti=expiry`, one behind the other. */
+enum { ENTRY_MAXIMUM = TOKEN_ID_SIZE + 24, REVOKED_MAXIMUM = 500 * ENTRY_MAXIMUM };
+
+size_t users_living_revoked(const char *list, int64_t now, char *to)
+{
+    size_t used = 0;
+    while (*list == ';') {
+        size_t size = 1 + strcspn(list + 1, ";");
+        const char *expiry = memchr(list, '=', size);
+        if (expiry != NULL && strtoll(expiry + 1, NULL, 10) > now) {
+            memcpy(to + used, list, size);
+            used += size;
+        }
+        list += size;
+    }
+    to[used] = '\0';
+    return used;
+}
+
+enum error_code users_revoke(struct db *db, struct arena *arena, const struct item_owner *owner,
+                             const char *id, int64_t expires, int64_t now_ms)
+{
+    enum error_code error = begin_live(db, DB_USER_REVOKED, owner, NULL, 0);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct text list = db_column_text(db, DB_USER_REVOKED, 0);
+    char *living = list.at != NULL ? arena_alloc(arena, list.size + ENTRY_MAXIMUM) : NULL;
+    if (living == NULL) {
+        return ERR_INTERNAL;
+    }
+    size_t used = users_living_revoked(list.at, now_ms / 1000, living);
+    if (used + ENTRY_MAXIMUM > REVOKED_MAXIMUM) {
+        /* Access tokens all end then. Those of devices know no sessions and stay. */
+        return begin_live(db, DB_USER_END_SESSIONS, owner, NULL, 0);
+    }
+    const char *entry = arena_printf(arena, ";%s=%" PRId64, id, expires);
+    if (entry == NULL) {
+        return ERR_INTERNAL;
+    }
+    memcpy(living + used, entry, strlen(entry) + 1);
+    const struct db_value values[] = {db_integer(owner->user_id), db_text(text_of(living))};
+    bool found;
+    return db_run(db, DB_USER_REVOKE, values, 2, &found);
+}
+
+enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash)
+{
+    const struct db_value more[] = {db_text(text_of(hash))};
+    enum error_code error = begin_live(db, DB_USER_DELETE, owner, more, 1);
+    if (error == ERR_NONE) {
+        error = tokens_delete_all(db, owner->user_id);
+    }
+    if (error == ERR_NONE) {
+        error = audit_forget(db, owner->user_id);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    db_note_wipe(db);
+    const struct db_value values[] = {db_integer(owner->user_id)};
+    bool found;
+    return db_run(db, DB_USER_DELETE_ITEMS, values, 1, &found);
+}

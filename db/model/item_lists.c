@@ -1,0 +1,158 @@
+/*
+ * item_lists.c - reading many items: by key, or by when they changed.
+ */
+#include <string.h>
+
+#include "db/model/items.h"
+
+/*
+ * Keys are compared byte by byte. Behind AFTER comes first whatever longer key starts with it, so
+ * the lower bound is AFTER and a byte no key has. The upper bound is PREFIX and more of the last
+ * character there is than fits into a key: no successor of a byte or a character has to be found.
+ */
+enum { LAST_CHARACTER_BYTES = 4, FILL_BYTES = ITEM_KEY_MAXIMUM + LAST_CHARACTER_BYTES };
+
+struct range {
+    char from[ITEM_KEY_MAXIMUM + 2];
+    char below[ITEM_KEY_MAXIMUM + FILL_BYTES + 1];
+    size_t from_size;
+    size_t below_size;
+};
+
+static bool comes_before(struct text a, struct text b)
+{
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = shorter > 0 ? memcmp(a.at, b.at, shorter) : 0;
+    return order < 0 || (order == 0 && a.size < b.size);
+}
+
+/* PREFIX and AFTER have at most ITEM_KEY_MAXIMUM bytes. */
+static void range_of(struct text prefix, struct text after, struct range *out)
+{
+    bool from_prefix = after.size == 0 || comes_before(after, prefix);
+    struct text from = from_prefix ? prefix : after;
+    memcpy(out->from, from.size > 0 ? from.at : "", from.size);
+    out->from_size = from.size;
+    if (!from_prefix) {
+        out->from[out->from_size++] = '\1';
+    }
+    out->from[out->from_size] = '\0';
+    memcpy(out->below, prefix.size > 0 ? prefix.at : "", prefix.size);
+    out->below_size = prefix.size;
+    for (size_t i = 0; i < FILL_BYTES; i += LAST_CHARACTER_BYTES) {
+        memcpy(out->below + out->below_size, "\xf4\x8f\xbf\xbf", LAST_CHARACTER_BYTES);
+        out->below_size += LAST_CHARACTER_BYTES;
+    }
+    out->below[out->below_size] = '\0';
+}
+
+/* The item in the present row; key, version, times, size and value are its columns in this order.
+ */
+static struct item item_of_row(struct db *db, enum db_statement statement)
+{
+    struct item item = {.key = db_column_text(db, statement, 0),
+                        .version = db_column_integer(db, statement, 1),
+                        .created_at = db_column_integer(db, statement, 2),
+                        .updated_at = db_column_integer(db, statement, 3),
+                        .expires_at = db_column_integer(db, statement, 4),
+                        .size = db_column_integer(db, statement, 5)};
+    if (!db_column_is_null(db, statement, 6)) {
+        item.value = db_column_text(db, statement, 6);
+    }
+    return item;
+}
+
+enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                           struct text prefix, struct text after, int64_t limit, bool values,
+                           item_visitor *visit, void *self)
+{
+    enum error_code error = items_allow(owner, ITEM_READS, prefix);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct range range;
+    range_of(prefix, after, &range);
+    const struct db_value parameters[] = {
+        db_integer(owner->user_id),
+        db_text((struct text){.at = range.from, .size = range.from_size}),
+        db_text((struct text){.at = range.below, .size = range.below_size}),
+        db_integer(now_ms),
+        db_integer(limit),
+        db_integer(values ? 1 : 0),
+    };
+    bool found;
+    error = db_run(db, DB_ITEM_LIST, parameters, sizeof parameters / sizeof *parameters, &found);
+    while (error == ERR_NONE && found) {
+        struct item item = item_of_row(db, DB_ITEM_LIST);
+        if (item.key.at == NULL) {
+            return ERR_INTERNAL;
+        }
+        if (!visit(self, &item)) {
+            return ERR_NONE;
+        }
+        error = db_step(db, DB_ITEM_LIST, &found);
+    }
+    return error;
+}
+
+enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                            struct text prefix, int64_t *count)
+{
+    enum error_code error = items_allow(owner, ITEM_READS, prefix);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct range range;
+    range_of(prefix, (struct text){.at = "", .size = 0}, &range);
+    const struct db_value parameters[] = {
+        db_integer(owner->user_id),
+        db_text((struct text){.at = range.from, .size = range.from_size}),
+        db_text((struct text){.at = range.below, .size = range.below_size}),
+        db_integer(now_ms),
+    };
+    bool found;
+    error = db_run(db, DB_ITEM_COUNT, parameters, sizeof parameters / sizeof *parameters, &found);
+    *count = error == ERR_NONE && found ? db_column_integer(db, DB_ITEM_COUNT, 0) : 0;
+    return error;
+}
+
+enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                              struct text prefix, int64_t since, bool values, item_visitor *visit,
+                              void *self)
+{
+    enum error_code error = items_allow(owner, ITEM_READS, prefix);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct range range;
+    range_of(prefix, (struct text){.at = "", .size = 0}, &range);
+    const struct db_value parameters[] = {
+        db_integer(owner->user_id),
+        db_integer(since),
+        db_text((struct text){.at = range.from, .size = range.from_size}),
+        db_text((struct text){.at = range.below, .size = range.below_size}),
+        db_integer(values ? 1 : 0),
+    };
+    bool found;
+    error = db_run(db, DB_ITEM_CHANGES, parameters, sizeof parameters / sizeof *parameters, &found);
+    while (error == ERR_NONE && found) {
+        struct item item = item_of_row(db, DB_ITEM_CHANGES);
+        if (item.key.at == NULL) {
+            return ERR_INTERNAL;
+        }
+        bool wanted = item.key.size >= prefix.size &&
+                      memcmp(item.key.at, prefix.size > 0 ? prefix.at : "", prefix.size) == 0 &&
+                      (item.expires_at <= 0 || item.expires_at > now_ms);
+        if (item.expires_at < 0) {
+            item.value = (struct text){.at = NULL, .size = 0};
+        }
+        if (!wanted) {
+            item.key = (struct text){.at = NULL, .size = 0};
+        }
+        if (!visit(self, &item)) {
+            return ERR_NONE;
+        }
+        error = db_step(db, DB_ITEM_CHANGES, &found);
+    }
+    return error;
+}

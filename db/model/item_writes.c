@@ -1,0 +1,320 @@
+/*
+ * item_writes.c - writing items: versions, tombstones, expiry and quotas, all in one transaction.
+ *
+ * The user's row is read with the first key and written once at the end, so that five hundred
+ * writes cost it no more than one. What it counts is right because nothing else changes items.
+ */
+#include <string.h>
+
+#include "db/model/items.h"
+
+/* What one write does at most beside its own work. */
+enum { SWEEP_MOST = 64, FORGET_MOST = 64 };
+
+void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
+                       const struct item_owner *owner, int64_t now_ms)
+{
+    *writes = (struct item_writes){.db = db, .config = config, .owner = owner, .now_ms = now_ms};
+}
+
+enum error_code items_ledger(struct db *db, const struct item_owner *owner, struct item_ledger *out)
+{
+    struct db_value values[OWNER_VALUES];
+    owner_values(owner, values);
+    bool found;
+    enum error_code error = db_run(db, DB_LEDGER_READ, values, OWNER_VALUES, &found);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    if (!found) {
+        return ERR_INVALID_TOKEN;
+    }
+    *out = (struct item_ledger){.version = db_column_integer(db, DB_LEDGER_READ, 0),
+                                .keys = db_column_integer(db, DB_LEDGER_READ, 1),
+                                .bytes = db_column_integer(db, DB_LEDGER_READ, 2),
+                                .tombstones = db_column_integer(db, DB_LEDGER_READ, 3),
+                                .horizon = db_column_integer(db, DB_LEDGER_READ, 4),
+                                .next_expiry = db_column_integer(db, DB_LEDGER_READ, 5)};
+    return ERR_NONE;
+}
+
+/* Writes ITEM over its row, or into a new one. */
+static enum error_code store_row(struct item_writes *writes, const struct item *item, bool present)
+{
+    const struct db_value values[] = {
+        db_integer(writes->owner->user_id),
+        db_text(item->key),
+        db_integer(item->version),
+        db_integer(item->size),
+        db_integer(item->created_at),
+        db_integer(item->updated_at),
+        item->expires_at != 0 ? db_integer(item->expires_at) : db_null(),
+        db_text(item->value),
+    };
+    bool found;
+    return db_run(writes->db, present ? DB_ITEM_CHANGE : DB_ITEM_ADD, values,
+                  sizeof values / sizeof *values, &found);
+}
+
+/* Keeps the number of tombstones within its limit, and remembers how far back they still reach. */
+static enum error_code forget_deletions(struct item_writes *writes)
+{
+    struct item_ledger *ledger = &writes->ledger;
+    const struct db_value values[] = {db_integer(writes->owner->user_id)};
+    for (int i = 0; i < FORGET_MOST && ledger->tombstones > writes->config->tombstones; i++) {
+        bool found;
+        enum error_code error = db_run(writes->db, DB_ITEM_FORGET, values, 1, &found);
+        if (error != ERR_NONE) {
+            return error;
+        }
+        if (!found) {
+            ledger->tombstones = 0;
+            return ERR_NONE;
+        }
+        ledger->tombstones--;
+        int64_t version = db_column_integer(writes->db, DB_ITEM_FORGET, 0);
+        ledger->horizon = version > ledger->horizon ? version : ledger->horizon;
+    }
+    return ERR_NONE;
+}
+
+/* Turns a row that held SIZE bytes into the tombstone of KEY. */
+static enum error_code bury(struct item_writes *writes, struct text key, int64_t size,
+                            int64_t *version)
+{
+    struct item_ledger *ledger = &writes->ledger;
+    *version = ++ledger->version;
+    ledger->keys--;
+    ledger->bytes -= size;
+    ledger->tombstones++;
+    const struct item tombstone = {.key = key,
+                                   .value = {.at = "", .size = 0},
+                                   .version = *version,
+                                   .created_at = writes->now_ms,
+                                   .updated_at = writes->now_ms,
+                                   .expires_at = -*version};
+    enum error_code error = store_row(writes, &tombstone, true);
+    return error == ERR_NONE ? forget_deletions(writes) : error;
+}
+
+static bool sweep_is_due(const struct item_writes *writes)
+{
+    return writes->ledger.next_expiry != 0 && writes->ledger.next_expiry <= writes->now_ms;
+}
+
+static enum error_code sweep(struct item_writes *writes, int most)
+{
+    enum error_code error = ERR_NONE;
+    const struct db_value values[] = {db_integer(writes->owner->user_id)};
+    for (int i = 0; error == ERR_NONE && sweep_is_due(writes) && i < most; i++) {
+        bool found;
+        error = db_run(writes->db, DB_ITEM_FIRST_EXPIRING, values, 1, &found);
+        if (error != ERR_NONE) {
+            return error;
+        }
+        writes->ledger.next_expiry =
+            found ? db_column_integer(writes->db, DB_ITEM_FIRST_EXPIRING, 1) : 0;
+        if (!sweep_is_due(writes)) {
+            return ERR_NONE;
+        }
+        /* The column's text ends when the statement runs again. */
+        char copy[ITEM_KEY_MAXIMUM + 1];
+        struct text key = db_column_text(writes->db, DB_ITEM_FIRST_EXPIRING, 0);
+        if (key.at == NULL || key.size >= sizeof copy) {
+            return ERR_INTERNAL;
+        }
+        memcpy(copy, key.at, key.size + 1);
+        key.at = copy;
+        int64_t version;
+        error =
+            bury(writes, key, db_column_integer(writes->db, DB_ITEM_FIRST_EXPIRING, 2), &version);
+    }
+    return error;
+}
+
+enum error_code items_begin(struct item_writes *writes)
+{
+    if (writes->begun) {
+        return ERR_NONE;
+    }
+    enum error_code error = db_begin(writes->db);
+    if (error == ERR_NONE) {
+        error = items_ledger(writes->db, writes->owner, &writes->ledger);
+    }
+    writes->begun = error == ERR_NONE;
+    return error == ERR_NONE ? sweep(writes, SWEEP_MOST) : error;
+}
+
+enum error_code items_sweep(struct item_writes *writes, int most)
+{
+    enum error_code error = items_begin(writes);
+    return error == ERR_NONE ? sweep(writes, most) : error;
+}
+
+/* The row of ITEM->key, be it an item, a tombstone or neither. */
+static enum error_code find_row(struct item_writes *writes, struct item *item, bool *found)
+{
+    struct db *db = writes->db;
+    const struct db_value values[] = {db_integer(writes->owner->user_id), db_text(item->key)};
+    bool present;
+    enum error_code error =
+        db_run(db, DB_ITEM_FIND, values, sizeof values / sizeof *values, &present);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    struct item row = {.key = item->key};
+    if (present) {
+        row.version = db_column_integer(db, DB_ITEM_FIND, 0);
+        row.created_at = db_column_integer(db, DB_ITEM_FIND, 1);
+        row.updated_at = db_column_integer(db, DB_ITEM_FIND, 2);
+        row.expires_at = db_column_integer(db, DB_ITEM_FIND, 3);
+        row.size = db_column_integer(db, DB_ITEM_FIND, 4);
+    }
+    writes->row.present = present;
+    writes->row.tombstone = row.expires_at < 0;
+    writes->row.live = present && (row.expires_at == 0 || row.expires_at > writes->now_ms);
+    writes->row.size = row.size;
+    *found = writes->row.live;
+    *item = row;
+    if (!*found) {
+        *item = (struct item){.key = row.key}; /* nothing of what was is left */
+    }
+    return ERR_NONE;
+}
+
+enum error_code items_find(struct item_writes *writes, struct item *item, bool *found)
+{
+    enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
+    if (error == ERR_NONE) {
+        error = items_begin(writes);
+    }
+    return error == ERR_NONE ? find_row(writes, item, found) : error;
+}
+
+static bool is_over(int64_t now, int64_t before, int64_t removed, int64_t limit)
+{
+    return limit != 0 && now > limit && now > before && now > removed;
+}
+
+/* Whether the ledger holds what is too much, and more of it than before: before this write, or
+ * before all was removed to be replaced. */
+static bool over_quota(const struct item_writes *writes, const struct item_ledger *before)
+{
+    const struct item_ledger *now = &writes->ledger;
+    return is_over(now->keys, before->keys, writes->removed.keys, writes->config->max_user_keys) ||
+           is_over(now->bytes, before->bytes, writes->removed.bytes,
+                   writes->config->max_user_bytes);
+}
+
+/* Enters ITEM into the ledger; false when there is no room for it, and then nothing has changed. */
+static bool enter(struct item_writes *writes, const struct item *item)
+{
+    struct item_ledger *ledger = &writes->ledger;
+    const struct item_ledger before = *ledger;
+    bool counted = writes->row.present && !writes->row.tombstone;
+    ledger->version++;
+    ledger->keys += counted ? 0 : 1;
+    ledger->bytes += item->size - (counted ? writes->row.size : 0);
+    ledger->tombstones -= writes->row.tombstone ? 1 : 0;
+    if (over_quota(writes, &before)) {
+        *ledger = before;
+        return false;
+    }
+    return true;
+}
+
+enum error_code items_put(struct item_writes *writes, struct item *item)
+{
+    item->size = (int64_t)item->value.size;
+    while (!enter(writes, item)) {
+        if (!sweep_is_due(writes)) {
+            return ERR_QUOTA_EXCEEDED;
+        }
+        /* What has expired makes room before anything is refused. */
+        struct item again = {.key = item->key};
+        bool found;
+        enum error_code error = sweep(writes, SWEEP_MOST);
+        if (error == ERR_NONE) {
+            error = find_row(writes, &again, &found);
+        }
+        if (error != ERR_NONE) {
+            return error;
+        }
+    }
+    struct item_ledger *ledger = &writes->ledger;
+    item->version = ledger->version;
+    if (!writes->keeps_times) {
+        item->created_at = writes->row.live ? item->created_at : writes->now_ms;
+        item->updated_at = writes->now_ms;
+    }
+    if (item->expires_at != 0 &&
+        (ledger->next_expiry == 0 || item->expires_at < ledger->next_expiry)) {
+        ledger->next_expiry = item->expires_at;
+    }
+    return store_row(writes, item, writes->row.present);
+}
+
+enum error_code items_remove(struct item_writes *writes, struct item *item)
+{
+    return bury(writes, item->key, writes->row.size, &item->version);
+}
+
+struct removal {
+    char key[ITEM_KEY_MAXIMUM + 1];
+    size_t size;
+    int64_t bytes;
+    bool found;
+};
+
+static bool note_removal(void *self, const struct item *item)
+{
+    struct removal *removal = self;
+    removal->found = item->key.size < sizeof removal->key;
+    if (removal->found) {
+        memcpy(removal->key, item->key.at, item->key.size + 1);
+        removal->size = item->key.size;
+        removal->bytes = item->size;
+    }
+    return false;
+}
+
+enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed)
+{
+    enum error_code error = items_allow(writes->owner, ITEM_WRITES, prefix);
+    if (error == ERR_NONE) {
+        error = items_begin(writes);
+    }
+    struct removal last = {.size = 0};
+    while (error == ERR_NONE) {
+        const struct text after = {.at = last.key, .size = last.size};
+        last.found = false;
+        error = items_list(writes->db, writes->owner, writes->now_ms, prefix, after, 1, false,
+                           note_removal, &last);
+        if (error != ERR_NONE || !last.found) {
+            break;
+        }
+        const struct text key = {.at = last.key, .size = last.size};
+        int64_t version;
+        error = bury(writes, key, last.bytes, &version);
+        writes->removed.keys++;
+        writes->removed.bytes += last.bytes;
+    }
+    *removed = writes->removed.keys;
+    return error;
+}
+
+enum error_code item_writes_end(struct item_writes *writes)
+{
+    const struct item_ledger *ledger = &writes->ledger;
+    if (!writes->begun) {
+        return ERR_NONE;
+    }
+    const struct db_value values[] = {
+        db_integer(writes->owner->user_id), db_integer(ledger->version),
+        db_integer(ledger->keys),           db_integer(ledger->bytes),
+        db_integer(ledger->tombstones),     db_integer(ledger->horizon),
+        db_integer(ledger->next_expiry),
+    };
+    bool found;
+    return db_run(writes->db, DB_LEDGER_WRITE, values, sizeof values / sizeof *values, &found);
+}

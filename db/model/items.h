@@ -1,0 +1,163 @@
+/*
+ * items.h - the key-value pairs of a user: reading one, and writing any number in one transaction.
+ *
+ * Every call names its owner by the token's claims. An account that is gone, or whose epoch is no
+ * longer the token's, or that has ended this token, is found out in the same transaction:
+ * ERR_INVALID_TOKEN. What a device token does not allow is ERR_FORBIDDEN.
+ */
+#ifndef CUBBY_DB_MODEL_ITEMS_H
+#define CUBBY_DB_MODEL_ITEMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/settings/config.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/identity/token.h"
+#include "db/engine/db.h"
+
+enum { ITEM_KEY_MAXIMUM = 512 }; /* bytes */
+
+/* Whose items, and what the token allows with them. A statement that finds out whether the account
+ * and the token still are carries LIVE of statements.c, whose parameters $1 to $3 are owner_values.
+ */
+struct item_owner {
+    int64_t user_id;
+    int64_t epoch;
+    char revoked[TOKEN_ID_SIZE + 5]; /* the pattern of this token in users.revoked */
+    bool reads_only;
+    struct text prefix; /* only keys that start with this */
+};
+
+enum { OWNER_VALUES = 3 };
+
+enum item_access { ITEM_READS, ITEM_WRITES };
+
+/* The owner that the claims of a call's token name. */
+struct item_owner items_owner(const struct token_claims *claims);
+
+/* The first OWNER_VALUES parameters of a statement; borrowed from OWNER. */
+void owner_values(const struct item_owner *owner, struct db_value values[OWNER_VALUES]);
+
+/* The one place that decides whether the token may do ACCESS to KEY, or to all keys that start with
+ * KEY where a call names a prefix ("" for all): ERR_FORBIDDEN. Every path to items asks it first.
+ */
+enum error_code items_allow(const struct item_owner *owner, enum item_access access,
+                            struct text key);
+
+/* Texts are NUL-terminated; those that a call fills in are borrowed until the request ends. */
+struct item {
+    struct text key;
+    struct text value; /* JSON text */
+    int64_t version;
+    int64_t created_at; /* milliseconds since 1970 */
+    int64_t updated_at;
+    int64_t expires_at; /* 0: never */
+    int64_t size;       /* bytes of the value */
+};
+
+/* NULL when KEY may name an item, otherwise a static text that says why not: 1 to ITEM_KEY_MAXIMUM
+ * bytes of UTF-8 without control characters; segments between `/` neither empty nor . or .. */
+const char *item_key_fault(struct text key);
+
+/* The same for the beginning of keys: at most ITEM_KEY_MAXIMUM bytes of UTF-8 without control
+ * characters. */
+const char *item_prefix_fault(struct text prefix);
+
+/* Reads the item ITEM->key as it is at NOW_MS. ERR_KEY_NOT_FOUND. */
+enum error_code items_read(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                           struct item *item);
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* What the user's row knows of the user's items. */
+struct item_ledger {
+    int64_t version;     /* of the last write */
+    int64_t keys;        /* items, those included that have expired and are not swept yet */
+    int64_t bytes;       /* of their values */
+    int64_t tombstones;  /* deletions that are remembered */
+    int64_t horizon;     /* deletions up to this version may be forgotten */
+    int64_t next_expiry; /* nothing expires before it; 0: nothing expires */
+};
+
+/* The writes of one request: item_writes_begin, then for each key items_find and at most one of
+ * items_put and items_remove, then item_writes_end. All of them count only when the request's
+ * transaction is committed. */
+struct item_writes {
+    struct db *db;
+    const struct config *config;
+    const struct item_owner *owner;
+    int64_t now_ms;
+    bool keeps_times; /* items_put takes the times from the item */
+    bool begun;
+    struct item_ledger ledger;
+    /* The row of the key that items_find looked for. */
+    struct {
+        bool present;   /* there is one, be it a tombstone or expired */
+        bool tombstone; /* of a deletion */
+        bool live;      /* it is an item */
+        int64_t size;
+    } row;
+    /* What items_remove_all has deleted; so much may be stored anew whatever the limits are. */
+    struct {
+        int64_t keys;
+        int64_t bytes;
+    } removed;
+};
+
+/* Notes what the writes are about; the transaction starts later. */
+void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
+                       const struct item_owner *owner, int64_t now_ms);
+
+/* Starts the transaction, if it does not run yet, and reads the ledger. Expired items are swept, a
+ * bounded number. The first of the calls below does that too. */
+enum error_code items_begin(struct item_writes *writes);
+
+/* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an
+ * item. */
+enum error_code items_find(struct item_writes *writes, struct item *item, bool *found);
+
+/* Stores ITEM->value until ITEM->expires_at under ITEM->key, which items_find has just looked for.
+ * The rest of ITEM is filled in. ERR_QUOTA_EXCEEDED. */
+enum error_code items_put(struct item_writes *writes, struct item *item);
+
+/* Deletes the item that items_find has just found; ITEM->version is the number of this write. */
+enum error_code items_remove(struct item_writes *writes, struct item *item);
+
+/* Deletes all items whose keys begin with PREFIX. */
+enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed);
+
+/* Makes deletions of items that have expired, at most MOST. */
+enum error_code items_sweep(struct item_writes *writes, int most);
+
+/* Writes the ledger back. */
+enum error_code item_writes_end(struct item_writes *writes);
+
+/* The ledger, for a call that reads. */
+enum error_code items_ledger(struct db *db, const struct item_owner *owner,
+                             struct item_ledger *out);
+
+/* ---- many ------------------------------------------------------------------------------------ */
+
+/* Is shown one item after the other; false ends the walk. Texts are borrowed for this call only. */
+typedef bool item_visitor(void *self, const struct item *item);
+
+/* Shows the items whose keys begin with PREFIX and come behind AFTER (empty: from the first), in
+ * byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
+enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                           struct text prefix, struct text after, int64_t limit, bool values,
+                           item_visitor *visit, void *self);
+
+/* How many items there are whose keys begin with PREFIX. */
+enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                            struct text prefix, int64_t *count);
+
+/* Shows what has changed after version SINCE, oldest first; a deletion has an `expires_at` below
+ * zero. Changes of keys that do not begin with PREFIX, and items that have expired and will be
+ * swept, are shown with key.at NULL. */
+enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                              struct text prefix, int64_t since, bool values, item_visitor *visit,
+                              void *self);
+
+#endif

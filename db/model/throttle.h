@@ -1,0 +1,49 @@
+/*
+ * throttle.h - how often something may happen within a time, counted in the database: a program
+ * lives for one request.
+ *
+ * A window starts with the first event that is counted and lasts its time; then counting starts
+ * anew, as it does when the clock was put back by more than an hour. What is counted is named by a
+ * number, a digest: no name or address is kept.
+ */
+#ifndef CUBBY_DB_MODEL_THROTTLE_H
+#define CUBBY_DB_MODEL_THROTTLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "db/engine/db.h"
+
+struct throttle {
+    int64_t id;
+    int64_t limit;  /* events in a window; 0: no limit, nothing is counted */
+    int64_t window; /* milliseconds */
+};
+
+/* The number that stands for WHO among those counted for KIND ("login:user", "register"). False
+ * when memory is out. */
+bool throttle_id(struct arena *arena, const char *kind, struct text who, int64_t *out);
+
+/* ERR_TOO_MANY_ATTEMPTS when the limit is reached, with the moment of the window's end in *UNTIL.
+ * Only reads. */
+enum error_code throttle_check(struct db *db, const struct throttle *throttle, int64_t now_ms,
+                               int64_t *until);
+
+/* Counts one event in the request's transaction. ERR_TOO_MANY_ATTEMPTS as above when it is one too
+ * many; the count is then rolled back with all else. */
+enum error_code throttle_count(struct db *db, const struct throttle *throttle, int64_t now_ms,
+                               int64_t *until);
+
+/* Takes one event back. */
+enum error_code throttle_give_back(struct db *db, const struct throttle *throttle);
+
+/* Forgets all events. */
+enum error_code throttle_clear(struct db *db, const struct throttle *throttle);
+
+/* Deletes a few of the windows that are over, starting at the number FROM. */
+enum error_code throttle_sweep(struct db *db, int64_t from, int64_t now_ms);
+
+#endif

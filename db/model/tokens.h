@@ -1,0 +1,75 @@
+/*
+ * tokens.h - device tokens in the database: opaque, stored only as a hash, limited to a scope and a
+ * prefix of keys.
+ */
+#ifndef CUBBY_DB_MODEL_TOKENS_H
+#define CUBBY_DB_MODEL_TOKENS_H
+
+#include <stdint.h>
+
+#include "common/identity/device.h"
+#include "common/base/error.h"
+#include "common/identity/token.h"
+#include "db/engine/db.h"
+#include "db/model/items.h"
+#include "db/model/users.h"
+
+/* What is counted as one use. */
+enum { TOKEN_USE_MS = 60 * 60 * 1000 };
+
+/* Device tokens that one user may have. */
+enum { TOKENS_MAXIMUM = 100 };
+
+/* Statements of a program whose calls take tokens. */
+#define TOKEN_STATEMENTS DB_TOKEN_ADMIT, DB_TOKEN_USED
+
+/* A device token as its owner sees it. */
+struct token_info {
+    int64_t number;
+    struct text name;
+    struct text prefix; /* "": all keys */
+    bool writes;
+    int64_t created_at; /* milliseconds since 1970 */
+    int64_t expires_at; /* 0: never */
+    int64_t used_at;    /* 0: never */
+};
+
+/* The number in the table of a user's token NUMBER; those of one user are a range. */
+static inline int64_t tokens_id(int64_t user_id, int64_t number)
+{
+    return user_id * DEVICE_NUMBER_MAXIMUM + number;
+}
+
+/* Looks the device token up and fills CLAIMS with what it allows: the user, the present epoch,
+ * scope and prefix, which lies on ARENA. With WRITES, the transaction
+ * starts here: a token deleted before is not used after. ERR_INVALID_TOKEN when it is deleted,
+ * expired, not the right one, or its user is gone or disabled. */
+enum error_code tokens_admit(struct db *db, struct arena *arena, const struct device_token *token,
+                             bool writes, int64_t now_ms, struct token_claims *claims);
+
+/* Notes that the token with number ID in the table was used. */
+enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms);
+
+/* Adds a token of OWNER with the digest HASH; its number is filled in. ERR_QUOTA_EXCEEDED when
+ * there are TOKENS_MAXIMUM of them, expired ones not counted. */
+enum error_code tokens_add(struct db *db, const struct item_owner *owner, const char *hash,
+                           struct token_info *token);
+
+/* Shows the living tokens of OWNER in the order they were made. Texts are borrowed for that call.
+ */
+enum error_code tokens_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                            void (*show)(void *self, const struct token_info *token), void *self);
+
+/* Deletes the token NUMBER of OWNER; *FOUND tells whether there was one. */
+enum error_code tokens_delete(struct db *db, const struct item_owner *owner, int64_t number,
+                              int64_t now_ms, bool *found);
+
+/* Deletes all tokens of a user, the code for a lost password too. */
+enum error_code tokens_delete_all(struct db *db, int64_t user_id);
+
+/* The digest of the code that USER_ID may set a new password with, in *HASH; NULL at when there is
+ * none. Borrowed until the request ends. */
+enum error_code tokens_reset_code(struct db *db, int64_t user_id, int64_t now_ms,
+                                  struct text *hash);
+
+#endif

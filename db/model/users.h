@@ -1,0 +1,113 @@
+/*
+ * users.h - accounts in the database.
+ */
+#ifndef CUBBY_DB_MODEL_USERS_H
+#define CUBBY_DB_MODEL_USERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+#include "db/engine/db.h"
+#include "db/model/items.h"
+
+struct user_new {
+    struct text username;
+    struct text email;
+    struct text full_name;
+    struct text gender;
+    int64_t age;
+    const char *password_hash;
+    int64_t epoch; /* random, not negative */
+};
+
+/* What a login needs; the hash lies on the arena. */
+struct user_login {
+    int64_t id;
+    int64_t epoch;
+    const char *password_hash;
+    bool disabled; /* looks to a login like a wrong password */
+};
+
+/* An account as its user sees it. */
+struct user_profile {
+    struct text username;
+    struct text email;
+    struct text full_name;
+    struct text gender;
+    int64_t age;
+    int64_t created_at; /* milliseconds since 1970 */
+    int64_t updated_at;
+    int64_t keys; /* items, and bytes of their values */
+    int64_t bytes;
+};
+
+/* NULL when the text may be a user name, or an e-mail; otherwise a static text that says why not.
+ */
+const char *user_name_fault(struct text username);
+const char *user_email_fault(struct text email);
+
+/* ERR_USERNAME_EXISTS or ERR_EMAIL_EXISTS, in this order, when another account has that name or
+ * e-mail without regard to ASCII case. */
+enum error_code users_taken(struct db *db, struct arena *arena, struct text username,
+                            struct text email);
+
+/* Adds an account in the request's transaction; *ID is its number. Errors as users_taken, also when
+ * another process was faster. */
+enum error_code users_add(struct db *db, struct arena *arena, const struct user_new *user,
+                          int64_t now_ms, int64_t *id);
+
+/* The account with this user name, or with this e-mail when NAME has an @. */
+enum error_code users_find_login(struct db *db, struct arena *arena, struct text name, bool *found,
+                                 struct user_login *out);
+
+/* Calls on the account of a token, for a call that writes in its transaction, begin with this or
+ * carry the same condition: ERR_INVALID_TOKEN when the account is gone or the token is ended. */
+enum error_code users_live(struct db *db, const struct item_owner *owner);
+
+/* Texts are borrowed until the request ends. */
+enum error_code users_profile(struct db *db, const struct item_owner *owner,
+                              struct user_profile *out);
+
+/* Writes what PROFILE holds but for the name. ERR_EMAIL_EXISTS. After users_live or users_profile
+ * in one transaction. */
+enum error_code users_update(struct db *db, struct arena *arena, const struct item_owner *owner,
+                             const struct user_profile *profile);
+
+/* The hash of the owner's password, on ARENA. */
+enum error_code users_password_hash(struct db *db, struct arena *arena,
+                                    const struct item_owner *owner, const char **out);
+
+/* Sets another password than the one with the hash OLD and ends every token of the owner; *EPOCH is
+ * the one for new tokens. ERR_INVALID_TOKEN also when somebody else was faster. */
+enum error_code users_set_password(struct db *db, const struct item_owner *owner, const char *old,
+                                   const char *new_hash, int64_t now_ms, int64_t *epoch);
+
+/* The same for whoever brought the code for a lost password. *FOUND: there is such an account, and
+ * it is not disabled. */
+enum error_code users_reset_password(struct db *db, int64_t user_id, const char *new_hash,
+                                     int64_t now_ms, bool *found);
+
+/* Ends every token of the owner. */
+enum error_code users_end_sessions(struct db *db, const struct item_owner *owner);
+
+/* Ends the access token ID that would live until EXPIRES (seconds since 1970). When so many of the
+ * user's ended tokens would live on that the list is full, all of them end. */
+enum error_code users_revoke(struct db *db, struct arena *arena, const struct item_owner *owner,
+                             const char *id, int64_t expires, int64_t now_ms);
+
+/* Writes to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
+ * not expired by themselves at NOW (seconds since 1970); returns how many bytes they are. */
+size_t users_living_revoked(const char *list, int64_t now, char *to);
+
+/* Deletes the account that has this password hash, and everything that is stored of it, security
+ * events too.
+ * ERR_INVALID_TOKEN as users_set_password. */
+enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash);
+
+/* Puts NEW_HASH in the place of the hash LOGIN was read with, unless that has changed since. */
+enum error_code users_rehash(struct db *db, const struct user_login *login, const char *new_hash);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * backup.c - backup FILE: a copy of the database as it is at one moment, while programs write.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/engine/schema.h"
+#include "db/tool/admin.h"
+#include "db/tool/files.h"
+
+/* The database's copy in DRAFT. The draft is opened as who runs the tool, the database as its
+ * owner: neither may be able to reach the other's file. */
+static int copy_database(struct tool *tool, const char *draft)
+{
+    struct db_connection *to;
+    int status = admin_open_any(tool, draft, true, &to);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    struct db_connection *from = NULL;
+    status =
+        admin_open(tool, true, &from); /* writable: it may have to undo what a dead writer left */
+    if (status == TOOL_DONE) {
+        enum db_class class = admin_copy(tool, from, to, false, "copying");
+        if (class != DB_OK) {
+            status = admin_fail(tool, to, draft, class, "copying");
+        }
+    }
+    admin_driver->close(from);
+    file_become_self();
+    if (status == TOOL_DONE) {
+        status = admin_make_plain(tool, draft, to);
+    }
+    admin_driver->close(to);
+    return status;
+}
+
+/* Reads back what is in the file. */
+static int verify_copy(struct tool *tool, const char *draft)
+{
+    struct db_connection *connection;
+    int status = admin_open_any(tool, draft, false, &connection);
+    if (status == TOOL_DONE) {
+        status = admin_need_schema(tool, draft, &connection);
+    }
+    if (status == TOOL_DONE) {
+        status = admin_verify_integrity(tool, draft, connection);
+    }
+    if (status == TOOL_DONE) {
+        status = admin_verify_schema(tool, draft, connection);
+    }
+    admin_driver->close(connection);
+    return status;
+}
+
+static int tell(struct tool *tool, const char *path)
+{
+    struct stat there;
+    int64_t size = stat(path, &there) == 0 ? (int64_t)there.st_size : 0;
+    tool_audit(tool, "backup", 0, "%s", path);
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "file", cJSON_CreateString(path));
+    json_add(object, "bytes", json_new_integer(&tool->scratch, size));
+    json_add(object, "schema", json_new_integer(&tool->scratch, schema_number));
+    json_add(object, "verified", cJSON_CreateTrue());
+    return tool_result(tool, object, "%s: %" PRId64 " bytes, schema %" PRId64 ", verified", path,
+                       size, schema_number);
+}
+
+static int run_backup(struct tool *tool)
+{
+    const char *path = tool->words[0];
+    bool over;
+    int status = file_may_write(tool, path, &over);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    const char *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
+    if (draft == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    status = file_make_draft(tool, draft);
+    if (status == TOOL_DONE) {
+        status = copy_database(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = file_sync(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = verify_copy(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = file_place_draft(tool, path, over);
+    }
+    file_drop_draft();
+    return status == TOOL_DONE ? tell(tool, path) : status;
+}
+
+static const struct tool_command commands[] = {
+    {.name = "backup",
+     .words = "FILE",
+     .summary = "copy the database into a file while programs write",
+     .text =
+         "Writes the database, as it is at one moment, to FILE (mode 0600): every write that was\n"
+         "answered before the command began is in it. What was written is read back and\n"
+         "verified, and FILE appears when all of it is on the disk. An existing file is\n"
+         "replaced only with --yes or when you agree. The key file is not part of it: copy that\n"
+         "once, to where the backups are as safe as the keys must be.\n",
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
+     .run = run_backup},
+};
+
+const struct tool_group tool_backup_commands = {commands, sizeof commands / sizeof *commands};

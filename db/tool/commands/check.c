@@ -1,0 +1,351 @@
+/*
+ * check.c - looking through an installation for problems: every one is reported, with the way to
+ * mend it.
+ */
+#include "db/tool/commands/check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/identity/token.h"
+#include "db/engine/schema.h"
+#include "db/model/tokens.h"
+#include "db/tool/admin.h"
+#include "db/tool/files.h"
+
+/* One looking-through. */
+struct check {
+    struct tool *tool;
+    const struct check_sink *sink;
+};
+
+__attribute__((format(printf, 4, 5))) static void
+found(const struct check *check, const char *where, const char *remedy, const char *format, ...)
+{
+    char text[512];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    check->sink->found(check->sink->self, where, text, remedy);
+}
+
+static void report(void *self, const char *problem)
+{
+    const struct check *check = self;
+    found(check, check->tool->config.database, "restore a backup", "%s", problem);
+}
+
+static void report_keys(void *self, const char *problem)
+{
+    const struct check *check = self;
+    found(check, check->tool->config.keys,
+          "move the file away and run \"cubby init\" for a new key (tokens signed by the old one "
+          "end)",
+          "%s", problem);
+}
+
+/* A remedy that is a command with a path behind. */
+static const char *with_path(struct tool *tool, const char *command, const char *path)
+{
+    const char *text = arena_printf(&tool->arena, "%s %s", command, path);
+    return text != NULL ? text : command;
+}
+
+/* Secrets must be a file that only its owner can read, in a directory nobody else can write. */
+static bool check_file(const struct check *check, const char *path, uid_t *owner)
+{
+    struct tool *tool = check->tool;
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        found(check, path,
+              errno == ENOENT   ? "\"cubby init\" makes it"
+              : errno == EACCES ? "run this as root or as the programs' user"
+                                : "",
+              "%s", strerror(errno));
+        return false;
+    }
+    *owner = there.st_uid;
+    if (!S_ISREG(there.st_mode)) {
+        found(check, path, "", "not a regular file");
+        return false;
+    }
+    if ((there.st_mode & 077) != 0) {
+        found(check, path, with_path(tool, "chmod 600", path),
+              "others than its owner may use it (mode %03o)", (unsigned)(there.st_mode & 0777));
+    }
+    const char *directory = file_directory(tool, path);
+    if (directory == NULL || stat(directory, &there) != 0) {
+        found(check, directory != NULL ? directory : path, "", "%s", strerror(errno));
+        return false;
+    }
+    if ((there.st_mode & 022) != 0) {
+        found(check, directory, with_path(tool, "chmod go-w", directory),
+              "others than its owner may write here (mode %03o)", (unsigned)(there.st_mode & 0777));
+    }
+    if (there.st_uid != *owner && there.st_uid != 0) {
+        found(check, directory, "chown both to the programs' user",
+              "belongs to another user than %s", path);
+    }
+    return true;
+}
+
+/* What the owner of PATH may not enter is out of the programs' reach. */
+static void check_reach(const struct check *check, const char *path)
+{
+    if (file_become_owner(check->tool, path) != TOOL_DONE) {
+        return;
+    }
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        found(check, path, "chmod a+x on them, or move the file",
+              "its owner may not enter the directories above it (%s)", strerror(errno));
+    }
+    file_become_self();
+}
+
+/* The programs write to these too, and make them only when they are missing. */
+static void check_companions(const struct check *check, uid_t owner)
+{
+    struct tool *tool = check->tool;
+    for (size_t i = 0; file_companions[i] != NULL; i++) {
+        const char *path =
+            arena_printf(&tool->arena, "%s%s", tool->config.database, file_companions[i]);
+        struct stat there;
+        if (path != NULL && stat(path, &there) == 0 && there.st_uid != owner) {
+            found(check, path, "chown it to the programs' user", "belongs to another user than %s",
+                  tool->config.database);
+        }
+    }
+}
+
+void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
+{
+    const struct check check = {.tool = tool, .sink = sink};
+    uid_t database_owner;
+    uid_t keys_owner;
+    bool has_database = check_file(&check, tool->config.database, &database_owner);
+    bool has_keys = check_file(&check, tool->config.keys, &keys_owner);
+    if (has_database) {
+        check_reach(&check, tool->config.database);
+        check_companions(&check, database_owner);
+    }
+    if (has_keys) {
+        check_reach(&check, tool->config.keys);
+    }
+    if (has_database && has_keys && database_owner != keys_owner) {
+        found(&check, tool->config.keys, "chown both to the programs' user",
+              "belongs to another user than %s", tool->config.database);
+    }
+}
+
+/* Whether REST, what stands behind the file's name, makes it a draft of a run that is over: its
+ * number is no process's any more. */
+static bool is_left_over(const char *rest)
+{
+    static const char *const kinds[] = {".restore-", ".export-", ".new-"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t size = strlen(kinds[i]);
+        if (strncmp(rest, kinds[i], size) == 0) {
+            long number = strtol(rest + size, NULL, 10);
+            return number > 0 && kill((pid_t)number, 0) != 0 && errno == ESRCH;
+        }
+    }
+    return false;
+}
+
+/* What a killed run of the tool left beside the file at PATH holds all that was in it then, the
+ * keys that sign tokens too. */
+static void check_left_over(const struct check *check, const char *path, const char *what)
+{
+    struct tool *tool = check->tool;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *directory = file_directory(tool, path);
+    DIR *list = directory != NULL ? opendir(directory) : NULL;
+    if (list == NULL) {
+        return; /* said already */
+    }
+    size_t size = strlen(name);
+    const struct dirent *entry;
+    while ((entry = readdir(list)) != NULL) {
+        if (strncmp(entry->d_name, name, size) == 0 && is_left_over(entry->d_name + size)) {
+            const char *whole = arena_printf(&tool->arena, "%s/%s", directory, entry->d_name);
+            found(check, whole != NULL ? whole : directory, "delete it",
+                  "a run of cubby that was killed left this copy of the %s", what);
+        }
+    }
+    (void)closedir(list);
+}
+
+/* ---- contents ------------------------------------------------------------------------------- */
+
+static void found_failure(const struct check *check, struct db_connection *connection,
+                          enum db_class class)
+{
+    found(check, check->tool->config.database,
+          class == DB_DAMAGED ? "restore a backup"
+          : class == DB_BUSY  ? "try again"
+                              : "",
+          "%s", admin_driver->message(connection));
+}
+
+/* Whether the rows fit together. */
+static enum db_class check_rows(const struct check *check, struct db_connection *connection)
+{
+    const char *path = check->tool->config.database;
+    const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
+    int64_t wrong = 0;
+    int64_t orphans = 0;
+    enum db_class class = admin_run(connection, ADMIN_WRONG_LEDGERS, NULL, 0, &wrong);
+    if (class == DB_OK) {
+        class = admin_run(connection, ADMIN_ORPHANS, numbers, 1, &orphans);
+    }
+    if (wrong > 0) {
+        found(check, path, "run \"cubby gc --recount\"",
+              "the counts of %" PRId64 " accounts are not what they store", wrong);
+    }
+    if (orphans > 0) {
+        found(check, path, "run \"cubby gc --recount\"",
+              "%" PRId64 " items or tokens belong to no account", orphans);
+    }
+    return class;
+}
+
+/* Whether the database keeps the journal of the settings, which only some commands give it. */
+static enum db_class check_journal(const struct check *check, struct db_connection *connection)
+{
+    const struct config *config = &check->tool->config;
+    bool wanted = strcmp(config->journal, "wal") == 0;
+    bool ahead = wanted;
+    enum db_class class = admin_maintenance->journal(connection, &ahead);
+    if (ahead != wanted) {
+        found(check, config->database,
+              ahead ? "run \"cubby migrate\" while nothing else uses it, or set journal = wal"
+                    : "run \"cubby migrate\" while nothing else uses it, or set journal = rollback",
+              "its journal is %s, the settings say %s", ahead ? "wal" : "rollback",
+              config->journal);
+    }
+    return class;
+}
+
+static void check_contents(struct check *check, struct db_connection *connection)
+{
+    const char *path = check->tool->config.database;
+    int64_t number = 0;
+    int before = check->tool->problems;
+    enum db_class class = admin_driver->schema_number(connection, &number);
+    if (class == DB_OK && number != schema_number) {
+        found(check, path,
+              number < schema_number ? "run \"cubby migrate\""
+                                     : "install the newer version of cubby",
+              "it has schema %" PRId64 ", this version works with %" PRId64, number, schema_number);
+    }
+    if (class == DB_OK) {
+        admin_step(check->tool, "verifying", path);
+        class = admin_driver->verify(connection, report, check);
+    }
+    if (class == DB_OK && number == schema_number) {
+        class = admin_compare_schema(connection, report, check);
+    }
+    if (class == DB_OK && number == schema_number && check->tool->problems == before) {
+        admin_step(check->tool, "counting what the accounts store in", path);
+        class = check_rows(check, connection);
+    }
+    if (class == DB_OK) {
+        class = check_journal(check, connection);
+    }
+    if (class != DB_OK) {
+        found_failure(check, connection, class);
+    }
+}
+
+static void check_database(struct check *check)
+{
+    struct db_connection *connection;
+    enum db_class class = admin_driver->open(check->tool->config.database, true,
+                                             admin_patience(check->tool), &connection);
+    if (class == DB_OK) {
+        check_contents(check, connection);
+    } else if (class != DB_GONE) {
+        found_failure(check, connection, class);
+    }
+    admin_driver->close(connection);
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static void print_problem(void *self, const char *where, const char *problem, const char *remedy)
+{
+    (void)tool_fail(self, "%s: %s%s%s", where, problem, *remedy != '\0' ? "; " : "", remedy);
+}
+
+/* With --json: the problems so far are a list that the tool's scratch memory holds. */
+struct list {
+    struct tool *tool;
+    cJSON *problems;
+};
+
+static void list_problem(void *self, const char *where, const char *problem, const char *remedy)
+{
+    struct list *list = self;
+    list->tool->problems++;
+    cJSON *row = cJSON_CreateObject();
+    json_add(row, "where", cJSON_CreateString(where));
+    json_add(row, "problem", cJSON_CreateString(problem));
+    json_add(row, "remedy", cJSON_CreateString(remedy));
+    (void)cJSON_AddItemToArray(list->problems, row);
+}
+
+static int conclude(struct tool *tool, cJSON *problems)
+{
+    tool_progress_end(tool);
+    int status = tool->problems > 0 ? TOOL_FAILED : TOOL_DONE;
+    if (tool->json) {
+        cJSON *object = cJSON_CreateObject();
+        json_add(object, "ok", cJSON_CreateBool(status == TOOL_DONE));
+        json_add(object, "problems", problems);
+        return tool_print_json(tool, object, true) == TOOL_DONE ? status : TOOL_FAILED;
+    }
+    if (status == TOOL_DONE) {
+        puts("all in order");
+    } else {
+        (void)fprintf(stderr, "cubby: %d problem%s\n", tool->problems,
+                      tool->problems == 1 ? "" : "s");
+    }
+    return status;
+}
+
+int run_check(struct tool *tool)
+{
+    struct list list = {.tool = tool, .problems = tool->json ? cJSON_CreateArray() : NULL};
+    const struct check_sink sink = {.self = tool->json ? (void *)&list : (void *)tool,
+                                    .found = tool->json ? list_problem : print_problem};
+    struct check check = {.tool = tool, .sink = &sink};
+    check_owners_and_modes(tool, &sink);
+    if (access(tool->config.database, F_OK) == 0) {
+        if (file_become_owner(tool, tool->config.database) != TOOL_DONE) {
+            return TOOL_FAILED;
+        }
+        check_database(&check);
+        check_left_over(&check, tool->config.database, "data");
+        check_left_over(&check, tool->config.keys, "keys");
+        file_become_self();
+    }
+    if (access(tool->config.keys, F_OK) == 0) {
+        if (file_become_owner(tool, tool->config.keys) != TOOL_DONE) {
+            return TOOL_FAILED;
+        }
+        (void)token_keys_check(tool->config.keys, report_keys, &check);
+        file_become_self();
+    }
+    return conclude(tool, list.problems);
+}

@@ -1,0 +1,430 @@
+/*
+ * doctor.c - doctor URL: asks the running web server, as a client would, whether all arrives that
+ * the programs need and nothing leaves that must not.
+ *
+ * Nothing is stored: the requests carry no token that is good, and what a program refuses tells
+ * whether it got everything. The files of the installation are looked at as "cubby check" does.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "db/tool/admin.h"
+#include "db/tool/commands/check.h"
+#include "db/tool/files.h"
+#include "db/tool/http_client.h"
+
+enum state { STATE_OK, STATE_NOTE, STATE_PROBLEM };
+
+struct doctor {
+    struct tool *tool;
+    struct arena arena; /* of one question */
+    struct http_url url;
+    const char *host_line; /* "Host: …" is the client's; further header lines */
+    cJSON *checks;         /* with --json */
+    struct http_answer answer;
+};
+
+/* ---- what is found -------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 5, 6))) static void tell(struct doctor *doctor, const char *check,
+                                                       enum state state, const char *remedy,
+                                                       const char *format, ...)
+{
+    static const char *const names[] = {"ok", "note", "problem"};
+    char text[512];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    tool_make_printable(text, true); /* servers say what they like */
+    doctor->tool->problems += state == STATE_PROBLEM;
+    if (doctor->checks == NULL) {
+        printf("%-8s %-14s %s\n", names[state], check, text);
+        if (*remedy != '\0') {
+            printf("%24s%s\n", "", remedy);
+        }
+        return;
+    }
+    cJSON *row = cJSON_CreateObject();
+    json_add(row, "check", cJSON_CreateString(check));
+    json_add(row, "state", cJSON_CreateString(names[state]));
+    json_add(row, "message", cJSON_CreateString(text));
+    json_add(row, "remedy", cJSON_CreateString(remedy));
+    (void)cJSON_AddItemToArray(doctor->checks, row);
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+/* Asks; what was answered before is forgotten. NULL, or why there is no answer. */
+static const char *ask(struct doctor *doctor, const char *method, const char *path,
+                       const char *headers, const char *body, size_t body_size)
+{
+    arena_reset(&doctor->arena);
+    doctor->answer = (struct http_answer){.head = "", .body = ""};
+    const struct http_request request = {
+        .method = method, .path = path, .headers = headers, .body = body, .body_size = body_size};
+    return http_send(&doctor->arena, &doctor->url, &request, &doctor->answer);
+}
+
+/* Asks a program of the API. */
+static const char *ask_api(struct doctor *doctor, const char *method, const char *path,
+                           const char *headers, const char *body)
+{
+    char whole[512];
+    if (snprintf(whole, sizeof whole, "%s%s", doctor->url.path, path) >= (int)sizeof whole) {
+        return "the address is too long";
+    }
+    return ask(doctor, method, whole, headers, body, body != NULL ? strlen(body) : 0);
+}
+
+/* A text member of the answer, or of the object in its member FROM. "" when there is none; on the
+ * scratch memory. */
+static const char *answered(const struct doctor *doctor, const char *from, const char *name)
+{
+    const cJSON *top = cJSON_ParseWithLength(doctor->answer.body, doctor->answer.body_size);
+    const cJSON *in = from != NULL ? cJSON_GetObjectItemCaseSensitive(top, from) : top;
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(in, name));
+    return text != NULL ? text : "";
+}
+
+static bool is_code(const struct doctor *doctor, const char *code)
+{
+    return strcmp(answered(doctor, NULL, "code"), code) == 0;
+}
+
+/* ---- the questions -------------------------------------------------------------------------- */
+
+/* Why something that is no answer of a program may have come. */
+static const char *guess(const struct http_answer *answer)
+{
+    if (answer->body_size >= 4 && memcmp(answer->body, "\177ELF", 4) == 0) {
+        return "the server sends the program as a file instead of running it: make the folder one "
+               "of "
+               "CGI programs (ScriptAlias and the module cgid, cgi.assign, /cgi-bin/)";
+    }
+    switch (answer->status) {
+    case 404:
+        return "no program is at this address: is it the one of the API, /api or /cgi-bin?";
+    case 403:
+        return "the server may not run the programs: look at their modes and at \"Require all "
+               "granted\"";
+    case 500:
+    case 502:
+        return "the program does not run: the error log of the server says why";
+    default:
+        return "is this the address of the API?";
+    }
+}
+
+/* False when no further question makes sense. */
+static bool ask_health(struct doctor *doctor)
+{
+    const char *why = ask_api(doctor, "GET", "/health", "", NULL);
+    if (why != NULL) {
+        tell(doctor, "health", STATE_PROBLEM, "is the web server running, and is this its address?",
+             "%s does not answer: %s", doctor->url.authority, why);
+        return false;
+    }
+    const char *version = answered(doctor, "data", "version");
+    const char *database = answered(doctor, "data", "database");
+    if (*version == '\0') {
+        tell(doctor, "health", STATE_PROBLEM, guess(&doctor->answer),
+             "no answer of cubby, but status %d", doctor->answer.status);
+        return false;
+    }
+    const char *server = http_header(&doctor->arena, &doctor->answer, "Server");
+    bool good = strcmp(database, "ok") == 0;
+    tell(doctor, "health", good ? STATE_OK : STATE_PROBLEM,
+         good ? "" : "the server's error log says why; see also cubby check",
+         "cubby %s, server %s, %s, database %s", version, server != NULL ? server : "of no name",
+         answered(doctor, "data", "engine"), database);
+    if (strcmp(version, CUBBY_VERSION) != 0) {
+        tell(doctor, "version", STATE_PROBLEM, "install programs and tool from one version",
+             "the programs are of version %s, this tool of %s", version, CUBBY_VERSION);
+    }
+    return true;
+}
+
+static void ask_authorization(struct doctor *doctor)
+{
+    const char *why = ask_api(doctor, "GET", "/data/cubby-doctor",
+                              "Authorization: Bearer cubby.doctor.probe\r\n", NULL);
+    if (why != NULL || doctor->answer.status != 401) {
+        tell(doctor, "authorization", STATE_PROBLEM, guess(&doctor->answer),
+             "a request without a good token is not answered 401, but %s%d", why != NULL ? why : "",
+             why != NULL ? 0 : doctor->answer.status);
+        return;
+    }
+    bool arrives = strcmp(answered(doctor, "details", "token"), "missing") != 0;
+    tell(doctor, "authorization", arrives ? STATE_OK : STATE_PROBLEM,
+         arrives
+             ? ""
+             : "Apache: \"CGIPassAuth On\" for the folder of the programs, in the configuration or "
+               "in its .htaccess",
+         arrives ? "the Authorization header reaches the programs"
+                 : "the server keeps the Authorization header from the programs");
+}
+
+/* A body above what a web server reads along with the head. */
+static char *large_body(struct arena *arena)
+{
+    enum { BODY_SIZE = 100 * 1000 };
+    char *body = arena_alloc(arena, BODY_SIZE + 1);
+    if (body != NULL) {
+        static const char start[] = "{\"value\":\"";
+        memset(body, 'x', BODY_SIZE);
+        memcpy(body, start, sizeof start - 1);
+        memcpy(body + BODY_SIZE - 2, "\"}", 3);
+    }
+    return body;
+}
+
+/* 401: the body was read to its end, and only then the token found to be no good. */
+static void ask_bodies(struct doctor *doctor)
+{
+    const char *body = large_body(&doctor->tool->arena);
+    if (body == NULL) {
+        (void)tool_out_of_memory(doctor->tool);
+        return;
+    }
+    const char *why = ask_api(doctor, "PUT", "/data/cubby-doctor",
+                              "Content-Type: application/json\r\n"
+                              "Authorization: Bearer cubby.doctor.probe\r\n",
+                              body);
+    bool put_whole = why == NULL && doctor->answer.status == 401;
+    int put_status = why == NULL ? doctor->answer.status : 0;
+    bool put_cut = why == NULL && is_code(doctor, "INCOMPLETE_BODY");
+    if (put_whole) {
+        tell(doctor, "put", STATE_OK, "", "PUT bodies arrive whole");
+    }
+    why = ask_api(doctor, "POST", "/data/cubby-doctor",
+                  "Content-Type: application/json\r\nX-HTTP-Method-Override: PUT\r\n"
+                  "Authorization: Bearer cubby.doctor.probe\r\n",
+                  body);
+    bool post_whole = why == NULL && doctor->answer.status == 401;
+    if (post_whole) {
+        tell(doctor, "post", STATE_OK, "", "POST bodies arrive whole");
+    } else {
+        tell(doctor, "post", STATE_PROBLEM,
+             "a limit of the server is below what cubby takes (Apache: LimitRequestBody)",
+             "a POST of 100 KB is answered %d %s", why == NULL ? doctor->answer.status : 0,
+             why != NULL ? why : answered(doctor, NULL, "code"));
+    }
+    if (!put_whole) {
+        tell(doctor, "put", put_cut && post_whole ? STATE_NOTE : STATE_PROBLEM,
+             "clients send POST with \"X-HTTP-Method-Override: PUT\" (busybox httpd can't do "
+             "better)",
+             put_cut ? "PUT bodies arrive cut short" : "a PUT of 100 KB is answered %d",
+             put_status);
+    }
+}
+
+static void ask_slashes(struct doctor *doctor)
+{
+    const char *why = ask_api(doctor, "GET", "/data/cubby%2Fdoctor",
+                              "Authorization: Bearer cubby.doctor.probe\r\n", NULL);
+    bool good = why == NULL && doctor->answer.status == 401;
+    tell(
+        doctor, "slashes", good ? STATE_OK : STATE_NOTE,
+        good
+            ? ""
+            : "write such keys as /data/a/b or /data?key=a%2Fb; Apache: \"AllowEncodedSlashes On\"",
+        good ? "%%2F in an address reaches the programs" : "the server refuses %%2F in an address");
+}
+
+/* Whether the programs can write is seen at a login that fails: it is counted. */
+static void ask_login(struct doctor *doctor)
+{
+    const char *why = ask_api(doctor, "POST", "/token", "Content-Type: application/json\r\n",
+                              "{\"username\":\"cubby doctor\",\"password\":\"cubby doctor\"}");
+    int status = why == NULL ? doctor->answer.status : 0;
+    bool good = status == 401 || status == 429;
+    tell(doctor, "login", good ? STATE_OK : STATE_PROBLEM,
+         good ? "" : "the error log of the server says why; see also cubby check",
+         good ? "a login is checked and refused (%d)" : "a wrong login is answered %d", status);
+}
+
+/* ---- the clock ------------------------------------------------------------------------------ */
+
+/* RFC 9110 section 5.6.7, the form that servers send; -1 for any other. */
+static int64_t parse_date(const char *text)
+{
+    struct tm parts = {0};
+    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return end != NULL ? (int64_t)timegm(&parts) : -1;
+}
+
+static void check_clock(struct doctor *doctor)
+{
+    enum { TOLERANCE = 120 };
+    const int64_t least = INT64_C(1704067200); /* 2024: cubby did not exist */
+    int64_t here = tool_now_ms() / 1000;
+    const char *why = ask_api(doctor, "GET", "/health", "", NULL);
+    const char *date = why == NULL ? http_header(&doctor->arena, &doctor->answer, "Date") : NULL;
+    int64_t there = date != NULL ? parse_date(date) : -1;
+    if (here < least) {
+        tell(doctor, "clock", STATE_PROBLEM, "set the clock, by NTP best: tokens live by it",
+             "this machine's clock stands before 2024");
+    } else if (there >= 0 && (there < here - TOLERANCE || there > here + TOLERANCE)) {
+        tell(doctor, "clock", STATE_PROBLEM, "set both clocks, by NTP best: tokens live by them",
+             "the server's clock differs from this one's by %" PRId64 " seconds", there - here);
+    } else {
+        tell(doctor, "clock", STATE_OK, "", "the clock is sane%s",
+             there < 0 ? " (the server tells no time)" : "");
+    }
+}
+
+/* ---- what must not leave -------------------------------------------------------------------- */
+
+static bool holds(const struct http_answer *answer, const char *text, size_t size)
+{
+    return answer->status == 200 && memmem(answer->body, answer->body_size, text, size) != NULL;
+}
+
+/* Whether the web server sends the file at PATH, whose content has MARK in it, at any address that
+ * the end of the path could be. */
+static bool is_served(struct doctor *doctor, const char *path, const char *mark, size_t mark_size,
+                      char address[512])
+{
+    for (const char *tail = path + strlen(path); tail >= path; tail--) {
+        if (*tail != '/') {
+            continue;
+        }
+        const char *const bases[] = {"", doctor->url.path};
+        for (size_t i = 0; i < (*doctor->url.path != '\0' ? 2 : 1); i++) {
+            if (snprintf(address, 512, "%s%s", bases[i], tail) < 512 &&
+                strpbrk(address, " %?#") == NULL &&
+                ask(doctor, "GET", address, "", NULL, 0) == NULL &&
+                holds(&doctor->answer, mark, mark_size)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void check_file_served(struct doctor *doctor, const char *what, const char *path,
+                              const char *mark)
+{
+    char address[512];
+    if (*mark == '\0') {
+        return;
+    }
+    bool served = is_served(doctor, path, mark, strlen(mark), address);
+    if (served) {
+        tell(doctor, what, STATE_PROBLEM,
+             "move the file out of the document root, change the settings, and take new keys: "
+             "cubby key rotate --retire-others",
+             "anybody can fetch %s at %s", path, address);
+    } else {
+        tell(doctor, what, STATE_OK, "", "the server does not give out %s", path);
+    }
+}
+
+/* A piece of the key file that is in no other file. */
+static const char *mark_of_keys(struct doctor *doctor)
+{
+    const char *text;
+    struct tool *tool = doctor->tool;
+    if (file_become_owner(tool, tool->config.keys) != TOOL_DONE) {
+        return "";
+    }
+    int before = tool->problems;
+    bool good = file_read(tool, tool->config.keys, &text) == TOOL_DONE;
+    tool->problems = before; /* the check of the files says it */
+    file_become_self();
+    const cJSON *list = good ? cJSON_GetObjectItemCaseSensitive(cJSON_Parse(text), "keys") : NULL;
+    const char *k =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, 0), "k"));
+    return k != NULL ? k : "";
+}
+
+static void check_served(struct doctor *doctor)
+{
+    check_file_served(doctor, "database", doctor->tool->config.database, "SQLite format 3");
+    check_file_served(doctor, "keys", doctor->tool->config.keys, mark_of_keys(doctor));
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static void tell_file(void *self, const char *where, const char *problem, const char *remedy)
+{
+    tell(self, "files", STATE_PROBLEM, remedy, "%s: %s", where, problem);
+}
+
+static void check_files(struct doctor *doctor)
+{
+    int before = doctor->tool->problems;
+    const struct check_sink sink = {.self = doctor, .found = tell_file};
+    check_owners_and_modes(doctor->tool, &sink);
+    if (doctor->tool->problems == before) {
+        tell(doctor, "files", STATE_OK, "", "owners and modes of database and keys are right");
+    }
+}
+
+static int run_doctor(struct tool *tool)
+{
+    struct doctor doctor = {.tool = tool, .checks = tool->json ? cJSON_CreateArray() : NULL};
+    arena_init(&doctor.arena, (size_t)4 * HTTP_CLIENT_ANSWER_MAXIMUM);
+    const char *why = http_url_parse(&tool->arena, tool->words[0], &doctor.url);
+    if (why != NULL) {
+        return tool_misuse(tool, "%s: %s", tool->words[0], why);
+    }
+    const char *host = tool_option(tool, "--host");
+    if (host != NULL) {
+        if (text_has_control(text_of(host))) {
+            return tool_misuse(tool, "--host: not valid");
+        }
+        doctor.url.authority = host;
+    }
+    if (ask_health(&doctor)) {
+        ask_authorization(&doctor);
+        ask_bodies(&doctor);
+        ask_slashes(&doctor);
+        ask_login(&doctor);
+        check_clock(&doctor);
+        check_served(&doctor);
+    }
+    check_files(&doctor);
+    arena_reset(&doctor.arena);
+    int status = tool->problems > 0 ? TOOL_FAILED : TOOL_DONE;
+    if (tool->json) {
+        cJSON *object = cJSON_CreateObject();
+        json_add(object, "ok", cJSON_CreateBool(status == TOOL_DONE));
+        json_add(object, "checks", doctor.checks);
+        return tool_print_json(tool, object, true) == TOOL_DONE ? status : TOOL_FAILED;
+    }
+    printf("%d problem%s\n", tool->problems, tool->problems == 1 ? "" : "s");
+    return status;
+}
+
+static const struct tool_option options[] = {
+    {"--host", "NAME", "ask for this virtual host"},
+};
+
+static const struct tool_command commands[] = {
+    {.name = "doctor",
+     .words = "URL",
+     .summary = "ask the running web server whether all is set up right",
+     .text =
+         "URL is the address of the API, as http://127.0.0.1/api. Asks as a client would: do the\n"
+         "programs answer, does the Authorization header reach them, do bodies of PUT and POST\n"
+         "arrive whole, does an address with %2F, are the clocks sane, and does the server give\n"
+         "out the database or the keys; and looks at owners and modes of the files. Nothing is\n"
+         "stored but one failed login of nobody. Run it on the machine of the web server. An\n"
+         "https:// address is asked by the program curl, which must be installed, and the\n"
+         "certificate must be good for the host, or for the name given by --host; CURL_CA_BUNDLE\n"
+         "names a file with a certificate of your own.\n",
+     .options = options,
+     .option_count = 1,
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = run_doctor},
+};
+
+const struct tool_group tool_doctor_commands = {commands, sizeof commands / sizeof *commands};

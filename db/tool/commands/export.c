@@ -1,0 +1,269 @@
+/*
+ * export.c - export [FILE]: the whole store as JSON lines.
+ *
+ * The lines may go to somebody slow, and a reader keeps writers out for as long as it reads. So
+ * they are written from a copy of the database that has no name any more.
+ *
+ * A value is put in as it is stored, so that it stays the same to the letter. One with a line end
+ * between its tokens would break the line: it is written as a string that holds its text, in a
+ * member with `_text` behind the name.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/engine/schema.h"
+#include "db/tool/files.h"
+#include "db/tool/transfer.h"
+
+struct export
+{
+    struct tool *tool;
+    struct db_connection *copy;
+    FILE *to;
+    int64_t counts[TRANSFER_TABLE_COUNT];
+    int64_t done;
+    int64_t total;
+};
+
+/* ---- the copy ------------------------------------------------------------------------------- */
+
+static int fill_copy(struct tool *tool, struct db_connection *copy)
+{
+    struct db_connection *from;
+    int status = admin_open(tool, true, &from); /* to undo what a dead writer left */
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    enum db_class class = admin_copy(tool, from, copy, false, "copying");
+    if (class != DB_OK) {
+        status = admin_fail(tool, copy, tool->config.database, class, "copying");
+    }
+    admin_driver->close(from);
+    return status == TOOL_DONE ? admin_make_plain(tool, tool->config.database, copy) : status;
+}
+
+/* A copy of the database beside it, which vanishes with the connection. */
+static int open_copy(struct export *export)
+{
+    struct tool *tool = export->tool;
+    const char *path =
+        arena_printf(&tool->arena, "%s.export-%ld", tool->config.database, (long)getpid());
+    int status =
+        path != NULL ? file_become_owner(tool, tool->config.database) : tool_out_of_memory(tool);
+    if (status == TOOL_DONE) {
+        status = file_make_draft(tool, path);
+    }
+    if (status == TOOL_DONE) {
+        status = admin_open_any(tool, path, true, &export->copy);
+    }
+    if (status == TOOL_DONE) {
+        status = fill_copy(tool, export->copy);
+    }
+    file_drop_draft();
+    file_become_self();
+    return status;
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+static int write_line(struct export *export, const cJSON *object)
+{
+    struct tool *tool = export->tool;
+    const char *text = cJSON_PrintUnformatted(object);
+    int status = TOOL_DONE;
+    if (text == NULL || arena_failed(&tool->scratch)) {
+        status = tool_out_of_memory(tool);
+    } else if (fputs(text, export->to) == EOF || fputc('\n', export->to) == EOF) {
+        status = tool_fail(tool, "writing: %s", strerror(errno));
+    }
+    tool_row_done(tool);
+    return status;
+}
+
+static void add_value(struct arena *arena, cJSON *line, const char *name, struct text value)
+{
+    const bool fits = memchr(value.at, '\n', value.size) == NULL &&
+                      memchr(value.at, '\r', value.size) == NULL && value.size > 0;
+    const char *text_name = arena_printf(arena, "%s_text", name);
+    if (fits) {
+        json_add(line, name, json_new_raw(value.at));
+    } else if (text_name != NULL) {
+        json_add(line, text_name, json_new_string(value.at));
+    }
+}
+
+static void add_column(struct export *export, cJSON *line, const struct transfer_column *column,
+                       struct db_prepared *row, int number)
+{
+    struct arena *arena = &export->tool->scratch;
+    if (admin_driver->column_is_null(row, number)) {
+        json_add(line, column->name, cJSON_CreateNull());
+    } else if (column->kind == TRANSFER_INTEGER) {
+        json_add(line, column->name,
+                 json_new_integer(arena, admin_driver->column_integer(row, number)));
+    } else if (column->kind == TRANSFER_TEXT) {
+        json_add(line, column->name, json_new_string(admin_driver->column_text(row, number).at));
+    } else {
+        add_value(arena, line, column->name, admin_driver->column_text(row, number));
+    }
+}
+
+static int write_row(struct export *export, const struct transfer_table *table,
+                     struct db_prepared *row)
+{
+    cJSON *line = cJSON_CreateObject();
+    json_add(line, "type", json_new_string(table->type));
+    int number = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->columns[i].kind != TRANSFER_LOWER) {
+            add_column(export, line, &table->columns[i], row, number);
+            number++;
+        }
+    }
+    tool_progress(export->tool, "writing", export->done++, export->total);
+    return write_line(export, line);
+}
+
+static int write_table(struct export *export, size_t number)
+{
+    const struct transfer_table *table = &transfer_tables[number];
+    struct db_prepared *rows;
+    int status = TOOL_DONE;
+    enum db_class class = admin_prepare(export->copy, table->read, NULL, 0, &rows);
+    if (class == DB_OK) {
+        class = admin_driver->step(rows);
+    }
+    for (; class == DB_ROW && status == TOOL_DONE; class = admin_driver->step(rows)) {
+        status = write_row(export, table, rows);
+        export->counts[number]++;
+    }
+    if (status == TOOL_DONE && class != DB_OK) {
+        status =
+            admin_fail(export->tool, export->copy, export->tool->config.database, class, "reading");
+    }
+    admin_driver->finalize(rows);
+    return status;
+}
+
+static int write_start(struct export *export)
+{
+    struct arena *arena = &export->tool->scratch;
+    int64_t last_user = 0;
+    int64_t users = 0;
+    int64_t items = 0;
+    enum db_class class = admin_run(export->copy, ADMIN_LAST_USER_READ, NULL, 0, &last_user);
+    if (class == DB_OK) {
+        class = admin_run(export->copy, ADMIN_COUNT_USERS, NULL, 0, &users);
+    }
+    if (class == DB_OK) {
+        class = admin_run(export->copy, ADMIN_COUNT_ITEMS, NULL, 0, &items);
+    }
+    if (class != DB_OK) {
+        return admin_fail(export->tool, export->copy, export->tool->config.database, class,
+                          "reading");
+    }
+    export->total = users + items;
+    cJSON *line = cJSON_CreateObject();
+    json_add(line, "type", json_new_string("cubby"));
+    json_add(line, "format", json_new_integer(arena, TRANSFER_FORMAT));
+    json_add(line, "schema", json_new_integer(arena, schema_number));
+    json_add(line, "last_user_id", json_new_integer(arena, last_user));
+    return write_line(export, line);
+}
+
+static int write_end(struct export *export)
+{
+    cJSON *line = cJSON_CreateObject();
+    json_add(line, "type", json_new_string("end"));
+    transfer_add_counts(export->tool, line, export->counts);
+    return write_line(export, line);
+}
+
+static int write_all(struct export *export)
+{
+    int status = write_start(export);
+    for (size_t i = 0; i < TRANSFER_TABLE_COUNT && status == TOOL_DONE; i++) {
+        status = write_table(export, i);
+    }
+    if (status == TOOL_DONE) {
+        status = write_end(export);
+    }
+    tool_progress_end(export->tool);
+    if (status == TOOL_DONE && fflush(export->to) != 0) {
+        status = tool_fail(export->tool, "writing: %s", strerror(errno));
+    }
+    return status;
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int write_file(struct export *export, const char *path, bool over)
+{
+    struct tool *tool = export->tool;
+    const char *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
+    int status = draft != NULL ? file_make_draft(tool, draft) : tool_out_of_memory(tool);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    export->to = fopen(draft, "we");
+    status =
+        export->to != NULL ? write_all(export) : tool_fail(tool, "%s: %s", draft, strerror(errno));
+    if (export->to != NULL && fclose(export->to) != 0 && status == TOOL_DONE) {
+        status = tool_fail(tool, "%s: %s", draft, strerror(errno));
+    }
+    if (status == TOOL_DONE) {
+        status = file_place_draft(tool, path, over);
+    }
+    file_drop_draft();
+    return status;
+}
+
+static int run_export(struct tool *tool)
+{
+    struct export export = {.tool = tool, .to = stdout};
+    const char *path = tool->word_count > 0 ? tool->words[0] : NULL;
+    bool over = false;
+    if (tool->json && path == NULL) {
+        return tool_misuse(tool, "--json needs a FILE: the lines themselves go to standard output");
+    }
+    int status = path != NULL ? file_may_write(tool, path, &over) : TOOL_DONE;
+    if (status == TOOL_DONE) {
+        status = open_copy(&export);
+    }
+    if (status == TOOL_DONE) {
+        status = path != NULL ? write_file(&export, path, over) : write_all(&export);
+    }
+    admin_driver->close(export.copy);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    tool_audit(tool, "export", 0, "%s", path != NULL ? path : "standard output");
+    if (path == NULL) {
+        return TOOL_DONE;
+    }
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "file", cJSON_CreateString(path));
+    transfer_add_counts(tool, object, export.counts);
+    return tool_result(tool, object, "%s: %" PRId64 " users, %" PRId64 " items", path,
+                       export.counts[0], export.counts[1]);
+}
+
+static const struct tool_command commands[] = {
+    {.name = "export",
+     .words = "[FILE]",
+     .summary = "write everything as JSON lines",
+     .text =
+         "Writes all accounts with their password hashes, items with the exact text of their\n"
+         "values, and tokens (their digests), as they are at one moment, while programs write.\n"
+         "To FILE (mode 0600, an existing one only with --yes or when you agree), else to\n"
+         "standard output. \"cubby import\" makes the same store of it elsewhere. --json is for\n"
+         "the result beside FILE: it counts what was written.\n",
+     .words_most = 1,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
+     .run = run_export},
+};
+
+const struct tool_group tool_export_commands = {commands, sizeof commands / sizeof *commands};

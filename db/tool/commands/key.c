@@ -1,0 +1,421 @@
+/*
+ * key.c - the keys that sign access tokens: list, rotate, retire.
+ *
+ * The key file is a JWKS (RFC 7517): the first key signs, all verify. It is edited as JSON, so that
+ * members cubby knows nothing of stay. Each key made here carries its time of birth in `iat`
+ * (seconds since 1970); from it follows until when tokens of an older key may still be about.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/identity/token.h"
+#include "db/tool/files.h"
+#include "db/tool/commands/key.h"
+
+/* ---- the file ------------------------------------------------------------------------------- */
+
+static void report(void *self, const char *problem)
+{
+    struct tool *tool = self;
+    (void)tool_fail(tool, "%s: %s", tool->config.keys, problem);
+}
+
+/* The file as JSON, every key in it good; *LIST is its array of keys. */
+static int read_keys(struct tool *tool, cJSON **top, cJSON **list)
+{
+    const char *text;
+    int status = file_become_owner(tool, tool->config.keys);
+    if (status == TOOL_DONE) {
+        status = file_read(tool, tool->config.keys, &text);
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    if (!token_keys_check(tool->config.keys, report, tool)) {
+        return TOOL_FAILED;
+    }
+    *top = cJSON_Parse(text);
+    *list = cJSON_GetObjectItemCaseSensitive(*top, "keys");
+    if (cJSON_GetArraySize(*list) > 0) {
+        return TOOL_DONE;
+    }
+    return tool_fail(tool, "%s: not a JWKS file with a member \"keys\"", tool->config.keys);
+}
+
+/* Two that edit at the same time would lose one of the edits. The directory is locked, since the
+ * file itself is replaced. */
+static int lock_keys(struct tool *tool, int *lock)
+{
+    const char *directory = file_directory(tool, tool->config.keys);
+    *lock = directory != NULL ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (*lock < 0 || flock(*lock, LOCK_EX) != 0) {
+        return tool_fail(tool, "%s: can't lock its directory", tool->config.keys);
+    }
+    return TOOL_DONE;
+}
+
+static int write_keys(struct tool *tool, const cJSON *top)
+{
+    const char *text = cJSON_Print(top);
+    if (text != NULL && strlen(text) >= TOKEN_KEY_FILE_SIZE) {
+        return tool_fail(
+            tool, "%s: has as many keys as fit into it; \"cubby key retire --expired\" first",
+            tool->config.keys);
+    }
+    return text != NULL ? file_replace_secret(tool, tool->config.keys, text)
+                        : tool_out_of_memory(tool);
+}
+
+/* ---- one key -------------------------------------------------------------------------------- */
+
+/* The name of a key; "-" for one that has none. */
+static const char *name_of(const cJSON *key)
+{
+    const char *kid = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "kid"));
+    return kid != NULL ? kid : "-";
+}
+
+/* The same for machines: null for none. */
+static cJSON *name_json(const cJSON *key)
+{
+    const char *kid = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "kid"));
+    return kid != NULL ? cJSON_CreateString(kid) : cJSON_CreateNull();
+}
+
+/* When it was made, in seconds; 0: not known. */
+static int64_t birth_of(const cJSON *key)
+{
+    const cJSON *born = cJSON_GetObjectItemCaseSensitive(key, "iat");
+    return cJSON_IsNumber(born) && born->valuedouble > 0 && born->valuedouble < 1e11
+               ? (int64_t)born->valuedouble
+               : 0;
+}
+
+static size_t bits_of(const cJSON *key)
+{
+    const char *k = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "k"));
+    return k != NULL ? strcspn(k, "=") * 6 / 8 * 8 : 0;
+}
+
+/* The second at which the last token of the NUMBER-th key expires: when its successor was made and
+ * the life of a token later. 0 for the first key, which still signs, and when it is not known. */
+static int64_t end_of(const struct tool *tool, const cJSON *list, int number)
+{
+    int64_t successor = number > 0 ? birth_of(cJSON_GetArrayItem(list, number - 1)) : 0;
+    return successor != 0 ? successor + tool->config.token_lifetime : 0;
+}
+
+const char *key_new_name(struct tool *tool)
+{
+    unsigned char id[8];
+    char kid[2 * sizeof id + 1];
+    if (!tool_random(tool, id, sizeof id)) {
+        return NULL;
+    }
+    hex_encode(id, sizeof id, kid);
+    return arena_copy(&tool->arena, kid, sizeof kid - 1);
+}
+
+int key_new_file(struct tool *tool, const char *kid, const char **text)
+{
+    unsigned char key[TOKEN_KEY_MINIMUM];
+    if (!tool_random(tool, key, sizeof key)) {
+        return TOOL_FAILED;
+    }
+    const char *plain = token_keys_text(key, kid);
+    explicit_bzero(key, sizeof key);
+    cJSON *top = plain != NULL ? cJSON_Parse(plain) : NULL;
+    cJSON *made = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(top, "keys"), 0);
+    json_add(made, "iat", json_new_integer(&tool->scratch, tool_now_ms() / 1000));
+    *text = made != NULL ? cJSON_Print(top) : NULL;
+    return *text != NULL && !arena_failed(&tool->scratch) ? TOOL_DONE : tool_out_of_memory(tool);
+}
+
+/* A fresh key as an item of no list. */
+static int new_key(struct tool *tool, const char *kid, cJSON **key)
+{
+    const char *text;
+    int status = key_new_file(tool, kid, &text);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    cJSON *list = cJSON_GetObjectItemCaseSensitive(cJSON_Parse(text), "keys");
+    *key = cJSON_DetachItemFromArray(list, 0);
+    return *key != NULL ? TOOL_DONE : tool_out_of_memory(tool);
+}
+
+/* ---- list ----------------------------------------------------------------------------------- */
+
+/* RFC 3339 text of a time in seconds, or "-". */
+static const char *time_text(char out[TIME_TEXT_SIZE], int64_t seconds)
+{
+    (void)snprintf(out, TIME_TEXT_SIZE, "-");
+    if (seconds > 0) {
+        time_to_text(seconds * 1000, out);
+    }
+    return out;
+}
+
+static void add_time(struct tool *tool, cJSON *object, const char *name, int64_t seconds)
+{
+    json_add(object, name,
+             seconds > 0 ? json_new_time(&tool->scratch, seconds * 1000) : cJSON_CreateNull());
+}
+
+static int list_as_json(struct tool *tool, const cJSON *list)
+{
+    cJSON *out = cJSON_CreateArray();
+    int count = cJSON_GetArraySize(list);
+    for (int i = 0; i < count; i++) {
+        const cJSON *key = cJSON_GetArrayItem(list, i);
+        cJSON *row = cJSON_CreateObject();
+        json_add(row, "kid", name_json(key));
+        json_add(row, "signs", cJSON_CreateBool(i == 0));
+        json_add(row, "bits", json_new_integer(&tool->scratch, (int64_t)bits_of(key)));
+        add_time(tool, row, "created_at", birth_of(key));
+        add_time(tool, row, "tokens_end_at", end_of(tool, list, i));
+        (void)cJSON_AddItemToArray(out, row);
+    }
+    return tool_print_json(tool, out, true);
+}
+
+static int run_list(struct tool *tool)
+{
+    cJSON *top;
+    cJSON *list;
+    int status = read_keys(tool, &top, &list);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    if (tool->json) {
+        return list_as_json(tool, list);
+    }
+    printf("%-20s %5s  %-24s  %s\n", "KEY", "BITS", "CREATED", "TOKENS");
+    int count = cJSON_GetArraySize(list);
+    for (int i = 0; i < count; i++) {
+        const cJSON *key = cJSON_GetArrayItem(list, i);
+        int64_t end = end_of(tool, list, i);
+        char born[TIME_TEXT_SIZE];
+        char ends[TIME_TEXT_SIZE];
+        const char *name = name_of(key);
+        printf("%-20s %5zu  %-24s  %s%s\n", text_has_control(text_of(name)) ? "?" : name,
+               bits_of(key), time_text(born, birth_of(key)),
+               i == 0 ? "signs new ones" : "the last ends ", i == 0 ? "" : time_text(ends, end));
+    }
+    return TOOL_DONE;
+}
+
+/* ---- rotate --------------------------------------------------------------------------------- */
+
+static int rotate_locked(struct tool *tool)
+{
+    cJSON *top;
+    cJSON *list;
+    int status = read_keys(tool, &top, &list);
+    bool alone = tool_option(tool, "--retire-others") != NULL;
+    if (status == TOOL_DONE && alone) {
+        status = tool_confirm(tool, "Retire all present keys? Every access token ends at once.");
+    }
+    cJSON *key = NULL;
+    const char *kid = status == TOOL_DONE ? key_new_name(tool) : NULL;
+    if (status == TOOL_DONE) {
+        status = kid != NULL ? new_key(tool, kid, &key) : TOOL_FAILED;
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    while (alone && cJSON_GetArraySize(list) > 0) {
+        cJSON_DeleteItemFromArray(list, 0);
+    }
+    if (!(cJSON_GetArraySize(list) == 0 ? cJSON_AddItemToArray(list, key)
+                                        : cJSON_InsertItemInArray(list, 0, key))) {
+        return tool_out_of_memory(tool);
+    }
+    status = write_keys(tool, top);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    tool_audit(tool, "key_rotated", 0, "%s%s", kid, alone ? ", all others retired" : "");
+    cJSON *out = cJSON_CreateObject();
+    json_add(out, "kid", cJSON_CreateString(kid));
+    json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
+    return tool_result(tool, out, "key %s signs from now on%s", kid,
+                       alone ? "; all earlier tokens have ended"
+                             : "; tokens of older keys live until they expire");
+}
+
+static int run_rotate(struct tool *tool)
+{
+    int lock;
+    int status = lock_keys(tool, &lock);
+    if (status == TOOL_DONE) {
+        status = rotate_locked(tool);
+    }
+    if (lock >= 0) {
+        (void)close(lock);
+    }
+    return status;
+}
+
+/* ---- retire --------------------------------------------------------------------------------- */
+
+static int find_key(const cJSON *list, const char *kid)
+{
+    int count = cJSON_GetArraySize(list);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(name_of(cJSON_GetArrayItem(list, i)), kid) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Takes the NUMBER-th key out of LIST; its name goes to the list GONE. */
+static void take_out(cJSON *list, int number, cJSON *gone)
+{
+    (void)cJSON_AddItemToArray(gone, name_json(cJSON_GetArrayItem(list, number)));
+    cJSON_DeleteItemFromArray(list, number);
+}
+
+/* Writes the keys that are left in LIST, and tells which are GONE. */
+static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list, cJSON *gone)
+{
+    int count = cJSON_GetArraySize(gone);
+    int status = count > 0 ? write_keys(tool, top) : TOOL_DONE;
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    const cJSON *kid;
+    cJSON_ArrayForEach(kid, gone)
+    {
+        const char *name = cJSON_IsString(kid) ? kid->valuestring : "-";
+        tool_audit(tool, "key_retired", 0, "%s", name);
+        if (!tool->json) {
+            tool_say(tool, "key %s is retired", name);
+        }
+    }
+    if (tool->json) {
+        cJSON *out = cJSON_CreateObject();
+        json_add(out, "retired", gone);
+        json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
+        return tool_print_json(tool, out, true);
+    }
+    if (count == 0) {
+        tool_say(tool, "no key to retire");
+    }
+    return TOOL_DONE;
+}
+
+static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
+{
+    const char *kid = tool->words[0];
+    int number = find_key(list, kid);
+    if (number < 0) {
+        (void)tool_fail(tool, "there is no key %s; see cubby key list", kid);
+        return TOOL_ABSENT;
+    }
+    if (number == 0) {
+        return tool_fail(tool, "key %s signs new tokens; run \"cubby key rotate\" first", kid);
+    }
+    int64_t end = end_of(tool, list, number);
+    bool ended = end != 0 && end <= tool_now_ms() / 1000;
+    int status = ended
+                     ? TOOL_DONE
+                     : tool_confirm(tool, "Retire key %s? Tokens that it signed end at once.", kid);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    cJSON *gone = cJSON_CreateArray();
+    take_out(list, number, gone);
+    return write_retired(tool, top, list, gone);
+}
+
+static int retire_expired(struct tool *tool, cJSON *top, cJSON *list)
+{
+    int64_t now = tool_now_ms() / 1000;
+    cJSON *gone = cJSON_CreateArray();
+    /* From the oldest: how long a key lives on depends on the one before it in the list. */
+    for (int i = cJSON_GetArraySize(list) - 1; i > 0; i--) {
+        int64_t end = end_of(tool, list, i);
+        if (end != 0 && end <= now) {
+            take_out(list, i, gone);
+        }
+    }
+    return write_retired(tool, top, list, gone);
+}
+
+static int retire_locked(struct tool *tool, bool expired)
+{
+    cJSON *top;
+    cJSON *list;
+    int status = read_keys(tool, &top, &list);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    return expired ? retire_expired(tool, top, list) : retire_named(tool, top, list);
+}
+
+static int run_retire(struct tool *tool)
+{
+    bool expired = tool_option(tool, "--expired") != NULL;
+    if (expired == (tool->word_count == 1)) {
+        return tool_misuse(tool, "either a key or --expired");
+    }
+    int lock;
+    int status = lock_keys(tool, &lock);
+    if (status == TOOL_DONE) {
+        status = retire_locked(tool, expired);
+    }
+    if (lock >= 0) {
+        (void)close(lock);
+    }
+    return status;
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+static const struct tool_option rotate_options[] = {
+    {"--retire-others", NULL, "and keep no other: every access token ends at once"},
+};
+
+static const struct tool_option retire_options[] = {
+    {"--expired", NULL, "all keys whose last token has expired, without asking"},
+};
+
+static const struct tool_command commands[] = {
+    {.name = "key list",
+     .words = "",
+     .summary = "show the keys that sign and verify tokens",
+     .text =
+         "Shows the keys of the key file, never their secret. The first signs new tokens; the\n"
+         "others verify tokens that are still about, the last of which ends at the time shown.\n",
+     .flags = COMMAND_JSON,
+     .run = run_list},
+    {.name = "key rotate",
+     .words = "",
+     .summary = "make a new key, which signs from now on",
+     .text = "Puts a new key in front of the others. Tokens signed by older keys live until they\n"
+             "expire; \"cubby key retire --expired\" then drops those keys.\n",
+     .options = rotate_options,
+     .option_count = 1,
+     .flags = COMMAND_JSON | COMMAND_ASKS,
+     .run = run_rotate},
+    {.name = "key retire",
+     .words = "[KEY]",
+     .summary = "drop a key; tokens that it signed end at once",
+     .text =
+         "Drops the key named KEY (\"-\": the one without a name), as \"cubby key list\" shows\n"
+         "them. The key that signs can't be dropped: rotate first. Asks while tokens of the\n"
+         "key may still live. token_lifetime of the settings tells how long they do.\n",
+     .options = retire_options,
+     .option_count = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON | COMMAND_ASKS,
+     .run = run_retire},
+};
+
+const struct tool_group tool_key_commands = {commands, sizeof commands / sizeof *commands};

@@ -1,0 +1,533 @@
+/*
+ * restore.c - restore FILE: what a backup holds takes the place of what the database holds.
+ *
+ * Programs may run meanwhile. So the database file is not exchanged (a program that has it open
+ * would go on with the old one, and its journal be taken for the new one's): a draft beside it is
+ * made ready and then copied into it in one transaction, with all others locked out. They wait, or
+ * answer 503 for that time. A crash in the middle leaves the old content. Only a file that is no
+ * database any more is exchanged: nobody can write to that one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "db/engine/schema.h"
+#include "db/model/tokens.h"
+#include "db/tool/admin.h"
+#include "db/tool/files.h"
+#include "db/tool/withdrawn.h"
+
+struct restore {
+    struct tool *tool;
+    const char *from;
+    const char *draft;
+    const char *kept; /* the name of the old database; NULL: there was none */
+    int64_t schema;   /* what the backup had */
+    int64_t users;
+    int64_t items;
+    struct withdrawn withdrawn;
+};
+
+static bool keeps_sessions(const struct tool *tool)
+{
+    return tool_option(tool, "--keep-sessions") != NULL;
+}
+
+/* ---- the draft ------------------------------------------------------------------------------ */
+
+/* Opens the backup, as who runs the tool. */
+static int open_backup(struct restore *restore, int *file)
+{
+    struct tool *tool = restore->tool;
+    static const char *const suffixes[] = {"-journal", "-wal"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        const char *beside = arena_printf(&tool->arena, "%s%s", restore->from, suffixes[i]);
+        struct stat there;
+        if (beside != NULL && stat(beside, &there) == 0 && there.st_size > 0) {
+            return tool_fail(tool,
+                             "%s: %s lies beside it, so it is not a finished backup; make one with "
+                             "\"cubby backup\"",
+                             restore->from, beside);
+        }
+    }
+    struct stat there;
+    struct stat present;
+    *file =
+        open(restore->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is told, not awaited */
+    if (*file < 0 || fstat(*file, &there) != 0) {
+        return tool_fail(tool, "%s: %s", restore->from, strerror(errno));
+    }
+    if (!S_ISREG(there.st_mode)) {
+        return tool_fail(tool, "%s: not a regular file", restore->from);
+    }
+    if (stat(tool->config.database, &present) == 0 && present.st_dev == there.st_dev &&
+        present.st_ino == there.st_ino) {
+        return tool_fail(tool, "%s is the database itself", restore->from);
+    }
+    return TOOL_DONE;
+}
+
+static bool write_all(int file, const char *from, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(file, from, size);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            from += written;
+            size -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+static bool copy_bytes(struct tool *tool, int from, int to, int64_t size)
+{
+    static char piece[256 * 1024];
+    int64_t done = 0;
+    for (;;) {
+        ssize_t got = read(from, piece, sizeof piece);
+        if (got < 0 && errno != EINTR) {
+            return false;
+        }
+        if (got == 0) {
+            return true;
+        }
+        if (got > 0 && !write_all(to, piece, (size_t)got)) {
+            return false;
+        }
+        done += got > 0 ? got : 0;
+        tool_progress(tool, "reading", done, size);
+    }
+}
+
+/* The bytes of the backup as a file of the database's owner. */
+static int make_draft(struct restore *restore, int backup)
+{
+    struct tool *tool = restore->tool;
+    struct stat there;
+    int status = file_make_draft(tool, restore->draft);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    int file = open(restore->draft, O_WRONLY | O_CLOEXEC);
+    bool good = file >= 0 && fstat(backup, &there) == 0 &&
+                copy_bytes(tool, backup, file, (int64_t)there.st_size);
+    int problem = errno;
+    if (file >= 0) {
+        good = close(file) == 0 && good;
+    }
+    return good ? TOOL_DONE
+                : tool_fail(tool, "copying %s to %s: %s", restore->from, restore->draft,
+                            strerror(problem));
+}
+
+static int check_schema(struct restore *restore, struct db_connection *draft)
+{
+    struct tool *tool = restore->tool;
+    enum db_class class = admin_driver->schema_number(draft, &restore->schema);
+    if (class != DB_OK) {
+        return admin_fail(tool, draft, restore->from, class, "reading it");
+    }
+    if (restore->schema > schema_number) {
+        return admin_fail_schema(tool, restore->from, restore->schema);
+    }
+    return restore->schema >= 1 ? TOOL_DONE
+                                : tool_fail(tool, "%s: not a database of cubby", restore->from);
+}
+
+static int migrate(struct restore *restore, struct db_connection *draft)
+{
+    int64_t from;
+    if (restore->schema < schema_number) {
+        admin_step(restore->tool, "migrating", restore->draft);
+    }
+    enum db_class class = schema_migrate(admin_driver, draft, &from);
+    return class == DB_OK ? TOOL_DONE
+                          : admin_fail(restore->tool, draft, restore->from, class, "migrating it");
+}
+
+/* A new name for the store, so that whoever follows its changes starts anew; and, unless asked not
+ * to, no session of before: the backup does not know which tokens were revoked since. */
+static int renew(struct restore *restore, struct db_connection *draft)
+{
+    struct tool *tool = restore->tool;
+    unsigned char id[16];
+    char text[2 * sizeof id + 1];
+    if (!tool_random(tool, id, sizeof id)) {
+        return TOOL_FAILED;
+    }
+    hex_encode(id, sizeof id, text);
+    /* Beyond what any account's epoch can have reached since the backup. */
+    int64_t leap = (INT64_C(1) << 32) | id[0] << 16 | id[1] << 8 | id[2];
+    const struct db_value new_id = db_text(text_of(text));
+    const struct db_value new_epochs = db_integer(leap);
+    const struct db_value numbers = db_integer(DEVICE_NUMBER_MAXIMUM);
+    enum db_class class = admin_driver->begin(draft);
+    if (class == DB_OK) {
+        class = admin_run(draft, ADMIN_NEW_STORE_ID, &new_id, 1, NULL);
+    }
+    if (class == DB_OK && !keeps_sessions(tool)) {
+        class = admin_run(draft, ADMIN_NEW_EPOCHS, &new_epochs, 1, NULL);
+    }
+    if (class == DB_OK && !keeps_sessions(tool)) {
+        class = admin_run(draft, ADMIN_DELETE_CODES, &numbers, 1, NULL); /* one may be used up */
+    }
+    if (class == DB_OK) {
+        class = admin_run(draft, ADMIN_COUNT_USERS, NULL, 0, &restore->users);
+    }
+    if (class == DB_OK) {
+        class = admin_run(draft, ADMIN_COUNT_ITEMS, NULL, 0, &restore->items);
+    }
+    if (class == DB_OK) {
+        class = admin_driver->commit(draft);
+    }
+    return class == DB_OK ? TOOL_DONE
+                          : admin_fail(tool, draft, restore->draft, class, "making it ready");
+}
+
+/* Looks the draft through and makes it what the database is to become. */
+static int prepare_draft(struct restore *restore, struct db_connection **draft)
+{
+    enum db_class class =
+        admin_driver->open(restore->draft, true, admin_patience(restore->tool), draft);
+    if (class != DB_OK) {
+        return admin_fail(restore->tool, *draft, restore->from, class, "opening");
+    }
+    int status = admin_make_plain(restore->tool, restore->from, *draft);
+    if (status == TOOL_DONE) {
+        status = check_schema(restore, *draft);
+    }
+    if (status == TOOL_DONE) {
+        status = admin_verify_integrity(restore->tool, restore->from, *draft);
+    }
+    if (status == TOOL_DONE) {
+        status = migrate(restore, *draft);
+    }
+    if (status == TOOL_DONE) {
+        status = admin_verify_schema(restore->tool, restore->from, *draft);
+    }
+    return status == TOOL_DONE ? renew(restore, *draft) : status;
+}
+
+/* ---- the old database ----------------------------------------------------------------------- */
+
+/* Finds a name beside the database that nothing has yet. */
+static const char *name_kept(struct tool *tool)
+{
+    char when[32];
+    time_t now = (time_t)(tool_now_ms() / 1000);
+    struct tm parts;
+    if (gmtime_r(&now, &parts) == NULL ||
+        strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &parts) == 0) {
+        return NULL;
+    }
+    for (int i = 1; i < 100; i++) {
+        char number[8] = "";
+        if (i > 1) {
+            (void)snprintf(number, sizeof number, "-%d", i);
+        }
+        const char *name = arena_printf(&tool->arena, "%s.before-restore-%s%s",
+                                        tool->config.database, when, number);
+        if (name == NULL || access(name, F_OK) != 0) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* A copy of the old database in the file PART, on the disk. */
+static int copy_old(struct restore *restore, struct db_connection *present, const char *part)
+{
+    struct tool *tool = restore->tool;
+    int file = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (file < 0) {
+        return tool_fail(tool, "%s: %s", part, strerror(errno));
+    }
+    (void)close(file);
+    file_second_draft(part);
+    struct db_connection *copy;
+    int status = admin_open_any(tool, part, true, &copy);
+    if (status == TOOL_DONE) {
+        enum db_class class = admin_copy(tool, present, copy, false, "keeping the old database");
+        status =
+            class == DB_OK ? TOOL_DONE : admin_fail(tool, copy, part, class, "keeping the old one");
+    }
+    if (status == TOOL_DONE) {
+        status = admin_make_plain(tool, part, copy);
+    }
+    admin_driver->close(copy);
+    return status == TOOL_DONE ? file_sync(tool, part) : status;
+}
+
+/* The name by which the old database is kept is that of a whole one, whatever ends this run. */
+static int keep_old(struct restore *restore, struct db_connection *present)
+{
+    struct tool *tool = restore->tool;
+    const char *part = arena_printf(&tool->arena, "%s-old", restore->draft);
+    if (part == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    int status = copy_old(restore, present, part);
+    if (status == TOOL_DONE && file_name_new(part, restore->kept) != 0) {
+        status = tool_fail(tool, "%s: %s", restore->kept, strerror(errno));
+    }
+    file_second_draft(NULL);
+    if (status != TOOL_DONE) {
+        (void)unlink(part);
+        return status;
+    }
+    status = file_sync_directory(tool, restore->kept);
+    if (status != TOOL_DONE) {
+        (void)unlink(restore->kept);
+    }
+    return status;
+}
+
+/* The database is locked: nothing more is taken away from anybody. One of another version or not
+ * whole can't be asked. */
+static int withdraw(struct restore *restore, struct db_connection *present,
+                    struct db_connection *draft)
+{
+    struct tool *tool = restore->tool;
+    int64_t number;
+    if (keeps_sessions(tool)) {
+        return TOOL_DONE;
+    }
+    enum db_class class = admin_driver->schema_number(present, &number);
+    if (class == DB_OK && number == schema_number) {
+        class = withdrawn_apply(draft, present, &restore->withdrawn);
+    } else if (class == DB_OK) {
+        class = number == 0 ? DB_OK : DB_DAMAGED;
+    }
+    if (class == DB_DAMAGED) {
+        tool_progress_end(tool);
+        (void)fputs(
+            "cubby: the old database can't tell which device tokens were deleted, and which "
+            "accounts disabled, since the backup: they are as in the backup\n",
+            stderr);
+        class = DB_OK;
+    }
+    return class == DB_OK ? TOOL_DONE
+                          : admin_fail(tool, draft, restore->draft, class, "making it ready");
+}
+
+/* The database is locked; the draft's content takes the place of its own. */
+static int replace_content(struct restore *restore, struct db_connection *present,
+                           struct db_connection *draft)
+{
+    struct tool *tool = restore->tool;
+    int status = keep_old(restore, present);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    status = withdraw(restore, present, draft);
+    if (status != TOOL_DONE) {
+        (void)unlink(restore->kept);
+        return status;
+    }
+    enum db_class class = admin_copy(tool, draft, present, true, "restoring");
+    if (class != DB_OK) {
+        status = admin_fail(tool, present, tool->config.database, class, "restoring");
+        (void)unlink(restore->kept);
+    }
+    return status;
+}
+
+/* Moves what may belong to the old file out of the way of the new one, to the name it is kept by.
+ */
+static int move_companions(const struct restore *restore)
+{
+    static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
+    struct tool *tool = restore->tool;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        const char *from = arena_printf(&tool->arena, "%s%s", tool->config.database, suffixes[i]);
+        const char *to = arena_printf(&tool->arena, "%s%s", restore->kept, suffixes[i]);
+        if (from == NULL || to == NULL) {
+            return tool_out_of_memory(tool);
+        }
+        if (rename(from, to) != 0 && errno != ENOENT) {
+            return tool_fail(tool, "%s: %s", from, strerror(errno));
+        }
+    }
+    return TOOL_DONE;
+}
+
+/* The journal of the settings, for a file that is new. Not having it is no failure. */
+static void set_journal(struct tool *tool)
+{
+    struct db_connection *connection;
+    if (strcmp(tool->config.journal, "wal") != 0 ||
+        admin_open_any(tool, tool->config.database, true, &connection) != TOOL_DONE) {
+        return;
+    }
+    if (admin_driver->set_journal(connection, true) != DB_OK) {
+        tool_progress_end(tool);
+        (void)fputs("cubby: run \"cubby migrate\" for the journal of the settings\n", stderr);
+    }
+    admin_driver->close(connection);
+}
+
+/* What is no database any more moves away, and the draft takes its name. */
+static int replace_file(struct restore *restore, bool there_is_one)
+{
+    struct tool *tool = restore->tool;
+    const char *path = tool->config.database;
+    int status = move_companions(restore);
+    if (status == TOOL_DONE && there_is_one && rename(path, restore->kept) != 0) {
+        status = tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (!there_is_one) {
+        restore->kept = NULL;
+    }
+    if (status == TOOL_DONE) {
+        status = file_place_draft(tool, path, false);
+    }
+    if (status == TOOL_DONE) {
+        set_journal(tool);
+    }
+    return status;
+}
+
+static int replace_database(struct restore *restore, struct db_connection *draft)
+{
+    struct tool *tool = restore->tool;
+    const char *path = tool->config.database;
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return replace_file(restore, false);
+    }
+    struct db_connection *present;
+    enum db_class class = admin_driver->open(path, true, admin_patience(tool), &present);
+    if (class == DB_OK) {
+        class = admin_maintenance->seize(present);
+    }
+    int status;
+    if (class == DB_OK) {
+        status = replace_content(restore, present, draft);
+    } else if (class == DB_DAMAGED) {
+        admin_driver->close(present);
+        present = NULL;
+        status = replace_file(restore, true);
+    } else {
+        status = admin_fail(tool, present, path, class, "locking");
+    }
+    admin_driver->close(present);
+    return status;
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int tell(const struct restore *restore)
+{
+    struct tool *tool = restore->tool;
+    bool sessions_end = !keeps_sessions(tool);
+    tool_audit(tool, "restore", 0, "%s", restore->from);
+    if (tool->json) {
+        cJSON *object = cJSON_CreateObject();
+        json_add(object, "file", cJSON_CreateString(restore->from));
+        json_add(object, "schema", json_new_integer(&tool->scratch, restore->schema));
+        json_add(object, "users", json_new_integer(&tool->scratch, restore->users));
+        json_add(object, "items", json_new_integer(&tool->scratch, restore->items));
+        json_add(object, "sessions_ended", cJSON_CreateBool(sessions_end));
+        json_add(object, "tokens_dropped",
+                 json_new_integer(&tool->scratch, restore->withdrawn.tokens));
+        json_add(object, "users_disabled",
+                 json_new_integer(&tool->scratch, restore->withdrawn.users));
+        json_add(object, "kept",
+                 restore->kept != NULL ? cJSON_CreateString(restore->kept) : cJSON_CreateNull());
+        return tool_print_json(tool, object, true);
+    }
+    tool_say(tool, "restored %s: %" PRId64 " users, %" PRId64 " items", restore->from,
+             restore->users, restore->items);
+    if (restore->schema != schema_number) {
+        tool_say(tool, "migrated from schema %" PRId64, restore->schema);
+    }
+    if (restore->kept != NULL) {
+        tool_say(tool, "the old database is kept as %s", restore->kept);
+    }
+    if (restore->withdrawn.tokens + restore->withdrawn.users > 0) {
+        tool_say(tool,
+                 "withdrawn since the backup, so now too: %" PRId64
+                 " device tokens, the logins of %" PRId64 " accounts",
+                 restore->withdrawn.tokens, restore->withdrawn.users);
+    }
+    tool_say(tool, sessions_end ? "all access tokens have ended: everybody logs in anew"
+                                : "access tokens that the backup knows live on");
+    return TOOL_DONE;
+}
+
+static int restore_as_owner(struct restore *restore, int backup)
+{
+    struct tool *tool = restore->tool;
+    int status = file_become_owner(tool, tool->config.database);
+    restore->draft =
+        arena_printf(&tool->arena, "%s.restore-%ld", tool->config.database, (long)getpid());
+    restore->kept = name_kept(tool);
+    if (restore->draft == NULL || restore->kept == NULL) {
+        return tool_fail(tool, "no name for the old database");
+    }
+    if (status == TOOL_DONE) {
+        status = make_draft(restore, backup);
+    }
+    struct db_connection *draft = NULL;
+    if (status == TOOL_DONE) {
+        status = prepare_draft(restore, &draft);
+    }
+    if (status == TOOL_DONE) {
+        status = replace_database(restore, draft);
+    }
+    admin_driver->close(draft);
+    file_drop_draft();
+    return status;
+}
+
+static int run_restore(struct tool *tool)
+{
+    struct restore restore = {.tool = tool, .from = tool->words[0]};
+    int backup = -1;
+    int status = open_backup(&restore, &backup);
+    if (status == TOOL_DONE) {
+        status = tool_confirm(tool, "Replace all users and data in %s by those of %s?",
+                              tool->config.database, restore.from);
+    }
+    if (status == TOOL_DONE) {
+        status = restore_as_owner(&restore, backup);
+    }
+    if (backup >= 0) {
+        (void)close(backup);
+    }
+    return status == TOOL_DONE ? tell(&restore) : status;
+}
+
+static const struct tool_option options[] = {
+    {"--keep-sessions", NULL,
+     "let the access tokens that the backup knows live on: for moving to\n"
+     "another machine, where nothing was revoked since the backup"},
+};
+
+static const struct tool_command commands[] = {
+    {.name = "restore",
+     .words = "FILE",
+     .summary = "put a backup in the place of the database",
+     .text =
+         "Replaces all users and data by those of the backup FILE, while programs may run: each\n"
+         "request sees the old state or the new one. FILE is verified first; one that is\n"
+         "broken, not cubby's, or made by a newer version is refused, and an older one is\n"
+         "migrated. The old database stays beside the new one, and its name is printed. The\n"
+         "store gets a new id, so that clients which follow changes start anew, and every\n"
+         "access token ends: the backup can't know what was revoked since it was made.\n",
+     .options = options,
+     .option_count = 1,
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
+     .run = run_restore},
+};
+
+const struct tool_group tool_restore_commands = {commands, sizeof commands / sizeof *commands};

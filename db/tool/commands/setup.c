@@ -1,0 +1,299 @@
+/*
+ * setup.c - init, migrate, check, config: making an installation and keeping it in order.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/engine/schema.h"
+#include "db/tool/admin.h"
+#include "db/tool/commands/check.h"
+#include "db/tool/files.h"
+#include "db/tool/commands/key.h"
+#include "db/tool/tool.h"
+
+/* ---- migrate -------------------------------------------------------------------------------- */
+
+static int migrate_database(struct tool *tool, int64_t *from)
+{
+    const char *path = tool->config.database;
+    struct db_connection *connection;
+    int status = admin_open_any(tool, path, true, &connection);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    enum db_class class = schema_migrate(admin_driver, connection, from);
+    if (class == DB_OK) {
+        class = admin_driver->set_journal(connection, strcmp(tool->config.journal, "wal") == 0);
+    }
+    if (class != DB_OK) {
+        status = *from > schema_number ? admin_fail_schema(tool, path, *from)
+                                       : admin_fail(tool, connection, path, class, "migrating");
+    }
+    admin_driver->close(connection);
+    return status;
+}
+
+static int run_migrate(struct tool *tool)
+{
+    int64_t from = 0;
+    const char *path = tool->config.database;
+    int status = file_become_owner(tool, path);
+    if (status == TOOL_DONE) {
+        admin_step(tool, "migrating", path);
+        status = migrate_database(tool, &from);
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "database", json_new_string(path));
+    json_add(object, "schema", json_new_integer(&tool->scratch, schema_number));
+    json_add(object, "schema_before", json_new_integer(&tool->scratch, from));
+    json_add(object, "migrated", cJSON_CreateBool(from != schema_number));
+    return from == schema_number
+               ? tool_result(tool, object, "%s: schema %" PRId64 ", nothing to do", path, from)
+               : tool_result(tool, object, "%s: schema %" PRId64 ", migrated from schema %" PRId64,
+                             path, schema_number, from);
+}
+
+/* ---- init ----------------------------------------------------------------------------------- */
+
+/* Says that PATH stays as it is; what is no file can't be. */
+static int init_keep(struct tool *tool, const char *path, const struct stat *there)
+{
+    if (!S_ISREG(there->st_mode)) {
+        return tool_fail(tool, "%s: not a regular file", path);
+    }
+    tool_file(tool, "kept", path);
+    return TOOL_DONE;
+}
+
+static int init_keys(struct tool *tool, const struct file_owner *owner)
+{
+    const char *path = tool->config.keys;
+    struct stat there;
+    if (stat(path, &there) == 0) {
+        return init_keep(tool, path, &there);
+    }
+    const char *text;
+    const char *kid = key_new_name(tool);
+    int status = kid != NULL ? key_new_file(tool, kid, &text) : TOOL_FAILED;
+    if (status == TOOL_DONE) {
+        status = file_make_directory(tool, path, owner);
+    }
+    if (status == TOOL_DONE) {
+        status = file_make_secret(tool, path, text, owner);
+    }
+    if (status == TOOL_DONE) {
+        tool_file(tool, "made", path);
+    }
+    return status;
+}
+
+/* Beside a journal lies a database that somebody was killed over: reading it takes the half-done
+ * transaction back, and a database that never had another is an empty file again. */
+static int undo_interrupted(struct tool *tool, const char *path)
+{
+    const char *journal = arena_printf(&tool->arena, "%s-journal", path);
+    if (journal == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    if (access(journal, F_OK) != 0) {
+        return TOOL_DONE;
+    }
+    struct db_connection *connection;
+    int status = admin_open_any(tool, path, true, &connection);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    int64_t number;
+    enum db_class class = admin_driver->schema_number(connection, &number);
+    if (class != DB_OK) {
+        status = admin_fail(tool, connection, path, class, "reading");
+    }
+    admin_driver->close(connection);
+    return status;
+}
+
+static int init_database(struct tool *tool, const struct file_owner *owner)
+{
+    const char *path = tool->config.database;
+    int status = file_make_directory(tool, path, owner);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool made = file >= 0;
+    if (!made && errno != EEXIST) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (made) {
+        (void)close(file);
+        status = file_give(tool, path, owner);
+    }
+    /* An empty file is what an interrupted init left: it is finished now. */
+    struct stat there;
+    if (status == TOOL_DONE && !made) {
+        status = undo_interrupted(tool, path);
+    }
+    if (status == TOOL_DONE && stat(path, &there) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (status == TOOL_DONE && (!S_ISREG(there.st_mode) || there.st_size > 0)) {
+        return init_keep(tool, path, &there);
+    }
+    int64_t from = 0;
+    if (status == TOOL_DONE) {
+        status = migrate_database(tool, &from);
+    }
+    if (status == TOOL_DONE) {
+        status = file_sync_directory(tool, path);
+    }
+    if (status == TOOL_DONE) {
+        tool_file(tool, "made", path);
+    }
+    return status;
+}
+
+static bool parse_number(const char *text, int64_t *out)
+{
+    bool over;
+    return text_to_int64(text_of(text), INT32_MAX, &over, out);
+}
+
+static int parse_owner(struct tool *tool, const char *given, struct file_owner *owner)
+{
+    char *name = arena_copy(&tool->arena, given, strlen(given));
+    if (name == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    char *group = strchr(name, ':');
+    if (group != NULL) {
+        *group++ = '\0';
+    }
+    int64_t number;
+    const struct passwd *user = getpwnam(name);
+    if (user != NULL) {
+        *owner = (struct file_owner){true, user->pw_uid, user->pw_gid};
+    } else if (parse_number(name, &number)) {
+        *owner = (struct file_owner){true, (uid_t)number, (gid_t)number};
+    } else {
+        return tool_fail(tool, "there is no user %s", name);
+    }
+    if (group == NULL || *group == '\0') {
+        return TOOL_DONE;
+    }
+    const struct group *entry = getgrnam(group);
+    if (entry == NULL && !parse_number(group, &number)) {
+        return tool_fail(tool, "there is no group %s", group);
+    }
+    owner->group = entry != NULL ? entry->gr_gid : (gid_t)number;
+    return TOOL_DONE;
+}
+
+static int run_init(struct tool *tool)
+{
+    struct file_owner owner = {0};
+    const char *given = tool_option(tool, "--owner");
+    tool->result = cJSON_CreateObject();
+    json_add(tool->result, "made", cJSON_CreateArray());
+    json_add(tool->result, "kept", cJSON_CreateArray());
+    int status = given != NULL ? parse_owner(tool, given, &owner) : TOOL_DONE;
+    if (status == TOOL_DONE) {
+        status = init_database(tool, &owner);
+    }
+    if (status == TOOL_DONE) {
+        status = init_keys(tool, &owner);
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    bool for_root = geteuid() == 0 && !owner.given;
+    if (tool->json) {
+        json_add(tool->result, "for_root", cJSON_CreateBool(for_root));
+        return tool_print_json(tool, tool->result, true);
+    }
+    if (for_root) {
+        puts("note   made as root: the programs must run as root too, or say --owner USER");
+    }
+    return TOOL_DONE;
+}
+
+/* ---- config --------------------------------------------------------------------------------- */
+
+static void print_setting(void *self, const char *name, const char *value, const int64_t *number)
+{
+    (void)self;
+    (void)number;
+    printf("%s =%s%s\n", name, *value != '\0' ? " " : "", value);
+}
+
+static void add_setting(void *self, const char *name, const char *value, const int64_t *number)
+{
+    struct tool *tool = self;
+    json_add(tool->result, name,
+             number != NULL ? json_new_integer(&tool->scratch, *number)
+                            : cJSON_CreateString(value));
+}
+
+static int run_config(struct tool *tool)
+{
+    if (!tool->json) {
+        config_each(&tool->config, print_setting, NULL);
+        return TOOL_DONE;
+    }
+    tool->result = cJSON_CreateObject();
+    config_each(&tool->config, add_setting, tool);
+    return tool_print_json(tool, tool->result, true);
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+static const struct tool_option init_options[] = {
+    {"--owner", "USER[:GROUP]",
+     "give what is made to this user, as whom the web server runs the\n"
+     "programs (on Debian: www-data)"},
+};
+
+static const struct tool_command commands[] = {
+    {.name = "init",
+     .words = "",
+     .summary = "make what is missing: directory, database, key file",
+     .text = "Makes the database and the key file named in the settings, with mode 0600, in a\n"
+             "directory of mode 0700; what is there already stays as it is.\n",
+     .options = init_options,
+     .option_count = 1,
+     .flags = COMMAND_JSON,
+     .run = run_init},
+    {.name = "migrate",
+     .words = "",
+     .summary = "bring the database to the schema of this version",
+     .text = "Runs the migrations that the database does not have yet, all in one transaction:\n"
+             "afterwards it is either as before or up to date. Make a backup first.\n",
+     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .run = run_migrate},
+    {.name = "check",
+     .words = "",
+     .summary = "look for problems, and say how to mend each",
+     .text = "Checks the settings, owners and modes of files and directories, the schema number,\n"
+             "the integrity and the journal of the database, and the strength of the keys. Exit\n"
+             "status 1 if anything is wrong.\n",
+     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .run = run_check},
+    {.name = "config",
+     .words = "",
+     .summary = "show the settings that hold",
+     .text = "Prints every setting with its value, in the form of the configuration file. In JSON\n"
+             "a setting that is a number is one.\n",
+     .flags = COMMAND_JSON,
+     .run = run_config},
+};
+
+const struct tool_group tool_setup_commands = {commands, sizeof commands / sizeof *commands};

@@ -1,0 +1,412 @@
+/*
+ * user.c - the commands of "cubby user"; those that set passwords are in user_password.c.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "db/model/audit.h"
+#include "db/model/tokens.h"
+#include "db/tool/commands/user.h"
+
+/* ---- list ----------------------------------------------------------------------------------- */
+
+/* Nothing that is shown to people may break the lines. */
+static const char *printable(const char *text)
+{
+    return text_has_control(text_of(text)) ? "?" : text;
+}
+
+static int print_row(struct tool *tool, const struct account *account, bool first)
+{
+    if (!tool->json) {
+        char when[TIME_TEXT_SIZE];
+        time_to_text(account->created_at, when);
+        printf("%8" PRId64 "  %-20s %-28s %.10s %8" PRId64 " %12" PRId64 "%s\n", account->id,
+               printable(account->username), printable(account->email), when, account->keys,
+               account->bytes, account->disabled ? "  disabled" : "");
+        return TOOL_DONE;
+    }
+    char *text = cJSON_PrintUnformatted(account_json(tool, account));
+    if (text == NULL || arena_failed(&tool->scratch)) {
+        return tool_out_of_memory(tool);
+    }
+    tool_make_printable(text, false);
+    printf("%s%s", first ? "[\n" : ",\n", text);
+    tool_row_done(tool);
+    return TOOL_DONE;
+}
+
+static int print_rows(struct tool *tool, struct db_connection *connection)
+{
+    struct db_prepared *rows;
+    int status = TOOL_DONE;
+    bool first = true;
+    enum db_class class = account_list(connection, &rows);
+    if (class == DB_OK) {
+        class = admin_driver->step(rows);
+    }
+    for (; class == DB_ROW && status == TOOL_DONE; class = admin_driver->step(rows)) {
+        struct account account;
+        account_of_row(rows, &account);
+        status = print_row(tool, &account, first);
+        first = false;
+    }
+    if (tool->json) {
+        (void)fputs(first ? "[]\n" : "\n]\n", stdout);
+    }
+    if (status == TOOL_DONE && class != DB_OK) {
+        status = admin_fail(tool, connection, tool->config.database, class, "listing users");
+    }
+    admin_driver->finalize(rows);
+    return status;
+}
+
+static int run_list(struct tool *tool)
+{
+    struct db_connection *connection;
+    int status = admin_open(tool, false, &connection);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    if (!tool->json) {
+        printf("%8s  %-20s %-28s %-10s %8s %12s\n", "ID", "NAME", "E-MAIL", "CREATED", "KEYS",
+               "BYTES");
+    }
+    status = print_rows(tool, connection);
+    admin_driver->close(connection);
+    return status;
+}
+
+/* ---- show ----------------------------------------------------------------------------------- */
+
+/* A time that may not be. */
+static cJSON *time_or_null(struct tool *tool, struct db_prepared *row, int column)
+{
+    return admin_driver->column_is_null(row, column)
+               ? cJSON_CreateNull()
+               : json_new_time(&tool->scratch, admin_driver->column_integer(row, column));
+}
+
+static cJSON *token_json(struct tool *tool, struct db_prepared *row, int64_t user_id)
+{
+    cJSON *object = cJSON_CreateObject();
+    const char *name = admin_driver->column_text(row, 1).at;
+    const char *prefix = admin_driver->column_text(row, 3).at;
+    json_add(object, "id",
+             json_new_integer(&tool->scratch,
+                              admin_driver->column_integer(row, 0) - tokens_id(user_id, 0)));
+    json_add(object, "name", cJSON_CreateString(name != NULL ? name : ""));
+    json_add(object, "scope",
+             json_new_string(admin_driver->column_integer(row, 2) != 0 ? "write" : "read"));
+    json_add(object, "prefix", cJSON_CreateString(prefix != NULL ? prefix : ""));
+    json_add(object, "created_at", time_or_null(tool, row, 4));
+    json_add(object, "expires_at", time_or_null(tool, row, 5));
+    json_add(object, "last_used_at", time_or_null(tool, row, 6));
+    return object;
+}
+
+/* The device tokens of ACCOUNT as an array. */
+static enum db_class list_tokens(struct tool *tool, struct db_connection *connection,
+                                 int64_t user_id, cJSON **out)
+{
+    const struct db_value values[] = {db_integer(tokens_id(user_id, 0)),
+                                      db_integer(tokens_id(user_id + 1, 0))};
+    struct db_prepared *rows;
+    *out = cJSON_CreateArray();
+    enum db_class class = admin_prepare(connection, ADMIN_USER_TOKENS, values, 2, &rows);
+    if (class == DB_OK) {
+        class = admin_driver->step(rows);
+    }
+    for (; class == DB_ROW; class = admin_driver->step(rows)) {
+        (void)cJSON_AddItemToArray(*out, token_json(tool, rows, user_id));
+    }
+    admin_driver->finalize(rows);
+    return class;
+}
+
+static void print_member(const cJSON *item, const char *indent)
+{
+    if (cJSON_IsString(item)) {
+        printf("%s%-14s %s\n", indent, item->string, printable(item->valuestring));
+    } else if (!cJSON_IsArray(item)) {
+        const char *text = cJSON_PrintUnformatted(item);
+        printf("%s%-14s %s\n", indent, item->string, text != NULL ? text : "?");
+    }
+}
+
+static void print_account(const cJSON *object, const cJSON *tokens)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object)
+    {
+        print_member(item, "");
+    }
+    const cJSON *token;
+    cJSON_ArrayForEach(token, tokens)
+    {
+        puts("device token");
+        cJSON_ArrayForEach(item, token)
+        {
+            print_member(item, "    ");
+        }
+    }
+}
+
+static int run_show(struct tool *tool)
+{
+    struct db_connection *connection;
+    struct account account;
+    int status = admin_open(tool, false, &connection);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    cJSON *object = NULL;
+    cJSON *tokens = NULL;
+    status = account_find(tool, connection, tool->words[0], &account);
+    if (status == TOOL_DONE) {
+        object = account_json(tool, &account);
+        enum db_class class = list_tokens(tool, connection, account.id, &tokens);
+        if (class != DB_OK) {
+            status = admin_fail(tool, connection, tool->config.database, class, "listing tokens");
+        }
+    }
+    admin_driver->close(connection);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    if (!tool->json) {
+        print_account(object, tokens);
+        return TOOL_DONE;
+    }
+    (void)cJSON_DeleteItemFromObject(object, "device_tokens");
+    json_add(object, "device_tokens", tokens);
+    return tool_print_json(tool, object, true);
+}
+
+/* ---- disable, enable, delete ---------------------------------------------------------------- */
+
+static int tell_able(struct tool *tool, const struct account *account, bool disabled,
+                     const char *what)
+{
+    cJSON *object = account_name_json(tool, account->id, account->username);
+    json_add(object, "disabled", cJSON_CreateBool(disabled));
+    return tool_result(tool, object, "user %s %s", account->username, what);
+}
+
+static int disable(struct tool *tool, struct db_connection *connection,
+                   const struct account *account, const void *news)
+{
+    (void)news;
+    const struct db_value values[] = {db_integer(account->id)};
+    return account_run(tool, connection, ADMIN_USER_DISABLE, values, 1);
+}
+
+static int run_disable(struct tool *tool)
+{
+    struct account account;
+    int status = account_look_up(tool, &account);
+    if (status == TOOL_DONE) {
+        status = tool_confirm_if_seen(tool, "Disable user %s? All sessions end at once.",
+                                      account.username);
+    }
+    if (status == TOOL_DONE) {
+        status = account_change(tool, disable, NULL, &account);
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    tool_audit(tool, "user_disabled", account.id, "%s", "");
+    return tell_able(tool, &account, true, "is disabled: no login, no token is good");
+}
+
+static int enable(struct tool *tool, struct db_connection *connection,
+                  const struct account *account, const void *news)
+{
+    (void)news;
+    const struct db_value values[] = {db_integer(account->id)};
+    int status = account_run(tool, connection, ADMIN_USER_ENABLE, values, 1);
+    return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
+}
+
+static int run_enable(struct tool *tool)
+{
+    struct account account;
+    int status = account_change(tool, enable, NULL, &account);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    tool_audit(tool, "user_enabled", account.id, "%s", "");
+    return tell_able(tool, &account, false, "may log in");
+}
+
+/* In pieces, to show how far it is; all in the one transaction. */
+static int delete_items(struct tool *tool, struct db_connection *connection,
+                        const struct account *account)
+{
+    enum { BATCH_ROWS = 1000 };
+    const struct db_value values[] = {db_integer(account->id), db_integer(BATCH_ROWS)};
+    int64_t done = 0;
+    int64_t rows = BATCH_ROWS;
+    while (rows == BATCH_ROWS) {
+        enum db_class class = admin_count(connection, ADMIN_USER_DELETE_ITEMS, values, 2, &rows);
+        if (class != DB_OK) {
+            return admin_fail(tool, connection, tool->config.database, class, "deleting items");
+        }
+        done += rows;
+        tool_progress(tool, "deleting items", done, account->keys); /* tombstones come on top */
+    }
+    return TOOL_DONE;
+}
+
+static int delete_all(struct tool *tool, struct db_connection *connection,
+                      const struct account *account, const void *news)
+{
+    (void)news;
+    char pattern[AUDIT_PATTERN_SIZE];
+    const struct db_value values[] = {db_integer(account->id)};
+    const struct db_value events[] = {db_text(audit_pattern(account->id, pattern))};
+    int status = delete_items(tool, connection, account);
+    if (status == TOOL_DONE) {
+        status = account_drop_tokens(tool, connection, account->id);
+    }
+    if (status == TOOL_DONE) {
+        status = account_run(tool, connection, ADMIN_USER_DELETE_EVENTS, events, 1);
+    }
+    if (status == TOOL_DONE) {
+        status = account_forgive(tool, connection, account->id);
+    }
+    if (status == TOOL_DONE) {
+        tool_step(tool, "writing to the disk that user %s is gone", account->username);
+        status = account_run(tool, connection, ADMIN_USER_DELETE, values, 1);
+    }
+    return status;
+}
+
+/* Asks about what is there now; nobody waits for the answer with the database locked. */
+static int run_delete(struct tool *tool)
+{
+    struct account account;
+    int status = account_look_up(tool, &account);
+    if (status == TOOL_DONE) {
+        status = tool_confirm(tool, "Delete user %s and %" PRId64 " keys with %" PRId64 " bytes?",
+                              account.username, account.keys, account.bytes);
+    }
+    if (status == TOOL_DONE) {
+        status = account_change(tool, delete_all, NULL, &account);
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    tool_audit(tool, "user_deleted", account.id, "%s", "");
+    cJSON *object = account_name_json(tool, account.id, account.username);
+    json_add(object, "keys", json_new_integer(&tool->scratch, account.keys));
+    json_add(object, "bytes", json_new_integer(&tool->scratch, account.bytes));
+    return tool_result(tool, object, "user %s is deleted, with %" PRId64 " keys", account.username,
+                       account.keys);
+}
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+static const struct tool_option password_options[] = {
+    {"--password-stdin", NULL, "read the password from standard input, its first line"},
+};
+
+static const struct tool_option add_options[] = {
+    {"--email", "ADDRESS", "the e-mail, which no other account may have"},
+    {"--full-name", "TEXT", "the full name"},
+    {"--age", "YEARS", "the age"},
+    {"--gender", "TEXT", "the gender"},
+    {"--password-stdin", NULL, "read the password from standard input, its first line"},
+};
+
+static const struct tool_option code_options[] = {
+    {"--valid", "SECONDS", "how long the code is good (86400, one day)"},
+};
+
+#define PASSWORD_TEXT                                                                              \
+    "The password is asked for at the terminal, or read with --password-stdin; it follows the\n"   \
+    "rules for passwords of the API.\n"
+
+static const struct tool_command commands[] = {
+    {.name = "user list",
+     .words = "",
+     .summary = "list all accounts",
+     .text = "Lists all accounts in the order of their names, with what they store.\n",
+     .flags = COMMAND_JSON,
+     .run = run_list},
+    {.name = "user show",
+     .words = "NAME",
+     .summary = "show one account and its device tokens",
+     .text = "NAME is the user name, or the e-mail, here as in all commands about a user.\n",
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = run_show},
+    {.name = "user add",
+     .words = "NAME",
+     .summary = "add an account",
+     .text = "Adds an account, by the rules of POST /api/register. " PASSWORD_TEXT,
+     .options = add_options,
+     .option_count = sizeof add_options / sizeof add_options[0],
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = user_run_add},
+    {.name = "user disable",
+     .words = "NAME",
+     .summary = "end all sessions of a user, and let nobody log in",
+     .text =
+         "From the next request on no token of the user is good, device tokens included, and\n"
+         "logging in fails as with a wrong password. The data stay. Asks at a terminal, unless\n"
+         "--yes is given; a script is not held up.\n",
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON | COMMAND_ASKS,
+     .run = run_disable},
+    {.name = "user enable",
+     .words = "NAME",
+     .summary = "let a disabled or locked-out user log in again",
+     .text =
+         "Undoes \"user disable\" (device tokens work again, access tokens of before do not), and\n"
+         "forgets the failed logins that are counted against the account.\n",
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = run_enable},
+    {.name = "user delete",
+     .words = "NAME",
+     .summary = "delete an account and all it stores",
+     .text = "Deletes the account, its data and its tokens, as DELETE /api/me does: nothing of it\n"
+             "stays in the database. Asks, or takes --yes.\n",
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
+     .run = run_delete},
+    {.name = "user passwd",
+     .words = "NAME",
+     .summary = "set a new password",
+     .text = "Sets the password of a user and ends every token of before, device tokens and a "
+             "code\n"
+             "for a lost password too.\n" PASSWORD_TEXT,
+     .options = password_options,
+     .option_count = 1,
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = user_run_passwd},
+    {.name = "user reset-code",
+     .words = "NAME",
+     .summary = "print a one-time code for a lost password",
+     .text =
+         "Prints a code with which the user sets a new password by POST /api/reset. It is good\n"
+         "once and for a day; a code of before is void. Tell it to nobody else.\n",
+     .options = code_options,
+     .option_count = 1,
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = user_run_reset_code},
+};
+
+const struct tool_group tool_user_commands = {commands, sizeof commands / sizeof *commands};
