@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cgi-bin/shared/store.h"
+#include "common/http/error_table.h"
 #include "common/serve/input.h"
 #include "common/json/json_number.h"
 #include "common/serve/serve.h"
@@ -369,8 +371,8 @@ static const struct route routes[] = {
 };
 
 static const enum db_statement may_run[] = {
-    TOKEN_STATEMENTS, DB_LEDGER_READ, DB_LEDGER_WRITE,        DB_ITEM_READ,   DB_ITEM_FIND,
-    DB_ITEM_ADD,      DB_ITEM_CHANGE, DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET,
+    TOKEN_STATEMENTS, DB_COUNTERS_READ, DB_COUNTERS_WRITE,      DB_ITEM_READ,   DB_ITEM_FIND,
+    DB_ITEM_ADD,      DB_ITEM_CHANGE,   DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET,
 };
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
@@ -378,7 +380,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program batch_program = {.name = "batch",
                                       .routes = routes,
                                       .route_count = sizeof routes / sizeof *routes,
-                                      .store = &db_store,
+                                      .store = &database_store,
                                       .store_role = &role};
 
 int main(void)

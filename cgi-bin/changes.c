@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "cgi-bin/shared/store.h"
 #include "common/serve/parameters.h"
 #include "common/serve/serve.h"
 #include "cgi-bin/shared/item_call.h"
@@ -38,7 +39,7 @@ enum {
 /* One look at the changes. */
 struct look {
     struct item_page page;
-    struct item_ledger ledger;
+    struct item_counters counters;
     int64_t seen;    /* version of the last change looked at */
     int64_t scanned; /* changes passed over */
     bool more;
@@ -57,12 +58,12 @@ static bool show_change(void *self, const struct item *item)
     return !look->more;
 }
 
-/* The ledger, all of one moment with what is read after it. */
-static enum error_code read_ledger(struct call *call, const struct item_owner *owner,
-                                   struct item_ledger *ledger)
+/* The counters, all of one moment with what is read after it. */
+static enum error_code read_counters(struct call *call, const struct item_owner *owner,
+                                     struct item_counters *counters)
 {
     enum error_code error = db_begin_read(call->store);
-    return error == ERR_NONE ? items_ledger(call->store, owner, ledger) : error;
+    return error == ERR_NONE ? items_counters(call->store, owner, counters) : error;
 }
 
 /* Makes deletions of items that have expired, so that they reach those who follow. Where nothing
@@ -76,52 +77,53 @@ static enum error_code sweep(struct call *call, const struct item_owner *owner, 
         error = item_writes_end(&writes);
     }
     if (error == ERR_NONE) {
-        error = db_pause(call->store); /* what fails late fails here, while there is a way on */
+        error =
+            db_commit_early(call->store); /* what fails late fails here, while there is a way on */
     }
     if (error != ERR_NONE && db_drop_writes(call->store)) {
         *unswept = true;
         error = ERR_NONE;
     }
-    return error == ERR_NONE ? call_admit_again(call) : error;
+    return error == ERR_NONE ? call_authenticate_again(call) : error;
 }
 
 static bool sweep_is_due(const struct call *call, const struct look *look)
 {
-    return !look->unswept && look->ledger.next_expiry != 0 &&
-           look->ledger.next_expiry <= call->now_ms;
+    return !look->unswept && look->counters.next_expiry != 0 &&
+           look->counters.next_expiry <= call->now_ms;
 }
 
-static enum error_code read_swept_ledger(struct call *call, const struct item_owner *owner,
-                                         struct look *look)
+static enum error_code read_swept_counters(struct call *call, const struct item_owner *owner,
+                                           struct look *look)
 {
-    enum error_code error = read_ledger(call, owner, &look->ledger);
+    enum error_code error = read_counters(call, owner, &look->counters);
     if (error != ERR_NONE || !sweep_is_due(call, look)) {
         return error;
     }
     error = sweep(call, owner, &look->unswept);
-    return error == ERR_NONE ? read_ledger(call, owner, &look->ledger) : error;
+    return error == ERR_NONE ? read_counters(call, owner, &look->counters) : error;
 }
 
 static enum error_code look_once(struct call *call, const struct item_owner *owner,
                                  const struct changes_query *query, struct look *look)
 {
     *look = (struct look){.seen = query->since, .unswept = look->unswept};
-    enum error_code error = read_swept_ledger(call, owner, look);
+    enum error_code error = read_swept_counters(call, owner, look);
     if (error != ERR_NONE) {
         return error;
     }
     /* Ahead of all there is: it comes from another store, or from before a restored backup. */
-    if (query->since < look->ledger.horizon || query->since > look->ledger.version) {
+    if (query->since < look->counters.horizon || query->since > look->counters.version) {
         return ERR_CHANGES_EXPIRED;
     }
-    if (look->ledger.version == query->since) {
+    if (look->counters.version == query->since) {
         return items_allow(owner, ITEM_READS, query->prefix);
     }
     item_page_init(&look->page, call, query->limit, false);
     error = items_changes(call->store, owner, call->now_ms, query->prefix, query->since,
                           query->values, show_change, look);
     if (error == ERR_NONE && !look->more) {
-        look->seen = look->ledger.version;
+        look->seen = look->counters.version;
         look->more = sweep_is_due(call, look);
     }
     return error;
@@ -167,18 +169,18 @@ static enum error_code report_changes(struct call *call)
             break;
         }
         query.since = look.seen; /* what was passed over is not looked at again */
-        error = db_pause(call->store);
+        error = db_commit_early(call->store);
         if (error != ERR_NONE || !call_sleep(call, LOOK_EVERY_MS)) {
             end = 0;
         }
-        error = call_admit_again(call);
+        error = call_authenticate_again(call);
         if (error != ERR_NONE) {
             break;
         }
     }
     if (error == ERR_CHANGES_EXPIRED) {
         call->response.errors_carry_data = true;
-        error = answer_place(call, look.ledger.version);
+        error = answer_place(call, look.counters.version);
         return error == ERR_NONE ? ERR_CHANGES_EXPIRED : error;
     }
     return error == ERR_NONE ? answer_look(call, &look) : error;
@@ -189,7 +191,7 @@ static const struct route routes[] = {
 };
 
 static const enum db_statement may_run[] = {
-    TOKEN_STATEMENTS, DB_STORE_ID,    DB_LEDGER_READ,         DB_LEDGER_WRITE,
+    TOKEN_STATEMENTS, DB_STORE_ID,    DB_COUNTERS_READ,       DB_COUNTERS_WRITE,
     DB_ITEM_CHANGES,  DB_ITEM_CHANGE, DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET,
 };
 
@@ -198,7 +200,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program changes_program = {.name = "changes",
                                         .routes = routes,
                                         .route_count = sizeof routes / sizeof *routes,
-                                        .store = &db_store,
+                                        .store = &database_store,
                                         .store_role = &role};
 
 int main(void)

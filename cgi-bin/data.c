@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cgi-bin/shared/store.h"
 #include "common/serve/condition.h"
 #include "common/serve/input.h"
 #include "common/json/json_patch.h"
@@ -439,10 +440,10 @@ static enum error_code list_items(struct call *call)
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    struct item_ledger ledger;
+    struct item_counters counters;
     struct item_page page;
     item_page_init(&page, call, query.limit, true);
-    error = items_ledger(call->store, &owner, &ledger);
+    error = items_counters(call->store, &owner, &counters);
     if (error == ERR_NONE) {
         error = items_list(call->store, &owner, call->now_ms, query.prefix, after, query.limit + 1,
                            query.values, item_page_add, &page);
@@ -505,9 +506,9 @@ static const struct route routes[] = {
 };
 
 static const enum db_statement may_run[] = {
-    TOKEN_STATEMENTS, DB_LEDGER_READ, DB_LEDGER_WRITE, DB_ITEM_READ,
-    DB_ITEM_FIND,     DB_ITEM_ADD,    DB_ITEM_CHANGE,  DB_ITEM_FIRST_EXPIRING,
-    DB_ITEM_FORGET,   DB_ITEM_LIST,   DB_ITEM_COUNT,
+    TOKEN_STATEMENTS, DB_COUNTERS_READ, DB_COUNTERS_WRITE, DB_ITEM_READ,
+    DB_ITEM_FIND,     DB_ITEM_ADD,      DB_ITEM_CHANGE,    DB_ITEM_FIRST_EXPIRING,
+    DB_ITEM_FORGET,   DB_ITEM_LIST,     DB_ITEM_COUNT,
 };
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
@@ -516,7 +517,7 @@ const struct program data_program = {.name = "data",
                                      .routes = routes,
                                      .route_count = sizeof routes / sizeof *routes,
                                      .item_parameter = "key",
-                                     .store = &db_store,
+                                     .store = &database_store,
                                      .store_role = &role};
 
 int main(void)

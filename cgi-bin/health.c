@@ -1,6 +1,7 @@
 /*
  * health.c - GET /api/health: is the service ready? Needs no token and tells no secret.
  */
+#include "cgi-bin/shared/store.h"
 #include "common/serve/serve.h"
 #include "db/model/meta.h"
 
@@ -44,7 +45,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program health_program = {.name = "health",
                                        .routes = routes,
                                        .route_count = sizeof routes / sizeof *routes,
-                                       .store = &db_store,
+                                       .store = &database_store,
                                        .store_role = &role};
 
 int main(void)

@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "cgi-bin/shared/store.h"
 #include "common/serve/input.h"
 #include "common/serve/serve.h"
 #include "cgi-bin/shared/account_call.h"
@@ -12,7 +13,7 @@
 
 enum { TTL_MAXIMUM = 10 * 365 * 86400 }; /* seconds */
 
-struct wish {
+struct input_values {
     struct text name;
     struct text scope;
     struct text prefix;
@@ -40,13 +41,13 @@ static const char *check_prefix(struct text prefix)
 }
 
 static const struct input_field fields[] = {
-    {"name", INPUT_TEXT, false, offsetof(struct wish, name), 1, 64, check_name,
+    {"name", INPUT_TEXT, false, offsetof(struct input_values, name), 1, 64, check_name,
      ERR_INVALID_PARAMETER},
-    {"scope", INPUT_TEXT, false, offsetof(struct wish, scope), 0, INT64_MAX, check_scope,
+    {"scope", INPUT_TEXT, false, offsetof(struct input_values, scope), 0, INT64_MAX, check_scope,
      ERR_INVALID_PARAMETER},
-    {"prefix", INPUT_TEXT, true, offsetof(struct wish, prefix), 0, INT64_MAX, check_prefix,
+    {"prefix", INPUT_TEXT, true, offsetof(struct input_values, prefix), 0, INT64_MAX, check_prefix,
      ERR_INVALID_PARAMETER},
-    {"ttl", INPUT_WHOLE, true, offsetof(struct wish, ttl), 1, TTL_MAXIMUM, NULL,
+    {"ttl", INPUT_WHOLE, true, offsetof(struct input_values, ttl), 1, TTL_MAXIMUM, NULL,
      ERR_INVALID_PARAMETER},
 };
 
@@ -66,15 +67,20 @@ static enum error_code answer_new(struct call *call, const struct token_info *in
 
 static enum error_code create_key(struct call *call)
 {
-    struct wish in = {.prefix = {.at = "", .size = 0}};
+    struct input_values in = {.prefix = {.at = "", .size = 0}};
     enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, &in);
     if (error != ERR_NONE) {
         return error;
     }
+    unsigned char bytes[DEVICE_SECRET_BYTES];
     char secret[DEVICE_SECRET_SIZE + 1];
     char hash[DIGEST_TEXT_SIZE];
-    if (!device_secret_make(call->transport, secret) || !digest_text(text_of(secret), hash)) {
+    if (!call->transport->random(call->transport, bytes, sizeof bytes)) {
         return call_fail(call, ERR_INTERNAL, "no random bytes for a device token");
+    }
+    device_secret_make(bytes, secret);
+    if (!digest_text(text_of(secret), hash)) {
+        return call_fail(call, ERR_INTERNAL, "the digest of a device token failed");
     }
     const struct item_owner owner = items_owner(&call->claims);
     struct token_info token = {.name = in.name,
@@ -164,7 +170,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program keys_program = {.name = "keys",
                                      .routes = routes,
                                      .route_count = sizeof routes / sizeof *routes,
-                                     .store = &db_store,
+                                     .store = &database_store,
                                      .store_role = &role};
 
 int main(void)

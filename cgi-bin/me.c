@@ -3,6 +3,7 @@
  */
 #include <stddef.h>
 
+#include "cgi-bin/shared/store.h"
 #include "common/serve/input.h"
 #include "common/identity/password.h"
 #include "cgi-bin/shared/session.h"
@@ -211,7 +212,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program me_program = {.name = "me",
                                    .routes = routes,
                                    .route_count = sizeof routes / sizeof *routes,
-                                   .store = &db_store,
+                                   .store = &database_store,
                                    .store_role = &role};
 
 int main(void)

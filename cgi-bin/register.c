@@ -3,6 +3,7 @@
  */
 #include <stddef.h>
 
+#include "cgi-bin/shared/store.h"
 #include "common/serve/input.h"
 #include "common/identity/password.h"
 #include "common/serve/serve.h"
@@ -129,7 +130,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program register_program = {.name = "register",
                                          .routes = routes,
                                          .route_count = sizeof routes / sizeof *routes,
-                                         .store = &db_store,
+                                         .store = &database_store,
                                          .store_role = &role};
 
 int main(void)

@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "cgi-bin/shared/store.h"
 #include "common/serve/input.h"
 #include "common/identity/password.h"
 #include "common/identity/reset_code.h"
@@ -12,13 +13,13 @@
 #include "db/model/tokens.h"
 #include "db/model/users.h"
 
-struct wish {
+struct input_values {
     struct text username;
     struct text code;
     struct text new_password;
 };
 
-#define AT(name) offsetof(struct wish, name)
+#define AT(name) offsetof(struct input_values, name)
 
 static const struct input_field fields[] = {
     {"username", INPUT_TEXT, false, AT(username), 1, INT64_MAX, NULL, ERR_INVALID_PARAMETER},
@@ -50,8 +51,8 @@ static enum error_code check_code(struct call *call, int64_t user_id, struct tex
     return good ? ERR_NONE : ERR_INVALID_CREDENTIALS;
 }
 
-static enum error_code set_password(struct call *call, int64_t user_id, const struct wish *in,
-                                    const char *hash)
+static enum error_code set_password(struct call *call, int64_t user_id,
+                                    const struct input_values *in, const char *hash)
 {
     enum error_code error = check_code(call, user_id, in->code);
     bool found = false;
@@ -65,7 +66,7 @@ static enum error_code set_password(struct call *call, int64_t user_id, const st
  * known and unknown users, cost the same. */
 static enum error_code reset_password(struct call *call)
 {
-    struct wish in = {0};
+    struct input_values in = {0};
     enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, &in);
     if (error != ERR_NONE) {
         return error;
@@ -113,7 +114,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program reset_program = {.name = "reset",
                                       .routes = routes,
                                       .route_count = sizeof routes / sizeof *routes,
-                                      .store = &db_store,
+                                      .store = &database_store,
                                       .store_role = &role};
 
 int main(void)

@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "cgi-bin/shared/store.h"
 #include "common/serve/input.h"
 #include "common/identity/password.h"
 #include "cgi-bin/shared/session.h"
@@ -155,7 +156,7 @@ static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 const struct program token_program = {.name = "token",
                                       .routes = routes,
                                       .route_count = sizeof routes / sizeof *routes,
-                                      .store = &db_store,
+                                      .store = &database_store,
                                       .store_role = &role};
 
 int main(void)

@@ -24,7 +24,7 @@ enum error_code import_items(struct call *call);
 /* Statements that these two may run. */
 #define EXPORT_STATEMENTS DB_USER_PROFILE, DB_TOKEN_LIST, DB_ITEM_LIST
 #define IMPORT_STATEMENTS                                                                          \
-    DB_LEDGER_READ, DB_LEDGER_WRITE, DB_ITEM_FIND, DB_ITEM_ADD, DB_ITEM_CHANGE, DB_ITEM_LIST,      \
+    DB_COUNTERS_READ, DB_COUNTERS_WRITE, DB_ITEM_FIND, DB_ITEM_ADD, DB_ITEM_CHANGE, DB_ITEM_LIST,  \
         DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET
 
 #endif

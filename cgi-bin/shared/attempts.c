@@ -71,7 +71,7 @@ static enum error_code count_attempt(struct call *call, const struct attempt *at
         error = sweep(call);
     }
     if (error == ERR_NONE) {
-        error = db_pause(call->store);
+        error = db_commit_early(call->store);
     }
     return refused(call, error, until);
 }
@@ -96,7 +96,7 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
     const struct slots slots = {
         .path = path, .what = "password hashes (max_hashes)", .count = call->config->max_hashes};
     /* Who waits must hold no lock that the one before needs to finish. */
-    enum error_code error = db_pause(call->store);
+    enum error_code error = db_commit_early(call->store);
     return error == ERR_NONE
                ? slot_take(&slots, call->config->busy_timeout, &attempt->slot, &call->cause)
                : error;
@@ -131,7 +131,11 @@ enum error_code attempt_hash(struct call *call, struct text password, const char
 {
     const struct password_policy policy = {.method = call->config->password_method,
                                            .cost = call->config->password_cost};
-    return password_hash(call->transport, call->arena, &policy, password, hash, &call->cause);
+    unsigned char salt[PASSWORD_SALT_BYTES];
+    if (!call->transport->random(call->transport, salt, sizeof salt)) {
+        return call_fail(call, ERR_INTERNAL, "no random bytes for a salt");
+    }
+    return password_hash(call->arena, salt, &policy, password, hash, &call->cause);
 }
 
 enum error_code attempt_verify(struct call *call, const char *stored, struct text password,
@@ -158,7 +162,7 @@ enum error_code attempt_succeeded(struct call *call, struct attempt *attempt)
         error = throttle_give_back(call->store, &attempt->address);
     }
     if (error == ERR_NONE) {
-        error = db_pause(call->store);
+        error = db_commit_early(call->store);
     }
     return error;
 }
@@ -178,7 +182,7 @@ enum error_code attempt_check_registration(struct call *call)
     }
     enum error_code error = throttle_check(call->store, &address, call->now_ms, &until);
     if (error == ERR_NONE) {
-        error = db_pause(call->store); /* what comes next takes long */
+        error = db_commit_early(call->store); /* what comes next takes long */
     }
     return refused(call, error, until);
 }

@@ -199,7 +199,7 @@ static const char *check_mode(struct text mode)
                : "must be merge or replace";
 }
 
-struct wish {
+struct input_values {
     struct text mode;
 };
 
@@ -207,18 +207,18 @@ struct wish {
 static enum error_code read_mode(struct call *call, bool *replace)
 {
     static const struct input_field fields[] = {
-        {"mode", INPUT_TEXT, true, offsetof(struct wish, mode), 0, INT64_MAX, check_mode,
+        {"mode", INPUT_TEXT, true, offsetof(struct input_values, mode), 0, INT64_MAX, check_mode,
          ERR_INVALID_PARAMETER},
     };
     static const struct parameter parameters[] = {
-        {"mode", PARAMETER_TEXT, offsetof(struct wish, mode), 0, 0, check_mode},
+        {"mode", PARAMETER_TEXT, offsetof(struct input_values, mode), 0, 0, check_mode},
     };
-    struct wish wish = {.mode = text_of("merge")};
-    enum error_code error = input_read(call, fields, 1, &wish);
+    struct input_values in = {.mode = text_of("merge")};
+    enum error_code error = input_read(call, fields, 1, &in);
     if (error == ERR_NONE) {
-        error = parameters_read(call, parameters, 1, &wish);
+        error = parameters_read(call, parameters, 1, &in);
     }
-    *replace = text_equal(wish.mode, text_of("replace"));
+    *replace = text_equal(in.mode, text_of("replace"));
     return error;
 }
 
@@ -227,7 +227,7 @@ static enum error_code read_mode(struct call *call, bool *replace)
 static enum error_code check_number(struct import *import, const struct item_writes *writes)
 {
     int64_t limit = writes->config->max_user_keys;
-    if (limit == 0 || import->imported <= limit || import->imported <= writes->ledger.keys) {
+    if (limit == 0 || import->imported <= limit || import->imported <= writes->counters.keys) {
         return ERR_NONE;
     }
     response_detail(&import->call->response, "items", "are more than this user may store");

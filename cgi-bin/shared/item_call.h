@@ -48,7 +48,7 @@ enum { ITEM_PAGE_BYTES = 1024 * 1024 };
 /* An empty page. */
 void item_page_init(struct item_page *page, struct call *call, int64_t limit, bool with_size);
 
-/* Adds a copy of ITEM, or sets page->more and returns false: an item_visitor. */
+/* Adds a copy of ITEM, or sets page->more and returns false: an item_callback. */
 bool item_page_add(void *page, const struct item *item);
 
 #endif

@@ -1,11 +1,9 @@
 /*
- * error.h - every way a request can fail, in one enum, and the one table that maps it to HTTP
- * status, code and message. Codes and messages are part of the HTTP contract.
+ * error.h - every way a request can fail, in one enum, and the cause that is recorded for the log.
+ * What a failure is called in HTTP is the table of common/http/error_table.h.
  */
 #ifndef CUBBY_COMMON_BASE_ERROR_H
 #define CUBBY_COMMON_BASE_ERROR_H
-
-#include <stdbool.h>
 
 enum error_code {
     ERR_NONE = 0,
@@ -55,18 +53,6 @@ enum error_code {
 
     ERR_COUNT
 };
-
-struct error_info {
-    int status;          /* HTTP status */
-    const char *code;    /* the contract's code */
-    const char *message; /* for people */
-};
-
-/* The table's row of CODE; ERR_NONE and unknown numbers give that of ERR_INTERNAL. */
-const struct error_info *error_info(enum error_code code);
-
-/* The reason phrase of an HTTP status cubby uses. */
-const char *http_reason(int status);
 
 /* What went wrong, for the log. The first cause recorded wins: what follows from it says less. */
 struct cause {

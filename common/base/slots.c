@@ -41,7 +41,7 @@ static void pause_ms(int64_t milliseconds)
     (void)nanosleep(&time, NULL);
 }
 
-enum error_code slot_take(const struct slots *slots, int64_t patience, int *slot,
+enum error_code slot_take(const struct slots *slots, int64_t timeout, int *slot,
                           struct cause *cause)
 {
     enum { PAUSE_LEAST = 2, PAUSE_MOST = 40 };
@@ -55,7 +55,7 @@ enum error_code slot_take(const struct slots *slots, int64_t patience, int *slot
         return cause_set(cause, full ? ERR_INSUFFICIENT_STORAGE : ERR_INTERNAL, "%s: %s",
                          slots->path, strerror(errno));
     }
-    int64_t end = monotonic_ms() + patience;
+    int64_t end = monotonic_ms() + timeout;
     int problem = try_places(file, slots);
     for (int64_t wait = PAUSE_LEAST; problem == EAGAIN && monotonic_ms() < end;) {
         pause_ms(wait);

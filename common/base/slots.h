@@ -17,10 +17,10 @@ struct slots {
     int64_t count;    /* 0: no limit */
 };
 
-/* Takes one of the places SLOTS; waits for one at most PATIENCE milliseconds. *SLOT is to be given
+/* Takes one of the places SLOTS; waits for one at most TIMEOUT milliseconds. *SLOT is to be given
  * to slot_free; -1 when there is no limit. ERR_SERVICE_UNAVAILABLE when all stayed taken;
  * ERR_INSUFFICIENT_STORAGE, or ERR_INTERNAL, with a cause when the file can't be used. */
-enum error_code slot_take(const struct slots *slots, int64_t patience, int *slot,
+enum error_code slot_take(const struct slots *slots, int64_t timeout, int *slot,
                           struct cause *cause);
 
 /* Accepts -1. */

@@ -21,21 +21,21 @@ static enum error_code failed(int problem, struct cause *cause)
 }
 
 static enum error_code take_place(struct spool *spool, struct arena *arena, const char *path,
-                                  int64_t user_id, int64_t patience, struct cause *cause)
+                                  int64_t user_id, int64_t timeout, struct cause *cause)
 {
     const struct slots slots = {.path = arena_printf(arena, "%s-transfers", path),
                                 .what = "exports and imports of this user",
                                 .first = user_id * SPOOLS_MAXIMUM,
                                 .count = SPOOLS_MAXIMUM};
-    return slots.path != NULL ? slot_take(&slots, patience, &spool->slot, cause)
+    return slots.path != NULL ? slot_take(&slots, timeout, &spool->slot, cause)
                               : cause_set(cause, ERR_INTERNAL, "out of memory");
 }
 
 enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
-                           int64_t user_id, int64_t patience, struct cause *cause)
+                           int64_t user_id, int64_t timeout, struct cause *cause)
 {
     *spool = (struct spool){.file = -1, .slot = -1, .buffer = arena_alloc(arena, SPOOL_BUFFER)};
-    enum error_code error = take_place(spool, arena, path, user_id, patience, cause);
+    enum error_code error = take_place(spool, arena, path, user_id, timeout, cause);
     if (error != ERR_NONE) {
         return error;
     }

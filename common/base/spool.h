@@ -29,12 +29,12 @@ struct spool {
  * fill the disk many times over with what the user may store once. */
 enum { SPOOLS_MAXIMUM = 2 };
 
-/* Makes an empty spool of the user USER_ID in a file beside PATH; waits at most PATIENCE
+/* Makes an empty spool of the user USER_ID in a file beside PATH; waits at most TIMEOUT
  * milliseconds while there are too many. ERR_SERVICE_UNAVAILABLE when they stay;
  * ERR_INSUFFICIENT_STORAGE, or ERR_INTERNAL, with a cause. Whatever the result, SPOOL is to be
  * closed with spool_close. */
 enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
-                           int64_t user_id, int64_t patience, struct cause *cause);
+                           int64_t user_id, int64_t timeout, struct cause *cause);
 
 /* Appends SIZE bytes. */
 void spool_write(struct spool *spool, const char *bytes, size_t size);

@@ -114,8 +114,8 @@ void request_read_head(struct transport *transport, struct request *request)
     read_length(transport, request);
 }
 
-static enum error_code read_known(struct transport *transport, struct arena *arena,
-                                  int64_t patience, struct request *request)
+static enum error_code read_known(struct transport *transport, struct arena *arena, int64_t timeout,
+                                  struct request *request)
 {
     size_t size = (size_t)request->length;
     char *body = arena_alloc(arena, size + 1);
@@ -124,7 +124,7 @@ static enum error_code read_known(struct transport *transport, struct arena *are
     }
     size_t used = 0;
     while (used < size) {
-        int64_t got = transport->read_body(transport, body + used, size - used, &patience);
+        int64_t got = transport->read_body(transport, body + used, size - used, &timeout);
         if (got <= 0) {
             request->body_pending = false; /* nothing more comes */
             return ERR_INCOMPLETE_BODY;
@@ -138,13 +138,13 @@ static enum error_code read_known(struct transport *transport, struct arena *are
 }
 
 static enum error_code read_until_end(struct transport *transport, struct arena *arena,
-                                      size_t maximum, int64_t patience, struct request *request)
+                                      size_t maximum, int64_t timeout, struct request *request)
 {
     size_t room = 4096;
     size_t used = 0;
     char *body = arena_alloc(arena, room + 1);
     while (body != NULL) {
-        int64_t got = transport->read_body(transport, body + used, room - used, &patience);
+        int64_t got = transport->read_body(transport, body + used, room - used, &timeout);
         if (got < 0) {
             request->body_pending = false;
             return ERR_INCOMPLETE_BODY;
@@ -172,7 +172,7 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
 }
 
 enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
-                                  int64_t patience, struct request *request)
+                                  int64_t timeout, struct request *request)
 {
     if (request->length_error != ERR_NONE) {
         return request->length_error;
@@ -182,9 +182,9 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
         if ((uint64_t)request->length > maximum) {
             return ERR_BODY_TOO_LARGE;
         }
-        return read_known(transport, arena, patience, request);
+        return read_known(transport, arena, timeout, request);
     case LENGTH_UNTIL_END:
-        return read_until_end(transport, arena, maximum, patience, request);
+        return read_until_end(transport, arena, maximum, timeout, request);
     case LENGTH_NONE:
     default:
         request->body = (struct text){.at = "", .size = 0};
@@ -194,14 +194,14 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
 
 /* Pieces until the announced length, or the end of input, is reached. */
 static enum error_code spool_pieces(struct transport *transport, struct spool *spool,
-                                    size_t maximum, int64_t patience, struct request *request)
+                                    size_t maximum, int64_t timeout, struct request *request)
 {
     bool known = request->length_kind == LENGTH_KNOWN;
     size_t left = known ? (size_t)request->length : maximum + 1;
     while (left > 0 && spool->problem == 0) {
         size_t room;
         char *to = spool_room(spool, &room);
-        int64_t for_this = patience;
+        int64_t for_this = timeout;
         int64_t got = transport->read_body(transport, to, room < left ? room : left, &for_this);
         if (got < 0 || (got == 0 && known)) {
             request->body_pending = false;
@@ -221,7 +221,7 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
 }
 
 enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
-                                   int64_t patience, struct request *request, struct cause *cause)
+                                   int64_t timeout, struct request *request, struct cause *cause)
 {
     if (request->length_error != ERR_NONE) {
         return request->length_error;
@@ -233,7 +233,7 @@ enum error_code request_spool_body(struct transport *transport, struct spool *sp
     if (request->length_kind == LENGTH_KNOWN && (uint64_t)request->length > maximum) {
         return ERR_BODY_TOO_LARGE;
     }
-    enum error_code error = spool_pieces(transport, spool, maximum, patience, request);
+    enum error_code error = spool_pieces(transport, spool, maximum, timeout, request);
     if (error == ERR_NONE) {
         error = spool_finish(spool, cause);
     }

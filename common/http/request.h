@@ -49,15 +49,15 @@ void request_read_head(struct transport *transport, struct request *request);
 
 /* Reads the body, at most MAXIMUM bytes, onto ARENA. ERR_BODY_TOO_LARGE before a byte is kept when
  * the announced length is above it; ERR_INCOMPLETE_BODY when input ends, fails, or takes more than
- * PATIENCE milliseconds, before the announced length; ERR_LENGTH_REQUIRED and ERR_INVALID_LENGTH as
+ * TIMEOUT milliseconds, before the announced length; ERR_LENGTH_REQUIRED and ERR_INVALID_LENGTH as
  * the head said; ERR_INTERNAL when memory is out. */
 enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
-                                  int64_t patience, struct request *request);
+                                  int64_t timeout, struct request *request);
 
 /* The same for a body that is too long for memory: it goes to SPOOL, open and empty, and
- * request->body is read from there. The client may take PATIENCE milliseconds for each piece. */
+ * request->body is read from there. The client may take TIMEOUT milliseconds for each piece. */
 enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
-                                   int64_t patience, struct request *request, struct cause *cause);
+                                   int64_t timeout, struct request *request, struct cause *cause);
 
 /* The token in Authorization, bare or behind the scheme Bearer in any case (RFC 6750 section 2.1);
  * empty when there is none. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/http/error_table.h"
 #include "common/json/json.h"
 
 void response_init(struct response *response, struct arena *arena)

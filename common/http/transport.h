@@ -25,8 +25,8 @@ struct transport {
     const char *(*variable)(struct transport *transport, const char *name);
 
     /* Reads up to SIZE bytes of the body: their number, 0 at its end, -1 when reading fails or
-     * nothing came within *PATIENCE milliseconds. What it waited is taken off *PATIENCE. */
-    int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t *patience);
+     * nothing came within *TIMEOUT milliseconds. What it waited is taken off *TIMEOUT. */
+    int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t *timeout);
 
     /* Reads the rest of a body that nobody wants, for a short time. A web server that is still
      * passing it on may otherwise take the program's end for a failure and drop the answer. */
@@ -39,7 +39,7 @@ struct transport {
 
     /* There is work after the answer: the web server's telling the program to end once it has the
      * whole answer is not heard any more. NULL: nobody does that. */
-    void (*outlast)(struct transport *transport);
+    void (*outlive_answer)(struct transport *transport);
 
     /* Milliseconds since 1970. */
     int64_t (*now_ms)(struct transport *transport);

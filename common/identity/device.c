@@ -43,15 +43,10 @@ bool device_token_parse(struct text text, struct device_token *out)
     return rest.size == DEVICE_SECRET_SIZE;
 }
 
-bool device_secret_make(struct transport *transport, char out[DEVICE_SECRET_SIZE + 1])
+void device_secret_make(unsigned char *bytes, char out[DEVICE_SECRET_SIZE + 1])
 {
-    unsigned char bytes[DEVICE_SECRET_BYTES];
-    if (!transport->random(transport, bytes, sizeof bytes)) {
-        return false;
-    }
-    base64url_encode(bytes, sizeof bytes, out);
-    explicit_bzero(bytes, sizeof bytes);
-    return true;
+    base64url_encode(bytes, DEVICE_SECRET_BYTES, out);
+    explicit_bzero(bytes, DEVICE_SECRET_BYTES);
 }
 
 const char *device_token_text(struct arena *arena, int64_t user_id, int64_t number,

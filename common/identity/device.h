@@ -16,7 +16,6 @@
 #include "common/base/arena.h"
 #include "common/base/digest.h"
 #include "common/base/text.h"
-#include "common/http/transport.h"
 
 enum {
     DEVICE_SECRET_BYTES = 32,
@@ -36,8 +35,9 @@ bool device_token_looks(struct text text);
 /* Takes TEXT apart; the secret in OUT is a slice of it. False when it is not of the form above. */
 bool device_token_parse(struct text text, struct device_token *out);
 
-/* A new secret, DEVICE_SECRET_SIZE characters and a NUL. False when there are no random bytes. */
-bool device_secret_make(struct transport *transport, char out[DEVICE_SECRET_SIZE + 1]);
+/* Writes the secret made of DEVICE_SECRET_BYTES random BYTES, which are wiped: DEVICE_SECRET_SIZE
+ * characters and a NUL. */
+void device_secret_make(unsigned char *bytes, char out[DEVICE_SECRET_SIZE + 1]);
 
 /* The whole token on ARENA, or NULL. */
 const char *device_token_text(struct arena *arena, int64_t user_id, int64_t number,

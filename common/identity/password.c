@@ -29,8 +29,6 @@ static const struct method methods[] = {
     {"sha512crypt", "$6$", 1000, 9999999, 100000, CRYPT_MAX_PASSPHRASE_SIZE - 1},
 };
 
-enum { SALT_BYTES = 16 };
-
 static const struct method *method_named(const char *name)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -124,20 +122,16 @@ static const struct method *make_setting(const struct password_policy *policy,
         return NULL;
     }
     unsigned long cost = (unsigned long)(policy->cost != 0 ? policy->cost : method->usual);
-    const char *made = crypt_gensalt_rn(method->prefix, cost, (const char *)salt, SALT_BYTES,
-                                        setting, CRYPT_GENSALT_OUTPUT_SIZE);
+    const char *made = crypt_gensalt_rn(method->prefix, cost, (const char *)salt,
+                                        PASSWORD_SALT_BYTES, setting, CRYPT_GENSALT_OUTPUT_SIZE);
     return made != NULL ? method : NULL;
 }
 
-enum error_code password_hash(struct transport *transport, struct arena *arena,
+enum error_code password_hash(struct arena *arena, const unsigned char *salt,
                               const struct password_policy *policy, struct text password,
                               const char **out, struct cause *cause)
 {
-    unsigned char salt[SALT_BYTES];
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-    if (!transport->random(transport, salt, sizeof salt)) {
-        return cause_set(cause, ERR_INTERNAL, "no random bytes for a salt");
-    }
     const struct method *method = make_setting(policy, salt, setting);
     if (method == NULL) {
         return cause_set(cause, ERR_INTERNAL, "no setting for password method %s", policy->method);
@@ -166,7 +160,7 @@ enum error_code password_verify(struct arena *arena, const char *stored, struct 
 
 bool password_outdated(const char *stored, const struct password_policy *policy)
 {
-    static const unsigned char salt[SALT_BYTES];
+    static const unsigned char salt[PASSWORD_SALT_BYTES];
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     if (make_setting(policy, salt, setting) == NULL) {
         return false;

@@ -12,9 +12,12 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
-#include "common/http/transport.h"
 
-enum { PASSWORD_MINIMUM = 8, PASSWORD_MAXIMUM = 512 }; /* bytes */
+enum {
+    PASSWORD_MINIMUM = 8,   /* bytes */
+    PASSWORD_MAXIMUM = 512, /* bytes */
+    PASSWORD_SALT_BYTES = 16
+};
 
 /* How new hashes are made. */
 struct password_policy {
@@ -29,10 +32,11 @@ bool password_policy_valid(const char *method, int64_t cost, const char **reason
  * byte that is no ASCII letter or digit); otherwise a static text that says what is missing. */
 const char *password_weakness(struct text password);
 
-/* Hashes PASSWORD (at most PASSWORD_MAXIMUM bytes, no NUL) by POLICY with a fresh salt: *OUT is a
+/* Hashes PASSWORD (at most PASSWORD_MAXIMUM bytes, no NUL) by POLICY with SALT, which is
+ * PASSWORD_SALT_BYTES random bytes, used for nothing else: *OUT is a
  * crypt(5) string on ARENA. Takes tens of milliseconds and up to 18 MB by default. ERR_INTERNAL
- * when memory or randomness is out. */
-enum error_code password_hash(struct transport *transport, struct arena *arena,
+ * when memory is out. */
+enum error_code password_hash(struct arena *arena, const unsigned char *salt,
                               const struct password_policy *policy, struct text password,
                               const char **out, struct cause *cause);
 

@@ -62,19 +62,21 @@ struct store_class {
     void (*start)(void *store, bool writes, struct cause *cause);
     /* Looks a device token up: ERR_INVALID_TOKEN, or what it allows in CLAIMS. With WRITES in the
      * transaction that then writes. Texts lie on ARENA. */
-    enum error_code (*admit)(void *store, struct arena *arena, const struct device_token *token,
-                             bool writes, int64_t now_ms, struct token_claims *claims);
+    enum error_code (*authenticate)(void *store, struct arena *arena,
+                                    const struct device_token *token, bool writes, int64_t now_ms,
+                                    struct token_claims *claims);
     /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
     enum error_code (*end)(void *store, bool good); /* or of what it could not read */
     /* Keeps TEXT, a line about a security event, with the present transaction; of a request that
      * only reads, or has ended its transaction, in one of its own, to be ended again. Keeps UNNAMED
-     * instead when the event is of a user, USER_ID, who is gone by then; 0: of nobody. */
-    enum error_code (*note)(void *store, int64_t user_id, struct text text, struct text unnamed,
-                            struct cause *cause);
-    /* Whether something is left to do that can wait until the answer is sent; and does it, quickly.
+     * instead when the event is of a user, USER_ID, who is gone by then; 0: of nobody. Only the
+     * latest ROWS are kept. */
+    enum error_code (*add_event)(void *store, int64_t user_id, struct text text,
+                                 struct text unnamed, int64_t rows, struct cause *cause);
+    /* Whether there is work that was deferred until the answer is sent; and does it, quickly.
      * Nobody is told when it fails. */
-    bool (*has_rest)(const void *store);
-    void (*rest)(void *store, int64_t now_ms);
+    bool (*has_deferred)(const void *store);
+    void (*run_deferred)(void *store, int64_t now_ms);
     void (*destroy)(void *store);
 };
 
@@ -141,7 +143,7 @@ enum error_code call_refuse_token(struct call *call, const char *why);
 
 /* Looks again, for a call that has waited, at what no statement asks: whether a device token is
  * there still, whether the key of an access token is. ERR_INVALID_TOKEN when not. */
-enum error_code call_admit_again(struct call *call);
+enum error_code call_authenticate_again(struct call *call);
 
 /* The address that this call counts for; see request_address. NULL when memory is out. */
 const char *call_address(struct call *call);

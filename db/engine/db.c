@@ -6,9 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "db/model/audit.h"
 #include "db/engine/schema.h"
-#include "db/model/tokens.h"
 
 struct db {
     const struct db_driver *driver;
@@ -21,7 +19,7 @@ struct db {
 
     /* Of the present request. */
     bool writes;
-    bool impatient; /* waits for no lock */
+    bool no_wait; /* waits for no lock */
     bool in_transaction;
     bool only_reads; /* the transaction, of a request that may write */
     bool lost;       /* a text of a row, for want of memory */
@@ -144,7 +142,7 @@ static enum error_code connect(struct db *db)
     db->writable = db->writes;
     enum db_class class =
         db->driver->open(db->config->database, db->writes,
-                         db->impatient ? 0 : (int)db->config->busy_timeout, &db->connection);
+                         db->no_wait ? 0 : (int)db->config->busy_timeout, &db->connection);
     enum error_code error = class == DB_OK ? ERR_NONE : fail(db, class, "opening");
     if (error == ERR_NONE && !db->writes) {
         error = begin_read(db);
@@ -162,7 +160,7 @@ enum error_code db_begin(struct db *db)
     if (db->in_transaction && !db->only_reads) {
         return ERR_NONE;
     }
-    enum error_code error = db_pause(db);
+    enum error_code error = db_commit_early(db);
     if (error == ERR_NONE) {
         error = connect(db);
     }
@@ -186,7 +184,7 @@ bool db_writes(const struct db *db)
     return db->writes;
 }
 
-enum error_code db_pause(struct db *db)
+enum error_code db_commit_early(struct db *db)
 {
     reset_statements(db);
     if (!db->in_transaction) {
@@ -243,6 +241,11 @@ void db_note_wipe(struct db *db)
 void db_note_use(struct db *db, int64_t token)
 {
     db->used_token = token;
+}
+
+int64_t db_noted_use(const struct db *db)
+{
+    return db->used_token;
 }
 
 static bool role_may(const struct db_role *role, enum db_statement statement)
@@ -339,10 +342,9 @@ bool db_column_is_null(struct db *db, enum db_statement statement, int column)
     return db->driver->column_is_null(db->prepared[statement], column);
 }
 
-/* ---- the loop's side ----------------------------------------------------------------------------
- */
+/* ---- a request begins and ends ------------------------------------------------------------ */
 
-static void *store_make(const struct config *config, const void *role)
+struct db *db_make(const struct config *config, const struct db_role *role)
 {
     struct db *db = calloc(1, sizeof *db);
     if (db != NULL) {
@@ -353,36 +355,24 @@ static void *store_make(const struct config *config, const void *role)
     return db;
 }
 
-static void store_start(void *store, bool writes, struct cause *cause)
+void db_start(struct db *db, bool writes, struct cause *cause)
 {
-    struct db *db = store;
     db->writes = writes;
     db->lost = false;
     db->unwritable = false;
     db->cause = cause;
 }
 
-static enum error_code store_admit(void *store, struct arena *arena,
-                                   const struct device_token *token, bool writes, int64_t now_ms,
-                                   struct token_claims *claims)
+/* A reader then opens the database once more, for writing. */
+void db_allow_writes(struct db *db, struct cause *cause)
 {
-    return tokens_admit(store, arena, token, writes, now_ms, claims);
-}
-
-/* A reader opens the database once more, for writing. */
-static enum error_code store_note(void *store, int64_t user_id, struct text text,
-                                  struct text unnamed, struct cause *cause)
-{
-    struct db *db = store;
     db->cause = cause;
     db->only_reads = db->only_reads || !db->writes;
     db->writes = true;
-    return audit_add(db, user_id, text, unnamed, db->config->audit_rows);
 }
 
-static enum error_code store_end(void *store, bool good)
+enum error_code db_end(struct db *db, bool good)
 {
-    struct db *db = store;
     /* Whatever was made of a row without one of its texts is wrong. */
     enum error_code error = db->lost ? ERR_INTERNAL : ERR_NONE;
     good = good && !db->lost;
@@ -402,45 +392,55 @@ static enum error_code store_end(void *store, bool good)
     return error;
 }
 
-/* A reader opens the database once more, for writing; it waits for nobody. */
-static enum error_code note_use(struct db *db, int64_t now_ms)
+void db_free(struct db *db)
 {
-    db_disconnect(db);
-    db->writes = true;
-    db->impatient = true;
-    enum error_code error = db_begin(db);
-    if (error == ERR_NONE) {
-        error = tokens_used(db, db->used_token, now_ms);
+    if (db != NULL) {
+        db_disconnect(db);
+        free(db);
     }
-    enum error_code ended = store_end(db, error == ERR_NONE);
-    db->impatient = false;
-    db->writes = false;
-    db_disconnect(db);
-    return error != ERR_NONE ? error : ended;
 }
+
+/* ---- deferred work --------------------------------------------------------------------------- */
 
 static bool log_is_long(const struct db *db)
 {
     return db->connection != NULL && db->driver->log_is_long(db->connection);
 }
 
-static bool store_has_rest(const void *store)
+bool db_has_deferred(const struct db *db)
 {
-    const struct db *db = store;
     return db->used_token != 0 || db->wipes || log_is_long(db);
 }
 
-static void store_rest(void *store, int64_t now_ms)
+void db_deferred_begin(struct db *db, struct cause *unreported)
 {
-    struct db *db = store;
-    struct cause unheard = {0};
-    db->cause = &unheard;
+    db->cause = unreported;
     if (db->wipes && db->connection != NULL && db->writable) {
-        (void)db->driver->settle(db->connection);
+        (void)db->driver->checkpoint(db->connection);
     }
-    if (db->used_token != 0) {
-        (void)note_use(db, now_ms);
-    }
+}
+
+/* A reader opens the database once more, for writing. */
+enum error_code db_begin_aside(struct db *db)
+{
+    db_disconnect(db);
+    db->writes = true;
+    db->no_wait = true;
+    return db_begin(db);
+}
+
+void db_end_aside(struct db *db, bool good)
+{
+    struct cause *unreported = db->cause;
+    (void)db_end(db, good);
+    db->cause = unreported;
+    db->no_wait = false;
+    db->writes = false;
+    db_disconnect(db);
+}
+
+void db_deferred_end(struct db *db)
+{
     if (log_is_long(db)) {
         db_disconnect(db);
     }
@@ -448,21 +448,3 @@ static void store_rest(void *store, int64_t now_ms)
     db->used_token = 0;
     db->wipes = false;
 }
-
-static void store_destroy(void *store)
-{
-    struct db *db = store;
-    if (db != NULL) {
-        db_disconnect(db);
-        free(db);
-    }
-}
-
-const struct store_class db_store = {.make = store_make,
-                                     .start = store_start,
-                                     .admit = store_admit,
-                                     .end = store_end,
-                                     .note = store_note,
-                                     .has_rest = store_has_rest,
-                                     .rest = store_rest,
-                                     .destroy = store_destroy};

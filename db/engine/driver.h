@@ -53,7 +53,7 @@ struct db_driver {
     /* Empties the write-ahead log, so that nothing that was deleted is left in it; without one
      * there is nothing to do. Outside a transaction. DB_BUSY while others read for longer than the
      * timeout. */
-    enum db_class (*settle)(struct db_connection *connection);
+    enum db_class (*checkpoint)(struct db_connection *connection);
     /* Whether the write-ahead log was long after this connection's last commit, so that it should
      * be closed: the last one to be closed moves the log into the database. Processes that end
      * without leave it to grow, and the next one that is alone to read all of it. */

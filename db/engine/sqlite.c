@@ -149,8 +149,8 @@ static enum db_class make_durable(struct db_connection *connection)
 }
 
 /* Called by SQLite while another process holds the lock; 0 gives up. Writers meet here only others
- * that did not queue (turn.h); readers, a commit. SQLite's own waits longer each time, up to 100
- * ms, so that who has waited long is asleep when the lock is free, and newcomers take it. Short
+ * that did not queue (write_queue.h); readers, a commit. SQLite's own waits longer each time, up to
+ * 100 ms, so that who has waited long is asleep when the lock is free, and newcomers take it. Short
  * waits of about the same length give all the same chance; their length varies with the process, so
  * that they do not meet. */
 static int wait_for_lock(void *self, int times)
@@ -192,14 +192,14 @@ static void sqlite_close(struct db_connection *connection)
         return;
     }
     (void)sqlite3_close(connection->handle);
-    turn_pass(&connection->turn);
+    write_queue_leave(&connection->queue);
     connection->ended_before = last_ended;
     last_ended = connection;
     connections--;
     while (connections == 0 && last_ended != NULL) {
         connection = last_ended;
         last_ended = connection->ended_before;
-        turn_end(&connection->turn);
+        write_queue_close(&connection->queue);
         free(connection);
     }
 }
@@ -236,7 +236,7 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     }
     connection->path = path;
     connection->busy_timeout = busy_timeout;
-    connection->turn = TURN_NONE;
+    connection->queue = WRITE_QUEUE_NONE;
     connections++;
     int code = open_handle(connection, writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
     enum db_class class = sqlite_classify(connection->handle, code);
@@ -326,18 +326,18 @@ static bool sqlite_log_is_long(const struct db_connection *connection)
     return connection->log_is_long;
 }
 
-static enum db_class sqlite_settle(struct db_connection *connection)
+static enum db_class sqlite_checkpoint(struct db_connection *connection)
 {
     int code =
         sqlite3_wal_checkpoint_v2(connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     return code == SQLITE_OK ? DB_OK : sqlite_classify(connection->handle, code);
 }
 
-enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
+enum db_class sqlite_in_queue(struct db_connection *connection, const char *sql)
 {
     connection->waits_since = monotonic_ms();
     connection->problem = NULL;
-    if (!turn_take(&connection->turn, connection->path, connection->busy_timeout)) {
+    if (!write_queue_enter(&connection->queue, connection->path, connection->busy_timeout)) {
         connection->problem = "others write, and the turn to do so did not come";
         return DB_BUSY;
     }
@@ -345,14 +345,14 @@ enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql)
     enum db_class class = sqlite_script(connection, sql);
     connection->queued = false;
     if (class != DB_OK) {
-        turn_pass(&connection->turn);
+        write_queue_leave(&connection->queue);
     }
     return class;
 }
 
 static enum db_class sqlite_begin(struct db_connection *connection)
 {
-    return sqlite_in_turn(connection, "BEGIN IMMEDIATE");
+    return sqlite_in_queue(connection, "BEGIN IMMEDIATE");
 }
 
 enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
@@ -376,7 +376,7 @@ static enum db_class sqlite_commit(struct db_connection *connection)
     int code = sqlite3_exec(connection->handle, "COMMIT", NULL, NULL, NULL);
     enum db_class class = sqlite_classify(connection->handle, code);
     if (class == DB_OK) {
-        turn_pass(&connection->turn);
+        write_queue_leave(&connection->queue);
         return DB_OK;
     }
     if (commit_is_unsure(connection, code)) {
@@ -392,7 +392,7 @@ static bool sqlite_rollback(struct db_connection *connection)
     (void)sqlite_script(connection, "ROLLBACK");
     bool ended = sqlite3_get_autocommit(connection->handle) != 0;
     if (ended) {
-        turn_pass(&connection->turn);
+        write_queue_leave(&connection->queue);
     }
     return ended;
 }
@@ -500,7 +500,7 @@ const struct db_driver db_sqlite = {
     .schema_number = sqlite_schema_number,
     .set_schema_number = sqlite_set_schema_number,
     .set_journal = sqlite_set_journal,
-    .settle = sqlite_settle,
+    .checkpoint = sqlite_checkpoint,
     .log_is_long = sqlite_log_is_long,
     .begin = sqlite_begin,
     .commit = sqlite_commit,

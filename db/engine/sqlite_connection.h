@@ -7,7 +7,7 @@
 #define CUBBY_DB_ENGINE_SQLITE_CONNECTION_H
 
 #include "db/engine/driver.h"
-#include "db/engine/turn.h"
+#include "db/engine/write_queue.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -21,7 +21,7 @@ struct db_connection {
     bool reads;          /* in a transaction that reads */
     bool log_is_long;    /* the write-ahead log, after the last commit */
     const char *problem; /* the last failure, where it was not SQLite's; NULL: it was */
-    struct turn turn;
+    struct write_queue queue;
     struct db_connection *ended_before; /* of those that are closed */
 };
 
@@ -37,8 +37,9 @@ int sqlite_first_row(struct db_connection *connection, const char *sql,
                      struct sqlite3_stmt **statement);
 
 /* Runs SQL that takes the write lock, when it is CONNECTION's turn; both waits together end with
- * the timeout, and then it is DB_BUSY. The turn is kept when it went well, until turn_pass. */
-enum db_class sqlite_in_turn(struct db_connection *connection, const char *sql);
+ * the timeout, and then it is DB_BUSY. The turn is kept when it went well, until write_queue_leave.
+ */
+enum db_class sqlite_in_queue(struct db_connection *connection, const char *sql);
 
 /* Whether the database keeps a write-ahead log. */
 enum db_class sqlite_journal(struct db_connection *connection, bool *ahead);

@@ -65,13 +65,13 @@ static enum db_class sqlite_copy(struct db_connection *from, struct db_connectio
 static enum db_class sqlite_seize(struct db_connection *connection)
 {
     enum db_class class = sqlite_script(connection, "PRAGMA locking_mode=EXCLUSIVE");
-    return class == DB_OK ? sqlite_in_turn(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
+    return class == DB_OK ? sqlite_in_queue(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
 }
 
 static enum db_class sqlite_compact(struct db_connection *connection)
 {
-    enum db_class class = sqlite_in_turn(connection, "VACUUM");
-    turn_pass(&connection->turn);
+    enum db_class class = sqlite_in_queue(connection, "VACUUM");
+    write_queue_leave(&connection->queue);
     return class;
 }
 

@@ -11,7 +11,7 @@
 #define LIVE "users.id = $1 AND users.epoch = $2 AND users.revoked NOT LIKE $3"
 
 /* What a user's row knows of the user's items. */
-#define LEDGER "version, keys, bytes, tombstones, horizon, next_expiry"
+#define COUNTERS "version, keys, bytes, tombstones, horizon, next_expiry"
 
 static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
@@ -54,10 +54,11 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
 
     /* A device token that is good still, and whose it is. */
-    [DB_TOKEN_ADMIT] = "SELECT users.epoch, tokens.hash, tokens.writes, tokens.prefix,"
-                       " tokens.used_at FROM tokens, users WHERE tokens.id = $1 AND users.id = $2"
-                       " AND users.disabled = 0"
-                       " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)",
+    [DB_TOKEN_AUTHENTICATE] =
+        "SELECT users.epoch, tokens.hash, tokens.writes, tokens.prefix,"
+        " tokens.used_at FROM tokens, users WHERE tokens.id = $1 AND users.id = $2"
+        " AND users.disabled = 0"
+        " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)",
     [DB_TOKEN_USED] = "UPDATE tokens SET used_at = $2 WHERE id = $1",
 
     /* The tokens of a user are those from $1 to before $2; number 0 is the code for a lost
@@ -106,15 +107,15 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_AUDIT_FORGET] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
                         " AND value LIKE $1",
 
-    [DB_LEDGER_READ] = "SELECT " LEDGER " FROM users WHERE " LIVE,
-    [DB_LEDGER_WRITE] = "UPDATE users SET version = $2, keys = $3, bytes = $4, tombstones = $5,"
-                        " horizon = $6, next_expiry = $7 WHERE id = $1",
+    [DB_COUNTERS_READ] = "SELECT " COUNTERS " FROM users WHERE " LIVE,
+    [DB_COUNTERS_WRITE] = "UPDATE users SET version = $2, keys = $3, bytes = $4, tombstones = $5,"
+                          " horizon = $6, next_expiry = $7 WHERE id = $1",
 
-    /* No row: no such key, or no such user; which of them, is asked of the ledger. A join would
+    /* No row: no such key, or no such user; which of them, is asked of the counters. A join would
      * cost a fifth more. */
     [DB_ITEM_READ] = "SELECT version, created_at, updated_at, expires_at, value FROM items"
                      " WHERE user_id = (SELECT id FROM users WHERE " LIVE ") AND key = $4",
-    /* For a write, which has asked the ledger: the row as it is, a tombstone too. */
+    /* For a write, which has asked the counters: the row as it is, a tombstone too. */
     [DB_ITEM_FIND] = "SELECT version, created_at, updated_at, expires_at, size FROM items"
                      " WHERE user_id = $1 AND key = $2",
     /* All columns in the order of the table: naming them would cost each

@@ -64,7 +64,7 @@ static struct item item_of_row(struct db *db, enum db_statement statement)
 
 enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
                            struct text prefix, struct text after, int64_t limit, bool values,
-                           item_visitor *visit, void *self)
+                           item_callback *visit, void *self)
 {
     enum error_code error = items_allow(owner, ITEM_READS, prefix);
     if (error != ERR_NONE) {
@@ -117,7 +117,7 @@ enum error_code items_count(struct db *db, const struct item_owner *owner, int64
 }
 
 enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                              struct text prefix, int64_t since, bool values, item_visitor *visit,
+                              struct text prefix, int64_t since, bool values, item_callback *visit,
                               void *self)
 {
     enum error_code error = items_allow(owner, ITEM_READS, prefix);

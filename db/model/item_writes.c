@@ -17,24 +17,25 @@ void item_writes_begin(struct item_writes *writes, struct db *db, const struct c
     *writes = (struct item_writes){.db = db, .config = config, .owner = owner, .now_ms = now_ms};
 }
 
-enum error_code items_ledger(struct db *db, const struct item_owner *owner, struct item_ledger *out)
+enum error_code items_counters(struct db *db, const struct item_owner *owner,
+                               struct item_counters *out)
 {
     struct db_value values[OWNER_VALUES];
     owner_values(owner, values);
     bool found;
-    enum error_code error = db_run(db, DB_LEDGER_READ, values, OWNER_VALUES, &found);
+    enum error_code error = db_run(db, DB_COUNTERS_READ, values, OWNER_VALUES, &found);
     if (error != ERR_NONE) {
         return error;
     }
     if (!found) {
         return ERR_INVALID_TOKEN;
     }
-    *out = (struct item_ledger){.version = db_column_integer(db, DB_LEDGER_READ, 0),
-                                .keys = db_column_integer(db, DB_LEDGER_READ, 1),
-                                .bytes = db_column_integer(db, DB_LEDGER_READ, 2),
-                                .tombstones = db_column_integer(db, DB_LEDGER_READ, 3),
-                                .horizon = db_column_integer(db, DB_LEDGER_READ, 4),
-                                .next_expiry = db_column_integer(db, DB_LEDGER_READ, 5)};
+    *out = (struct item_counters){.version = db_column_integer(db, DB_COUNTERS_READ, 0),
+                                  .keys = db_column_integer(db, DB_COUNTERS_READ, 1),
+                                  .bytes = db_column_integer(db, DB_COUNTERS_READ, 2),
+                                  .tombstones = db_column_integer(db, DB_COUNTERS_READ, 3),
+                                  .horizon = db_column_integer(db, DB_COUNTERS_READ, 4),
+                                  .next_expiry = db_column_integer(db, DB_COUNTERS_READ, 5)};
     return ERR_NONE;
 }
 
@@ -59,21 +60,21 @@ static enum error_code store_row(struct item_writes *writes, const struct item *
 /* Keeps the number of tombstones within its limit, and remembers how far back they still reach. */
 static enum error_code forget_deletions(struct item_writes *writes)
 {
-    struct item_ledger *ledger = &writes->ledger;
+    struct item_counters *counters = &writes->counters;
     const struct db_value values[] = {db_integer(writes->owner->user_id)};
-    for (int i = 0; i < FORGET_MOST && ledger->tombstones > writes->config->tombstones; i++) {
+    for (int i = 0; i < FORGET_MOST && counters->tombstones > writes->config->tombstones; i++) {
         bool found;
         enum error_code error = db_run(writes->db, DB_ITEM_FORGET, values, 1, &found);
         if (error != ERR_NONE) {
             return error;
         }
         if (!found) {
-            ledger->tombstones = 0;
+            counters->tombstones = 0;
             return ERR_NONE;
         }
-        ledger->tombstones--;
+        counters->tombstones--;
         int64_t version = db_column_integer(writes->db, DB_ITEM_FORGET, 0);
-        ledger->horizon = version > ledger->horizon ? version : ledger->horizon;
+        counters->horizon = version > counters->horizon ? version : counters->horizon;
     }
     return ERR_NONE;
 }
@@ -82,11 +83,11 @@ static enum error_code forget_deletions(struct item_writes *writes)
 static enum error_code bury(struct item_writes *writes, struct text key, int64_t size,
                             int64_t *version)
 {
-    struct item_ledger *ledger = &writes->ledger;
-    *version = ++ledger->version;
-    ledger->keys--;
-    ledger->bytes -= size;
-    ledger->tombstones++;
+    struct item_counters *counters = &writes->counters;
+    *version = ++counters->version;
+    counters->keys--;
+    counters->bytes -= size;
+    counters->tombstones++;
     const struct item tombstone = {.key = key,
                                    .value = {.at = "", .size = 0},
                                    .version = *version,
@@ -99,7 +100,7 @@ static enum error_code bury(struct item_writes *writes, struct text key, int64_t
 
 static bool sweep_is_due(const struct item_writes *writes)
 {
-    return writes->ledger.next_expiry != 0 && writes->ledger.next_expiry <= writes->now_ms;
+    return writes->counters.next_expiry != 0 && writes->counters.next_expiry <= writes->now_ms;
 }
 
 static enum error_code sweep(struct item_writes *writes, int most)
@@ -112,7 +113,7 @@ static enum error_code sweep(struct item_writes *writes, int most)
         if (error != ERR_NONE) {
             return error;
         }
-        writes->ledger.next_expiry =
+        writes->counters.next_expiry =
             found ? db_column_integer(writes->db, DB_ITEM_FIRST_EXPIRING, 1) : 0;
         if (!sweep_is_due(writes)) {
             return ERR_NONE;
@@ -139,7 +140,7 @@ enum error_code items_begin(struct item_writes *writes)
     }
     enum error_code error = db_begin(writes->db);
     if (error == ERR_NONE) {
-        error = items_ledger(writes->db, writes->owner, &writes->ledger);
+        error = items_counters(writes->db, writes->owner, &writes->counters);
     }
     writes->begun = error == ERR_NONE;
     return error == ERR_NONE ? sweep(writes, SWEEP_MOST) : error;
@@ -196,28 +197,29 @@ static bool is_over(int64_t now, int64_t before, int64_t removed, int64_t limit)
     return limit != 0 && now > limit && now > before && now > removed;
 }
 
-/* Whether the ledger holds what is too much, and more of it than before: before this write, or
+/* Whether the counters holds what is too much, and more of it than before: before this write, or
  * before all was removed to be replaced. */
-static bool over_quota(const struct item_writes *writes, const struct item_ledger *before)
+static bool over_quota(const struct item_writes *writes, const struct item_counters *before)
 {
-    const struct item_ledger *now = &writes->ledger;
+    const struct item_counters *now = &writes->counters;
     return is_over(now->keys, before->keys, writes->removed.keys, writes->config->max_user_keys) ||
            is_over(now->bytes, before->bytes, writes->removed.bytes,
                    writes->config->max_user_bytes);
 }
 
-/* Enters ITEM into the ledger; false when there is no room for it, and then nothing has changed. */
+/* Enters ITEM into the counters; false when there is no room for it, and then nothing has changed.
+ */
 static bool enter(struct item_writes *writes, const struct item *item)
 {
-    struct item_ledger *ledger = &writes->ledger;
-    const struct item_ledger before = *ledger;
+    struct item_counters *counters = &writes->counters;
+    const struct item_counters before = *counters;
     bool counted = writes->row.present && !writes->row.tombstone;
-    ledger->version++;
-    ledger->keys += counted ? 0 : 1;
-    ledger->bytes += item->size - (counted ? writes->row.size : 0);
-    ledger->tombstones -= writes->row.tombstone ? 1 : 0;
+    counters->version++;
+    counters->keys += counted ? 0 : 1;
+    counters->bytes += item->size - (counted ? writes->row.size : 0);
+    counters->tombstones -= writes->row.tombstone ? 1 : 0;
     if (over_quota(writes, &before)) {
-        *ledger = before;
+        *counters = before;
         return false;
     }
     return true;
@@ -241,15 +243,15 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
             return error;
         }
     }
-    struct item_ledger *ledger = &writes->ledger;
-    item->version = ledger->version;
+    struct item_counters *counters = &writes->counters;
+    item->version = counters->version;
     if (!writes->keeps_times) {
         item->created_at = writes->row.live ? item->created_at : writes->now_ms;
         item->updated_at = writes->now_ms;
     }
     if (item->expires_at != 0 &&
-        (ledger->next_expiry == 0 || item->expires_at < ledger->next_expiry)) {
-        ledger->next_expiry = item->expires_at;
+        (counters->next_expiry == 0 || item->expires_at < counters->next_expiry)) {
+        counters->next_expiry = item->expires_at;
     }
     return store_row(writes, item, writes->row.present);
 }
@@ -305,16 +307,16 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
 
 enum error_code item_writes_end(struct item_writes *writes)
 {
-    const struct item_ledger *ledger = &writes->ledger;
+    const struct item_counters *counters = &writes->counters;
     if (!writes->begun) {
         return ERR_NONE;
     }
     const struct db_value values[] = {
-        db_integer(writes->owner->user_id), db_integer(ledger->version),
-        db_integer(ledger->keys),           db_integer(ledger->bytes),
-        db_integer(ledger->tombstones),     db_integer(ledger->horizon),
-        db_integer(ledger->next_expiry),
+        db_integer(writes->owner->user_id), db_integer(counters->version),
+        db_integer(counters->keys),         db_integer(counters->bytes),
+        db_integer(counters->tombstones),   db_integer(counters->horizon),
+        db_integer(counters->next_expiry),
     };
     bool found;
-    return db_run(writes->db, DB_LEDGER_WRITE, values, sizeof values / sizeof *values, &found);
+    return db_run(writes->db, DB_COUNTERS_WRITE, values, sizeof values / sizeof *values, &found);
 }

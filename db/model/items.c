@@ -90,8 +90,8 @@ enum error_code items_read(struct db *db, const struct item_owner *owner, int64_
         return error;
     }
     if (!found) {
-        struct item_ledger ledger;
-        error = items_ledger(db, owner, &ledger);
+        struct item_counters counters;
+        error = items_counters(db, owner, &counters);
         return error != ERR_NONE ? error : ERR_KEY_NOT_FOUND;
     }
     item->expires_at = db_column_integer(db, DB_ITEM_READ, 3);

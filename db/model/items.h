@@ -72,7 +72,7 @@ enum error_code items_read(struct db *db, const struct item_owner *owner, int64_
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* What the user's row knows of the user's items. */
-struct item_ledger {
+struct item_counters {
     int64_t version;     /* of the last write */
     int64_t keys;        /* items, those included that have expired and are not swept yet */
     int64_t bytes;       /* of their values */
@@ -91,7 +91,7 @@ struct item_writes {
     int64_t now_ms;
     bool keeps_times; /* items_put takes the times from the item */
     bool begun;
-    struct item_ledger ledger;
+    struct item_counters counters;
     /* The row of the key that items_find looked for. */
     struct {
         bool present;   /* there is one, be it a tombstone or expired */
@@ -110,8 +110,8 @@ struct item_writes {
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
                        const struct item_owner *owner, int64_t now_ms);
 
-/* Starts the transaction, if it does not run yet, and reads the ledger. Expired items are swept, a
- * bounded number. The first of the calls below does that too. */
+/* Starts the transaction, if it does not run yet, and reads the counters. Expired items are swept,
+ * a bounded number. The first of the calls below does that too. */
 enum error_code items_begin(struct item_writes *writes);
 
 /* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an
@@ -131,23 +131,23 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
 /* Makes deletions of items that have expired, at most MOST. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
-/* Writes the ledger back. */
+/* Writes the counters back. */
 enum error_code item_writes_end(struct item_writes *writes);
 
-/* The ledger, for a call that reads. */
-enum error_code items_ledger(struct db *db, const struct item_owner *owner,
-                             struct item_ledger *out);
+/* The counters, for a call that reads. */
+enum error_code items_counters(struct db *db, const struct item_owner *owner,
+                               struct item_counters *out);
 
 /* ---- many ------------------------------------------------------------------------------------ */
 
 /* Is shown one item after the other; false ends the walk. Texts are borrowed for this call only. */
-typedef bool item_visitor(void *self, const struct item *item);
+typedef bool item_callback(void *self, const struct item *item);
 
 /* Shows the items whose keys begin with PREFIX and come behind AFTER (empty: from the first), in
  * byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
 enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
                            struct text prefix, struct text after, int64_t limit, bool values,
-                           item_visitor *visit, void *self);
+                           item_callback *visit, void *self);
 
 /* How many items there are whose keys begin with PREFIX. */
 enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
@@ -157,7 +157,7 @@ enum error_code items_count(struct db *db, const struct item_owner *owner, int64
  * zero. Changes of keys that do not begin with PREFIX, and items that have expired and will be
  * swept, are shown with key.at NULL. */
 enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                              struct text prefix, int64_t since, bool values, item_visitor *visit,
+                              struct text prefix, int64_t since, bool values, item_callback *visit,
                               void *self);
 
 #endif

@@ -3,14 +3,14 @@
  */
 #include "db/model/tokens.h"
 
-/* Whether the secret of TOKEN is the one whose hash the row of DB_TOKEN_ADMIT holds. */
+/* Whether the secret of TOKEN is the one whose hash the row of DB_TOKEN_AUTHENTICATE holds. */
 static enum error_code check_secret(struct db *db, const struct device_token *token)
 {
     char digest[DIGEST_TEXT_SIZE];
     if (!digest_text(token->secret, digest)) {
         return ERR_INTERNAL;
     }
-    const struct text stored = db_column_text(db, DB_TOKEN_ADMIT, 1);
+    const struct text stored = db_column_text(db, DB_TOKEN_AUTHENTICATE, 1);
     if (stored.at == NULL) {
         return ERR_INTERNAL;
     }
@@ -23,7 +23,7 @@ static enum error_code check_secret(struct db *db, const struct device_token *to
  */
 static enum error_code note_use(struct db *db, int64_t id, bool writes, int64_t now_ms)
 {
-    if (now_ms - db_column_integer(db, DB_TOKEN_ADMIT, 4) < TOKEN_USE_MS) {
+    if (now_ms - db_column_integer(db, DB_TOKEN_AUTHENTICATE, 4) < TOKEN_USE_MS) {
         return ERR_NONE;
     }
     if (writes) {
@@ -33,8 +33,9 @@ static enum error_code note_use(struct db *db, int64_t id, bool writes, int64_t 
     return ERR_NONE;
 }
 
-enum error_code tokens_admit(struct db *db, struct arena *arena, const struct device_token *token,
-                             bool writes, int64_t now_ms, struct token_claims *claims)
+enum error_code tokens_authenticate(struct db *db, struct arena *arena,
+                                    const struct device_token *token, bool writes, int64_t now_ms,
+                                    struct token_claims *claims)
 {
     enum error_code error = writes ? db_begin(db) : db_begin_read(db);
     if (error != ERR_NONE) {
@@ -43,18 +44,19 @@ enum error_code tokens_admit(struct db *db, struct arena *arena, const struct de
     const struct db_value values[] = {db_integer(tokens_id(token->user_id, token->number)),
                                       db_integer(token->user_id), db_integer(now_ms)};
     bool found;
-    error = db_run(db, DB_TOKEN_ADMIT, values, 3, &found);
+    error = db_run(db, DB_TOKEN_AUTHENTICATE, values, 3, &found);
     if (error == ERR_NONE) {
         error = found ? check_secret(db, token) : ERR_INVALID_TOKEN;
     }
     if (error != ERR_NONE) {
         return error;
     }
-    *claims = (struct token_claims){.user_id = token->user_id,
-                                    .epoch = db_column_integer(db, DB_TOKEN_ADMIT, 0),
-                                    .device = token->number,
-                                    .reads_only = db_column_integer(db, DB_TOKEN_ADMIT, 2) == 0};
-    const struct text prefix = db_column_text(db, DB_TOKEN_ADMIT, 3);
+    *claims =
+        (struct token_claims){.user_id = token->user_id,
+                              .epoch = db_column_integer(db, DB_TOKEN_AUTHENTICATE, 0),
+                              .device = token->number,
+                              .reads_only = db_column_integer(db, DB_TOKEN_AUTHENTICATE, 2) == 0};
+    const struct text prefix = db_column_text(db, DB_TOKEN_AUTHENTICATE, 3);
     claims->prefix.at = prefix.at != NULL ? arena_copy(arena, prefix.at, prefix.size) : NULL;
     claims->prefix.size = prefix.size;
     if (claims->prefix.at == NULL) {

@@ -21,7 +21,7 @@ enum { TOKEN_USE_MS = 60 * 60 * 1000 };
 enum { TOKENS_MAXIMUM = 100 };
 
 /* Statements of a program whose calls take tokens. */
-#define TOKEN_STATEMENTS DB_TOKEN_ADMIT, DB_TOKEN_USED
+#define TOKEN_STATEMENTS DB_TOKEN_AUTHENTICATE, DB_TOKEN_USED
 
 /* A device token as its owner sees it. */
 struct token_info {
@@ -44,8 +44,9 @@ static inline int64_t tokens_id(int64_t user_id, int64_t number)
  * scope and prefix, which lies on ARENA. With WRITES, the transaction
  * starts here: a token deleted before is not used after. ERR_INVALID_TOKEN when it is deleted,
  * expired, not the right one, or its user is gone or disabled. */
-enum error_code tokens_admit(struct db *db, struct arena *arena, const struct device_token *token,
-                             bool writes, int64_t now_ms, struct token_claims *claims);
+enum error_code tokens_authenticate(struct db *db, struct arena *arena,
+                                    const struct device_token *token, bool writes, int64_t now_ms,
+                                    struct token_claims *claims);
 
 /* Notes that the token with number ID in the table was used. */
 enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms);

@@ -132,7 +132,7 @@ int account_look_up(struct tool *tool, struct account *out)
 }
 
 static int change_locked(struct tool *tool, struct db_connection *connection,
-                         account_changer *changer, const void *news, struct account *out)
+                         account_changer *changer, const void *argument, struct account *out)
 {
     const char *path = tool->config.database;
     enum db_class class = admin_driver->begin(connection);
@@ -141,7 +141,7 @@ static int change_locked(struct tool *tool, struct db_connection *connection,
     }
     int status = account_find(tool, connection, tool->words[0], out);
     if (status == TOOL_DONE) {
-        status = changer(tool, connection, out, news);
+        status = changer(tool, connection, out, argument);
     }
     class = status == TOOL_DONE ? admin_driver->commit(connection) : DB_OK;
     if (class != DB_OK) {
@@ -153,14 +153,14 @@ static int change_locked(struct tool *tool, struct db_connection *connection,
     return status;
 }
 
-int account_change(struct tool *tool, account_changer *changer, const void *news,
+int account_change(struct tool *tool, account_changer *changer, const void *argument,
                    struct account *out)
 {
     struct db_connection *connection;
     int status = admin_open(tool, true, &connection);
     if (status == TOOL_DONE) {
-        status = change_locked(tool, connection, changer, news, out);
-        (void)admin_driver->settle(connection); /* what was deleted is in no log either */
+        status = change_locked(tool, connection, changer, argument, out);
+        (void)admin_driver->checkpoint(connection); /* what was deleted is in no log either */
         admin_driver->close(connection);
     }
     return status;

@@ -43,14 +43,14 @@ cJSON *account_name_json(struct tool *tool, int64_t id, const char *username);
 /* Looks up the account of the command's first word. */
 int account_look_up(struct tool *tool, struct account *out);
 
-/* Changes what belongs to ACCOUNT, in the transaction that found it. NEWS is what the caller of
+/* Changes what belongs to ACCOUNT, in the transaction that found it. ARGUMENT is what the caller of
  * account_change gave. */
 typedef int account_changer(struct tool *tool, struct db_connection *connection,
-                            const struct account *account, const void *news);
+                            const struct account *account, const void *argument);
 
 /* Finds the account of the command's first word and runs CHANGER, all in one transaction, which
  * counts only when CHANGER returns TOOL_DONE. */
-int account_change(struct tool *tool, account_changer *changer, const void *news,
+int account_change(struct tool *tool, account_changer *changer, const void *argument,
                    struct account *out);
 
 /* Runs STATEMENT, which changes something; says so when it fails. */

@@ -13,7 +13,7 @@
 const struct db_driver *const admin_driver = &db_sqlite;
 const struct db_maintenance *const admin_maintenance = &db_sqlite_maintenance;
 
-int admin_patience(const struct tool *tool)
+int admin_timeout(const struct tool *tool)
 {
     return 2 * (int)tool->config.busy_timeout;
 }
@@ -30,7 +30,7 @@ int admin_fail(struct tool *tool, struct db_connection *connection, const char *
 
 int admin_open_any(struct tool *tool, const char *path, bool writable, struct db_connection **out)
 {
-    enum db_class class = admin_driver->open(path, writable, admin_patience(tool), out);
+    enum db_class class = admin_driver->open(path, writable, admin_timeout(tool), out);
     if (class == DB_OK) {
         return TOOL_DONE;
     }

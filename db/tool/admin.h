@@ -17,7 +17,7 @@ extern const struct db_driver *const admin_driver;
 extern const struct db_maintenance *const admin_maintenance;
 
 /* Milliseconds to wait for another writer: more than a request does. */
-int admin_patience(const struct tool *tool);
+int admin_timeout(const struct tool *tool);
 
 /* Says what went wrong in CONNECTION at the database PATH, and while doing what. */
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,

@@ -44,18 +44,18 @@ static void keep_in_database(struct tool *tool, int64_t user_id, const char *tex
     }
     bool self = geteuid() == getuid();
     struct cause cause = {0};
-    void *store = file_become_owner(tool, tool->config.database) == TOOL_DONE
-                      ? db_store.make(&tool->config, &role)
-                      : NULL;
+    struct db *store = file_become_owner(tool, tool->config.database) == TOOL_DONE
+                           ? db_make(&tool->config, &role)
+                           : NULL;
     if (store != NULL) {
-        db_store.start(store, true, &cause);
+        db_start(store, true, &cause);
         enum error_code error =
             audit_add(store, user_id, text_of(text), text_of(unnamed), tool->config.audit_rows);
-        if (db_store.end(store, error == ERR_NONE) != ERR_NONE || error != ERR_NONE) {
+        if (db_end(store, error == ERR_NONE) != ERR_NONE || error != ERR_NONE) {
             (void)fprintf(stderr, "cubby: what was done is not noted in the database: %s\n",
                           cause.text);
         }
-        db_store.destroy(store);
+        db_free(store);
     }
     if (self) {
         file_become_self();

@@ -109,13 +109,13 @@ static const char *play_variable(struct transport *transport, const char *name)
     return NULL;
 }
 
-static int64_t play_body(struct transport *transport, char *to, size_t size, int64_t *patience)
+static int64_t play_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
 {
     struct tape *tape = tape_of(transport);
     size_t left = tape->body_size - tape->body_read;
     if (left == 0 && tape->request.ending == TAPE_STALLED) {
-        tape->now_ms += *patience;
-        *patience = 0;
+        tape->now_ms += *timeout;
+        *timeout = 0;
         return -1;
     }
     size_t piece = tape->request.piece > 0 ? tape->request.piece : size;

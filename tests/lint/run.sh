@@ -62,21 +62,46 @@ in_room() { printf '%s\n' "${product[@]}" | grep "^$1/"; }
 
 # ---- walls -----------------------------------------------------------------------------------------
 
-mapfile -t common < <(in_room common)
-mapfile -t db < <(in_room db)
 mapfile -t cgi < <(in_room cgi-bin)
+mapfile -t store < <(in_room db/engine; in_room db/model)
 
-check 'common knows no database and no endpoint' none '#include "(db|cgi-bin)/' "${common[@]}"
-check 'db knows no endpoint' none '#include "cgi-bin/' "${db[@]}"
+# The rooms from the lowest to the highest, as the README's map has them. A file includes what lies in
+# its own room or in a lower one, and nothing else.
+rooms=(common/base common/json common/identity common/settings common/http common/serve
+    db/engine db/model db/tool db/tool/commands cgi-bin/shared cgi-bin)
+arrows() {
+    printf '%s\n' "${product[@]}" | xargs perl -e '
+        my ($count, $bad, %rank) = (shift, 0);
+        $rank{shift @ARGV} = $_ for 1 .. $count;
+        for my $file (@ARGV) {
+            my ($room) = $file =~ m{(.*)/} or next;
+            $rank{$room} or (print("$file: $room is no room of the map\n"), $bad = 1, next);
+            open my $in, "<", $file or die;
+            while (<$in>) {
+                my ($target) = m{^\s*#include "(.*)/[^/]*"} or next;
+                next if $rank{$target} and $rank{$target} <= $rank{$room};
+                print "$file:$.: $_"; $bad = 1;
+            }
+        }
+        exit $bad;' "${#rooms[@]}" "${rooms[@]}"
+}
+map_of_rooms() {
+    diff <(printf '%s\n' "${rooms[@]}") \
+        <(sed -nE 's/^\| [0-9]+ \| `([a-z/-]+)\/` \|.*/\1/p' README.md)
+}
+check 'a room includes only itself and lower ones' arrows
+check 'the map in the README has the rooms in that order' map_of_rooms
+check 'the database needs nothing of HTTP' none '#include "common/(http|serve)/|struct (call|request|response|transport)\b' \
+    "${store[@]}"
 check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/engine/sqlite_connection\.h' \
     '^db/engine/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"
 check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/identity/token\.c$' "${product[@]}"
 check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/identity/password\.c$' "${product[@]}"
 check 'only the transport and the tool read the environment' only '\b(getenv|secure_getenv|environ)\b' \
-    '^(common/serve/cgi\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+    '^(common/http/cgi\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
 check 'only the transport and the tool know standard input and output' \
     only '\b(stdin|stdout|STDIN_FILENO|STDOUT_FILENO)\b|(^|[^(_a-z])(printf|puts|putchar|scanf|getchar)\(' \
-    '^(common/serve/cgi\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
+    '^(common/http/cgi\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
 check 'SQL stands in the tables of statements, the migrations and the driver' \
     only '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM)\b' \
     '^db/(tool|engine)/(statements[a-z_]*|schema[a-z_]*|sqlite[a-z_]*)\.c$' "${product[@]}"
@@ -89,7 +114,7 @@ check 'no banned call' env_without_texts none \
     '(^|[^_a-z>.])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|alloca|system|popen|rand|srand|random|mktemp|tmpnam|signal\(SIGCHLD|gmtime|localtime|ctime|asctime|getpwent|setjmp|longjmp)\s*\(' \
     "${product[@]}"
 check 'handlers exit nowhere' only '\b(exit|_exit|abort|assert)\s*\(' \
-    '^(common/serve/cgi\.c|common/base/heap\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+    '^(common/http/cgi\.c|common/base/heap\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
 check 'handlers keep nothing between calls' none '^ *static (?!const\b)[^(]*(=|;|\[)' "${cgi[@]}"
 check 'no typedef but of functions' none '^\s*typedef [^(]*;' "${product[@]}"
 

@@ -36,7 +36,7 @@ enum {
     KEYS = 8,
     ANSWER_ROOM = 8192,
     TOKEN_ROOM = 2048,
-    PATIENCE_MS = 60000
+    TIMEOUT_MS = 60000
 };
 
 /* Shared by all writers. */
@@ -111,18 +111,18 @@ static pid_t start(char *const *variables, int input, int output)
     return child;
 }
 
-/* Reads the answer, or kills the program after PATIENCE microseconds when that is not negative. */
-static void collect(pid_t child, int output, int64_t patience, struct answer *answer)
+/* Reads the answer, or kills the program after TIMEOUT microseconds when that is not negative. */
+static void collect(pid_t child, int output, int64_t timeout, struct answer *answer)
 {
     size_t used = 0;
     ssize_t got = 1;
     struct pollfd ready = {.fd = output, .events = POLLIN};
-    if (patience >= 0) {
-        const struct timespec pause = {.tv_nsec = patience * 1000};
+    if (timeout >= 0) {
+        const struct timespec pause = {.tv_nsec = timeout * 1000};
         (void)nanosleep(&pause, NULL);
         (void)kill(child, SIGKILL);
     }
-    while (got > 0 && used < ANSWER_ROOM - 1 && poll(&ready, 1, PATIENCE_MS) > 0) {
+    while (got > 0 && used < ANSWER_ROOM - 1 && poll(&ready, 1, TIMEOUT_MS) > 0) {
         got = read(output, answer->text + used, ANSWER_ROOM - 1 - used);
         used += got > 0 ? (size_t)got : 0;
     }
@@ -138,7 +138,7 @@ static void collect(pid_t child, int output, int64_t patience, struct answer *an
 }
 
 static void ask(const struct writer *writer, const char *method, const char *path, const char *body,
-                int64_t patience, struct answer *answer)
+                int64_t timeout, struct answer *answer)
 {
     char conf[512], verb[64], address[128], authorization[TOKEN_ROOM + 64], length[64];
     (void)snprintf(conf, sizeof conf, "CUBBY_CONF=%s", getenv("CUBBY_CONF"));
@@ -165,7 +165,7 @@ static void ask(const struct writer *writer, const char *method, const char *pat
     if (child < 0) {
         fault(writer, "the program can't be started");
     } else {
-        collect(child, output[0], patience, answer);
+        collect(child, output[0], timeout, answer);
         (void)waitpid(child, NULL, 0);
     }
     (void)close(output[0]);

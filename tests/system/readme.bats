@@ -119,7 +119,7 @@ check_answer() {
 }
 
 @test "README: the table of errors has every code the programs answer, with its status, and no other" {
-    sed -nE 's/.*\{ *([0-9]{3}), "([A-Z_]+)".*/\1 \2/p' "$(root)/common/base/error.c" |
+    sed -nE 's/.*\{ *([0-9]{3}), "([A-Z_]+)".*/\1 \2/p' "$(root)/common/http/error_table.c" |
         sort -u >"$BATS_TEST_TMPDIR/code"
     section Errors | sed -nE 's/^\| ([0-9]+) \| ([^|]*) \|.*/\1 \2/p' | tr -d '`,' |
         while read -r status codes; do for code in $codes; do echo "$status $code"; done; done | sort >"$BATS_TEST_TMPDIR/readme" # each once

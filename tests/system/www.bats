@@ -5,7 +5,7 @@ www() { printf '%s' "$BATS_TEST_DIRNAME/../../www"; }
 root() { printf '%s' "$BATS_TEST_DIRNAME/../.."; }
 
 # Every code that is in the table of errors.
-codes() { sed -nE 's/.*\{ *[0-9]{3}, "([A-Z_]+)".*/\1/p' "$(root)/common/base/error.c" | sort -u; }
+codes() { sed -nE 's/.*\{ *[0-9]{3}, "([A-Z_]+)".*/\1/p' "$(root)/common/http/error_table.c" | sort -u; }
 
 # The routes of the programs as `METHOD /program/path`, {} for what is in the address.
 routes() {

@@ -272,7 +272,7 @@ static void check_database(struct check *check)
 {
     struct db_connection *connection;
     enum db_class class = admin_driver->open(check->tool->config.database, true,
-                                             admin_patience(check->tool), &connection);
+                                             admin_timeout(check->tool), &connection);
     if (class == DB_OK) {
         check_contents(check, connection);
     } else if (class != DB_GONE) {

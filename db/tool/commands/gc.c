@@ -86,15 +86,15 @@ static int collect_rows(struct gc *gc)
 
 /* Makes deletions of a user's expired items, a batch in one transaction, by the call that programs
  * use: whoever follows the changes is told. *COUNT 0: there is none left. */
-static enum error_code sweep_batch(struct gc *gc, void *store, const struct item_owner *owner,
+static enum error_code sweep_batch(struct gc *gc, struct db *store, const struct item_owner *owner,
                                    int64_t *count)
 {
-    struct item_ledger before = {0};
+    struct item_counters before = {0};
     struct item_writes writes;
     item_writes_begin(&writes, store, &gc->tool->config, owner, gc->now_ms);
     enum error_code error = db_begin(store);
     if (error == ERR_NONE) {
-        error = items_ledger(store, owner, &before);
+        error = items_counters(store, owner, &before);
     }
     if (error == ERR_NONE) {
         error = items_sweep(&writes, BATCH_ROWS);
@@ -102,20 +102,20 @@ static enum error_code sweep_batch(struct gc *gc, void *store, const struct item
     if (error == ERR_NONE) {
         error = item_writes_end(&writes);
     }
-    *count = error == ERR_NONE ? writes.ledger.version - before.version : 0;
+    *count = error == ERR_NONE ? writes.counters.version - before.version : 0;
     /* Ended its sessions or was deleted since it was found: the next run will see to it. */
     return error == ERR_INVALID_TOKEN ? ERR_NONE : error;
 }
 
-static enum error_code sweep_user(struct gc *gc, void *store, struct cause *cause,
+static enum error_code sweep_user(struct gc *gc, struct db *store, struct cause *cause,
                                   const struct item_owner *owner, int64_t *all)
 {
     enum error_code error = ERR_NONE;
     int64_t count = 1;
     while (error == ERR_NONE && count > 0) {
-        db_store.start(store, true, cause);
+        db_start(store, true, cause);
         error = sweep_batch(gc, store, owner, &count);
-        enum error_code end = db_store.end(store, error == ERR_NONE);
+        enum error_code end = db_end(store, error == ERR_NONE);
         error = error == ERR_NONE ? end : error;
         *all += count;
         tool_progress(gc->tool, "expired items", *all, 0);
@@ -144,10 +144,10 @@ static enum db_class next_expiring(struct gc *gc, int64_t after, struct token_cl
 static int collect_expired(struct gc *gc)
 {
     static const enum db_statement may_run[] = {
-        DB_LEDGER_READ, DB_LEDGER_WRITE, DB_ITEM_FIRST_EXPIRING,
-        DB_ITEM_CHANGE, DB_ITEM_ADD,     DB_ITEM_FORGET};
+        DB_COUNTERS_READ, DB_COUNTERS_WRITE, DB_ITEM_FIRST_EXPIRING,
+        DB_ITEM_CHANGE,   DB_ITEM_ADD,       DB_ITEM_FORGET};
     static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
-    void *store = db_store.make(&gc->tool->config, &role);
+    struct db *store = db_make(&gc->tool->config, &role);
     if (store == NULL) {
         return tool_out_of_memory(gc->tool);
     }
@@ -164,7 +164,7 @@ static int collect_expired(struct gc *gc)
             status = error == ERR_SERVICE_UNAVAILABLE ? TOOL_BUSY : TOOL_FAILED;
         }
     }
-    db_store.destroy(store);
+    db_free(store);
     if (status == TOOL_DONE && class != DB_OK) {
         return failed(gc, class, "looking for expired items");
     }
@@ -190,8 +190,9 @@ static enum db_class forget_deletions(struct gc *gc, int64_t user_id, int64_t un
     }
     admin_driver->finalize(rows);
     *all += count;
-    const struct db_value ledger[] = {db_integer(user_id), db_integer(count), db_integer(horizon)};
-    return class == DB_OK ? admin_run(gc->connection, ADMIN_GC_HORIZON, ledger, 3, NULL) : class;
+    const struct db_value counters[] = {db_integer(user_id), db_integer(count),
+                                        db_integer(horizon)};
+    return class == DB_OK ? admin_run(gc->connection, ADMIN_GC_HORIZON, counters, 3, NULL) : class;
 }
 
 static enum db_class forget_of_next(struct gc *gc, int64_t until, int64_t *user_id, int64_t *count)
@@ -384,7 +385,7 @@ static int run_gc(struct tool *tool)
         return status;
     }
     status = collect(&gc);
-    (void)admin_driver->settle(gc.connection); /* what was deleted is in no log either */
+    (void)admin_driver->checkpoint(gc.connection); /* what was deleted is in no log either */
     admin_driver->close(gc.connection);
     return status == TOOL_DONE ? tool_print_counts(tool, gc.report) : status;
 }

@@ -20,7 +20,7 @@
 #include "db/model/tokens.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
-#include "db/tool/withdrawn.h"
+#include "db/tool/revocations.h"
 
 struct restore {
     struct tool *tool;
@@ -30,7 +30,7 @@ struct restore {
     int64_t schema;   /* what the backup had */
     int64_t users;
     int64_t items;
-    struct withdrawn withdrawn;
+    struct revocations revoked;
 };
 
 static bool keeps_sessions(const struct tool *tool)
@@ -196,7 +196,7 @@ static int renew(struct restore *restore, struct db_connection *draft)
 static int prepare_draft(struct restore *restore, struct db_connection **draft)
 {
     enum db_class class =
-        admin_driver->open(restore->draft, true, admin_patience(restore->tool), draft);
+        admin_driver->open(restore->draft, true, admin_timeout(restore->tool), draft);
     if (class != DB_OK) {
         return admin_fail(restore->tool, *draft, restore->from, class, "opening");
     }
@@ -302,7 +302,7 @@ static int withdraw(struct restore *restore, struct db_connection *present,
     }
     enum db_class class = admin_driver->schema_number(present, &number);
     if (class == DB_OK && number == schema_number) {
-        class = withdrawn_apply(draft, present, &restore->withdrawn);
+        class = revocations_apply(draft, present, &restore->revoked);
     } else if (class == DB_OK) {
         class = number == 0 ? DB_OK : DB_DAMAGED;
     }
@@ -403,7 +403,7 @@ static int replace_database(struct restore *restore, struct db_connection *draft
         return replace_file(restore, false);
     }
     struct db_connection *present;
-    enum db_class class = admin_driver->open(path, true, admin_patience(tool), &present);
+    enum db_class class = admin_driver->open(path, true, admin_timeout(tool), &present);
     if (class == DB_OK) {
         class = admin_maintenance->seize(present);
     }
@@ -436,9 +436,9 @@ static int tell(const struct restore *restore)
         json_add(object, "items", json_new_integer(&tool->scratch, restore->items));
         json_add(object, "sessions_ended", cJSON_CreateBool(sessions_end));
         json_add(object, "tokens_dropped",
-                 json_new_integer(&tool->scratch, restore->withdrawn.tokens));
+                 json_new_integer(&tool->scratch, restore->revoked.tokens));
         json_add(object, "users_disabled",
-                 json_new_integer(&tool->scratch, restore->withdrawn.users));
+                 json_new_integer(&tool->scratch, restore->revoked.users));
         json_add(object, "kept",
                  restore->kept != NULL ? cJSON_CreateString(restore->kept) : cJSON_CreateNull());
         return tool_print_json(tool, object, true);
@@ -451,11 +451,11 @@ static int tell(const struct restore *restore)
     if (restore->kept != NULL) {
         tool_say(tool, "the old database is kept as %s", restore->kept);
     }
-    if (restore->withdrawn.tokens + restore->withdrawn.users > 0) {
+    if (restore->revoked.tokens + restore->revoked.users > 0) {
         tool_say(tool,
                  "withdrawn since the backup, so now too: %" PRId64
                  " device tokens, the logins of %" PRId64 " accounts",
-                 restore->withdrawn.tokens, restore->withdrawn.users);
+                 restore->revoked.tokens, restore->revoked.users);
     }
     tool_say(tool, sessions_end ? "all access tokens have ended: everybody logs in anew"
                                 : "access tokens that the backup knows live on");

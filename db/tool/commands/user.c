@@ -195,9 +195,9 @@ static int tell_able(struct tool *tool, const struct account *account, bool disa
 }
 
 static int disable(struct tool *tool, struct db_connection *connection,
-                   const struct account *account, const void *news)
+                   const struct account *account, const void *argument)
 {
-    (void)news;
+    (void)argument;
     const struct db_value values[] = {db_integer(account->id)};
     return account_run(tool, connection, ADMIN_USER_DISABLE, values, 1);
 }
@@ -221,9 +221,9 @@ static int run_disable(struct tool *tool)
 }
 
 static int enable(struct tool *tool, struct db_connection *connection,
-                  const struct account *account, const void *news)
+                  const struct account *account, const void *argument)
 {
-    (void)news;
+    (void)argument;
     const struct db_value values[] = {db_integer(account->id)};
     int status = account_run(tool, connection, ADMIN_USER_ENABLE, values, 1);
     return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
@@ -260,9 +260,9 @@ static int delete_items(struct tool *tool, struct db_connection *connection,
 }
 
 static int delete_all(struct tool *tool, struct db_connection *connection,
-                      const struct account *account, const void *news)
+                      const struct account *account, const void *argument)
 {
-    (void)news;
+    (void)argument;
     char pattern[AUDIT_PATTERN_SIZE];
     const struct db_value values[] = {db_integer(account->id)};
     const struct db_value events[] = {db_text(audit_pattern(account->id, pattern))};

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/http/error_table.h"
 #include "common/identity/password.h"
 #include "common/identity/reset_code.h"
 #include "db/model/tokens.h"
@@ -13,13 +14,6 @@
 #include "db/tool/commands/user.h"
 #include "db/model/users.h"
 
-static bool transport_random(struct transport *transport, unsigned char *bytes, size_t size)
-{
-    (void)transport;
-    struct tool unused = {0};
-    return tool_random(&unused, bytes, size);
-}
-
 static int hash_new_password(struct tool *tool, const char **hash)
 {
     struct text password;
@@ -27,21 +21,23 @@ static int hash_new_password(struct tool *tool, const char **hash)
     if (status != TOOL_DONE) {
         return status;
     }
-    struct transport transport = {.random = transport_random};
+    unsigned char salt[PASSWORD_SALT_BYTES];
+    if (!tool_random(tool, salt, sizeof salt)) {
+        return tool_fail(tool, "hashing the password: no random bytes for a salt");
+    }
     const struct password_policy policy = {.method = tool->config.password_method,
                                            .cost = tool->config.password_cost};
     struct cause cause = {0};
-    enum error_code error =
-        password_hash(&transport, &tool->arena, &policy, password, hash, &cause);
+    enum error_code error = password_hash(&tool->arena, salt, &policy, password, hash, &cause);
     return error == ERR_NONE ? TOOL_DONE : tool_fail(tool, "hashing the password: %s", cause.text);
 }
 
 /* ---- passwd --------------------------------------------------------------------------------- */
 
 static int set_password(struct tool *tool, struct db_connection *connection,
-                        const struct account *account, const void *news)
+                        const struct account *account, const void *argument)
 {
-    const char *hash = news;
+    const char *hash = argument;
     const struct db_value values[] = {db_integer(account->id), db_text(text_of(hash)),
                                       db_integer(tool_now_ms())};
     int status = account_run(tool, connection, ADMIN_USER_PASSWORD, values, 3);
@@ -82,9 +78,9 @@ struct code {
 };
 
 static int set_code(struct tool *tool, struct db_connection *connection,
-                    const struct account *account, const void *news)
+                    const struct account *account, const void *argument)
 {
-    const struct code *code = news;
+    const struct code *code = argument;
     if (account->disabled) {
         return tool_fail(tool, "user %s is disabled; see cubby user enable", account->username);
     }
@@ -221,15 +217,15 @@ static int add_user(struct tool *tool, const struct user_new *user, int64_t *id)
     static const enum db_statement may_run[] = {DB_USER_TAKEN, DB_USER_ADD};
     static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
     int status = file_become_owner(tool, tool->config.database);
-    void *store = status == TOOL_DONE ? db_store.make(&tool->config, &role) : NULL;
+    struct db *store = status == TOOL_DONE ? db_make(&tool->config, &role) : NULL;
     if (store == NULL) {
         return status != TOOL_DONE ? status : tool_out_of_memory(tool);
     }
     struct cause cause = {0};
-    db_store.start(store, true, &cause);
+    db_start(store, true, &cause);
     enum error_code error = users_add(store, &tool->arena, user, tool_now_ms(), id);
-    enum error_code end = db_store.end(store, error == ERR_NONE);
-    db_store.destroy(store);
+    enum error_code end = db_end(store, error == ERR_NONE);
+    db_free(store);
     error = error == ERR_NONE ? end : error;
     if (error == ERR_USERNAME_EXISTS || error == ERR_EMAIL_EXISTS) {
         return tool_fail(tool, "%s", error_info(error)->message);

@@ -1,12 +1,13 @@
 /*
- * withdrawn.h - what was taken away from users since a backup was made must not come back with it.
+ * revocations.h - what was taken away from users since a backup was made must not come back with
+ * it.
  */
-#ifndef CUBBY_DB_TOOL_WITHDRAWN_H
-#define CUBBY_DB_TOOL_WITHDRAWN_H
+#ifndef CUBBY_DB_TOOL_REVOCATIONS_H
+#define CUBBY_DB_TOOL_REVOCATIONS_H
 
 #include "db/tool/admin.h"
 
-struct withdrawn {
+struct revocations {
     int64_t tokens; /* device tokens that were deleted */
     int64_t users;  /* accounts that were disabled */
 };
@@ -15,7 +16,7 @@ struct withdrawn {
  * more though it has their user, and disables the accounts that it has disabled. An account is the
  * same when its id and its time of birth are. Both databases have this version's schema; the
  * changes are one transaction. */
-enum db_class withdrawn_apply(struct db_connection *draft, struct db_connection *present,
-                              struct withdrawn *out);
+enum db_class revocations_apply(struct db_connection *draft, struct db_connection *present,
+                                struct revocations *out);
 
 #endif

@@ -4,6 +4,8 @@
  *
  * Owns the process: no other file reads the environment or the file descriptors 0 and 1.
  */
+#include "common/http/cgi.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,7 +18,6 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
-#include "common/serve/serve.h"
 
 #if defined(CUBBY_OWN_HEAP) && defined(__LP64__)
 /* In place of the C library's, which looks the call up in the kernel's shared object first. For a
@@ -37,14 +38,9 @@ time_t time(time_t *out)
 }
 #endif
 
-struct cgi {
-    struct transport transport;
-    bool served;
-};
-
 static bool cgi_next(struct transport *transport)
 {
-    struct cgi *cgi = (struct cgi *)transport;
+    struct cgi_transport *cgi = (struct cgi_transport *)transport;
     bool first = !cgi->served;
     cgi->served = true;
     return first;
@@ -73,15 +69,15 @@ static int64_t cgi_now_ms(struct transport *transport)
                : 0;
 }
 
-static int64_t cgi_read_body(struct transport *transport, char *to, size_t size, int64_t *patience)
+static int64_t cgi_read_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
 {
     (void)transport;
     int64_t before = monotonic_ms();
     for (;;) {
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-        int ready = *patience > 0 ? poll(&input, 1, (int)*patience) : 0;
+        int ready = *timeout > 0 ? poll(&input, 1, (int)*timeout) : 0;
         int64_t after = monotonic_ms();
-        *patience -= after - before;
+        *timeout -= after - before;
         before = after;
         if (ready == 0 || (ready < 0 && errno != EINTR)) {
             return -1;
@@ -95,12 +91,12 @@ static int64_t cgi_read_body(struct transport *transport, char *to, size_t size,
 
 static void cgi_discard_body(struct transport *transport)
 {
-    enum { PATIENCE_MS = 2000, BYTES_MAXIMUM = 64 * 1024 * 1024 };
+    enum { TIMEOUT_MS = 2000, BYTES_MAXIMUM = 64 * 1024 * 1024 };
     char piece[16 * 1024];
-    int64_t patience = PATIENCE_MS;
+    int64_t timeout = TIMEOUT_MS;
     int64_t got = 1;
     for (int64_t all = 0; got > 0 && all < BYTES_MAXIMUM; all += got) {
-        got = cgi_read_body(transport, piece, sizeof piece, &patience);
+        got = cgi_read_body(transport, piece, sizeof piece, &timeout);
     }
 }
 
@@ -165,7 +161,7 @@ static bool cgi_sleep(struct transport *transport, int64_t milliseconds)
 }
 
 /* lighttpd sends SIGTERM when it has what Content-Length announced. */
-static void cgi_outlast(struct transport *transport)
+static void cgi_outlive_answer(struct transport *transport)
 {
     (void)transport;
     (void)signal(SIGTERM, SIG_IGN);
@@ -187,20 +183,16 @@ static bool cgi_random(struct transport *transport, unsigned char *bytes, size_t
     return true;
 }
 
-int cgi_main(const struct program *program)
+void cgi_transport_init(struct cgi_transport *cgi)
 {
-    /* A client that hangs up must not kill the program before its log line. */
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a disk that is full */
-    struct cgi cgi = {.transport = {.ends_process = true,
-                                    .next = cgi_next,
-                                    .variable = cgi_variable,
-                                    .read_body = cgi_read_body,
-                                    .discard_body = cgi_discard_body,
-                                    .send = cgi_send,
-                                    .outlast = cgi_outlast,
-                                    .now_ms = cgi_now_ms,
-                                    .sleep = cgi_sleep,
-                                    .random = cgi_random}};
-    return serve(program, &cgi.transport) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    *cgi = (struct cgi_transport){.transport = {.ends_process = true,
+                                                .next = cgi_next,
+                                                .variable = cgi_variable,
+                                                .read_body = cgi_read_body,
+                                                .discard_body = cgi_discard_body,
+                                                .send = cgi_send,
+                                                .outlive_answer = cgi_outlive_answer,
+                                                .now_ms = cgi_now_ms,
+                                                .sleep = cgi_sleep,
+                                                .random = cgi_random}};
 }

@@ -1,5 +1,5 @@
 /*
- * test_turn.c - the queue of writers.
+ * test_write_queue.c - the queue of writers.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "db/engine/driver.h"
-#include "db/engine/turn.h"
+#include "db/engine/write_queue.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
 
@@ -34,33 +34,33 @@ static int remove_file(void **state)
 static void one_at_a_time(void **state)
 {
     (void)state;
-    struct turn first = TURN_NONE;
-    struct turn second = TURN_NONE;
-    assert_true(turn_take(&first, path, 0));
-    assert_true(turn_take(&first, path, 0)); /* has it */
-    assert_false(turn_take(&second, path, 0));
-    assert_false(turn_take(&second, path, 30));
+    struct write_queue first = WRITE_QUEUE_NONE;
+    struct write_queue second = WRITE_QUEUE_NONE;
+    assert_true(write_queue_enter(&first, path, 0));
+    assert_true(write_queue_enter(&first, path, 0)); /* has it */
+    assert_false(write_queue_enter(&second, path, 0));
+    assert_false(write_queue_enter(&second, path, 30));
     assert_false(second.held);
-    turn_pass(&second); /* not its own to give */
-    assert_false(turn_take(&second, path, 1));
-    turn_pass(&first);
-    assert_true(turn_take(&second, path, 30));
-    assert_false(turn_take(&first, path, 0));
-    turn_end(&second);
+    write_queue_leave(&second); /* not its own to give */
+    assert_false(write_queue_enter(&second, path, 1));
+    write_queue_leave(&first);
+    assert_true(write_queue_enter(&second, path, 30));
+    assert_false(write_queue_enter(&first, path, 0));
+    write_queue_close(&second);
     assert_int_equal(second.file, -1);
-    assert_true(turn_take(&first, path, 0));
-    turn_end(&first);
-    turn_end(&first);
+    assert_true(write_queue_enter(&first, path, 0));
+    write_queue_close(&first);
+    write_queue_close(&first);
 }
 
 static void without_a_file_nobody_waits(void **state)
 {
     (void)state;
-    struct turn turn = TURN_NONE;
-    assert_true(turn_take(&turn, "/nowhere/at/all", 1000));
+    struct write_queue turn = WRITE_QUEUE_NONE;
+    assert_true(write_queue_enter(&turn, "/nowhere/at/all", 1000));
     assert_false(turn.held);
-    turn_pass(&turn);
-    turn_end(&turn);
+    write_queue_leave(&turn);
+    write_queue_close(&turn);
 }
 
 static volatile sig_atomic_t rang;
@@ -86,12 +86,12 @@ static void the_alarm_is_put_back(void **state)
     const struct itimerval far = {.it_value = {.tv_sec = 1000}};
     assert_int_equal(setitimer(ITIMER_REAL, &far, NULL), 0);
 
-    struct turn first = TURN_NONE;
-    struct turn second = TURN_NONE;
-    assert_true(turn_take(&first, path, 0));
-    assert_false(turn_take(&second, path, 50));
-    turn_end(&second);
-    turn_end(&first);
+    struct write_queue first = WRITE_QUEUE_NONE;
+    struct write_queue second = WRITE_QUEUE_NONE;
+    assert_true(write_queue_enter(&first, path, 0));
+    assert_false(write_queue_enter(&second, path, 50));
+    write_queue_close(&second);
+    write_queue_close(&first);
 
     struct sigaction after;
     assert_int_equal(sigaction(SIGALRM, &before, &after), 0);
@@ -113,17 +113,17 @@ static void a_turn_dies_with_its_process(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct turn turn = TURN_NONE;
-        bool taken = turn_take(&turn, path, 0);
+        struct write_queue turn = WRITE_QUEUE_NONE;
+        bool taken = write_queue_enter(&turn, path, 0);
         (void)raise(taken ? SIGKILL : SIGTERM);
         _exit(1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WTERMSIG(status), SIGKILL);
-    struct turn turn = TURN_NONE;
-    assert_true(turn_take(&turn, path, 0));
-    turn_end(&turn);
+    struct write_queue turn = WRITE_QUEUE_NONE;
+    assert_true(write_queue_enter(&turn, path, 0));
+    write_queue_close(&turn);
 }
 
 /* Whether this process holds the lock by which SQLite tells others that it reads. */

@@ -1,7 +1,7 @@
 /*
- * withdrawn.c - what was taken away since a backup.
+ * revocations.c - what was taken away since a backup.
  */
-#include "db/tool/withdrawn.h"
+#include "db/tool/revocations.h"
 
 #include "db/model/tokens.h"
 
@@ -83,10 +83,10 @@ static enum db_class disable_users(struct db_connection *draft, struct db_connec
     return class;
 }
 
-enum db_class withdrawn_apply(struct db_connection *draft, struct db_connection *present,
-                              struct withdrawn *out)
+enum db_class revocations_apply(struct db_connection *draft, struct db_connection *present,
+                                struct revocations *out)
 {
-    *out = (struct withdrawn){0};
+    *out = (struct revocations){0};
     enum db_class class = admin_driver->begin(draft);
     if (class == DB_OK) {
         class = drop_tokens(draft, present, &out->tokens);

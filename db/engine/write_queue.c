@@ -1,12 +1,12 @@
 /*
- * turn.c - the queue of those who want to write.
+ * write_queue.c - the queue of those who want to write.
  *
  * A lock of the open file (OFD) on one byte of the database file itself, so that there is no second
  * file to own, to name and to lose. The byte lies beyond those that SQLite locks, 512 bytes from
  * 1 GiB on, and still in the page that SQLite leaves without content for them: where a network file
  * system makes locks bar others from reading and writing, this one bars nobody from anything.
  */
-#include "db/engine/turn.h"
+#include "db/engine/write_queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,11 +17,11 @@
 
 #include "common/base/clock.h"
 
-static const off_t turn_byte = 0x40000000 + 1024;
+static const off_t queue_byte = 0x40000000 + 1024;
 
 static int set_lock(int file, int command, short type)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = turn_byte, .l_len = 1};
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = queue_byte, .l_len = 1};
     return fcntl(file, command, &lock) == 0 ? 0 : errno;
 }
 
@@ -32,10 +32,10 @@ static void woken(int number)
 
 /* The timer rings again and again: a first ring just before the process sleeps would wake nobody.
  */
-static int wait_for_lock(int file, int patience)
+static int wait_for_lock(int file, int timeout)
 {
     enum { AGAIN_US = 20000 };
-    const int64_t end = monotonic_ms() + patience;
+    const int64_t end = monotonic_ms() + timeout;
     const struct sigaction ring = {.sa_handler = woken}; /* no SA_RESTART: the wait is cut short */
     struct sigaction ring_before;
     sigset_t alarm_only;
@@ -43,7 +43,7 @@ static int wait_for_lock(int file, int patience)
     struct itimerval timer_before;
     const struct itimerval timer = {
         .it_interval = {.tv_usec = AGAIN_US},
-        .it_value = {.tv_sec = patience / 1000, .tv_usec = (patience % 1000) * 1000 + 1},
+        .it_value = {.tv_sec = timeout / 1000, .tv_usec = (timeout % 1000) * 1000 + 1},
     };
     (void)sigemptyset(&alarm_only);
     (void)sigaddset(&alarm_only, SIGALRM);
@@ -64,37 +64,37 @@ static int wait_for_lock(int file, int patience)
     return problem;
 }
 
-bool turn_take(struct turn *turn, const char *path, int patience)
+bool write_queue_enter(struct write_queue *queue, const char *path, int timeout)
 {
-    if (turn->held) {
+    if (queue->held) {
         return true;
     }
-    if (turn->file < 0) {
-        turn->file = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (queue->file < 0) {
+        queue->file = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
     }
-    if (turn->file < 0) {
+    if (queue->file < 0) {
         return true;
     }
-    int problem = set_lock(turn->file, F_OFD_SETLK, F_WRLCK);
-    if ((problem == EAGAIN || problem == EACCES) && patience > 0) {
-        problem = wait_for_lock(turn->file, patience);
+    int problem = set_lock(queue->file, F_OFD_SETLK, F_WRLCK);
+    if ((problem == EAGAIN || problem == EACCES) && timeout > 0) {
+        problem = wait_for_lock(queue->file, timeout);
     }
-    turn->held = problem == 0;
+    queue->held = problem == 0;
     return problem != EAGAIN && problem != EACCES;
 }
 
-void turn_pass(struct turn *turn)
+void write_queue_leave(struct write_queue *queue)
 {
-    if (turn->held) {
-        (void)set_lock(turn->file, F_OFD_SETLK, F_UNLCK);
-        turn->held = false;
+    if (queue->held) {
+        (void)set_lock(queue->file, F_OFD_SETLK, F_UNLCK);
+        queue->held = false;
     }
 }
 
-void turn_end(struct turn *turn)
+void write_queue_close(struct write_queue *queue)
 {
-    if (turn->file >= 0) {
-        (void)close(turn->file);
+    if (queue->file >= 0) {
+        (void)close(queue->file);
     }
-    *turn = TURN_NONE;
+    *queue = WRITE_QUEUE_NONE;
 }

@@ -1,0 +1,71 @@
+/*
+ * store.c - the database as the loop sees it.
+ */
+#include "cgi-bin/shared/store.h"
+
+#include "db/engine/db.h"
+#include "db/model/audit.h"
+#include "db/model/tokens.h"
+
+static void *store_make(const struct config *config, const void *role)
+{
+    return db_make(config, role);
+}
+
+static void store_start(void *store, bool writes, struct cause *cause)
+{
+    db_start(store, writes, cause);
+}
+
+static enum error_code store_authenticate(void *store, struct arena *arena,
+                                          const struct device_token *token, bool writes,
+                                          int64_t now_ms, struct token_claims *claims)
+{
+    return tokens_authenticate(store, arena, token, writes, now_ms, claims);
+}
+
+static enum error_code store_end(void *store, bool good)
+{
+    return db_end(store, good);
+}
+
+static enum error_code store_add_event(void *store, int64_t user_id, struct text text,
+                                       struct text unnamed, int64_t rows, struct cause *cause)
+{
+    db_allow_writes(store, cause);
+    return audit_add(store, user_id, text, unnamed, rows);
+}
+
+static bool store_has_deferred(const void *store)
+{
+    return db_has_deferred(store);
+}
+
+static void store_run_deferred(void *store, int64_t now_ms)
+{
+    struct cause unreported = {0};
+    db_deferred_begin(store, &unreported);
+    int64_t token = db_noted_use(store);
+    if (token != 0) {
+        enum error_code error = db_begin_aside(store);
+        if (error == ERR_NONE) {
+            error = tokens_used(store, token, now_ms);
+        }
+        db_end_aside(store, error == ERR_NONE);
+    }
+    db_deferred_end(store);
+}
+
+static void store_destroy(void *store)
+{
+    db_free(store);
+}
+
+const struct store_class database_store = {.make = store_make,
+                                           .start = store_start,
+                                           .authenticate = store_authenticate,
+                                           .end = store_end,
+                                           .add_event = store_add_event,
+                                           .has_deferred = store_has_deferred,
+                                           .run_deferred = store_run_deferred,
+                                           .destroy = store_destroy};

@@ -1,0 +1,89 @@
+/*
+ * events.c - the lines of the log: what caused a failure, and the security events, which are kept
+ * in the database too when the operator wants that.
+ */
+#include "common/base/log.h"
+#include "common/http/error_table.h"
+#include "common/serve/loop.h"
+
+static void write_log(struct call *call, const char *line)
+{
+    if (call->transport->log != NULL) {
+        call->transport->log(call->transport, line);
+    } else {
+        log_write(call->config->log, line);
+    }
+}
+
+void cause_log(struct call *call, enum error_code error)
+{
+    bool no_trouble = error_info(error)->status < 500 || error == ERR_QUOTA_EXCEEDED;
+    if (call->cause.code == ERR_NONE && no_trouble) {
+        return;
+    }
+    char line[LOG_LINE_MAXIMUM];
+    const char *code = error != ERR_NONE ? error_info(error)->code : "warning";
+    const char *text = call->cause.code != ERR_NONE ? call->cause.text
+                       : arena_failed(call->arena)  ? "out of memory"
+                                                    : "no cause recorded";
+    log_format(line, call->program->name, "%s: %s", code, text);
+    write_log(call, line);
+}
+
+/* The event of this call as one line of JSON; without who and where it was unless NAMED. NULL when
+ * there is none. */
+const char *event_text(struct call *call, enum error_code error, bool named)
+{
+    const struct audit *audit = &call->audit;
+    const char *address = audit->event != NULL ? call_address(call) : NULL;
+    if (address == NULL) {
+        return NULL;
+    }
+    cJSON *line = cJSON_CreateObject();
+    json_add(line, "event", json_new_string(audit->event));
+    json_add(line, "outcome",
+             json_new_string(error == ERR_NONE ? "done" : error_info(error)->code));
+    if (named && audit->user_id != 0) {
+        json_add(line, "user_id", json_new_integer(call->arena, audit->user_id));
+    }
+    if (audit->token != 0) {
+        json_add(line, "token", json_new_integer(call->arena, audit->token));
+    }
+    if (named) {
+        json_add(line, "address", json_new_string(address));
+    }
+    json_add(line, "at", json_new_time(call->arena, call->now_ms));
+    return cJSON_PrintUnformatted(line);
+}
+
+/* Whether EVENT is kept in the database too. Not what was refused unread: that may be a flood. */
+bool event_is_kept(const struct call *call, const char *event, enum error_code error)
+{
+    return event != NULL && call->store != NULL && call->config->audit_rows > 0 &&
+           error != ERR_TOO_MANY_ATTEMPTS && error_info(error)->status != 503;
+}
+
+/* With a success the event is part of its transaction, after a failure it has one of its own. */
+enum error_code event_keep(struct call *call, const char *event, enum error_code error)
+{
+    const struct store_class *class = call->program->store;
+    /* Of a user who is gone nothing is to be left, be it by this call. A token that holds no more
+     * may be of one who is gone, too, and another may have got the number. */
+    const char *unnamed = event_text(call, error, false);
+    const char *text = error == ERR_INVALID_TOKEN ? unnamed : event;
+    enum error_code kept =
+        unnamed != NULL ? class->add_event(call->store, call->audit.user_id, text_of(text),
+                                           text_of(unnamed), call->config->audit_rows, &call->cause)
+                        : call_fail(call, ERR_INTERNAL, "out of memory");
+    if (error != ERR_NONE) {
+        (void)class->end(call->store, kept == ERR_NONE);
+    }
+    return kept;
+}
+
+void event_log(struct call *call, const char *event)
+{
+    char line[LOG_LINE_MAXIMUM];
+    log_format(line, call->program->name, "audit %s", event);
+    write_log(call, line);
+}

@@ -1,0 +1,243 @@
+/*
+ * gate.c - what a request must pass before its handler sees it, in one fixed order: settings,
+ * method and route, length and body, token, form of the input. A request that is refused here opens
+ * no database, but for a device token, which is looked up there.
+ */
+#include <string.h>
+
+#include "common/serve/cors.h"
+#include "common/serve/loop.h"
+#include "common/serve/route.h"
+
+/* A value is read, copied out of the database once and printed once. */
+enum { BODY_COPIES = 4 };
+
+static enum error_code spool_body(struct call *call)
+{
+    enum error_code error =
+        spool_open(&call->body_spool, call->arena, call->config->database, call->claims.user_id,
+                   call->config->busy_timeout, &call->cause);
+    return error == ERR_NONE
+               ? request_spool_body(call->transport, &call->body_spool,
+                                    (size_t)call->config->max_import_bytes,
+                                    call->config->body_timeout * 1000, &call->request, &call->cause)
+               : error;
+}
+
+static enum error_code read_body(struct call *call)
+{
+    if (call->route->flags & ROUTE_LONG_BODY) {
+        return spool_body(call);
+    }
+    size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
+                                                           : SMALL_BODY_MAXIMUM;
+    return request_read_body(call->transport, call->arena, maximum,
+                             call->config->body_timeout * 1000, &call->request);
+}
+
+enum error_code call_keys(struct call *call, const struct token_keys **out)
+{
+    struct serve *serve = call->serve;
+    if (serve->keys == NULL) {
+        enum error_code error = token_keys_load(call->config->keys, &serve->keys, &call->cause);
+        if (error != ERR_NONE) {
+            return error;
+        }
+    }
+    *out = serve->keys;
+    return ERR_NONE;
+}
+
+enum error_code call_refuse_token(struct call *call, const char *why)
+{
+    if (why != NULL) {
+        response_detail(&call->response, "token", why);
+    }
+    return ERR_INVALID_TOKEN;
+}
+
+const char *call_address(struct call *call)
+{
+    return request_address(call->transport, call->arena, call->config->trusted_proxies);
+}
+
+static enum error_code start_store(struct call *call)
+{
+    struct serve *serve = call->serve;
+    const struct store_class *class = call->program->store;
+    if (class == NULL || call->store != NULL) {
+        return ERR_NONE;
+    }
+    if (serve->store == NULL) {
+        serve->store = class->make(call->config, call->program->store_role);
+        if (serve->store == NULL) {
+            return call_fail(call, ERR_INTERNAL, "out of memory");
+        }
+    }
+    class->start(serve->store, (call->route->flags & ROUTE_WRITES) != 0, &call->cause);
+    call->store = serve->store;
+    return ERR_NONE;
+}
+
+static enum error_code authenticate_device(struct call *call)
+{
+    bool writes = (call->route->flags & ROUTE_WRITES) != 0 && call->request.method != HTTP_GET;
+    return call->program->store->authenticate(call->store, call->arena, &call->device, writes,
+                                              call->now_ms, &call->claims);
+}
+
+/* One that lives may still not do for this route; one that does not is told nothing else. */
+static enum error_code check_device(struct call *call, struct text text)
+{
+    if (!device_token_parse(text, &call->device)) {
+        return call_refuse_token(call, NULL);
+    }
+    enum error_code error = start_store(call);
+    if (error == ERR_NONE) {
+        error = authenticate_device(call);
+    }
+    if (error == ERR_INVALID_TOKEN) {
+        return call_refuse_token(call, "revoked");
+    }
+    return error != ERR_NONE                     ? error
+           : (call->route->flags & ROUTE_DEVICE) ? ERR_NONE
+                                                 : ERR_FORBIDDEN;
+}
+
+static enum error_code check_token(struct call *call)
+{
+    struct text token = request_token(&call->request);
+    if (device_token_looks(token)) {
+        return check_device(call, token);
+    }
+    if (token.size == 0) {
+        const char *server = call->request.server_software;
+        if (call->request.authorization == NULL && server != NULL &&
+            strncmp(server, "Apache", strlen("Apache")) == 0) {
+            (void)call_fail(call, ERR_INVALID_TOKEN,
+                            "no Authorization header reached this program; if clients do send one, "
+                            "Apache needs \"CGIPassAuth On\" for this directory");
+        }
+        return call_refuse_token(call, "missing");
+    }
+    enum error_code error = call_keys(call, &call->keys);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    switch (token_verify(call->keys, call->arena, token, call->now_ms / 1000, &call->claims)) {
+    case TOKEN_VALID:
+        return ERR_NONE;
+    case TOKEN_EXPIRED:
+        return call_refuse_token(call, "expired");
+    case TOKEN_INVALID:
+    default:
+        return arena_failed(call->arena) ? ERR_INTERNAL : call_refuse_token(call, NULL);
+    }
+}
+
+/* Whether the key file is another than at the last look; at the first it counts as one. */
+static bool keys_changed(struct call *call)
+{
+    struct stat there = {0};
+    (void)stat(call->config->keys, &there); /* one that is gone is another too */
+    struct stat *seen = &call->serve->keys_file;
+    bool same = there.st_ino == seen->st_ino && there.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+                there.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
+    *seen = there;
+    return !same;
+}
+
+enum error_code call_authenticate_again(struct call *call)
+{
+    if (call->claims.device != 0) {
+        return authenticate_device(call);
+    }
+    if (!keys_changed(call)) {
+        return ERR_NONE;
+    }
+    token_keys_free(call->serve->keys);
+    call->serve->keys = NULL;
+    return check_token(call);
+}
+
+static bool read_json(struct call *call, struct json_fault *fault)
+{
+    struct text body = call->request.body;
+    if (call->route->flags & ROUTE_LONG_BODY) {
+        return json_read_document(call->arena, body, &call->body, fault);
+    }
+    bool any =
+        (call->route->flags & ROUTE_ANY_JSON) != 0 && body.at[strspn(body.at, " \t\r\n")] != '{';
+    return any ? json_check(body, fault) : json_read_object(call->arena, body, &call->body, fault);
+}
+
+static enum error_code read_input(struct call *call)
+{
+    struct json_fault fault;
+    if (read_json(call, &fault)) {
+        return ERR_NONE;
+    }
+    if (fault.reason == NULL) {
+        return call_fail(call, ERR_INTERNAL, "out of memory while reading a body");
+    }
+    response_detail(&call->response, "body",
+                    arena_printf(call->arena, "%s at byte %zu", fault.reason, fault.offset));
+    enum error_code error = call->route->body_error;
+    return error != ERR_NONE ? error : ERR_INVALID_BODY;
+}
+
+static enum error_code configure(struct call *call)
+{
+    struct serve *serve = call->serve;
+    if (!serve->configured) {
+        const char *path = call->transport->variable(call->transport, "CUBBY_CONF");
+        enum error_code error =
+            config_load(&serve->arena, path != NULL && *path != '\0' ? path : NULL, &serve->config,
+                        &call->cause);
+        if (error != ERR_NONE) {
+            arena_reset(&serve->arena);
+            config_defaults(&serve->config);
+            return error;
+        }
+        serve->configured = true;
+    }
+    return ERR_NONE;
+}
+
+/* The gate, then the handler. */
+enum error_code gate_pass(struct call *call)
+{
+    enum error_code error = configure(call);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    cors_add(call);
+    error = call_find_route(call);
+    if (error != ERR_NONE || call->route == NULL) {
+        return error;
+    }
+    unsigned flags = call->route->flags;
+    call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
+    bool token_first = (flags & ROUTE_LONG_BODY) != 0; /* nobody else may fill the disk */
+    if (token_first) {
+        error = check_token(call);
+    }
+    if (error == ERR_NONE && flags & ROUTE_BODY) {
+        error = read_body(call);
+    }
+    if (error == ERR_NONE && flags & ROUTE_TOKEN && !token_first) {
+        error = check_token(call);
+    }
+    if (error == ERR_NONE && flags & ROUTE_BODY) {
+        error = read_input(call);
+    }
+    if (error == ERR_NONE) {
+        error = start_store(call);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = call->route->handle(call);
+    /* An account that is gone looks to its tokens like any other reason to refuse them. */
+    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
+}

@@ -1,0 +1,18 @@
+/*
+ * main.c - what the `main` of each program calls.
+ */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "common/http/cgi.h"
+#include "common/serve/serve.h"
+
+int cgi_main(const struct program *program)
+{
+    /* A client that hangs up must not kill the program before its log line. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a disk that is full */
+    struct cgi_transport cgi;
+    cgi_transport_init(&cgi);
+    return serve(program, &cgi.transport) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
