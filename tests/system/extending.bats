@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# An endpoint of one's own, made from the page that tells how: www/docs/extending.md.
+
+load system.bash
+
+page=$root/www/docs/extending.md
+
+# block KIND NUMBER: the NUMBERth fenced block of that kind.
+block() {
+    awk -v kind="$1" -v wanted="$2" '
+        /^```/ && on { on = 0; next }
+        $0 == "```" kind { number++; on = number == wanted; next }
+        on' "$page"
+}
+
+# amend FILE FILTER BLOCK: FILE of the copy, changed by jq with the block as $block.
+amend() {
+    jq --argjson block "$(block json "$3")" "$2" "$root/www/$1" >"$copy/www/$1"
+}
+
+setup_file() {
+    export copy=$BATS_FILE_TMPDIR/checkout
+    copy_built_checkout "$copy"
+    block diff 1 | patch -d "$copy" -p1 -s >&2
+    block c 1 >"$copy/cgi-bin/tally.c"
+    block sh 1 >"$copy/tests/http/tally.bats"
+    amend openapi.json '.paths += $block' 1
+    amend cubby.postman_collection.json '.item += [$block]' 2
+    make_in "$copy" -j2 all >"$BATS_FILE_TMPDIR/make.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/make.log"; return 1; }
+}
+
+# tried SERVER: its test, under that web server.
+tried() {
+    local folder=$BATS_TEST_TMPDIR/$1 runner status
+    mkdir -p "$folder/data"
+    printf 'password_cost = 1\n' >"$folder/data/cubby.conf"
+    SERVER=$1 PORT=0 DATA=$folder/data READY=$folder/ready PROGRAMS=$copy/build/cgi-bin TOOL=$copy/build/bin/cubby \
+        WWW=$copy/www sh "$copy/cgi-bin/server/run.sh" >"$folder/log" 2>&1 3>&- &
+    runner=$!
+    until_true 30 [ -f "$folder/ready" ] || { cat "$folder/log"; kill "$runner"; return 1; }
+    SERVER=$1 BASE=$(cat "$folder/ready") DATA=$folder/data TOOL=$copy/build/bin/cubby \
+        bats --tap "$copy/tests/http/tally.bats"
+    status=$?
+    kill "$runner"
+    wait "$runner" || true
+    return "$status"
+}
+
+@test "extending: the page names every file that was touched" {
+    (cd "$copy" && find . -path ./build -prune -o -type f -newer "$BATS_FILE_TMPDIR/make.log" -print) >"$BATS_TEST_TMPDIR/late"
+    [ ! -s "$BATS_TEST_TMPDIR/late" ]
+    touched=$(diff -rq --exclude=build --exclude=.git --exclude=data --exclude='*.orig' "$root" "$copy" |
+        sed -E "s|^Files $root/([^ ]*) and .*|\\1|; s|^Only in $copy/([^:]*): (.*)|\\1/\\2|" | sort)
+    named=$(grep -E '^\| `' "$page" | cut -d'|' -f2 | grep -oE '`[^`]+`' | tr -d '`' | sort)
+    [ "$touched" = "$named" ] || fail "touched: $touched
+named: $named"
+}
+
+@test "extending: its own test passes under busybox httpd" {
+    tried busybox
+}
+
+@test "extending: its own test passes under Apache" {
+    tried apache
+}
+
+@test "extending: a program is about 60 lines" {
+    [ "$(block c 1 | wc -l)" -le 65 ]
+}
+
+@test "extending: the checks of OpenAPI and Postman know it" {
+    run bats --tap -f 'description has the routes|collection starts' "$copy/tests/system/www.bats"
+    echo "$output"
+    [ "$status" = 0 ]
+    cp "$root/www/openapi.json" "$copy/www/openapi.json"
+    run bats --tap -f 'description has the routes' "$copy/tests/system/www.bats"
+    amend openapi.json '.paths += $block' 1
+    [ "$status" = 1 ]
+}
+
+@test "extending: it is installed, and the snippets that list programs name it" {
+    make_in "$copy" DESTDIR="$BATS_TEST_TMPDIR/root" install >/dev/null
+    [ -x "$BATS_TEST_TMPDIR/root/usr/local/lib/cubby/cgi-bin/tally" ]
+    grep -q 'tally' "$BATS_TEST_TMPDIR/root/usr/local/share/cubby/cubby.htaccess"
+}
