@@ -250,11 +250,19 @@ $(NEWMAN):
 
 .PHONY: test
 test: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
+		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
 	$(Q)bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
+
+# A program that links the database and nothing of HTTP: objects by their rooms, not the library.
+STORE_SOURCES := $(wildcard $(addsuffix /*.c,common/base common/json common/identity common/settings \
+	db/engine db/model))
+$(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
+		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
 
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
@@ -345,19 +353,31 @@ help:
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
 	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
+	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, lint, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
+	@echo 'make lint            the checks of the sources alone; FIX=1 lets clang-format rewrite'
 	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
-	@echo 'make lint            the checks of the sources alone'
 	@echo 'make bench           what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
+	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR='
 	@echo 'make uninstall       the same names; settings and data stay'
 	@echo 'make clean           what was built, but for the libraries'
 	@echo 'make distclean       all of build/'
 	@echo
-	@echo 'CC=, CFLAGS=, LDFLAGS=   as usual; CC=aarch64-linux-musl-gcc AR=... builds for a board'
+	@echo 'Parts of these:'
+	@echo 'make all             the same as make alone'
+	@echo 'make deps            the libraries only'
+	@echo 'make packages-build packages-run packages-test packages-bench'
+	@echo '                     only installs the Debian packages that building, running, ... want'
+	@echo 'make bench-programs  builds what make bench measures'
+	@echo 'make help            this text'
+	@echo
+	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual; CC=aarch64-linux-musl-gcc AR=... builds for a board'
+	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'
+	@echo 'DEP_SOURCES=         a folder with the libraries'"'"' sources, fetched before'
 	@echo 'V=1                  show the commands     WERROR=0  warnings are no errors'

@@ -79,7 +79,7 @@ named: $named"
 }
 
 @test "extending: it is installed, and the snippets that list programs name it" {
-    make_in "$copy" DESTDIR="$BATS_TEST_TMPDIR/root" install >/dev/null
-    [ -x "$BATS_TEST_TMPDIR/root/usr/local/lib/cubby/cgi-bin/tally" ]
-    grep -q 'tally' "$BATS_TEST_TMPDIR/root/usr/local/share/cubby/cubby.htaccess"
+    make_in "$copy" DESTDIR="$BATS_TEST_TMPDIR/installed" install >/dev/null
+    [ -x "$BATS_TEST_TMPDIR/installed/usr/local/lib/cubby/cgi-bin/tally" ]
+    grep -q 'tally' "$BATS_TEST_TMPDIR/installed/usr/local/share/cubby/cubby.htaccess"
 }

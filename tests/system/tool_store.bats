@@ -123,3 +123,11 @@ bob|1|0"
     tool 0 stats
     case $output in *'store id'*) ;; *) fail 'no report for people' ;; esac
 }
+
+@test "store: a program uses the database without anything of HTTP linked to it" {
+    run "$root/build/test-tools/store_alone" "$conf"
+    [ "$output" = added ] || fail 'not added'
+    tool 0 user show alone
+    run "$root/build/test-tools/store_alone" "$conf"
+    [ "$status" = 1 ] || fail 'added twice'
+}

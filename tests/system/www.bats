@@ -79,11 +79,12 @@ routes() {
     same() { [ "$1" = "$2" ] || { printf 'is:     %s\nwanted: %s\n' "$1" "$2"; return 1; }; }
     same "$(jq -r '.item[0].item[].name' "$(www)/cubby.postman_collection.json" | tr '\n' ,)" \
         'Register,Get a token,Store,Read,Update,Delete,'
+    mapfile -t with_items < <(routes | sed -n 's|.* /\([a-z]*\)/{}$|\1|p' | sort -u)
     jq -r '[.. | objects | .request? | objects | .method + " /" + .url.path[0] +
         (if (.url.path | length) > 1 then
             (if (.url.path[0] | IN($ARGS.positional[])) then "/{}" else "/" + .url.path[1] end) else "" end) +
         (if .url.path[0] == "data" and ((.url.query // []) | map(.key) | index("key")) then "/{}" else "" end)] | unique[]' \
-        "$(www)/cubby.postman_collection.json" --args $(routes | sed -n 's|.* /\([a-z]*\)/{}$|\1|p' | sort -u) |
+        "$(www)/cubby.postman_collection.json" --args "${with_items[@]}" |
         sort -u >"$BATS_TEST_TMPDIR/asked"
     routes >"$BATS_TEST_TMPDIR/code"
     run comm -23 "$BATS_TEST_TMPDIR/code" "$BATS_TEST_TMPDIR/asked"
