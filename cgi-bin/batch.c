@@ -36,7 +36,7 @@ struct operation {
     struct text value;
     int64_t by;
     int64_t ttl;        /* seconds; 0: for ever */
-    int64_t if_version; /* 0: there must be no such item; VERSION_ANY: no matter */
+    int64_t if_version; /* 0: there must be no such item; VERSION_ANY: no condition */
 };
 
 struct batch {
@@ -85,8 +85,8 @@ static const struct input_field fields[] = {
 /* ---- reading the operations --------------------------------------------------------------------
  */
 
-/* Reads one operation from its slice of the body. Where its members lie is noted on SCRATCH: what
- * is unknown may be many, and is not kept. */
+/* Reads one operation from its slice of the body. The positions of its members are noted on
+ * SCRATCH, which is freed each time, since an operation may have many unknown members. */
 static enum error_code read_operation(struct call *call, struct arena *scratch, struct text text,
                                       struct operation *out)
 {
@@ -123,7 +123,7 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
 /* ---- doing them
  * ---------------------------------------------------------------------------------- */
 
-/* The number in VALUE, if it is a whole one that counts exactly. */
+/* The number in VALUE, if it is a whole number within the exact range of a double. */
 static bool read_counter(struct text value, int64_t *out)
 {
     if (value.at[0] != '-' && (value.at[0] < '0' || value.at[0] > '9')) {
@@ -134,14 +134,14 @@ static bool read_counter(struct text value, int64_t *out)
         fabs(number->valuedouble) > (double)whole_maximum) {
         return false;
     }
-    /* A double may have rounded it: the digits tell. */
+    /* A double may be rounded, so the digits are compared. */
     char digits[24];
     *out = (int64_t)number->valuedouble;
     (void)snprintf(digits, sizeof digits, "%" PRId64, *out);
     return json_numbers_equal(value.at, digits);
 }
 
-/* Makes ITEM->value the sum. What an increment does not name, the time it expires at, stays. */
+/* Makes ITEM->value the sum; the expiry of the item stays as it is. */
 static enum error_code add_to_value(struct batch *batch, const struct operation *operation,
                                     bool exists, struct item *item)
 {
@@ -279,8 +279,7 @@ static enum error_code run_operation(struct batch *batch, const struct operation
 /* ---- the call
  * ------------------------------------------------------------------------------------ */
 
-/* What an operation's own fault makes of the whole batch; the reasons are in the details already.
- */
+/* Turns the error of an operation into that of the batch; the details have been given already. */
 static enum error_code fail_at(struct call *call, size_t index, enum error_code error)
 {
     const struct error_info *info = error_info(error);

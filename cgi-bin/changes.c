@@ -1,8 +1,8 @@
 /*
- * changes.c - /api/changes: what has changed since a version, for those who keep a copy.
+ * changes.c - /api/changes: what has changed since a version, for clients that keep a copy.
  *
- * A client that starts with since=0, goes on with the last_version of each answer, and follows
- * every change it gets, ends with the items as they are, however its pages fall.
+ * A client that starts with since=0, continues with the last_version of each answer, and applies
+ * every change it gets, ends up with the items as they are, wherever its pages begin and end.
  */
 #include <stddef.h>
 
@@ -31,7 +31,7 @@ static const struct parameter parameters[] = {
 
 enum {
     CHANGES_LIMIT = 100,
-    SCAN_MOST = 10000,  /* changes of other keys that one answer passes over */
+    SCAN_MOST = 10000,  /* the most changes of other keys that one answer skips */
     SWEEP_MOST = 1000,  /* items that one look makes deletions of */
     LOOK_EVERY_MS = 100 /* while waiting */
 };
@@ -43,7 +43,7 @@ struct look {
     int64_t seen;    /* version of the last change looked at */
     int64_t scanned; /* changes passed over */
     bool more;
-    bool unswept; /* by no look of this call: nothing can be written */
+    bool unswept; /* sweeping is off for this call: nothing can be written */
 };
 
 static bool show_change(void *self, const struct item *item)
@@ -58,7 +58,7 @@ static bool show_change(void *self, const struct item *item)
     return !look->more;
 }
 
-/* The counters, all of one moment with what is read after it. */
+/* Reads the counters, in the same transaction as what is read after them. */
 static enum error_code read_counters(struct call *call, const struct item_owner *owner,
                                      struct item_counters *counters)
 {
@@ -66,8 +66,8 @@ static enum error_code read_counters(struct call *call, const struct item_owner 
     return error == ERR_NONE ? items_counters(call->store, owner, counters) : error;
 }
 
-/* Makes deletions of items that have expired, so that they reach those who follow. Where nothing
- * can be written they are not shown, and reach them once it can. */
+/* Turns expired items into tombstones, so that clients learn of them. Where nothing can be written,
+ * expired items are just left out, and clients learn of them later. */
 static enum error_code sweep(struct call *call, const struct item_owner *owner, bool *unswept)
 {
     struct item_writes writes;
@@ -77,8 +77,8 @@ static enum error_code sweep(struct call *call, const struct item_owner *owner, 
         error = item_writes_end(&writes);
     }
     if (error == ERR_NONE) {
-        error =
-            db_commit_early(call->store); /* what fails late fails here, while there is a way on */
+        error = db_commit_early(call->store); /* a commit that fails has to fail here, where the
+                                                 call can still go on reading */
     }
     if (error != ERR_NONE && db_drop_writes(call->store)) {
         *unswept = true;
@@ -112,7 +112,8 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
     if (error != ERR_NONE) {
         return error;
     }
-    /* Ahead of all there is: it comes from another store, or from before a restored backup. */
+    /* A version beyond the newest comes from another store, or from before a backup was restored.
+     */
     if (query->since < look->counters.horizon || query->since > look->counters.version) {
         return ERR_CHANGES_EXPIRED;
     }
@@ -129,7 +130,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
     return error;
 }
 
-/* What tells a client where it is: with the error too, for then it starts anew. */
+/* Adds what a client needs to continue; to the error as well, after which it starts anew. */
 static enum error_code answer_place(struct call *call, int64_t last_version)
 {
     struct text store_id;
@@ -168,7 +169,7 @@ static enum error_code report_changes(struct call *call)
             looks-- == 0) {
             break;
         }
-        query.since = look.seen; /* what was passed over is not looked at again */
+        query.since = look.seen; /* skipped changes are not read again by the next call */
         error = db_commit_early(call->store);
         if (error != ERR_NONE || !call_sleep(call, LOOK_EVERY_MS)) {
             end = 0;

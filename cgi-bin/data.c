@@ -42,7 +42,8 @@ static const struct parameter replace_parameters[] = {
 /* ---- one item ---------------------------------------------------------------------------------
  */
 
-/* The key in the address. What can't be a key names nothing, and can't be made. */
+/* Takes the key from the address. A text that is no valid key names no item, and none can be
+ * created under it. */
 static enum error_code key_of_address(struct call *call, bool may_create, struct item *item)
 {
     const char *fault = item_key_fault(call->item);
@@ -68,7 +69,7 @@ static void answer_item(struct call *call, const struct item *item, bool is_read
     call->response.data = item_json(call, item, false);
 }
 
-/* Ends a write by storing ITEM, which is the answer. */
+/* Ends a write: stores ITEM and answers with it. */
 static enum error_code put_item(struct call *call, struct item_writes *writes, struct item *item,
                                 int status, const char *message)
 {
@@ -159,7 +160,7 @@ static enum error_code read_item(struct call *call)
     }
 }
 
-/* Looks for the item that a write changes, and at the conditions of the request. */
+/* Finds the item that a write changes, and checks the conditions of the request. */
 static enum error_code find_to_change(struct call *call, const struct condition *condition,
                                       bool may_create, struct item_writes *writes,
                                       struct item *item, bool *exists)
@@ -293,8 +294,8 @@ static enum error_code read_and_patch(struct call *call, const struct item_owner
                : answer_current(call, owner, item->key);
 }
 
-/* The patch is applied to what is read before the lock is taken, since it may be much work; if
- * somebody was faster, once more under the lock. */
+/* The patch is applied before the write lock is taken, since it may take long. If the item has
+ * changed meanwhile, it is applied once more under the lock. */
 static enum error_code patch_and_find(struct call *call, const struct condition *condition,
                                       patch_function *apply, struct item_writes *writes,
                                       struct item *item)
@@ -395,7 +396,8 @@ static const struct parameter list_parameters[] = {
 
 enum { LIST_LIMIT = 100 };
 
-/* A cursor is the last key of the page before, so that any moment is right to go on. */
+/* A cursor is the last key of the previous page, so it stays valid whatever is written meanwhile.
+ */
 static enum error_code read_cursor(struct call *call, struct text cursor, struct text *after)
 {
     *after = cursor;

@@ -111,7 +111,7 @@ struct list {
 static void show(void *self, const struct token_info *token)
 {
     struct list *list = self;
-    /* What is shown is borrowed from its row. */
+    /* The texts are borrowed from the row and are copied here. */
     struct arena *arena = list->call->arena;
     struct token_info copy = *token;
     copy.name.at = arena_copy(arena, token->name.at, token->name.size);

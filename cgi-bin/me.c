@@ -106,7 +106,7 @@ static const struct input_field delete_fields[] = {
      ERR_INVALID_PARAMETER},
 };
 
-/* What is known once the password was right. */
+/* What is known after the password was verified. */
 struct proof {
     const char *old_hash;
     const char *new_hash; /* of passwords->next; NULL: none */

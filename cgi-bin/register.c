@@ -34,7 +34,8 @@ static const struct input_field fields[] = {
      ERR_INVALID_PASSWORD},
 };
 
-/* In its turn, before which others may have reached the limit. */
+/* The count in the request's transaction: others may have reached the limit since the first check.
+ */
 static enum error_code hash_password(struct call *call, struct text password, const char **hash)
 {
     struct attempt turn;
@@ -50,7 +51,8 @@ static enum error_code hash_password(struct call *call, struct text password, co
     return error;
 }
 
-/* A first epoch nobody can guess: see the schema. Positive, and far from the end of int64. */
+/* The first epoch is random, so that nobody can guess it: see the schema. Positive, and far below
+ * the maximum of int64_t. */
 static enum error_code random_epoch(struct call *call, int64_t *epoch)
 {
     unsigned char bytes[5];
@@ -86,7 +88,7 @@ static enum error_code register_user(struct call *call)
     call->audit.event = "register";
     error = attempt_check_registration(call);
     if (error == ERR_NONE) {
-        /* Asked before the costly hash, and decided again by the insert. */
+        /* Checked before the costly hash; the insert decides. */
         error = users_taken(call->store, call->arena, in.username, in.email);
     }
     struct user_new user = {.username = in.username,

@@ -1,6 +1,6 @@
 /*
- * reset.c - POST /api/reset: a new password for who lost the old one, with the one-time code that
- * the operator's tool made.
+ * reset.c - POST /api/reset: sets a new password for a user who has lost the old one, with the
+ * one-time code that the operator's tool made.
  */
 #include <stddef.h>
 
@@ -30,8 +30,8 @@ static const struct input_field fields[] = {
      ERR_INVALID_PASSWORD},
 };
 
-/* Looks for the code of USER_ID, also when that is nobody (0): the same work. In the transaction
- * that uses it up. */
+/* Looks up the code of USER_ID, also for an unknown user (0), so that the work is the same; in the
+ * transaction that uses it up. */
 static enum error_code check_code(struct call *call, int64_t user_id, struct text code)
 {
     char digest[DIGEST_TEXT_SIZE];
@@ -62,8 +62,8 @@ static enum error_code set_password(struct call *call, int64_t user_id,
     return error == ERR_NONE && !found ? ERR_INVALID_CREDENTIALS : error;
 }
 
-/* The new password is hashed before anything is said of the code, so that right and wrong ones, of
- * known and unknown users, cost the same. */
+/* The new password is hashed before the code is checked, so that right and wrong codes, of known
+ * and unknown users, take the same work. */
 static enum error_code reset_password(struct call *call)
 {
     struct input_values in = {0};

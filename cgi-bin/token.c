@@ -29,8 +29,8 @@ static const struct input_field fields[] = {
      ERR_MISSING_FIELDS},
 };
 
-/* A hash made by an earlier setting is made anew while the password is at hand; else *HASH is NULL.
- */
+/* When the stored hash was made with other settings, *HASH becomes a new one, while the password is
+ * at hand; otherwise NULL. */
 static enum error_code renew_hash(struct call *call, const struct user_login *user,
                                   struct text password, const char **hash)
 {
@@ -41,7 +41,7 @@ static enum error_code renew_hash(struct call *call, const struct user_login *us
                                                            : ERR_NONE;
 }
 
-/* A disabled account costs what a wrong password does, and is told the same. */
+/* A disabled account is answered like a wrong password, after the same work. */
 static enum error_code check_password(struct call *call, const struct user_login *user,
                                       struct text password, const char **new_hash)
 {

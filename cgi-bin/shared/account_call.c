@@ -1,5 +1,5 @@
 /*
- * account_call.c - how an account and a device token look in an answer.
+ * account_call.c - an account and a device token as JSON.
  */
 #include "cgi-bin/shared/account_call.h"
 

@@ -1,6 +1,6 @@
 /*
- * account_call.h - what the programs that serve accounts share: how an account and a device token
- * look in an answer, and an account as one document, going out and coming back.
+ * account_call.h - what the programs that serve accounts share: an account and a device token as
+ * JSON, and the export and import of a whole account.
  */
 #ifndef CUBBY_CGI_BIN_SHARED_ACCOUNT_CALL_H
 #define CUBBY_CGI_BIN_SHARED_ACCOUNT_CALL_H
@@ -9,16 +9,16 @@
 #include "db/model/tokens.h"
 #include "db/model/users.h"
 
-/* As objects on the arena of CALL; texts are borrowed. */
+/* JSON objects on the arena of CALL; their texts are borrowed from the arguments. */
 cJSON *profile_json(struct call *call, const struct user_profile *profile);
 cJSON *token_json(struct call *call, const struct token_info *token);
 
-/* Answers with everything that is stored about the user of the call's token, as one document that
- * lies in a file until it is sent. Memory does not grow with it. */
+/* Answers with one JSON document of everything stored about the user of the call's token. It is
+ * written to a spool first and sent from there, so memory does not grow with it. */
 enum error_code export_account(struct call *call);
 
-/* Stores the items of the call's body, which is such a document or has `items` itself: all of them
- * or, on any error, none. Memory does not grow with them. */
+/* Stores the items of the call's body, which is an export document or an object with `items`: all
+ * of them or, on any error, none. Memory does not grow with them. */
 enum error_code import_items(struct call *call);
 
 /* Statements that these two may run. */

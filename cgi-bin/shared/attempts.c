@@ -1,5 +1,5 @@
 /*
- * attempts.c - what costs a password hash is counted and limited.
+ * attempts.c - logins, resets and registrations are counted and limited.
  */
 #include "cgi-bin/shared/attempts.h"
 
@@ -13,8 +13,8 @@ static enum error_code out_of_memory(struct call *call)
     return call_fail(call, ERR_INTERNAL, "out of memory while counting an attempt");
 }
 
-/* Who is counted for an account. An unknown name is counted like a known one: being refused tells
- * nobody which it is. */
+/* What is counted for an account: its number, or the name when there is no such account. Unknown
+ * names are throttled like existing ones, so that a 429 does not tell which names exist. */
 static bool name_account(struct call *call, enum attempt_kind kind, int64_t user_id,
                          struct text name, struct throttle *out)
 {
@@ -43,7 +43,7 @@ static bool name_address(struct call *call, const char *kind, int64_t limit, int
     return address != NULL && throttle_id(call->arena, kind, text_of(address), &out->id);
 }
 
-/* Notes how long a client that was refused has to wait. */
+/* Passes ERROR on, and for a refused client notes how long it has to wait. */
 static enum error_code refused(struct call *call, enum error_code error, int64_t until)
 {
     if (error == ERR_TOO_MANY_ATTEMPTS) {
@@ -52,7 +52,7 @@ static enum error_code refused(struct call *call, enum error_code error, int64_t
     return error;
 }
 
-/* From a place nobody can foresee: each row has its turn. */
+/* Sweeps a few rows from a random position, so that in time each row is visited. */
 static enum error_code sweep(struct call *call)
 {
     int64_t from = 0;
@@ -95,7 +95,8 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
     }
     const struct slots slots = {
         .path = path, .what = "password hashes (max_hashes)", .count = call->config->max_hashes};
-    /* Who waits must hold no lock that the one before needs to finish. */
+    /* While this call waits for a slot, it must not hold a database lock that the holder of the
+     * slot needs to finish. */
     enum error_code error = db_commit_early(call->store);
     return error == ERR_NONE
                ? slot_take(&slots, call->config->busy_timeout, &attempt->slot, &call->cause)
@@ -111,9 +112,10 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
                       call->config->login_window, &attempt->address)) {
         return out_of_memory(call);
     }
-    /* Asked first, so that a flood takes no place from others; decided by the count. With the place
-     * taken before the count and kept until a success is taken back, no more attempts are under way
-     * than there are places: many right passwords at once are not taken for failures. */
+    /* The limit is checked first, so that a flood takes no slots from others, and is enforced by
+     * the count afterwards. The slot is taken before counting and kept until a success is taken
+     * back, so never more attempts are counted at once than there are slots: many simultaneous
+     * right passwords do not count as failures. */
     enum error_code error = check_attempt(call, attempt);
     if (error == ERR_NONE) {
         error = attempt_take_slot(call, attempt);
@@ -182,7 +184,7 @@ enum error_code attempt_check_registration(struct call *call)
     }
     enum error_code error = throttle_check(call->store, &address, call->now_ms, &until);
     if (error == ERR_NONE) {
-        error = db_commit_early(call->store); /* what comes next takes long */
+        error = db_commit_early(call->store); /* the password hash that comes next takes long */
     }
     return refused(call, error, until);
 }

@@ -1,9 +1,9 @@
 /*
- * attempts.h - what costs a password hash: attempts to guess one are counted and limited, and so
- * are the hashes that run at once. The programs that hash share this.
+ * attempts.h - attempts to guess a password or a code are counted and limited, and so is the number
+ * of password hashes computed at the same time. All programs that hash passwords use this.
  *
- * The attempt is counted before the hash is computed, in a transaction of its own, and taken back
- * when it was no failure: of many at once no more than the limit get as far as the hash.
+ * An attempt is counted before the hash is computed, in a transaction of its own, and taken back
+ * when it succeeds: of many simultaneous attempts no more than the limit are tried.
  */
 #ifndef CUBBY_CGI_BIN_SHARED_ATTEMPTS_H
 #define CUBBY_CGI_BIN_SHARED_ATTEMPTS_H
@@ -23,37 +23,39 @@ struct attempt {
 #define ATTEMPT_STATEMENTS                                                                         \
     DB_THROTTLE_READ, DB_THROTTLE_COUNT, DB_THROTTLE_GIVE_BACK, DB_THROTTLE_CLEAR, DB_THROTTLE_SWEEP
 
-/* Counts an attempt on the account USER_ID, or, when that is 0, on the unknown name NAME, and takes
- * a place for hashing. Columns read before are void after. ERR_TOO_MANY_ATTEMPTS, with the time to
- * wait in call->retry_after, before anything costly; ERR_SERVICE_UNAVAILABLE when too many hashes
- * run. On any error there is nothing to end. */
+/* Counts an attempt on the account USER_ID, or on the unknown name NAME when USER_ID is 0, and
+ * takes a slot for hashing. Columns that were read before are no longer valid.
+ * ERR_TOO_MANY_ATTEMPTS, with the time to wait in call->retry_after, before any costly work;
+ * ERR_SERVICE_UNAVAILABLE when no slot became free. After an error attempt_end is not needed. */
 enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t user_id,
                               struct text name, struct attempt *attempt);
 
-/* Whether PASSWORD is the one STORED was made of. STORED NULL: no account has it, at the same cost.
- */
+/* Whether PASSWORD matches the hash STORED. With STORED NULL, for an account that does not exist,
+ * it does not match, after the same work. */
 enum error_code attempt_verify(struct call *call, const char *stored, struct text password,
                                bool *matches);
 
-/* The hash of a new password by the settings. */
+/* Hashes a new password by the method and cost of the settings. */
 enum error_code attempt_hash(struct call *call, struct text password, const char **hash);
 
-/* It was no failure: the account's count is set back, and the address's is as it was before. What
- * the call has written so far is committed with that. */
+/* The attempt succeeded: clears the account's count and takes this attempt off the address's.
+ * Commits, and with that everything the call has written so far. */
 enum error_code attempt_succeeded(struct call *call, struct attempt *attempt);
 
-/* The attempt is over: gives its place to the next. */
+/* Ends the attempt and frees its slot. */
 void attempt_end(struct attempt *attempt);
 
-/* Takes a place for hashing alone; to be given to attempt_end. */
+/* Takes a slot for hashing without counting an attempt; attempt_end frees it. */
 enum error_code attempt_take_slot(struct call *call, struct attempt *attempt);
 
-/* A registration from this call's address: refuses one too many without counting, and then holds no
- * lock of the database; or counts it in the request's transaction. ERR_TOO_MANY_ATTEMPTS. */
+/* Registrations from this call's address. The first function only checks the limit, and afterwards
+ * no database lock is held; the second counts one in the request's transaction.
+ * ERR_TOO_MANY_ATTEMPTS. */
 enum error_code attempt_check_registration(struct call *call);
 enum error_code attempt_count_registration(struct call *call);
 
-/* The account's count of failed logins, for whoever sets a password or deletes the account. */
+/* Clears the account's counts of failed logins and resets. For calls that set a password or delete
+ * the account. */
 enum error_code attempt_forget(struct call *call, int64_t user_id);
 
 #endif

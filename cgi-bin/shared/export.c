@@ -1,8 +1,8 @@
 /*
  * export.c - an account as one document. See account_call.h.
  *
- * All of it is read in one transaction, so it is of one moment, and written to a file before any of
- * it is sent, so that a slow client keeps no writer waiting.
+ * Everything is read in one transaction, so it is the state of one moment, and is written to a file
+ * before anything is sent, so that a slow client does not hold up writers.
  */
 #include <string.h>
 
@@ -22,8 +22,8 @@ static void write_text(struct exporting *export, const char *text)
     spool_write(export->spool, text, strlen(text));
 }
 
-/* OBJECT, whose memory is the scratch arena's, as a row of a list. RAW, if any, is put in front of
- * its last brace as the member `value`. */
+/* Writes OBJECT, which lies on the scratch arena, as the next row of a list. RAW, if any, is
+ * inserted before its closing brace as the member `value`. */
 static void write_row(struct exporting *export, const cJSON *object, const struct text *raw)
 {
     char *text = cJSON_PrintUnformatted(object);
@@ -43,7 +43,7 @@ static void write_row(struct exporting *export, const cJSON *object, const struc
     write_text(export, "}");
 }
 
-/* What is made for one row goes with it. */
+/* The memory used for one row is freed with that row. */
 static void row_begins(struct exporting *export)
 {
     json_use_arena(&export->scratch);
@@ -63,7 +63,8 @@ static void write_token(void *self, const struct token_info *token)
     row_ends(export);
 }
 
-/* Without the version: that is the number of a write in this account. */
+/* The version is left out, because it numbers the writes of this account and would mean nothing in
+ * another. */
 static bool write_item(void *self, const struct item *item)
 {
     struct exporting *export = self;

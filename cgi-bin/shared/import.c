@@ -1,8 +1,8 @@
 /*
  * import.c - the items of a document, back into an account. See account_call.h.
  *
- * The document is walked where it lies, one item at a time, twice: first everything is looked at,
- * then everything is stored, so that the lock is held for the storing alone.
+ * The document is walked where it lies, one item at a time, twice: the first walk checks
+ * everything, the second stores it, so that the write lock is held only while storing.
  */
 #include <string.h>
 
@@ -30,7 +30,8 @@ static enum error_code refuse(struct import *import, const char *field, const ch
     if (place == NULL || copy == NULL) {
         return call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
-    json_use_arena(arena); /* the answer outlives the item */
+    json_use_arena(
+        arena); /* the reason must live as long as the answer, not just as long as the item */
     response_detail(&import->call->response, place, copy);
     return error;
 }
@@ -84,7 +85,7 @@ static enum error_code read_value(struct import *import, const struct json_objec
     return ERR_NONE;
 }
 
-/* Times that nobody gave, or that lie ahead, are those of the import. */
+/* A time that is missing or lies in the future becomes the time of the import. */
 static int64_t past_time(const struct import *import, int64_t time)
 {
     return time > 0 && time <= import->call->now_ms ? time : import->call->now_ms;
@@ -173,7 +174,7 @@ static enum error_code walk(struct import *import, struct text items)
     return error;
 }
 
-/* `items` of the body, or of its `data`: an export as it came. */
+/* Finds `items` in the body, or in its member `data`, as an export has it. */
 static enum error_code find_items(struct call *call, struct text *out)
 {
     const struct text *items = json_member(&call->body, "items");
@@ -222,8 +223,8 @@ static enum error_code read_mode(struct call *call, bool *replace)
     return error;
 }
 
-/* No more items than the user may have keys, or has: also if one key comes many times, since
- * storing them would keep all others waiting. */
+/* Refuses more items than the user may have keys, or has already. Repetitions of one key count too,
+ * because storing them takes time during which all other writers wait. */
 static enum error_code check_number(struct import *import, const struct item_writes *writes)
 {
     int64_t limit = writes->config->max_user_keys;

@@ -35,8 +35,8 @@ int64_t item_expiry(const struct call *call, int64_t ttl)
     return ttl > 0 ? call->now_ms + ttl * 1000 : 0;
 }
 
-/* What an item takes in an answer at most: names, numbers and times, a key that doubles by its
- * escapes, the value. */
+/* The most bytes that an item takes in an answer: member names, numbers and times, the key, which
+ * escapes may double, and the value. */
 static size_t item_bytes(const struct item *item)
 {
     enum { MEMBERS_BYTES = 256 };
@@ -86,7 +86,7 @@ bool item_page_add(void *self, const struct item *item)
         copy.value.at = arena_copy(arena, item->value.at, item->value.size);
     }
     if (arena_failed(arena)) {
-        return false; /* the loop sees it */
+        return false; /* the loop checks the arena */
     }
     page->count++;
     page->bytes += bytes;

@@ -1,6 +1,6 @@
 /*
- * item_call.h - what the programs that serve items share: who asks, what a value may be, and how an
- * item looks in an answer.
+ * item_call.h - what the programs that serve items share: the limits of a value, and items as JSON,
+ * one or a page of them.
  */
 #ifndef CUBBY_CGI_BIN_SHARED_ITEM_CALL_H
 #define CUBBY_CGI_BIN_SHARED_ITEM_CALL_H
@@ -9,13 +9,13 @@
 #include "common/serve/serve.h"
 #include "db/model/items.h"
 
-/* Makes the answer to a call that failed with ERROR complete, and returns ERROR. */
+/* Adds the details to the answer of a call that failed with ERROR, and returns ERROR. */
 enum error_code item_failed(struct call *call, enum error_code error);
 
 /* Refuses a value that is larger than the settings allow. */
 enum error_code item_check_size(struct call *call, struct text value);
 
-/* The moment at which an item given TTL seconds now is gone; 0 for 0. */
+/* The time at which an item stored now with TTL seconds expires; 0 (never) for 0. */
 int64_t item_expiry(const struct call *call, int64_t ttl);
 
 /* A row of an input table: the member `ttl`, into an int64_t of seconds. */
@@ -36,13 +36,13 @@ struct item_page {
     int64_t count;
     int64_t limit;
     bool with_size;
-    bool more;            /* there was one that did not fit */
+    bool more;            /* an item did not fit any more */
     const char *last_key; /* of those in it, or NULL */
     int64_t last_version;
     size_t bytes;
 };
 
-/* Bytes of a page at which it ends, unless the first item alone is larger. */
+/* A page ends before it gets larger than this many bytes, unless its first item alone is larger. */
 enum { ITEM_PAGE_BYTES = 1024 * 1024 };
 
 /* An empty page. */

@@ -1,5 +1,5 @@
 /*
- * address.c - whose requests are counted together.
+ * address.c - the client's address, and lists of networks.
  */
 #include "common/base/address.h"
 

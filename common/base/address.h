@@ -1,6 +1,6 @@
 /*
- * address.h - whose requests are counted together: the address a request comes from, also behind
- * proxies that the operator named.
+ * address.h - the client's address by which requests are throttled, also behind proxies that the
+ * operator named.
  */
 #ifndef CUBBY_COMMON_BASE_ADDRESS_H
 #define CUBBY_COMMON_BASE_ADDRESS_H
@@ -10,12 +10,12 @@
 
 enum { ADDRESS_TEXT_SIZE = 64 };
 
-/* Writes the address of the client: REMOTE, the peer of the web server, unless PROXIES names it;
- * then the last address of FORWARDED (the value of X-Forwarded-For, or NULL) that PROXIES does not
- * name. What can't be read ends the search: then the proxy that sent it counts. PROXIES are
- * addresses and networks (10.0.0.0/8), separated by blanks. The form is one for each address: an
- * IPv4 address in an IPv6 one is an IPv4 address, and IPv6 addresses count by their /64 network, as
- * one client has all of that. */
+/* Writes the address of the client. That is REMOTE, the peer of the web server, unless PROXIES has
+ * it; then it is the last address in FORWARDED (the value of X-Forwarded-For, or NULL) that PROXIES
+ * does not have. An element that can't be parsed ends the search, and the proxy that sent it counts
+ * as the client. PROXIES is a list of addresses and networks (10.0.0.0/8) separated by blanks. Each
+ * client has one form: an IPv4-mapped IPv6 address becomes the IPv4 address, and an IPv6 address
+ * stands for its /64 network, since one client usually has all of that. */
 void address_of_client(const char *remote, const char *forwarded, const char *proxies,
                        char out[ADDRESS_TEXT_SIZE]);
 

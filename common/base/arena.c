@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one malloc takes at least: the typical read fits into one chunk. */
+/* The least that is taken from malloc at once; a typical read needs no more. */
 enum { CHUNK_BYTES = 16 * 1024, ALIGNMENT = 16 };
 
 struct arena_chunk {
@@ -55,7 +55,8 @@ static struct arena_chunk *chunk_add(struct arena *arena, size_t need)
     }
     *chunk = (struct arena_chunk){.size = size};
     arena->used += HEADER_BYTES + size;
-    /* A chunk made for one large piece goes behind the newest, whose rest stays in use. */
+    /* A chunk made for a single large piece is linked behind the newest chunk, which still has
+     * room. */
     if (arena->chunks != NULL && size == need) {
         chunk->next = arena->chunks->next;
         arena->chunks->next = chunk;
@@ -105,7 +106,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     va_list again;
     va_start(list, format);
     va_copy(again, list);
-    /* Into what the newest chunk has left; nearly always that is enough. */
+    /* First tries to print into the room left in the newest chunk, which nearly always suffices. */
     struct arena_chunk *chunk = arena->chunks;
     size_t room = chunk != NULL ? chunk->size - chunk->used : 0;
     char *here = room > 0 ? (char *)chunk + HEADER_BYTES + chunk->used : NULL;

@@ -1,12 +1,12 @@
 /*
- * clock.h - time that passes. What time it is, a transport tells.
+ * clock.h - measuring durations. The time of day comes from the transport.
  */
 #ifndef CUBBY_COMMON_BASE_CLOCK_H
 #define CUBBY_COMMON_BASE_CLOCK_H
 
 #include <stdint.h>
 
-/* Milliseconds since some moment: for what lasts. Nobody sets this clock while it runs. */
+/* Milliseconds on the monotonic clock, which nobody can set: for timeouts and durations. */
 int64_t monotonic_ms(void);
 
 #endif

@@ -14,7 +14,7 @@ enum { DIGEST_BYTES = 48, DIGEST_TEXT_SIZE = 65 };
 /* Writes the SHA-384 (FIPS 180-4) of TEXT in base64url, 64 characters and a NUL. */
 bool digest_text(struct text text, char out[DIGEST_TEXT_SIZE]);
 
-/* Sets *OUT to the first 63 bits of that digest: a number that stands for TEXT. */
+/* Sets *OUT to the first 63 bits of that digest, a number that identifies TEXT. */
 bool digest_number(struct text text, int64_t *out);
 
 /* Makes the library, where it is Mbed TLS, allocate (as calloc does) and free with these functions:

@@ -1,6 +1,6 @@
 /*
  * error.h - every way a request can fail, in one enum, and the cause that is recorded for the log.
- * What a failure is called in HTTP is the table of common/http/error_table.h.
+ * HTTP status, code and message of each are in common/http/error_table.c.
  */
 #ifndef CUBBY_COMMON_BASE_ERROR_H
 #define CUBBY_COMMON_BASE_ERROR_H
@@ -46,7 +46,7 @@ enum error_code {
     ERR_CHANGES_EXPIRED,
     ERR_QUOTA_EXCEEDED,
 
-    /* Trouble of the server's own; the cause goes to the log only. */
+    /* Failures of the server itself; their causes are told to the log only. */
     ERR_INTERNAL,
     ERR_SERVICE_UNAVAILABLE,
     ERR_INSUFFICIENT_STORAGE,
@@ -54,7 +54,8 @@ enum error_code {
     ERR_COUNT
 };
 
-/* What went wrong, for the log. The first cause recorded wins: what follows from it says less. */
+/* What went wrong, for the log. Only the first cause is kept, since later ones are usually its
+ * consequences. */
 struct cause {
     enum error_code code; /* ERR_NONE while nothing was recorded */
     char text[400];       /* never a secret, never sent to a client */

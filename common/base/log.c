@@ -57,7 +57,8 @@ void log_write(const char *path, const char *line)
     char when[TIME_TEXT_SIZE] = "";
     int file = -1;
     if (*path != '\0') {
-        /* A pipe that nobody reads is not waited for, nor one that is full. */
+        /* O_NONBLOCK: a log that is a pipe without a reader, or a full one, must not block a
+         * request. */
         file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
         struct timespec now;
         if (file >= 0 && clock_gettime(CLOCK_REALTIME, &now) == 0) {
@@ -69,7 +70,7 @@ void log_write(const char *path, const char *line)
         size_t size = (size_t)length < sizeof whole ? (size_t)length : sizeof whole - 1;
         if (file < 0 || write(file, whole, size) < 0) {
             ssize_t written = write(STDERR_FILENO, whole, size);
-            (void)written; /* there is nobody left to tell */
+            (void)written; /* where a failure of the log could be reported, it just was */
         }
     }
     if (file >= 0) {

@@ -1,5 +1,5 @@
 /*
- * slots.c - how many of something go on at once.
+ * slots.c - a limit on how many of something run at once.
  */
 #include "common/base/slots.h"
 
@@ -12,8 +12,9 @@
 
 #include "common/base/clock.h"
 
-/* Locks of the open file, not of the process: two of one process exclude each other too, and
- * closing another descriptor of the file frees nothing. */
+/* Open file description locks (OFD), which belong to the open file and not to the process: two
+ * slots of one process exclude each other too, and closing another descriptor of the file releases
+ * nothing. */
 static bool lock_place(int file, int64_t place)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
@@ -23,7 +24,8 @@ static bool lock_place(int file, int64_t place)
 /* 0: taken. Otherwise an errno; EAGAIN when all are taken. */
 static int try_places(int file, const struct slots *slots)
 {
-    int64_t start = getpid(); /* another for each process: fewer places are asked in vain */
+    int64_t start = getpid(); /* each process starts at another slot, so that fewer of its attempts
+                                 find one taken */
     for (int64_t i = 0; i < slots->count; i++) {
         if (lock_place(file, slots->first + (start + i) % slots->count)) {
             return 0;

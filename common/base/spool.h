@@ -1,6 +1,6 @@
 /*
- * spool.h - a long text on its way in or out, in a file that has no name: it does not take memory,
- * and it is gone with the process, however that ends.
+ * spool.h - a long text on its way in or out, in an unnamed temporary file: it takes no memory, and
+ * it is gone when the process ends, however it ends.
  */
 #ifndef CUBBY_COMMON_BASE_SPOOL_H
 #define CUBBY_COMMON_BASE_SPOOL_H
@@ -14,10 +14,10 @@
 
 enum { SPOOL_BUFFER = 64 * 1024 };
 
-/* Writing remembers the first failure; spool_finish tells it. */
+/* Writing remembers the first failure, and spool_finish returns it. */
 struct spool {
     int file;     /* -1: none */
-    int slot;     /* the user's place; -1: none */
+    int slot;     /* the slot taken for the user; -1: none */
     int64_t size; /* bytes written */
     char *buffer; /* SPOOL_BUFFER bytes on the arena */
     size_t used;  /* of the buffer */
@@ -25,36 +25,37 @@ struct spool {
     const char *map;
 };
 
-/* How many spools of one user there are at once, over all processes: with many, slow clients could
- * fill the disk many times over with what the user may store once. */
+/* The number of spools that one user may have at once, over all processes. Without a limit, slow
+ * clients could fill the disk with many copies of one account. */
 enum { SPOOLS_MAXIMUM = 2 };
 
-/* Makes an empty spool of the user USER_ID in a file beside PATH; waits at most TIMEOUT
- * milliseconds while there are too many. ERR_SERVICE_UNAVAILABLE when they stay;
- * ERR_INSUFFICIENT_STORAGE, or ERR_INTERNAL, with a cause. Whatever the result, SPOOL is to be
- * closed with spool_close. */
+/* Makes an empty spool for the user USER_ID in a file beside PATH. While the user has
+ * SPOOLS_MAXIMUM already it waits, at most TIMEOUT milliseconds. ERR_SERVICE_UNAVAILABLE after
+ * that; ERR_INSUFFICIENT_STORAGE or ERR_INTERNAL with a cause. Whatever the result, close SPOOL
+ * with spool_close. */
 enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
                            int64_t user_id, int64_t timeout, struct cause *cause);
 
 /* Appends SIZE bytes. */
 void spool_write(struct spool *spool, const char *bytes, size_t size);
 
-/* Room for up to SPOOL_BUFFER bytes to be read into, and how many have been. */
+/* spool_room gives a buffer for the next bytes, up to SPOOL_BUFFER of them (*SIZE); spool_took then
+ * says how many were written into it. */
 char *spool_room(struct spool *spool, size_t *size);
 void spool_took(struct spool *spool, size_t size);
 
-/* The end of writing: the whole of it is in the file, or an error as of spool_open. */
+/* Ends the writing: everything is in the file, or an error as of spool_open. */
 enum error_code spool_finish(struct spool *spool, struct cause *cause);
 
-/* The whole of a finished spool as a text that is read from the file where it is looked at;
- * borrowed until spool_close. It has no NUL behind it. */
+/* The whole text of a finished spool, mapped from the file, so that only what is looked at is read.
+ * Borrowed until spool_close. No NUL follows it. */
 enum error_code spool_map(struct spool *spool, struct text *out, struct cause *cause);
 
 /* Reads up to SPOOL_BUFFER bytes from OFFSET on into the buffer: their number, 0 at the end, -1
  * when reading fails. */
 int64_t spool_read(struct spool *spool, int64_t offset);
 
-/* Accepts one that was never opened, when it is all zeros but for file and slot -1. */
+/* Accepts a spool that was never opened, if it is all zeros except for a file and slot of -1. */
 void spool_close(struct spool *spool);
 
 #endif

@@ -280,7 +280,7 @@ bool base64url_decode(struct arena *arena, struct text text, struct text *out)
     }
     to[used] = '\0';
     *out = (struct text){.at = to, .size = used};
-    /* What is left over is the padding of less than a byte, all zero. */
+    /* The bits that are left over are padding of less than a byte and must be zero. */
     return count < 6 && (bits & ((1U << count) - 1)) == 0;
 }
 
@@ -296,7 +296,8 @@ void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE])
     time_t when = (time_t)seconds;
     struct tm parts;
     gmtime_r(&when, &parts);
-    /* By hand, because every item carries times: strftime costs eight times as much. */
+    /* Written by hand, because every item in an answer has times, and strftime takes eight times as
+     * long. */
     char *at = put_number(out, parts.tm_year + 1900, 4, '-');
     at = put_number(at, parts.tm_mon + 1, 2, '-');
     at = put_number(at, parts.tm_mday, 2, 'T');
@@ -388,7 +389,7 @@ bool text_to_time(struct text text, int64_t *milliseconds)
     parts.tm_mon -= 1;
     const struct tm wanted = parts;
     time_t seconds = timegm(&parts);
-    /* timegm takes February 30th for March 2nd. */
+    /* timegm accepts February 30th as March 2nd, so the result is converted back and compared. */
     bool exists = parts.tm_year == wanted.tm_year && parts.tm_mon == wanted.tm_mon &&
                   parts.tm_mday == wanted.tm_mday && parts.tm_hour == wanted.tm_hour &&
                   parts.tm_min == wanted.tm_min && parts.tm_sec == wanted.tm_sec;

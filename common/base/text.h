@@ -10,8 +10,8 @@
 
 struct arena;
 
-/* SIZE bytes at AT; not owned. Texts made by cubby also have a NUL behind the last byte, which
- * SIZE does not count; slices of a larger text have not. */
+/* SIZE bytes at AT; not owned. Texts made by cubby also have a NUL after the last byte, not counted
+ * in SIZE; slices of a larger text do not. */
 struct text {
     const char *at;
     size_t size;

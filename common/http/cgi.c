@@ -20,8 +20,8 @@
 #include "common/base/clock.h"
 
 #if defined(CUBBY_OWN_HEAP) && defined(__LP64__)
-/* In place of the C library's, which looks the call up in the kernel's shared object first. For a
- * process that asks twice this costs more than two system calls. */
+/* Replaces the C library's function, which first looks up the call in the kernel's shared object
+ * (vDSO). For a process that asks for the time twice, that costs more than two system calls. */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
     return (int)syscall(SYS_clock_gettime, clock, time);
@@ -49,7 +49,8 @@ static bool cgi_next(struct transport *transport)
 static const char *cgi_variable(struct transport *transport, const char *name)
 {
     (void)transport;
-    /* getenv compares whole names, and a request asks for many that are not there. */
+    /* Cheaper than getenv: most variables that are asked for are not there, and the first character
+     * usually tells. */
     size_t length = strlen(name);
     for (char **each = environ; *each != NULL; each++) {
         const char *entry = *each;
@@ -144,8 +145,8 @@ static bool cgi_send(struct transport *transport, const char *head, size_t head_
 static bool cgi_sleep(struct transport *transport, int64_t milliseconds)
 {
     (void)transport;
-    /* The web server closes its end when it drops the request; of a socket only that it broke is
-     * seen. */
+    /* Detects that the web server has closed its end of the pipe because the client is gone. On a
+     * socket, only an error is detected. */
     struct pollfd output = {.fd = STDOUT_FILENO, .events = 0};
     int64_t end = monotonic_ms() + milliseconds;
     for (;;) {
@@ -160,7 +161,7 @@ static bool cgi_sleep(struct transport *transport, int64_t milliseconds)
     }
 }
 
-/* lighttpd sends SIGTERM when it has what Content-Length announced. */
+/* lighttpd sends SIGTERM as soon as it has received as many bytes as Content-Length announced. */
 static void cgi_outlive_answer(struct transport *transport)
 {
     (void)transport;

@@ -8,7 +8,7 @@
 
 #include "common/base/address.h"
 
-/* What no body comes near; keeps sums of lengths far from overflow. */
+/* Larger than any body; keeps sums of lengths far from an overflow. */
 static const int64_t length_maximum = INT64_C(1) << 40;
 
 static enum http_method method_named(const char *name)
@@ -68,7 +68,7 @@ static void read_length(struct transport *transport, struct request *request)
     bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
     const char *server = request->server_software;
     if (chunked && server != NULL && strncasecmp(server, "busybox", 7) == 0) {
-        /* It hands over the raw framing, and no length or 0. */
+        /* It passes on the raw chunked framing, with no length or with a length of 0. */
         request->length_error = ERR_LENGTH_REQUIRED;
         return;
     }
@@ -192,7 +192,7 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
     }
 }
 
-/* Pieces until the announced length, or the end of input, is reached. */
+/* Reads pieces until the announced length, or the end of input, is reached. */
 static enum error_code spool_pieces(struct transport *transport, struct spool *spool,
                                     size_t maximum, int64_t timeout, struct request *request)
 {

@@ -24,7 +24,8 @@ void response_success(struct response *response, int status, const char *message
 void response_header(struct response *response, const char *name, const char *value)
 {
     if (value == NULL || response->header_count == RESPONSE_HEADERS_MAXIMUM) {
-        response->arena->failed = true; /* an answer without one of its headers is not whole */
+        response->arena->failed =
+            true; /* an answer without one of its headers would be incomplete */
         return;
     }
     response->headers[response->header_count++] =
@@ -80,7 +81,7 @@ void response_detail(struct response *response, const char *field, const char *r
     if (reason == NULL) {
         return; /* there was no memory to print it, and the arena knows */
     }
-    /* Whoever refuses may have cJSON work on memory that ends before the answer. */
+    /* The caller may have set cJSON to an arena that is freed before the answer is printed. */
     struct arena *in_use = json_arena();
     json_use_arena(response->arena);
     if (response->details == NULL) {
@@ -121,7 +122,7 @@ static const char *render_body(struct response *response, const struct error_inf
     return guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
 }
 
-/* Appends TEXT without its NUL, and counts on when there is no room, as snprintf does. */
+/* Appends TEXT without its NUL; when there is no more room it only counts, like snprintf. */
 static void add_text(char *head, size_t room, size_t *used, const char *text)
 {
     size_t size = strlen(text);

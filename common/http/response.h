@@ -33,8 +33,8 @@ struct response {
     cJSON *details;      /* of an error: field -> reason; NULL: none */
     struct response_header headers[RESPONSE_HEADERS_MAXIMUM];
     size_t header_count;
-    const char *etag;       /* NULL: none; like data it belongs to a success */
-    bool revalidated;       /* the ETag is of what was read: a reader may ask again with it */
+    const char *etag; /* NULL: none; like data it belongs to a success */
+    bool revalidated; /* the ETag belongs to what was read, so a client may revalidate with it */
     bool errors_carry_data; /* `data` is sent with an error too */
     struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
     size_t raw_bytes;       /* bytes of raw JSON added: the size to print into */
@@ -81,7 +81,7 @@ void response_detail(struct response *response, const char *field, const char *r
 bool response_render(struct response *response, enum error_code error, bool with_body,
                      struct rendered *out);
 
-/* The answer when there is no memory for any other; needs none. */
+/* The answer for when there is no memory for any other; it needs none. */
 void response_last_resort(bool with_body, struct rendered *out);
 
 #endif

@@ -15,7 +15,8 @@
 struct log;
 
 struct transport {
-    /* The process ends with its last request: what it holds is not given back one by one. */
+    /* The process ends after its last request, so memory and descriptors need not be released one
+     * by one. */
     bool ends_process;
 
     /* Moves on to the next request; false when there is none. */
@@ -28,8 +29,8 @@ struct transport {
      * nothing came within *TIMEOUT milliseconds. What it waited is taken off *TIMEOUT. */
     int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t *timeout);
 
-    /* Reads the rest of a body that nobody wants, for a short time. A web server that is still
-     * passing it on may otherwise take the program's end for a failure and drop the answer. */
+    /* Reads and drops the rest of a body, for a limited time. A web server that is still sending it
+     * may otherwise see the end of the program as a failure and drop the answer. */
     void (*discard_body)(struct transport *transport);
 
     /* Sends a whole answer, head and body; of a long one the first part, and the others follow with
@@ -37,8 +38,8 @@ struct transport {
     bool (*send)(struct transport *transport, const char *head, size_t head_size, const char *body,
                  size_t body_size);
 
-    /* There is work after the answer: the web server's telling the program to end once it has the
-     * whole answer is not heard any more. NULL: nobody does that. */
+    /* To be called before the answer is sent when work follows it: from then on the program ignores
+     * a web server that ends it once it has the whole answer. NULL where no server does that. */
     void (*outlive_answer)(struct transport *transport);
 
     /* Milliseconds since 1970. */

@@ -1,11 +1,11 @@
 /*
- * device.h - the text of a device token: opaque to clients, but it tells this service whose it is
- * and which, so that it is found without an index on its hash.
+ * device.h - the text of a device token. It is opaque to clients, but contains the user and the
+ * token's number, so that the service finds it without an index on its hash:
  *
- *     cubby_<user id>_<number>_<secret>
+ * cubby_<user id>_<number>_<secret>
  *
- * The secret is 256 random bits in base64url. Only its digest is stored; so many bits need no slow
- * hash.
+ * The secret is 256 random bits in base64url. Only its digest is stored; for so many bits no slow
+ * hash is needed.
  */
 #ifndef CUBBY_COMMON_IDENTITY_DEVICE_H
 #define CUBBY_COMMON_IDENTITY_DEVICE_H
@@ -29,10 +29,10 @@ struct device_token {
     struct text secret; /* DEVICE_SECRET_SIZE characters */
 };
 
-/* True when TEXT says of itself that it is a device token, well-formed or not. */
+/* True when TEXT begins like a device token, well-formed or not. */
 bool device_token_looks(struct text text);
 
-/* Takes TEXT apart; the secret in OUT is a slice of it. False when it is not of the form above. */
+/* Splits TEXT; the secret in OUT is a slice of it. False when TEXT is not of the form above. */
 bool device_token_parse(struct text text, struct device_token *out);
 
 /* Writes the secret made of DEVICE_SECRET_BYTES random BYTES, which are wiped: DEVICE_SECRET_SIZE

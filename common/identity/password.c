@@ -20,8 +20,8 @@ struct method {
     size_t longest; /* bytes of a password it takes in full */
 };
 
-/* libxcrypt refuses passwords of CRYPT_MAX_PASSPHRASE_SIZE bytes and more; bcrypt ignores what
- * stands behind byte 72. */
+/* libxcrypt refuses passwords of CRYPT_MAX_PASSPHRASE_SIZE bytes and more; bcrypt ignores
+ * everything after byte 72. */
 static const struct method methods[] = {
     {"yescrypt", "$y$", 1, 11, 5, CRYPT_MAX_PASSPHRASE_SIZE - 1},
     {"scrypt", "$7$", 6, 11, 7, CRYPT_MAX_PASSPHRASE_SIZE - 1},
@@ -92,7 +92,7 @@ static enum error_code hash_with(struct arena *arena, const char *setting, size_
         return cause_set(cause, ERR_INTERNAL, "out of memory");
     }
     if (password.size > longest) {
-        /* Longer than the method takes in full: its digest stands for it. */
+        /* Longer than what the method uses: the digest of the password takes its place. */
         if (!digest_text(password, phrase)) {
             return cause_set(cause, ERR_INTERNAL, "digest of a long password failed");
         }
@@ -165,8 +165,8 @@ bool password_outdated(const char *stored, const struct password_policy *policy)
     if (make_setting(policy, salt, setting) == NULL) {
         return false;
     }
-    /* Up to the last `$` a setting tells method and cost; the salt follows. Of scrypt the last is
-     * the second, and its numbers stand behind it. */
+    /* In a setting, method and cost come before the last `$` and the salt after it. For scrypt the
+     * last `$` is the second one, and its cost parameters follow it. */
     enum { SCRYPT_NUMBERS = 11 };
     const char *last = strrchr(setting, '$');
     size_t length = last != NULL ? (size_t)(last - setting) + 1 : 0;

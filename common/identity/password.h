@@ -32,16 +32,15 @@ bool password_policy_valid(const char *method, int64_t cost, const char **reason
  * byte that is no ASCII letter or digit); otherwise a static text that says what is missing. */
 const char *password_weakness(struct text password);
 
-/* Hashes PASSWORD (at most PASSWORD_MAXIMUM bytes, no NUL) by POLICY with SALT, which is
- * PASSWORD_SALT_BYTES random bytes, used for nothing else: *OUT is a
- * crypt(5) string on ARENA. Takes tens of milliseconds and up to 18 MB by default. ERR_INTERNAL
- * when memory is out. */
+/* Hashes PASSWORD (at most PASSWORD_MAXIMUM bytes, no NUL) by POLICY. SALT is PASSWORD_SALT_BYTES
+ * random bytes that are used for nothing else. *OUT is a crypt(5) string on ARENA. By default this
+ * takes tens of milliseconds and up to 18 MB. ERR_INTERNAL when memory is out. */
 enum error_code password_hash(struct arena *arena, const unsigned char *salt,
                               const struct password_policy *policy, struct text password,
                               const char **out, struct cause *cause);
 
-/* Whether PASSWORD is the one STORED was made of; the same work whether it is or not. ERR_INTERNAL
- * when memory is out or STORED is not a hash that libxcrypt knows. */
+/* Whether PASSWORD matches the hash STORED, after the same work whether it does or not.
+ * ERR_INTERNAL when memory is out or STORED is not a hash that libxcrypt knows. */
 enum error_code password_verify(struct arena *arena, const char *stored, struct text password,
                                 bool *matches, struct cause *cause);
 

@@ -21,7 +21,7 @@ void reset_code_text(const unsigned char *bytes, char out[RESET_CODE_TEXT_SIZE])
     *out = '\0';
 }
 
-/* C as it stands in a code, or NUL for what does not count. */
+/* The character of a code that C stands for, or NUL when C does not count. */
 static char plain(char c)
 {
     if (c >= 'a' && c <= 'z') {
@@ -43,7 +43,7 @@ static char plain(char c)
 
 bool reset_code_digest(struct text code, char out[DIGEST_TEXT_SIZE])
 {
-    /* One character more than a code has: what is longer has the digest of no code. */
+    /* One character more than a code has, so that the digest of a longer text matches no code. */
     char text[CODE_SIZE + 1];
     size_t size = 0;
     for (size_t i = 0; i < code.size && size < sizeof text; i++) {

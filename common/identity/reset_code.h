@@ -16,8 +16,8 @@ enum { RESET_CODE_BYTES = 20, RESET_CODE_TEXT_SIZE = 24 };
 /* Writes the code made of RESET_CODE_BYTES random bytes. */
 void reset_code_text(const unsigned char *bytes, char out[RESET_CODE_TEXT_SIZE]);
 
-/* Writes the digest that is stored of CODE, which a person may have typed: blanks and hyphens do
- * not count, nor case, nor O for 0 and I or L for 1. False when the digest fails. */
+/* Writes the digest of CODE, as it is stored. A person may have typed the code: blanks, hyphens and
+ * case are ignored, O counts as 0, and I and L as 1. False when the digest fails. */
 bool reset_code_digest(struct text code, char out[DIGEST_TEXT_SIZE]);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * token.c - access tokens with libjwt. Forbidden elsewhere: jwt.h.
+ * token.c - access tokens with libjwt. No other file may include jwt.h.
  *
- * libjwt checks the signature; what a token must look like is decided here, on its claims as libjwt
- * parsed them. Times are compared with the caller's clock, so that one moment holds for a whole
+ * libjwt checks the signature; the other rules for tokens are applied here to the claims that
+ * libjwt parsed. Times are compared with the caller's clock, so that one moment holds for a whole
  * request.
  */
 #include "common/identity/token.h"
@@ -23,14 +23,13 @@
 #pragma clang diagnostic ignored "-Wgnu-statement-expression" /* in the macros of jwt.h */
 #endif
 
-/* ---- memory -----------------------------------------------------------------------------------
+/* ---- memory
  *
- * libjwt does not survive every failed allocation: it frees what is not its own, and takes a key
- * whose name found no room for one without a name. So it works, and jansson and Mbed TLS below it,
- * on an arena, where nothing is freed piece by piece and a refusal is remembered: after one,
- * nothing that they say counts. Its allocation functions carry no context: the arena in use is a
- * setting of the process.
- */
+ * libjwt does not survive every failed allocation: it frees memory that is not its own, and treats
+ * a key for whose name there was no memory as one without a name. So it runs on an arena, and
+ * jansson and Mbed TLS below it, where nothing is freed piece by piece and a failed allocation is
+ * remembered; after one, no result of theirs is used. The allocation functions have no context
+ * argument, so the arena in use is a global of the process. */
 static struct arena *memory;
 
 static void *take(size_t size)
@@ -87,8 +86,8 @@ static const char *key_fault(const jwk_item_t *key)
     return NULL;
 }
 
-/* What PATH holds; -1 when it can't be read or is not smaller than TOKEN_KEY_FILE_SIZE. A pipe has
- * nothing in it: it is not waited for. */
+/* Reads the file PATH and returns its size; -1 when it can't be read or is not smaller than
+ * TOKEN_KEY_FILE_SIZE. O_NONBLOCK: a pipe in its place reads as empty instead of blocking. */
 static ssize_t read_key_file(const char *path, char text[TOKEN_KEY_FILE_SIZE])
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -104,14 +103,14 @@ static ssize_t read_key_file(const char *path, char text[TOKEN_KEY_FILE_SIZE])
     return got == 0 ? used : -1;
 }
 
-/* Reads the set at PATH into KEYS, which is empty. NULL when it is usable, otherwise why not.
- * *NUMBER is the key meant, from 1, or 0. */
+/* Reads the key set at PATH into KEYS, which is empty. NULL when it is usable, otherwise the
+ * reason; *NUMBER is then the key that is at fault, from 1, or 0. */
 static const char *load_set(const char *path, struct token_keys *keys, size_t *number)
 {
     *number = 0;
     keys->set = NULL;
     arena_init(&keys->arena, KEYS_ARENA_MAXIMUM);
-    /* Not jwks_create_fromfile: that takes the file byte by byte through stdio. */
+    /* Not jwks_create_fromfile, which reads the file byte by byte through stdio. */
     char text[TOKEN_KEY_FILE_SIZE];
     ssize_t size = read_key_file(path, text);
     if (size < 0) {
@@ -353,7 +352,8 @@ static const jwk_item_t *find_key(const struct token_keys *keys, jwt_t *jwt)
 static int choose_key(jwt_t *jwt, jwt_config_t *config)
 {
     struct reading *reading = config->ctx;
-    /* The key file may name the algorithm too, and then libjwt does not look at the token's. */
+    /* The key file may name an algorithm too, and then libjwt does not look at the one in the
+     * token. */
     if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !get_claims(jwt, reading)) {
         return 1;
     }

@@ -14,9 +14,10 @@
 #include "common/base/text.h"
 
 enum {
-    TOKEN_MAXIMUM = 4096,       /* bytes of a token's text; longer ones are refused unread */
+    TOKEN_MAXIMUM = 4096,       /* the most bytes of a token; longer ones are refused unread */
     TOKEN_KEY_MINIMUM = 32,     /* bytes of a key (RFC 7518 section 3.2) */
-    TOKEN_KEY_FILE_SIZE = 4096, /* a key file is smaller: dozens of keys, and little on the stack */
+    TOKEN_KEY_FILE_SIZE = 4096, /* a key file must be smaller; this is room for dozens of keys and
+                                   fits on the stack */
     TOKEN_ID_SIZE = 32,         /* characters of `jti` */
     TOKEN_CLOCK_TOLERANCE = 60  /* seconds that `iat` may lie ahead */
 };
@@ -30,8 +31,9 @@ struct token_claims {
     int64_t expires; /* seconds since 1970 */
     char id[TOKEN_ID_SIZE + 1];
 
-    /* Of a device token (device.h), which has no claims of its own: what was found about it. */
-    int64_t device; /* its number; 0: this is an access token, which may do all */
+    /* For a device token (device.h), which has no claims of its own: what the database says about
+     * it. */
+    int64_t device; /* its number; 0: this is an access token, which allows everything */
     bool reads_only;
     struct text prefix; /* keys it may touch start with this */
 };

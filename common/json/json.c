@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-/* cJSON's allocation functions carry no context: the one arena in use, a setting of the process. */
+/* cJSON's allocation functions have no context argument, so the arena in use is a global of the
+ * process. */
 static struct arena *current;
 
 static void *current_alloc(size_t size)
@@ -42,7 +43,7 @@ cJSON *json_new_string(const char *text)
 
 cJSON *json_new_raw(const char *text)
 {
-    /* cJSON_CreateRaw would copy, and a value may be large: a reference, marked as raw. */
+    /* A reference marked as raw text: cJSON_CreateRaw would copy the value, which may be large. */
     cJSON *item = cJSON_CreateStringReference(text);
     if (item != NULL) {
         item->type = cJSON_Raw | cJSON_IsReference;

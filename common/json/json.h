@@ -2,11 +2,11 @@
  * json.h - JSON as cubby needs it: strict checking of request bodies, the exact text of their
  * members, and cJSON on the memory of the request.
  *
- * cJSON reads and prints. It accepts more than RFC 8259 allows, though (control characters, `01`,
- * `1.`, invalid UTF-8, NUL inside strings), and it keeps neither the spelling of numbers nor the
- * place of a member. So a body passes a checker first, which builds nothing and notes where the
- * members of the top object lie; what a handler needs decoded is then read by cJSON, and values
- * that are only stored are kept as the text they came in.
+ * cJSON parses and prints. It accepts more than RFC 8259 allows, though (control characters, `01`,
+ * `1.`, invalid UTF-8, text after the value), and it keeps neither the spelling of numbers nor the
+ * position of a member. So a body first passes a checker, which builds nothing and notes where the
+ * members of the top object are. What a handler needs decoded is then parsed by cJSON; values that
+ * are only stored are kept as the text they came in.
  */
 #ifndef CUBBY_COMMON_JSON_JSON_H
 #define CUBBY_COMMON_JSON_JSON_H
@@ -43,18 +43,18 @@ struct json_object {
 /* Why a text was refused. */
 struct json_fault {
     size_t offset;      /* byte in the text, from 0 */
-    const char *reason; /* static; NULL when it was memory that ran out */
+    const char *reason; /* a static text; NULL when the fault is that memory ran out */
 };
 
-/* Makes cJSON allocate on ARENA from now on; pieces are never freed one by one. cJSON knows no
- * context, so this is a setting of the process: one request at a time. */
+/* Makes cJSON allocate on ARENA from now on; single pieces are never freed. cJSON has no context
+ * argument, so this is global to the process, which serves one request at a time. */
 void json_use_arena(struct arena *arena);
 
 /* The arena in use. */
 struct arena *json_arena(void);
 
-/* Checks that TEXT is one value by RFC 8259 - UTF-8, no NUL in any spelling, no lone surrogate,
- * nothing but white space around it, at most JSON_DEPTH_MAXIMUM levels. */
+/* Checks that TEXT is one JSON value by RFC 8259: well-formed UTF-8, no NUL however it is written,
+ * no lone surrogate, only white space around it, at most JSON_DEPTH_MAXIMUM levels. */
 bool json_check(struct text text, struct json_fault *fault);
 
 /* json_check, and besides the top level must be an object without two members of one name and
@@ -63,7 +63,7 @@ bool json_check(struct text text, struct json_fault *fault);
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
 
-/* An arena's maximum that json_read_object does with, whatever SIZE bytes of text say. */
+/* The maximum of an arena that suffices for json_read_object with any text of SIZE bytes. */
 size_t json_object_room(size_t size);
 
 /* A walk over the members or elements of a checked object or array. */
@@ -80,7 +80,7 @@ struct json_walk json_walk_start(struct text container);
  * end. */
 bool json_walk_next(struct json_walk *walk, struct text *name, struct text *value);
 
-/* As json_read_object for a document whose values, JSON_DOCUMENT_LEVELS further in, may have
+/* Like json_read_object, for a document whose values, JSON_DOCUMENT_LEVELS further in, may have
  * JSON_DEPTH_MAXIMUM levels of their own. */
 bool json_read_document(struct arena *arena, struct text text, struct json_object *out,
                         struct json_fault *fault);
@@ -100,8 +100,8 @@ cJSON *json_new_integer(struct arena *arena, int64_t value);
 /* RFC 3339 text of a time in milliseconds. */
 cJSON *json_new_time(struct arena *arena, int64_t milliseconds);
 
-/* Adds ITEM to OBJECT under NAME, a string literal. Either may be NULL after a failed allocation:
- * then nothing happens, and the arena remembers the failure. */
+/* Adds ITEM to OBJECT under NAME, a string literal. Either may be NULL after a failed allocation;
+ * then nothing happens, since the arena has remembered the failure. */
 void json_add(cJSON *object, const char *name, cJSON *item);
 
 #endif

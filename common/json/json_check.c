@@ -1,8 +1,10 @@
 /*
- * json_check.c - what cJSON lets pass that RFC 8259 forbids.
+ * json_check.c - checks what cJSON accepts although RFC 8259 forbids it.
  *
- * A checker, not a parser: it walks the text once, keeps one bit per open level, allocates only to
- * note the members of the top object, and says at which byte a text goes wrong.
+ * It stays beside cJSON's parser because it does what that cannot: refuse such texts, say at which
+ * byte one goes wrong, and find the exact text of members without building a tree. It walks the
+ * text once, keeps one bit per open level, and allocates only to note the members of the top
+ * object.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@ struct checker {
 
     bool is_object[JSON_DEPTH_MAXIMUM + JSON_DOCUMENT_LEVELS];
     size_t depth;
-    size_t extra; /* levels beyond JSON_DEPTH_MAXIMUM that will do */
+    size_t extra; /* levels allowed beyond JSON_DEPTH_MAXIMUM */
 
     /* Where to note the members of the top object; NULL: nowhere. */
     struct arena *arena;
@@ -37,7 +39,7 @@ static bool refuse(struct checker *c, const char *reason)
     return false;
 }
 
-/* The byte at the reading point, or -1 at the end. A NUL byte is no end. */
+/* The byte at the current position, or -1 at the end. A NUL byte does not count as the end. */
 static int peek(const struct checker *c)
 {
     return c->at < c->size ? (unsigned char)c->text[c->at] : -1;
@@ -105,7 +107,7 @@ static bool check_word(struct checker *c, const char *word)
     return true;
 }
 
-/* The four hexadecimal digits behind \u; the reading point is on the first. */
+/* The four hexadecimal digits after \u; the current position is at the first. */
 static bool check_hex(struct checker *c, unsigned *code)
 {
     *code = 0;
@@ -159,8 +161,8 @@ static bool check_escape(struct checker *c)
     return true;
 }
 
-/* How many bytes from AT on, in steps of eight, may stand in a string as they are: ASCII but for
- * controls, quotes and backslashes. Most of a large value is such a run. */
+/* How many bytes from AT on, in steps of eight, are plain ASCII: no control characters, quotes or
+ * backslashes. Most of a large value consists of such bytes. */
 static size_t plain_run(const char *at, size_t size)
 {
     static const uint64_t ones = UINT64_MAX / 0xff; /* 1 in every byte */
@@ -171,7 +173,7 @@ static size_t plain_run(const char *at, size_t size)
         memcpy(&word, at + run, sizeof word);
         uint64_t quotes = word ^ (ones * '"');
         uint64_t escapes = word ^ (ones * '\\');
-        /* A byte below n is one that borrows when n is taken off it, and had no high bit. */
+        /* A byte is below n if subtracting n borrows, and its high bit was not set. */
         uint64_t special = word | ((word - ones * 0x20) & ~word) | ((quotes - ones) & ~quotes) |
                            ((escapes - ones) & ~escapes);
         if ((special & highs) != 0) {
@@ -246,7 +248,7 @@ static bool check_scalar(struct checker *c)
     }
 }
 
-/* Starts a member of the top object whose name was just read from START. */
+/* Notes a new member of the top object, whose name begins at START and was just read. */
 static bool note_name(struct checker *c, size_t start)
 {
     if (c->arena == NULL || c->depth != 1) {
@@ -397,11 +399,12 @@ static int member_order(const void *left, const void *right)
     if (order == 0) {
         order = (a->name.size > b->name.size) - (a->name.size < b->name.size);
     }
-    /* Of two with one name the one further on in the text counts as the larger. */
+    /* Among members of the same name, the order is that of the text. */
     return order != 0 ? order : (a->value.at > b->value.at) - (a->value.at < b->value.at);
 }
 
-/* Names come out of the checker as sent; strips the quotes and has cJSON decode escapes. */
+/* The checker gives names as they were sent; this strips the quotes, and cJSON decodes the escapes.
+ */
 static bool decode_name(struct text *name)
 {
     if (memchr(name->at, '\\', name->size) == NULL) {
@@ -416,7 +419,8 @@ static bool decode_name(struct text *name)
     return true;
 }
 
-/* Of a long text only so much is copied, and what is not known is ignored: nobody needs more. */
+/* Only a limited number of bytes of names is decoded: the rest can only be unknown members, which
+ * nobody needs. */
 static bool decode_names(struct checker *c, struct json_fault *fault)
 {
     size_t escaped = 0;
@@ -442,7 +446,7 @@ static bool read_object(struct arena *arena, struct text text, size_t extra,
     struct checker c = {.text = text.at, .size = text.size, .arena = arena, .extra = extra};
     skip_space(&c);
     if (peek(&c) >= 0 && peek(&c) != '{') {
-        /* Say so only of a text that is JSON; otherwise say what is wrong with it. */
+        /* A text that is no JSON at all is told what is wrong with it instead. */
         size_t start = c.at;
         c.arena = NULL;
         bool good = check_all(&c);

@@ -8,11 +8,12 @@
 
 #include "common/base/text.h"
 
-/* DIGITS times ten to the POWER; digits are read from `at`, the point left out. */
+/* The number is DIGITS times ten to the POWER; the digits start at `at`, and a point among them is
+ * skipped. */
 struct decimal {
     bool negative;
     const char *at;  /* the first digit that is not 0 */
-    const char *end; /* behind the last digit that is not 0; at == end: zero */
+    const char *end; /* after the last digit that is not 0; at == end means zero */
     int64_t power;   /* of the digit before `end` */
 };
 

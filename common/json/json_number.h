@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* Whether two NUL-terminated texts of checked JSON scalars are one number, however it is spelled,
- * and whatever a double makes of it; scalars that are no numbers are equal to themselves alone. */
+/* Whether two NUL-terminated texts, which are checked JSON scalars, are the same number, compared
+ * exactly and not as doubles. A scalar that is no number equals only itself. */
 bool json_numbers_equal(const char *a, const char *b);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * json_patch.c - JSON Merge Patch and JSON Patch on cJSON trees, which grow only where a patch
- * reaches.
+ * json_patch.c - JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) on cJSON trees that are
+ * parsed only where a patch reaches.
  *
- * cJSON_Utils is not used here: version 1.7.19 finds the member to remove without regard to case,
- * takes `~1` apart wrongly when it adds, reads an empty index as 0 and one beyond 2^64 as what is
- * left of it, compares numbers as doubles, and moves what it replaces to the end of the object.
+ * cJSON_Utils is not used. Version 1.7.19, the newest, parses and prints the whole value, so that
+ * untouched numbers lose digits; it looks up the member to remove without regard to case, decodes
+ * `~1` wrongly when it adds, reads an empty array index as 0 and lets one beyond 2^64 wrap around,
+ * compares numbers as doubles, and moves a replaced member to the end of its object.
  */
 #include "common/json/json_patch.h"
 
@@ -13,7 +14,7 @@
 #include "common/json/json.h"
 #include "common/json/json_tree.h"
 
-/* What keeps the work small whatever is sent. */
+/* Limits that keep the work of any patch small. */
 enum { OPERATIONS_MAXIMUM = 1000 };
 
 struct patching {
@@ -32,7 +33,7 @@ static bool fail(struct patching *patching, enum error_code error, const char *r
 /* ---- JSON Merge Patch ---------------------------------------------------------------------------
  */
 
-/* An object that is being merged, and the patch of it, whose members leave it one by one. */
+/* An object that is being merged, and its patch, whose members are moved out of it one by one. */
 struct merging {
     cJSON *target;
     cJSON *patch;
@@ -120,14 +121,14 @@ static size_t count_tokens(const char *pointer)
 
 /* Where a pointer leads. */
 struct place {
-    cJSON *parent;     /* NULL: the pointer names the whole value */
+    cJSON *parent;     /* NULL when the pointer refers to the whole value */
     cJSON *node;       /* what is there, or NULL */
     const char *token; /* the last one, decoded */
     bool appends;      /* the token is `-`, of an array */
     size_t index;      /* of an array */
 };
 
-/* The token at *POINTER, decoded, and moves on behind it. */
+/* The reference token at *POINTER, decoded; moves *POINTER to behind it. */
 static const char *take_token(struct patching *patching, const char **pointer)
 {
     const char *from = *pointer + 1;
@@ -186,7 +187,7 @@ static bool step_into(struct patching *patching, struct place *place, const char
     return true;
 }
 
-/* Follows POINTER; all of it but the last step must lead somewhere. */
+/* Follows POINTER; everything but its last token must exist. */
 static bool find(struct patching *patching, const char *pointer, struct place *place)
 {
     *place = (struct place){.node = patching->root};
@@ -240,7 +241,7 @@ static bool remove_node(struct patching *patching, const char *path, cJSON **rem
     return true;
 }
 
-/* Puts NODE, which is in no tree, where PATH says; REPLACES: something must be there. */
+/* Puts NODE, which is in no tree, at PATH. With REPLACES something must exist there. */
 static bool put(struct patching *patching, const char *path, cJSON *node, bool replaces)
 {
     size_t bytes = 0;
@@ -363,7 +364,7 @@ static bool read_operation(struct patching *patching, struct text text, struct o
     if (text.at[0] != '{') {
         return fail(patching, ERR_INVALID_PATCH, "must be an object");
     }
-    /* What is unknown in it may be much, and is not kept. */
+    /* Unknown members may be many and are dropped. */
     arena_reset(&patching->scratch);
     json_use_arena(&patching->scratch);
     bool read = json_read_object(&patching->scratch, text, &object, &fault);
@@ -422,7 +423,7 @@ static enum error_code print(struct patching *patching, struct arena *arena)
         change->reason = patching->tree.reason;
         return patching->tree.error;
     }
-    /* Nothing but these is in it, and the punctuation they came with. */
+    /* The text consists of these and the punctuation between them. */
     size_t guess = change->value.size + change->patch.size + patching->copied + 256;
     const char *text = patching->root != NULL && guess < INT32_MAX
                            ? cJSON_PrintBuffered(patching->root, (int)guess, 0)
@@ -443,7 +444,8 @@ static enum error_code print(struct patching *patching, struct arena *arena)
     return change->result.at != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 
-/* Does WORK on the tree of the value. What it needs lives on arenas of its own and goes with it. */
+/* Runs WORK on the tree of the value. Its memory is on arenas of its own, which are freed at the
+ * end. */
 static enum error_code change_value(struct arena *arena, struct json_change *change,
                                     bool (*work)(struct patching *patching, struct text patch))
 {

@@ -1,8 +1,8 @@
 /*
- * json_patch.h - changing a part of a JSON value: JSON Merge Patch (RFC 7396) and JSON Patch
- * (RFC 6902).
+ * json_patch.h - changing a part of a JSON value: JSON Merge Patch (RFC 7396) and JSON Patch (RFC
+ * 6902).
  *
- * What a patch does not touch keeps its text to the byte, however numbers and strings are spelled.
+ * What a patch does not touch keeps its exact text, however numbers and strings are spelled.
  */
 #ifndef CUBBY_COMMON_JSON_JSON_PATCH_H
 #define CUBBY_COMMON_JSON_JSON_PATCH_H

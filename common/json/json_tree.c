@@ -1,5 +1,5 @@
 /*
- * json_tree.c - a JSON value as a cJSON tree that grows where it is looked into.
+ * json_tree.c - a JSON value as a cJSON tree that is parsed level by level, on demand.
  */
 #include "common/json/json_tree.h"
 
@@ -8,7 +8,7 @@
 #include "common/json/json.h"
 #include "common/json/json_number.h"
 
-/* Nodes that one tree may grow: what keeps work and memory small whatever is sent. */
+/* The most nodes that one tree may have, which limits work and memory whatever is sent. */
 enum { NODES_MAXIMUM = 20000 };
 
 bool json_tree_fail(struct json_tree *tree, enum error_code error, const char *reason)
@@ -56,7 +56,7 @@ static char *decode_name(struct text name)
     union {
         const char *from;
         char *to;
-    } own = {.from = name.at}; /* of a node's text, which nobody else has */
+    } own = {.from = name.at}; /* in a node's own copy of the text */
     if (memchr(name.at, '\\', name.size) == NULL) {
         own.to[name.size - 1] = '\0';
         return own.to + 1;
@@ -91,7 +91,7 @@ bool json_tree_grow(struct json_tree *tree, cJSON *node)
     struct text value;
     struct text before = {.at = NULL, .size = 0};
     while (json_walk_next(&walk, &name, &value)) {
-        terminate(before); /* not sooner: the walk reads what separates the two */
+        terminate(before); /* not before, since the walk reads the separator */
         before = value;
         if (++tree->nodes > NODES_MAXIMUM) {
             return json_tree_fail(tree, ERR_PATCH_FAILED,
@@ -202,8 +202,8 @@ static bool equal_scalars(const char *a, const char *b)
     return first != NULL && second != NULL && strcmp(first->valuestring, second->valuestring) == 0;
 }
 
-/* What is to be compared with MEMBER: in an array what is as far on, in an object what has its
- * name; LIKELY is that if both have the same order. */
+/* The child to compare with MEMBER: in an array the one at the same index, in an object the one
+ * with the same name. LIKELY is that one if both objects have the same order. */
 static cJSON *partner(const cJSON *parent, cJSON *likely, const cJSON *member)
 {
     if (cJSON_IsArray(parent) || (likely != NULL && strcmp(likely->string, member->string) == 0)) {

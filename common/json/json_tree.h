@@ -1,8 +1,8 @@
 /*
- * json_tree.h - a JSON value as a cJSON tree that grows where it is looked into.
+ * json_tree.h - a JSON value as a cJSON tree that is parsed level by level, on demand.
  *
- * A node is the raw text of its value (cJSON_Raw) until something inside it is asked for; then it
- * becomes an object or array whose children are texts. What is never looked into is printed as it
+ * A node is the raw text of its value (cJSON_Raw) until something inside it is needed; then it
+ * becomes an object or array whose children are raw texts. What is never needed is printed as it
  * came, to the byte, and costs one node.
  */
 #ifndef CUBBY_COMMON_JSON_JSON_TREE_H
@@ -17,7 +17,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 
-/* What the nodes of one piece of work share; starts with nothing but the arena set. */
+/* What all nodes of one operation share; starts zeroed except for the arena. */
 struct json_tree {
     struct arena *arena;
     size_t nodes;          /* grown so far */

@@ -1,5 +1,5 @@
 /*
- * json_walk.c - slices of a text that has been checked: nothing here is looked at twice.
+ * json_walk.c - walks over the members of a text that has been checked, without checking it again.
  */
 #include <string.h>
 

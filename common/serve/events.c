@@ -56,19 +56,22 @@ const char *event_text(struct call *call, enum error_code error, bool named)
     return cJSON_PrintUnformatted(line);
 }
 
-/* Whether EVENT is kept in the database too. Not what was refused unread: that may be a flood. */
+/* Whether EVENT is kept in the database too. Requests that were refused unread are not kept, since
+ * there may be a flood of them. */
 bool event_is_kept(const struct call *call, const char *event, enum error_code error)
 {
     return event != NULL && call->store != NULL && call->config->audit_rows > 0 &&
            error != ERR_TOO_MANY_ATTEMPTS && error_info(error)->status != 503;
 }
 
-/* With a success the event is part of its transaction, after a failure it has one of its own. */
+/* The event of a successful call is part of the call's transaction; after a failure, which rolls
+ * that transaction back, the event gets one of its own. */
 enum error_code event_keep(struct call *call, const char *event, enum error_code error)
 {
     const struct store_class *class = call->program->store;
-    /* Of a user who is gone nothing is to be left, be it by this call. A token that holds no more
-     * may be of one who is gone, too, and another may have got the number. */
+    /* Nothing may be left in the database about a deleted user, not even by the call that deletes
+     * the account. A token that is no longer valid may also belong to a deleted user, whose number
+     * somebody else may have by now; so its event does not name the user either. */
     const char *unnamed = event_text(call, error, false);
     const char *text = error == ERR_INVALID_TOKEN ? unnamed : event;
     enum error_code kept =

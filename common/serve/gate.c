@@ -9,7 +9,8 @@
 #include "common/serve/loop.h"
 #include "common/serve/route.h"
 
-/* A value is read, copied out of the database once and printed once. */
+/* How often the largest body may be in memory at the same time: as it was sent, as a text from the
+ * database, as a patched value, and in the printed answer. */
 enum { BODY_COPIES = 4 };
 
 static enum error_code spool_body(struct call *call)
@@ -86,7 +87,8 @@ static enum error_code authenticate_device(struct call *call)
                                               call->now_ms, &call->claims);
 }
 
-/* One that lives may still not do for this route; one that does not is told nothing else. */
+/* A valid device token may still be refused for this route (403); an invalid one learns nothing
+ * more than that it is invalid (401). */
 static enum error_code check_device(struct call *call, struct text text)
 {
     if (!device_token_parse(text, &call->device)) {
@@ -135,11 +137,12 @@ static enum error_code check_token(struct call *call)
     }
 }
 
-/* Whether the key file is another than at the last look; at the first it counts as one. */
+/* Whether the key file was replaced or changed since the last look. The first look counts as a
+ * change. */
 static bool keys_changed(struct call *call)
 {
     struct stat there = {0};
-    (void)stat(call->config->keys, &there); /* one that is gone is another too */
+    (void)stat(call->config->keys, &there); /* a file that is gone counts as changed */
     struct stat *seen = &call->serve->keys_file;
     bool same = there.st_ino == seen->st_ino && there.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
                 there.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
@@ -218,7 +221,8 @@ enum error_code gate_pass(struct call *call)
     }
     unsigned flags = call->route->flags;
     call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
-    bool token_first = (flags & ROUTE_LONG_BODY) != 0; /* nobody else may fill the disk */
+    bool token_first = (flags & ROUTE_LONG_BODY) !=
+                       0; /* before the body is written to the disk: only users may do that */
     if (token_first) {
         error = check_token(call);
     }
@@ -238,6 +242,6 @@ enum error_code gate_pass(struct call *call)
         return error;
     }
     error = call->route->handle(call);
-    /* An account that is gone looks to its tokens like any other reason to refuse them. */
+    /* A token of a deleted account is answered like any other revoked token. */
     return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
 }

@@ -12,11 +12,13 @@ static const char out_of_memory[] = "out of memory"; /* told apart by its addres
 static const char *read_text(struct call *call, const struct input_field *field,
                              const struct text *json, struct text *out)
 {
-    /* Looked at before it is read: the tree of a large array may take far more than its text. */
+    /* The first character decides before the value is parsed: the tree of a large array may take
+     * far more memory than its text. */
     if (json->at[0] != '"') {
         return "must be a string";
     }
-    /* In a body longer than memory is meant for. */
+    /* A body in a file (ROUTE_LONG_BODY) may be larger than memory allows: no string in it may be
+     * larger than an ordinary body. */
     if (json->size > SMALL_BODY_MAXIMUM && json->size > (size_t)call->config->max_body_bytes) {
         return "is too long";
     }
@@ -42,8 +44,8 @@ static const char *read_text(struct call *call, const struct input_field *field,
     return reason;
 }
 
-/* Whether the JSON number TEXT has no fraction, told by its digits: as a double,
- * 36.0000000000000000000001 would be whole. */
+/* Whether the JSON number TEXT is a whole number. This is decided on its digits, because a double
+ * would round 36.0000000000000000000001 to a whole number. */
 static bool is_whole(struct text text)
 {
     const char *exponent = memchr(text.at, 'e', text.size);
@@ -56,7 +58,8 @@ static bool is_whole(struct text text)
         if (text.at[i] == '0' || text.at[i] == '.') {
             continue;
         }
-        /* The last digit that counts: places before the point are whole without an exponent. */
+        /* The last digit that is not zero. Without an exponent, digits before the point are always
+         * whole. */
         long place = (long)i < whole ? whole - (long)i - 1 : whole - (long)i;
         return text.at[i] == '-' || shift >= -place;
     }

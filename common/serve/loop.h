@@ -12,7 +12,7 @@
 
 #include "common/serve/serve.h"
 
-/* What lives as long as the process: settings, keys, the store. */
+/* What lives as long as the process: settings, keys and the connection to the database. */
 struct serve {
     const struct program *program;
     struct transport *transport;
@@ -20,7 +20,7 @@ struct serve {
     struct config config;
     bool configured;
     struct token_keys *keys;
-    struct stat keys_file; /* as a call that waits saw it last */
+    struct stat keys_file; /* as call_authenticate_again saw it last */
     void *store;
 };
 

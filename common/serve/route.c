@@ -24,7 +24,8 @@ static struct place find_place(struct call *call)
         place.item = text_of(path + 1);
     } else if (parameter != NULL && !query_find(call->arena, call->request.query, parameter,
                                                 &place.has_item, &place.item)) {
-        place.item = (struct text){.at = "", .size = 0}; /* not decodable: names no item */
+        place.item =
+            (struct text){.at = "", .size = 0}; /* it can't be decoded, so it names no item */
     }
     return place;
 }

@@ -3,7 +3,8 @@
  */
 #include "common/serve/loop.h"
 
-/* In one piece, as far as it is in memory; of a spooled body the first part goes with the head. */
+/* Sends head and body with one call. Of a body that lies in a spool, the first part goes with the
+ * head and the rest follows in parts. */
 bool send_answer(struct transport *transport, const struct rendered *answer)
 {
     struct spool *spool = answer->spool;

@@ -6,8 +6,8 @@
 
 #include "common/serve/loop.h"
 
-/* Room for settings, and for a request beside its body: decoded fields, answer, password hashing.
- */
+/* The memory of the settings, and of one request beside the copies of its body: decoded fields, the
+ * answer, password hashing. */
 enum { CONFIG_ARENA_MAXIMUM = 256 * 1024, REQUEST_ARENA_MAXIMUM = 2 * 1024 * 1024 };
 
 enum error_code call_fail(struct call *call, enum error_code code, const char *format, ...)

@@ -1,10 +1,10 @@
 /*
  * serve.h - what a program is, and the loop that serves its requests.
  *
- * The loop owns the order of things: method, route, length, body, token, input, handler, end of the
- * transaction, one answer. A handler gets a `struct call`, returns an error code and leaves the
- * rest to the loop: it prints nothing, exits nowhere, keeps nothing between calls, and reads no
- * clock or environment of its own.
+ * The loop owns the order of the steps: method, route, length, body, token, input, handler, end of
+ * the transaction, one answer. A handler gets a `struct call`, returns an error code and leaves the
+ * rest to the loop: it prints nothing, never exits, keeps nothing between calls, and reads neither
+ * clock nor environment by itself.
  */
 #ifndef CUBBY_COMMON_SERVE_SERVE_H
 #define CUBBY_COMMON_SERVE_SERVE_H
@@ -34,11 +34,13 @@ enum route_flags {
     ROUTE_WRITES = 4, /* the store is opened for writing */
     ROUTE_LARGE_BODY = 8, /* takes max_body_bytes instead of SMALL_BODY_MAXIMUM */
     ROUTE_ANY_JSON = 32,  /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
-    ROUTE_LONG_BODY = 64, /* takes max_import_bytes, from who has a token, and not into memory */
-    ROUTE_DEVICE = 16     /* with ROUTE_TOKEN: a device token will do; else it is FORBIDDEN */
+    ROUTE_LONG_BODY =
+        64, /* takes up to max_import_bytes, into a file, and only after the token was verified */
+    ROUTE_DEVICE = 16 /* with ROUTE_TOKEN: device tokens are accepted too; without this flag they
+                         get FORBIDDEN */
 };
 
-/* Bytes of a body that carries no stored value. */
+/* The largest body, in bytes, of a call that stores no value. */
 enum { SMALL_BODY_MAXIMUM = 64 * 1024 };
 
 /* One row of a program's table: this method at this path. */
@@ -47,34 +49,38 @@ struct route {
     const char *path;        /* "" the program's own address; "/name" exactly; "/{}" anything behind
                                 the first slash, or the query parameter program->item_parameter */
     unsigned flags;          /* enum route_flags */
-    enum error_code body_error; /* what a body that is no JSON object is called; 0: INVALID_BODY */
+    enum error_code
+        body_error; /* the error for a body that is no JSON object; 0: ERR_INVALID_BODY */
     handler_function *handle;
 };
 
 /*
- * The thing that keeps state, as the loop sees it: made on first use, its transaction ended by the
- * loop alone. db/ implements it; common knows nothing more of it.
+ * The store, which keeps a program's state, as the loop sees it. It is made on first use, and only
+ * the loop ends its transaction. cgi-bin/shared/store.c implements it over the database; this room
+ * knows nothing more about it.
  */
 struct store_class {
     /* A store for a program that plays ROLE, not yet opened. NULL when memory is out. */
     void *(*make)(const struct config *config, const void *role);
-    /* Tells the store that a request begins, which may write or not, and where causes go. */
+    /* Tells the store that a request begins, whether it may write, and where to record causes of
+     * failures. */
     void (*start)(void *store, bool writes, struct cause *cause);
-    /* Looks a device token up: ERR_INVALID_TOKEN, or what it allows in CLAIMS. With WRITES in the
-     * transaction that then writes. Texts lie on ARENA. */
+    /* Looks up a device token: ERR_INVALID_TOKEN, or what it allows in CLAIMS. With WRITES, in the
+     * transaction that then writes. Texts are on ARENA. */
     enum error_code (*authenticate)(void *store, struct arena *arena,
                                     const struct device_token *token, bool writes, int64_t now_ms,
                                     struct token_claims *claims);
-    /* Commits, or rolls back unless GOOD. An error of a commit is the answer's. */
-    enum error_code (*end)(void *store, bool good); /* or of what it could not read */
-    /* Keeps TEXT, a line about a security event, with the present transaction; of a request that
-     * only reads, or has ended its transaction, in one of its own, to be ended again. Keeps UNNAMED
-     * instead when the event is of a user, USER_ID, who is gone by then; 0: of nobody. Only the
-     * latest ROWS are kept. */
+    /* Commits the transaction, or rolls it back unless GOOD. When it fails, its error becomes the
+     * answer. */
+    enum error_code (*end)(void *store, bool good);
+    /* Stores TEXT, a line about a security event, in the current transaction. In a request that
+     * only reads, or whose transaction has ended, that starts a new one, which the caller must end.
+     * When the event is about a user, USER_ID (0: nobody), whose account does not exist any more,
+     * UNNAMED is stored instead. Only the latest ROWS events are kept. */
     enum error_code (*add_event)(void *store, int64_t user_id, struct text text,
                                  struct text unnamed, int64_t rows, struct cause *cause);
-    /* Whether there is work that was deferred until the answer is sent; and does it, quickly.
-     * Nobody is told when it fails. */
+    /* Whether work was deferred until the answer is sent, and the function that does it, quickly.
+     * Its failures are not reported. */
     bool (*has_deferred)(const void *store);
     void (*run_deferred)(void *store, int64_t now_ms);
     void (*destroy)(void *store);
@@ -89,8 +95,8 @@ struct program {
     const void *store_role;
 };
 
-/* A security event of a call, for the log; its outcome is that of the call. Nothing a client wrote
- * goes in, as people type passwords where names belong. */
+/* A security event of a call, for the log. Its outcome is that of the call. It holds nothing that a
+ * client wrote, because people type passwords into the wrong fields. */
 struct audit {
     const char *event; /* "login", "password_change"; NULL: none */
     int64_t user_id;   /* 0: nobody known */
@@ -104,16 +110,16 @@ struct call {
     const struct config *config;
     const struct token_keys *keys; /* of routes with a token; else see call_keys */
     struct transport *transport;
-    struct arena *arena; /* everything made for this call; its end is the call's */
+    struct arena *arena; /* all memory of this call, freed when the call ends */
     struct request request;
     struct response response;
     struct cause cause;
-    int64_t now_ms;             /* one moment for the whole call, milliseconds since 1970 */
-    struct text item;           /* what stood behind "/{}", not yet looked at */
+    int64_t now_ms;             /* the time of the whole call, in milliseconds since 1970 */
+    struct text item;           /* what stands for "/{}" in the address, not yet checked */
     struct token_claims claims; /* with ROUTE_TOKEN */
     struct device_token device; /* with claims.device */
     struct json_object body;    /* with ROUTE_BODY */
-    struct spool body_spool;    /* with ROUTE_LONG_BODY: what request.body lies in */
+    struct spool body_spool;    /* with ROUTE_LONG_BODY: the file that holds request.body */
     struct audit audit;
     int64_t retry_after; /* seconds, with a 429 */
     void *store;         /* what program->store made */
@@ -130,22 +136,24 @@ int cgi_main(const struct program *program);
 __attribute__((format(printf, 3, 4))) enum error_code
 call_fail(struct call *call, enum error_code code, const char *format, ...);
 
-/* Lets MILLISECONDS pass and moves call->now_ms on. False when there is no use in waiting: the
+/* Sleeps for MILLISECONDS and updates call->now_ms. Returns false when waiting makes no sense: the
  * client is gone, or the transport does not wait. No transaction may be open. */
 bool call_sleep(struct call *call, int64_t milliseconds);
 
 /* The keys that sign tokens, read on first use. */
 enum error_code call_keys(struct call *call, const struct token_keys **out);
 
-/* Makes the answer say that the token of this call is of no use; WHY is a value of details.token,
+/* Makes the answer say that the token of this call is not valid; WHY is a value of details.token,
  * or NULL. Returns ERR_INVALID_TOKEN. */
 enum error_code call_refuse_token(struct call *call, const char *why);
 
-/* Looks again, for a call that has waited, at what no statement asks: whether a device token is
- * there still, whether the key of an access token is. ERR_INVALID_TOKEN when not. */
+/* For a call that has waited: checks again what no SQL statement of the call checks, that the
+ * device token still exists, or that the key of the access token is still in the key file.
+ * ERR_INVALID_TOKEN when not. */
 enum error_code call_authenticate_again(struct call *call);
 
-/* The address that this call counts for; see request_address. NULL when memory is out. */
+/* The client's address, by which this call is throttled; see request_address. NULL when memory is
+ * out. */
 const char *call_address(struct call *call);
 
 #endif

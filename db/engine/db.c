@@ -46,7 +46,7 @@ const char *db_engine_version(void)
     return driver_in_use->version();
 }
 
-/* The error of the contract that CLASS is, recorded with what the engine says. */
+/* Records the failure with the engine's message; returns the error that CLASS means to a client. */
 static enum error_code fail(struct db *db, enum db_class class, const char *doing)
 {
     const char *why = db->driver->message(db->connection);
@@ -109,8 +109,8 @@ static enum error_code check_schema(struct db *db)
     return ERR_NONE;
 }
 
-/* A connection that writes looks at the schema in its first transaction, or before its first
- * statement outside of one: so the locks are taken once. */
+/* A connection for writing checks the schema number in its first transaction, or before its first
+ * statement outside of one, so that the locks for it are not taken a second time. */
 static enum error_code check_schema_once(struct db *db)
 {
     if (db->checked) {
@@ -121,8 +121,8 @@ static enum error_code check_schema_once(struct db *db)
     return error;
 }
 
-/* A request that only reads does so in one transaction: the schema number, the schema and the rows
- * are of one moment, and the locks are taken once. */
+/* A request that only reads uses one transaction: schema number, schema and rows are the state of
+ * one moment, and the locks are taken once. */
 static enum error_code begin_read(struct db *db)
 {
     enum db_class class = db->driver->begin_read(db->connection);
@@ -167,8 +167,8 @@ enum error_code db_begin(struct db *db)
     if (error != ERR_NONE) {
         return error;
     }
-    /* A statement left open holds a shared lock, and two that hold one and want more would wait for
-     * each other: SQLite then gives up at once, whatever the timeout. */
+    /* An unfinished statement holds a shared lock. Two processes that hold one and both want to
+     * write would wait for each other; SQLite then fails at once, whatever the timeout. */
     reset_statements(db);
     enum db_class class = db->driver->begin(db->connection);
     if (class != DB_OK) {
@@ -363,7 +363,8 @@ void db_start(struct db *db, bool writes, struct cause *cause)
     db->cause = cause;
 }
 
-/* A reader then opens the database once more, for writing. */
+/* A connection that was opened for reading is replaced by one for writing when the next statement
+ * runs. */
 void db_allow_writes(struct db *db, struct cause *cause)
 {
     db->cause = cause;
@@ -373,7 +374,7 @@ void db_allow_writes(struct db *db, struct cause *cause)
 
 enum error_code db_end(struct db *db, bool good)
 {
-    /* Whatever was made of a row without one of its texts is wrong. */
+    /* A text of some row could not be read, so the answer made from it is wrong. */
     enum error_code error = db->lost ? ERR_INTERNAL : ERR_NONE;
     good = good && !db->lost;
     reset_statements(db);
@@ -420,7 +421,7 @@ void db_deferred_begin(struct db *db, struct cause *unreported)
     }
 }
 
-/* A reader opens the database once more, for writing. */
+/* Opens a new connection, since the present one may be for reading only. */
 enum error_code db_begin_aside(struct db *db)
 {
     db_disconnect(db);

@@ -18,7 +18,7 @@
 enum db_class {
     DB_OK,        /* done; of a statement: no (further) row */
     DB_ROW,       /* a row is there */
-    DB_BUSY,      /* another process holds a lock, and did until the timeout */
+    DB_BUSY,      /* another process held a lock for longer than the timeout */
     DB_CONFLICT,  /* a constraint */
     DB_FULL,      /* no room on the disk */
     DB_READ_ONLY, /* there is no writing to the file */
@@ -47,21 +47,21 @@ struct db_driver {
     enum db_class (*begin_read)(struct db_connection *connection);
     enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
     enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
-    /* Makes the database keep a write-ahead log, or a rollback journal; stays so for all
-     * connections. DB_BUSY while others are connected. Outside a transaction. */
+    /* Switches the database to a write-ahead log or to a rollback journal, for all connections and
+     * permanently. DB_BUSY while others are connected. Outside a transaction. */
     enum db_class (*set_journal)(struct db_connection *connection, bool ahead);
-    /* Empties the write-ahead log, so that nothing that was deleted is left in it; without one
-     * there is nothing to do. Outside a transaction. DB_BUSY while others read for longer than the
-     * timeout. */
+    /* Empties the write-ahead log into the database, so that no deleted data is left in it; does
+     * nothing where there is no such log. Outside a transaction. DB_BUSY while others read for
+     * longer than the timeout. */
     enum db_class (*checkpoint)(struct db_connection *connection);
-    /* Whether the write-ahead log was long after this connection's last commit, so that it should
-     * be closed: the last one to be closed moves the log into the database. Processes that end
-     * without leave it to grow, and the next one that is alone to read all of it. */
+    /* Whether the write-ahead log was long after this connection's last commit, so that the
+     * connection should be closed: the last connection that closes moves the log into the database.
+     * Processes that end without closing let it grow, and every reader has to read all of it. */
     bool (*log_is_long)(const struct db_connection *connection);
     /* Starts a transaction that holds the write lock from here on. */
     enum db_class (*begin)(struct db_connection *connection);
     enum db_class (*commit)(struct db_connection *connection);
-    /* False when the transaction may still be open: then only closing ends it. */
+    /* False when the transaction may still be open; then only closing the connection ends it. */
     bool (*rollback)(struct db_connection *connection);
     /* Runs statements that have no parameters and give no rows. */
     enum db_class (*script)(struct db_connection *connection, const char *sql);
@@ -87,25 +87,26 @@ struct db_driver {
 
 extern const struct db_driver db_sqlite;
 
-/* Told how many parts of how many are done. */
+/* Called with the number of parts that are done and the total. */
 typedef void db_progress(void *self, int64_t done, int64_t total);
 
-/* What the operator's tool wants of an engine besides. */
+/* What the operator's tool needs of an engine in addition. */
 struct db_maintenance {
     /* A query whose rows (type, name, definition) are all there is in a database's schema. */
     const char *catalogue;
     /* A path for `open` that gives an empty database which vanishes with its connection. */
     const char *nowhere;
 
-    /* Makes TO hold what FROM holds at one moment, in one transaction. Others may go on to write to
-     * FROM; if they do so often, they are held up in the end. DURABLE: TO keeps its old content
-     * until the new one is on the disk; otherwise TO is a draft, of no use after a failure, that
-     * the caller makes durable. */
+    /* Copies the content of FROM, as it is at one moment, into TO, in one transaction. Others may
+     * write to FROM meanwhile; if they do so often, they are kept waiting in the end. DURABLE: TO
+     * keeps its old content until the new one is on the disk. Otherwise TO is a draft, useless
+     * after a failure, which the caller makes durable. */
     enum db_class (*copy)(struct db_connection *from, struct db_connection *to, bool durable,
                           db_progress *progress, void *self);
-    /* Keeps all others from reading and writing until CONNECTION, opened for writing, is closed. */
+    /* Locks out all other readers and writers until CONNECTION, opened for writing, is closed. */
     enum db_class (*seize)(struct db_connection *connection);
-    /* Gives unused room back to the system. Needs as much again while it runs. */
+    /* Returns unused space to the file system. Needs as much free space as the database while it
+     * runs. */
     enum db_class (*compact)(struct db_connection *connection);
     /* Bytes of the database, and how many of them are unused. */
     enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);

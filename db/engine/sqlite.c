@@ -1,21 +1,23 @@
 /*
- * sqlite.c - the SQLite driver. Forbidden elsewhere, but for sqlite_maintenance.c: sqlite3.h.
+ * sqlite.c - the SQLite driver. Only this file and sqlite_maintenance.c may include sqlite3.h.
  *
- * Made for processes that live for one request: nothing is set up that the request does not use.
- * Journal: a rollback journal unless the operator chose the write-ahead log. Writes a second by 1
- * and 16 processes that each live for one request, with reads between (tests/soak/run.sh): on a
- * disk that flushes in 0.4 ms 766 and 788 with a rollback journal, 977 and 1372 with the log; on
- * one that takes 25 ms 23 and 22, 68 and 70. A read costs a process half as much again with the
- * log: the first makes the shared memory and reads what the log holds, so the log is kept short
- * (note_log). And a reader must be able to write to the folder, so that a read-only medium or a
- * reader without that right is out. TRUNCATE and PERSIST leave a file that each read looks into,
- * and are a setting of the connection: one statement more per write. Reads outnumber writes, so
- * DELETE is the default; a board whose flash suffers from files made and removed, or that mostly
- * writes, takes WAL. A process killed in either mode leaves what the next one repairs by itself.
+ * It is made for processes that serve one request: nothing is set up that the request does not use.
  *
- * Durability: rollback journal with synchronous=EXTRA, so that a commit is on the disk, the
- * journal's removal included, before it is acknowledged. What is deleted is overwritten with zeros:
- * no free page still holds it.
+ * Journal: a rollback journal, unless the operator chose the write-ahead log. Writes a second by 1
+ * and by 16 processes that each live for one request, with reads between (tests/soak/run.sh): on a
+ * disk that flushes in 0.4 ms 766 and 788 with the rollback journal, 977 and 1372 with the log; on
+ * one that takes 25 ms 23 and 22, 68 and 70. With the log a read costs a process half as much
+ * again: the first one makes the shared memory and reads what the log holds, so the log is kept
+ * short (note_log). A reader must also be able to write to the folder, which rules out read-only
+ * media, and the medium must allow shared writable mappings: jffs2, many network file systems and
+ * some FUSE file systems do not, so the log is not for them. The journal modes TRUNCATE and PERSIST
+ * leave a file that every read looks into, and cost a statement more per write, being settings of
+ * the connection. Reads outnumber writes, so DELETE is the default. A process killed in either mode
+ * leaves what the next one repairs by itself.
+ *
+ * Durability: with the rollback journal synchronous=EXTRA, so that a commit, the removal of the
+ * journal included, is on the disk before it is acknowledged. Deleted content is overwritten with
+ * zeros, so that no free page still holds it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -98,9 +100,10 @@ enum db_class sqlite_script(struct db_connection *connection, const char *sql)
 
 static int (*resolve_path)(sqlite3_vfs *vfs, const char *path, int size, char *out);
 
-/* SQLite looks at every folder on the way for symbolic links. What matters is that one database has
- * one journal: that is so, unless the last name itself is a link. A pipe is refused here, since
- * opening one to read waits for a writer. */
+/* Replaces SQLite's full path resolution, which checks every folder of the path for symbolic links.
+ * All connections must agree on one name for the journal, and they do unless the last component
+ * itself is a link. Pipes are refused here, because opening one for reading would wait for a
+ * writer. */
 static int full_path(sqlite3_vfs *vfs, const char *path, int size, char *out)
 {
     size_t length = strlen(path);
@@ -148,11 +151,12 @@ static enum db_class make_durable(struct db_connection *connection)
     return sqlite_script(connection, "PRAGMA synchronous=EXTRA;PRAGMA secure_delete=ON");
 }
 
-/* Called by SQLite while another process holds the lock; 0 gives up. Writers meet here only others
- * that did not queue (write_queue.h); readers, a commit. SQLite's own waits longer each time, up to
- * 100 ms, so that who has waited long is asleep when the lock is free, and newcomers take it. Short
- * waits of about the same length give all the same chance; their length varies with the process, so
- * that they do not meet. */
+/* Called by SQLite while another process holds the lock; returning 0 gives up. Writers get here
+ * only because of others that did not queue (write_queue.h), readers because of a commit. SQLite's
+ * own handler waits longer each time, up to 100 ms, so that processes that have waited long are
+ * asleep when the lock becomes free, and newcomers get it. Short waits of about the same length
+ * give everybody the same chance; their length depends on the process, so that waiting processes do
+ * not stay in step. */
 static int wait_for_lock(void *self, int times)
 {
     enum { WAIT_NS = 1000000, SPREAD_NS = 1000000 };
@@ -180,9 +184,9 @@ static int open_handle(struct db_connection *connection, int flags)
                              : sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
 }
 
-/* Closing any descriptor of a file takes from the process all locks by which SQLite keeps others
- * away from it, those of further connections too. So the file that a turn opened stays open as long
- * as there is any connection. */
+/* Closing any descriptor of a file releases all POSIX locks that the process holds on it, those of
+ * SQLite's other connections included. So the descriptor that the write queue opened stays open as
+ * long as there is any connection. */
 static size_t connections;
 static struct db_connection *last_ended;
 
@@ -212,9 +216,10 @@ static const char *sqlite_message(struct db_connection *connection)
     return connection->problem != NULL ? connection->problem : sqlite3_errmsg(connection->handle);
 }
 
-/* Called by SQLite after each commit to a log of now so many PAGES, in place of its own hook, which
- * only moves what long logs hold. Moved by a process that then just ends, the log would start anew
- * only if another process was there to remember. */
+/* Called by SQLite after each commit to the write-ahead log, which now has PAGES pages. It replaces
+ * SQLite's own hook, which only copies a long log into the database. The log is reused from its
+ * start only if some process stays connected; here processes end, so a long log has to be closed by
+ * the last of them (log_is_long). */
 static int note_log(void *self, sqlite3 *handle, const char *schema, int pages)
 {
     enum { GROWN_PAGES = 100, LONG_PAGES = 1000 };
@@ -277,8 +282,8 @@ static enum db_class sqlite_schema_number(struct db_connection *connection, int6
     int code = read_user_version(connection, out);
     if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
         code == SQLITE_READONLY_CANTINIT) {
-        /* A reader, the first to come after a writer died: only a connection that may write can
-         * roll back what the dead one left. */
+        /* A reader that comes first after a writer died: the dead writer's changes must be rolled
+         * back, and only a connection for writing can do that. */
         (void)sqlite3_close(connection->handle);
         connection->handle = NULL;
         code = open_handle(connection, SQLITE_OPEN_READWRITE);
@@ -360,8 +365,9 @@ enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
     return journal_mode(connection, "PRAGMA journal_mode", "wal", ahead);
 }
 
-/* A commit is done when its journal is gone, or its record is in the write-ahead log; if flushing
- * just that to the disk fails, it is too late to take it back. What CODE says counts otherwise. */
+/* A commit is final once its journal is deleted, or its record is in the write-ahead log. If then
+ * only flushing that to the disk fails, it is too late to take the commit back. Any other failure
+ * means what CODE says. */
 static bool commit_is_unsure(struct db_connection *connection, int code)
 {
     bool ahead = false;
@@ -388,7 +394,8 @@ static enum db_class sqlite_commit(struct db_connection *connection)
 
 static bool sqlite_rollback(struct db_connection *connection)
 {
-    /* Some errors have rolled back already; then this fails, which is no problem. */
+    /* After some errors SQLite has rolled back already; then this statement fails, which does no
+     * harm. */
     (void)sqlite_script(connection, "ROLLBACK");
     bool ended = sqlite3_get_autocommit(connection->handle) != 0;
     if (ended) {

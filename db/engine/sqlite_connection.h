@@ -1,7 +1,6 @@
 /*
- * sqlite_connection.h - what the files that know SQLite share. Nobody else includes it.
- *
- * Codes are SQLite's extended result codes.
+ * sqlite_connection.h - what the files that use SQLite share. No other file includes it. Codes are
+ * SQLite's extended result codes.
  */
 #ifndef CUBBY_DB_ENGINE_SQLITE_CONNECTION_H
 #define CUBBY_DB_ENGINE_SQLITE_CONNECTION_H
@@ -36,9 +35,9 @@ enum db_class sqlite_script(struct db_connection *connection, const char *sql);
 int sqlite_first_row(struct db_connection *connection, const char *sql,
                      struct sqlite3_stmt **statement);
 
-/* Runs SQL that takes the write lock, when it is CONNECTION's turn; both waits together end with
- * the timeout, and then it is DB_BUSY. The turn is kept when it went well, until write_queue_leave.
- */
+/* Enters the write queue, then runs SQL, which takes the write lock. Both waits together are
+ * limited by the timeout; after that DB_BUSY. On success the place at the head of the queue is kept
+ * until write_queue_leave. */
 enum db_class sqlite_in_queue(struct db_connection *connection, const char *sql);
 
 /* Whether the database keeps a write-ahead log. */

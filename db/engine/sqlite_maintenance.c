@@ -1,6 +1,6 @@
 /*
- * sqlite_maintenance.c - what the operator's tool wants of SQLite besides the driver: copying a
- * database that is in use, keeping others out, giving room back. No program links it.
+ * sqlite_maintenance.c - what only the operator's tool needs of SQLite: copying a database that is
+ * in use, locking others out, returning unused space. No program links it.
  */
 #include <sqlite3.h>
 
@@ -11,8 +11,8 @@ enum {
     COPY_PATIENT_ATTEMPTS = 3, /* then writers wait until the copy is whole */
 };
 
-/* Copies page by page into BACKUP's destination. Between the steps others may write, and then it
- * starts again; after a few attempts it keeps them out. */
+/* Copies page by page into BACKUP's destination. Others may write between the steps, and then the
+ * copy starts again; after a few attempts they are locked out. */
 static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progress, void *self)
 {
     int left_before = 0;
@@ -61,7 +61,8 @@ static enum db_class sqlite_copy(struct db_connection *from, struct db_connectio
     return code == SQLITE_OK ? DB_OK : sqlite_classify(to->handle, code);
 }
 
-/* The lock outlives the transaction that takes it: a copy into this connection begins its own. */
+/* The exclusive lock outlives the transaction that takes it, since a copy into this connection
+ * begins a transaction of its own. */
 static enum db_class sqlite_seize(struct db_connection *connection)
 {
     enum db_class class = sqlite_script(connection, "PRAGMA locking_mode=EXCLUSIVE");

@@ -1,13 +1,14 @@
 /*
- * statements.c - the SQL in one place.
+ * statements.c - all SQL of the programs, in one place.
  *
- * Rules: what a call must know of the token's user rides in the statement that the call runs anyway
- * (LIVE), so that an account that is gone, has ended its sessions or this one token costs no
- * further round trip.
+ * What a call must know about the token's user is part of the statement that the call runs anyway
+ * (LIVE): that the account still exists, and that neither all its sessions nor this token were
+ * ended costs no further query.
  */
 #include "db/engine/statements.h"
 
-/* $1 the user, $2 the epoch of the token, $3 the pattern of the token's entry in the list. */
+/* $1 is the user, $2 the epoch of the token, $3 a pattern of the token's entry in the list of
+ * revoked ones. */
 #define LIVE "users.id = $1 AND users.epoch = $2 AND users.revoked NOT LIKE $3"
 
 /* What a user's row knows of the user's items. */
@@ -53,7 +54,7 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4 RETURNING id",
     [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
 
-    /* A device token that is good still, and whose it is. */
+    /* A device token that is still valid, and its user. */
     [DB_TOKEN_AUTHENTICATE] =
         "SELECT users.epoch, tokens.hash, tokens.writes, tokens.prefix,"
         " tokens.used_at FROM tokens, users WHERE tokens.id = $1 AND users.id = $2"
@@ -79,7 +80,7 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                                 " AND expires_at <= $3",
     [DB_RESET_CODE] = "SELECT hash FROM tokens WHERE id = $1 AND expires_at > $2",
 
-    /* $2 now, $3 the latest end that a window of this clock has: see throttle.c. */
+    /* $2 is the time, $3 the latest end that a window may have at that time: see throttle.c. */
     [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2"
                          " AND until <= $3",
     /* The same, and $4 the end of a window that starts now. */
@@ -91,15 +92,15 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                           " THEN throttle.until ELSE $4 END RETURNING count, until",
     [DB_THROTTLE_GIVE_BACK] = "UPDATE throttle SET count = count - 1 WHERE id = $1 AND count > 0",
     [DB_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
-    /* Looks at few rows from a place on that is another each time: what is over goes sooner or
-     * later, and no call works long. */
+    /* Looks at a few rows from a position that differs each time: everything that is over is
+     * deleted sooner or later, and no single call works long. */
     [DB_THROTTLE_SWEEP] = "DELETE FROM throttle WHERE until <= $2 AND id IN"
                           " (SELECT id FROM throttle WHERE id >= $1 ORDER BY id LIMIT 32)",
 
     /* Security events are rows of meta, numbered in order. */
     [DB_AUDIT_LAST] = "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
-    /* $4 instead of $2, which names the user $3 (0: nobody), when there is no such user: one that
-     * was deleted while the call was at work. */
+    /* Stores $4 instead of $2, which names the user $3 (0: nobody), when there is no such user any
+     * more because the account was deleted while the call was running. */
     [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, CASE WHEN $3 = 0"
                      " OR EXISTS (SELECT 1 FROM users WHERE id = $3) THEN $2 ELSE $4 END)",
     [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
@@ -111,11 +112,11 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_COUNTERS_WRITE] = "UPDATE users SET version = $2, keys = $3, bytes = $4, tombstones = $5,"
                           " horizon = $6, next_expiry = $7 WHERE id = $1",
 
-    /* No row: no such key, or no such user; which of them, is asked of the counters. A join would
-     * cost a fifth more. */
+    /* No row means that there is no such key or no such user; a second statement tells which. A
+     * join would cost a fifth more. */
     [DB_ITEM_READ] = "SELECT version, created_at, updated_at, expires_at, value FROM items"
                      " WHERE user_id = (SELECT id FROM users WHERE " LIVE ") AND key = $4",
-    /* For a write, which has asked the counters: the row as it is, a tombstone too. */
+    /* For a write, which has read the counters: the row as it is, even if it is a tombstone. */
     [DB_ITEM_FIND] = "SELECT version, created_at, updated_at, expires_at, size FROM items"
                      " WHERE user_id = $1 AND key = $2",
     /* All columns in the order of the table: naming them would cost each
@@ -136,8 +137,9 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                      " AND (expires_at IS NULL OR expires_at > $4) ORDER BY key LIMIT $5",
     [DB_ITEM_COUNT] = "SELECT COUNT(*) FROM items WHERE user_id = $1 AND key >= $2 AND key < $3"
                       " AND (expires_at IS NULL OR expires_at > $4)",
-    /* Tombstones too. The keys from $3 and below $4 are wanted; the others are passed over by who
-     * reads, so that a call has an end where few are wanted. $5: with values. */
+    /* Includes tombstones. The keys from $3 up to below $4 are wanted; the reader skips the others
+     * itself, so that it can stop after a bounded number of rows where few are wanted. $5: with
+     * values. */
     [DB_ITEM_CHANGES] = "SELECT key, version, created_at, updated_at, expires_at, size,"
                         " CASE WHEN $5 = 1 AND key >= $3 AND key < $4 THEN value END FROM items"
                         " WHERE user_id = $1 AND version > $2 ORDER BY version",

@@ -1,10 +1,11 @@
 /*
- * write_queue.c - the queue of those who want to write.
+ * write_queue.c - the queue of processes that want to write.
  *
- * A lock of the open file (OFD) on one byte of the database file itself, so that there is no second
- * file to own, to name and to lose. The byte lies beyond those that SQLite locks, 512 bytes from
- * 1 GiB on, and still in the page that SQLite leaves without content for them: where a network file
- * system makes locks bar others from reading and writing, this one bars nobody from anything.
+ * It is an open file description lock (OFD) on one byte of the database file itself, so that no
+ * second file needs an owner and a name, or can get lost. The byte lies behind those that SQLite
+ * locks (512 bytes from 1 GiB on), still in the page that SQLite leaves unused for its locks. So
+ * even on a network file system where locks prevent reading and writing, this one gets in nobody's
+ * way.
  */
 #include "db/engine/write_queue.h"
 
@@ -30,8 +31,8 @@ static void woken(int number)
     (void)number;
 }
 
-/* The timer rings again and again: a first ring just before the process sleeps would wake nobody.
- */
+/* The timer fires repeatedly, because a single signal that arrives just before the process goes to
+ * sleep would wake nobody. */
 static int wait_for_lock(int file, int timeout)
 {
     enum { AGAIN_US = 20000 };

@@ -1,11 +1,11 @@
 /*
- * write_queue.h - the queue of those who want to write.
+ * write_queue.h - the queue of processes that want to write.
  *
- * SQLite has no queue: who finds the database locked looks again later, and with many writers
- * chance decides who gets nothing until its time is over. Here they wait in the kernel instead,
- * which wakes them in the order they came, each as soon as the one before is done. The lock is
- * advisory and only for order: what keeps writers apart is the engine's own lock, and a program
- * that writes without asking for a turn harms nothing. It dies with its process.
+ * SQLite has no queue: a process that finds the database locked tries again later, and with many
+ * writers chance decides which of them time out. Here they wait in the kernel instead, which wakes
+ * them in the order they came, each as soon as the one before is done. The lock is advisory and
+ * only for the order. What keeps writers apart is the engine's own lock, and a program that writes
+ * without queueing does no harm. The kernel releases the lock when its process ends.
  */
 #ifndef CUBBY_DB_ENGINE_WRITE_QUEUE_H
 #define CUBBY_DB_ENGINE_WRITE_QUEUE_H
@@ -19,19 +19,19 @@ struct write_queue {
 
 #define WRITE_QUEUE_NONE ((struct write_queue){.file = -1})
 
-/* Waits up to TIMEOUT milliseconds until it is its turn in QUEUE to write to the database file
- * PATH. False when the time is over. True also where there can be no queue (no such file, no right
- * to write, a system without such locks): then the engine's own lock decides alone.
+/* Waits, at most TIMEOUT milliseconds, until this process is at the head of QUEUE for the database
+ * file PATH. False when the time is over. True also where there can be no queue (no such file, no
+ * right to write, a system without such locks): then only the engine's own lock decides.
  *
- * While it waits, SIGALRM and the real-time interval timer are its own; both are put back. */
+ * While waiting it uses SIGALRM and the real-time interval timer, and restores both. */
 bool write_queue_enter(struct write_queue *queue, const char *path, int timeout);
 
-/* Lets the next one. Nothing happens without a turn. */
+/* Leaves the queue and lets the next process in. Does nothing when not at its head. */
 void write_queue_leave(struct write_queue *queue);
 
-/* Passes, and closes the file. Only after every other descriptor of the database in this process is
- * closed: closing any descriptor of a file takes POSIX locks from a process, which are the
- * engine's. */
+/* Leaves the queue and closes the file. To be called only after all other descriptors of the
+ * database in this process are closed: closing any descriptor of a file releases the POSIX locks of
+ * the process on it, which are the engine's. */
 void write_queue_close(struct write_queue *queue);
 
 #endif

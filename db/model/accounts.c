@@ -10,8 +10,8 @@
 #include "db/model/tokens.h"
 #include "db/model/users.h"
 
-/* Runs STATEMENT, which carries LIVE, with MORE behind the owner's parameters. No row: the account
- * is gone or the token is ended. */
+/* Runs STATEMENT, which has the condition LIVE, with MORE parameters after the owner's. When there
+ * is no row, the account is gone or the token was ended. */
 static enum error_code run_live(struct db *db, enum db_statement statement,
                                 const struct item_owner *owner, const struct db_value *more,
                                 size_t count)
@@ -166,7 +166,8 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
     }
     size_t used = users_living_revoked(list.at, now_ms / 1000, living);
     if (used + ENTRY_MAXIMUM > REVOKED_MAXIMUM) {
-        /* Access tokens all end then. Those of devices know no sessions and stay. */
+        /* Then all access tokens of the user are ended. Device tokens are not sessions and stay
+         * valid. */
         return begin_live(db, DB_USER_END_SESSIONS, owner, NULL, 0);
     }
     const char *entry = arena_printf(arena, ";%s=%" PRId64, id, expires);

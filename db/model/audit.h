@@ -1,8 +1,8 @@
 /*
- * audit.h - the latest security events, kept in the database when the operator wants that.
+ * audit.h - the latest security events, stored in the database when the operator wants that.
  *
- * They are rows of meta named `audit/<number>`, in order of the number: a table of their own would
- * cost every request the parsing of it.
+ * They are rows of the table meta, named `audit/<number>` in their order: every request would have
+ * to parse the definition of a table of their own.
  */
 #ifndef CUBBY_DB_MODEL_AUDIT_H
 #define CUBBY_DB_MODEL_AUDIT_H
@@ -16,8 +16,8 @@
 /* Statements that a program whose calls have events may run. */
 #define AUDIT_STATEMENTS DB_AUDIT_LAST, DB_AUDIT_ADD, DB_AUDIT_TRIM
 
-/* The pattern (of LIKE) of the events of the user USER_ID. In their JSON a member follows the id,
- * and a quote inside of a text has a backslash in front: nothing else fits. */
+/* A LIKE pattern for the events of the user USER_ID. It fits nothing else: in the JSON of an event
+ * a member always follows the id, and quotes inside of texts have a backslash in front. */
 enum { AUDIT_PATTERN_SIZE = 48 };
 struct text audit_pattern(int64_t user_id, char out[AUDIT_PATTERN_SIZE]);
 

@@ -6,9 +6,10 @@
 #include "db/model/items.h"
 
 /*
- * Keys are compared byte by byte. Behind AFTER comes first whatever longer key starts with it, so
- * the lower bound is AFTER and a byte no key has. The upper bound is PREFIX and more of the last
- * character there is than fits into a key: no successor of a byte or a character has to be found.
+ * Keys are compared byte by byte. The next key after AFTER could be AFTER with one more character,
+ * so the lower bound is AFTER followed by a byte that no key has. The upper bound is PREFIX
+ * followed by more copies of the last Unicode character than fit into a key, which avoids computing
+ * a successor.
  */
 enum { LAST_CHARACTER_BYTES = 4, FILL_BYTES = ITEM_KEY_MAXIMUM + LAST_CHARACTER_BYTES };
 

@@ -1,14 +1,14 @@
 /*
  * item_writes.c - writing items: versions, tombstones, expiry and quotas, all in one transaction.
  *
- * The user's row is read with the first key and written once at the end, so that five hundred
- * writes cost it no more than one. What it counts is right because nothing else changes items.
+ * The user's row is read with the first key and written once at the end, so that a batch of five
+ * hundred writes changes it only once. Its counters stay right because no other code changes items.
  */
 #include <string.h>
 
 #include "db/model/items.h"
 
-/* What one write does at most beside its own work. */
+/* How much cleaning up one write does at most. */
 enum { SWEEP_MOST = 64, FORGET_MOST = 64 };
 
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
@@ -197,8 +197,8 @@ static bool is_over(int64_t now, int64_t before, int64_t removed, int64_t limit)
     return limit != 0 && now > limit && now > before && now > removed;
 }
 
-/* Whether the counters holds what is too much, and more of it than before: before this write, or
- * before all was removed to be replaced. */
+/* Whether the counters are above a limit, and higher than before: before this write, or before
+ * items_remove_all deleted what is being replaced. */
 static bool over_quota(const struct item_writes *writes, const struct item_counters *before)
 {
     const struct item_counters *now = &writes->counters;
@@ -207,8 +207,7 @@ static bool over_quota(const struct item_writes *writes, const struct item_count
                    writes->config->max_user_bytes);
 }
 
-/* Enters ITEM into the counters; false when there is no room for it, and then nothing has changed.
- */
+/* Adds ITEM to the counters. False when a quota does not allow it; then nothing has changed. */
 static bool enter(struct item_writes *writes, const struct item *item)
 {
     struct item_counters *counters = &writes->counters;
@@ -232,7 +231,7 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
         if (!sweep_is_due(writes)) {
             return ERR_QUOTA_EXCEEDED;
         }
-        /* What has expired makes room before anything is refused. */
+        /* Expired items are swept before anything is refused for want of room. */
         struct item again = {.key = item->key};
         bool found;
         enum error_code error = sweep(writes, SWEEP_MOST);

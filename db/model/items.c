@@ -53,7 +53,7 @@ struct item_owner items_owner(const struct token_claims *claims)
         *to++ = '=';
         *to = '%';
     } else {
-        *to = ';'; /* a device token is not in the list, and this fits no entry */
+        *to = ';'; /* device tokens are not in that list: a pattern that matches no entry */
     }
     return owner;
 }

@@ -1,8 +1,8 @@
 /*
  * items.h - the key-value pairs of a user: reading one, and writing any number in one transaction.
  *
- * Every call names its owner by the token's claims. An account that is gone, or whose epoch is no
- * longer the token's, or that has ended this token, is found out in the same transaction:
+ * Every call names its owner by the claims of the token. Whether the account still exists, has the
+ * token's epoch and has not revoked the token is checked in the same transaction:
  * ERR_INVALID_TOKEN. What a device token does not allow is ERR_FORBIDDEN.
  */
 #ifndef CUBBY_DB_MODEL_ITEMS_H
@@ -19,9 +19,8 @@
 
 enum { ITEM_KEY_MAXIMUM = 512 }; /* bytes */
 
-/* Whose items, and what the token allows with them. A statement that finds out whether the account
- * and the token still are carries LIVE of statements.c, whose parameters $1 to $3 are owner_values.
- */
+/* Whose items, and what the token allows to do with them. A statement that checks account and token
+ * has the condition LIVE of statements.c, whose parameters $1 to $3 are owner_values. */
 struct item_owner {
     int64_t user_id;
     int64_t epoch;
@@ -99,14 +98,14 @@ struct item_writes {
         bool live;      /* it is an item */
         int64_t size;
     } row;
-    /* What items_remove_all has deleted; so much may be stored anew whatever the limits are. */
+    /* What items_remove_all has deleted: as much may be stored again, whatever the limits are. */
     struct {
         int64_t keys;
         int64_t bytes;
     } removed;
 };
 
-/* Notes what the writes are about; the transaction starts later. */
+/* Prepares WRITES; the transaction starts later. */
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
                        const struct item_owner *owner, int64_t now_ms);
 
@@ -128,7 +127,7 @@ enum error_code items_remove(struct item_writes *writes, struct item *item);
 /* Deletes all items whose keys begin with PREFIX. */
 enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed);
 
-/* Makes deletions of items that have expired, at most MOST. */
+/* Turns expired items into tombstones, at most MOST of them. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
 /* Writes the counters back. */
@@ -140,11 +139,12 @@ enum error_code items_counters(struct db *db, const struct item_owner *owner,
 
 /* ---- many ------------------------------------------------------------------------------------ */
 
-/* Is shown one item after the other; false ends the walk. Texts are borrowed for this call only. */
+/* Called for one item after the other; returning false ends the walk. Texts are borrowed for the
+ * duration of the call. */
 typedef bool item_callback(void *self, const struct item *item);
 
-/* Shows the items whose keys begin with PREFIX and come behind AFTER (empty: from the first), in
- * byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
+/* Calls VISIT for the items whose keys begin with PREFIX and come after AFTER (empty: from the
+ * first), in byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
 enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
                            struct text prefix, struct text after, int64_t limit, bool values,
                            item_callback *visit, void *self);
@@ -153,9 +153,9 @@ enum error_code items_list(struct db *db, const struct item_owner *owner, int64_
 enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
                             struct text prefix, int64_t *count);
 
-/* Shows what has changed after version SINCE, oldest first; a deletion has an `expires_at` below
- * zero. Changes of keys that do not begin with PREFIX, and items that have expired and will be
- * swept, are shown with key.at NULL. */
+/* Calls VISIT for what has changed after version SINCE, oldest first; a deletion has a negative
+ * `expires_at`. Changes of keys that do not begin with PREFIX, and expired items that are not swept
+ * yet, come with key.at NULL. */
 enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
                               struct text prefix, int64_t since, bool values, item_callback *visit,
                               void *self);

@@ -1,10 +1,10 @@
 /*
- * throttle.h - how often something may happen within a time, counted in the database: a program
- * lives for one request.
+ * throttle.h - how often something may happen within a time. It is counted in the database, because
+ * a program lives for one request only.
  *
- * A window starts with the first event that is counted and lasts its time; then counting starts
- * anew, as it does when the clock was put back by more than an hour. What is counted is named by a
- * number, a digest: no name or address is kept.
+ * A window starts with the first event that is counted and lasts for its time; then counting starts
+ * anew. It also does when the clock is set back by more than an hour. What is counted is identified
+ * by a number, which is a digest: no name or address is stored.
  */
 #ifndef CUBBY_DB_MODEL_THROTTLE_H
 #define CUBBY_DB_MODEL_THROTTLE_H

@@ -19,8 +19,8 @@ static enum error_code check_secret(struct db *db, const struct device_token *to
                : ERR_INVALID_TOKEN;
 }
 
-/* Uses within an hour count as one. A write notes it along with all else, a read when it is over.
- */
+/* Uses within an hour count as one. A write records the use in its own transaction, a read after
+ * its answer is sent. */
 static enum error_code note_use(struct db *db, int64_t id, bool writes, int64_t now_ms)
 {
     if (now_ms - db_column_integer(db, DB_TOKEN_AUTHENTICATE, 4) < TOKEN_USE_MS) {

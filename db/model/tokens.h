@@ -40,10 +40,10 @@ static inline int64_t tokens_id(int64_t user_id, int64_t number)
     return user_id * DEVICE_NUMBER_MAXIMUM + number;
 }
 
-/* Looks the device token up and fills CLAIMS with what it allows: the user, the present epoch,
- * scope and prefix, which lies on ARENA. With WRITES, the transaction
- * starts here: a token deleted before is not used after. ERR_INVALID_TOKEN when it is deleted,
- * expired, not the right one, or its user is gone or disabled. */
+/* Looks up the device token and fills CLAIMS with what it allows: the user, the current epoch,
+ * scope and prefix, which lies on ARENA. With WRITES the write transaction starts here, so that a
+ * token that was deleted before is not used after. ERR_INVALID_TOKEN when it is deleted, expired or
+ * wrong, or its user is gone or disabled. */
 enum error_code tokens_authenticate(struct db *db, struct arena *arena,
                                     const struct device_token *token, bool writes, int64_t now_ms,
                                     struct token_claims *claims);
@@ -56,8 +56,8 @@ enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms);
 enum error_code tokens_add(struct db *db, const struct item_owner *owner, const char *hash,
                            struct token_info *token);
 
-/* Shows the living tokens of OWNER in the order they were made. Texts are borrowed for that call.
- */
+/* Calls SHOW for the tokens of OWNER that have not expired, oldest first. Texts are borrowed for
+ * the duration of the call. */
 enum error_code tokens_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
                             void (*show)(void *self, const struct token_info *token), void *self);
 

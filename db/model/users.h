@@ -63,8 +63,9 @@ enum error_code users_add(struct db *db, struct arena *arena, const struct user_
 enum error_code users_find_login(struct db *db, struct arena *arena, struct text name, bool *found,
                                  struct user_login *out);
 
-/* Calls on the account of a token, for a call that writes in its transaction, begin with this or
- * carry the same condition: ERR_INVALID_TOKEN when the account is gone or the token is ended. */
+/* A call that writes to the account of its token starts with this, in its transaction, or has the
+ * same condition in its statement: ERR_INVALID_TOKEN when the account is gone or the token was
+ * ended. */
 enum error_code users_live(struct db *db, const struct item_owner *owner);
 
 /* Texts are borrowed until the request ends. */
@@ -85,8 +86,8 @@ enum error_code users_password_hash(struct db *db, struct arena *arena,
 enum error_code users_set_password(struct db *db, const struct item_owner *owner, const char *old,
                                    const char *new_hash, int64_t now_ms, int64_t *epoch);
 
-/* The same for whoever brought the code for a lost password. *FOUND: there is such an account, and
- * it is not disabled. */
+/* The same for a user who has sent a valid reset code. *FOUND tells whether there is such an
+ * account and it is not disabled. */
 enum error_code users_reset_password(struct db *db, int64_t user_id, const char *new_hash,
                                      int64_t now_ms, bool *found);
 

@@ -1,5 +1,5 @@
 /*
- * account.h - one account, as the commands of "cubby user" see it.
+ * account.h - one account, for the commands of "cubby user".
  */
 #ifndef CUBBY_DB_TOOL_ACCOUNT_H
 #define CUBBY_DB_TOOL_ACCOUNT_H
@@ -60,7 +60,8 @@ int account_run(struct tool *tool, struct db_connection *connection, enum admin_
 /* Ends the device tokens of the account, and the code for a lost password. */
 int account_drop_tokens(struct tool *tool, struct db_connection *connection, int64_t user_id);
 
-/* Forgets the failed logins and resets of the account, so that its user can come in at once. */
+/* Clears the counts of failed logins and resets of the account, so that its user can log in at
+ * once. */
 int account_forgive(struct tool *tool, struct db_connection *connection, int64_t user_id);
 
 #endif

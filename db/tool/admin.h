@@ -29,36 +29,37 @@ int admin_open_any(struct tool *tool, const char *path, bool writable, struct db
 /* Says that the database at PATH has schema NUMBER, which is not this version's, and what to do. */
 int admin_fail_schema(struct tool *tool, const char *path, int64_t number);
 
-/* A copy of a database with a write-ahead log wants one too: makes COPY, at PATH, one plain file.
- */
+/* A copy of a database in write-ahead mode is in that mode too: turns COPY, at PATH, into one plain
+ * file. */
 int admin_make_plain(struct tool *tool, const char *path, struct db_connection *copy);
 
 /* Copies as admin_maintenance does, and shows WHAT it is for, a constant, and how far it is. */
 enum db_class admin_copy(struct tool *tool, struct db_connection *from, struct db_connection *to,
                          bool durable, const char *what);
 
-/* tool_step for the database at PATH: what is being done to it, and how large it is. The engine
- * could only tell that its statement still runs, not how far it is. */
+/* tool_step for the database at PATH: says what is being done to it, and its size, because the
+ * engine can't tell how far a statement is. */
 void admin_step(struct tool *tool, const char *doing, const char *path);
 
 /* Its schema must be this version's; *OUT is closed when it is not. */
 int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out);
 
-/* Says what is wrong in the database at PATH, and TOOL_DONE when nothing is: the first looks
- * through all pages and indexes, the second whether the schema is what this version makes, to the
- * letter. */
+/* Verifies the database at PATH and reports what is wrong; TOOL_DONE when nothing is. The first
+ * function reads all pages and indexes, the second compares the schema, letter by letter, with the
+ * one this version makes. */
 int admin_verify_integrity(struct tool *tool, const char *path, struct db_connection *connection);
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection);
 
-/* Calls REPORT when the schema is not what the migrations make of nothing. */
+/* Calls REPORT when the schema differs from the one that the migrations make in an empty database.
+ */
 enum db_class admin_compare_schema(struct db_connection *connection,
                                    void (*report)(void *self, const char *problem), void *self);
 
 /* Opens the database of the settings, as its owner; its schema must be this version's. */
 int admin_open(struct tool *tool, bool writable, struct db_connection **out);
 
-/* STATEMENT, its parameters bound, ready for its first step. *OUT is the caller's, also on failure,
- * when it may be NULL. */
+/* Prepares STATEMENT and binds its parameters. *OUT is the caller's, also after a failure, when it
+ * may be NULL. */
 enum db_class admin_prepare(struct db_connection *connection, enum admin_statement statement,
                             const struct db_value *values, size_t count, struct db_prepared **out);
 

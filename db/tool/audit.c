@@ -1,7 +1,7 @@
 /*
- * audit.c - what the operator did, where the programs' security events are: in the log, and in the
- * database when the settings say so. Where the programs write to the web server's log, which the
- * tool can't reach, the log is the system's.
+ * audit.c - records what the operator did where the programs record security events: in the log,
+ * and in the database when the settings say so. When the programs write to the web server's log,
+ * which the tool can't reach, the tool writes to the system log.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,7 +86,8 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
     va_start(list, format);
     (void)vsnprintf(detail, sizeof detail, format, list);
     va_end(list);
-    tool_make_printable(detail, false); /* names of files; and the end may be cut off */
+    tool_make_printable(
+        detail, false); /* details hold file names, and the end of the line may be cut off */
     const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, detail));
     const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, detail));
     if (text != NULL && unnamed != NULL) {

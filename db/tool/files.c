@@ -247,7 +247,7 @@ static bool goes_by_name_of(struct tool *tool, const char *path, const char *own
     return same;
 }
 
-/* Nobody means to write over the database or a file that belongs to it. */
+/* Refuses to write over the database or a file that belongs to it, which is surely a mistake. */
 static bool is_own_file(struct tool *tool, const char *path)
 {
     const char *const own[] = {tool->config.database, tool->config.keys};
@@ -286,7 +286,7 @@ int file_may_write(struct tool *tool, const char *path, bool *over)
 
 /* ---- drafts --------------------------------------------------------------------------------- */
 
-/* For the signal handler, which finds nothing otherwise. */
+/* Globals, because the signal handler has no other way to find them. */
 static const char *volatile draft_path;
 static const char *volatile second_path;
 static volatile uid_t draft_owner;
@@ -363,7 +363,7 @@ int file_name_new(const char *from, const char *to)
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) {
         return -1;
     }
-    /* A file system without links, FAT for one. */
+    /* A file system without hard links, such as FAT. */
     if (access(to, F_OK) == 0) {
         errno = EEXIST;
         return -1;

@@ -40,16 +40,15 @@ int file_make_secret(struct tool *tool, const char *path, const char *text,
  * new one, whole. Owner and mode stay. */
 int file_replace_secret(struct tool *tool, const char *path, const char *text);
 
-/* When root runs the tool and PATH (or, when that is missing, its directory) belongs to somebody
- * else, the tool goes on as that user: whatever it makes beside PATH is then of use to the
- * programs, and nobody who may write there can lead root astray. */
+/* When root runs the tool and PATH (or, if that does not exist, its directory) belongs to another
+ * user, the tool continues as that user. The programs can then use what it creates beside PATH, and
+ * nobody who may write to that directory can make root write elsewhere. */
 int file_become_owner(struct tool *tool, const char *path);
 
 /* Ends what file_become_owner began. */
 void file_become_self(void);
 
-/* What stands behind a database's name in the names of the files that belong to it; NULL is the
- * last. */
+/* The suffixes of the files that belong to a database; the last entry is NULL. */
 extern const char *const file_companions[];
 
 /* TOOL_DONE when a result may be written to PATH: not over what belongs to the installation, and

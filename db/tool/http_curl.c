@@ -46,8 +46,8 @@ static void make_arguments(struct arguments *arguments, const struct http_url *u
                            const struct http_request *request)
 {
     struct arena *arena = arguments->arena;
-    /* -q comes first: no settings of the user. An answer as the server sends it, to be read like
-     * one over plain TCP. */
+    /* -q must be the first option: it ignores the user's curl settings. The answer is printed as
+     * the server sent it, to be parsed like one over plain TCP. */
     static const char *const always[] = {
         "curl",  "-q",        "--silent",  "--show-error", "--include",
         "--raw", "--http1.1", "--globoff", "--path-as-is", "--noproxy",
@@ -96,7 +96,9 @@ static int make_files(const struct http_request *request, struct http_curl *curl
     bool good = curl->body != NULL &&
                 fwrite(request->body, 1, request->body_size, curl->body) == request->body_size &&
                 fflush(curl->body) == 0 && lseek(fileno(curl->body), 0, SEEK_SET) == 0;
-    return good ? 0 : errno != 0 ? errno : EIO; /* never 0: then there would be no process to end */
+    return good         ? 0
+           : errno != 0 ? errno
+                        : EIO; /* never 0, which would mean that no process was started */
 }
 
 /* 0, or an errno. */

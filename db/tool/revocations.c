@@ -1,5 +1,5 @@
 /*
- * revocations.c - what was taken away since a backup.
+ * revocations.c - what was revoked since a backup was made.
  */
 #include "db/tool/revocations.h"
 

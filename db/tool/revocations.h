@@ -1,6 +1,5 @@
 /*
- * revocations.h - what was taken away from users since a backup was made must not come back with
- * it.
+ * revocations.h - what was revoked since a backup was made must stay revoked after restoring it.
  */
 #ifndef CUBBY_DB_TOOL_REVOCATIONS_H
 #define CUBBY_DB_TOOL_REVOCATIONS_H

@@ -34,7 +34,7 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_USER_LIST] = ACCOUNTS " ORDER BY username_key",
     [ADMIN_USER_BY_USERNAME] = ACCOUNTS " WHERE username_key = $2",
     [ADMIN_USER_BY_EMAIL] = ACCOUNTS " WHERE email_key = $2",
-    /* Another epoch: no token of before is good any more. */
+    /* The new epoch ends all earlier tokens. */
     [ADMIN_USER_DISABLE] = "UPDATE users SET disabled = 1, epoch = epoch + 1, revoked = ''"
                            " WHERE id = $1",
     [ADMIN_USER_ENABLE] = "UPDATE users SET disabled = 0 WHERE id = $1",
@@ -99,7 +99,7 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                             " AND updated_at <= $2 RETURNING version",
     [ADMIN_GC_HORIZON] = "UPDATE users SET tombstones = tombstones - $2,"
                          " horizon = CASE WHEN horizon < $3 THEN $3 ELSE horizon END WHERE id = $1",
-    /* What no call leaves behind, but a hand might. */
+    /* Rows that no call leaves behind, but that somebody editing the database by hand might. */
     [ADMIN_WRONG_LEDGERS] = "SELECT COUNT(*) FROM users WHERE " WRONG_LEDGER,
     [ADMIN_RECOUNT] = "UPDATE users SET keys = " KEYS ", bytes = " BYTES
                       ", tombstones = " TOMBSTONES " WHERE " WRONG_LEDGER " RETURNING 1",

@@ -38,7 +38,7 @@ void tool_make_printable(char *text, bool controls)
     }
 }
 
-/* Names of files and accounts may hold anything: nothing of it reaches a terminal. */
+/* Names of files and accounts may contain control characters, which must not reach a terminal. */
 __attribute__((format(printf, 2, 0))) static void print_line(FILE *to, const char *format,
                                                              va_list list)
 {

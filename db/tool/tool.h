@@ -113,7 +113,8 @@ __attribute__((format(printf, 2, 3))) int tool_misuse(const struct tool *tool, c
 /* tool_fail for an arena that is full or a system without memory. */
 int tool_out_of_memory(struct tool *tool);
 
-/* A line about how it goes, on standard output, or on standard error when that is for machines. */
+/* Prints a line of progress or result: on standard output, or on standard error when standard
+ * output is for --json. */
 __attribute__((format(printf, 2, 3))) void tool_say(struct tool *tool, const char *format, ...);
 
 /* Tells WHAT became of the file at PATH; with --json, in the list of that name in the result. */
@@ -132,7 +133,7 @@ __attribute__((format(printf, 4, 5))) void tool_audit(struct tool *tool, const c
  * TOOL_UNCONFIRMED, and a line that says so, otherwise. */
 __attribute__((format(printf, 2, 3))) int tool_confirm(struct tool *tool, const char *format, ...);
 
-/* The same of what can be made good again, and may have to be quick: goes on where there is no
+/* The same for something that can be undone and may be urgent: continues where there is no
  * terminal. */
 __attribute__((format(printf, 2, 3))) int tool_confirm_if_seen(struct tool *tool,
                                                                const char *format, ...);
@@ -141,7 +142,7 @@ __attribute__((format(printf, 2, 3))) int tool_confirm_if_seen(struct tool *tool
  * that is a terminal or --progress was given. */
 void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total);
 
-/* Likewise shows what begins now and gives no word until it is done: one long statement. */
+/* Likewise shows what is starting when its progress can't be told: one long statement. */
 __attribute__((format(printf, 2, 3))) void tool_step(struct tool *tool, const char *format, ...);
 
 /* Clears the line of both. What prints anything else calls it first; the calls of this file do. */

@@ -98,7 +98,7 @@ static bool check_file(const struct check *check, const char *path, uid_t *owner
     return true;
 }
 
-/* What the owner of PATH may not enter is out of the programs' reach. */
+/* A directory that the owner of PATH can't enter makes PATH unreachable for the programs. */
 static void check_reach(const struct check *check, const char *path)
 {
     if (file_become_owner(check->tool, path) != TOOL_DONE) {
@@ -112,7 +112,7 @@ static void check_reach(const struct check *check, const char *path)
     file_become_self();
 }
 
-/* The programs write to these too, and make them only when they are missing. */
+/* The programs write to these files too, and create them only when they are missing. */
 static void check_companions(const struct check *check, uid_t owner)
 {
     struct tool *tool = check->tool;
@@ -162,8 +162,8 @@ static bool is_left_over(const char *rest)
     return false;
 }
 
-/* What a killed run of the tool left beside the file at PATH holds all that was in it then, the
- * keys that sign tokens too. */
+/* A draft that a killed run of the tool left beside the file at PATH holds a copy of its content,
+ * which may be the keys that sign tokens. */
 static void check_left_over(const struct check *check, const char *path, const char *what)
 {
     struct tool *tool = check->tool;

@@ -1,9 +1,9 @@
 /*
  * cubby.c - the operator's tool: the command line.
  *
- * The programs never create, migrate or clean up anything on a large scale; this does. What a
- * command does is in tool/, one file for each group; here a row of their tables is chosen, its
- * options are read and its help is printed.
+ * The programs never create, migrate or clean up a database; the tool does. Each command, or group
+ * of commands, is a file beside this one with a table of rows; here the row is chosen, its options
+ * are read and its help is printed.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /*
- * gc.c - gc: what is over goes.
- *
- * It works in short transactions, so that programs get in between.
+ * gc.c - gc: deletes what has expired. It works in short transactions, so that programs get in
+ * between.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -103,7 +102,8 @@ static enum error_code sweep_batch(struct gc *gc, struct db *store, const struct
         error = item_writes_end(&writes);
     }
     *count = error == ERR_NONE ? writes.counters.version - before.version : 0;
-    /* Ended its sessions or was deleted since it was found: the next run will see to it. */
+    /* The user has ended all sessions or was deleted since it was found; the next run will sweep
+     * what is left. */
     return error == ERR_INVALID_TOKEN ? ERR_NONE : error;
 }
 

@@ -265,7 +265,7 @@ static int need_order(struct import *import)
     return ahead == 0 ? TOOL_DONE : refuse(import, "items are ahead of their accounts' versions");
 }
 
-/* No account to come gets an id that an account of before had. */
+/* No new account gets an id that an earlier account had. */
 static enum db_class set_last_user(struct import *import)
 {
     const struct db_value values[] = {db_integer(import->last_user)};

@@ -97,8 +97,8 @@ static int init_keys(struct tool *tool, const struct file_owner *owner)
     return status;
 }
 
-/* Beside a journal lies a database that somebody was killed over: reading it takes the half-done
- * transaction back, and a database that never had another is an empty file again. */
+/* A journal means that a process was killed while it wrote to the database. Reading the database
+ * rolls that transaction back; a database that had no other is then an empty file again. */
 static int undo_interrupted(struct tool *tool, const char *path)
 {
     const char *journal = arena_printf(&tool->arena, "%s-journal", path);

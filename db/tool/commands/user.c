@@ -283,7 +283,8 @@ static int delete_all(struct tool *tool, struct db_connection *connection,
     return status;
 }
 
-/* Asks about what is there now; nobody waits for the answer with the database locked. */
+/* Asks before the transaction starts: nobody should wait for the answer while the database is
+ * locked. */
 static int run_delete(struct tool *tool)
 {
     struct account account;
