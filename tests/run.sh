@@ -133,7 +133,7 @@ http_tests() {
     note_end "http-$SERVER" $?
     # A client that knows only the contract, against the same server.
     if [ -z "${FILTER:-}" ]; then
-        timeout --foreground 120 node tests/contract/client.js
+        timeout --foreground 120 node --test-reporter=tap tests/contract/client.js
         note_end "contract-$SERVER" $?
     fi
 }

@@ -2,10 +2,11 @@
  * json_patch.c - JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) on cJSON trees that are
  * parsed only where a patch reaches.
  *
- * cJSON_Utils is not used. Version 1.7.19, the newest, parses and prints the whole value, so that
- * untouched numbers lose digits; it looks up the member to remove without regard to case, decodes
- * `~1` wrongly when it adds, reads an empty array index as 0 and lets one beyond 2^64 wrap around,
- * compares numbers as doubles, and moves a replaced member to the end of its object.
+ * cJSON_Utils can not be used. Version 1.7.19, the newest, parses and prints the whole value, so
+ * 12345678901234567890 becomes 1.2345678901234567e+19 though no patch touched it. It decodes `~1`
+ * wrongly when it adds or removes, compares numbers as doubles, takes an empty array index for 0
+ * and 18446744073709551617 for 1, moves a replaced member to the end of its object, and leaves the
+ * first operations done when a later one fails.
  */
 #include "common/json/json_patch.h"
 
