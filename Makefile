@@ -35,6 +35,7 @@ LDFLAGS ?=
 
 BUILD := build
 HOST_CC ?= gcc
+PKG_CONFIG ?= pkg-config
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -46,7 +47,11 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Ws
 	-Wmissing-prototypes -Wold-style-definition -Wformat=2 -Wvla -Wcast-qual -Wwrite-strings \
 	-Wundef -Wswitch-enum -Wno-switch-enum -Wnull-dereference -Wpointer-arith \
 	$(if $(filter 1,$(WERROR)),-Werror)
-DEFINES := -D_GNU_SOURCE -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(SYSCONFDIR)"' \
+# Sizes of files, times and claims of tokens have 64 bits on every processor. The libraries are built
+# with the same: sources of both refuse to compile otherwise.
+WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+WIDE_CLAIMS := -DJWT_USES_LONG_LONG=1
+DEFINES := -D_GNU_SOURCE $(WIDE) $(if $(filter fetched,$(DEPS)),$(WIDE_CLAIMS)) -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(SYSCONFDIR)"' \
 	-DCUBBY_STATEDIR='"$(STATEDIR)"'
 OWN_CFLAGS := -std=c11 -I. $(DEFINES) $(WARNINGS) -MMD -MP
 
@@ -65,11 +70,11 @@ PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto
 OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(OBJ)/.system
 # Warnings are about our own sources.
-DEP_INCLUDE = $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(PACKAGES))) -DCUBBY_DIGEST_OPENSSL
-DEP_LIBS = $(shell pkg-config --libs $(PACKAGES)) -lm
+DEP_INCLUDE = $(patsubst -I%,-isystem%,$(shell $(PKG_CONFIG) --cflags $(PACKAGES))) -DCUBBY_DIGEST_OPENSSL
+DEP_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 LINK :=
 else ifeq ($(DEPS),fetched)
-DEP_CFLAGS := -O2 -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
+DEP_CFLAGS := -O2 $(WIDE) $(WIDE_CLAIMS) -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
 DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS) $(PROFILE))
 PROFILE_BUILD := $(BUILD)/deps/profile-$(call slug,$(CC) $(DEP_CFLAGS))
 OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS) $(DEP_DIR))
@@ -136,6 +141,7 @@ DEP_SOURCES ?= $(BUILD)/deps/src
 AMALGAMATION := $(dir $(DEP_SOURCES))amalgamation
 
 $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
+	$(Q)CC='$(CC)' sh common/deps/packages.sh --missing build
 	$(Q)sh common/deps/fetch.sh $(@D)
 	$(Q)cp $@ $(dir $(DEP_SOURCES))VERSIONS
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
@@ -174,10 +180,10 @@ $(filter-out %/.libxcrypt,$(LIBRARIES:%=$(DEP_DIR)/.%)): $(PROFILE_BUILD)/.count
 endif
 else
 $(OBJ)/.system:
-	@pkg-config --exists $(PACKAGES) || { pkg-config --print-errors --exists $(PACKAGES); \
+	@$(PKG_CONFIG) --exists $(PACKAGES) || { $(PKG_CONFIG) --print-errors --exists $(PACKAGES); \
 		echo 'DEPS=system needs the development files of: $(PACKAGES)'; exit 1; }
-	@pkg-config --atleast-version=3.0.0 libjwt || { \
-		echo "DEPS=system needs libjwt 3 or newer, here is $$(pkg-config --modversion libjwt)."; \
+	@$(PKG_CONFIG) --atleast-version=3.0.0 libjwt || { \
+		echo "DEPS=system needs libjwt 3 or newer, here is $$($(PKG_CONFIG) --modversion libjwt)."; \
 		echo 'Plain "make" fetches and builds one.'; exit 1; }
 	@mkdir -p $(@D) && touch $@
 endif
@@ -189,7 +195,7 @@ deps: $(DEPS_READY)
 
 SAN_CC := gcc
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-SAN_DEP_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address
+SAN_DEP_FLAGS := -O1 -g $(WIDE) $(WIDE_CLAIMS) -fno-omit-frame-pointer -fsanitize=address
 SAN_DIR := $(BUILD)/deps/san
 SAN_OBJ := $(BUILD)/san/obj
 SAN_SOURCES := $(LIBRARY_SOURCES) $(wildcard cgi-bin/*.c) $(wildcard tests/inproc/*.c)
@@ -211,6 +217,21 @@ $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lcmocka -lm -o $@
 
 -include $(wildcard $(SAN_OBJ)/*/*.d $(SAN_OBJ)/*/*/*.d)
+
+# ---- for boards --------------------------------------------------------------------------------------
+
+ARCH ?=
+HOST ?=
+# Those that make test tries: a 32-bit little-endian processor, and a 32-bit big-endian one.
+BOARDS_TESTED := armhf mips
+
+.PHONY: board boards-tested
+board: $(if $(ARCH)$(HOST),packages-build)
+	$(Q)$(TURN) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
+		sh common/deps/board.sh $(ARCH)
+boards-tested:
+	$(Q)for arch in $(BOARDS_TESTED); do \
+		env MAKE='$(MAKE)' VERSION='$(VERSION)' sh common/deps/board.sh $$arch || exit 1; done
 
 # ---- running and testing ---------------------------------------------------------------------------
 
@@ -252,7 +273,8 @@ $(NEWMAN):
 test: packages-test
 	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
 		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
-	$(Q)bash tests/run.sh
+	$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested
+	$(Q)BOARDS='$(BOARDS_TESTED)' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
@@ -361,6 +383,9 @@ help:
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
+	@echo 'make board ARCH=...  an archive for a board of that processor in build/board; alone: which there are'
+	@echo '    HOST=NAME CC=... AR=...  with any other compiler'
+	@echo 'make boards-tested   the archives that make test tries under emulation'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
 	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR='
 	@echo 'make uninstall       the same names; settings and data stay'
@@ -375,9 +400,10 @@ help:
 	@echo 'make bench-programs  builds what make bench measures'
 	@echo 'make help            this text'
 	@echo
-	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual; CC=aarch64-linux-musl-gcc AR=... builds for a board'
+	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
+	@echo 'PKG_CONFIG=          the pkg-config that finds them, for DEPS=system with a cross compiler'
 	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'
 	@echo 'DEP_SOURCES=         a folder with the libraries'"'"' sources, fetched before'
 	@echo 'V=1                  show the commands     WERROR=0  warnings are no errors'

@@ -5,7 +5,7 @@
 # by side. The last line says `N passed, N failed`; the exit status is 1 unless all passed and
 # some ran.
 #
-#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system, postman)
+#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system, postman, board)
 #   SERVER=NAME   of the http suites only that server's
 #   FILTER=REGEX  only tests whose name fits (of those that bats runs; the contract's client rests then)
 #
@@ -158,6 +158,25 @@ suite_inproc() {
     note_end inproc $?
 }
 
+# The programs for boards, under emulation. The contract's client, then what a board adds to it.
+suite_board() {
+    local arch=$1
+    bash tests/board/wrap.sh "$arch" "$scratch/board-$arch" || { echo "not ok 1 board-$arch: emulation"; return; }
+    PROGRAMS=$scratch/board-$arch/cgi-bin TOOL=$scratch/board-$arch/bin/cubby \
+        with_server "board-$arch" busybox 'password_cost = 1
+login_limit_account = 0
+login_limit_address = 0
+register_limit = 0
+' board_tests "$arch"
+}
+
+board_tests() {
+    timeout --foreground 300 node --test-reporter=tap tests/contract/client.js
+    note_end "board-$1" $?
+    BOARD=$1 HOST_PROGRAMS=$root/build/cgi-bin HOST_TOOL=$root/build/bin/cubby run_bats "$FOLDER/bats" tests/board
+    note_end "board-$1" $?
+}
+
 suite_instructions() {
     timeout 1200 bash tests/bench/instructions.sh check
     note_end instructions $?
@@ -188,6 +207,9 @@ others=(system lint)
 # The budgets are of the static programs.
 grep -q ld-linux "$PROGRAMS/data" || others+=(instructions)
 [ -n "${FILTER:-}" ] || others+=(postman)
+for arch in ${BOARDS:-}; do
+    others+=("board-$arch")
+done
 turns=()
 for name in "${others[@]}"; do
     chosen "$name" || continue
@@ -198,7 +220,10 @@ done
 in_turn() {
     local name
     for name; do
-        "suite_$name" >"$out/$name.tap" 2>"$out/$name.err"
+        case $name in
+        board-*) suite_board "${name#board-}" ;;
+        *) "suite_$name" ;;
+        esac >"$out/$name.tap" 2>"$out/$name.err"
     done
 }
 if [ "${#turns[@]}" != 0 ]; then

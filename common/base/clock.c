@@ -3,7 +3,13 @@
  */
 #include "common/base/clock.h"
 
+#include <sys/types.h>
+
 #include <time.h>
+
+/* Dates after 2038 and files of more than 2 GiB, on 32-bit processors too. */
+_Static_assert(sizeof(time_t) == 8, "build with -D_TIME_BITS=64");
+_Static_assert(sizeof(off_t) == 8, "build with -D_FILE_OFFSET_BITS=64");
 
 int64_t monotonic_ms(void)
 {

@@ -204,30 +204,39 @@ build_sqlite() {
         -DHAVE_PWRITE=1 -D_GNU_SOURCE -- "$source/sqlite3.c"
 }
 
-# autoreconf works in the tree, so on a copy. musl's own include path has no kernel headers.
-build_libxcrypt() {
-    cp -r "$source/" "$room/tree"
+# Where the kernel's headers for the target are, if the compiler does not know (musl-gcc does not):
+# a folder of links, so that nothing else of the C library's is found there. The target's own `asm`,
+# or none: the host's would be wrong on another processor.
+kernel_headers() {
+    printf '#include <linux/mman.h>\n' | $CC -E - >/dev/null 2>&1 && return 0
     mkdir -p "$room/kernel"
     for folder in linux asm-generic; do
         ln -s "/usr/include/$folder" "$room/kernel/$folder"
     done
-    multiarch=$(${HOST_CC:-gcc} -print-multiarch 2>/dev/null || true)
-    for folder in "/usr/include/$multiarch/asm" /usr/include/asm; do
+    for folder in "/usr/$target/include/asm" "/usr/include/$target/asm" \
+        "/usr/include/$($CC -print-multiarch 2>/dev/null)/asm"; do
         if [ -d "$folder" ]; then
             ln -s "$folder" "$room/kernel/asm"
             break
         fi
     done
+    kernel="-idirafter $room/kernel"
+}
+
+# autoreconf works in the tree, so on a copy.
+build_libxcrypt() {
+    cp -r "$source/" "$room/tree"
+    # CC may be a name with flags behind it, or clang with --target: the compiler is asked.
+    target=$($CC -dumpmachine) || die "$CC does not run"
     host=''
-    case $CC in
-    *-gcc) target=$($CC -dumpmachine 2>/dev/null || true)
-        [ "$CC" = musl-gcc ] || host="--host=$target" ;;
-    esac
+    [ "$target" = "$(${HOST_CC:-gcc} -dumpmachine 2>/dev/null)" ] || host="--host=$target"
+    kernel=''
+    kernel_headers
     (
         cd "$room/tree"
         autoreconf -fi
         # shellcheck disable=SC2086
-        CC="$CC -idirafter $room/kernel" CFLAGS="$DEP_CFLAGS" LDFLAGS="$DEP_LDFLAGS" ./configure $host --disable-shared \
+        CC="$CC $kernel" CFLAGS="$DEP_CFLAGS" LDFLAGS="$DEP_LDFLAGS" ./configure $host --disable-shared \
             --enable-static --disable-werror --disable-failure-tokens --disable-obsolete-api \
             --disable-xcrypt-compat-files \
             --enable-hashes=yescrypt,scrypt,bcrypt,sha512crypt

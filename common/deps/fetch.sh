@@ -106,12 +106,13 @@ unpack_one() {
     work=$dir/.new-$1
     archive=$(find "$work/archive" -name '*.orig.tar.*' | head -n 1)
     name=${archive##*/}
-    sum=$(sha256sum "$archive")
+    sum=$(sha256sum "$archive") || die "$name: can't be read"
     sum=${sum%% *}
     [ "$sum" = "$(checksum_of "$2" "$name")" ] || die "$name: checksum differs from the index"
-    tar -xf "$archive" -C "$work/tree" --strip-components=1
+    # Each step by itself: `set -e` is off where a caller looks at the result.
+    tar -xf "$archive" -C "$work/tree" --strip-components=1 || die "$name: can't be unpacked"
     rm -rf "${dir:?}/$1"
-    mv "$work/tree" "$dir/$1"
+    mv "$work/tree" "$dir/$1" || die "$dir/$1 can't be made"
     rm -rf "$work"
     printf '%s %s %s %s sha256:%s\n' "$1" "$3" "$4" "$name" "$sum" >>"$dir/VERSIONS.new"
     say "$1 $3 ($4), verified"

@@ -1,14 +1,17 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test, bench
-# Without a group there is nothing to do. On other systems than Debian's it names what to install.
+# usage: packages.sh [--missing] [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test, bench,
+#                                            board-ARCH:TRIPLET
+# Without a group there is nothing to do. With --missing nothing is installed: one line says what is
+# missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than Debian's it names what to install.
 set -eu
 
 packages_of() {
     case $1 in
     build)
-        echo gcc make musl-tools linux-libc-dev libc6-dev perl pkg-config xz-utils bzip2 \
+        [ "${CC:-musl-gcc}" != musl-gcc ] || echo musl-tools
+        echo gcc make linux-libc-dev libc6-dev perl pkg-config xz-utils bzip2 \
             autoconf automake libtool libltdl-dev ca-certificates debian-archive-keyring
         ;;
     # apache2-bin brings server and modules, and no service that would start
@@ -18,10 +21,16 @@ packages_of() {
     test)
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             clang clang-format clang-tidy cppcheck shellcheck git procps \
-            valgrind mandoc bsdutils strace
+            valgrind mandoc bsdutils strace qemu-user-static
         # A Node.js from elsewhere serves as well as Debian's.
         command -v node >/dev/null || echo nodejs
         command -v npm >/dev/null || echo npm
+        ;;
+    # board-ARCH:TRIPLET, the compiler for the processor of a board
+    board-amd64:*) echo gcc libc6-dev ;;
+    board-*:*)
+        board=${1#board-}
+        echo "gcc-${board#*:}" "libc6-dev-${board%:*}-cross" | tr _ -
         ;;
     bench)
         echo apache2-bin lighttpd busybox curl util-linux wrk jq sqlite3 valgrind strace
@@ -37,10 +46,13 @@ installed() {
     dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
 }
 
+only_tell=''
+[ "${1:-}" != --missing ] || { only_tell=yes && shift; }
 [ $# -gt 0 ] || exit 0
 wanted=$(for group; do packages_of "$group" || exit 2; done)
 
 if ! command -v apt-get >/dev/null; then
+    [ -z "$only_tell" ] || exit 0
     echo "This is no Debian: make sure that you have what these packages bring: $(echo $wanted)"
     exit 0
 fi
@@ -50,6 +62,11 @@ for package in $wanted; do
     installed "$package" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
+
+if [ -n "$only_tell" ]; then
+    echo "missing:$missing; install with: sudo apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
 
 echo "installing:$missing"
 as_root=''

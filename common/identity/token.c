@@ -19,6 +19,9 @@
 #include "common/base/digest.h"
 #include "common/json/json.h"
 
+/* Claims have 64 bits. libjwt must be built the same way. */
+_Static_assert(sizeof(jwt_long_t) >= sizeof(int64_t), "build with -DJWT_USES_LONG_LONG=1");
+
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wgnu-statement-expression" /* in the macros of jwt.h */
 #endif

@@ -245,3 +245,75 @@ H
     [ ! -e "$BATS_TEST_TMPDIR/copy/build" ]
     same "$(cd "$BATS_TEST_TMPDIR/copy" && find . | sort)" "$(cd "$checkout" && find . -path ./build -prune -o -print | sort)"
 }
+
+@test "make: with a package missing says which and how to install it, in one line, before anything is made" {
+    bare=$BATS_TEST_TMPDIR/bare
+    mkdir -p "$bare" "$BATS_TEST_TMPDIR/bin"
+    tar -C "$root" --exclude=./build --exclude=./.git --exclude=./data -cf - . | tar -C "$bare" -xf -
+    cat >"$BATS_TEST_TMPDIR/bin/dpkg-query" <<'SH'
+#!/bin/sh
+for last; do :; done
+case $last in xz-utils | libtool) exit 1 ;; *) echo installed ;; esac
+SH
+    chmod 755 "$BATS_TEST_TMPDIR/bin/dpkg-query"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run make_in "$bare"
+    [ "$status" != 0 ] || fail 'goes on'
+    has "$output" 'missing: xz-utils libtool; install with: sudo apt-get install --no-install-recommends xz-utils libtool'
+    case $output in *FETCH* | *' CC '*) fail "$output" ;; esac
+    [ "$(grep -vc '^make' <<<"$output")" = 1 ] || fail "$output"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run make_in "$bare" CC=some-other-gcc
+    case $output in *musl-tools*) fail "$output" ;; esac
+}
+
+@test "make: an archive of a library that can't be unpacked stops the build and is not called verified" {
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    # An archive that has the checksum of the index, and a tar that can't read it.
+    cat >"$BATS_TEST_TMPDIR/bin/apt-get" <<'SH'
+#!/bin/sh
+case "$*" in
+*indextargets*) echo http://mirror.invalid/debian/ ;;
+*source*) printf x >libjwt3_9.orig.tar.gz ;;
+esac
+SH
+    cat >"$BATS_TEST_TMPDIR/bin/apt-cache" <<SH
+#!/bin/sh
+printf 'Version: 9-1\nChecksums-Sha256:\n $(printf x | sha256sum | cut -d' ' -f1) 1 libjwt3_9.orig.tar.gz\n'
+SH
+    printf '#!/bin/sh\nexit 2\n' >"$BATS_TEST_TMPDIR/bin/tar"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/"*
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run sh "$root/common/deps/fetch.sh" "$BATS_TEST_TMPDIR/src"
+    [ "$status" != 0 ] || fail 'goes on'
+    has "$output" "can't be unpacked"
+    case $output in *verified*) fail "$output" ;; esac
+    [ ! -e "$BATS_TEST_TMPDIR/src/VERSIONS" ]
+}
+
+@test "make board: lists the processors, refuses what it does not know and what does not run" {
+    output=$(make_in "$root" board)
+    has "$output" 'armhf armel arm64 mipsel mips riscv64 i386 amd64 ppc64el s390x'
+    VERSION=0 run sh "$root/common/deps/board.sh" vax
+    [ "$status" = 2 ]
+    has "$output" 'no processor named "vax"'
+    VERSION=0 HOST=x CC=no-such-cc AR=ar run sh "$root/common/deps/board.sh"
+    [ "$status" = 1 ]
+    has "$output" 'no-such-cc does not run'
+    VERSION=0 HOST=../x CC=gcc AR=ar run sh "$root/common/deps/board.sh"
+    [ "$status" = 2 ]
+}
+
+@test "libxcrypt: is configured for the target that the compiler names, flags in CC or not" {
+    configured() {
+        mkdir -p "$BATS_TEST_TMPDIR/$1/src/libxcrypt"
+        printf '#!/bin/sh\necho "$@" >"%s/arguments"; exit 1\n' "$BATS_TEST_TMPDIR/$1" >"$BATS_TEST_TMPDIR/$1/src/libxcrypt/configure"
+        chmod 755 "$BATS_TEST_TMPDIR/$1/src/libxcrypt/configure"
+        mkdir -p "$BATS_TEST_TMPDIR/bin"
+        printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/autoreconf"
+        chmod 755 "$BATS_TEST_TMPDIR/bin/autoreconf"
+        CC=$2 PATH=$BATS_TEST_TMPDIR/bin:$PATH sh "$root/common/deps/build.sh" libxcrypt "$BATS_TEST_TMPDIR/$1/src" "$BATS_TEST_TMPDIR/$1/out" 2>/dev/null || true
+        cat "$BATS_TEST_TMPDIR/$1/arguments"
+    }
+    case $(configured native musl-gcc) in *--host*) fail 'a host for this machine' ;; esac
+    has "$(configured plain arm-linux-gnueabihf-gcc)" --host=arm-linux-gnueabihf
+    has "$(configured flags 'arm-linux-gnueabihf-gcc -mtune=cortex-a7')" --host=arm-linux-gnueabihf
+    has "$(configured clang 'clang --target=mips-linux-gnu')" --host=mips
+}

@@ -1,0 +1,110 @@
+# What a board adds to the contract: another word size and byte order than those of the machine that
+# made the database and the tokens. BOARD is the processor, HOST_PROGRAMS and HOST_TOOL are those of
+# this machine.
+
+load ../http/lib.bash
+
+setup() {
+    conf=$BATS_TEST_TMPDIR/cubby.conf
+    printf '%s\n' "database = $DATA/cubby.db" "keys = $DATA/keys.json" >"$conf"
+}
+
+has_text() { case $1 in *"$2"*) ;; *) fail "\"$2\" is not in: $1" ;; esac }
+
+# host PROGRAM METHOD PATH TOKEN [BODY]: asks a program of this machine, over the same data.
+host() {
+    printf '%s' "${5-}" | env -i CUBBY_CONF="$conf" REQUEST_METHOD="$2" PATH_INFO="$3" \
+        HTTP_AUTHORIZATION="${4:+Bearer $4}" CONTENT_LENGTH="${#5}" SERVER_SOFTWARE=test \
+        QUERY_STRING= "$HOST_PROGRAMS/$1" | sed '1,/^\r$/d'
+}
+
+@test "board: a token and values made on this machine are good on the board, and the other way round" {
+    new_user
+    host data POST '' "$token" '{"key": "big", "value": [9007199254740993, 1.0, 1e400, 18446744073709551616]}' >/dev/null
+    as_user GET /data/big
+    succeeded 200
+    has_text "$body" '"value":[9007199254740993, 1.0, 1e400, 18446744073709551616]'
+    store back '[12345678901234567890, -0.0]'
+    has_text "$(host data GET /back "$token")" '"value":[12345678901234567890, -0.0]'
+    refreshed=$(host token POST /refresh "$token" | sed 's/.*"token":"\([^"]*\)".*/\1/')
+    [ "$refreshed" != "$token" ]
+    token=$refreshed
+    as_user GET /data/back
+    succeeded 200
+}
+
+@test "board: dates beyond 2038 are kept, and what expires then is there" {
+    new_user
+    send POST /me/import '{"items": [{"key": "far", "value": 1, "created_at": "2001-02-03T04:05:06.789Z",
+        "expires_at": "2099-12-31T23:59:59.999Z"}, {"key": "late", "value": 2, "expires_at": "2038-01-19T03:14:08Z"}]}'
+    succeeded 200
+    as_user GET /data/far
+    succeeded 200
+    same "$(field .data.expires_at)" 2099-12-31T23:59:59.999Z
+    same "$(field .data.created_at)" 2001-02-03T04:05:06.789Z
+    as_user GET /data/late
+    same "$(field .data.expires_at)" 2038-01-19T03:14:08.000Z
+    has_text "$(host data GET /far "$token")" '"expires_at":"2099-12-31T23:59:59.999Z"'
+}
+
+@test "board: a token that was changed by one character is refused, one that was ended too" {
+    new_user
+    good=$token
+    token=${good%?}$([ "${good: -1}" = A ] && echo B || echo A)
+    as_user GET /me
+    refused 401 INVALID_TOKEN
+    token=${good/eyJ/eyI}
+    as_user GET /me
+    refused 401 INVALID_TOKEN
+    token=$good
+    as_user DELETE /token
+    succeeded 200
+    as_user GET /me
+    refused 401 INVALID_TOKEN
+}
+
+@test "board: four who write at once lose nothing" {
+    new_user
+    store sum 0
+    for _ in 1 2 3 4; do
+        (for _ in 1 2 3 4 5; do
+            curl -sS -o /dev/null --max-time 60 -H "Authorization: Bearer $token" "$BASE/batch" \
+                -d '{"operations": [{"op": "increment", "key": "sum"}]}'
+        done) &
+        began
+    done
+    wait_all
+    as_user GET /data/sum
+    same "$(field .data.value)" 20
+}
+
+@test "board: the tool checks the database, and exports it as the tool of this machine does" {
+    "$TOOL" -c "$conf" check
+    "$TOOL" -c "$conf" export >"$BATS_TEST_TMPDIR/board"
+    "$HOST_TOOL" -c "$conf" export >"$BATS_TEST_TMPDIR/host"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/host")" -gt 5 ]
+    diff <(grep -v '"type":"cubby"' "$BATS_TEST_TMPDIR/board") <(grep -v '"type":"cubby"' "$BATS_TEST_TMPDIR/host")
+}
+
+@test "board: the archive holds files alone, relative and root's, and no entry for a directory" {
+    archive=$(ls "${BATS_TEST_DIRNAME}"/../../build/board/cubby-*-"$BOARD".tar.gz)
+    tar -tvzf "$archive" >"$BATS_TEST_TMPDIR/entries"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/entries")" -gt 15 ]
+    run grep -vE '^-[rwx-]{9} 0/0 .* usr/local/' "$BATS_TEST_TMPDIR/entries"
+    [ "$status" = 1 ] || fail "$output"
+    grep -q 'usr/local/lib/cubby/cgi-bin/data$' "$BATS_TEST_TMPDIR/entries"
+}
+
+@test "board: without 64-bit times, file sizes and claims nothing is built" {
+    cd "$BATS_TEST_DIRNAME/../.."
+    refuses() {
+        run arm-linux-gnueabihf-gcc -std=c11 -D_GNU_SOURCE -I. \
+            -isystem "$(dirname build/board/armhf/deps/static-*/include/jwt.h)" "${@:2}" -fsyntax-only "$1"
+        [ "$status" != 0 ] && has_text "$output" 'build with -D'
+    }
+    refuses common/base/clock.c
+    refuses common/base/clock.c -D_FILE_OFFSET_BITS=64
+    refuses common/identity/token.c -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+    run arm-linux-gnueabihf-gcc -std=c11 -D_GNU_SOURCE -I. -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -fsyntax-only common/base/clock.c
+    [ "$status" = 0 ]
+}
