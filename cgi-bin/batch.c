@@ -117,7 +117,7 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
         response_detail(&call->response, "value", "is missing");
         return ERR_INVALID_VALUE;
     }
-    return item_check_size(call, out->value);
+    return item_check_value(call, out->value);
 }
 
 /* ---- doing them

@@ -111,7 +111,7 @@ static enum error_code create_item(struct call *call)
     enum error_code error =
         input_read(call, create_fields, sizeof create_fields / sizeof *create_fields, &in);
     if (error == ERR_NONE) {
-        error = item_check_size(call, in.value);
+        error = item_check_value(call, in.value);
     }
     if (error != ERR_NONE) {
         return error;
@@ -192,7 +192,7 @@ static enum error_code replace_item(struct call *call)
             input_read(call, replace_fields, sizeof replace_fields / sizeof *replace_fields, &in);
     }
     if (error == ERR_NONE) {
-        error = item_check_size(call, in.value);
+        error = item_check_value(call, in.value);
     }
     bool may_create = error == ERR_NONE && (query.upsert || condition_creates(&condition));
     if (error == ERR_NONE) {

@@ -144,7 +144,14 @@ enum error_code attempt_verify(struct call *call, const char *stored, struct tex
                                bool *matches)
 {
     *matches = false;
-    if (stored == NULL) {
+    const char *fault = stored != NULL ? password_hash_fault(text_of(stored)) : NULL;
+    if (fault != NULL) {
+        (void)call_fail(call, ERR_INVALID_CREDENTIALS,
+                        "the password hash of user %" PRId64 " %s; \"cubby user passwd\" sets "
+                        "another",
+                        call->audit.user_id, fault);
+    }
+    if (stored == NULL || fault != NULL) {
         const char *unused;
         return attempt_hash(call, password, &unused);
     }

@@ -8,6 +8,7 @@
 
 #include "common/serve/parameters.h"
 #include "cgi-bin/shared/account_call.h"
+#include "cgi-bin/shared/item_call.h"
 #include "db/model/items.h"
 
 struct import {
@@ -77,6 +78,10 @@ static enum error_code read_value(struct import *import, const struct json_objec
     if (json == NULL || text_equal(*json, text_of("null"))) {
         return refuse(import, "value", json == NULL ? "is missing" : "must not be null",
                       ERR_INVALID_VALUE);
+    }
+    const char *fault = item_value_fault(object, *json);
+    if (fault != NULL) {
+        return refuse(import, "value", fault, ERR_INVALID_VALUE);
     }
     if (json->size > (size_t)import->call->config->max_value_bytes) {
         return refuse(import, "value", "is larger than max_value_bytes", ERR_VALUE_TOO_LARGE);

@@ -19,8 +19,21 @@ enum error_code item_failed(struct call *call, enum error_code error)
     return error == ERR_QUOTA_EXCEEDED ? explain_quota(call) : error;
 }
 
-enum error_code item_check_size(struct call *call, struct text value)
+const char *item_value_fault(const struct json_object *object, struct text value)
 {
+    /* Counted only where the whole object is deep enough: of a large value this is much work. */
+    return object->depth > JSON_VALUE_DEPTH_MAXIMUM && json_depth(value) > JSON_VALUE_DEPTH_MAXIMUM
+               ? "must not be nested deeper than 96 levels"
+               : NULL;
+}
+
+enum error_code item_check_value(struct call *call, struct text value)
+{
+    const char *fault = item_value_fault(&call->body, value);
+    if (fault != NULL) {
+        response_detail(&call->response, "value", fault);
+        return ERR_INVALID_VALUE;
+    }
     if (value.size <= (size_t)call->config->max_value_bytes) {
         return ERR_NONE;
     }

@@ -12,8 +12,13 @@
 /* Adds the details to the answer of a call that failed with ERROR, and returns ERROR. */
 enum error_code item_failed(struct call *call, enum error_code error);
 
-/* Refuses a value that is larger than the settings allow. */
-enum error_code item_check_size(struct call *call, struct text value);
+/* Why VALUE, a member of OBJECT, can't be stored: deeper than JSON_VALUE_DEPTH_MAXIMUM; else NULL.
+ */
+const char *item_value_fault(const struct json_object *object, struct text value);
+
+/* Refuses a value, a member of call->body, that is deeper than any, or larger than the settings
+ * allow: ERR_INVALID_VALUE, ERR_VALUE_TOO_LARGE, with the reason in `details`. */
+enum error_code item_check_value(struct call *call, struct text value);
 
 /* The time at which an item stored now with TTL seconds expires; 0 (never) for 0. */
 int64_t item_expiry(const struct call *call, int64_t ttl);

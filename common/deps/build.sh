@@ -239,7 +239,7 @@ build_libxcrypt() {
         CC="$CC $kernel" CFLAGS="$DEP_CFLAGS" LDFLAGS="$DEP_LDFLAGS" ./configure $host --disable-shared \
             --enable-static --disable-werror --disable-failure-tokens --disable-obsolete-api \
             --disable-xcrypt-compat-files \
-            --enable-hashes=yescrypt,scrypt,bcrypt,sha512crypt
+            --enable-hashes=yescrypt,gost_yescrypt,scrypt,bcrypt,bcrypt_y,bcrypt_a,sha512crypt,sha256crypt
         make -j2 libcrypt.la
     ) >>"$log" 2>&1 || die 'configure and make'
     cp "$room/tree/crypt.h" include/

@@ -35,6 +35,18 @@ static const char *header_value(struct transport *transport, const char *name)
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
+/* A condition. Sent empty it is malformed, not absent; but uhttpd sets a variable for each header
+ * it knows, and leaves it empty when none was sent. */
+static const char *condition_value(struct transport *transport, const char *name)
+{
+    const char *value = transport->variable(transport, name);
+    if (value == NULL || *value != '\0') {
+        return value;
+    }
+    const char *server = header_value(transport, "SERVER_SOFTWARE");
+    return server != NULL && strncasecmp(server, "uhttpd", 6) == 0 ? NULL : value;
+}
+
 static void read_method(struct transport *transport, struct request *request)
 {
     enum http_method method = method_named(transport->variable(transport, "REQUEST_METHOD"));
@@ -96,8 +108,8 @@ void request_read_head(struct transport *transport, struct request *request)
                                 .query = header_value(transport, "QUERY_STRING"),
                                 .origin = header_value(transport, "HTTP_ORIGIN"),
                                 .content_type = header_value(transport, "CONTENT_TYPE"),
-                                .if_match = header_value(transport, "HTTP_IF_MATCH"),
-                                .if_none_match = header_value(transport, "HTTP_IF_NONE_MATCH"),
+                                .if_match = condition_value(transport, "HTTP_IF_MATCH"),
+                                .if_none_match = condition_value(transport, "HTTP_IF_NONE_MATCH"),
                                 .server_software = header_value(transport, "SERVER_SOFTWARE")};
     if (request->path == NULL) {
         request->path = "";

@@ -93,6 +93,17 @@ void response_detail(struct response *response, const char *field, const char *r
     json_use_arena(in_use);
 }
 
+/* BODY with a newline at its end, in its place if the ROOM that it was printed into allows that. */
+static const char *end_line(struct arena *arena, char *body, size_t room)
+{
+    size_t size = strlen(body);
+    if (size + 2 > room) {
+        return arena_printf(arena, "%s\n", body);
+    }
+    memcpy(body + size, "\n", 2);
+    return body;
+}
+
 /* status, code, message, then what the answer carries; NULL when memory is out. */
 static const char *render_body(struct response *response, const struct error_info *error)
 {
@@ -119,7 +130,8 @@ static const char *render_body(struct response *response, const struct error_inf
     }
     enum { ENVELOPE_BYTES = 1024, TOTAL_MAXIMUM = 1 << 30 };
     size_t guess = response->raw_bytes + ENVELOPE_BYTES;
-    return guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
+    char *body = guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
+    return body != NULL ? end_line(response->arena, body, guess) : NULL;
 }
 
 /* Appends TEXT without its NUL; when there is no more room it only counts, like snprintf. */
@@ -199,7 +211,7 @@ bool response_render(struct response *response, enum error_code error, bool with
 
 #define LAST_BODY                                                                                  \
     "{\"status\":\"error\",\"code\":\"INTERNAL_ERROR\",\"message\":\"The server met an "           \
-    "unexpected condition.\"}"
+    "unexpected condition.\"}\n"
 
 void response_last_resort(bool with_body, struct rendered *out)
 {

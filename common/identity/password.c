@@ -29,6 +29,57 @@ static const struct method methods[] = {
     {"sha512crypt", "$6$", 1000, 9999999, 100000, CRYPT_MAX_PASSPHRASE_SIZE - 1},
 };
 
+/* What is accepted of a hash that somebody else made, and how it ends. */
+static const struct {
+    const char *prefix;
+    size_t longest; /* as above */
+    size_t tail;    /* characters behind the last `$` */
+} accepted[] = {
+    {"$y$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
+    {"$gy$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
+    {"$7$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
+    {"$2b$", 72, 53},
+    {"$2y$", 72, 53},
+    {"$2a$", 72, 53},
+    {"$6$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 86},
+    {"$5$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
+};
+
+enum { ACCEPTED_COUNT = sizeof accepted / sizeof *accepted };
+
+static size_t accepted_prefix(const char *stored)
+{
+    size_t i = 0;
+    while (i < ACCEPTED_COUNT &&
+           strncmp(stored, accepted[i].prefix, strlen(accepted[i].prefix)) != 0) {
+        i++;
+    }
+    return i;
+}
+
+const char *password_hash_fault(struct text stored)
+{
+    char copy[CRYPT_OUTPUT_SIZE];
+    if (stored.size == 0 || stored.size >= sizeof copy ||
+        memchr(stored.at, '\0', stored.size) != NULL) {
+        return "is no hash";
+    }
+    memcpy(copy, stored.at, stored.size);
+    copy[stored.size] = '\0';
+    size_t method = accepted_prefix(copy);
+    if (method == ACCEPTED_COUNT) {
+        return "is no hash of an accepted method (yescrypt, gost-yescrypt, scrypt, bcrypt, "
+               "sha512crypt, sha256crypt)";
+    }
+    if (strlen(strrchr(copy, '$') + 1) != accepted[method].tail) {
+        return "is no whole hash";
+    }
+    int checked = crypt_checksalt(copy);
+    return checked == CRYPT_SALT_INVALID || checked == CRYPT_SALT_METHOD_DISABLED
+               ? "is no hash that this build can verify"
+               : NULL;
+}
+
 static const struct method *method_named(const char *name)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -142,12 +193,9 @@ enum error_code password_hash(struct arena *arena, const unsigned char *salt,
 enum error_code password_verify(struct arena *arena, const char *stored, struct text password,
                                 bool *matches, struct cause *cause)
 {
-    size_t longest = CRYPT_MAX_PASSPHRASE_SIZE - 1;
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (strncmp(stored, methods[i].prefix, strlen(methods[i].prefix)) == 0) {
-            longest = methods[i].longest;
-        }
-    }
+    size_t method = accepted_prefix(stored);
+    size_t longest =
+        method < ACCEPTED_COUNT ? accepted[method].longest : CRYPT_MAX_PASSPHRASE_SIZE - 1;
     const char *hash;
     enum error_code error = hash_with(arena, stored, longest, password, &hash, cause);
     if (error != ERR_NONE) {

@@ -39,8 +39,13 @@ enum error_code password_hash(struct arena *arena, const unsigned char *salt,
                               const struct password_policy *policy, struct text password,
                               const char **out, struct cause *cause);
 
-/* Whether PASSWORD matches the hash STORED, after the same work whether it does or not.
- * ERR_INTERNAL when memory is out or STORED is not a hash that libxcrypt knows. */
+/* NULL when STORED is a whole crypt(5) hash by a method that is accepted: those of the policy, the
+ * other names of bcrypt ($2a$, $2y$), gost-yescrypt and sha256crypt; nothing weaker. Otherwise a
+ * static text that says why not. */
+const char *password_hash_fault(struct text stored);
+
+/* Whether PASSWORD matches the hash STORED, in which password_hash_fault finds no fault, after the
+ * same work whether it does or not. ERR_INTERNAL when memory is out. */
 enum error_code password_verify(struct arena *arena, const char *stored, struct text password,
                                 bool *matches, struct cause *cause);
 

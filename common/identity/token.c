@@ -351,10 +351,23 @@ static const jwk_item_t *find_key(const struct token_keys *keys, jwt_t *jwt)
     return NULL;
 }
 
+/* Whether the header has the parameter NAME, of whatever type. */
+static bool has_header(jwt_t *jwt, const char *name)
+{
+    jwt_value_t header;
+    jwt_set_GET_STR(&header, name);
+    return jwt_header_get(jwt, &header) != JWT_VALUE_ERR_NOEXIST;
+}
+
 /* Called by libjwt between parsing and verifying; not 0 refuses. */
 static int choose_key(jwt_t *jwt, jwt_config_t *config)
 {
     struct reading *reading = config->ctx;
+    /* Extensions that the token says must be understood (RFC 7515 section 4.1.11), or an encoding
+     * of the payload that is not ours (RFC 7797). None is known here. */
+    if (has_header(jwt, "crit") || has_header(jwt, "b64")) {
+        return 1;
+    }
     /* The key file may name an algorithm too, and then libjwt does not look at the one in the
      * token. */
     if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !get_claims(jwt, reading)) {

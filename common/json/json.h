@@ -23,6 +23,10 @@
 /* Arrays and objects inside each other, the outermost counted. */
 enum { JSON_DEPTH_MAXIMUM = 100 };
 
+/* Levels of a value that is stored, counted from its own root. By every way in it is the same, and
+ * so low that any stored value fits into any body, batch and document. */
+enum { JSON_VALUE_DEPTH_MAXIMUM = 96 };
+
 /* Levels that a document of many values may have around them. */
 enum { JSON_DOCUMENT_LEVELS = 4 };
 
@@ -38,6 +42,7 @@ struct json_member {
 struct json_object {
     struct json_member *members; /* sorted by the bytes of the name */
     size_t count;
+    size_t depth; /* levels of the whole object, itself included */
 };
 
 /* Why a text was refused. */
@@ -84,6 +89,9 @@ bool json_walk_next(struct json_walk *walk, struct text *name, struct text *valu
  * JSON_DEPTH_MAXIMUM levels of their own. */
 bool json_read_document(struct arena *arena, struct text text, struct json_object *out,
                         struct json_fault *fault);
+
+/* Levels of arrays and objects in the checked VALUE, from its own root; 0 for a scalar. */
+size_t json_depth(struct text value);
 
 /* The member's value, or NULL. */
 const struct text *json_member(const struct json_object *object, const char *name);

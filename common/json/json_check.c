@@ -21,6 +21,7 @@ struct checker {
 
     bool is_object[JSON_DEPTH_MAXIMUM + JSON_DOCUMENT_LEVELS];
     size_t depth;
+    size_t deepest;
     size_t extra; /* levels allowed beyond JSON_DEPTH_MAXIMUM */
 
     /* Where to note the members of the top object; NULL: nowhere. */
@@ -223,6 +224,7 @@ static bool open_level(struct checker *c, bool is_object)
         return refuse(c, "nested deeper than 100 levels");
     }
     c->is_object[c->depth++] = is_object;
+    c->deepest = c->depth > c->deepest ? c->depth : c->deepest;
     c->at++;
     return true;
 }
@@ -470,7 +472,7 @@ static bool read_object(struct arena *arena, struct text text, size_t extra,
             return false;
         }
     }
-    *out = (struct json_object){.members = c.members, .count = c.count};
+    *out = (struct json_object){.members = c.members, .count = c.count, .depth = c.deepest};
     return true;
 }
 

@@ -246,8 +246,8 @@ static bool remove_node(struct patching *patching, const char *path, cJSON **rem
 static bool put(struct patching *patching, const char *path, cJSON *node, bool replaces)
 {
     size_t bytes = 0;
-    if (json_tree_measure(node, &bytes) + count_tokens(path) > JSON_DEPTH_MAXIMUM) {
-        return fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 100 levels");
+    if (json_tree_measure(node, &bytes) + count_tokens(path) > JSON_VALUE_DEPTH_MAXIMUM) {
+        return fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
     }
     struct place place;
     if (!(replaces ? find_present(patching, path, &place) : find(patching, path, &place))) {
@@ -473,6 +473,12 @@ static bool merge_all(struct patching *patching, struct text text)
     cJSON *patch = json_tree_node(&patching->tree, text);
     if (patch != NULL) {
         patching->root = merge(patching, patching->root, patch);
+    }
+    /* Only a deep patch can make a deep value. */
+    size_t bytes = 0;
+    if (patch != NULL && json_depth(text) > JSON_VALUE_DEPTH_MAXIMUM &&
+        json_tree_measure(patching->root, &bytes) > JSON_VALUE_DEPTH_MAXIMUM) {
+        return fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
     }
     return patch != NULL;
 }

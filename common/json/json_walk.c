@@ -77,3 +77,25 @@ bool json_walk_next(struct json_walk *walk, struct text *name, struct text *valu
     walk->at = end;
     return true;
 }
+
+size_t json_depth(struct text value)
+{
+    size_t depth = 0;
+    size_t deepest = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < value.size; i++) {
+        char c = value.at[i];
+        if (in_string) {
+            i += c == '\\' ? 1 : 0; /* what is escaped ends no string */
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+            deepest = depth > deepest ? depth : deepest;
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return deepest;
+}

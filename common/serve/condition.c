@@ -92,16 +92,20 @@ static bool lists_version(const char *list, bool weakly, int64_t version)
     return false;
 }
 
-/* FIELD as sent, or the query parameter NAME in its place. */
+/* FIELD as sent, or the query parameter NAME, which means the same; both must not differ. */
 static enum error_code read_list(struct call *call, const char *field, const char *name,
                                  const char **out)
 {
     *out = field;
     bool given = false;
     struct text text = {.at = NULL, .size = 0};
-    if (field == NULL && *call->request.query != '\0') {
+    if (*call->request.query != '\0') {
         bool read = query_find(call->arena, call->request.query, name, &given, &text);
-        *out = read ? text.at : given ? "" : NULL;
+        if (given && field != NULL && !(read && text_equal(text, text_of(field)))) {
+            response_detail(&call->response, name, "differs from the header of that name");
+            return ERR_INVALID_PARAMETER;
+        }
+        *out = read ? text.at : given ? "" : field;
     }
     if (*out == NULL || is_list(*out)) {
         return ERR_NONE;

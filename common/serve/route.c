@@ -18,9 +18,9 @@ static struct place find_place(struct call *call)
 {
     const char *path = call->request.path;
     const char *parameter = call->program->item_parameter;
-    struct place place = {.at_root = path[0] == '\0' || strcmp(path, "/") == 0};
+    struct place place = {.at_root = path[0] == '\0'};
     if (!place.at_root) {
-        place.has_item = path[0] == '/';
+        place.has_item = path[0] == '/' && path[1] != '\0'; /* a bare slash names nothing */
         place.item = text_of(path + 1);
     } else if (parameter != NULL && !query_find(call->arena, call->request.query, parameter,
                                                 &place.has_item, &place.item)) {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/digest.h"
+#include "common/identity/password.h"
 #include "db/model/items.h"
 #include "db/model/tokens.h"
 #include "db/model/users.h"
@@ -56,12 +57,6 @@ static const char *full_name_fault(struct text text)
 static const char *gender_fault(struct text text)
 {
     return length_fault(text, 32);
-}
-
-/* As crypt(5) writes it. */
-static const char *password_hash_fault(struct text text)
-{
-    return text.size == 0 || text.at[0] != '$' || text_has_control(text) ? "is no hash" : NULL;
 }
 
 static const char *digest_fault(struct text text)

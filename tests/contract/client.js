@@ -985,12 +985,13 @@ test('a duplicate member of the top object: 400 INVALID_REQUEST with details.bod
     }
 });
 
-test('100 levels are taken, more are not', async () => {
+test('a value of 96 levels is taken, a deeper one and a body of more than 100 are not', async () => {
     const { ada } = users;
     const key = newKey();
-    // The object of the request is the first level.
-    accepted(await send('POST', '/data', { auth: ada.auth, body: `{"key":"${key}","value":${nested(99)}}` }), 201, '100 levels');
-    same(valueText(await read(key, ada.auth)), nested(99), 'what was stored');
+    accepted(await send('POST', '/data', { auth: ada.auth, body: `{"key":"${key}","value":${nested(96)}}` }), 201, '96 levels');
+    same(valueText(await read(key, ada.auth)), nested(96), 'what was stored');
+    refused(await send('POST', '/data', { auth: ada.auth, body: `{"key":"y","value":${nested(97)}}` }), 400, 'INVALID_VALUE', '97 levels');
+    // Of the body, the object of the request is the first level.
     await badBody('101 levels', `{"key":"y","value":${nested(100)}}`);
     await badBody('101 levels of objects', `{"key":"y","value":${'{"a":'.repeat(100)}1${'}'.repeat(100)}}`);
     await badBody('101 levels in an unknown field', `{"key":"y","value":1,"zz":${nested(100)}}`);

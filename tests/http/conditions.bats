@@ -90,8 +90,33 @@ none_match() {
     done
     send PUT '/data/r?if_match=' '{"value":2}'
     refused 400 INVALID_REQUEST
+    send DELETE /data/r '' -H 'If-Match;'
+    refused 400 INVALID_REQUEST
+    same "$(field '.details | keys[0]')" if_match
     as_user GET /data/r
     same "$(field .data.value)" 1
+}
+
+@test "conditions: ?if_match= means what the header means; both, and different, is refused" {
+    store both 1
+    tag=$(header ETag)
+    send PUT "/data/both?if_match=$(encode_query "$tag")" '{"value":2}'
+    succeeded 200
+    for method in PUT PATCH DELETE; do
+        send "$method" "/data/both?if_match=$(encode_query "$tag")" '{"value":3}' -H 'Content-Type: application/json'
+        same "$code $(field .code)" '412 PRECONDITION_FAILED'
+        same "$(field .data.current.value)" 2
+    done
+    send PUT "/data/both?if_match=*" '{"value":3}'
+    succeeded 200
+    tag=$(header ETag)
+    for other in '"1"' '*' "$tag, \"1\""; do
+        send PUT "/data/both?if_match=$(encode_query "$tag")" '{"value":4}' -H "If-Match: $other"
+        refused 400 INVALID_REQUEST
+        same "$(field .details.if_match)" 'differs from the header of that name'
+    done
+    send DELETE "/data/both?if_match=$(encode_query "$tag")" '' -H "If-Match: $tag"
+    succeeded 200
 }
 
 @test "conditions: a key that is not there is 404 whatever the condition; with upsert If-Match is not met" {

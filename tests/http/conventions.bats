@@ -157,13 +157,47 @@ refuse_body() {
     done
 }
 
-@test "bodies: 100 levels are taken, 101 are refused" {
+@test "bodies: a value of 96 levels is taken by every way in, one of 97 by none" {
     nest() { printf '[%.0s' $(seq "$1") && printf ']%.0s' $(seq "$1"); }
     key=$(fresh_name deep)
-    store "$key" "$(nest 99)"
+    deep=$(nest 96) deeper=$(nest 97)
+    store "$key" "$deep"
     succeeded 201
     as_user GET "/data/$key"
-    same "$(value_text)" "$(nest 99)"
+    same "$(value_text)" "$deep"
+    send PUT "/data/$key" "{\"value\":$deep}"
+    succeeded 200
+    send POST /batch "{\"operations\":[{\"op\":\"put\",\"key\":\"$key\",\"value\":$deep}]}"
+    succeeded 200
+    send PATCH "/data/$key" "$deep" -H 'Content-Type: application/merge-patch+json'
+    succeeded 200
+    send PATCH "/data/$key" "[{\"op\":\"replace\",\"path\":\"\",\"value\":[1]},{\"op\":\"add\",\"path\":\"/0\",\"value\":$(nest 95)}]" \
+        -H 'Content-Type: application/json-patch+json'
+    succeeded 200
+    # Texts with brackets in them are no levels.
+    store "$key-text" "[\"$(nest 50)\\\"$(nest 60)\"]"
+    succeeded 201
+    store "$key-" "$deeper"
+    refused 400 INVALID_VALUE
+    store "$key-" "$(printf '{"a":%.0s' $(seq 97))1$(printf '}%.0s' $(seq 97))"
+    refused 400 INVALID_VALUE
+    send PUT "/data/$key" "{\"value\":$deeper}"
+    refused 400 INVALID_VALUE
+    send POST /batch "{\"operations\":[{\"op\":\"put\",\"key\":\"$key\",\"value\":$deeper}]}"
+    refused 409 BATCH_FAILED
+    same "$(field .details.code)" INVALID_VALUE
+    send POST /me/import "{\"items\":[{\"key\":\"$key\",\"value\":$deeper}]}"
+    refused 400 INVALID_VALUE
+    send PATCH "/data/$key" "$deeper" -H 'Content-Type: application/merge-patch+json'
+    refused 422 PATCH_FAILED
+    send PATCH "/data/$key" "{\"a\":$deep}" -H 'Content-Type: application/merge-patch+json'
+    refused 422 PATCH_FAILED
+    send PATCH "/data/$key" "[{\"op\":\"add\",\"path\":\"/0\",\"value\":$deep}]" -H 'Content-Type: application/json-patch+json'
+    refused 422 PATCH_FAILED
+    send PATCH "/data/$key" "[{\"op\":\"replace\",\"path\":\"\",\"value\":$deeper}]" -H 'Content-Type: application/json-patch+json'
+    refused 422 PATCH_FAILED
+    as_user GET "/data/$key"
+    same "$(value_text)" "[$(nest 95),1]"
     refuse_body "{\"key\":\"$key-\",\"value\":$(nest 100)}"
     refuse_body "{\"key\":\"$key-\",\"value\":$(printf '{"a":%.0s' $(seq 50000))}"
 }
@@ -307,4 +341,29 @@ refuse_body() {
             done
         done
     done
+}
+
+@test "answers: each one with a body ends with one newline, and Content-Length counts it" {
+    new_user
+    store line '"x"'
+    for request in 'GET /health' 'GET /data/line' 'GET /data' 'GET /data/none' 'GET /nothing' 'PUT /health' 'GET /me/export' 'GET /changes?since=0'; do
+        as_user ${request% *} "${request#* }"
+        [ "$(tail -c 1 "$body_file" | od -An -tx1)" = ' 0a' ] || fail "$request: no newline at the end"
+        [ "$(tail -c 2 "$body_file" | od -An -tx1)" != ' 0a 0a' ] || fail "$request: two newlines"
+        [ -z "$(header Content-Length)" ] || same "$(header Content-Length)" "$(stat -c %s "$body_file")"
+    done
+}
+
+@test "addresses: a program's name with a slash behind it names nothing, under every web server" {
+    new_user
+    for path in /data/ /health/ /me/ /changes/ '/data/?key=a'; do
+        as_user GET "$path"
+        same "$code" 404
+        # busybox httpd says so itself, and in a page of its own.
+        [ "$SERVER" = busybox ] || refused 404 NOT_FOUND
+    done
+    send POST /data/ '{"key":"a","value":1}'
+    same "$code" 404
+    as_user GET /data/a
+    refused 404 KEY_NOT_FOUND
 }

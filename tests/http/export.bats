@@ -211,7 +211,7 @@ DONE
 
 @test "import: what can be stored can be exported and imported, however deep" {
     new_user
-    deep="$(printf '[%.0s' $(seq 99))$(printf ']%.0s' $(seq 99))"
+    deep="$(printf '[%.0s' $(seq 96))$(printf ']%.0s' $(seq 96))"
     store deep "$deep"
     succeeded 201
     export_to "$BATS_TEST_TMPDIR/deep"
@@ -220,8 +220,10 @@ DONE
     succeeded 200
     as_user GET /data/deep
     succeeded 200
+    send PUT /data/deep "{\"value\":$deep}"
+    succeeded 200
     import "{\"items\":[{\"key\":\"deeper\",\"value\":[$deep]}]}"
-    refused 400 INVALID_REQUEST
+    refused 400 INVALID_VALUE
 }
 
 @test "import: a body above max_body_bytes is taken, one that ends early is not" {

@@ -89,6 +89,12 @@ refused_token() {
     done
 }
 
+@test "jwt: a header that names extensions or another encoding of the payload, signed well" {
+    for more in '"crit":["exp"]' '"crit":["b64"],"b64":false' '"crit":[]' '"crit":"x"' '"crit":null' '"b64":false' '"b64":true'; do
+        refused_token "$(forge "$keys" "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"@KID@\",$more}" "$payload")"
+    done
+}
+
 @test "jwt: another algorithm, signed well with the same key" {
     for alg in HS512 HS384; do
         refused_token "$(forge "$keys" "{\"alg\":\"$alg\",\"typ\":\"JWT\",\"kid\":\"@KID@\"}" "$payload")"

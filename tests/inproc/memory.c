@@ -52,11 +52,12 @@ static bool fails(void)
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
-void *__real_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+/* With 64-bit file offsets glibc calls mmap by this name. */
+void *__real_mmap64(void *at, size_t size, int protection, int flags, int file, off_t offset);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int file, off_t offset);
 
 static void *out_of_memory(void *nothing)
 {
@@ -79,10 +80,10 @@ void *__wrap_realloc(void *old, size_t size)
     return fails() ? out_of_memory(NULL) : __real_realloc(old, size);
 }
 
-void *__wrap_mmap(void *at, size_t size, int protection, int flags, int file, off_t offset)
+void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int file, off_t offset)
 {
     return fails() ? out_of_memory(MAP_FAILED)
-                   : __real_mmap(at, size, protection, flags, file, offset);
+                   : __real_mmap64(at, size, protection, flags, file, offset);
 }
 
 /* NOLINTEND(*reserved-identifier,cert-dcl*) */

@@ -198,3 +198,75 @@ SPOIL
     elsewhere
     tool 0 import "$dump"
 }
+
+# A dump of a store with the one account ada; $dump. fresh_store: the same place, empty.
+account_dump() {
+    new_user ada
+    tool 0 export "$dump"
+}
+
+fresh_store() {
+    rm -f "$database"*
+    tool 0 init
+}
+
+# with_hash HASH: a dump of a store with one account, its hash replaced; $dump
+with_hash() {
+    sed "2s|\"password_hash\":\"[^\"]*\"|\"password_hash\":\"$1\"|" "$dump" >"$BATS_TEST_TMPDIR/changed"
+    ! cmp -s "$dump" "$BATS_TEST_TMPDIR/changed"
+}
+
+# crypt PASSWORD SETTING: by the C library of this machine
+crypt() { perl -e 'print crypt($ARGV[0], $ARGV[1])' "$1" "$2"; }
+
+@test "import: a hash of every method that is not weaker than sha256crypt lets its user in, and is renewed" {
+    account_dump
+    for setting in '$2y$05$abcdefghijklmnopqrstuu' '$2a$05$abcdefghijklmnopqrstuu' '$2b$05$abcdefghijklmnopqrstuu' \
+        '$5$rounds=1000$abcdefgh' '$5$abcdefgh' '$6$rounds=1000$abcdefgh' '$y$j75$abcdefgh' '$7$CU..../....abcdefgh' '$gy$j75$abcdefgh'; do
+        hash=$(crypt "$PASSWORD" "$setting")
+        [ "${#hash}" -gt 40 ] || fail "this machine makes no $setting"
+        with_hash "$hash"
+        fresh_store
+        tool 0 import "$BATS_TEST_TMPDIR/changed"
+        login ada
+        [ "$code" = 200 ] || fail "$setting"
+        login ada Analytical-2
+        [ "$code" = 401 ] || fail "$setting: another password"
+        [ "$(query 'SELECT substr(password_hash, 1, 3) FROM users')" = '$y$' ] || fail "$setting: not renewed"
+        login ada
+        [ "$code" = 200 ] || fail "$setting: once renewed"
+    done
+}
+
+@test "import: any other hash is refused, naming the line; where one lies in the database it is a wrong password" {
+    account_dump
+    for bad in '$1$abcdefgh$AAAAAAAAAAAAAAAAAAAAAA' '!' '*' '' '$' '$5$abcdefgh' '$2y$05$abcdefghijklmnopqrstuu' '$6$' '$9$x$y' \
+        'abJnggxhB/yWI' '_J9..XXXXabcdefghijk' '$y$j75$abcdefgh$short' '$3$$8846f7eaee8fb117ad06bdd830b7586c'; do
+        with_hash "$bad"
+        fresh_store
+        tool 1 import "$BATS_TEST_TMPDIR/changed"
+        said 'changed:2: "password_hash"'
+    done
+    fresh_store
+    tool 0 import "$dump"
+    for bad in '$1$abcdefgh$AAAAAAAAAAAAAAAAAAAAAA' '!' '' '$5$abcdefgh' '$6$rounds=x$a$b'; do
+        query "UPDATE users SET password_hash = '$bad'; DELETE FROM throttle"
+        login ada
+        [ "$code" = 401 ] || fail "$bad"
+        login ada "$bad"
+        [ "$code" != 200 ] && [ "$code" != 500 ] || fail "$bad"
+    done
+}
+
+@test "import: of a bcrypt hash a password of more than 72 bytes is refused, not cut" {
+    account_dump
+    long=Aa1-$(printf 'x%.0s' $(seq 68))
+    [ "${#long}" = 72 ]
+    with_hash "$(crypt "$long" '$2y$05$abcdefghijklmnopqrstuu')"
+    fresh_store
+    tool 0 import "$BATS_TEST_TMPDIR/changed"
+    login ada "${long}y"
+    [ "$code" = 401 ] || fail cut
+    login ada "$long"
+    [ "$code" = 200 ] || fail whole
+}
