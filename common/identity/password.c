@@ -196,7 +196,7 @@ enum error_code password_verify(struct arena *arena, const char *stored, struct 
     size_t method = accepted_prefix(stored);
     size_t longest =
         method < ACCEPTED_COUNT ? accepted[method].longest : CRYPT_MAX_PASSPHRASE_SIZE - 1;
-    const char *hash;
+    const char *hash = "";
     enum error_code error = hash_with(arena, stored, longest, password, &hash, cause);
     if (error != ERR_NONE) {
         return error;
