@@ -363,6 +363,16 @@ uninstall:
 		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' 2>/dev/null || true
 	$(call say,DONE,uninstalled; $(SYSCONFDIR)/cubby.conf and $(STATEDIR) are left as they are)
 
+# ---- releases and packages -------------------------------------------------------------------------
+
+SITE ?=
+
+.PHONY: packages-dist dist
+packages-dist:
+	$(Q)sh common/deps/packages.sh dist
+dist: packages-dist $(DEP_SOURCES)/VERSIONS
+	$(Q)SITE='$(SITE)' sh common/packages/dist.sh $(VERSION) $(DEP_SOURCES) $(BUILD)/dist
+
 .PHONY: clean distclean
 clean:
 	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags
@@ -389,6 +399,8 @@ help:
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
 	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR='
 	@echo 'make uninstall       the same names; settings and data stay'
+	@echo 'make dist            the release in build/dist: builds without network; recipes for packages'
+	@echo '    SITE=        where the recipes fetch it from; empty: it lies beside them'
 	@echo 'make clean           what was built, but for the libraries'
 	@echo 'make distclean       all of build/'
 	@echo

@@ -223,9 +223,9 @@ kernel_headers() {
     kernel="-idirafter $room/kernel"
 }
 
-# autoreconf works in the tree, so on a copy.
+# autoreconf works in the tree, so on a copy; a release carries what it makes.
 build_libxcrypt() {
-    cp -r "$source/" "$room/tree"
+    cp -rp "$source/" "$room/tree"
     # CC may be a name with flags behind it, or clang with --target: the compiler is asked.
     target=$($CC -dumpmachine) || die "$CC does not run"
     host=''
@@ -234,7 +234,7 @@ build_libxcrypt() {
     kernel_headers
     (
         cd "$room/tree"
-        autoreconf -fi
+        [ -x configure ] || autoreconf -fi
         # shellcheck disable=SC2086
         CC="$CC $kernel" CFLAGS="$DEP_CFLAGS" LDFLAGS="$DEP_LDFLAGS" ./configure $host --disable-shared \
             --enable-static --disable-werror --disable-failure-tokens --disable-obsolete-api \

@@ -4,7 +4,11 @@
 #   fetch.sh DIR
 #
 # Leaves DIR/<library>/ unpacked for each library and DIR/VERSIONS, which names what was fetched and
-# how it was verified. apt does the verifying: its signed index names the checksum of every archive.
+# how it was verified; the archives themselves stay in DIR/archives. In an unpacked release the
+# archives lie beside this script: then nothing is fetched, and each must have the checksum that
+# VERSIONS there names.
+#
+# apt does the verifying: its signed index names the checksum of every archive.
 # It runs with lists, cache and sources of its own under DIR, so that nothing of the machine's own
 # configuration changes; the address of the mirror is taken from there. Works without root.
 set -eu
@@ -27,6 +31,49 @@ suites='unstable testing stable'
 say() { printf '  FETCH %s\n' "$*" >&2; }
 die() { printf 'fetch: %s\n' "$*" >&2; exit 1; }
 
+# The archives of a release: VERSIONS, what it names, and what autoreconf adds to libxcrypt.
+carried=$(cd "$(dirname "$0")" && pwd)/archives
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+
+# unpack ARCHIVE LIBRARY: into DIR/.new-LIBRARY/tree. The files belong to who builds: in a container root
+# may not give them to the users that an archive names.
+unpack() {
+    mkdir -p "$dir/.new-$2/tree"
+    tar -xof "$1" -C "$dir/.new-$2/tree" --strip-components=1 || die "${1##*/} can't be unpacked"
+}
+
+verify_carried() {
+    grep -v '^#' "$carried/VERSIONS" | while read -r _ _ _ name sum; do
+        [ -f "$carried/$name" ] || die "$name of the release is missing"
+        is=$(sha256sum "$carried/$name")
+        [ "sha256:${is%% *}" = "$sum" ] || die "$name: checksum differs from the one the release names"
+    done
+}
+
+unpack_carried() {
+    grep -v '^#' "$carried/VERSIONS" | while read -r library _ _ name _; do
+        case $library in
+        *-generated) # files for the tree of the library above it
+            tar -xof "$carried/$name" -C "$dir/${library%-generated}" || die "$name can't be unpacked"
+            ;;
+        *)
+            rm -rf "$dir/.new-$library" "${dir:?}/$library"
+            unpack "$carried/$name" "$library"
+            mv "$dir/.new-$library/tree" "$dir/$library"
+            rm -rf "$dir/.new-$library"
+            ;;
+        esac
+    done
+    cp "$carried/VERSIONS" "$dir/VERSIONS"
+}
+
+if [ -f "$carried/VERSIONS" ]; then
+    verify_carried
+    unpack_carried
+    exit 0
+fi
+
 command -v apt-get >/dev/null ||
     die 'apt-get is not here; on systems other than Debian build with "make DEPS=system"'
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -38,9 +85,8 @@ mirror_of_machine() {
         grep -E '/debian/?$' | head -n 1
 }
 
-mkdir -p "$dir/apt/lists/partial" "$dir/apt/archives/partial"
-dir=$(cd "$dir" && pwd)
 apt=$dir/apt
+mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$dir/archives"
 case $apt in
 *\"*) die "the settings of apt can't name a folder with a double quote in its path: $dir" ;;
 esac
@@ -92,7 +138,7 @@ fetch_one() {
         dpkg --compare-versions "$version" ge "$3" || return 1
         work=$dir/.new-$1
         rm -rf "$work"
-        mkdir -p "$work/archive" "$work/tree"
+        mkdir -p "$work/archive"
         if (cd "$work/archive" && APT_CONFIG=$apt/apt.conf apt-get -qq --download-only --tar-only \
             source "$2=$version" >>"$apt/log" 2>&1); then
             unpack_one "$1" "$2" "$version" "$4"
@@ -110,9 +156,10 @@ unpack_one() {
     sum=${sum%% *}
     [ "$sum" = "$(checksum_of "$2" "$name")" ] || die "$name: checksum differs from the index"
     # Each step by itself: `set -e` is off where a caller looks at the result.
-    tar -xf "$archive" -C "$work/tree" --strip-components=1 || die "$name: can't be unpacked"
+    unpack "$archive" "$1"
     rm -rf "${dir:?}/$1"
     mv "$work/tree" "$dir/$1" || die "$dir/$1 can't be made"
+    mv "$archive" "$dir/archives/$name" || die "$name can't be kept"
     rm -rf "$work"
     printf '%s %s %s %s sha256:%s\n' "$1" "$3" "$4" "$name" "$sum" >>"$dir/VERSIONS.new"
     say "$1 $3 ($4), verified"

@@ -1,10 +1,11 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [--missing] [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test, bench,
-#                                            board-ARCH:TRIPLET
+# usage: packages.sh [--missing] [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test, bench, dist,
+#                                            deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
-# missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than Debian's it names what to install.
+# missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
+# Debian's it names what to install.
 set -eu
 
 packages_of() {
@@ -32,6 +33,7 @@ packages_of() {
         board=${1#board-}
         echo "gcc-${board#*:}" "libc6-dev-${board%:*}-cross" | tr _ -
         ;;
+    dist) echo git perl xz-utils autoconf automake libtool libltdl-dev pkg-config ca-certificates debian-archive-keyring ;;
     bench)
         echo apache2-bin lighttpd busybox curl util-linux wrk jq sqlite3 valgrind strace
         ;;
