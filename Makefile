@@ -366,12 +366,13 @@ uninstall:
 # ---- releases and packages -------------------------------------------------------------------------
 
 SITE ?=
+MAINTAINER ?= cubby maintainers <cubby@example.org>
 
 .PHONY: packages-dist dist
 packages-dist:
 	$(Q)sh common/deps/packages.sh dist
 dist: packages-dist $(DEP_SOURCES)/VERSIONS
-	$(Q)SITE='$(SITE)' sh common/packages/dist.sh $(VERSION) $(DEP_SOURCES) $(BUILD)/dist
+	$(Q)SITE='$(SITE)' MAINTAINER='$(MAINTAINER)' sh common/packages/dist.sh $(VERSION) $(DEP_SOURCES) $(BUILD)/dist
 
 .PHONY: clean distclean
 clean:

@@ -8,8 +8,9 @@
 # same bytes: names are sorted, owner and time are fixed (the time is that of the last commit, or
 # SOURCE_DATE_EPOCH).
 #
-#   SITE   where the archive will be published; the recipes fetch it from there. Without it they
-#          look for the archive beside themselves.
+#   SITE         where the archive will be published; the recipes fetch it from there. Without it
+#                they look for the archive beside themselves.
+#   MAINTAINER   whom the recipes name
 set -eu
 umask 022
 export LC_ALL=C TZ=UTC
@@ -78,5 +79,5 @@ pack "$work" "$name" | gzip -n9 >"$work/$name.tar.gz"
 sum=$(sum_of "$work/$name.tar.gz")
 mv "$work/$name.tar.gz" "$out/"
 (cd "$out" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
-[ ! -f common/packages/recipes.sh ] || sh common/packages/recipes.sh "$version" "$sum" "$out"
+sh common/packages/recipes.sh "$version" "$sum" "$out"
 printf '%s  %s\n' "$sum" "${out#"$(pwd)"/}/$name.tar.gz"
