@@ -374,6 +374,28 @@ packages-dist:
 dist: packages-dist $(DEP_SOURCES)/VERSIONS
 	$(Q)SITE='$(SITE)' MAINTAINER='$(MAINTAINER)' sh common/packages/dist.sh $(VERSION) $(DEP_SOURCES) $(BUILD)/dist
 
+# The package of this machine's processor is made with the libraries that lie ready; another's with a
+# compiler for it, in a folder of its own.
+DEB_NATIVE = $(shell dpkg --print-architecture)
+DEB_ARCH = $(or $(ARCH),$(DEB_NATIVE))
+DEB = $(BUILD)/deb/$(DEB_ARCH)
+CROSS_armhf := arm-linux-gnueabihf
+CROSS_arm64 := aarch64-linux-gnu
+CROSS_amd64 := x86_64-linux-gnu
+DEB_WITH = $(if $(filter $(DEB_NATIVE),$(DEB_ARCH)),DEP_DIR=$(DEP_DIR) PROFILE_BUILD=$(PROFILE_BUILD),\
+	CC=$(CROSS_$(DEB_ARCH))-gcc AR=$(CROSS_$(DEB_ARCH))-ar)
+
+.PHONY: packages-deb deb
+packages-deb: packages-build
+	$(if $(CROSS_$(DEB_ARCH)),,$(error ARCH must be armhf, arm64 or amd64, not "$(DEB_ARCH)"))
+	$(Q)sh common/deps/packages.sh deb $(if $(filter $(DEB_NATIVE),$(DEB_ARCH)),,board-$(DEB_ARCH):$(CROSS_$(DEB_ARCH)))
+deb: packages-deb $(DEP_SOURCES)/VERSIONS $(if $(filter $(DEB_NATIVE),$(DEB_ARCH)),$(DEPS_READY))
+	$(Q)rm -rf $(DEB)/root
+	$(Q)$(MAKE) --no-print-directory BUILD=$(DEB) DEP_SOURCES=$(DEP_SOURCES) $(DEB_WITH) PREFIX=/usr \
+		SYSCONFDIR=/etc/cubby STATEDIR=/var/lib/cubby DESTDIR=$(DEB)/root install
+	$(Q)MAINTAINER='$(MAINTAINER)' sh common/packages/deb.sh $(VERSION) $(DEB_ARCH) $(DEP_SOURCES) $(DEB)/root \
+		$(BUILD)/deb
+
 .PHONY: clean distclean
 clean:
 	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags
@@ -402,6 +424,7 @@ help:
 	@echo 'make uninstall       the same names; settings and data stay'
 	@echo 'make dist            the release in build/dist: builds without network; recipes for packages'
 	@echo '    SITE=        where the recipes fetch it from; empty: it lies beside them'
+	@echo 'make deb             a Debian package in build/deb; ARCH=armhf or arm64 for another processor'
 	@echo 'make clean           what was built, but for the libraries'
 	@echo 'make distclean       all of build/'
 	@echo

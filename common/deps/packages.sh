@@ -34,6 +34,7 @@ packages_of() {
         echo "gcc-${board#*:}" "libc6-dev-${board%:*}-cross" | tr _ -
         ;;
     dist) echo git perl xz-utils autoconf automake libtool libltdl-dev pkg-config ca-certificates debian-archive-keyring ;;
+    deb) echo dpkg-dev git ;;
     bench)
         echo apache2-bin lighttpd busybox curl util-linux wrk jq sqlite3 valgrind strace
         ;;
