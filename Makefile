@@ -396,6 +396,16 @@ deb: packages-deb $(DEP_SOURCES)/VERSIONS $(if $(filter $(DEB_NATIVE),$(DEB_ARCH
 	$(Q)MAINTAINER='$(MAINTAINER)' sh common/packages/deb.sh $(VERSION) $(DEB_ARCH) $(DEP_SOURCES) $(DEB)/root \
 		$(BUILD)/deb
 
+# The packages in a bare Debian, where they are installed and asked; as root.
+.PHONY: packages-test-packages test-packages
+packages-test-packages: packages-test
+	$(Q)sh common/deps/packages.sh deb test-packages
+test-packages: packages-test-packages
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)for arch in amd64 armhf arm64; do \
+		$(MAKE) --no-print-directory -j2 deb ARCH=$$arch || exit 1; done
+	$(Q)bats tests/packages
+
 .PHONY: clean distclean
 clean:
 	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags
@@ -425,6 +435,7 @@ help:
 	@echo 'make dist            the release in build/dist: builds without network; recipes for packages'
 	@echo '    SITE=        where the recipes fetch it from; empty: it lies beside them'
 	@echo 'make deb             a Debian package in build/deb; ARCH=armhf or arm64 for another processor'
+	@echo 'make test-packages   installs them in a bare Debian 12, those of other processors under qemu (root)'
 	@echo 'make clean           what was built, but for the libraries'
 	@echo 'make distclean       all of build/'
 	@echo

@@ -22,7 +22,7 @@ packages_of() {
     test)
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             clang clang-format clang-tidy cppcheck shellcheck git procps \
-            valgrind mandoc bsdutils strace qemu-user-static
+            valgrind mandoc bsdutils strace qemu-user-static lintian
         # A Node.js from elsewhere serves as well as Debian's.
         command -v node >/dev/null || echo nodejs
         command -v npm >/dev/null || echo npm
@@ -34,6 +34,7 @@ packages_of() {
         echo "gcc-${board#*:}" "libc6-dev-${board%:*}-cross" | tr _ -
         ;;
     dist) echo git perl xz-utils autoconf automake libtool libltdl-dev pkg-config ca-certificates debian-archive-keyring ;;
+    test-packages) echo mmdebstrap qemu-user-static util-linux curl ;;
     deb) echo dpkg-dev git ;;
     bench)
         echo apache2-bin lighttpd busybox curl util-linux wrk jq sqlite3 valgrind strace

@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# The Debian packages, installed in a bare Debian 12 and asked there. `make test-packages` makes what
+# it needs: the packages, and qemu for those of other processors.
+
+load ../system/system
+
+# A Debian with the web servers, made once, from the mirror of this machine.
+base_system() {
+    local mirror
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | head -n 1)
+    mmdebstrap --quiet --format=tar --variant=minbase --include=apache2,busybox,curl \
+        --aptopt='Apt::Install-Recommends "false"' bookworm "$1.new" "$mirror" && mv "$1.new" "$1"
+}
+
+setup_file() {
+    is_root || fail 'a package is installed by root: run this as root'
+    export version
+    version=$(sed -n 's/^VERSION := //p' "$root/Makefile")
+    export base=$root/build/test-packages/bookworm.tar
+    mkdir -p "$root/build/test-packages"
+    [ -f "$base" ] || base_system "$base" || fail 'the base system could not be made'
+}
+
+setup() {
+    place=$BATS_TEST_TMPDIR/root
+    mkdir "$place"
+    # With the devices of the archive: nothing of this machine is mounted there, since all of it is
+    # deleted afterwards.
+    tar -C "$place" -xf "$base"
+    [ -c "$place/dev/null" ] || fail 'the base system has no devices'
+    mount -t proc proc "$place/proc"
+    export base_url='' user_space=''
+}
+
+teardown() {
+    ! is_root || [ ! -d "$place" ] || {
+        [ ! -x "$place/usr/sbin/cubby-httpd" ] || within /usr/sbin/cubby-httpd stop || true
+        [ ! -f "$place/run/apache2/apache2.pid" ] || {
+            server=$(cat "$place/run/apache2/apache2.pid")
+            kill "$server"
+            until_true 15 eval "! kill -0 $server 2>/dev/null"
+        }
+        [ -z "$user_space" ] || kill "$user_space"
+        umount -l "$place/proc"
+    }
+}
+
+# within COMMAND…: in the new system; as another processor's after emulate
+within() {
+    set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C ADDRESS="127.0.0.1:${port:-0}" chroot "$place" "$@"
+    [ -z "$user_space" ] || set -- nsenter --user --mount --target "$user_space" "$@"
+    "$@" 3>&- 4>&-
+}
+
+free_port() {
+    for _ in $(seq 50); do
+        port=$((20000 + RANDOM % 10000))
+        (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
+    done
+}
+
+# The kernel runs programs of that processor by qemu, in a space of its own: nothing of this machine
+# changes, and it ends with the test.
+emulate() { # QEMU MACHINE, the number of ELF
+    unshare --user --mount sleep 600 3>&- 4>&- &
+    user_space=$!
+    until_true 10 eval "[ \$(readlink /proc/$user_space/ns/user) != $(readlink /proc/self/ns/user) ]"
+    echo '0 0 65536' >"/proc/$user_space/uid_map"
+    echo '0 0 65536' >"/proc/$user_space/gid_map"
+    local class='\x01'
+    [ "$1" = arm ] || class='\x02'
+    nsenter --user --mount --target "$user_space" sh -c '
+        mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && cat >/proc/sys/fs/binfmt_misc/register' \
+        <<<":cubby:M::\x7fELF$class\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\\$2\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-$1-static:PF"
+}
+
+install_deb() { # ARCH
+    cp "$root/build/deb/cubby_$version-1_$1.deb" "$place/cubby.deb"
+    within dpkg --force-architecture -i /cubby.deb || fail "cubby of $1 can't be installed"
+}
+
+# What the package promises once it is installed.
+is_installed() {
+    same "$(within stat -c '%U %a' /var/lib/cubby /var/lib/cubby/cubby.db /var/lib/cubby/keys.json | tr '\n' ' ')" \
+        'www-data 700 www-data 600 www-data 600 '
+    within cubby check
+    [ ! -e "$place/etc/apache2/conf-enabled/cubby.conf" ] || fail 'it enables itself'
+    same "$(within dpkg-query -W -f '${Conffiles}\n' cubby | awk 'NF { print $1 }' | sort | tr '\n' ' ')" \
+        '/etc/apache2/conf-available/cubby.conf /etc/cubby/cubby.conf /etc/lighttpd/conf-available/90-cubby.conf '
+}
+
+answers() { curl -sf -o /dev/null --max-time 5 "$1"; }
+
+serves_by_busybox() {
+    free_port
+    within cubby-httpd start
+    until_true 20 answers "http://127.0.0.1:$port/cgi-bin/health" || fail "$(cat "$place/var/log/cubby-httpd.log")"
+    six_calls "http://127.0.0.1:$port/cgi-bin"
+}
+
+@test "deb: Apache serves after the three commands of README.Debian" {
+    install_deb amd64
+    is_installed
+    free_port
+    echo "Listen 127.0.0.1:$port" >"$place/etc/apache2/ports.conf"
+    echo 'ServerName localhost' >"$place/etc/apache2/conf-enabled/name.conf"
+    within a2dissite -q 000-default
+    within a2enmod -q cgid headers
+    within a2enconf -q cubby
+    within apache2ctl start
+    until_true 20 answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$place/var/log/apache2/error.log")"
+    six_calls "http://127.0.0.1:$port/api"
+    within cubby doctor "http://127.0.0.1:$port/api"
+}
+
+@test "deb: an upgrade and a removal keep settings and data, a purge takes both" {
+    install_deb amd64
+    serves_by_busybox
+    echo 'password_cost = 2' >>"$place/etc/cubby/cubby.conf"
+    key=$(sha256sum <"$place/var/lib/cubby/keys.json")
+    install_deb amd64
+    same "$(sha256sum <"$place/var/lib/cubby/keys.json")" "$key"
+    grep -q '^password_cost = 2$' "$place/etc/cubby/cubby.conf"
+    has "$(within cubby user list)" ann
+    within cubby-httpd stop
+    within dpkg -r cubby
+    [ -f "$place/var/lib/cubby/cubby.db" ] && [ -f "$place/etc/cubby/cubby.conf" ]
+    within dpkg -P cubby
+    [ ! -e "$place/var/lib/cubby" ] && [ ! -e "$place/etc/cubby" ]
+}
+
+@test "deb: that of armhf installs and serves, emulated" {
+    emulate arm x28
+    install_deb armhf
+    is_installed
+    serves_by_busybox
+}
+
+@test "deb: that of arm64 installs and serves, emulated" {
+    emulate aarch64 xb7
+    install_deb arm64
+    is_installed
+    serves_by_busybox
+}
