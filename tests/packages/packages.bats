@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The Debian packages, installed in a bare Debian 12 and asked there. `make test-packages` makes what
-# it needs: the packages, and qemu for those of other processors.
+# The packages, installed in a bare Debian 12 and asked there. `make test-packages` makes what they
+# need: the Debian packages, and qemu for those of other processors.
 
 load ../system/system
 
@@ -141,4 +141,26 @@ serves_by_busybox() {
     install_deb arm64
     is_installed
     serves_by_busybox
+}
+
+@test "boards: the init script makes database and key, and serves as a user of its own" {
+    copy_built_checkout "$BATS_TEST_TMPDIR/checkout"
+    make_in "$BATS_TEST_TMPDIR/checkout" -j2 install DESTDIR="$place" PREFIX=/usr SYSCONFDIR=/etc/cubby STATEDIR=/srv/cubby >/dev/null
+    install -m 644 "$root/common/packages/board.conf" "$place/etc/cubby/cubby.conf"
+    install -m 755 "$root/common/packages/cubby.init" "$place/etc/init.d/S80cubby"
+    within useradd --system --user-group --no-create-home --shell /usr/sbin/nologin cubby
+    free_port
+    has "$(within /etc/init.d/S80cubby start)" OK
+    until_true 20 answers "http://127.0.0.1:$port/cgi-bin/health"
+    six_calls "http://127.0.0.1:$port/cgi-bin"
+    same "$(within stat -c '%U %a' /srv/cubby/cubby.db /srv/cubby/keys.json | tr '\n' ' ')" 'cubby 600 cubby 600 '
+    same "$(within stat -c %U "/proc/$(cat "$place/run/cubby-httpd/pid")")" cubby
+    has "$(within cubby config)" 'password_cost = 3'
+    key=$(sha256sum <"$place/srv/cubby/keys.json")
+    within /etc/init.d/S80cubby restart
+    within /etc/init.d/S80cubby status
+    until_true 20 answers "http://127.0.0.1:$port/cgi-bin/health"
+    same "$(sha256sum <"$place/srv/cubby/keys.json")" "$key"
+    within /etc/init.d/S80cubby stop
+    ! answers "http://127.0.0.1:$port/cgi-bin/health" || fail 'it still answers'
 }
