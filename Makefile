@@ -141,7 +141,7 @@ DEP_SOURCES ?= $(BUILD)/deps/src
 AMALGAMATION := $(dir $(DEP_SOURCES))amalgamation
 
 $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
-	$(Q)CC='$(CC)' sh common/deps/packages.sh --missing build
+	$(Q)CC='$(CC)' sh common/deps/packages.sh --missing $(if $(wildcard common/deps/archives),release,build)
 	$(Q)sh common/deps/fetch.sh $(@D)
 	$(Q)cp $@ $(dir $(DEP_SOURCES))VERSIONS
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [--missing] [GROUP…]     build, run-apache, run-busybox, run-lighttpd, test, bench, dist,
-#                                            deb, test-packages, board-ARCH:TRIPLET
+# usage: packages.sh [--missing] [GROUP…]     build, release, run-apache, run-busybox, run-lighttpd, test, bench,
+#                                            dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
 # Debian's it names what to install.
@@ -10,10 +10,14 @@ set -eu
 
 packages_of() {
     case $1 in
-    build)
+    # A release carries what a checkout fetches and generates.
+    release)
         [ "${CC:-musl-gcc}" != musl-gcc ] || echo musl-tools
-        echo gcc make linux-libc-dev libc6-dev perl pkg-config xz-utils bzip2 \
-            autoconf automake libtool libltdl-dev ca-certificates debian-archive-keyring
+        echo gcc make linux-libc-dev libc6-dev perl xz-utils bzip2
+        ;;
+    build)
+        packages_of release
+        echo pkg-config autoconf automake libtool libltdl-dev ca-certificates debian-archive-keyring
         ;;
     # apache2-bin brings server and modules, and no service that would start
     run-apache) echo apache2-bin curl util-linux ;;
@@ -33,9 +37,9 @@ packages_of() {
         board=${1#board-}
         echo "gcc-${board#*:}" "libc6-dev-${board%:*}-cross" | tr _ -
         ;;
-    dist) echo git perl xz-utils autoconf automake libtool libltdl-dev pkg-config ca-certificates debian-archive-keyring ;;
-    test-packages) echo mmdebstrap qemu-user-static util-linux curl ;;
+    dist) packages_of build && echo git ;;
     deb) echo dpkg-dev git ;;
+    test-packages) echo mmdebstrap qemu-user-static util-linux curl ;;
     bench)
         echo apache2-bin lighttpd busybox curl util-linux wrk jq sqlite3 valgrind strace
         ;;
