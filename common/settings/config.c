@@ -1,5 +1,9 @@
 /*
  * config.c - the settings of an installation.
+ *
+ * No library for INI files is used: splitting a line at `=` is 40 of these lines. The rest is the
+ * table of names, ranges and texts, and the refusal of unknown and repeated names with file and
+ * line, which such a library leaves to its caller.
  */
 #include "common/settings/config.h"
 

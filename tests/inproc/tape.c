@@ -1,5 +1,8 @@
 /*
  * tape.c - a transport that plays recorded requests.
+ *
+ * The programs know one interface to the outside, struct transport, and no library plays requests
+ * through that; what runs the tests is cmocka.
  */
 #include "tests/inproc/tape.h"
 
