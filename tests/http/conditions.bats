@@ -90,9 +90,14 @@ none_match() {
     done
     send PUT '/data/r?if_match=' '{"value":2}'
     refused 400 INVALID_REQUEST
-    send DELETE /data/r '' -H 'If-Match;'
+    # lighttpd passes no header on that is empty, so there it is none.
+    if [ "$SERVER" != lighttpd ]; then
+        send DELETE /data/r '' -H 'If-Match;'
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | keys[0]')" if_match
+    fi
+    send DELETE '/data/r?if_match=' ''
     refused 400 INVALID_REQUEST
-    same "$(field '.details | keys[0]')" if_match
     as_user GET /data/r
     same "$(field .data.value)" 1
 }
