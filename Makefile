@@ -269,12 +269,16 @@ $(NEWMAN):
 			[ $$try != 3 ] || { cat $(BUILD)/npm/log; rm -rf $(BUILD)/npm; exit 1; }; \
 		done && touch $@
 
+# With ONLY another suite, the programs for boards are not made.
+ONLY ?=
+WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
+
 .PHONY: test
 test: packages-test
 	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
 		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
-	$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested
-	$(Q)BOARDS='$(BOARDS_TESTED)' bash tests/run.sh
+	$(if $(WITH_BOARDS),$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested)
+	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@

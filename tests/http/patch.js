@@ -62,8 +62,8 @@ function longOnes() {
     const copy = (i) => ({ op: 'copy', from: '', path: `/c${i}` });
     const wide = `[${'0,'.repeat(30000)}0]`;
     return [
-        ['json', '{"a":{}}', list(98, deeper), `${'{"a":'.repeat(99)}{}${'}'.repeat(99)}`],
-        ['json', '{"a":{}}', list(99, deeper), { fails: 'PATCH_FAILED' }],
+        ['json', '{"a":{}}', list(94, deeper), `${'{"a":'.repeat(95)}{}${'}'.repeat(95)}`],
+        ['json', '{"a":{}}', list(95, deeper), { fails: 'PATCH_FAILED' }],
         ['json', '{"a":1}', list(1000, test), '{"a":1}'],
         ['json', '{"a":1}', list(1001, test), { fails: 'INVALID_PATCH' }],
         ['json', '{"a":1}', list(30, copy), { fails: 'VALUE_TOO_LARGE' }],
@@ -72,7 +72,8 @@ function longOnes() {
         ['merge', `{"w":${wide},"a":1}`, '{"a":2}', `{"w":${wide},"a":2}`],
         ['merge', '{"a":1}', `{"b":"${'x'.repeat(262144)}"}`, { fails: 'VALUE_TOO_LARGE' }],
         ['merge', '{"a":1}', '['.repeat(101) + ']'.repeat(101), { fails: 'INVALID_REQUEST' }],
-        ['merge', '{"a":1}', '['.repeat(100) + ']'.repeat(100), '['.repeat(100) + ']'.repeat(100)],
+        ['merge', '{"a":1}', '['.repeat(97) + ']'.repeat(97), { fails: 'PATCH_FAILED' }],
+        ['merge', '{"a":1}', '['.repeat(96) + ']'.repeat(96), '['.repeat(96) + ']'.repeat(96)],
     ];
 }
 

@@ -237,13 +237,17 @@ wrong() {
     name=$(fresh_name)
     known "$name"
     wrong 3 "$name"
-    # A hash that crypt can't read: who looks at it fails.
+    # A hash that crypt can't read: who looks at it says so in the log.
     sql "UPDATE users SET password_hash = 'unreadable' WHERE username = '$name'"
+    id=$(sql "SELECT id FROM users WHERE username = '$name'")
+    told() { grep -c "the password hash of user $id is no hash" "$BATS_FILE_TMPDIR/server.log"; }
     attempt "$name" "$PASSWORD"
     limited
+    same "$(told)" 0
     forget
     attempt "$name" "$PASSWORD"
-    same "$code" 500
+    refused 401 INVALID_CREDENTIALS
+    same "$(told)" 1
 }
 
 @test "throttle: of 30 wrong passwords at once no more than the limit are looked at" {

@@ -131,8 +131,8 @@ static void collect(pid_t child, int output, int64_t timeout, struct answer *ans
     if (strncmp(answer->text, first, sizeof first - 1) == 0) {
         answer->status = (int)strtol(answer->text + sizeof first - 1, NULL, 10);
     }
-    if (answer->status != 0 &&
-        (strstr(answer->text, "\r\n\r\n{") == NULL || answer->text[used - 1] != '}')) {
+    if (answer->status != 0 && (strstr(answer->text, "\r\n\r\n{") == NULL || used < 2 ||
+                                strcmp(answer->text + used - 2, "}\n") != 0)) {
         answer->status = 0;
     }
 }
