@@ -14,19 +14,19 @@ struct db {
     const struct db_role *role;
     struct db_connection *connection;
     bool writable; /* what `connection` was opened for */
-    bool checked;  /* its schema number */
+    bool checked;  /* its schema number was compared */
     struct db_prepared *prepared[DB_STATEMENT_COUNT];
 
     /* Of the present request. */
     bool writes;
-    bool no_wait; /* waits for no lock */
+    bool no_wait; /* fails at once when a lock is held */
     bool in_transaction;
-    bool only_reads; /* the transaction, of a request that may write */
-    bool lost;       /* a text of a row, for want of memory */
-    bool unwritable; /* something could not be written, for want of room or right */
+    bool only_reads;     /* a read transaction of a request that may write */
+    bool row_incomplete; /* memory was out while a text of a row was read */
+    bool write_refused;  /* a write failed: disk full, or read-only */
     struct cause *cause;
-    int64_t used_token; /* to be noted as used when the request is over; 0: none */
-    bool wipes;         /* the log is to be emptied then */
+    int64_t used_token; /* recorded after the request; 0: none */
+    bool empty_log;     /* then empty the write-ahead log too */
 };
 
 static const struct db_driver *driver_in_use = &db_sqlite;
@@ -50,7 +50,7 @@ const char *db_engine_version(void)
 static enum error_code fail(struct db *db, enum db_class class, const char *doing)
 {
     const char *why = db->driver->message(db->connection);
-    db->unwritable = db->unwritable || class == DB_FULL || class == DB_READ_ONLY;
+    db->write_refused = db->write_refused || class == DB_FULL || class == DB_READ_ONLY;
     switch (class) {
     case DB_BUSY:
         return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s: %s", db->config->database,
@@ -82,7 +82,7 @@ static void db_disconnect(struct db *db)
     db->checked = false;
 }
 
-/* An open statement would keep locks. */
+/* A statement that is not reset keeps its locks. */
 static void reset_statements(struct db *db)
 {
     for (size_t i = 0; i < DB_STATEMENT_COUNT; i++) {
@@ -208,7 +208,7 @@ static void undo(struct db *db)
 
 bool db_drop_writes(struct db *db)
 {
-    if (!db->unwritable) {
+    if (!db->write_refused) {
         return false;
     }
     reset_statements(db);
@@ -235,7 +235,7 @@ enum error_code db_begin_read(struct db *db)
 
 void db_note_wipe(struct db *db)
 {
-    db->wipes = true;
+    db->empty_log = true;
 }
 
 void db_note_use(struct db *db, int64_t token)
@@ -258,7 +258,7 @@ static bool role_may(const struct db_role *role, enum db_statement statement)
     return false;
 }
 
-/* The statement, ready for binding. */
+/* Makes STATEMENT ready for binding, on a connection with the right schema. */
 static enum error_code prepare(struct db *db, enum db_statement statement)
 {
     if (!role_may(db->role, statement)) {
@@ -331,7 +331,7 @@ struct text db_column_text(struct db *db, enum db_statement statement, int colum
 {
     struct text text = db->driver->column_text(db->prepared[statement], column);
     if (text.at == NULL && !db->driver->column_is_null(db->prepared[statement], column)) {
-        db->lost = true;
+        db->row_incomplete = true;
         (void)cause_set(db->cause, ERR_INTERNAL, "out of memory while reading a row");
     }
     return text;
@@ -358,8 +358,8 @@ struct db *db_make(const struct config *config, const struct db_role *role)
 void db_start(struct db *db, bool writes, struct cause *cause)
 {
     db->writes = writes;
-    db->lost = false;
-    db->unwritable = false;
+    db->row_incomplete = false;
+    db->write_refused = false;
     db->cause = cause;
 }
 
@@ -374,9 +374,9 @@ void db_allow_writes(struct db *db, struct cause *cause)
 
 enum error_code db_end(struct db *db, bool good)
 {
-    /* A text of some row could not be read, so the answer made from it is wrong. */
-    enum error_code error = db->lost ? ERR_INTERNAL : ERR_NONE;
-    good = good && !db->lost;
+    /* A text of some row could not be read, so the answer made from that row is wrong. */
+    enum error_code error = db->row_incomplete ? ERR_INTERNAL : ERR_NONE;
+    good = good && !db->row_incomplete;
     reset_statements(db);
     if (db->in_transaction) {
         enum db_class class = good ? db->driver->commit(db->connection) : DB_OK;
@@ -410,13 +410,13 @@ static bool log_is_long(const struct db *db)
 
 bool db_has_deferred(const struct db *db)
 {
-    return db->used_token != 0 || db->wipes || log_is_long(db);
+    return db->used_token != 0 || db->empty_log || log_is_long(db);
 }
 
 void db_deferred_begin(struct db *db, struct cause *unreported)
 {
     db->cause = unreported;
-    if (db->wipes && db->connection != NULL && db->writable) {
+    if (db->empty_log && db->connection != NULL && db->writable) {
         (void)db->driver->checkpoint(db->connection);
     }
 }
@@ -447,5 +447,5 @@ void db_deferred_end(struct db *db)
     }
     db->cause = NULL;
     db->used_token = 0;
-    db->wipes = false;
+    db->empty_log = false;
 }

@@ -26,8 +26,8 @@ struct db_role {
     size_t count;
 };
 
-/* The driver that stores made from now on use; db_sqlite unless a test says otherwise. NULL sets
- * that again. */
+/* The driver for stores made from now on; db_sqlite unless a test sets another. NULL sets db_sqlite
+ * again. */
 void db_use_driver(const struct db_driver *driver);
 
 /* The engine in use and its version, for people. */
@@ -56,8 +56,8 @@ static inline struct db_value db_text(struct text text)
     return (struct db_value){.kind = DB_VALUE_TEXT, .text = text};
 }
 
-/* A store for a program that plays ROLE, not yet opened; both arguments are borrowed as long as it
- * lives. NULL when memory is out. */
+/* A store, not opened yet, for a program with the role ROLE. Both arguments are borrowed as long as
+ * the store lives. NULL when memory is out. */
 struct db *db_make(const struct config *config, const struct db_role *role);
 
 /* A request begins. WRITES says whether it may write; causes of failures are recorded in CAUSE,
@@ -93,8 +93,9 @@ enum error_code db_begin_read(struct db *db);
  * next statement or db_begin starts another transaction. */
 enum error_code db_commit_early(struct db *db);
 
-/* True when the last failure was a write to a full or read-only disk. Then the transaction is
- * rolled back and the request can go on reading; the cause stays recorded. */
+/* True when something in this request could not be written because the disk is full or the database
+ * is read-only. Then the transaction is rolled back and the request can go on reading; the cause
+ * stays recorded. */
 bool db_drop_writes(struct db *db);
 
 /* Asks for what this request deletes to be wiped from the write-ahead log too, after the answer is

@@ -19,11 +19,11 @@ enum db_class {
     DB_OK,        /* done; of a statement: no (further) row */
     DB_ROW,       /* a row is there */
     DB_BUSY,      /* another process held a lock for longer than the timeout */
-    DB_CONFLICT,  /* a constraint */
+    DB_CONFLICT,  /* a constraint was violated */
     DB_FULL,      /* no room on the disk */
-    DB_READ_ONLY, /* there is no writing to the file */
+    DB_READ_ONLY, /* the file can't be written to */
     DB_GONE,      /* there is no such database */
-    DB_DAMAGED,   /* the file is no database, or a broken one */
+    DB_DAMAGED,   /* the file is not a database, or a damaged one */
     DB_INTERNAL   /* anything else: I/O, no memory, a wrong statement */
 };
 
@@ -92,15 +92,16 @@ typedef void db_progress(void *self, int64_t done, int64_t total);
 
 /* What the operator's tool needs of an engine in addition. */
 struct db_maintenance {
-    /* A query whose rows (type, name, definition) are all there is in a database's schema. */
+    /* A query whose rows (type, name, definition) describe the whole schema of a database. */
     const char *catalogue;
-    /* A path for `open` that gives an empty database which vanishes with its connection. */
+    /* A path for `open` that gives an empty database, which vanishes with its connection. */
     const char *nowhere;
 
     /* Copies the content of FROM, as it is at one moment, into TO, in one transaction. Others may
-     * write to FROM meanwhile; if they do so often, they are kept waiting in the end. DURABLE: TO
-     * keeps its old content until the new one is on the disk. Otherwise TO is a draft, useless
-     * after a failure, which the caller makes durable. */
+     * write to FROM meanwhile; if they change it often, the copy reads in one transaction in the
+     * end, and with a rollback journal writers wait for it. DURABLE: TO keeps its old content until
+     * the new one is on the disk. Otherwise TO is a draft, useless after a failure, which the
+     * caller makes durable. */
     enum db_class (*copy)(struct db_connection *from, struct db_connection *to, bool durable,
                           db_progress *progress, void *self);
     /* Locks out all other readers and writers until CONNECTION, opened for writing, is closed. */

@@ -5,7 +5,7 @@
  * milliseconds since 1970. The DDL may be SQLite's own; every other statement is portable.
  *
  * Every request parses the whole schema: a table costs some 6,000 instructions, a column 1,700
- * more. The SQLite of the static build knows no ALTER TABLE: a table that changes is made anew.
+ * more. The SQLite of the static build has no ALTER TABLE, so a changed table is created again.
  */
 #include "db/engine/schema.h"
 
@@ -107,10 +107,10 @@ static const char *const migrations[] = {
      *
      * items.expires_at is NULL for ever, or the moment from which the item is gone. Below zero it
      * marks a tombstone, the memory of a deletion: minus its version, so that the oldest is the
-     * largest. Whoever leaves out what has expired thus leaves out tombstones.
+     * largest. So a query that leaves out expired items leaves out tombstones too.
      * users.keys, bytes and tombstones count the user's rows in items, so that no write counts
      * them; expired rows count until they are swept. Tombstones up to users.horizon may be
-     * forgotten. users.next_expiry is not later than the first moment an item expires at; 0: none.
+     * forgotten. No item expires before users.next_expiry; 0: no item expires.
      */
     "CREATE TABLE kept_items AS SELECT * FROM items;"
     "DROP TABLE items;"
@@ -175,7 +175,7 @@ static enum db_class migrate_locked(const struct db_driver *driver,
     for (int64_t number = *from; class == DB_OK && number < schema_number; number++) {
         class = driver->script(connection, migrations[number]);
     }
-    /* What is up to date is not written to. */
+    /* A database that is up to date is not written to. */
     return class == DB_OK && *from != schema_number
                ? driver->set_schema_number(connection, schema_number)
                : class;

@@ -32,7 +32,7 @@
 #include "common/base/clock.h"
 #include "db/engine/sqlite_connection.h"
 
-/* A db_prepared is a sqlite3_stmt; this pair of casts is the only place that knows. */
+/* A db_prepared is a sqlite3_stmt; only these two casts depend on that. */
 static sqlite3_stmt *statement_of(struct db_prepared *prepared)
 {
     return (sqlite3_stmt *)(void *)prepared;
@@ -188,7 +188,7 @@ static int open_handle(struct db_connection *connection, int flags)
  * SQLite's other connections included. So the descriptor that the write queue opened stays open as
  * long as there is any connection. */
 static size_t connections;
-static struct db_connection *last_ended;
+static struct db_connection *last_closed;
 
 static void sqlite_close(struct db_connection *connection)
 {
@@ -197,12 +197,12 @@ static void sqlite_close(struct db_connection *connection)
     }
     (void)sqlite3_close(connection->handle);
     write_queue_leave(&connection->queue);
-    connection->ended_before = last_ended;
-    last_ended = connection;
+    connection->closed_before = last_closed;
+    last_closed = connection;
     connections--;
-    while (connections == 0 && last_ended != NULL) {
-        connection = last_ended;
-        last_ended = connection->ended_before;
+    while (connections == 0 && last_closed != NULL) {
+        connection = last_closed;
+        last_closed = connection->closed_before;
         write_queue_close(&connection->queue);
         free(connection);
     }

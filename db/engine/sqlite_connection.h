@@ -21,13 +21,13 @@ struct db_connection {
     bool log_is_long;    /* the write-ahead log, after the last commit */
     const char *problem; /* the last failure, where it was not SQLite's; NULL: it was */
     struct write_queue queue;
-    struct db_connection *ended_before; /* of those that are closed */
+    struct db_connection *closed_before; /* the list of closed connections */
 };
 
 /* What CODE, the last of HANDLE, means to the callers of the driver. HANDLE may be NULL. */
 enum db_class sqlite_classify(struct sqlite3 *handle, int code);
 
-/* Runs statements that have no parameters and whose rows nobody wants. */
+/* Runs statements that have no parameters; their rows are discarded. */
 enum db_class sqlite_script(struct db_connection *connection, const char *sql);
 
 /* Runs SQL, one statement, as far as its first row; SQLITE_ROW when there is one. The caller

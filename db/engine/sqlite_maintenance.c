@@ -7,12 +7,13 @@
 #include "db/engine/sqlite_connection.h"
 
 enum {
-    COPY_STEP_PAGES = 1024,    /* at a time: some ms without a writer */
-    COPY_PATIENT_ATTEMPTS = 3, /* then writers wait until the copy is whole */
+    COPY_STEP_PAGES = 1024, /* at a time: writers wait some ms */
+    COPY_FREE_ATTEMPTS = 3, /* then a read transaction keeps the source as it is */
 };
 
 /* Copies page by page into BACKUP's destination. Others may write between the steps, and then the
- * copy starts again; after a few attempts they are locked out. */
+ * copy starts again. After a few attempts a read transaction on the source prevents that: with a
+ * rollback journal writers wait for its end, with a write-ahead log it keeps its snapshot. */
 static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progress, void *self)
 {
     int left_before = 0;
@@ -28,7 +29,7 @@ static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progre
         }
         attempts += left > left_before ? 1 : 0; /* the first step counts as the first attempt */
         left_before = left;
-        if (code == SQLITE_OK && attempts > COPY_PATIENT_ATTEMPTS && !holds) {
+        if (code == SQLITE_OK && attempts > COPY_FREE_ATTEMPTS && !holds) {
             code =
                 sqlite3_exec(from, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
             holds = true;

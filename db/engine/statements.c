@@ -11,13 +11,13 @@
  * revoked ones. */
 #define LIVE "users.id = $1 AND users.epoch = $2 AND users.revoked NOT LIKE $3"
 
-/* What a user's row knows of the user's items. */
+/* The counters of the user's items, columns of the user's row. */
 #define COUNTERS "version, keys, bytes, tombstones, horizon, next_expiry"
 
 static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
 
-    /* The keys are the names in lower case. */
+    /* username_key and email_key are the names in lower case. */
     [DB_USER_TAKEN] = "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = $1),"
                       " EXISTS (SELECT 1 FROM users WHERE email_key = $2)",
     [DB_USER_ADD] = "INSERT INTO users (username, username_key, email, email_key, full_name, age,"

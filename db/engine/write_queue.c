@@ -4,8 +4,7 @@
  * It is an open file description lock (OFD) on one byte of the database file itself, so that no
  * second file needs an owner and a name, or can get lost. The byte lies behind those that SQLite
  * locks (512 bytes from 1 GiB on), still in the page that SQLite leaves unused for its locks. So
- * even on a network file system where locks prevent reading and writing, this one gets in nobody's
- * way.
+ * this lock disturbs nobody, even on a network file system where locks prevent reading and writing.
  */
 #include "db/engine/write_queue.h"
 
@@ -26,7 +25,7 @@ static int set_lock(int file, int command, short type)
     return fcntl(file, command, &lock) == 0 ? 0 : errno;
 }
 
-static void woken(int number)
+static void ignore_signal(int number)
 {
     (void)number;
 }
@@ -37,8 +36,8 @@ static int wait_for_lock(int file, int timeout)
 {
     enum { AGAIN_US = 20000 };
     const int64_t end = monotonic_ms() + timeout;
-    const struct sigaction ring = {.sa_handler = woken}; /* no SA_RESTART: the wait is cut short */
-    struct sigaction ring_before;
+    const struct sigaction action = {.sa_handler = ignore_signal}; /* no SA_RESTART: fcntl ends */
+    struct sigaction action_before;
     sigset_t alarm_only;
     sigset_t mask_before;
     struct itimerval timer_before;
@@ -48,7 +47,7 @@ static int wait_for_lock(int file, int timeout)
     };
     (void)sigemptyset(&alarm_only);
     (void)sigaddset(&alarm_only, SIGALRM);
-    if (sigaction(SIGALRM, &ring, &ring_before) != 0) {
+    if (sigaction(SIGALRM, &action, &action_before) != 0) {
         return errno;
     }
     (void)sigprocmask(SIG_UNBLOCK, &alarm_only, &mask_before);
@@ -61,7 +60,7 @@ static int wait_for_lock(int file, int timeout)
     }
     (void)setitimer(ITIMER_REAL, &timer_before, NULL);
     (void)sigprocmask(SIG_SETMASK, &mask_before, NULL);
-    (void)sigaction(SIGALRM, &ring_before, NULL);
+    (void)sigaction(SIGALRM, &action_before, NULL);
     return problem;
 }
 
