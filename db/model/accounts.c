@@ -1,5 +1,5 @@
 /*
- * accounts.c - accounts in the hands of their users: profile, password, sessions, deletion. See
+ * accounts.c - what users do with their accounts: profile, password, sessions, deletion. See
  * users.h.
  */
 #include <inttypes.h>
@@ -10,8 +10,8 @@
 #include "db/model/tokens.h"
 #include "db/model/users.h"
 
-/* Runs STATEMENT, which has the condition LIVE, with MORE parameters after the owner's. When there
- * is no row, the account is gone or the token was ended. */
+/* Runs STATEMENT, which has the condition LIVE, with the COUNT parameters MORE after the owner's.
+ * When there is no row, the account is gone or the token was ended. */
 static enum error_code run_live(struct db *db, enum db_statement statement,
                                 const struct item_owner *owner, const struct db_value *more,
                                 size_t count)
@@ -27,7 +27,7 @@ static enum error_code run_live(struct db *db, enum db_statement statement,
     return error != ERR_NONE ? error : found ? ERR_NONE : ERR_INVALID_TOKEN;
 }
 
-/* The same at the start of a transaction that writes. */
+/* The same in a write transaction, which starts here unless it runs already. */
 static enum error_code begin_live(struct db *db, enum db_statement statement,
                                   const struct item_owner *owner, const struct db_value *more,
                                   size_t count)
@@ -130,10 +130,9 @@ enum error_code users_end_sessions(struct db *db, const struct item_owner *owner
     return error == ERR_NONE ? tokens_delete_all(db, owner->user_id) : error;
 }
 
-/* ---- tokens that ended one by one -------------------------------------------------------------
- */
+/* ---- access tokens ended one by one ---------------------------------------------------------- */
 
-/* As users.revoked holds them: `;jti=expiry`, one behind the other. */
+/* Entries of users.revoked: `;jti=expiry`, without anything between them. */
 enum { ENTRY_MAXIMUM = TOKEN_ID_SIZE + 24, REVOKED_MAXIMUM = 500 * ENTRY_MAXIMUM };
 
 size_t users_living_revoked(const char *list, int64_t now, char *to)
@@ -160,22 +159,22 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
         return error;
     }
     struct text list = db_column_text(db, DB_USER_REVOKED, 0);
-    char *living = list.at != NULL ? arena_alloc(arena, list.size + ENTRY_MAXIMUM) : NULL;
-    if (living == NULL) {
+    char *unexpired = list.at != NULL ? arena_alloc(arena, list.size + ENTRY_MAXIMUM) : NULL;
+    if (unexpired == NULL) {
         return ERR_INTERNAL;
     }
-    size_t used = users_living_revoked(list.at, now_ms / 1000, living);
+    size_t used = users_living_revoked(list.at, now_ms / 1000, unexpired);
     if (used + ENTRY_MAXIMUM > REVOKED_MAXIMUM) {
-        /* Then all access tokens of the user are ended. Device tokens are not sessions and stay
-         * valid. */
+        /* The list is full, so all access tokens of the user end. Device tokens are not sessions
+         * and stay valid. */
         return begin_live(db, DB_USER_END_SESSIONS, owner, NULL, 0);
     }
     const char *entry = arena_printf(arena, ";%s=%" PRId64, id, expires);
     if (entry == NULL) {
         return ERR_INTERNAL;
     }
-    memcpy(living + used, entry, strlen(entry) + 1);
-    const struct db_value values[] = {db_integer(owner->user_id), db_text(text_of(living))};
+    memcpy(unexpired + used, entry, strlen(entry) + 1);
+    const struct db_value values[] = {db_integer(owner->user_id), db_text(text_of(unexpired))};
     bool found;
     return db_run(db, DB_USER_REVOKE, values, 2, &found);
 }

@@ -11,7 +11,7 @@
 
 enum { NAME_SIZE = 32 };
 
-/* Numbers of equal width, so that their order is that of the names. */
+/* The numbers have equal width, so that the names sort in their order. */
 static struct text name_of(int64_t number, char out[NAME_SIZE])
 {
     int size = snprintf(out, NAME_SIZE, PREFIX "%018" PRId64, number);

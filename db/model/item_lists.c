@@ -28,7 +28,7 @@ static bool comes_before(struct text a, struct text b)
 }
 
 /* PREFIX and AFTER have at most ITEM_KEY_MAXIMUM bytes. */
-static void range_of(struct text prefix, struct text after, struct range *out)
+static void make_range(struct text prefix, struct text after, struct range *out)
 {
     bool from_prefix = after.size == 0 || comes_before(after, prefix);
     struct text from = from_prefix ? prefix : after;
@@ -47,8 +47,8 @@ static void range_of(struct text prefix, struct text after, struct range *out)
     out->below[out->below_size] = '\0';
 }
 
-/* The item in the present row; key, version, times, size and value are its columns in this order.
- */
+/* The item in the present row of STATEMENT, whose columns are key, version, times, size and value
+ * in this order. */
 static struct item item_of_row(struct db *db, enum db_statement statement)
 {
     struct item item = {.key = db_column_text(db, statement, 0),
@@ -72,7 +72,7 @@ enum error_code items_list(struct db *db, const struct item_owner *owner, int64_
         return error;
     }
     struct range range;
-    range_of(prefix, after, &range);
+    make_range(prefix, after, &range);
     const struct db_value parameters[] = {
         db_integer(owner->user_id),
         db_text((struct text){.at = range.from, .size = range.from_size}),
@@ -104,7 +104,7 @@ enum error_code items_count(struct db *db, const struct item_owner *owner, int64
         return error;
     }
     struct range range;
-    range_of(prefix, (struct text){.at = "", .size = 0}, &range);
+    make_range(prefix, (struct text){.at = "", .size = 0}, &range);
     const struct db_value parameters[] = {
         db_integer(owner->user_id),
         db_text((struct text){.at = range.from, .size = range.from_size}),
@@ -126,7 +126,7 @@ enum error_code items_changes(struct db *db, const struct item_owner *owner, int
         return error;
     }
     struct range range;
-    range_of(prefix, (struct text){.at = "", .size = 0}, &range);
+    make_range(prefix, (struct text){.at = "", .size = 0}, &range);
     const struct db_value parameters[] = {
         db_integer(owner->user_id),
         db_integer(since),

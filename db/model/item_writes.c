@@ -8,7 +8,7 @@
 
 #include "db/model/items.h"
 
-/* How much cleaning up one write does at most. */
+/* How many rows one write cleans up at most. */
 enum { SWEEP_MOST = 64, FORGET_MOST = 64 };
 
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
@@ -39,7 +39,7 @@ enum error_code items_counters(struct db *db, const struct item_owner *owner,
     return ERR_NONE;
 }
 
-/* Writes ITEM over its row, or into a new one. */
+/* Writes ITEM to its row when it is PRESENT, otherwise to a new one. */
 static enum error_code store_row(struct item_writes *writes, const struct item *item, bool present)
 {
     const struct db_value values[] = {
@@ -57,7 +57,8 @@ static enum error_code store_row(struct item_writes *writes, const struct item *
                   sizeof values / sizeof *values, &found);
 }
 
-/* Keeps the number of tombstones within its limit, and remembers how far back they still reach. */
+/* Deletes the oldest tombstones beyond the limit, at most FORGET_MOST. The horizon records up to
+ * which version deletions may be forgotten. */
 static enum error_code forget_deletions(struct item_writes *writes)
 {
     struct item_counters *counters = &writes->counters;
@@ -79,9 +80,9 @@ static enum error_code forget_deletions(struct item_writes *writes)
     return ERR_NONE;
 }
 
-/* Turns a row that held SIZE bytes into the tombstone of KEY. */
-static enum error_code bury(struct item_writes *writes, struct text key, int64_t size,
-                            int64_t *version)
+/* Turns the row of KEY, an item of SIZE bytes, into a tombstone. */
+static enum error_code make_tombstone(struct item_writes *writes, struct text key, int64_t size,
+                                      int64_t *version)
 {
     struct item_counters *counters = &writes->counters;
     *version = ++counters->version;
@@ -118,7 +119,7 @@ static enum error_code sweep(struct item_writes *writes, int most)
         if (!sweep_is_due(writes)) {
             return ERR_NONE;
         }
-        /* The column's text ends when the statement runs again. */
+        /* The text of the column is valid only until the statement runs again. */
         char copy[ITEM_KEY_MAXIMUM + 1];
         struct text key = db_column_text(writes->db, DB_ITEM_FIRST_EXPIRING, 0);
         if (key.at == NULL || key.size >= sizeof copy) {
@@ -127,8 +128,8 @@ static enum error_code sweep(struct item_writes *writes, int most)
         memcpy(copy, key.at, key.size + 1);
         key.at = copy;
         int64_t version;
-        error =
-            bury(writes, key, db_column_integer(writes->db, DB_ITEM_FIRST_EXPIRING, 2), &version);
+        error = make_tombstone(writes, key,
+                               db_column_integer(writes->db, DB_ITEM_FIRST_EXPIRING, 2), &version);
     }
     return error;
 }
@@ -152,7 +153,7 @@ enum error_code items_sweep(struct item_writes *writes, int most)
     return error == ERR_NONE ? sweep(writes, most) : error;
 }
 
-/* The row of ITEM->key, be it an item, a tombstone or neither. */
+/* Reads the row of ITEM->key, which may be an item, an expired one or a tombstone. */
 static enum error_code find_row(struct item_writes *writes, struct item *item, bool *found)
 {
     struct db *db = writes->db;
@@ -178,7 +179,7 @@ static enum error_code find_row(struct item_writes *writes, struct item *item, b
     *found = writes->row.live;
     *item = row;
     if (!*found) {
-        *item = (struct item){.key = row.key}; /* nothing of what was is left */
+        *item = (struct item){.key = row.key}; /* nothing of the old row shows */
     }
     return ERR_NONE;
 }
@@ -197,8 +198,8 @@ static bool is_over(int64_t now, int64_t before, int64_t removed, int64_t limit)
     return limit != 0 && now > limit && now > before && now > removed;
 }
 
-/* Whether the counters are above a limit, and higher than before: before this write, or before
- * items_remove_all deleted what is being replaced. */
+/* Whether a counter is above its limit, higher than before this write, and higher than what
+ * items_remove_all deleted, which is being replaced. */
 static bool over_quota(const struct item_writes *writes, const struct item_counters *before)
 {
     const struct item_counters *now = &writes->counters;
@@ -208,7 +209,7 @@ static bool over_quota(const struct item_writes *writes, const struct item_count
 }
 
 /* Adds ITEM to the counters. False when a quota does not allow it; then nothing has changed. */
-static bool enter(struct item_writes *writes, const struct item *item)
+static bool count_item(struct item_writes *writes, const struct item *item)
 {
     struct item_counters *counters = &writes->counters;
     const struct item_counters before = *counters;
@@ -227,11 +228,11 @@ static bool enter(struct item_writes *writes, const struct item *item)
 enum error_code items_put(struct item_writes *writes, struct item *item)
 {
     item->size = (int64_t)item->value.size;
-    while (!enter(writes, item)) {
+    while (!count_item(writes, item)) {
         if (!sweep_is_due(writes)) {
             return ERR_QUOTA_EXCEEDED;
         }
-        /* Expired items are swept before anything is refused for want of room. */
+        /* Expired items are swept before a write is refused because of a quota. */
         struct item again = {.key = item->key};
         bool found;
         enum error_code error = sweep(writes, SWEEP_MOST);
@@ -257,7 +258,7 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
 
 enum error_code items_remove(struct item_writes *writes, struct item *item)
 {
-    return bury(writes, item->key, writes->row.size, &item->version);
+    return make_tombstone(writes, item->key, writes->row.size, &item->version);
 }
 
 struct removal {
@@ -296,7 +297,7 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
         }
         const struct text key = {.at = last.key, .size = last.size};
         int64_t version;
-        error = bury(writes, key, last.bytes, &version);
+        error = make_tombstone(writes, key, last.bytes, &version);
         writes->removed.keys++;
         writes->removed.bytes += last.bytes;
     }

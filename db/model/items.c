@@ -1,5 +1,5 @@
 /*
- * items.c - what a key may be, who may touch it, and reading one item.
+ * items.c - valid keys, access to them, and reading one item.
  */
 #include "db/model/items.h"
 

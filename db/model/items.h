@@ -39,9 +39,9 @@ struct item_owner items_owner(const struct token_claims *claims);
 /* The first OWNER_VALUES parameters of a statement; borrowed from OWNER. */
 void owner_values(const struct item_owner *owner, struct db_value values[OWNER_VALUES]);
 
-/* The one place that decides whether the token may do ACCESS to KEY, or to all keys that start with
- * KEY where a call names a prefix ("" for all): ERR_FORBIDDEN. Every path to items asks it first.
- */
+/* Whether the token may do ACCESS to KEY, or to all keys that start with KEY where a call names a
+ * prefix ("" for all); otherwise ERR_FORBIDDEN. Only this function decides that, and every path to
+ * items calls it first. */
 enum error_code items_allow(const struct item_owner *owner, enum item_access access,
                             struct text key);
 
@@ -70,12 +70,12 @@ enum error_code items_read(struct db *db, const struct item_owner *owner, int64_
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* What the user's row knows of the user's items. */
+/* The counters in the user's row. */
 struct item_counters {
     int64_t version;     /* of the last write */
     int64_t keys;        /* items, those included that have expired and are not swept yet */
     int64_t bytes;       /* of their values */
-    int64_t tombstones;  /* deletions that are remembered */
+    int64_t tombstones;  /* rows that remember a deletion */
     int64_t horizon;     /* deletions up to this version may be forgotten */
     int64_t next_expiry; /* nothing expires before it; 0: nothing expires */
 };
@@ -88,17 +88,17 @@ struct item_writes {
     const struct config *config;
     const struct item_owner *owner;
     int64_t now_ms;
-    bool keeps_times; /* items_put takes the times from the item */
+    bool keeps_times; /* items_put stores the times of the item, not the present one */
     bool begun;
     struct item_counters counters;
     /* The row of the key that items_find looked for. */
     struct {
-        bool present;   /* there is one, be it a tombstone or expired */
-        bool tombstone; /* of a deletion */
-        bool live;      /* it is an item */
+        bool present;   /* there is one; it may be a tombstone or expired */
+        bool tombstone; /* it remembers a deletion */
+        bool live;      /* it is an item that has not expired */
         int64_t size;
     } row;
-    /* What items_remove_all has deleted: as much may be stored again, whatever the limits are. */
+    /* What items_remove_all has deleted: as much may be stored again, even above the limits. */
     struct {
         int64_t keys;
         int64_t bytes;
@@ -109,8 +109,8 @@ struct item_writes {
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
                        const struct item_owner *owner, int64_t now_ms);
 
-/* Starts the transaction, if it does not run yet, and reads the counters. Expired items are swept,
- * a bounded number. The first of the calls below does that too. */
+/* Starts the transaction, unless it runs already, reads the counters, and turns a bounded number of
+ * expired items into tombstones. The first of the calls below does this too. */
 enum error_code items_begin(struct item_writes *writes);
 
 /* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an
@@ -118,16 +118,17 @@ enum error_code items_begin(struct item_writes *writes);
 enum error_code items_find(struct item_writes *writes, struct item *item, bool *found);
 
 /* Stores ITEM->value until ITEM->expires_at under ITEM->key, which items_find has just looked for.
- * The rest of ITEM is filled in. ERR_QUOTA_EXCEEDED. */
+ * The rest of ITEM is filled in. ERR_QUOTA_EXCEEDED when a limit of the user does not allow it. */
 enum error_code items_put(struct item_writes *writes, struct item *item);
 
 /* Deletes the item that items_find has just found; ITEM->version is the number of this write. */
 enum error_code items_remove(struct item_writes *writes, struct item *item);
 
-/* Deletes all items whose keys begin with PREFIX. */
+/* Deletes all items whose keys begin with PREFIX. *REMOVED counts all that WRITES has deleted this
+ * way. */
 enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed);
 
-/* Turns expired items into tombstones, at most MOST of them. */
+/* Turns expired items into tombstones, at most MOST of them besides those of items_begin. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
 /* Writes the counters back. */

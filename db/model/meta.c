@@ -1,5 +1,5 @@
 /*
- * meta.c - what the database says of itself.
+ * meta.c - the identity of the database.
  */
 #include "db/model/meta.h"
 

@@ -1,5 +1,5 @@
 /*
- * throttle.c - how often something may happen within a time.
+ * throttle.c - limits on how often something may happen within a time.
  */
 #include "db/model/throttle.h"
 
@@ -11,9 +11,9 @@ bool throttle_id(struct arena *arena, const char *kind, struct text who, int64_t
     return text != NULL && digest_number(text_of(text), out);
 }
 
-/* A window whose end is later than any window of now can end was started before the clock was set
- * back, or before a setting made windows shorter. It would otherwise last until the clock is there
- * again. The tolerance is more than the time by which requests overtake each other. */
+/* The latest end that a window can have at NOW_MS. One with a later end was started before the
+ * clock was set back, or before a setting made windows shorter, and would last until the clock gets
+ * there again. The tolerance is more than the time by which requests overtake each other. */
 static int64_t latest_end(const struct throttle *throttle, int64_t now_ms)
 {
     static const int64_t tolerance_ms = INT64_C(3600) * 1000;

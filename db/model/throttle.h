@@ -1,10 +1,10 @@
 /*
- * throttle.h - how often something may happen within a time. It is counted in the database, because
- * a program lives for one request only.
+ * throttle.h - limits on how often something may happen within a time. It is counted in the
+ * database, because a program lives for one request only.
  *
- * A window starts with the first event that is counted and lasts for its time; then counting starts
- * anew. It also does when the clock is set back by more than an hour. What is counted is identified
- * by a number, which is a digest: no name or address is stored.
+ * A window starts with the first event and has a fixed length; the next event after its end starts
+ * a new one, as does one after the clock was set back by more than an hour. What is counted is
+ * identified by a number, which is a digest: no name or address is stored.
  */
 #ifndef CUBBY_DB_MODEL_THROTTLE_H
 #define CUBBY_DB_MODEL_THROTTLE_H
@@ -23,27 +23,27 @@ struct throttle {
     int64_t window; /* milliseconds */
 };
 
-/* The number that stands for WHO among those counted for KIND ("login:user", "register"). False
+/* The number that identifies WHO among those counted for KIND ("login:user", "register"). False
  * when memory is out. */
 bool throttle_id(struct arena *arena, const char *kind, struct text who, int64_t *out);
 
-/* ERR_TOO_MANY_ATTEMPTS when the limit is reached, with the moment of the window's end in *UNTIL.
- * Only reads. */
+/* ERR_TOO_MANY_ATTEMPTS when the limit is reached; *UNTIL is then the end of the window. Counts
+ * nothing. */
 enum error_code throttle_check(struct db *db, const struct throttle *throttle, int64_t now_ms,
                                int64_t *until);
 
-/* Counts one event in the request's transaction. ERR_TOO_MANY_ATTEMPTS as above when it is one too
- * many; the count is then rolled back with all else. */
+/* Counts one event in the request's transaction. ERR_TOO_MANY_ATTEMPTS as above when it exceeds the
+ * limit; rolling the transaction back takes the count back too. */
 enum error_code throttle_count(struct db *db, const struct throttle *throttle, int64_t now_ms,
                                int64_t *until);
 
-/* Takes one event back. */
+/* Takes back one event that was counted. */
 enum error_code throttle_give_back(struct db *db, const struct throttle *throttle);
 
 /* Forgets all events. */
 enum error_code throttle_clear(struct db *db, const struct throttle *throttle);
 
-/* Deletes a few of the windows that are over, starting at the number FROM. */
+/* Deletes windows that have ended, among the next few from the number FROM on. */
 enum error_code throttle_sweep(struct db *db, int64_t from, int64_t now_ms);
 
 #endif

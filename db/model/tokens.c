@@ -19,8 +19,8 @@ static enum error_code check_secret(struct db *db, const struct device_token *to
                : ERR_INVALID_TOKEN;
 }
 
-/* Uses within an hour count as one. A write records the use in its own transaction, a read after
- * its answer is sent. */
+/* Uses within an hour are recorded as one. A call that writes records the use in its own
+ * transaction, a call that reads after its answer is sent. */
 static enum error_code note_use(struct db *db, int64_t id, bool writes, int64_t now_ms)
 {
     if (now_ms - db_column_integer(db, DB_TOKEN_AUTHENTICATE, 4) < TOKEN_USE_MS) {
@@ -72,7 +72,8 @@ enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms)
     return db_run(db, DB_TOKEN_USED, values, 2, &found);
 }
 
-/* One above the highest there is. */
+/* One more than the user's highest number. ERR_QUOTA_EXCEEDED when there can be no further
+ * token. */
 static enum error_code next_number(struct db *db, int64_t user_id, int64_t *out)
 {
     const struct db_value values[] = {db_integer(tokens_id(user_id, 0)),

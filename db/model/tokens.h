@@ -14,13 +14,13 @@
 #include "db/model/items.h"
 #include "db/model/users.h"
 
-/* What is counted as one use. */
+/* Uses within this time are recorded as one. */
 enum { TOKEN_USE_MS = 60 * 60 * 1000 };
 
-/* Device tokens that one user may have. */
+/* How many device tokens one user may have. */
 enum { TOKENS_MAXIMUM = 100 };
 
-/* Statements of a program whose calls take tokens. */
+/* The statements for a program whose calls accept device tokens. */
 #define TOKEN_STATEMENTS DB_TOKEN_AUTHENTICATE, DB_TOKEN_USED
 
 /* A device token as its owner sees it. */
@@ -34,21 +34,21 @@ struct token_info {
     int64_t used_at;    /* 0: never */
 };
 
-/* The number in the table of a user's token NUMBER; those of one user are a range. */
+/* The row id of a user's token NUMBER; the ids of one user's tokens are a range. */
 static inline int64_t tokens_id(int64_t user_id, int64_t number)
 {
     return user_id * DEVICE_NUMBER_MAXIMUM + number;
 }
 
-/* Looks up the device token and fills CLAIMS with what it allows: the user, the current epoch,
- * scope and prefix, which lies on ARENA. With WRITES the write transaction starts here, so that a
- * token that was deleted before is not used after. ERR_INVALID_TOKEN when it is deleted, expired or
- * wrong, or its user is gone or disabled. */
+/* Looks up the device token and fills CLAIMS with what it allows: the user, the current epoch, the
+ * scope, and the prefix, which is on ARENA. With WRITES the write transaction starts here, so that
+ * the token can't be deleted between this check and the write. ERR_INVALID_TOKEN when it is
+ * deleted, expired or wrong, or its user is gone or disabled. */
 enum error_code tokens_authenticate(struct db *db, struct arena *arena,
                                     const struct device_token *token, bool writes, int64_t now_ms,
                                     struct token_claims *claims);
 
-/* Notes that the token with number ID in the table was used. */
+/* Records that the token with the row id ID was used. */
 enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms);
 
 /* Adds a token of OWNER with the digest HASH; its number is filled in. ERR_QUOTA_EXCEEDED when
@@ -65,11 +65,11 @@ enum error_code tokens_list(struct db *db, const struct item_owner *owner, int64
 enum error_code tokens_delete(struct db *db, const struct item_owner *owner, int64_t number,
                               int64_t now_ms, bool *found);
 
-/* Deletes all tokens of a user, the code for a lost password too. */
+/* Deletes all tokens of a user, and the code for a lost password. */
 enum error_code tokens_delete_all(struct db *db, int64_t user_id);
 
-/* The digest of the code that USER_ID may set a new password with, in *HASH; NULL at when there is
- * none. Borrowed until the request ends. */
+/* The digest of the code with which USER_ID may set a new password, in *HASH, borrowed until the
+ * request ends; HASH->at is NULL when there is none. */
 enum error_code tokens_reset_code(struct db *db, int64_t user_id, int64_t now_ms,
                                   struct text *hash);
 

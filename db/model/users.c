@@ -19,7 +19,7 @@ const char *user_name_fault(struct text username)
     return NULL;
 }
 
-/* Two labels at least, none empty. */
+/* At least two labels, none of them empty. */
 static bool is_dotted_host(struct text host)
 {
     size_t labels = 0;
@@ -58,7 +58,7 @@ const char *user_email_fault(struct text email)
 
 static enum error_code out_of_memory(void)
 {
-    return ERR_INTERNAL; /* the arena has recorded it */
+    return ERR_INTERNAL; /* the arena has recorded the cause */
 }
 
 enum error_code users_taken(struct db *db, struct arena *arena, struct text username,

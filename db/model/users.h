@@ -23,12 +23,12 @@ struct user_new {
     int64_t epoch; /* random, not negative */
 };
 
-/* What a login needs; the hash lies on the arena. */
+/* What a login needs; the hash is on the arena. */
 struct user_login {
     int64_t id;
     int64_t epoch;
     const char *password_hash;
-    bool disabled; /* looks to a login like a wrong password */
+    bool disabled; /* a login is then refused as for a wrong password */
 };
 
 /* An account as its user sees it. */
@@ -55,7 +55,7 @@ enum error_code users_taken(struct db *db, struct arena *arena, struct text user
                             struct text email);
 
 /* Adds an account in the request's transaction; *ID is its number. Errors as users_taken, also when
- * another process was faster. */
+ * another process has added it in the meantime. */
 enum error_code users_add(struct db *db, struct arena *arena, const struct user_new *user,
                           int64_t now_ms, int64_t *id);
 
@@ -63,17 +63,18 @@ enum error_code users_add(struct db *db, struct arena *arena, const struct user_
 enum error_code users_find_login(struct db *db, struct arena *arena, struct text name, bool *found,
                                  struct user_login *out);
 
-/* A call that writes to the account of its token starts with this, in its transaction, or has the
- * same condition in its statement: ERR_INVALID_TOKEN when the account is gone or the token was
- * ended. */
+/* ERR_INVALID_TOKEN when the account is gone or the token was ended. A call that writes to the
+ * account of its token starts with this, in its transaction, or has the same condition in its
+ * statement. */
 enum error_code users_live(struct db *db, const struct item_owner *owner);
 
 /* Texts are borrowed until the request ends. */
 enum error_code users_profile(struct db *db, const struct item_owner *owner,
                               struct user_profile *out);
 
-/* Writes what PROFILE holds but for the name. ERR_EMAIL_EXISTS. After users_live or users_profile
- * in one transaction. */
+/* Writes e-mail, full name, age, gender and updated_at of PROFILE. ERR_EMAIL_EXISTS when another
+ * account has the e-mail. To be called after users_live or users_profile in the same
+ * transaction. */
 enum error_code users_update(struct db *db, struct arena *arena, const struct item_owner *owner,
                              const struct user_profile *profile);
 
@@ -81,8 +82,8 @@ enum error_code users_update(struct db *db, struct arena *arena, const struct it
 enum error_code users_password_hash(struct db *db, struct arena *arena,
                                     const struct item_owner *owner, const char **out);
 
-/* Sets another password than the one with the hash OLD and ends every token of the owner; *EPOCH is
- * the one for new tokens. ERR_INVALID_TOKEN also when somebody else was faster. */
+/* Replaces the password whose hash is OLD and ends every token of the owner; *EPOCH is the one for
+ * new tokens. ERR_INVALID_TOKEN also when the password has changed in the meantime. */
 enum error_code users_set_password(struct db *db, const struct item_owner *owner, const char *old,
                                    const char *new_hash, int64_t now_ms, int64_t *epoch);
 
@@ -94,21 +95,21 @@ enum error_code users_reset_password(struct db *db, int64_t user_id, const char 
 /* Ends every token of the owner. */
 enum error_code users_end_sessions(struct db *db, const struct item_owner *owner);
 
-/* Ends the access token ID that would live until EXPIRES (seconds since 1970). When so many of the
- * user's ended tokens would live on that the list is full, all of them end. */
+/* Ends the access token ID, which would be valid until EXPIRES (seconds since 1970). When the list
+ * of ended tokens that have not expired yet is full, all access tokens of the user end instead;
+ * device tokens stay valid. */
 enum error_code users_revoke(struct db *db, struct arena *arena, const struct item_owner *owner,
                              const char *id, int64_t expires, int64_t now_ms);
 
-/* Writes to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
- * not expired by themselves at NOW (seconds since 1970); returns how many bytes they are. */
+/* Copies to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
+ * not expired by NOW (seconds since 1970); returns how many bytes they are. */
 size_t users_living_revoked(const char *list, int64_t now, char *to);
 
-/* Deletes the account that has this password hash, and everything that is stored of it, security
- * events too.
- * ERR_INVALID_TOKEN as users_set_password. */
+/* Deletes the account, if HASH is still its password hash, and everything stored of it, security
+ * events too. ERR_INVALID_TOKEN as users_set_password. */
 enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash);
 
-/* Puts NEW_HASH in the place of the hash LOGIN was read with, unless that has changed since. */
+/* Replaces the hash that LOGIN was read with by NEW_HASH, unless it has changed since. */
 enum error_code users_rehash(struct db *db, const struct user_login *login, const char *new_hash);
 
 #endif
