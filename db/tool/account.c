@@ -160,7 +160,7 @@ int account_change(struct tool *tool, account_changer *changer, const void *argu
     int status = admin_open(tool, true, &connection);
     if (status == TOOL_DONE) {
         status = change_locked(tool, connection, changer, argument, out);
-        (void)admin_driver->checkpoint(connection); /* what was deleted is in no log either */
+        (void)admin_driver->checkpoint(connection); /* deleted data must not stay in the log */
         admin_driver->close(connection);
     }
     return status;

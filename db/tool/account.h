@@ -22,22 +22,22 @@ struct account {
     int64_t tokens; /* device tokens */
 };
 
-/* Starts the statement that gives all accounts in the order of their names. */
+/* Prepares the statement that gives all accounts in the order of their names. */
 enum db_class account_list(struct db_connection *connection, struct db_prepared **rows);
 
 /* The account of the present row; its texts are borrowed until the next step. */
 void account_of_row(struct db_prepared *row, struct account *out);
 
-/* Finds the account with this user name, or this e-mail when NAME has an @. TOOL_ABSENT, and says
- * so, when there is none. */
+/* Finds the account with this user name, or this e-mail when NAME has an @. TOOL_ABSENT, after an
+ * error message, when there is none. */
 int account_find(struct tool *tool, struct db_connection *connection, const char *name,
                  struct account *out);
 
 /* The account as JSON, on the scratch memory; texts are copied. */
 cJSON *account_json(struct tool *tool, const struct account *account);
 
-/* Which account it is, as JSON on the scratch memory: what a command that did something to it
- * begins its result with. */
+/* An object with the id and the name of an account, on the scratch memory: the start of a command's
+ * result. */
 cJSON *account_name_json(struct tool *tool, int64_t id, const char *username);
 
 /* Looks up the account of the command's first word. */
@@ -48,16 +48,16 @@ int account_look_up(struct tool *tool, struct account *out);
 typedef int account_changer(struct tool *tool, struct db_connection *connection,
                             const struct account *account, const void *argument);
 
-/* Finds the account of the command's first word and runs CHANGER, all in one transaction, which
- * counts only when CHANGER returns TOOL_DONE. */
+/* Finds the account of the command's first word and runs CHANGER, all in one transaction, which is
+ * committed only when CHANGER returns TOOL_DONE. */
 int account_change(struct tool *tool, account_changer *changer, const void *argument,
                    struct account *out);
 
-/* Runs STATEMENT, which changes something; says so when it fails. */
+/* Runs STATEMENT, which changes something; a failure is reported. */
 int account_run(struct tool *tool, struct db_connection *connection, enum admin_statement statement,
                 const struct db_value *values, size_t count);
 
-/* Ends the device tokens of the account, and the code for a lost password. */
+/* Deletes the device tokens of the account, and the code for a lost password. */
 int account_drop_tokens(struct tool *tool, struct db_connection *connection, int64_t user_id);
 
 /* Clears the counts of failed logins and resets of the account, so that its user can log in at

@@ -168,7 +168,7 @@ enum db_class admin_count(struct db_connection *connection, enum admin_statement
 
 /* ---- verifying ------------------------------------------------------------------------------ */
 
-/* A database that is looked through. */
+/* A database being verified. */
 struct inspection {
     struct tool *tool;
     const char *path;
@@ -182,7 +182,8 @@ static void report(void *self, const char *problem)
     (void)tool_fail(inspection->tool, "%s: %s", inspection->path, problem);
 }
 
-/* Moves both to the next row; tells in LINE where the two differ. */
+/* Moves both statements to the next row; writes to LINE where the two differ. *MORE: both had a
+ * row, and the rows are equal. */
 static enum db_class compare_row(struct db_prepared *is, struct db_prepared *wanted, bool *more,
                                  char line[256])
 {

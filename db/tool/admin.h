@@ -1,8 +1,9 @@
 /*
- * admin.h - the tool's connection to the database, and the statements only the operator may run.
+ * admin.h - the tool's connection to the database, and the statements that only the operator may
+ * run.
  *
- * The programs' statements and roles are db.h's; these are a table of their own that the programs
- * do not link.
+ * The programs' statements and roles are those of db.h; these are a table of their own, which the
+ * programs do not link.
  */
 #ifndef CUBBY_DB_TOOL_ADMIN_H
 #define CUBBY_DB_TOOL_ADMIN_H
@@ -16,36 +17,40 @@
 extern const struct db_driver *const admin_driver;
 extern const struct db_maintenance *const admin_maintenance;
 
-/* Milliseconds to wait for another writer: more than a request does. */
+/* Milliseconds to wait for another writer: twice as long as a request does. */
 int admin_timeout(const struct tool *tool);
 
-/* Says what went wrong in CONNECTION at the database PATH, and while doing what. */
+/* Reports CLASS, a failure of CONNECTION at the database PATH while DOING something. TOOL_BUSY for
+ * DB_BUSY, else TOOL_FAILED. */
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
                enum db_class class, const char *doing);
 
-/* Opens the database at PATH, which must exist, whatever its schema. */
+/* Opens the database at PATH, which must exist, whatever its schema. After a failure, which is
+ * reported, *OUT is NULL. */
 int admin_open_any(struct tool *tool, const char *path, bool writable, struct db_connection **out);
 
-/* Says that the database at PATH has schema NUMBER, which is not this version's, and what to do. */
+/* Reports that the database at PATH has schema NUMBER, which is not this version's, and what to
+ * do. */
 int admin_fail_schema(struct tool *tool, const char *path, int64_t number);
 
-/* A copy of a database in write-ahead mode is in that mode too: turns COPY, at PATH, into one plain
- * file. */
+/* Turns COPY, at PATH, into one file without a write-ahead log: the copy of a database that keeps
+ * such a log keeps one too. */
 int admin_make_plain(struct tool *tool, const char *path, struct db_connection *copy);
 
-/* Copies as admin_maintenance does, and shows WHAT it is for, a constant, and how far it is. */
+/* Copies as admin_maintenance does, and shows the progress as that of WHAT, a constant. */
 enum db_class admin_copy(struct tool *tool, struct db_connection *from, struct db_connection *to,
                          bool durable, const char *what);
 
-/* tool_step for the database at PATH: says what is being done to it, and its size, because the
- * engine can't tell how far a statement is. */
+/* tool_step for the database at PATH: what is being done to it, and its size, because the engine
+ * does not report the progress of a statement. */
 void admin_step(struct tool *tool, const char *doing, const char *path);
 
-/* Its schema must be this version's; *OUT is closed when it is not. */
+/* Checks that *OUT, the database at PATH, has this version's schema. If not, or if the number can't
+ * be read, that is reported and *OUT is closed. */
 int admin_need_schema(struct tool *tool, const char *path, struct db_connection **out);
 
-/* Verifies the database at PATH and reports what is wrong; TOOL_DONE when nothing is. The first
- * function reads all pages and indexes, the second compares the schema, letter by letter, with the
+/* Verify the database at PATH and report what is wrong; TOOL_DONE when nothing is. The first
+ * function reads all pages and indexes, the second compares the text of the schema with that of the
  * one this version makes. */
 int admin_verify_integrity(struct tool *tool, const char *path, struct db_connection *connection);
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection);
@@ -58,16 +63,16 @@ enum db_class admin_compare_schema(struct db_connection *connection,
 /* Opens the database of the settings, as its owner; its schema must be this version's. */
 int admin_open(struct tool *tool, bool writable, struct db_connection **out);
 
-/* Prepares STATEMENT and binds its parameters. *OUT is the caller's, also after a failure, when it
- * may be NULL. */
+/* Prepares STATEMENT and binds its parameters. The caller finalizes *OUT, also after a failure,
+ * when it may be NULL. */
 enum db_class admin_prepare(struct db_connection *connection, enum admin_statement statement,
                             const struct db_value *values, size_t count, struct db_prepared **out);
 
-/* Binds VALUES to PREPARED, which is reset first. */
+/* Binds VALUES, integers and texts only, to PREPARED, which is reset first. */
 enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *values, size_t count);
 
-/* Runs STATEMENT to its end. *NUMBER, if wanted, is the first column of its first row; it
- * stays as it is when there is none. */
+/* Runs STATEMENT to its end. *NUMBER, unless NULL, is set to the first column of its first row, and
+ * keeps its value when there is no row. */
 enum db_class admin_run(struct db_connection *connection, enum admin_statement statement,
                         const struct db_value *values, size_t count, int64_t *number);
 

@@ -1,7 +1,7 @@
 /*
- * audit.c - records what the operator did where the programs record security events: in the log,
- * and in the database when the settings say so. When the programs write to the web server's log,
- * which the tool can't reach, the tool writes to the system log.
+ * audit.c - records what the operator did in the places where the programs record security events:
+ * the log, and the database when the settings say so. When the programs write to the web server's
+ * log, which the tool can't reach, the tool writes to the system log.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static void keep_in_log(struct tool *tool, const char *text)
     }
 }
 
-/* Of a user who is gone UNNAMED. */
+/* Stores TEXT, or UNNAMED when the user no longer exists. */
 static void keep_in_database(struct tool *tool, int64_t user_id, const char *text,
                              const char *unnamed)
 {
@@ -87,7 +87,7 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
     (void)vsnprintf(detail, sizeof detail, format, list);
     va_end(list);
     tool_make_printable(
-        detail, false); /* details hold file names, and the end of the line may be cut off */
+        detail, false); /* file names may not be UTF-8, and vsnprintf may have cut a character */
     const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, detail));
     const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, detail));
     if (text != NULL && unnamed != NULL) {

@@ -46,14 +46,15 @@ int file_sync_directory(struct tool *tool, const char *path)
     return TOOL_DONE;
 }
 
-/* Makes the directory PATH, which MAY_EXIST; its name is on the disk then. */
+/* Creates the directory PATH and makes its name durable. One that exists already is an error unless
+ * MAY_EXIST. */
 static int make_one_directory(struct tool *tool, const char *path, mode_t mode, bool may_exist)
 {
     if (mkdir(path, mode) != 0) {
         return may_exist && errno == EEXIST ? TOOL_DONE
                                             : tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    (void)chmod(path, mode); /* whatever the umask says */
+    (void)chmod(path, mode); /* the umask does not matter */
     return file_sync_directory(tool, path);
 }
 
@@ -125,8 +126,8 @@ static bool write_all(int file, const char *text)
     return true;
 }
 
-/* A new file beside PATH, on the disk, with TEXT and owner and mode; *DRAFT is its name, which is
- * gone again on failure. */
+/* Creates a file beside PATH, durably, with TEXT, MODE and OWNER; *DRAFT is its name. After a
+ * failure it is deleted again. */
 static int make_draft(struct tool *tool, const char *path, const char *text, mode_t mode,
                       const struct file_owner *owner, const char **draft)
 {
@@ -173,7 +174,7 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text)
     if (realpath(path, whole) == NULL || stat(whole, &there) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    path = whole; /* a link stays one */
+    path = whole; /* a symbolic link stays one: its target is replaced */
     struct file_owner owner = {geteuid() == 0, there.st_uid, there.st_gid};
     const char *draft;
     int status = make_draft(tool, path, text, there.st_mode & 0777, &owner, &draft);
@@ -199,7 +200,7 @@ int file_become_owner(struct tool *tool, const char *path)
         return tool_out_of_memory(tool);
     }
     if (stat(path, &there) != 0 && stat(directory, &there) != 0) {
-        return TOOL_DONE; /* what comes next says it better */
+        return TOOL_DONE; /* opening the file will report it */
     }
     if (there.st_uid == 0) {
         return TOOL_DONE;
@@ -220,9 +221,10 @@ void file_become_self(void)
 
 const char *const file_companions[] = {"-journal", "-wal", "-shm", "-hashes", "-transfers", NULL};
 
-/* Whether PATH, there or not, is the file OWN or one that goes by its name, such as its journal:
- * by whatever way PATH leads to their directory. */
-static bool goes_by_name_of(struct tool *tool, const char *path, const char *own)
+/* Whether PATH, which need not exist, is the file OWN or one of its companions, such as its
+ * journal. Their directories are compared by device and inode, so the way PATH is written does not
+ * matter. */
+static bool is_file_or_companion(struct tool *tool, const char *path, const char *own)
 {
     const char *directories[] = {file_directory(tool, path), file_directory(tool, own)};
     const char *names[] = {path, own};
@@ -247,7 +249,8 @@ static bool goes_by_name_of(struct tool *tool, const char *path, const char *own
     return same;
 }
 
-/* Refuses to write over the database or a file that belongs to it, which is surely a mistake. */
+/* Whether PATH is the database, the key file or a companion of them; writing a result there is
+ * surely a mistake. */
 static bool is_own_file(struct tool *tool, const char *path)
 {
     const char *const own[] = {tool->config.database, tool->config.keys};
@@ -260,8 +263,8 @@ static bool is_own_file(struct tool *tool, const char *path)
             other.st_ino == there.st_ino) {
             return true;
         }
-        if (goes_by_name_of(tool, path, own[i]) ||
-            (realpath(own[i], whole) != NULL && goes_by_name_of(tool, path, whole))) {
+        if (is_file_or_companion(tool, path, own[i]) ||
+            (realpath(own[i], whole) != NULL && is_file_or_companion(tool, path, whole))) {
             return true;
         }
     }
@@ -286,7 +289,7 @@ int file_may_write(struct tool *tool, const char *path, bool *over)
 
 /* ---- drafts --------------------------------------------------------------------------------- */
 
-/* Globals, because the signal handler has no other way to find them. */
+/* Globals, because a signal handler gets no argument of ours. */
 static const char *volatile draft_path;
 static const char *volatile second_path;
 static volatile uid_t draft_owner;

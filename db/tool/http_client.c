@@ -130,7 +130,7 @@ static int connect_any(const struct http_url *url, int64_t deadline, const char 
     return file;
 }
 
-/* False when the server takes no more; it may have answered all the same. */
+/* False when the server accepts no more; it may have answered nevertheless. */
 static bool send_all(int file, const char *from, size_t size, int64_t deadline)
 {
     while (size > 0) {
@@ -189,7 +189,8 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* RFC 9112 section 7.1, in place: the size of what was decoded, as far as it goes. */
+/* Decodes the chunked BODY (RFC 9112 section 7.1) in place, as far as it is complete; returns its
+ * size. */
 static size_t unchunk(char *body, size_t size)
 {
     size_t to = 0;
@@ -214,7 +215,7 @@ static size_t unchunk(char *body, size_t size)
     }
 }
 
-/* NULL, or why TEXT is no answer. */
+/* Parses TEXT. NULL, or why it is not an HTTP answer. */
 static const char *parse_answer(struct arena *arena, char *text, size_t size,
                                 struct http_answer *answer)
 {
@@ -248,7 +249,8 @@ static const char *exchange(struct arena *arena, int file, const char *head,
 {
     bool sent = send_all(file, head, strlen(head), deadline);
     if (sent && request->body != NULL) {
-        /* A pause, so that the body comes in a segment of its own: web servers differ then. */
+        /* The pause makes the body arrive in a segment of its own, which some web servers handle
+         * differently. */
         const struct timespec pause = {.tv_nsec = 50 * INT64_C(1000000)};
         (void)nanosleep(&pause, NULL);
         (void)send_all(file, request->body, request->body_size, deadline);

@@ -2,8 +2,8 @@
  * http_client.h - one HTTP/1.1 request (RFC 9112) to a web server, over plain TCP, or over TLS by
  * the program curl.
  *
- * As much as the doctor needs: no redirects, no kept connections; every wait and every buffer has
- * an end.
+ * It does only what the doctor needs: no redirects, no persistent connections. Every buffer is
+ * bounded, and so is every wait but that for the resolver, which has its own timeout.
  */
 #ifndef CUBBY_DB_TOOL_HTTP_CLIENT_H
 #define CUBBY_DB_TOOL_HTTP_CLIENT_H
@@ -14,8 +14,8 @@
 #include "common/base/arena.h"
 
 enum {
-    HTTP_CLIENT_TIMEOUT_MS = 15000,         /* for a whole request */
-    HTTP_CLIENT_ANSWER_MAXIMUM = 256 * 1024 /* bytes of an answer; what comes behind is not read */
+    HTTP_CLIENT_TIMEOUT_MS = 15000,         /* for a request */
+    HTTP_CLIENT_ANSWER_MAXIMUM = 256 * 1024 /* bytes of an answer; the rest is not read */
 };
 
 /* http[s]://host[:port][/path], split. */
@@ -42,11 +42,11 @@ struct http_answer {
     size_t body_size;
 };
 
-/* Splits TEXT on ARENA. NULL when it is good, otherwise a static text that says why not. */
+/* Splits TEXT on ARENA. NULL when it is valid, otherwise a static text that says why not. */
 const char *http_url_parse(struct arena *arena, const char *text, struct http_url *out);
 
-/* Sends REQUEST, the body in a segment behind that of the head, and reads the answer, all on ARENA.
- * NULL when there is an answer, otherwise a text that says why not. */
+/* Sends REQUEST, over plain TCP with the body in a later segment than the head, and reads the
+ * answer, all on ARENA. NULL when there is an answer, otherwise a text that says why not. */
 const char *http_send(struct arena *arena, const struct http_url *url,
                       const struct http_request *request, struct http_answer *answer);
 

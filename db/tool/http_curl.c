@@ -19,7 +19,7 @@ struct arguments {
     struct arena *arena;
     char *at[ARGUMENTS_MAXIMUM + 1];
     size_t count;
-    bool full; /* or out of memory */
+    bool full; /* too many, or out of memory */
 };
 
 static void add(struct arguments *arguments, const char *text)
@@ -85,7 +85,7 @@ static void close_files(struct http_curl *curl)
     }
 }
 
-/* The files for what goes in and for what curl says. 0, or an errno. */
+/* Creates the files for the body and for curl's messages. 0, or an errno. */
 static int make_files(const struct http_request *request, struct http_curl *curl)
 {
     curl->errors = tmpfile();
@@ -158,7 +158,7 @@ const char *http_curl_end(struct arena *arena, struct http_curl *curl)
 {
     char said[ERRORS_MAXIMUM];
     int status;
-    (void)kill(curl->process, SIGKILL); /* it has ended, or the time is up */
+    (void)kill(curl->process, SIGKILL); /* it has ended, or took too long */
     while (waitpid(curl->process, &status, 0) < 0 && errno == EINTR) {
     }
     ssize_t size = pread(fileno(curl->errors), said, sizeof said, 0);

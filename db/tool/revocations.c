@@ -5,8 +5,9 @@
 
 #include "db/model/tokens.h"
 
-/* Asks STATEMENT of PRESENT about the row that is at hand, whose first COUNT columns are its
- * parameters (a text where TEXTS has the bit). *FOUND: it has a row, with *NUMBER in it. */
+/* Runs QUESTION with the first COUNT columns of ROW as its parameters; those with a bit in TEXTS
+ * are texts, the others integers. *FOUND tells whether it has a row, *NUMBER is the first column of
+ * that. */
 static enum db_class ask(struct db_prepared *question, struct db_prepared *row, int count,
                          unsigned texts, bool *found, int64_t *number)
 {
@@ -25,7 +26,7 @@ static enum db_class ask(struct db_prepared *question, struct db_prepared *row, 
     return class == DB_ROW ? DB_OK : class;
 }
 
-/* The columns of a token: its id and hash, its user's id and time of birth. */
+/* The columns of a row: id and hash of the token, id and time of creation of its user. */
 static enum db_class drop_tokens(struct db_connection *draft, struct db_connection *present,
                                  int64_t *count)
 {
@@ -41,9 +42,9 @@ static enum db_class drop_tokens(struct db_connection *draft, struct db_connecti
     }
     while (class == DB_ROW) {
         bool same_user;
-        int64_t there;
-        class = ask(question, rows, 4, 2, &same_user, &there);
-        if (class == DB_OK && same_user && there == 0) {
+        int64_t exists;
+        class = ask(question, rows, 4, 2, &same_user, &exists);
+        if (class == DB_OK && same_user && exists == 0) {
             const struct db_value id[] = {db_integer(admin_driver->column_integer(rows, 0))};
             class = admin_run(draft, ADMIN_TOKEN_DROP, id, 1, NULL);
             ++*count;

@@ -11,10 +11,10 @@ struct revocations {
     int64_t users;  /* accounts that were disabled */
 };
 
-/* Takes from DRAFT, a backup about to be restored, the device tokens that PRESENT does not have any
- * more though it has their user, and disables the accounts that it has disabled. An account is the
- * same when its id and its time of birth are. Both databases have this version's schema; the
- * changes are one transaction. */
+/* Deletes from DRAFT, a backup about to be restored, the device tokens that PRESENT no longer has
+ * although it has their user, and disables the accounts that are disabled in PRESENT. Accounts are
+ * the same when their ids and times of creation are. Both databases must have this version's
+ * schema; the changes are one transaction. */
 enum db_class revocations_apply(struct db_connection *draft, struct db_connection *present,
                                 struct revocations *out);
 

@@ -3,8 +3,8 @@
  */
 #include "db/tool/statements.h"
 
-/* What the tool shows of an account. $1 is the number of tokens a user can have: tokens from the
- * user's id times it on are that user's, and the first of them is the code for a lost password. */
+/* What the tool shows of an account. $1 is DEVICE_NUMBER_MAXIMUM: the token ids of a user start at
+ * the user's id times $1, and the first of them is the code for a lost password. */
 #define ACCOUNTS                                                                                   \
     "SELECT id, username, email, full_name, age, gender, created_at, updated_at, disabled,"        \
     " keys,"                                                                                       \
@@ -12,7 +12,8 @@
     " (SELECT COUNT(*) FROM tokens WHERE tokens.id > users.id * $1"                                \
     " AND tokens.id < (users.id + 1) * $1) FROM users"
 
-/* What the user's row ought to say of the user's items; `version`, not less than any of theirs. */
+/* What the counters in a user's row must be, computed from the user's items. ADMIN_AHEAD compares
+ * `version`. */
 #define KEYS                                                                                       \
     "(SELECT COUNT(*) FROM items WHERE user_id = users.id"                                         \
     " AND (expires_at IS NULL OR expires_at > 0))"
@@ -20,11 +21,11 @@
     "(SELECT COALESCE(SUM(size), 0) FROM items WHERE user_id = users.id"                           \
     " AND (expires_at IS NULL OR expires_at > 0))"
 #define TOMBSTONES "(SELECT COUNT(*) FROM items WHERE user_id = users.id AND expires_at < 0)"
-#define WRONG_LEDGER "keys <> " KEYS " OR bytes <> " BYTES " OR tombstones <> " TOMBSTONES
+#define WRONG_COUNTERS "keys <> " KEYS " OR bytes <> " BYTES " OR tombstones <> " TOMBSTONES
 
 static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
-    /* Also where a hand has taken it away. */
+    /* Also when somebody has deleted the row by hand. */
     [ADMIN_NEW_STORE_ID] = "INSERT INTO meta (name, value) VALUES ('store_id', $1)"
                            " ON CONFLICT (name) DO UPDATE SET value = $1",
     [ADMIN_NEW_EPOCHS] = "UPDATE users SET epoch = epoch + $1, revoked = ''",
@@ -75,34 +76,35 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                            " ON CONFLICT (name) DO UPDATE SET value = $2",
     [ADMIN_AHEAD] = "SELECT COUNT(*) FROM items JOIN users ON users.id = items.user_id"
                     " WHERE items.version > users.version",
-    /* Of SQLite: the largest id of an account that ever was. */
+    /* SQLite's own record of the largest id that an account ever had. */
     [ADMIN_LAST_USER_READ] = "SELECT seq FROM sqlite_sequence WHERE name = 'users'",
     [ADMIN_LAST_USER_WRITE] = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'users'",
 
-    /* Up to the time $1, at most $2 rows. */
+    /* Delete what ended by the time $1, at most $2 rows. */
     [ADMIN_GC_TOKENS] = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens"
                         " WHERE expires_at <= $1 LIMIT $2) RETURNING 1",
     [ADMIN_GC_THROTTLE] = "DELETE FROM throttle WHERE id IN (SELECT id FROM throttle"
                           " WHERE until <= $1 LIMIT $2) RETURNING 1",
-    /* Security events but for the latest $1, at most $2 rows. */
+    /* Deletes all security events but the latest $1, at most $2 rows. */
     [ADMIN_GC_EVENTS] = "DELETE FROM meta WHERE name IN (SELECT name FROM meta"
                         " WHERE name >= 'audit/' AND name < 'audit0'"
                         " ORDER BY name DESC LIMIT $2 OFFSET $1) RETURNING 1",
-    /* The next user behind $2 of whose items some have expired at $1. */
+    /* The first user after $2 who may have items that expired by $1. */
     [ADMIN_EXPIRING] = "SELECT id, epoch FROM users WHERE next_expiry > 0 AND next_expiry <= $1"
                        " AND id > $2 ORDER BY id LIMIT 1",
-    /* The next user behind $2 who has a tombstone that is no younger than $1. */
-    [ADMIN_BURIED] = "SELECT id FROM users WHERE id > $2 AND tombstones > 0 AND EXISTS (SELECT 1"
-                     " FROM items WHERE user_id = users.id AND expires_at < 0"
-                     " AND updated_at <= $1) ORDER BY id LIMIT 1",
+    /* The first user after $2 who has a tombstone made at $1 or before. */
+    [ADMIN_OLD_TOMBSTONES] =
+        "SELECT id FROM users WHERE id > $2 AND tombstones > 0 AND EXISTS (SELECT 1"
+        " FROM items WHERE user_id = users.id AND expires_at < 0"
+        " AND updated_at <= $1) ORDER BY id LIMIT 1",
     [ADMIN_GC_TOMBSTONES] = "DELETE FROM items WHERE user_id = $1 AND expires_at < 0"
                             " AND updated_at <= $2 RETURNING version",
     [ADMIN_GC_HORIZON] = "UPDATE users SET tombstones = tombstones - $2,"
                          " horizon = CASE WHEN horizon < $3 THEN $3 ELSE horizon END WHERE id = $1",
     /* Rows that no call leaves behind, but that somebody editing the database by hand might. */
-    [ADMIN_WRONG_LEDGERS] = "SELECT COUNT(*) FROM users WHERE " WRONG_LEDGER,
+    [ADMIN_WRONG_COUNTERS] = "SELECT COUNT(*) FROM users WHERE " WRONG_COUNTERS,
     [ADMIN_RECOUNT] = "UPDATE users SET keys = " KEYS ", bytes = " BYTES
-                      ", tombstones = " TOMBSTONES " WHERE " WRONG_LEDGER " RETURNING 1",
+                      ", tombstones = " TOMBSTONES " WHERE " WRONG_COUNTERS " RETURNING 1",
     [ADMIN_ORPHANS] = "SELECT (SELECT COUNT(*) FROM items WHERE user_id NOT IN"
                       " (SELECT id FROM users)) + (SELECT COUNT(*) FROM tokens WHERE id / $1"
                       " NOT IN (SELECT id FROM users))",
@@ -120,7 +122,7 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_COUNT_THROTTLE] = "SELECT COUNT(*) FROM throttle WHERE until > $1",
     [ADMIN_COUNT_EVENTS] = "SELECT COUNT(*) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
 
-    /* For a restore: what was taken away since. */
+    /* For a restore: what was revoked since the backup. */
     [ADMIN_DELETE_CODES] = "DELETE FROM tokens WHERE id % $1 = 0",
     [ADMIN_TOKENS_OF_USERS] = "SELECT tokens.id, tokens.hash, users.id, users.created_at"
                               " FROM tokens JOIN users ON users.id = tokens.id / $1"

@@ -1,5 +1,5 @@
 /*
- * terminal.c - passwords from a person.
+ * terminal.c - reading passwords.
  */
 #include "db/tool/terminal.h"
 
@@ -22,8 +22,8 @@ static void note_signal(int number)
     interrupted = number;
 }
 
-/* Reads up to the end of a line, which is cut off. False at the end of the input, on a signal, and
- * when the line is longer than a password may be. */
+/* Reads a line, without its end. False at the end of the input, on a signal, and when the line is
+ * longer than a password may be. */
 static bool read_line(int file, char line[LINE_SIZE])
 {
     size_t used = 0;
@@ -47,7 +47,8 @@ static bool read_line(int file, char line[LINE_SIZE])
     }
 }
 
-/* Asks at the terminal with the echo off; it is on again whatever happens. */
+/* Asks at the terminal with the echo off, and turns it on again even when a signal ends the
+ * tool. */
 static bool ask_secret(int terminal, const char *question, char line[LINE_SIZE])
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};

@@ -153,8 +153,8 @@ static bool shows_progress(const struct tool *tool)
     return tool->progress || isatty(STDERR_FILENO) != 0;
 }
 
-/* On a terminal in the place of the last line, and cut off where the terminal ends: of a line that
- * went on in the next one, only the rest would be cleared. */
+/* On a terminal the line replaces the last one, and is cut off at the right edge: if it wrapped,
+ * only its last row could be cleared. */
 __attribute__((format(printf, 2, 3))) static void show_progress(struct tool *tool,
                                                                 const char *format, ...)
 {
@@ -172,7 +172,7 @@ __attribute__((format(printf, 2, 3))) static void show_progress(struct tool *too
 void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total)
 {
     enum { INTERVAL_MS = 250 };
-    bool news = total > 0 || done > 0; /* else the step that was told says more */
+    bool news = total > 0 || done > 0; /* else the line of tool_step says more */
     if (!news || !shows_progress(tool) ||
         (tool->progress_what == what && tool_now_ms() - tool->progress_shown < INTERVAL_MS)) {
         return;
@@ -207,8 +207,7 @@ void tool_progress_end(struct tool *tool)
     tool->progress_what = NULL;
 }
 
-/* ---- output for machines ------------------------------------------------------------------------
- */
+/* ---- JSON output ----------------------------------------------------------------------------- */
 
 void tool_row_done(struct tool *tool)
 {

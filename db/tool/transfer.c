@@ -1,7 +1,7 @@
 /*
  * transfer.c - the tables that export writes and import reads.
  *
- * What is not among them: store_id, which is the store's own, and throttling, which is over in
+ * store_id is left out, since every store has its own, and so is throttling, which is over in
  * minutes.
  */
 #include "db/tool/transfer.h"
@@ -14,11 +14,11 @@
 #include "db/model/tokens.h"
 #include "db/model/users.h"
 
-#define WHOLE(name, least, most)                                                                   \
+#define INTEGER(name, least, most)                                                                 \
     {                                                                                              \
         (name), TRANSFER_INTEGER, false, (least), (most), NULL                                     \
     }
-#define MAY_BE_NULL(name, least, most)                                                             \
+#define INTEGER_OR_NULL(name, least, most)                                                         \
     {                                                                                              \
         (name), TRANSFER_INTEGER, true, (least), (most), NULL                                      \
     }
@@ -33,7 +33,7 @@
 
 #define USER_ID_MOST (INT64_MAX / DEVICE_NUMBER_MAXIMUM - 2)
 #define TIME_MOST INT64_C(253402300799999) /* the end of the year 9999 */
-#define COUNT_MOST (INT64_MAX / 4)         /* far from where adding ends */
+#define COUNT_MOST (INT64_MAX / 4)         /* sums of a few do not overflow */
 
 const int64_t transfer_user_id_most = USER_ID_MOST;
 
@@ -64,7 +64,8 @@ static const char *digest_fault(struct text text)
     return text.size == DIGEST_TEXT_SIZE - 1 && !text_has_control(text) ? NULL : "is no digest";
 }
 
-/* Of security events: see audit.c. The next ones go behind them. */
+/* The names of security events are those that db/model/audit.c makes. The first digit must be 0,
+ * which leaves room for later events. */
 static const char *event_fault(struct text text)
 {
     static const char start[] = "audit/0";
@@ -77,49 +78,49 @@ static const char *event_fault(struct text text)
 }
 
 static const struct transfer_column users[] = {
-    WHOLE("id", 1, USER_ID_MOST),
+    INTEGER("id", 1, USER_ID_MOST),
     TEXT("username", username_fault),
     LOWER("username_key"),
     TEXT("email", user_email_fault),
     LOWER("email_key"),
     TEXT("full_name", full_name_fault),
-    WHOLE("age", 1, 150),
+    INTEGER("age", 1, 150),
     TEXT("gender", gender_fault),
     TEXT("password_hash", password_hash_fault),
-    WHOLE("epoch", 0, COUNT_MOST),
-    WHOLE("version", 0, COUNT_MOST),
-    WHOLE("created_at", 0, TIME_MOST),
-    WHOLE("updated_at", 0, TIME_MOST),
-    WHOLE("disabled", 0, 1),
+    INTEGER("epoch", 0, COUNT_MOST),
+    INTEGER("version", 0, COUNT_MOST),
+    INTEGER("created_at", 0, TIME_MOST),
+    INTEGER("updated_at", 0, TIME_MOST),
+    INTEGER("disabled", 0, 1),
     TEXT("revoked", NULL),
-    WHOLE("keys", 0, COUNT_MOST),
-    WHOLE("bytes", 0, COUNT_MOST),
-    WHOLE("tombstones", 0, COUNT_MOST),
-    WHOLE("horizon", 0, COUNT_MOST),
-    WHOLE("next_expiry", 0, TIME_MOST),
+    INTEGER("keys", 0, COUNT_MOST),
+    INTEGER("bytes", 0, COUNT_MOST),
+    INTEGER("tombstones", 0, COUNT_MOST),
+    INTEGER("horizon", 0, COUNT_MOST),
+    INTEGER("next_expiry", 0, TIME_MOST),
 };
 
 /* A tombstone has no value: value_text is "". */
 static const struct transfer_column items[] = {
-    WHOLE("user_id", 1, USER_ID_MOST),
+    INTEGER("user_id", 1, USER_ID_MOST),
     TEXT("key", item_key_fault),
-    WHOLE("version", 1, COUNT_MOST),
-    WHOLE("size", 0, COUNT_MOST),
-    WHOLE("created_at", 0, TIME_MOST),
-    WHOLE("updated_at", 0, TIME_MOST),
-    MAY_BE_NULL("expires_at", -COUNT_MOST, TIME_MOST),
+    INTEGER("version", 1, COUNT_MOST),
+    INTEGER("size", 0, COUNT_MOST),
+    INTEGER("created_at", 0, TIME_MOST),
+    INTEGER("updated_at", 0, TIME_MOST),
+    INTEGER_OR_NULL("expires_at", -COUNT_MOST, TIME_MOST),
     {"value", TRANSFER_JSON, false, 0, 0, NULL},
 };
 
 static const struct transfer_column tokens[] = {
-    WHOLE("id", DEVICE_NUMBER_MAXIMUM, (USER_ID_MOST + 1) * DEVICE_NUMBER_MAXIMUM - 1),
+    INTEGER("id", DEVICE_NUMBER_MAXIMUM, (USER_ID_MOST + 1) * DEVICE_NUMBER_MAXIMUM - 1),
     TEXT("hash", digest_fault),
     TEXT("name", NULL),
-    WHOLE("writes", 0, 1),
+    INTEGER("writes", 0, 1),
     TEXT("prefix", item_prefix_fault),
-    WHOLE("created_at", 0, TIME_MOST),
-    MAY_BE_NULL("expires_at", 0, TIME_MOST),
-    MAY_BE_NULL("used_at", 0, TIME_MOST),
+    INTEGER("created_at", 0, TIME_MOST),
+    INTEGER_OR_NULL("expires_at", 0, TIME_MOST),
+    INTEGER_OR_NULL("used_at", 0, TIME_MOST),
 };
 
 static const struct transfer_column events[] = {

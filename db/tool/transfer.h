@@ -11,28 +11,28 @@
 
 enum { TRANSFER_FORMAT = 1, TRANSFER_COLUMNS_MAXIMUM = 24 };
 
-/* The largest id of an account: those of its tokens fit above it. */
+/* The largest id of an account; the ids of its tokens still fit into 64 bits. */
 extern const int64_t transfer_user_id_most;
 
 enum transfer_kind {
     TRANSFER_TEXT,
     TRANSFER_INTEGER,
-    TRANSFER_JSON, /* a text that is JSON, which stays as it is to the letter: see export.c */
-    TRANSFER_LOWER /* not in the file: the member before it in lower case */
+    TRANSFER_JSON, /* JSON, whose text is kept exactly: see export.c */
+    TRANSFER_LOWER /* not in the file: the text before it in lower case */
 };
 
-/* Import refuses what no store can hold: integers not from LEAST to MOST, texts with a fault. */
+/* Import refuses what no store can hold: integers outside LEAST to MOST, texts with a fault. */
 struct transfer_column {
     const char *name;
     enum transfer_kind kind;
     bool may_be_null; /* also: may be missing */
     int64_t least;
     int64_t most;
-    const char *(*fault)(struct text text); /* why it can't be; NULL, and without it: it can */
+    const char *(*fault)(struct text text); /* why it is not valid, or NULL; no check without it */
 };
 
-/* Rows go out by READ and come in by WRITE, whose columns and parameters are COLUMNS in order
- * (those of READ without TRANSFER_LOWER). */
+/* READ gives the rows for an export, WRITE inserts one on import. Columns of READ and parameters of
+ * WRITE are COLUMNS in order (READ without those of TRANSFER_LOWER). */
 struct transfer_table {
     const char *type;
     enum admin_statement read;

@@ -205,7 +205,7 @@ static enum db_class check_rows(const struct check *check, struct db_connection 
     const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
     int64_t wrong = 0;
     int64_t orphans = 0;
-    enum db_class class = admin_run(connection, ADMIN_WRONG_LEDGERS, NULL, 0, &wrong);
+    enum db_class class = admin_run(connection, ADMIN_WRONG_COUNTERS, NULL, 0, &wrong);
     if (class == DB_OK) {
         class = admin_run(connection, ADMIN_ORPHANS, numbers, 1, &orphans);
     }

@@ -201,7 +201,7 @@ static enum db_class forget_of_next(struct gc *gc, int64_t until, int64_t *user_
     int64_t before = *user_id;
     enum db_class class = admin_driver->begin(gc->connection);
     if (class == DB_OK) {
-        class = admin_run(gc->connection, ADMIN_BURIED, values, 2, user_id);
+        class = admin_run(gc->connection, ADMIN_OLD_TOMBSTONES, values, 2, user_id);
     }
     if (class == DB_OK && *user_id != before) {
         class = forget_deletions(gc, *user_id, until, count);
