@@ -12,8 +12,8 @@
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
 
-/* The database's copy in DRAFT. The draft is opened as who runs the tool, the database as its
- * owner: neither may be able to reach the other's file. */
+/* Copies the database into DRAFT. The draft is opened as the user who runs the tool, the database
+ * as its owner, because neither may have access to the other's file. */
 static int copy_database(struct tool *tool, const char *draft)
 {
     struct db_connection *to;
@@ -22,8 +22,8 @@ static int copy_database(struct tool *tool, const char *draft)
         return status;
     }
     struct db_connection *from = NULL;
-    status =
-        admin_open(tool, true, &from); /* writable: it may have to undo what a dead writer left */
+    /* Writable, since a killed writer may have left a transaction to roll back. */
+    status = admin_open(tool, true, &from);
     if (status == TOOL_DONE) {
         enum db_class class = admin_copy(tool, from, to, false, "copying");
         if (class != DB_OK) {
@@ -39,7 +39,7 @@ static int copy_database(struct tool *tool, const char *draft)
     return status;
 }
 
-/* Reads back what is in the file. */
+/* Verifies what was written by reading it back. */
 static int verify_copy(struct tool *tool, const char *draft)
 {
     struct db_connection *connection;

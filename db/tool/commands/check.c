@@ -1,6 +1,5 @@
 /*
- * check.c - looking through an installation for problems: every one is reported, with the way to
- * mend it.
+ * check.c - checks an installation: every problem is reported, with the way to mend it.
  */
 #include "db/tool/commands/check.h"
 
@@ -21,7 +20,7 @@
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
 
-/* One looking-through. */
+/* One run of the checks. */
 struct check {
     struct tool *tool;
     const struct check_sink *sink;
@@ -53,14 +52,16 @@ static void report_keys(void *self, const char *problem)
           "%s", problem);
 }
 
-/* A remedy that is a command with a path behind. */
+/* A remedy: COMMAND followed by PATH. */
 static const char *with_path(struct tool *tool, const char *command, const char *path)
 {
     const char *text = arena_printf(&tool->arena, "%s %s", command, path);
     return text != NULL ? text : command;
 }
 
-/* Secrets must be a file that only its owner can read, in a directory nobody else can write. */
+/* Checks that PATH is a regular file which only its owner can use, in a directory of that owner
+ * or root which nobody else can write to. False when it can't go on; *OWNER is the owner of the
+ * file. */
 static bool check_file(const struct check *check, const char *path, uid_t *owner)
 {
     struct tool *tool = check->tool;
@@ -98,7 +99,8 @@ static bool check_file(const struct check *check, const char *path, uid_t *owner
     return true;
 }
 
-/* A directory that the owner of PATH can't enter makes PATH unreachable for the programs. */
+/* Checks that the owner of PATH can enter the directories above it; otherwise the programs can't
+ * reach it. */
 static void check_reach(const struct check *check, const char *path)
 {
     if (file_become_owner(check->tool, path) != TOOL_DONE) {
@@ -112,7 +114,8 @@ static void check_reach(const struct check *check, const char *path)
     file_become_self();
 }
 
-/* The programs write to these files too, and create them only when they are missing. */
+/* The programs also write to the companions of the database, and existing ones must have the same
+ * owner. */
 static void check_companions(const struct check *check, uid_t owner)
 {
     struct tool *tool = check->tool;
@@ -147,8 +150,8 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
     }
 }
 
-/* Whether REST, what stands behind the file's name, makes it a draft of a run that is over: its
- * number is no process's any more. */
+/* Whether REST, the part of a file name after that of the database or key file, makes it the draft
+ * of a run that has ended: there is no process with the number in it. */
 static bool is_left_over(const char *rest)
 {
     static const char *const kinds[] = {".restore-", ".export-", ".new-"};
@@ -172,7 +175,7 @@ static void check_left_over(const struct check *check, const char *path, const c
     const char *directory = file_directory(tool, path);
     DIR *list = directory != NULL ? opendir(directory) : NULL;
     if (list == NULL) {
-        return; /* said already */
+        return; /* reported already */
     }
     size_t size = strlen(name);
     const struct dirent *entry;
@@ -198,7 +201,7 @@ static void found_failure(const struct check *check, struct db_connection *conne
           "%s", admin_driver->message(connection));
 }
 
-/* Whether the rows fit together. */
+/* Checks the counters of the accounts, and that every row belongs to an account. */
 static enum db_class check_rows(const struct check *check, struct db_connection *connection)
 {
     const char *path = check->tool->config.database;
@@ -220,7 +223,8 @@ static enum db_class check_rows(const struct check *check, struct db_connection 
     return class;
 }
 
-/* Whether the database keeps the journal of the settings, which only some commands give it. */
+/* Checks that the database has the journal of the settings, since changing the setting alone does
+ * not change it. */
 static enum db_class check_journal(const struct check *check, struct db_connection *connection)
 {
     const struct config *config = &check->tool->config;
@@ -288,7 +292,7 @@ static void print_problem(void *self, const char *where, const char *problem, co
     (void)tool_fail(self, "%s: %s%s%s", where, problem, *remedy != '\0' ? "; " : "", remedy);
 }
 
-/* With --json: the problems so far are a list that the tool's scratch memory holds. */
+/* With --json: the problems so far, on the scratch memory. */
 struct list {
     struct tool *tool;
     cJSON *problems;

@@ -1,20 +1,20 @@
 /*
- * check.h - looking through an installation for problems.
+ * check.h - checks an installation.
  */
 #ifndef CUBBY_DB_TOOL_COMMANDS_CHECK_H
 #define CUBBY_DB_TOOL_COMMANDS_CHECK_H
 
 #include "db/tool/tool.h"
 
-/* Who is told of each problem: WHERE it is (a path), what it is, and how to mend it ("" when that
- * is plain). */
+/* Receives each problem: WHERE it is (a path), what it is, and how to mend it ("" when that is
+ * obvious). */
 struct check_sink {
     void *self;
     void (*found)(void *self, const char *where, const char *problem, const char *remedy);
 };
 
-/* Database and key file: secrets that only their one owner can read, in directories that nobody
- * else can write, and which their owner can reach. */
+/* Checks that database and key file can be read by their one owner only, lie in directories that
+ * nobody else can write to, and can be reached by that owner. */
 void check_owners_and_modes(struct tool *tool, const struct check_sink *sink);
 
 /* cubby check: see its help. */

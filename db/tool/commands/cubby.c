@@ -23,7 +23,7 @@ static const struct tool_group *const groups[] = {
 
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
 
-/* Options that belong to a flag of the command. */
+/* Options that many commands take; the flags of a command say which. */
 static const struct {
     unsigned flag;
     struct tool_option option;
@@ -54,7 +54,7 @@ static void print_all_help(FILE *to)
                   config_default_path());
 }
 
-/* The lines of HELP, the first at the column where the others are moved to. */
+/* Prints an option and the lines of its help, which are aligned in one column. */
 static void print_option(const struct tool_option *option)
 {
     int used = printf("  %s%s%s", option->name, option->argument != NULL ? " " : "",
@@ -94,7 +94,8 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* The command that the first of COUNT words name, with the number of these words in *USED. */
+/* The command named by the first of COUNT words, and in *USED how many words name it; NULL when
+ * there is none. */
 static const struct tool_command *find_command(int count, char **words, int *used)
 {
     for (size_t i = 0; i < GROUP_COUNT; i++) {
@@ -131,7 +132,8 @@ static bool print_group(FILE *to, const char *word)
     return any;
 }
 
-/* Where the value of an option belongs; NULL for one the command does not know. */
+/* Finds the option WORD of SIZE bytes, NULL when the command does not have it. Then *VALUE is where
+ * its value is stored or, for a common option, *MARK its flag; the other one is NULL. */
 static const struct tool_option *find_option(struct tool *tool, const char *word, size_t size,
                                              const char ***value, bool **mark)
 {
@@ -265,8 +267,8 @@ static int start(struct tool *tool, int count, char **words)
 int main(int count, char **words)
 {
     (void)umask(077);
-    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error to be told */
-    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is reported as an error */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file at its size limit */
     struct tool tool = {.config_path = getenv("CUBBY_CONF")};
     arena_init(&tool.arena, ARENA_MAXIMUM);
     arena_init(&tool.scratch, SCRATCH_MAXIMUM);

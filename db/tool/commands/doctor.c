@@ -1,9 +1,10 @@
 /*
- * doctor.c - doctor URL: asks the running web server, as a client would, whether all arrives that
- * the programs need and nothing leaves that must not.
+ * doctor.c - doctor URL: asks the running web server, as a client would, whether the programs get
+ * all they need and whether it gives out a file that it must not.
  *
- * Nothing is stored: the requests carry no token that is good, and what a program refuses tells
- * whether it got everything. The files of the installation are looked at as "cubby check" does.
+ * Nothing is stored but the count of one failed login: the requests carry no valid token, and the
+ * way a program refuses them tells whether it got everything. The files are checked as by "cubby
+ * check".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +22,7 @@ enum state { STATE_OK, STATE_NOTE, STATE_PROBLEM };
 
 struct doctor {
     struct tool *tool;
-    struct arena arena; /* of one question */
+    struct arena arena; /* of one request */
     struct http_url url;
     const char *host_line; /* "Host: …" is the client's; further header lines */
     cJSON *checks;         /* with --json */
@@ -40,7 +41,7 @@ __attribute__((format(printf, 5, 6))) static void tell(struct doctor *doctor, co
     va_start(list, format);
     (void)vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    tool_make_printable(text, true); /* servers say what they like */
+    tool_make_printable(text, true); /* it may hold any bytes a server sent */
     doctor->tool->problems += state == STATE_PROBLEM;
     if (doctor->checks == NULL) {
         printf("%-8s %-14s %s\n", names[state], check, text);
@@ -59,7 +60,7 @@ __attribute__((format(printf, 5, 6))) static void tell(struct doctor *doctor, co
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
-/* Asks; what was answered before is forgotten. NULL, or why there is no answer. */
+/* Sends a request; the previous answer is freed. NULL, or why there is no answer. */
 static const char *ask(struct doctor *doctor, const char *method, const char *path,
                        const char *headers, const char *body, size_t body_size)
 {
@@ -70,7 +71,7 @@ static const char *ask(struct doctor *doctor, const char *method, const char *pa
     return http_send(&doctor->arena, &doctor->url, &request, &doctor->answer);
 }
 
-/* Asks a program of the API. */
+/* Sends a request to a program of the API; otherwise as ask. */
 static const char *ask_api(struct doctor *doctor, const char *method, const char *path,
                            const char *headers, const char *body)
 {
@@ -81,8 +82,8 @@ static const char *ask_api(struct doctor *doctor, const char *method, const char
     return ask(doctor, method, whole, headers, body, body != NULL ? strlen(body) : 0);
 }
 
-/* A text member of the answer, or of the object in its member FROM. "" when there is none; on the
- * scratch memory. */
+/* The text in the member NAME of the answer, or of the object in its member FROM, on the scratch
+ * memory; "" when there is none. */
 static const char *answered(const struct doctor *doctor, const char *from, const char *name)
 {
     const cJSON *top = cJSON_ParseWithLength(doctor->answer.body, doctor->answer.body_size);
@@ -98,7 +99,7 @@ static bool is_code(const struct doctor *doctor, const char *code)
 
 /* ---- the questions -------------------------------------------------------------------------- */
 
-/* Why something that is no answer of a program may have come. */
+/* The likely reason why the answer does not come from a program. */
 static const char *guess(const struct http_answer *answer)
 {
     if (answer->body_size >= 4 && memcmp(answer->body, "\177ELF", 4) == 0) {
@@ -120,7 +121,7 @@ static const char *guess(const struct http_answer *answer)
     }
 }
 
-/* False when no further question makes sense. */
+/* False when no further request makes sense. */
 static bool ask_health(struct doctor *doctor)
 {
     const char *why = ask_api(doctor, "GET", "/health", "", NULL);
@@ -169,7 +170,7 @@ static void ask_authorization(struct doctor *doctor)
                  : "the server keeps the Authorization header from the programs");
 }
 
-/* A body above what a web server reads along with the head. */
+/* A body larger than what a web server reads along with the head. */
 static char *large_body(struct arena *arena)
 {
     enum { BODY_SIZE = 100 * 1000 };
@@ -183,7 +184,8 @@ static char *large_body(struct arena *arena)
     return body;
 }
 
-/* 401: the body was read to its end, and only then the token found to be no good. */
+/* A program checks the token only after it has read the whole body, so 401 means that the body
+ * arrived whole. */
 static void ask_bodies(struct doctor *doctor)
 {
     const char *body = large_body(&doctor->tool->arena);
@@ -236,7 +238,7 @@ static void ask_slashes(struct doctor *doctor)
         good ? "%%2F in an address reaches the programs" : "the server refuses %%2F in an address");
 }
 
-/* Whether the programs can write is seen at a login that fails: it is counted. */
+/* A failed login is counted in the database, so it shows whether the programs can write. */
 static void ask_login(struct doctor *doctor)
 {
     const char *why = ask_api(doctor, "POST", "/token", "Content-Type: application/json\r\n",
@@ -261,7 +263,7 @@ static int64_t parse_date(const char *text)
 static void check_clock(struct doctor *doctor)
 {
     enum { TOLERANCE = 120 };
-    const int64_t least = INT64_C(1704067200); /* 2024: cubby did not exist */
+    const int64_t least = INT64_C(1704067200); /* 2024, before the first version of cubby */
     int64_t here = tool_now_ms() / 1000;
     const char *why = ask_api(doctor, "GET", "/health", "", NULL);
     const char *date = why == NULL ? http_header(&doctor->arena, &doctor->answer, "Date") : NULL;
@@ -285,8 +287,8 @@ static bool holds(const struct http_answer *answer, const char *text, size_t siz
     return answer->status == 200 && memmem(answer->body, answer->body_size, text, size) != NULL;
 }
 
-/* Whether the web server sends the file at PATH, whose content has MARK in it, at any address that
- * the end of the path could be. */
+/* Whether the web server sends the file at PATH, whose content includes MARK, at an address that
+ * ends like the path; ADDRESS is that one. Every possible length of that end is tried. */
 static bool is_served(struct doctor *doctor, const char *path, const char *mark, size_t mark_size,
                       char address[512])
 {
@@ -325,7 +327,7 @@ static void check_file_served(struct doctor *doctor, const char *what, const cha
     }
 }
 
-/* A piece of the key file that is in no other file. */
+/* A text that only the key file contains; "" when it can't be read. */
 static const char *mark_of_keys(struct doctor *doctor)
 {
     const char *text;
@@ -335,7 +337,7 @@ static const char *mark_of_keys(struct doctor *doctor)
     }
     int before = tool->problems;
     bool good = file_read(tool, tool->config.keys, &text) == TOOL_DONE;
-    tool->problems = before; /* the check of the files says it */
+    tool->problems = before; /* check_files counts it */
     file_become_self();
     const cJSON *list = good ? cJSON_GetObjectItemCaseSensitive(cJSON_Parse(text), "keys") : NULL;
     const char *k =

@@ -1,12 +1,13 @@
 /*
  * export.c - export [FILE]: the whole store as JSON lines.
  *
- * The lines may go to somebody slow, and a reader keeps writers out for as long as it reads. So
- * they are written from a copy of the database that has no name any more.
+ * Whoever reads the lines may be slow, and with a rollback journal a reader keeps writers out for
+ * as long as it reads. So the lines are written from a copy of the database, a file already
+ * deleted.
  *
- * A value is put in as it is stored, so that it stays the same to the letter. One with a line end
- * between its tokens would break the line: it is written as a string that holds its text, in a
- * member with `_text` behind the name.
+ * A value is written as it is stored, so that its text stays exactly the same. One with a line end
+ * between its tokens would break the line, so it is written as a string that holds its text, in a
+ * member whose name ends with `_text`.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -33,7 +34,8 @@ struct export
 static int fill_copy(struct tool *tool, struct db_connection *copy)
 {
     struct db_connection *from;
-    int status = admin_open(tool, true, &from); /* to undo what a dead writer left */
+    /* Writable, since a killed writer may have left a transaction to roll back. */
+    int status = admin_open(tool, true, &from);
     if (status != TOOL_DONE) {
         return status;
     }
@@ -45,7 +47,8 @@ static int fill_copy(struct tool *tool, struct db_connection *copy)
     return status == TOOL_DONE ? admin_make_plain(tool, tool->config.database, copy) : status;
 }
 
-/* A copy of the database beside it, which vanishes with the connection. */
+/* Copies the database to a file beside it, which is deleted at once and disappears when the
+ * connection is closed. */
 static int open_copy(struct export *export)
 {
     struct tool *tool = export->tool;

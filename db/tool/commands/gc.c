@@ -1,6 +1,7 @@
 /*
- * gc.c - gc: deletes what has expired. It works in short transactions, so that programs get in
- * between.
+ * gc.c - gc: deletes what has expired. It works in short transactions, so that programs can write
+ * in between: a batch of rows or expired items, the old tombstones of one user, the lists of ended
+ * tokens. Only --recount and --compact may keep them waiting longer.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,8 +28,8 @@ static int failed(struct gc *gc, enum db_class class, const char *doing)
     return admin_fail(gc->tool, gc->connection, gc->tool->config.database, class, doing);
 }
 
-/* Deletes what STATEMENT finds by its $1, at most $2 rows each time; it returns one row for each.
- */
+/* Runs STATEMENT, with BOUND as its $1, until no rows are left. It deletes at most $2 of them each
+ * time and returns a row for each. */
 static enum db_class delete_rows(struct gc *gc, enum admin_statement statement, int64_t bound,
                                  int64_t *count)
 {
@@ -83,8 +84,9 @@ static int collect_rows(struct gc *gc)
 
 /* ---- items ---------------------------------------------------------------------------------- */
 
-/* Makes deletions of a user's expired items, a batch in one transaction, by the call that programs
- * use: whoever follows the changes is told. *COUNT 0: there is none left. */
+/* Turns expired items of a user into tombstones, a batch in one transaction, by the call that the
+ * programs use, so that clients which follow the changes see the deletions. *COUNT is 0 when none
+ * are left. */
 static enum error_code sweep_batch(struct gc *gc, struct db *store, const struct item_owner *owner,
                                    int64_t *count)
 {
@@ -102,8 +104,8 @@ static enum error_code sweep_batch(struct gc *gc, struct db *store, const struct
         error = item_writes_end(&writes);
     }
     *count = error == ERR_NONE ? writes.counters.version - before.version : 0;
-    /* The user has ended all sessions or was deleted since it was found; the next run will sweep
-     * what is left. */
+    /* When the user has ended all sessions or was deleted in the meantime, the next run sweeps what
+     * is left. */
     return error == ERR_INVALID_TOKEN ? ERR_NONE : error;
 }
 
@@ -123,7 +125,7 @@ static enum error_code sweep_user(struct gc *gc, struct db *store, struct cause 
     return error;
 }
 
-/* The user behind AFTER who has expired items. */
+/* The first user after the id AFTER who may have expired items. DB_OK: there is none. */
 static enum db_class next_expiring(struct gc *gc, int64_t after, struct token_claims *claims)
 {
     const struct db_value values[] = {db_integer(gc->now_ms), db_integer(after)};
@@ -172,7 +174,8 @@ static int collect_expired(struct gc *gc)
     return status;
 }
 
-/* Forgets the old deletions of USER_ID; how far back the others reach is remembered. */
+/* Deletes the tombstones of USER_ID that were made by UNTIL, and updates the user's counters and
+ * horizon. */
 static enum db_class forget_deletions(struct gc *gc, int64_t user_id, int64_t until, int64_t *all)
 {
     const struct db_value values[] = {db_integer(user_id), db_integer(until)};
@@ -195,7 +198,8 @@ static enum db_class forget_deletions(struct gc *gc, int64_t user_id, int64_t un
     return class == DB_OK ? admin_run(gc->connection, ADMIN_GC_HORIZON, counters, 3, NULL) : class;
 }
 
-static enum db_class forget_of_next(struct gc *gc, int64_t until, int64_t *user_id, int64_t *count)
+static enum db_class forget_next_user(struct gc *gc, int64_t until, int64_t *user_id,
+                                      int64_t *count)
 {
     const struct db_value values[] = {db_integer(until), db_integer(*user_id)};
     int64_t before = *user_id;
@@ -222,7 +226,7 @@ static int collect_tombstones(struct gc *gc)
     int64_t user_id = 0;
     int64_t count = 0;
     enum db_class class;
-    while ((class = forget_of_next(gc, until, &user_id, &count)) == DB_ROW) {
+    while ((class = forget_next_user(gc, until, &user_id, &count)) == DB_ROW) {
         tool_progress(gc->tool, "tombstones", count, 0);
     }
     if (class != DB_OK) {
@@ -243,30 +247,32 @@ static int64_t count_ended(struct text list)
     return count;
 }
 
-/* The LIST of ended tokens of a user, without those that have expired. LIVING has its room. */
-static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list, char *living,
+/* Removes the entries that have expired from LIST, the ended tokens of a user. UNEXPIRED has room
+ * for LIST and a NUL. */
+static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list, char *unexpired,
                                int64_t *count)
 {
-    const struct text kept = {.at = living,
-                              .size = users_living_revoked(list.at, gc->now_ms / 1000, living)};
+    const struct text kept = {.at = unexpired,
+                              .size = users_living_revoked(list.at, gc->now_ms / 1000, unexpired)};
     if (kept.size == list.size) {
         return DB_OK;
     }
     *count += count_ended(list) - count_ended(kept);
-    /* Only while no program has ended another token in between. */
+    /* The statement also compares the old list, which always matches while the transaction holds
+     * the write lock. */
     const struct db_value values[] = {db_integer(user_id), db_text(list), db_text(kept)};
     return admin_run(gc->connection, ADMIN_GC_REVOKED, values, 3, NULL);
 }
 
-/* There may be more lists than the tool's memory has room for: each has its own for its time. */
+/* The memory is freed after each list: all lists together may not fit into the tool's arena. */
 static enum db_class trim_revoked(struct gc *gc, struct db_prepared *row, int64_t *count)
 {
     struct text list = admin_driver->column_text(row, 1);
-    char *living = list.at != NULL ? malloc(list.size + 1) : NULL;
-    enum db_class class =
-        living != NULL ? trim_list(gc, admin_driver->column_integer(row, 0), list, living, count)
-                       : DB_INTERNAL;
-    free(living);
+    char *unexpired = list.at != NULL ? malloc(list.size + 1) : NULL;
+    enum db_class class = unexpired != NULL ? trim_list(gc, admin_driver->column_integer(row, 0),
+                                                        list, unexpired, count)
+                                            : DB_INTERNAL;
+    free(unexpired);
     return class;
 }
 
@@ -299,7 +305,7 @@ static int collect_revoked(struct gc *gc)
 
 /* ---- more, when asked for ------------------------------------------------------------------- */
 
-/* Mends what "cubby check" may have found. */
+/* Corrects the wrong counters and deletes the orphans that "cubby check" reports. */
 static int recount(struct gc *gc)
 {
     const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
@@ -385,7 +391,7 @@ static int run_gc(struct tool *tool)
         return status;
     }
     status = collect(&gc);
-    (void)admin_driver->checkpoint(gc.connection); /* what was deleted is in no log either */
+    (void)admin_driver->checkpoint(gc.connection); /* deleted data must not stay in the log */
     admin_driver->close(gc.connection);
     return status == TOOL_DONE ? tool_print_counts(tool, gc.report) : status;
 }

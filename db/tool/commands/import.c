@@ -1,6 +1,6 @@
 /*
- * import.c - import [FILE]: what export wrote becomes the content of an empty store, all of it in
- * one transaction or nothing.
+ * import.c - import [FILE]: fills an empty store with what export wrote, in one transaction: all of
+ * it or nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,9 +20,9 @@ struct import {
     struct db_connection *into;
     struct db_prepared *writers[TRANSFER_TABLE_COUNT];
     int64_t counts[TRANSFER_TABLE_COUNT];
-    int64_t line; /* the number of the present one */
+    int64_t line; /* the number of the present line */
     int64_t last_user;
-    bool ended; /* the last line was seen */
+    bool ended; /* the end line was read */
 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct import *import, const char *format,
@@ -47,7 +47,7 @@ static int refuse_class(struct import *import, enum db_class class)
 
 /* ---- members of a line ---------------------------------------------------------------------- */
 
-/* The exact digits of a whole number that fits. */
+/* Reads a whole number that fits into 64 bits, from its digits. */
 static bool read_integer(struct text text, int64_t *out)
 {
     bool negative = text.size > 0 && text.at[0] == '-';
@@ -73,7 +73,8 @@ static bool is_null(const struct text *json)
     return json == NULL || (json->size == 4 && memcmp(json->at, "null", 4) == 0);
 }
 
-/* The value of a column that is JSON: as it stands in the line, or held by a string. */
+/* The value of a column that is JSON: either the text of the member NAME, or the string in the
+ * member NAME_text. */
 static bool read_json(struct import *import, const struct json_object *line, const char *name,
                       struct text *out)
 {
@@ -88,7 +89,8 @@ static bool read_json(struct import *import, const struct json_object *line, con
     return value != NULL && read_text(*value, out) && (out->size == 0 || json_check(*out, &fault));
 }
 
-/* Binds the column; BEFORE is the text bound just before it, which becomes this one's. */
+/* Binds the parameter NUMBER to COLUMN's value in LINE. *BEFORE is the last text column bound,
+ * which a column of TRANSFER_LOWER derives from; a text column sets it. */
 static int bind_column(struct import *import, struct db_prepared *writer,
                        const struct json_object *line, const struct transfer_column *column,
                        int number, struct text *before)
@@ -254,7 +256,8 @@ static int need_empty(struct import *import)
                            import->tool->config.database);
 }
 
-/* The next write takes a version that nothing has. */
+/* A write takes the account's version plus one, so no item may have a higher version than its
+ * account. */
 static int need_order(struct import *import)
 {
     int64_t ahead = 0;
@@ -265,7 +268,7 @@ static int need_order(struct import *import)
     return ahead == 0 ? TOOL_DONE : refuse(import, "items are ahead of their accounts' versions");
 }
 
-/* No new account gets an id that an earlier account had. */
+/* Prevents a new account from getting the id of an earlier one. */
 static enum db_class set_last_user(struct import *import)
 {
     const struct db_value values[] = {db_integer(import->last_user)};

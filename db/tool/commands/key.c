@@ -2,8 +2,8 @@
  * key.c - the keys that sign access tokens: list, rotate, retire.
  *
  * The key file is a JWKS (RFC 7517): the first key signs, all verify. It is edited as JSON, so that
- * members cubby knows nothing of stay. Each key made here carries its time of birth in `iat`
- * (seconds since 1970); from it follows until when tokens of an older key may still be about.
+ * unknown members stay. Each key made here has its time of creation in `iat` (seconds since 1970),
+ * from which follows how long tokens of the key before it can still be valid.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,7 +24,7 @@ static void report(void *self, const char *problem)
     (void)tool_fail(tool, "%s: %s", tool->config.keys, problem);
 }
 
-/* The file as JSON, every key in it good; *LIST is its array of keys. */
+/* Reads the key file as JSON and checks every key; *LIST is its array of keys. */
 static int read_keys(struct tool *tool, cJSON **top, cJSON **list)
 {
     const char *text;
@@ -46,8 +46,8 @@ static int read_keys(struct tool *tool, cJSON **top, cJSON **list)
     return tool_fail(tool, "%s: not a JWKS file with a member \"keys\"", tool->config.keys);
 }
 
-/* Two that edit at the same time would lose one of the edits. The directory is locked, since the
- * file itself is replaced. */
+/* Locks the key file, so that no edit is lost when two are made at the same time. The lock is on
+ * the directory, since the file itself is replaced. */
 static int lock_keys(struct tool *tool, int *lock)
 {
     const char *directory = file_directory(tool, tool->config.keys);
@@ -79,15 +79,15 @@ static const char *name_of(const cJSON *key)
     return kid != NULL ? kid : "-";
 }
 
-/* The same for machines: null for none. */
+/* The same as JSON: null for a key without a name. */
 static cJSON *name_json(const cJSON *key)
 {
     const char *kid = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "kid"));
     return kid != NULL ? cJSON_CreateString(kid) : cJSON_CreateNull();
 }
 
-/* When it was made, in seconds; 0: not known. */
-static int64_t birth_of(const cJSON *key)
+/* When KEY was created, in seconds since 1970; 0: unknown. */
+static int64_t creation_of(const cJSON *key)
 {
     const cJSON *born = cJSON_GetObjectItemCaseSensitive(key, "iat");
     return cJSON_IsNumber(born) && born->valuedouble > 0 && born->valuedouble < 1e11
@@ -101,11 +101,12 @@ static size_t bits_of(const cJSON *key)
     return k != NULL ? strcspn(k, "=") * 6 / 8 * 8 : 0;
 }
 
-/* The second at which the last token of the NUMBER-th key expires: when its successor was made and
- * the life of a token later. 0 for the first key, which still signs, and when it is not known. */
+/* When the last token of key NUMBER (from 0) expires, in seconds since 1970: its successor stands
+ * before it, and tokens live for token_lifetime after the successor was created. 0 for the first
+ * key, which still signs, and when it is unknown. */
 static int64_t end_of(const struct tool *tool, const cJSON *list, int number)
 {
-    int64_t successor = number > 0 ? birth_of(cJSON_GetArrayItem(list, number - 1)) : 0;
+    int64_t successor = number > 0 ? creation_of(cJSON_GetArrayItem(list, number - 1)) : 0;
     return successor != 0 ? successor + tool->config.token_lifetime : 0;
 }
 
@@ -135,7 +136,7 @@ int key_new_file(struct tool *tool, const char *kid, const char **text)
     return *text != NULL && !arena_failed(&tool->scratch) ? TOOL_DONE : tool_out_of_memory(tool);
 }
 
-/* A fresh key as an item of no list. */
+/* Makes a new key, in *KEY, as a JSON object that is in no list yet. */
 static int new_key(struct tool *tool, const char *kid, cJSON **key)
 {
     const char *text;
@@ -176,7 +177,7 @@ static int list_as_json(struct tool *tool, const cJSON *list)
         json_add(row, "kid", name_json(key));
         json_add(row, "signs", cJSON_CreateBool(i == 0));
         json_add(row, "bits", json_new_integer(&tool->scratch, (int64_t)bits_of(key)));
-        add_time(tool, row, "created_at", birth_of(key));
+        add_time(tool, row, "created_at", creation_of(key));
         add_time(tool, row, "tokens_end_at", end_of(tool, list, i));
         (void)cJSON_AddItemToArray(out, row);
     }
@@ -203,7 +204,7 @@ static int run_list(struct tool *tool)
         char ends[TIME_TEXT_SIZE];
         const char *name = name_of(key);
         printf("%-20s %5zu  %-24s  %s%s\n", text_has_control(text_of(name)) ? "?" : name,
-               bits_of(key), time_text(born, birth_of(key)),
+               bits_of(key), time_text(born, creation_of(key)),
                i == 0 ? "signs new ones" : "the last ends ", i == 0 ? "" : time_text(ends, end));
     }
     return TOOL_DONE;
@@ -274,23 +275,23 @@ static int find_key(const cJSON *list, const char *kid)
     return -1;
 }
 
-/* Takes the NUMBER-th key out of LIST; its name goes to the list GONE. */
-static void take_out(cJSON *list, int number, cJSON *gone)
+/* Removes key NUMBER from LIST and adds its name to the array REMOVED. */
+static void remove_key(cJSON *list, int number, cJSON *removed)
 {
-    (void)cJSON_AddItemToArray(gone, name_json(cJSON_GetArrayItem(list, number)));
+    (void)cJSON_AddItemToArray(removed, name_json(cJSON_GetArrayItem(list, number)));
     cJSON_DeleteItemFromArray(list, number);
 }
 
-/* Writes the keys that are left in LIST, and tells which are GONE. */
-static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list, cJSON *gone)
+/* Writes the file with the keys that are left in LIST, and reports those that were REMOVED. */
+static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list, cJSON *removed)
 {
-    int count = cJSON_GetArraySize(gone);
+    int count = cJSON_GetArraySize(removed);
     int status = count > 0 ? write_keys(tool, top) : TOOL_DONE;
     if (status != TOOL_DONE) {
         return status;
     }
     const cJSON *kid;
-    cJSON_ArrayForEach(kid, gone)
+    cJSON_ArrayForEach(kid, removed)
     {
         const char *name = cJSON_IsString(kid) ? kid->valuestring : "-";
         tool_audit(tool, "key_retired", 0, "%s", name);
@@ -300,7 +301,7 @@ static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list,
     }
     if (tool->json) {
         cJSON *out = cJSON_CreateObject();
-        json_add(out, "retired", gone);
+        json_add(out, "retired", removed);
         json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
         return tool_print_json(tool, out, true);
     }
@@ -329,23 +330,23 @@ static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
     if (status != TOOL_DONE) {
         return status;
     }
-    cJSON *gone = cJSON_CreateArray();
-    take_out(list, number, gone);
-    return write_retired(tool, top, list, gone);
+    cJSON *removed = cJSON_CreateArray();
+    remove_key(list, number, removed);
+    return write_retired(tool, top, list, removed);
 }
 
 static int retire_expired(struct tool *tool, cJSON *top, cJSON *list)
 {
     int64_t now = tool_now_ms() / 1000;
-    cJSON *gone = cJSON_CreateArray();
-    /* From the oldest: how long a key lives on depends on the one before it in the list. */
+    cJSON *removed = cJSON_CreateArray();
+    /* From the oldest key on, because the end of a key depends on the one before it in the list. */
     for (int i = cJSON_GetArraySize(list) - 1; i > 0; i--) {
         int64_t end = end_of(tool, list, i);
         if (end != 0 && end <= now) {
-            take_out(list, i, gone);
+            remove_key(list, i, removed);
         }
     }
-    return write_retired(tool, top, list, gone);
+    return write_retired(tool, top, list, removed);
 }
 
 static int retire_locked(struct tool *tool, bool expired)

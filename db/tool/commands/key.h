@@ -6,10 +6,10 @@
 
 #include "db/tool/tool.h"
 
-/* A random name for a key, on the tool's arena; NULL after saying why not. */
+/* A random name for a key, on the tool's arena; NULL after an error message. */
 const char *key_new_name(struct tool *tool);
 
-/* The text of a key file with one new key named KID, on the scratch memory. */
+/* The text of a key file with one new key named KID, in *TEXT on the scratch memory. */
 int key_new_file(struct tool *tool, const char *kid, const char **text);
 
 #endif

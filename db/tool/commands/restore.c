@@ -1,11 +1,11 @@
 /*
- * restore.c - restore FILE: what a backup holds takes the place of what the database holds.
+ * restore.c - restore FILE: replaces the content of the database by that of a backup.
  *
- * Programs may run meanwhile. So the database file is not exchanged (a program that has it open
- * would go on with the old one, and its journal be taken for the new one's): a draft beside it is
- * made ready and then copied into it in one transaction, with all others locked out. They wait, or
- * answer 503 for that time. A crash in the middle leaves the old content. Only a file that is no
- * database any more is exchanged: nobody can write to that one.
+ * Programs may run meanwhile, so the database file is not replaced: a program that has it open
+ * would go on with the old file, and its journal would be taken for that of the new one. Instead a
+ * draft beside the database is prepared and then copied into it in one transaction, with all others
+ * locked out; they wait, or answer 503. A crash in the middle leaves the old content. Only a file
+ * that is not a database any more is replaced, since nobody can write to it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +26,8 @@ struct restore {
     struct tool *tool;
     const char *from;
     const char *draft;
-    const char *kept; /* the name of the old database; NULL: there was none */
-    int64_t schema;   /* what the backup had */
+    const char *kept; /* the path under which the old database is kept; NULL: there was none */
+    int64_t schema;   /* the schema number of the backup */
     int64_t users;
     int64_t items;
     struct revocations revoked;
@@ -40,7 +40,7 @@ static bool keeps_sessions(const struct tool *tool)
 
 /* ---- the draft ------------------------------------------------------------------------------ */
 
-/* Opens the backup, as who runs the tool. */
+/* Opens the backup as the user who runs the tool. */
 static int open_backup(struct restore *restore, int *file)
 {
     struct tool *tool = restore->tool;
@@ -57,8 +57,8 @@ static int open_backup(struct restore *restore, int *file)
     }
     struct stat there;
     struct stat present;
-    *file =
-        open(restore->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is told, not awaited */
+    /* O_NONBLOCK: opening a pipe would wait for a writer. */
+    *file = open(restore->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*file < 0 || fstat(*file, &there) != 0) {
         return tool_fail(tool, "%s: %s", restore->from, strerror(errno));
     }
@@ -107,7 +107,7 @@ static bool copy_bytes(struct tool *tool, int from, int to, int64_t size)
     }
 }
 
-/* The bytes of the backup as a file of the database's owner. */
+/* Copies the backup to the draft, a file of the database's owner. */
 static int make_draft(struct restore *restore, int backup)
 {
     struct tool *tool = restore->tool;
@@ -153,8 +153,9 @@ static int migrate(struct restore *restore, struct db_connection *draft)
                           : admin_fail(restore->tool, draft, restore->from, class, "migrating it");
 }
 
-/* A new name for the store, so that whoever follows its changes starts anew; and, unless asked not
- * to, no session of before: the backup does not know which tokens were revoked since. */
+/* Gives the store a new id, so that clients which follow the changes start anew, and, without
+ * --keep-sessions, ends all access tokens and reset codes: the backup does not contain which were
+ * revoked or used since. */
 static int renew(struct restore *restore, struct db_connection *draft)
 {
     struct tool *tool = restore->tool;
@@ -164,10 +165,10 @@ static int renew(struct restore *restore, struct db_connection *draft)
         return TOOL_FAILED;
     }
     hex_encode(id, sizeof id, text);
-    /* Beyond what any account's epoch can have reached since the backup. */
-    int64_t leap = (INT64_C(1) << 32) | id[0] << 16 | id[1] << 8 | id[2];
+    /* More than any account's epoch can have been raised since the backup. */
+    int64_t increase = (INT64_C(1) << 32) | id[0] << 16 | id[1] << 8 | id[2];
     const struct db_value new_id = db_text(text_of(text));
-    const struct db_value new_epochs = db_integer(leap);
+    const struct db_value new_epochs = db_integer(increase);
     const struct db_value numbers = db_integer(DEVICE_NUMBER_MAXIMUM);
     enum db_class class = admin_driver->begin(draft);
     if (class == DB_OK) {
@@ -177,7 +178,7 @@ static int renew(struct restore *restore, struct db_connection *draft)
         class = admin_run(draft, ADMIN_NEW_EPOCHS, &new_epochs, 1, NULL);
     }
     if (class == DB_OK && !keeps_sessions(tool)) {
-        class = admin_run(draft, ADMIN_DELETE_CODES, &numbers, 1, NULL); /* one may be used up */
+        class = admin_run(draft, ADMIN_DELETE_CODES, &numbers, 1, NULL); /* may be used up */
     }
     if (class == DB_OK) {
         class = admin_run(draft, ADMIN_COUNT_USERS, NULL, 0, &restore->users);
@@ -192,7 +193,7 @@ static int renew(struct restore *restore, struct db_connection *draft)
                           : admin_fail(tool, draft, restore->draft, class, "making it ready");
 }
 
-/* Looks the draft through and makes it what the database is to become. */
+/* Verifies the draft, migrates it and makes it what the database is to become. */
 static int prepare_draft(struct restore *restore, struct db_connection **draft)
 {
     enum db_class class =
@@ -218,7 +219,7 @@ static int prepare_draft(struct restore *restore, struct db_connection **draft)
 
 /* ---- the old database ----------------------------------------------------------------------- */
 
-/* Finds a name beside the database that nothing has yet. */
+/* A free path beside the database, for keeping the old one; NULL when there is none. */
 static const char *name_kept(struct tool *tool)
 {
     char when[32];
@@ -242,7 +243,7 @@ static const char *name_kept(struct tool *tool)
     return NULL;
 }
 
-/* A copy of the old database in the file PART, on the disk. */
+/* Copies the old database to the new file PART, durably. */
 static int copy_old(struct restore *restore, struct db_connection *present, const char *part)
 {
     struct tool *tool = restore->tool;
@@ -266,7 +267,8 @@ static int copy_old(struct restore *restore, struct db_connection *present, cons
     return status == TOOL_DONE ? file_sync(tool, part) : status;
 }
 
-/* The name by which the old database is kept is that of a whole one, whatever ends this run. */
+/* Keeps a copy of the old database. It gets its final name only when it is complete, so a file of
+ * that name is never a partial copy, even after a crash. */
 static int keep_old(struct restore *restore, struct db_connection *present)
 {
     struct tool *tool = restore->tool;
@@ -290,10 +292,11 @@ static int keep_old(struct restore *restore, struct db_connection *present)
     return status;
 }
 
-/* The database is locked: nothing more is taken away from anybody. One of another version or not
- * whole can't be asked. */
-static int withdraw(struct restore *restore, struct db_connection *present,
-                    struct db_connection *draft)
+/* Applies to the draft what was revoked since the backup. The database is locked, so nothing more
+ * can be revoked meanwhile. An empty one has nothing; one that is damaged or has another schema
+ * can't be asked, and a warning says so. */
+static int apply_revocations(struct restore *restore, struct db_connection *present,
+                             struct db_connection *draft)
 {
     struct tool *tool = restore->tool;
     int64_t number;
@@ -318,7 +321,7 @@ static int withdraw(struct restore *restore, struct db_connection *present,
                           : admin_fail(tool, draft, restore->draft, class, "making it ready");
 }
 
-/* The database is locked; the draft's content takes the place of its own. */
+/* Replaces the content of the database, which is locked, by that of the draft. */
 static int replace_content(struct restore *restore, struct db_connection *present,
                            struct db_connection *draft)
 {
@@ -327,7 +330,7 @@ static int replace_content(struct restore *restore, struct db_connection *presen
     if (status != TOOL_DONE) {
         return status;
     }
-    status = withdraw(restore, present, draft);
+    status = apply_revocations(restore, present, draft);
     if (status != TOOL_DONE) {
         (void)unlink(restore->kept);
         return status;
@@ -340,8 +343,8 @@ static int replace_content(struct restore *restore, struct db_connection *presen
     return status;
 }
 
-/* Moves what may belong to the old file out of the way of the new one, to the name it is kept by.
- */
+/* Renames the journals of the old file to match the name under which it is kept; they must not be
+ * taken for those of the new one. */
 static int move_companions(const struct restore *restore)
 {
     static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
@@ -359,7 +362,7 @@ static int move_companions(const struct restore *restore)
     return TOOL_DONE;
 }
 
-/* The journal of the settings, for a file that is new. Not having it is no failure. */
+/* Gives a new file the journal of the settings. A failure is only reported. */
 static void set_journal(struct tool *tool)
 {
     struct db_connection *connection;
@@ -374,7 +377,8 @@ static void set_journal(struct tool *tool)
     admin_driver->close(connection);
 }
 
-/* What is no database any more moves away, and the draft takes its name. */
+/* Renames a file that is not a database any more, if THERE_IS_ONE, and gives its name to the
+ * draft. */
 static int replace_file(struct restore *restore, bool there_is_one)
 {
     struct tool *tool = restore->tool;

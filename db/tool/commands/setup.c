@@ -1,5 +1,5 @@
 /*
- * setup.c - init, migrate, check, config: making an installation and keeping it in order.
+ * setup.c - init, migrate, check, config: setting up an installation and maintaining it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +65,7 @@ static int run_migrate(struct tool *tool)
 
 /* ---- init ----------------------------------------------------------------------------------- */
 
-/* Says that PATH stays as it is; what is no file can't be. */
+/* Reports that PATH stays as it is; it must be a regular file. */
 static int init_keep(struct tool *tool, const char *path, const struct stat *there)
 {
     if (!S_ISREG(there->st_mode)) {
@@ -98,7 +98,7 @@ static int init_keys(struct tool *tool, const struct file_owner *owner)
 }
 
 /* A journal means that a process was killed while it wrote to the database. Reading the database
- * rolls that transaction back; a database that had no other is then an empty file again. */
+ * rolls that transaction back; if it was the first one, the file is empty again. */
 static int undo_interrupted(struct tool *tool, const char *path)
 {
     const char *journal = arena_printf(&tool->arena, "%s-journal", path);
@@ -138,7 +138,7 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
         (void)close(file);
         status = file_give(tool, path, owner);
     }
-    /* An empty file is what an interrupted init left: it is finished now. */
+    /* An interrupted init leaves an empty file; this one completes it. */
     struct stat there;
     if (status == TOOL_DONE && !made) {
         status = undo_interrupted(tool, path);

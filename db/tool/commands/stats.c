@@ -34,7 +34,7 @@ static enum db_class add_counts(struct tool *tool, struct db_connection *connect
     return class;
 }
 
-/* The store's own identifier. */
+/* Adds the identifier of the store. */
 static enum db_class add_store_id(struct db_connection *connection, cJSON *report)
 {
     struct db_prepared *row;

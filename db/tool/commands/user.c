@@ -11,7 +11,7 @@
 
 /* ---- list ----------------------------------------------------------------------------------- */
 
-/* Nothing that is shown to people may break the lines. */
+/* Control characters in a text would break the table. */
 static const char *printable(const char *text)
 {
     return text_has_control(text_of(text)) ? "?" : text;
@@ -80,7 +80,7 @@ static int run_list(struct tool *tool)
 
 /* ---- show ----------------------------------------------------------------------------------- */
 
-/* A time that may not be. */
+/* The time in COLUMN, or null. */
 static cJSON *time_or_null(struct tool *tool, struct db_prepared *row, int column)
 {
     return admin_driver->column_is_null(row, column)
@@ -106,7 +106,7 @@ static cJSON *token_json(struct tool *tool, struct db_prepared *row, int64_t use
     return object;
 }
 
-/* The device tokens of ACCOUNT as an array. */
+/* The device tokens of the user as an array. */
 static enum db_class list_tokens(struct tool *tool, struct db_connection *connection,
                                  int64_t user_id, cJSON **out)
 {
@@ -186,8 +186,8 @@ static int run_show(struct tool *tool)
 
 /* ---- disable, enable, delete ---------------------------------------------------------------- */
 
-static int tell_able(struct tool *tool, const struct account *account, bool disabled,
-                     const char *what)
+static int report_status(struct tool *tool, const struct account *account, bool disabled,
+                         const char *what)
 {
     cJSON *object = account_name_json(tool, account->id, account->username);
     json_add(object, "disabled", cJSON_CreateBool(disabled));
@@ -217,7 +217,7 @@ static int run_disable(struct tool *tool)
         return status;
     }
     tool_audit(tool, "user_disabled", account.id, "%s", "");
-    return tell_able(tool, &account, true, "is disabled: no login, no token is good");
+    return report_status(tool, &account, true, "is disabled: no login, no token is good");
 }
 
 static int enable(struct tool *tool, struct db_connection *connection,
@@ -237,10 +237,10 @@ static int run_enable(struct tool *tool)
         return status;
     }
     tool_audit(tool, "user_enabled", account.id, "%s", "");
-    return tell_able(tool, &account, false, "may log in");
+    return report_status(tool, &account, false, "may log in");
 }
 
-/* In pieces, to show how far it is; all in the one transaction. */
+/* Works in batches to show its progress, all in the one transaction. */
 static int delete_items(struct tool *tool, struct db_connection *connection,
                         const struct account *account)
 {
@@ -254,7 +254,7 @@ static int delete_items(struct tool *tool, struct db_connection *connection,
             return admin_fail(tool, connection, tool->config.database, class, "deleting items");
         }
         done += rows;
-        tool_progress(tool, "deleting items", done, account->keys); /* tombstones come on top */
+        tool_progress(tool, "deleting items", done, account->keys); /* without tombstones */
     }
     return TOOL_DONE;
 }
@@ -283,8 +283,8 @@ static int delete_all(struct tool *tool, struct db_connection *connection,
     return status;
 }
 
-/* Asks before the transaction starts: nobody should wait for the answer while the database is
- * locked. */
+/* The question comes before the transaction, which would lock the database while the operator
+ * thinks. */
 static int run_delete(struct tool *tool)
 {
     struct account account;

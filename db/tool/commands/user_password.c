@@ -1,5 +1,6 @@
 /*
- * user_password.c - user add, passwd, reset-code: what lets somebody in.
+ * user_password.c - user add, passwd, reset-code: the commands that set a password or allow to set
+ * one.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -150,7 +151,7 @@ int user_run_reset_code(struct tool *tool)
 
 /* ---- add ------------------------------------------------------------------------------------ */
 
-/* NULL, or why the option's TEXT is not of 1 to MOST characters. */
+/* NULL when TEXT, an option or NULL, has 1 to MOST characters; otherwise why not. */
 static const char *length_fault(const char *text, size_t most)
 {
     size_t characters = text != NULL ? text_characters(text_of(text)) : 0;
@@ -198,7 +199,7 @@ static int read_user(struct tool *tool, struct user_new *user)
     return TOOL_DONE;
 }
 
-/* See register.c: a first epoch nobody can guess. */
+/* The first epoch of an account, which nobody can guess: see cgi-bin/register.c. */
 static bool random_epoch(struct tool *tool, int64_t *epoch)
 {
     unsigned char bytes[5];
