@@ -17,8 +17,8 @@ static const char *skip_blanks(const char *at)
     return at + strspn(at, " \t");
 }
 
-/* Takes the next tag of the list (RFC 9110 section 8.8.3) and the comma behind it; NULL when there
- * is none to be read. A bare version is taken too, which is how it is written in a query. */
+/* Reads the next tag of the list (RFC 9110 section 8.8.3) and the comma after it; NULL when it is
+ * malformed. A bare version is accepted too, because queries write it like that. */
 static const char *take_tag(const char *at, struct tag *out)
 {
     static const char digits[] = "0123456789";
@@ -42,7 +42,7 @@ static const char *take_tag(const char *at, struct tag *out)
     return *at == '\0' ? at : *at == ',' ? skip_blanks(at + 1) : NULL;
 }
 
-/* Whether LIST is `*` alone or entity tags. */
+/* Whether LIST is a single `*` or a list of at least one entity tag. */
 static bool is_list(const char *list)
 {
     struct tag tag = {.any = false};
@@ -50,7 +50,7 @@ static bool is_list(const char *list)
     size_t count = 0;
     bool any = false;
     while (at != NULL && *at != '\0') {
-        bool empty = *at == ','; /* an empty element, which counts for nothing */
+        bool empty = *at == ','; /* RFC 9110 section 5.6.1: empty elements are ignored */
         at = empty ? skip_blanks(at + 1) : take_tag(at, &tag);
         count += empty ? 0 : 1;
         any = any || (at != NULL && tag.any);
@@ -58,7 +58,7 @@ static bool is_list(const char *list)
     return at != NULL && count > 0 && (!any || count == 1);
 }
 
-/* Whether OPAQUE is VERSION, or what a web server made of it when it compressed the answer. */
+/* Whether OPAQUE is VERSION, perhaps with the suffix that web servers add when they compress. */
 static bool names_version(struct text opaque, int64_t version)
 {
     static const char *const suffixes[] = {"-gzip", "-br"};
@@ -76,8 +76,8 @@ static bool names_version(struct text opaque, int64_t version)
            opaque.at[0] != '0';
 }
 
-/* Whether one of the tags is VERSION's; weak ones count in a weak comparison only (section
- * 8.8.3.2). */
+/* Whether one of the tags is that of VERSION. Weak tags match only in the weak comparison (RFC 9110
+ * section 8.8.3.2). */
 static bool lists_version(const char *list, bool weakly, int64_t version)
 {
     const char *at = skip_blanks(list);
@@ -92,7 +92,8 @@ static bool lists_version(const char *list, bool weakly, int64_t version)
     return false;
 }
 
-/* FIELD as sent, or the query parameter NAME, which means the same; both must not differ. */
+/* Takes the list from the header FIELD or from the query parameter NAME, which means the same. When
+ * both are given they must be equal. */
 static enum error_code read_list(struct call *call, const char *field, const char *name,
                                  const char **out)
 {

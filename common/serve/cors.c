@@ -1,5 +1,5 @@
 /*
- * cors.c - what lets pages of other origins use the answers.
+ * cors.c - the header fields that let pages of other origins use the API.
  */
 #include "common/serve/cors.h"
 

@@ -6,8 +6,8 @@
 
 struct call;
 
-/* Adds the header fields that the settings allow for the origin of the request; to OPTIONS, the
- * answer to a preflight. Nothing without `cors_origins`. */
+/* With `cors_origins` set, adds Vary and, if it allows the origin of the request, the fields that
+ * permit access, for OPTIONS those that answer a preflight request. Otherwise adds nothing. */
 void cors_add(struct call *call);
 
 #endif

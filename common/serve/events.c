@@ -30,8 +30,6 @@ void cause_log(struct call *call, enum error_code error)
     write_log(call, line);
 }
 
-/* The event of this call as one line of JSON; without who and where it was unless NAMED. NULL when
- * there is none. */
 const char *event_text(struct call *call, enum error_code error, bool named)
 {
     const struct audit *audit = &call->audit;

@@ -1,5 +1,5 @@
 /*
- * finish.c - the end of a call: its answer, and what becomes of its transaction.
+ * finish.c - the end of a call: prints its answer, then commits or rolls back its transaction.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -45,8 +45,6 @@ static bool render(struct call *call, enum error_code error, struct rendered *an
     return response_render(&call->response, error, !call->request.head, answer);
 }
 
-/* The end of a call: the answer is printed, then the transaction ends, so that what was answered is
- * what was committed, and texts borrowed from the store live long enough. */
 void finish_call(struct call *call, enum error_code error, struct rendered *answer)
 {
     bool printed = render(call, error, answer);

@@ -1,7 +1,8 @@
 /*
  * gate.c - what a request must pass before its handler sees it, in one fixed order: settings,
- * method and route, length and body, token, form of the input. A request that is refused here opens
- * no database, but for a device token, which is looked up there.
+ * method and route, length and body, token, form of the input (of a long body the token comes
+ * first). A request that is refused here has not opened the database, unless it has a device token,
+ * which is looked up there.
  */
 #include <string.h>
 
@@ -87,8 +88,8 @@ static enum error_code authenticate_device(struct call *call)
                                               call->now_ms, &call->claims);
 }
 
-/* A valid device token may still be refused for this route (403); an invalid one learns nothing
- * more than that it is invalid (401). */
+/* Whether the route takes device tokens is checked last, so that only the holder of a valid token
+ * learns of it (403); an invalid token is always 401. */
 static enum error_code check_device(struct call *call, struct text text)
 {
     if (!device_token_parse(text, &call->device)) {
@@ -207,7 +208,6 @@ static enum error_code configure(struct call *call)
     return ERR_NONE;
 }
 
-/* The gate, then the handler. */
 enum error_code gate_pass(struct call *call)
 {
     enum error_code error = configure(call);
@@ -221,8 +221,8 @@ enum error_code gate_pass(struct call *call)
     }
     unsigned flags = call->route->flags;
     call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
-    bool token_first = (flags & ROUTE_LONG_BODY) !=
-                       0; /* before the body is written to the disk: only users may do that */
+    /* Only users may have a long body written to the disk. */
+    bool token_first = (flags & ROUTE_LONG_BODY) != 0;
     if (token_first) {
         error = check_token(call);
     }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char out_of_memory[] = "out of memory"; /* told apart by its address */
+static const char out_of_memory[] = "out of memory"; /* recognised by its address */
 
 static const char *read_text(struct call *call, const struct input_field *field,
                              const struct text *json, struct text *out)

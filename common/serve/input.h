@@ -19,15 +19,15 @@ enum input_kind {
 /* NULL when VALUE is good, otherwise a static text that says what is wrong with it. */
 typedef const char *input_check(struct text value);
 
-/* One row: rows are looked at in the order of the table, and the first that fails decides the
- * error; the reasons of all rows that fail with that same error go into `details`. */
+/* One row. The rows are checked in the order of the table, and the first that fails decides the
+ * error; `details` gets the reasons of all rows that fail with that same error. */
 struct input_field {
     const char *name;
     enum input_kind kind;
     bool optional;      /* may be absent: the struct's member keeps what it held */
     size_t offset;      /* of the member in the struct */
     int64_t least;      /* characters of a text, value of a number */
-    int64_t most;       /* likewise; a text without a limit: INT64_MAX */
+    int64_t most;       /* likewise; INT64_MAX for a text without a limit */
     input_check *check; /* of a text; NULL: none */
     enum error_code error;
 };

@@ -1,5 +1,5 @@
 /*
- * loop.h - what the files of the loop share with each other; nobody else includes it.
+ * loop.h - internal declarations of the loop; only its own files include this header.
  *
  * One request goes through them in this order: serve.c takes it from the transport, gate.c brings
  * it to its handler, finish.c makes the answer and ends the transaction (events.c has the lines of
@@ -24,28 +24,28 @@ struct serve {
     void *store;
 };
 
-/* The gate in its fixed order, then the handler. What the answer is made of: ERR_NONE, or the error
- * that ended the way through. */
+/* Passes CALL through the checks of the gate and then to its handler. Returns ERR_NONE or the first
+ * error, of which the answer is then made. */
 enum error_code gate_pass(struct call *call);
 
-/* The end of a call whose handler, or gate, gave ERROR: prints the answer into memory, then ends
- * the transaction, so that what was answered is what was committed, and texts borrowed from the
- * store live long enough. ANSWER is complete whatever happens; it may be another error than ERROR.
+/* Ends a call whose gate or handler returned ERROR. Prints the answer into memory before it ends
+ * the transaction, because texts borrowed from the store live only until then; a success is sent
+ * only after its commit. ANSWER is complete in every case, perhaps with another error than ERROR.
  */
 void finish_call(struct call *call, enum error_code error, struct rendered *answer);
 
-/* The security event of CALL, which ended with ERROR, as one line of JSON on its arena; without who
- * and where it was unless NAMED. NULL when there is none, or no memory. */
+/* The security event of CALL, which ended with ERROR, as one line of JSON on its arena; unless
+ * NAMED it leaves out the user and the address. NULL when there is no event, or no memory. */
 const char *event_text(struct call *call, enum error_code error, bool named);
 
 /* Whether EVENT is kept in the database too. */
 bool event_is_kept(const struct call *call, const char *event, enum error_code error);
 
-/* Keeps EVENT in the database: with a success in the call's own transaction, which is still open;
- * after a failure in one of its own, which is ended here. */
+/* Stores EVENT in the database: after a success in the transaction of the call, which is still
+ * open; after a failure in a new one, which this function ends. */
 enum error_code event_keep(struct call *call, const char *event, enum error_code error);
 
-/* Writes EVENT, or what caused ERROR, into the log. */
+/* Write EVENT, or the cause of ERROR, to the log. */
 void event_log(struct call *call, const char *event);
 void cause_log(struct call *call, enum error_code error);
 

@@ -29,7 +29,7 @@ static const char *take_text(const struct parameter *parameter, struct text valu
 }
 
 /* NULL, or what is wrong with the parameter. */
-static const char *take(struct call *call, const struct parameter *parameter, void *out)
+static const char *read_parameter(struct call *call, const struct parameter *parameter, void *out)
 {
     bool given;
     struct text value;
@@ -56,7 +56,7 @@ enum error_code parameters_read(struct call *call, const struct parameter *param
         return ERR_NONE;
     }
     for (size_t i = 0; i < count; i++) {
-        const char *reason = take(call, &parameters[i], out);
+        const char *reason = read_parameter(call, &parameters[i], out);
         if (arena_failed(call->arena)) {
             return call_fail(call, ERR_INTERNAL, "out of memory while reading a query");
         }

@@ -18,7 +18,7 @@ enum parameter_kind {
 };
 
 /* One row. A parameter that is not given leaves the struct's member as it was; parameters that no
- * row names are ignored; of a repeated one the first counts. */
+ * row names are ignored; when one is repeated, the first counts. */
 struct parameter {
     const char *name;
     enum parameter_kind kind;

@@ -7,10 +7,10 @@
 
 #include "common/serve/serve.h"
 
-/* The path as routes see it, looked at once. */
+/* What the address refers to, worked out once for all routes. */
 struct place {
     bool at_root;  /* the program's own address */
-    bool has_item; /* "/{}" fits */
+    bool has_item; /* the pattern "/{}" matches */
     struct text item;
 };
 

@@ -8,9 +8,10 @@
 
 struct call;
 
-/* Sets call->route, and call->item to what stood for "/{}". ERR_NOT_FOUND when no row has the path;
- * ERR_METHOD_NOT_ALLOWED when rows have, for other methods, which the answer then lists (Allow, RFC
- * 9110 section 10.2.1). With OPTIONS that list is the whole answer, and call->route stays NULL. */
+/* Sets call->route, and call->item to the part of the address that "/{}" stands for. ERR_NOT_FOUND
+ * when no row has the path; ERR_METHOD_NOT_ALLOWED when only rows of other methods have it, which
+ * the answer lists in Allow (RFC 9110 section 10.2.1). For OPTIONS that list is the whole answer,
+ * and call->route stays NULL. */
 enum error_code call_find_route(struct call *call);
 
 #endif

@@ -38,7 +38,6 @@ static void close_spools(struct call *call)
     }
 }
 
-/* One request: gate, handler, answer, end of the transaction. */
 static bool serve_one(struct serve *serve)
 {
     struct arena arena;

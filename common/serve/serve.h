@@ -79,8 +79,8 @@ struct store_class {
      * UNNAMED is stored instead. Only the latest ROWS events are kept. */
     enum error_code (*add_event)(void *store, int64_t user_id, struct text text,
                                  struct text unnamed, int64_t rows, struct cause *cause);
-    /* Whether work was deferred until the answer is sent, and the function that does it, quickly.
-     * Its failures are not reported. */
+    /* Whether work was deferred until the answer is sent, and the function that then does it. It
+     * must be quick, and its failures are not reported. */
     bool (*has_deferred)(const void *store);
     void (*run_deferred)(void *store, int64_t now_ms);
     void (*destroy)(void *store);
