@@ -127,8 +127,8 @@ static void print_address(const struct address *address, char out[ADDRESS_TEXT_S
     (void)snprintf(out + used, ADDRESS_TEXT_SIZE - used, "/64");
 }
 
-/* The last element of the list of SIZE characters, without the blanks around it; *SIZE is what
- * stands in front of it, its comma included. */
+/* The last element of the list of *SIZE characters, without the blanks around it. *SIZE becomes the
+ * length of the rest of the list, the comma before the element included. */
 static const char *last_element(const char *list, size_t *size, size_t *length)
 {
     size_t end = *size;

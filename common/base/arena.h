@@ -1,10 +1,10 @@
 /*
  * arena.h - the memory of one request.
  *
- * Owns: every allocation a request makes, given back in one stroke. Forbids: freeing single
- * pieces. An arena has a hard maximum; once an allocation is refused the arena remembers it
+ * All allocations of a request come from one arena and are freed together; single pieces can't be
+ * freed. An arena has a hard maximum. Once an allocation is refused the arena remembers it
  * (arena_failed), so that code which builds an answer may ignore single failures and the loop
- * still sees that the answer is not whole.
+ * still sees that the answer is incomplete.
  */
 #ifndef CUBBY_COMMON_BASE_ARENA_H
 #define CUBBY_COMMON_BASE_ARENA_H

@@ -1,5 +1,5 @@
 /*
- * clock.c - time that passes.
+ * clock.c - the monotonic clock.
  */
 #include "common/base/clock.h"
 
@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-/* Dates after 2038 and files of more than 2 GiB, on 32-bit processors too. */
+/* Without these, 32-bit builds could not handle dates after 2038 and files of more than 2 GiB. */
 _Static_assert(sizeof(time_t) == 8, "build with -D_TIME_BITS=64");
 _Static_assert(sizeof(off_t) == 8, "build with -D_FILE_OFFSET_BITS=64");
 

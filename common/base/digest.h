@@ -17,8 +17,8 @@ bool digest_text(struct text text, char out[DIGEST_TEXT_SIZE]);
 /* Sets *OUT to the first 63 bits of that digest, a number that identifies TEXT. */
 bool digest_number(struct text text, int64_t *out);
 
-/* Makes the library, where it is Mbed TLS, allocate (as calloc does) and free with these functions:
- * a setting of the process. */
+/* Makes Mbed TLS, where it is the library in use, allocate with TAKE, which must behave like
+ * calloc, and free with GIVE_BACK. This is global to the process. */
 void digest_use_memory(void *(*take)(size_t count, size_t size), void (*give_back)(void *piece));
 
 #endif

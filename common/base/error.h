@@ -61,7 +61,7 @@ struct cause {
     char text[400];       /* never a secret, never sent to a client */
 };
 
-/* Records CODE and a text for the log, unless a cause stands already; returns CODE. */
+/* Records CODE and a text for the log, unless one is recorded already; returns CODE. */
 __attribute__((format(printf, 3, 4))) enum error_code
 cause_set(struct cause *cause, enum error_code code, const char *format, ...);
 

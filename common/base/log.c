@@ -70,7 +70,7 @@ void log_write(const char *path, const char *line)
         size_t size = (size_t)length < sizeof whole ? (size_t)length : sizeof whole - 1;
         if (file < 0 || write(file, whole, size) < 0) {
             ssize_t written = write(STDERR_FILENO, whole, size);
-            (void)written; /* where a failure of the log could be reported, it just was */
+            (void)written; /* nowhere is left to report a failure of the log */
         }
     }
     if (file >= 0) {

@@ -1,6 +1,6 @@
 /*
- * log.h - one line for the operator. Never a secret, a token or a password; control characters and
- * bytes that are no UTF-8 are escaped, so that a client can't forge lines.
+ * log.h - lines for the operator. Callers must not log secrets, tokens or passwords. Control
+ * characters and bytes that are not UTF-8 are escaped, so that a client can't forge lines.
  */
 #ifndef CUBBY_COMMON_BASE_LOG_H
 #define CUBBY_COMMON_BASE_LOG_H

@@ -1,5 +1,5 @@
 /*
- * spool.c - a long text in a file without a name.
+ * spool.c - a long text in an unnamed temporary file.
  */
 #include "common/base/spool.h"
 
@@ -140,7 +140,7 @@ void spool_close(struct spool *spool)
         union {
             const char *from;
             void *to;
-        } map = {.from = spool->map}; /* munmap knows no const */
+        } map = {.from = spool->map}; /* munmap takes no const pointer */
         (void)munmap(map.to, (size_t)spool->size);
         spool->map = NULL;
     }

@@ -232,7 +232,8 @@ void base64url_encode(const unsigned char *bytes, size_t size, char *out)
     *out = '\0';
 }
 
-/* DIGITS decimal digits of VALUE, leading zeros included, then AFTER. Gives the place behind. */
+/* DIGITS decimal digits of VALUE, leading zeros included, then AFTER. Returns the position after
+ * it. */
 static char *put_number(char *to, int value, int digits, char after)
 {
     for (int i = digits - 1; i >= 0; i--) {
@@ -337,7 +338,7 @@ bool secret_equal(const char *a, const char *b, size_t size)
     return different == 0;
 }
 
-/* SIZE digits at *AT and END behind them; NUL: none. Moves *AT on. */
+/* Reads SIZE digits at *AT and then the character END, unless that is NUL; advances *AT. */
 static bool take_digits(const char **at, int size, char end, int *out)
 {
     *out = 0;
@@ -350,7 +351,7 @@ static bool take_digits(const char **at, int size, char end, int *out)
     return end == '\0' || *(*at)++ == end;
 }
 
-/* Up to nine digits behind the point, as milliseconds. */
+/* Reads an optional point and the one to nine digits after it, as milliseconds. */
 static bool take_fraction(const char **at, int *out)
 {
     int digits = 0;

@@ -1,5 +1,5 @@
 /*
- * text.h - byte strings with a length, and what cubby asks of UTF-8 text.
+ * text.h - byte strings with a length, and what cubby needs to know of UTF-8 text.
  */
 #ifndef CUBBY_COMMON_BASE_TEXT_H
 #define CUBBY_COMMON_BASE_TEXT_H
@@ -52,8 +52,8 @@ char *text_percent_encode(struct arena *arena, struct text text);
 bool query_find(struct arena *arena, const char *query, const char *name, bool *present,
                 struct text *out);
 
-/* Parses decimal digits, nothing else. False when empty, when another character stands in it or the
- * value is above MAXIMUM (*OVER tells the last case). */
+/* Parses decimal digits and nothing else. False when TEXT is empty, contains another character, or
+ * is above MAXIMUM (then *OVER is true). */
 bool text_to_int64(struct text text, int64_t maximum, bool *over, int64_t *out);
 
 /* Writes 2*SIZE lower-case hexadecimal digits and a NUL. */
@@ -62,23 +62,24 @@ void hex_encode(const unsigned char *bytes, size_t size, char *out);
 /* base64url without padding (RFC 4648 section 5); OUT takes (SIZE*4+2)/3 characters and a NUL. */
 void base64url_encode(const unsigned char *bytes, size_t size, char *out);
 
-/* Decodes base64url without padding onto ARENA. False when TEXT is none or memory is out. */
+/* Decodes base64url without padding onto ARENA. False when TEXT is not base64url or memory is out.
+ */
 bool base64url_decode(struct arena *arena, struct text text, struct text *out);
 
 enum { TIME_TEXT_SIZE = 25 };
 
-/* Writes milliseconds since 1970 as RFC 3339 UTC, "2026-01-31T12:00:00.000Z", years 1970 to 9999.
- */
+/* Writes milliseconds since 1970 as RFC 3339 UTC, "2026-01-31T12:00:00.000Z"; times outside the
+ * years 1970 to 9999 become the first or last second of them. */
 void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE]);
 
 /* The sign, 19 digits and NUL. */
 enum { INTEGER_TEXT_SIZE = 21 };
 
-/* VALUE in decimal, NUL-terminated. Gives the length. */
+/* VALUE in decimal, NUL-terminated. Returns the length. */
 size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE]);
 
-/* The milliseconds since 1970 of such a text; the fraction may be missing or have up to nine
- * digits. False when it is none, or no such moment exists. */
+/* Parses such a text into milliseconds since 1970; the fraction may be missing or have up to nine
+ * digits. False when it has another form, or names a date or time that does not exist. */
 bool text_to_time(struct text text, int64_t *milliseconds);
 
 /* Compares two secrets of equal length in a time that depends on the length alone. */
