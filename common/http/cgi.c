@@ -2,7 +2,7 @@
  * cgi.c - the CGI transport (RFC 3875): meta-variables from the environment, the body from standard
  * input, one request, the answer to standard output.
  *
- * Owns the process: no other file reads the environment or the file descriptors 0 and 1.
+ * No other file of the CGI programs uses the environment or the file descriptors 0 and 1.
  */
 #include "common/http/cgi.h"
 
@@ -108,7 +108,8 @@ static bool cgi_send(struct transport *transport, const char *head, size_t head_
     union {
         const char *from;
         void *to;
-    } head_base = {.from = head}, body_base = {.from = body}; /* struct iovec knows no const */
+    } head_base = {.from = head},
+      body_base = {.from = body}; /* struct iovec has no const pointers */
     struct iovec parts[2] = {{.iov_base = head_base.to, .iov_len = head_size},
                              {.iov_base = body_base.to, .iov_len = body_size}};
     struct iovec *part = parts;

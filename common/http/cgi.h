@@ -9,11 +9,11 @@
 #include "common/http/transport.h"
 
 struct cgi_transport {
-    struct transport transport; /* the first member: the functions get its address */
-    bool served;                /* the one request */
+    struct transport transport; /* must be first: its functions cast its address */
+    bool served;                /* the one request was given out */
 };
 
-/* Fills CGI, which then gives the process's one request. It must stay where it is while served. */
+/* Makes CGI the transport of the process's one request. It must not be moved while in use. */
 void cgi_transport_init(struct cgi_transport *cgi);
 
 #endif

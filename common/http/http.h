@@ -4,7 +4,7 @@
 #ifndef CUBBY_COMMON_HTTP_HTTP_H
 #define CUBBY_COMMON_HTTP_HTTP_H
 
-/* Methods as bits, so that a set of them is a number too. */
+/* Methods as bits, so that a set of them fits into one number. */
 enum http_method {
     HTTP_OTHER = 0,
     HTTP_GET = 1,

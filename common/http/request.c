@@ -1,5 +1,5 @@
 /*
- * request.c - one request, filled in by one function.
+ * request.c - reads the head and the body of one request.
  */
 #include "common/http/request.h"
 
@@ -35,8 +35,8 @@ static const char *header_value(struct transport *transport, const char *name)
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
-/* A condition. Sent empty it is malformed, not absent; but uhttpd sets a variable for each header
- * it knows, and leaves it empty when none was sent. */
+/* The value of a conditional header. Sent empty it is malformed, not absent; but uhttpd sets the
+ * variable of each header it knows, and leaves it empty when the header was not sent. */
 static const char *condition_value(struct transport *transport, const char *name)
 {
     const char *value = transport->variable(transport, name);
@@ -80,12 +80,12 @@ static void read_length(struct transport *transport, struct request *request)
     bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
     const char *server = request->server_software;
     if (chunked && server != NULL && strncasecmp(server, "busybox", 7) == 0) {
-        /* It passes on the raw chunked framing, with no length or with a length of 0. */
+        /* It passes on the chunks undecoded, with no length or with a length of 0. */
         request->length_error = ERR_LENGTH_REQUIRED;
         return;
     }
     if (length == NULL) {
-        /* busybox httpd, for every method but POST */
+        /* busybox httpd sets only this one for methods other than POST. */
         length = header_value(transport, "HTTP_CONTENT_LENGTH");
     }
     if (length == NULL) {
@@ -119,7 +119,7 @@ void request_read_head(struct transport *transport, struct request *request)
     }
     request->authorization = header_value(transport, "HTTP_AUTHORIZATION");
     if (request->authorization == NULL) {
-        /* where an internal redirect of Apache renamed it */
+        /* An internal redirect of Apache renames the variable. */
         request->authorization = header_value(transport, "REDIRECT_HTTP_AUTHORIZATION");
     }
     read_method(transport, request);

@@ -1,5 +1,5 @@
 /*
- * request.h - one request, filled in by one function.
+ * request.h - one request: its head, its body, its token and the address of its client.
  */
 #ifndef CUBBY_COMMON_HTTP_REQUEST_H
 #define CUBBY_COMMON_HTTP_REQUEST_H
@@ -39,7 +39,7 @@ struct request {
     enum length_kind length_kind;
     int64_t length;
 
-    bool body_pending; /* one was announced and is not read to its end */
+    bool body_pending; /* a body was announced and has not been read to its end */
     struct text body;  /* empty until request_read_body */
 };
 
@@ -54,8 +54,9 @@ void request_read_head(struct transport *transport, struct request *request);
 enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
                                   int64_t timeout, struct request *request);
 
-/* The same for a body that is too long for memory: it goes to SPOOL, open and empty, and
- * request->body is read from there. The client may take TIMEOUT milliseconds for each piece. */
+/* Like request_read_body, for a body that is too long for memory: it is written to SPOOL, which
+ * must be open and empty, and request->body is mapped from there. TIMEOUT milliseconds are for each
+ * read, not for the whole body. The errors of spool_finish and spool_map are possible too. */
 enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
                                    int64_t timeout, struct request *request, struct cause *cause);
 
@@ -63,7 +64,8 @@ enum error_code request_spool_body(struct transport *transport, struct spool *sp
  * empty when there is none. */
 struct text request_token(const struct request *request);
 
-/* The address that the present request counts for (address.h), on ARENA; NULL when memory is out.
+/* The client's address as address_of_client gives it (address.h), on ARENA; NULL when memory is
+ * out.
  */
 const char *request_address(struct transport *transport, struct arena *arena, const char *proxies);
 

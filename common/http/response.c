@@ -1,5 +1,5 @@
 /*
- * response.c - an answer being built in memory, and its one rendering.
+ * response.c - an answer being built in memory, and printed at the end.
  */
 #include "common/http/response.h"
 
@@ -49,7 +49,7 @@ static cJSON *data_of(struct response *response)
 void response_text(struct response *response, const char *name, const char *text)
 {
     if (text == NULL) {
-        return; /* there was no memory to print it, and the arena knows */
+        return; /* out of memory, which the arena has recorded */
     }
     response->raw_bytes += strlen(text);
     json_add(data_of(response), name, json_new_string(text));
@@ -79,7 +79,7 @@ void response_json(struct response *response, const char *name, cJSON *item)
 void response_detail(struct response *response, const char *field, const char *reason)
 {
     if (reason == NULL) {
-        return; /* there was no memory to print it, and the arena knows */
+        return; /* out of memory, which the arena has recorded */
     }
     /* The caller may have set cJSON to an arena that is freed before the answer is printed. */
     struct arena *in_use = json_arena();
@@ -93,7 +93,7 @@ void response_detail(struct response *response, const char *field, const char *r
     json_use_arena(in_use);
 }
 
-/* BODY with a newline at its end, in its place if the ROOM that it was printed into allows that. */
+/* Appends a newline to BODY, in place if the ROOM bytes it was printed into suffice. */
 static const char *end_line(struct arena *arena, char *body, size_t room)
 {
     size_t size = strlen(body);
@@ -104,7 +104,7 @@ static const char *end_line(struct arena *arena, char *body, size_t room)
     return body;
 }
 
-/* status, code, message, then what the answer carries; NULL when memory is out. */
+/* The body: status, code, message, token, data, details. NULL when memory is out. */
 static const char *render_body(struct response *response, const struct error_info *error)
 {
     cJSON *top = cJSON_CreateObject();
@@ -158,7 +158,7 @@ static size_t print_head(const struct response *response, int status, bool has_b
     char digits[INTEGER_TEXT_SIZE];
     size_t used = 0;
     (void)integer_to_text(status, digits);
-    /* busybox httpd takes the status from the very first line only. */
+    /* First, because busybox httpd looks for the status in the first line only. */
     add_text(head, room, &used, "Status: ");
     add_text(head, room, &used, digits);
     add_text(head, room, &used, " ");

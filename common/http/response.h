@@ -2,7 +2,7 @@
  * response.h - an answer being built in memory.
  *
  * Handlers add to it and print nothing. Adding never reports failure: when memory runs out the
- * arena remembers, and the loop sends the constant answer for that case.
+ * arena records it, and the loop sends a constant answer instead.
  */
 #ifndef CUBBY_COMMON_HTTP_RESPONSE_H
 #define CUBBY_COMMON_HTTP_RESPONSE_H
@@ -37,7 +37,7 @@ struct response {
     bool revalidated; /* the ETag belongs to what was read, so a client may revalidate with it */
     bool errors_carry_data; /* `data` is sent with an error too */
     struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
-    size_t raw_bytes;       /* bytes of raw JSON added: the size to print into */
+    size_t raw_bytes;       /* about the bytes of the texts added: the size to print into */
 };
 
 /* A rendered answer, on the arena. */
@@ -46,7 +46,7 @@ struct rendered {
     size_t head_size;
     const char *body;
     size_t body_size;
-    struct spool *spool; /* to be sent behind the head; NULL: none */
+    struct spool *spool; /* to be sent after the head; NULL: none */
 };
 
 /* An empty 200 answer. */
@@ -68,7 +68,7 @@ void response_integer(struct response *response, const char *name, int64_t value
 void response_time(struct response *response, const char *name, int64_t milliseconds);
 void response_raw(struct response *response, const char *name, const char *json, size_t size);
 
-/* Adds ITEM to `data`; NULL after a failed allocation is taken. */
+/* Adds ITEM to `data`; accepts NULL, which a failed allocation gives. */
 void response_json(struct response *response, const char *name, cJSON *item);
 
 /* Adds the reason why FIELD was refused to `details`; a static or arena text. The first reason

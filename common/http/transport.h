@@ -26,15 +26,15 @@ struct transport {
     const char *(*variable)(struct transport *transport, const char *name);
 
     /* Reads up to SIZE bytes of the body: their number, 0 at its end, -1 when reading fails or
-     * nothing came within *TIMEOUT milliseconds. What it waited is taken off *TIMEOUT. */
+     * nothing came within *TIMEOUT milliseconds. The time it waited is subtracted from *TIMEOUT. */
     int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t *timeout);
 
     /* Reads and drops the rest of a body, for a limited time. A web server that is still sending it
      * may otherwise see the end of the program as a failure and drop the answer. */
     void (*discard_body)(struct transport *transport);
 
-    /* Sends a whole answer, head and body; of a long one the first part, and the others follow with
-     * HEAD_SIZE 0. False when the client is gone. */
+    /* Sends a whole answer, head and body. A long body is sent in parts, of which all but the first
+     * have HEAD_SIZE 0. False when the client is gone. */
     bool (*send)(struct transport *transport, const char *head, size_t head_size, const char *body,
                  size_t body_size);
 
