@@ -113,9 +113,9 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
         return out_of_memory(call);
     }
     /* The limit is checked first, so that a flood takes no slots from others, and is enforced by
-     * the count afterwards. The slot is taken before counting and kept until a success is taken
-     * back, so never more attempts are counted at once than there are slots: many simultaneous
-     * right passwords do not count as failures. */
+     * the count afterwards. The slot is taken before counting and kept until the count of a
+     * success is taken back. So no more attempts are counted and still undecided than there are
+     * slots, and many right passwords at the same time do not reach the limit. */
     enum error_code error = check_attempt(call, attempt);
     if (error == ERR_NONE) {
         error = attempt_take_slot(call, attempt);

@@ -1,5 +1,5 @@
 /*
- * export.c - an account as one document. See account_call.h.
+ * export.c - an account as one JSON document. See account_call.h.
  *
  * Everything is read in one transaction, so it is the state of one moment, and is written to a file
  * before anything is sent, so that a slow client does not hold up writers.
@@ -12,7 +12,7 @@
 struct exporting {
     struct call *call;
     struct spool *spool;
-    struct arena scratch; /* of one row */
+    struct arena scratch; /* for one row at a time */
     bool first;           /* no row of this list is written yet */
     bool out_of_memory;
 };
@@ -43,7 +43,7 @@ static void write_row(struct exporting *export, const cJSON *object, const struc
     write_text(export, "}");
 }
 
-/* The memory used for one row is freed with that row. */
+/* Each row is built on the scratch arena, so that memory does not grow with their number. */
 static void row_begins(struct exporting *export)
 {
     json_use_arena(&export->scratch);

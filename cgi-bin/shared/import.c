@@ -1,8 +1,8 @@
 /*
- * import.c - the items of a document, back into an account. See account_call.h.
+ * import.c - stores the items of an export document in an account. See account_call.h.
  *
- * The document is walked where it lies, one item at a time, twice: the first walk checks
- * everything, the second stores it, so that the write lock is held only while storing.
+ * The document is read from its spool one item at a time, twice: the first pass checks everything,
+ * the second stores it, so that the write lock is held only while storing.
  */
 #include <string.h>
 
@@ -13,14 +13,14 @@
 
 struct import {
     struct call *call;
-    struct item_writes *writes; /* NULL: only look */
-    struct arena scratch;       /* of one item */
+    struct item_writes *writes; /* NULL in the first pass, which only checks */
+    struct arena scratch;       /* for one item at a time */
     int64_t index;
     int64_t imported;
-    int64_t expired; /* passed over */
+    int64_t expired; /* skipped, because they have expired */
 };
 
-/* Notes what is wrong with FIELD of the present item. */
+/* Adds to `details` what is wrong with FIELD of the current item, and returns ERROR. */
 static enum error_code refuse(struct import *import, const char *field, const char *reason,
                               enum error_code error)
 {
@@ -31,17 +31,18 @@ static enum error_code refuse(struct import *import, const char *field, const ch
     if (place == NULL || copy == NULL) {
         return call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
-    json_use_arena(
-        arena); /* the reason must live as long as the answer, not just as long as the item */
+    /* The reason must live as long as the answer, not just as long as the item. */
+    json_use_arena(arena);
     response_detail(&import->call->response, place, copy);
     return error;
 }
 
-/* The member NAME as a decoded string; *OUT stays as it is when there is none. */
+/* Decodes the string member NAME into *OUT, which is left unchanged when there is no such member.
+ */
 static enum error_code read_string(struct import *import, const struct json_object *object,
                                    const char *name, enum error_code refusal, struct text *out)
 {
-    enum { ESCAPED_MAXIMUM = 6 * ITEM_KEY_MAXIMUM + 2 }; /* every byte of a key as \u0000 */
+    enum { ESCAPED_MAXIMUM = 6 * ITEM_KEY_MAXIMUM + 2 }; /* each byte of a key written as \u0000 */
     const struct text *json = json_member(object, name);
     if (json == NULL) {
         return ERR_NONE;
@@ -209,7 +210,7 @@ struct input_values {
     struct text mode;
 };
 
-/* In the query, or else in the body. */
+/* `mode` of the query or of the body; that of the query wins. */
 static enum error_code read_mode(struct call *call, bool *replace)
 {
     static const struct input_field fields[] = {

@@ -21,7 +21,8 @@ enum error_code item_failed(struct call *call, enum error_code error)
 
 const char *item_value_fault(const struct json_object *object, struct text value)
 {
-    /* Counted only where the whole object is deep enough: of a large value this is much work. */
+    /* The levels are counted only if the whole object is that deep, since a large value takes long.
+     */
     return object->depth > JSON_VALUE_DEPTH_MAXIMUM && json_depth(value) > JSON_VALUE_DEPTH_MAXIMUM
                ? "must not be nested deeper than 96 levels"
                : NULL;

@@ -16,8 +16,8 @@ enum error_code item_failed(struct call *call, enum error_code error);
  */
 const char *item_value_fault(const struct json_object *object, struct text value);
 
-/* Refuses a value, a member of call->body, that is deeper than any, or larger than the settings
- * allow: ERR_INVALID_VALUE, ERR_VALUE_TOO_LARGE, with the reason in `details`. */
+/* Refuses a value, a member of call->body, that is too deep (ERR_INVALID_VALUE, item_value_fault)
+ * or larger than the settings allow (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
 enum error_code item_check_value(struct call *call, struct text value);
 
 /* The time at which an item stored now with TTL seconds expires; 0 (never) for 0. */
@@ -34,15 +34,15 @@ int64_t item_expiry(const struct call *call, int64_t ttl);
  * adds the size of the value. Texts are borrowed. */
 cJSON *item_json(struct call *call, const struct item *item, bool with_size);
 
-/* Items for one answer: no more than a number of them, and of bytes. */
+/* The items of one answer, limited in number and in bytes. */
 struct item_page {
     struct call *call;
     cJSON *items;
     int64_t count;
     int64_t limit;
     bool with_size;
-    bool more;            /* an item did not fit any more */
-    const char *last_key; /* of those in it, or NULL */
+    bool more;            /* an item was left out because the page was full */
+    const char *last_key; /* of the page; NULL while it is empty */
     int64_t last_version;
     size_t bytes;
 };

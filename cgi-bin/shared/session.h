@@ -6,7 +6,7 @@
 
 #include "common/serve/serve.h"
 
-/* Signs a token for USER_ID with its present EPOCH and answers with it: 200, MESSAGE, `token` and
+/* Signs a token for USER_ID with its current EPOCH and answers with it: 200, MESSAGE, `token` and
  * `data`. */
 enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch,
                                const char *message);

@@ -1,5 +1,5 @@
 /*
- * store.c - the database as the loop sees it.
+ * store.c - the database as the store of a program.
  */
 #include "cgi-bin/shared/store.h"
 
