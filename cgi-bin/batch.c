@@ -17,7 +17,7 @@
 
 enum { OPERATIONS_MAXIMUM = 500 };
 
-/* Up to here a double counts in ones. */
+/* Up to here a double represents every whole number exactly. */
 static const int64_t whole_maximum = INT64_C(1) << 53;
 
 enum verb { VERB_GET, VERB_CREATE, VERB_PUT, VERB_UPSERT, VERB_DELETE, VERB_INCREMENT };
@@ -35,7 +35,7 @@ struct operation {
     struct text key;
     struct text value;
     int64_t by;
-    int64_t ttl;        /* seconds; 0: for ever */
+    int64_t ttl;        /* seconds; 0: never expires */
     int64_t if_version; /* 0: there must be no such item; VERSION_ANY: no condition */
 };
 
@@ -46,7 +46,7 @@ struct batch {
     struct operation *operations;
     size_t count;
     bool only_reads;
-    size_t read_bytes; /* of values that the answer has so far */
+    size_t read_bytes; /* of the values in the answer so far */
     cJSON *results;
 };
 
@@ -82,8 +82,7 @@ static const struct input_field fields[] = {
      ERR_INVALID_PARAMETER},
 };
 
-/* ---- reading the operations --------------------------------------------------------------------
- */
+/* ---- reading the operations ------------------------------------------------------------------ */
 
 /* Reads one operation from its slice of the body. The positions of its members are noted on
  * SCRATCH, which is freed each time, since an operation may have many unknown members. */
@@ -120,8 +119,7 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
     return item_check_value(call, out->value);
 }
 
-/* ---- doing them
- * ---------------------------------------------------------------------------------- */
+/* ---- doing them ------------------------------------------------------------------------------ */
 
 /* The number in VALUE, if it is a whole number within the exact range of a double. */
 static bool read_counter(struct text value, int64_t *out)
@@ -141,7 +139,7 @@ static bool read_counter(struct text value, int64_t *out)
     return json_numbers_equal(value.at, digits);
 }
 
-/* Makes ITEM->value the sum; the expiry of the item stays as it is. */
+/* Makes ITEM->value the sum. Unless the operation has a ttl, the expiry of the item stays. */
 static enum error_code add_to_value(struct batch *batch, const struct operation *operation,
                                     bool exists, struct item *item)
 {
@@ -206,7 +204,7 @@ static enum error_code get(struct batch *batch, const struct operation *operatio
     if (batch->read_bytes > ITEM_PAGE_BYTES) {
         return ERR_ANSWER_TOO_LARGE;
     }
-    /* The column's text ends with the next item that is read. */
+    /* The text in the column is valid only until the next item is read. */
     item.value.at = arena_copy(call->arena, item.value.at, item.value.size);
     add_result(batch, &item);
     return ERR_NONE;
@@ -276,10 +274,10 @@ static enum error_code run_operation(struct batch *batch, const struct operation
                                           : store(batch, operation, exists, &item);
 }
 
-/* ---- the call
- * ------------------------------------------------------------------------------------ */
+/* ---- the call -------------------------------------------------------------------------------- */
 
-/* Turns the error of an operation into that of the batch; the details have been given already. */
+/* Turns the error of an operation into that of the batch, and adds which operation it was to the
+ * details. Errors that are not the operation's own, as of the token, are passed on. */
 static enum error_code fail_at(struct call *call, size_t index, enum error_code error)
 {
     const struct error_info *info = error_info(error);

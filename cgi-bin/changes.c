@@ -32,16 +32,16 @@ static const struct parameter parameters[] = {
 enum {
     CHANGES_LIMIT = 100,
     SCAN_MOST = 10000,  /* the most changes of other keys that one answer skips */
-    SWEEP_MOST = 1000,  /* items that one look makes deletions of */
-    LOOK_EVERY_MS = 100 /* while waiting */
+    SWEEP_MOST = 1000,  /* the most expired items that one look turns into tombstones */
+    LOOK_EVERY_MS = 100 /* while a client waits */
 };
 
-/* One look at the changes. */
+/* One read of the changes; a call that waits does several. */
 struct look {
     struct item_page page;
     struct item_counters counters;
     int64_t seen;    /* version of the last change looked at */
-    int64_t scanned; /* changes passed over */
+    int64_t scanned; /* changes of other keys that were skipped */
     bool more;
     bool unswept; /* sweeping is off for this call: nothing can be written */
 };
@@ -77,8 +77,8 @@ static enum error_code sweep(struct call *call, const struct item_owner *owner, 
         error = item_writes_end(&writes);
     }
     if (error == ERR_NONE) {
-        error = db_commit_early(call->store); /* a commit that fails has to fail here, where the
-                                                 call can still go on reading */
+        /* If the commit is going to fail it must fail here, where the call can still read on. */
+        error = db_commit_early(call->store);
     }
     if (error != ERR_NONE && db_drop_writes(call->store)) {
         *unswept = true;
@@ -112,8 +112,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
     if (error != ERR_NONE) {
         return error;
     }
-    /* A version beyond the newest comes from another store, or from before a backup was restored.
-     */
+    /* A version beyond the newest is from another store, or from before a backup was restored. */
     if (query->since < look->counters.horizon || query->since > look->counters.version) {
         return ERR_CHANGES_EXPIRED;
     }
@@ -130,7 +129,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
     return error;
 }
 
-/* Adds what a client needs to continue; to the error as well, after which it starts anew. */
+/* Adds what a client needs to continue, or after ERR_CHANGES_EXPIRED to start again. */
 static enum error_code answer_place(struct call *call, int64_t last_version)
 {
     struct text store_id;
@@ -161,7 +160,8 @@ static enum error_code report_changes(struct call *call)
     }
     const struct item_owner owner = items_owner(&call->claims);
     int64_t end = call->now_ms + query.wait * 1000;
-    int64_t looks = query.wait * 1000 / LOOK_EVERY_MS; /* the end, should the clock be put back */
+    /* Ends the loop even if somebody sets the clock back. */
+    int64_t looks = query.wait * 1000 / LOOK_EVERY_MS;
     struct look look = {.unswept = false};
     for (;;) {
         error = look_once(call, &owner, &query, &look);
@@ -169,7 +169,7 @@ static enum error_code report_changes(struct call *call)
             looks-- == 0) {
             break;
         }
-        query.since = look.seen; /* skipped changes are not read again by the next call */
+        query.since = look.seen; /* the next look need not skip the same changes again */
         error = db_commit_early(call->store);
         if (error != ERR_NONE || !call_sleep(call, LOOK_EVERY_MS)) {
             end = 0;

@@ -16,7 +16,7 @@
 struct pair {
     struct text key;
     struct text value;
-    int64_t ttl; /* seconds; 0: for ever */
+    int64_t ttl; /* seconds; 0: never expires */
 };
 
 static const struct input_field create_fields[] = {
@@ -39,8 +39,7 @@ static const struct parameter replace_parameters[] = {
     {"upsert", PARAMETER_FLAG, offsetof(struct replace_query, upsert), 0, 0, NULL},
 };
 
-/* ---- one item ---------------------------------------------------------------------------------
- */
+/* ---- one item -------------------------------------------------------------------------------- */
 
 /* Takes the key from the address. A text that is no valid key names no item, and none can be
  * created under it. */
@@ -55,7 +54,7 @@ static enum error_code key_of_address(struct call *call, bool may_create, struct
     return ERR_NONE;
 }
 
-/* The same for an item that must exist, and the conditions of the request. */
+/* Reads the conditions of the request and the key of an item that must exist. */
 static enum error_code read_address(struct call *call, struct condition *condition,
                                     struct item *item)
 {
@@ -215,13 +214,11 @@ static enum error_code replace_item(struct call *call)
     return item_failed(call, error);
 }
 
-/* ---- a part of an item --------------------------------------------------------------------------
- */
+/* ---- a part of an item ----------------------------------------------------------------------- */
 
 typedef enum error_code patch_function(struct arena *arena, struct json_change *change);
 
-/* The kind of patch that the content type names (RFC 5789 section 2.2); NULL: none that is known.
- */
+/* The kind of patch that the content type names (RFC 5789 section 2.2); NULL when it is unknown. */
 static patch_function *patch_of(const char *content_type)
 {
     static const struct {
@@ -255,7 +252,7 @@ static struct text patch_text(struct text body)
     return body;
 }
 
-/* What the patch makes of PRESENT, as ITEM->value. */
+/* Applies the patch to the value of PRESENT; ITEM->value is the result. */
 static enum error_code patch_value(struct call *call, patch_function *apply,
                                    const struct item *present, struct item *item)
 {
@@ -278,7 +275,8 @@ static enum error_code patch_value(struct call *call, patch_function *apply,
     return error;
 }
 
-/* Reads the item, looks at the condition, applies the patch; *VERSION is what was read. */
+/* Reads the item, checks the condition, applies the patch. *VERSION is the version that was read.
+ */
 static enum error_code read_and_patch(struct call *call, const struct item_owner *owner,
                                       const struct condition *condition, patch_function *apply,
                                       struct item *item, int64_t *version)
@@ -375,8 +373,7 @@ static enum error_code delete_item(struct call *call)
     return item_failed(call, error);
 }
 
-/* ---- many items --------------------------------------------------------------------------------
- */
+/* ---- many items ------------------------------------------------------------------------------ */
 
 struct list_query {
     struct text prefix;
@@ -411,15 +408,15 @@ static enum error_code read_cursor(struct call *call, struct text cursor, struct
     return ERR_INVALID_PARAMETER;
 }
 
-/* next_cursor, and the same as a link (RFC 8288). It is relative, so that it holds behind whatever
- * a proxy makes of the address. */
+/* next_cursor, and the same as a link (RFC 8288). The link is relative, so that it works even if
+ * a proxy maps the address. */
 static void answer_next(struct call *call, const struct list_query *query, const char *last_key)
 {
     struct text key = text_of(last_key);
     char *cursor = arena_alloc(call->arena, (key.size * 4 + 2) / 3 + 1);
     const char *prefix = text_percent_encode(call->arena, query->prefix);
     if (cursor == NULL || prefix == NULL) {
-        return; /* the arena knows */
+        return; /* out of memory, which the arena has recorded */
     }
     base64url_encode((const unsigned char *)key.at, key.size, cursor);
     response_text(&call->response, "next_cursor", cursor);

@@ -17,7 +17,7 @@ static const char *database_state(enum error_code error)
     case ERR_SERVICE_UNAVAILABLE:
         return "busy";
     default:
-        return "unusable"; /* why, is for the log */
+        return "unusable"; /* the reason goes to the log only */
     }
 }
 

@@ -102,7 +102,7 @@ static enum error_code create_key(struct call *call)
     return answer_new(call, &token, secret);
 }
 
-/* What a list is shown to. */
+/* What the callback of tokens_list works on. */
 struct list {
     struct call *call;
     cJSON *keys;

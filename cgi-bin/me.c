@@ -18,7 +18,7 @@ static void add_number(struct call *call, cJSON *object, const char *name, int64
     json_add(object, name, json_new_integer(call->arena, value));
 }
 
-/* null: there is none. */
+/* A limit of 0 means none, and is shown as null. */
 static void add_limit(struct call *call, cJSON *object, const char *name, int64_t value)
 {
     json_add(object, name, value != 0 ? json_new_integer(call->arena, value) : cJSON_CreateNull());
@@ -48,7 +48,7 @@ static enum error_code read_profile(struct call *call)
 
 #define AT(name) offsetof(struct user_profile, name)
 
-/* As at registration; what is not there stays as it is. */
+/* The rules of registration; members that are missing are left unchanged. */
 static const struct input_field profile_fields[] = {
     {"email", INPUT_TEXT, true, AT(email), 1, INT64_MAX, user_email_fault,
      ERR_INVALID_REGISTRATION},
@@ -84,8 +84,7 @@ static enum error_code update_profile(struct call *call)
     return error;
 }
 
-/* ---- with the password ------------------------------------------------------------------------
- */
+/* ---- with the password ----------------------------------------------------------------------- */
 
 struct passwords {
     struct text current;
@@ -106,10 +105,10 @@ static const struct input_field delete_fields[] = {
      ERR_INVALID_PARAMETER},
 };
 
-/* What is known after the password was verified. */
+/* The hashes of the current password and of the new one. */
 struct proof {
     const char *old_hash;
-    const char *new_hash; /* of passwords->next; NULL: none */
+    const char *new_hash; /* NULL when no new password is set */
 };
 
 static enum error_code hash_passwords(struct call *call, const struct passwords *in,

@@ -34,12 +34,12 @@ static const struct input_field fields[] = {
      ERR_INVALID_PASSWORD},
 };
 
-/* The count in the request's transaction: others may have reached the limit since the first check.
- */
+/* Hashes the password when a slot is free. The limit is checked again before, since other calls may
+ * have reached it while this one waited. */
 static enum error_code hash_password(struct call *call, struct text password, const char **hash)
 {
-    struct attempt turn;
-    enum error_code error = attempt_take_slot(call, &turn);
+    struct attempt attempt;
+    enum error_code error = attempt_take_slot(call, &attempt);
     if (error != ERR_NONE) {
         return error;
     }
@@ -47,7 +47,7 @@ static enum error_code hash_password(struct call *call, struct text password, co
     if (error == ERR_NONE) {
         error = attempt_hash(call, password, hash);
     }
-    attempt_end(&turn);
+    attempt_end(&attempt);
     return error;
 }
 

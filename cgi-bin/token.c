@@ -1,6 +1,6 @@
 /*
- * token.c - /api/token: a user name (or e-mail) and a password for an access token, a token for a
- * new one, and the end of one token or all.
+ * token.c - /api/token: issues an access token for a user name (or e-mail address) and a password,
+ * renews a token, and revokes one or all.
  */
 #include <stddef.h>
 
@@ -19,7 +19,7 @@ struct login {
     struct text password;
 };
 
-/* Clients send the whole user object, so both names may be there: username counts first. */
+/* Clients may send the whole user object; when it has both names, username is used. */
 static const struct input_field fields[] = {
     {"username", INPUT_TEXT, true, offsetof(struct login, username), 1, INT64_MAX, NULL,
      ERR_MISSING_FIELDS},
