@@ -15,7 +15,7 @@ bool device_token_looks(struct text text)
     return text.size >= START_SIZE && memcmp(text.at, start, START_SIZE) == 0;
 }
 
-/* The number up to the next `_`, behind which REST then starts. */
+/* Reads the number before the next `_`; REST then begins after that. */
 static bool take_number(struct text *rest, int64_t maximum, int64_t *out)
 {
     const char *end = memchr(rest->at, '_', rest->size);

@@ -1,7 +1,7 @@
 /*
  * password.c - hashing and verifying passwords with libxcrypt.
  *
- * Forbidden elsewhere: crypt.h. Hashes are crypt(5) strings, which name their method and cost.
+ * No other file may include crypt.h. Hashes are crypt(5) strings, which name their method and cost.
  */
 #include "common/identity/password.h"
 
@@ -17,7 +17,7 @@ struct method {
     int64_t least;      /* cost */
     int64_t most;
     int64_t usual;
-    size_t longest; /* bytes of a password it takes in full */
+    size_t longest; /* the most bytes of a password that the method uses */
 };
 
 /* libxcrypt refuses passwords of CRYPT_MAX_PASSPHRASE_SIZE bytes and more; bcrypt ignores
@@ -29,11 +29,11 @@ static const struct method methods[] = {
     {"sha512crypt", "$6$", 1000, 9999999, 100000, CRYPT_MAX_PASSPHRASE_SIZE - 1},
 };
 
-/* What is accepted of a hash that somebody else made, and how it ends. */
+/* The hashes that are accepted, also from elsewhere, and their lengths. */
 static const struct {
     const char *prefix;
     size_t longest; /* as above */
-    size_t tail;    /* characters behind the last `$` */
+    size_t tail;    /* characters after the last `$` */
 } accepted[] = {
     {"$y$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
     {"$gy$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
@@ -133,7 +133,7 @@ const char *password_weakness(struct text password)
                       : NULL;
 }
 
-/* crypt(5) of PASSWORD with SETTING, on ARENA. */
+/* Hashes PASSWORD with the crypt(5) SETTING, which may be a whole hash. *OUT is on ARENA. */
 static enum error_code hash_with(struct arena *arena, const char *setting, size_t longest,
                                  struct text password, const char **out, struct cause *cause)
 {
@@ -163,7 +163,7 @@ static enum error_code hash_with(struct arena *arena, const char *setting, size_
     return ERR_NONE;
 }
 
-/* SETTING for POLICY from SALT; gives the method, or NULL. */
+/* Writes the crypt(5) setting for POLICY and SALT. Returns the method, or NULL on failure. */
 static const struct method *make_setting(const struct password_policy *policy,
                                          const unsigned char *salt,
                                          char setting[CRYPT_GENSALT_OUTPUT_SIZE])
@@ -214,7 +214,8 @@ bool password_outdated(const char *stored, const struct password_policy *policy)
         return false;
     }
     /* In a setting, method and cost come before the last `$` and the salt after it. For scrypt the
-     * last `$` is the second one, and its cost parameters follow it. */
+     * last `$` is the second one, and its cost parameters follow it. sha512crypt names its cost
+     * ("rounds=") only if it is not 5000, so "$6$" alone begins every sha512crypt hash. */
     enum { SCRYPT_NUMBERS = 11 };
     const char *last = strrchr(setting, '$');
     size_t length = last != NULL ? (size_t)(last - setting) + 1 : 0;

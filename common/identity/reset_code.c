@@ -21,8 +21,8 @@ void reset_code_text(const unsigned char *bytes, char out[RESET_CODE_TEXT_SIZE])
     *out = '\0';
 }
 
-/* The character of a code that C stands for, or NUL when C does not count. */
-static char plain(char c)
+/* The character of a code that C stands for, or NUL when C is to be ignored. */
+static char normalize(char c)
 {
     if (c >= 'a' && c <= 'z') {
         c = (char)(c - 'a' + 'A');
@@ -47,7 +47,7 @@ bool reset_code_digest(struct text code, char out[DIGEST_TEXT_SIZE])
     char text[CODE_SIZE + 1];
     size_t size = 0;
     for (size_t i = 0; i < code.size && size < sizeof text; i++) {
-        char c = plain(code.at[i]);
+        char c = normalize(code.at[i]);
         if (c != '\0') {
             text[size++] = c;
         }

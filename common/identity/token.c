@@ -19,7 +19,7 @@
 #include "common/base/digest.h"
 #include "common/json/json.h"
 
-/* Claims have 64 bits. libjwt must be built the same way. */
+/* Claims are 64-bit integers, for which libjwt needs a build option. */
 _Static_assert(sizeof(jwt_long_t) >= sizeof(int64_t), "build with -DJWT_USES_LONG_LONG=1");
 
 #ifdef __clang__
@@ -28,10 +28,10 @@ _Static_assert(sizeof(jwt_long_t) >= sizeof(int64_t), "build with -DJWT_USES_LON
 
 /* ---- memory
  *
- * libjwt does not survive every failed allocation: it frees memory that is not its own, and treats
- * a key for whose name there was no memory as one without a name. So it runs on an arena, and
- * jansson and Mbed TLS below it, where nothing is freed piece by piece and a failed allocation is
- * remembered; after one, no result of theirs is used. The allocation functions have no context
+ * libjwt does not handle every failed allocation: it frees memory that is not its own, and treats a
+ * key whose name could not be allocated as one without a name. So libjwt, and jansson and Mbed TLS
+ * below it, allocate on an arena, where nothing is freed piece by piece and a failed allocation is
+ * recorded; after one, none of their results is used. The allocation functions have no context
  * argument, so the arena in use is a global of the process. */
 static struct arena *memory;
 
@@ -51,7 +51,7 @@ static void *take_cleared(size_t count, size_t size)
 
 static void give_back(void *piece)
 {
-    (void)piece; /* goes with the arena */
+    (void)piece; /* freed with the arena */
 }
 
 static void use_memory(struct arena *arena)
@@ -61,8 +61,7 @@ static void use_memory(struct arena *arena)
     digest_use_memory(take_cleared, give_back);
 }
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 enum { KEYS_ARENA_MAXIMUM = 1024 * 1024 };
 
@@ -71,7 +70,7 @@ struct token_keys {
     jwk_set_t *set;
 };
 
-/* NULL when the key may be used, otherwise a static text. */
+/* NULL when the key may be used, otherwise a static text that says why not. */
 static const char *key_fault(const jwk_item_t *key)
 {
     if (jwks_item_error(key)) {
@@ -216,7 +215,7 @@ const char *token_keys_text(const unsigned char *key, const char *kid)
     return cJSON_Print(top);
 }
 
-/* ---- signing -------------------------------------------------------------------------------- */
+/* ---- signing --------------------------------------------------------------------------------- */
 
 static bool set_integer(jwt_builder_t *builder, const char *name, int64_t value)
 {
@@ -271,10 +270,9 @@ enum error_code token_sign(const struct token_keys *keys, const struct token_cla
     return ERR_NONE;
 }
 
-/* ---- verifying --------------------------------------------------------------------------------
- */
+/* ---- verifying ------------------------------------------------------------------------------- */
 
-/* What the callback works with: it sees the token parsed, not yet verified. */
+/* The state of the libjwt callback, which sees the token parsed but not yet verified. */
 struct reading {
     const struct token_keys *keys;
     struct token_claims claims;
@@ -292,7 +290,7 @@ static bool get_integer(jwt_t *jwt, const char *name, int64_t *out)
     return true;
 }
 
-/* Borrowed from the token being read. */
+/* The text is borrowed from JWT. */
 static const char *get_text(jwt_t *jwt, const char *name)
 {
     jwt_value_t claim;
@@ -300,7 +298,7 @@ static const char *get_text(jwt_t *jwt, const char *name)
     return jwt_claim_get(jwt, &claim) == JWT_VALUE_ERR_NONE ? claim.str_val : NULL;
 }
 
-/* `nbf` may be absent, but not of another type. */
+/* `nbf` may be absent, but if present it must be an integer. */
 static bool get_not_before(jwt_t *jwt, int64_t *out)
 {
     jwt_value_t claim;
@@ -330,7 +328,7 @@ static bool get_claims(jwt_t *jwt, struct reading *reading)
     return true;
 }
 
-/* The key the token names; a token without `kid` goes with a key without one. */
+/* The key that the token names; a token without `kid` is verified with a key without one. */
 static const jwk_item_t *find_key(const struct token_keys *keys, jwt_t *jwt)
 {
     jwt_value_t header;
@@ -359,7 +357,7 @@ static bool has_header(jwt_t *jwt, const char *name)
     return jwt_header_get(jwt, &header) != JWT_VALUE_ERR_NOEXIST;
 }
 
-/* Called by libjwt between parsing and verifying; not 0 refuses. */
+/* Called by libjwt between parsing and verifying; a result other than 0 refuses the token. */
 static int choose_key(jwt_t *jwt, jwt_config_t *config)
 {
     struct reading *reading = config->ctx;
@@ -368,8 +366,7 @@ static int choose_key(jwt_t *jwt, jwt_config_t *config)
     if (has_header(jwt, "crit") || has_header(jwt, "b64")) {
         return 1;
     }
-    /* The key file may name an algorithm too, and then libjwt does not look at the one in the
-     * token. */
+    /* When the key file names an algorithm, libjwt does not check the one in the token. */
     if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !get_claims(jwt, reading)) {
         return 1;
     }

@@ -57,8 +57,7 @@ enum error_code token_sign(const struct token_keys *keys, const struct token_cla
 enum token_state token_verify(const struct token_keys *keys, struct arena *arena, struct text token,
                               int64_t now, struct token_claims *claims);
 
-/* Looks through a key file for the operator: calls REPORT for each thing that is wrong with it.
- * False when there was one. */
+/* Checks a key file for the operator: calls REPORT for each problem. False when there was one. */
 bool token_keys_check(const char *path, void (*report)(void *self, const char *problem),
                       void *self);
 
