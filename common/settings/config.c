@@ -35,7 +35,7 @@ struct setting {
     enum kind kind;
     size_t offset;
     const char *fallback; /* default of a string */
-    const char *words;    /* KIND_WORD: what it may be, separated by blanks */
+    const char *words;    /* KIND_WORD: the allowed words, separated by blanks */
     int64_t number;       /* default of a number */
     int64_t least;
     int64_t most;
@@ -120,7 +120,7 @@ static bool is_one_of(const char *words, const char *value)
     return false;
 }
 
-/* Where the file is being read; for messages. */
+/* The file and the line being read, for messages. */
 struct place {
     const char *file;
     int line;
@@ -181,7 +181,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Cuts blanks off both ends, in place. */
+/* Removes the blanks at both ends, in place. */
 static char *trim(char *text)
 {
     while (is_blank(*text)) {
@@ -230,7 +230,8 @@ static enum error_code take_lines(char *text, const char *file, struct config *c
 static char *read_file(struct arena *arena, const char *path, bool may_be_missing,
                        struct cause *cause)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* waits for no pipe */
+    /* O_NONBLOCK: opening a pipe must not block. */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0) {
         if (errno != ENOENT || !may_be_missing) {
             (void)cause_set(cause, ERR_INTERNAL, "%s: %s", path, strerror(errno));
@@ -240,7 +241,8 @@ static char *read_file(struct arena *arena, const char *path, bool may_be_missin
     struct stat there;
     bool known = fstat(file, &there) == 0;
     bool fits = known && there.st_size < FILE_MAXIMUM;
-    bool pipe = known && (S_ISFIFO(there.st_mode) || S_ISSOCK(there.st_mode)); /* has no size */
+    /* A pipe has size 0, so it would be read as an empty file. */
+    bool pipe = known && (S_ISFIFO(there.st_mode) || S_ISSOCK(there.st_mode));
     size_t size = fits ? (size_t)there.st_size : 0;
     char *text = arena_alloc(arena, size + 1);
     size_t used = 0;

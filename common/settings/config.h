@@ -22,21 +22,21 @@ struct config {
     const char *log;             /* path of the log file; "": standard error */
     const char *password_method; /* yescrypt, bcrypt, sha512crypt, scrypt */
     const char *cors_origins;    /* origins separated by blanks, or *; "": none */
-    int64_t password_cost;       /* in the method's own measure; 0: the method's default */
+    int64_t password_cost;       /* in the method's own unit; 0: the method's default */
     int64_t token_lifetime;      /* seconds */
     int64_t max_value_bytes;
     int64_t max_body_bytes;
     int64_t max_user_keys;  /* items of one user; 0: no limit */
-    int64_t max_user_bytes; /* of the values of one user, together; 0: no limit */
+    int64_t max_user_bytes; /* sum of the values of one user; 0: no limit */
     int64_t tombstones;     /* deletions kept for the changes feed, per user */
     int64_t max_import_bytes;
-    const char *journal;         /* rollback, wal: how the tool makes the database */
+    const char *journal;         /* journal mode of databases the tool creates: rollback, wal */
     int64_t busy_timeout;        /* milliseconds to wait for another writer */
     int64_t body_timeout;        /* seconds a client may take to send its body */
     int64_t login_limit_account; /* wrong passwords within login_window; 0: no limit, as below */
     int64_t login_limit_address;
     int64_t login_window;        /* seconds */
-    int64_t register_limit;      /* of one address within register_window */
+    int64_t register_limit;      /* registrations from one address within register_window */
     int64_t register_window;     /* seconds */
     int64_t max_hashes;          /* password hashes at once, over all processes; 0: no limit */
     int64_t audit_rows;          /* security events kept in the database; 0: in the log only */
