@@ -1,5 +1,5 @@
 /*
- * json.c - cJSON on the memory of the request.
+ * json.c - cJSON, with its memory on the arena of the request.
  */
 #include "common/json/json.h"
 
@@ -16,7 +16,7 @@ static void *current_alloc(size_t size)
 
 static void current_free(void *piece)
 {
-    (void)piece; /* goes with the arena */
+    (void)piece; /* freed with the arena */
 }
 
 void json_use_arena(struct arena *arena)

@@ -1,6 +1,6 @@
 /*
  * json.h - JSON as cubby needs it: strict checking of request bodies, the exact text of their
- * members, and cJSON on the memory of the request.
+ * members, and cJSON with its memory on the arena of the request.
  *
  * cJSON parses and prints. It accepts more than RFC 8259 allows, though (control characters, `01`,
  * `1.`, invalid UTF-8, text after the value), and it keeps neither the spelling of numbers nor the
@@ -20,17 +20,18 @@
 #include "common/base/arena.h"
 #include "common/base/text.h"
 
-/* Arrays and objects inside each other, the outermost counted. */
+/* Nesting levels of arrays and objects, the outermost included. */
 enum { JSON_DEPTH_MAXIMUM = 100 };
 
-/* Levels of a value that is stored, counted from its own root. By every way in it is the same, and
- * so low that any stored value fits into any body, batch and document. */
+/* Nesting levels of a stored value by itself. The limit is the same for all calls, and low enough
+ * that any stored value also fits into a batch or an import document. */
 enum { JSON_VALUE_DEPTH_MAXIMUM = 96 };
 
-/* Levels that a document of many values may have around them. */
+/* Nesting levels that a document of many values may have around each of them. */
 enum { JSON_DOCUMENT_LEVELS = 4 };
 
-/* Members of the top object: more than any call has a use for. */
+/* The most members of the top object, and bytes of their names that have escapes: more than any
+ * call needs. */
 enum { JSON_MEMBERS_MAXIMUM = 4096, JSON_NAMES_MAXIMUM = 1024 * 1024 };
 
 /* One member of an object: NAME decoded, VALUE the exact text it was sent as. */
@@ -42,7 +43,7 @@ struct json_member {
 struct json_object {
     struct json_member *members; /* sorted by the bytes of the name */
     size_t count;
-    size_t depth; /* levels of the whole object, itself included */
+    size_t depth; /* nesting levels, the object itself included */
 };
 
 /* Why a text was refused. */
@@ -62,9 +63,9 @@ struct arena *json_arena(void);
  * no lone surrogate, only white space around it, at most JSON_DEPTH_MAXIMUM levels. */
 bool json_check(struct text text, struct json_fault *fault);
 
-/* json_check, and besides the top level must be an object without two members of one name and
- * with at most JSON_MEMBERS_MAXIMUM of them, whose names, as far as they have escapes, have at most
- * JSON_NAMES_MAXIMUM bytes together. The members in OUT are slices of TEXT and copies on ARENA. */
+/* Like json_check; besides, TEXT must be an object with at most JSON_MEMBERS_MAXIMUM members and no
+ * duplicate names, and those names that have escapes may have at most JSON_NAMES_MAXIMUM bytes
+ * together. The texts in OUT are slices of TEXT, except that decoded names are on ARENA. */
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
 
@@ -81,8 +82,8 @@ struct json_walk {
 /* Starts a walk; CONTAINER must be a checked text that begins with { or [. */
 struct json_walk json_walk_start(struct text container);
 
-/* The next value as the slice it is, and of a member NAME likewise, with its quotes. False at the
- * end. */
+/* Sets VALUE to the slice of the next value and, in an object, NAME to that of its name, with the
+ * quotes. False at the end. */
 bool json_walk_next(struct json_walk *walk, struct text *name, struct text *value);
 
 /* Like json_read_object, for a document whose values, JSON_DOCUMENT_LEVELS further in, may have
@@ -96,16 +97,16 @@ size_t json_depth(struct text value);
 /* The member's value, or NULL. */
 const struct text *json_member(const struct json_object *object, const char *name);
 
-/* A checked value read by cJSON; NULL when memory is out. Owned by the arena. */
+/* Parses a checked value with cJSON; NULL when memory is out. The result is on the arena in use. */
 cJSON *json_parse(struct text value);
 
-/* A cJSON string / raw value / whole number that borrows TEXT, which must be NUL-terminated and
- * outlive the answer. NULL when memory is out. */
+/* A cJSON string or raw value that borrows TEXT, which must be NUL-terminated and outlive the
+ * answer; or a whole number, whose digits are on ARENA. NULL when memory is out. */
 cJSON *json_new_string(const char *text);
 cJSON *json_new_raw(const char *text);
 cJSON *json_new_integer(struct arena *arena, int64_t value);
 
-/* RFC 3339 text of a time in milliseconds. */
+/* The RFC 3339 text of MILLISECONDS since 1970, on ARENA. NULL when memory is out. */
 cJSON *json_new_time(struct arena *arena, int64_t milliseconds);
 
 /* Adds ITEM to OBJECT under NAME, a string literal. Either may be NULL after a failed allocation;

@@ -3,7 +3,7 @@
  *
  * It stays beside cJSON's parser because it does what that cannot: refuse such texts, say at which
  * byte one goes wrong, and find the exact text of members without building a tree. It walks the
- * text once, keeps one bit per open level, and allocates only to note the members of the top
+ * text once, keeps one flag per open level, and allocates only to note the members of the top
  * object.
  */
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct checker {
     const char *text;
     size_t size;
     size_t at;
-    const char *reason; /* set: refused at byte `at` */
+    const char *reason; /* NULL unless the text was refused, at byte `at` */
 
     bool is_object[JSON_DEPTH_MAXIMUM + JSON_DOCUMENT_LEVELS];
     size_t depth;
@@ -127,7 +127,7 @@ static bool check_hex(struct checker *c, unsigned *code)
     return true;
 }
 
-/* The reading point is on the backslash. */
+/* The current position is at the backslash. */
 static bool check_escape(struct checker *c)
 {
     size_t start = c->at++;
@@ -166,7 +166,7 @@ static bool check_escape(struct checker *c)
  * backslashes. Most of a large value consists of such bytes. */
 static size_t plain_run(const char *at, size_t size)
 {
-    static const uint64_t ones = UINT64_MAX / 0xff; /* 1 in every byte */
+    static const uint64_t ones = UINT64_MAX / 0xff; /* every byte is 1 */
     static const uint64_t highs = UINT64_MAX / 0xff * 0x80;
     size_t run = 0;
     while (size - run >= sizeof(uint64_t)) {
@@ -185,7 +185,7 @@ static size_t plain_run(const char *at, size_t size)
     return run;
 }
 
-/* The reading point is on the opening quote. */
+/* The current position is at the opening quote. */
 static bool check_string(struct checker *c)
 {
     c->at++;
@@ -285,7 +285,7 @@ static void note_value_start(struct checker *c)
     }
 }
 
-/* A value just ended at the reading point, in the level that is open now. */
+/* A value has just ended at the current position, in the innermost open level. */
 static void note_value_end(struct checker *c)
 {
     if (c->arena != NULL && c->depth == 1) {
@@ -311,7 +311,7 @@ static bool check_name(struct checker *c)
     return true;
 }
 
-/* After a value: closes levels and takes the comma; says what must follow. */
+/* Reads what follows a value, closing brackets or a comma, and sets what must come next. */
 static bool check_after_value(struct checker *c, enum expect *next)
 {
     for (;;) {
@@ -421,8 +421,8 @@ static bool decode_name(struct text *name)
     return true;
 }
 
-/* Only a limited number of bytes of names is decoded: the rest can only be unknown members, which
- * nobody needs. */
+/* Limits the bytes of names that have to be decoded, since each takes memory; no call has members
+ * whose names need escapes. */
 static bool decode_names(struct checker *c, struct json_fault *fault)
 {
     size_t escaped = 0;
@@ -448,7 +448,7 @@ static bool read_object(struct arena *arena, struct text text, size_t extra,
     struct checker c = {.text = text.at, .size = text.size, .arena = arena, .extra = extra};
     skip_space(&c);
     if (peek(&c) >= 0 && peek(&c) != '{') {
-        /* A text that is no JSON at all is told what is wrong with it instead. */
+        /* If the text is not even JSON, that fault is reported instead. */
         size_t start = c.at;
         c.arena = NULL;
         bool good = check_all(&c);

@@ -1,5 +1,5 @@
 /*
- * json_number.c - JSON numbers as the decimal numbers they are.
+ * json_number.c - JSON numbers as exact decimal numbers.
  */
 #include "common/json/json_number.h"
 
@@ -22,7 +22,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Digits between FROM and TO, a point among them not counted. */
+/* The number of digits from FROM to TO, not counting a point. */
 static int64_t digits_between(const char *from, const char *to)
 {
     int64_t count = 0;
@@ -42,7 +42,7 @@ static bool read_exponent(const char *text, int64_t *out)
     return good;
 }
 
-/* False for what is no number, and for exponents of more than fifteen digits. */
+/* False when TEXT is not a number, or its exponent is beyond 2^50. */
 static bool read_decimal(const char *text, struct decimal *out)
 {
     *out = (struct decimal){.negative = *text == '-'};

@@ -1,5 +1,5 @@
 /*
- * json_number.h - JSON numbers as the decimal numbers they are.
+ * json_number.h - JSON numbers as exact decimal numbers.
  */
 #ifndef CUBBY_COMMON_JSON_JSON_NUMBER_H
 #define CUBBY_COMMON_JSON_JSON_NUMBER_H

@@ -15,15 +15,15 @@
 #include "common/json/json.h"
 #include "common/json/json_tree.h"
 
-/* Limits that keep the work of any patch small. */
+/* Limits the work that one patch can cause. */
 enum { OPERATIONS_MAXIMUM = 1000 };
 
 struct patching {
     struct json_tree tree;
-    struct arena scratch; /* of one operation */
+    struct arena scratch; /* for one operation at a time */
     struct json_change *change;
     cJSON *root;
-    size_t copied; /* bytes that `copy` has made */
+    size_t copied; /* bytes copied by operations `copy` so far */
 };
 
 static bool fail(struct patching *patching, enum error_code error, const char *reason)
@@ -31,8 +31,7 @@ static bool fail(struct patching *patching, enum error_code error, const char *r
     return json_tree_fail(&patching->tree, error, reason);
 }
 
-/* ---- JSON Merge Patch ---------------------------------------------------------------------------
- */
+/* ---- JSON Merge Patch ------------------------------------------------------------------------ */
 
 /* An object that is being merged, and its patch, whose members are moved out of it one by one. */
 struct merging {
@@ -40,7 +39,8 @@ struct merging {
     cJSON *patch;
 };
 
-/* Merges one member; returns whether it is an object, which *INSIDE is then set to. */
+/* Merges one member. When it is an object, its members are still to be merged: then returns true
+ * and sets *INSIDE to it. */
 static bool merge_member(struct patching *patching, cJSON *target, cJSON *member,
                          struct merging *inside)
 {
@@ -64,7 +64,7 @@ static bool merge_member(struct patching *patching, cJSON *target, cJSON *member
     return json_tree_grow(&patching->tree, old) && json_tree_grow(&patching->tree, member);
 }
 
-/* What TARGET becomes by PATCH: TARGET itself, changed, or another node. */
+/* Returns the result of merging PATCH into TARGET: TARGET itself, changed, or another node. */
 static cJSON *merge(struct patching *patching, cJSON *target, cJSON *patch)
 {
     if (!json_tree_is_object(patch)) {
@@ -95,8 +95,7 @@ static cJSON *merge(struct patching *patching, cJSON *target, cJSON *patch)
     return target;
 }
 
-/* ---- JSON Pointer (RFC 6901)
- * ---------------------------------------------------------------------- */
+/* ---- JSON Pointer (RFC 6901) ----------------------------------------------------------------- */
 
 static bool is_pointer(const char *pointer)
 {
@@ -120,16 +119,16 @@ static size_t count_tokens(const char *pointer)
     return count;
 }
 
-/* Where a pointer leads. */
+/* What a pointer refers to. */
 struct place {
     cJSON *parent;     /* NULL when the pointer refers to the whole value */
     cJSON *node;       /* what is there, or NULL */
-    const char *token; /* the last one, decoded */
-    bool appends;      /* the token is `-`, of an array */
-    size_t index;      /* of an array */
+    const char *token; /* the last token, decoded */
+    bool appends;      /* in an array, the token is `-` */
+    size_t index;      /* in an array */
 };
 
-/* The reference token at *POINTER, decoded; moves *POINTER to behind it. */
+/* Decodes the reference token at *POINTER, and advances *POINTER past it. */
 static const char *take_token(struct patching *patching, const char **pointer)
 {
     const char *from = *pointer + 1;
@@ -204,15 +203,14 @@ static bool find(struct patching *patching, const char *pointer, struct place *p
     return true;
 }
 
-/* The same, and there must be something. */
+/* Like find, but what POINTER refers to must exist. */
 static bool find_present(struct patching *patching, const char *pointer, struct place *place)
 {
     return find(patching, pointer, place) &&
            (place->node != NULL || fail(patching, ERR_PATCH_FAILED, "leads nowhere"));
 }
 
-/* ---- JSON Patch
- * ------------------------------------------------------------------------------------ */
+/* ---- JSON Patch ------------------------------------------------------------------------------ */
 
 struct operation {
     const char *op;
@@ -365,7 +363,7 @@ static bool read_operation(struct patching *patching, struct text text, struct o
     if (text.at[0] != '{') {
         return fail(patching, ERR_INVALID_PATCH, "must be an object");
     }
-    /* Unknown members may be many and are dropped. */
+    /* An operation may have many unknown members, which must not add up. */
     arena_reset(&patching->scratch);
     json_use_arena(&patching->scratch);
     bool read = json_read_object(&patching->scratch, text, &object, &fault);
@@ -414,8 +412,7 @@ static bool apply_all(struct patching *patching, struct text patch)
     return true;
 }
 
-/* ---- both
- * ------------------------------------------------------------------------------------------ */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 static enum error_code print(struct patching *patching, struct arena *arena)
 {
@@ -424,7 +421,7 @@ static enum error_code print(struct patching *patching, struct arena *arena)
         change->reason = patching->tree.reason;
         return patching->tree.error;
     }
-    /* The text consists of these and the punctuation between them. */
+    /* A buffer of this size usually suffices, so that cJSON need not enlarge it. */
     size_t guess = change->value.size + change->patch.size + patching->copied + 256;
     const char *text = patching->root != NULL && guess < INT32_MAX
                            ? cJSON_PrintBuffered(patching->root, (int)guess, 0)

@@ -17,14 +17,14 @@ struct json_change {
     size_t maximum;     /* bytes that the result may have */
     struct text result; /* on the arena */
     const char *reason; /* of a failure; static */
-    size_t operation;   /* of a JSON Patch: the number of the one that failed, from 0 */
+    size_t operation;   /* of a JSON Patch: the index of the one that failed, from 0 */
 };
 
 /* Merges the patch into the value. ERR_PATCH_FAILED, ERR_VALUE_TOO_LARGE, ERR_INTERNAL. */
 enum error_code json_merge_patch(struct arena *arena, struct json_change *change);
 
-/* Applies the operations of the patch one after the other. Besides ERR_INVALID_PATCH when the patch
- * could fit no value. */
+/* Applies the operations of the patch one after the other. The errors of
+ * json_merge_patch, and ERR_INVALID_PATCH when the patch is malformed and fits no value at all. */
 enum error_code json_apply_patch(struct arena *arena, struct json_change *change);
 
 #endif

@@ -50,7 +50,7 @@ cJSON *json_tree_node(struct json_tree *tree, struct text text)
     return node;
 }
 
-/* The name without quotes and escapes; in place where that is possible. */
+/* The name without quotes and escapes; decoded in place if it has no escapes. */
 static char *decode_name(struct text name)
 {
     union {
@@ -65,7 +65,7 @@ static char *decode_name(struct text name)
     return decoded != NULL ? decoded->valuestring : NULL;
 }
 
-/* Ends a slice of a node's own text where its value ends. */
+/* Writes a NUL after SLICE, which is part of a node's own copy of the text. */
 static void terminate(struct text slice)
 {
     union {
@@ -109,7 +109,7 @@ bool json_tree_grow(struct json_tree *tree, cJSON *node)
     return true;
 }
 
-/* Gives NODE the name NAME, which is borrowed. */
+/* Sets the name of NODE, which borrows NAME. */
 static void set_name(cJSON *node, const char *name)
 {
     union {
@@ -138,7 +138,7 @@ void json_tree_set_member(cJSON *object, const char *name, cJSON *node)
     }
 }
 
-/* The same of a node that is a text. */
+/* json_tree_measure of a node that is still raw text. */
 static size_t measure_text(const char *text, size_t *bytes)
 {
     size_t depth = 0;
@@ -189,8 +189,7 @@ size_t json_tree_measure(const cJSON *node, size_t *bytes)
     }
 }
 
-/* ---- comparing (RFC 6902 section 4.6) -----------------------------------------------------------
- */
+/* ---- comparing (RFC 6902 section 4.6) -------------------------------------------------------- */
 
 static bool equal_scalars(const char *a, const char *b)
 {
@@ -204,7 +203,7 @@ static bool equal_scalars(const char *a, const char *b)
 
 /* The child to compare with MEMBER: in an array the one at the same index, in an object the one
  * with the same name. LIKELY is that one if both objects have the same order. */
-static cJSON *partner(const cJSON *parent, cJSON *likely, const cJSON *member)
+static cJSON *counterpart(const cJSON *parent, cJSON *likely, const cJSON *member)
 {
     if (cJSON_IsArray(parent) || (likely != NULL && strcmp(likely->string, member->string) == 0)) {
         return likely;
@@ -252,7 +251,7 @@ bool json_tree_equal(struct json_tree *tree, cJSON *a, cJSON *b)
             open[depth].a = a;
             open[depth++].b = b;
             a = a->child;
-            b = partner(b, b->child, a);
+            b = counterpart(b, b->child, a);
             continue;
         }
         while (depth > 0 && a->next == NULL) {
@@ -263,7 +262,7 @@ bool json_tree_equal(struct json_tree *tree, cJSON *a, cJSON *b)
             return true;
         }
         a = a->next;
-        b = partner(open[depth - 1].b, b->next, a);
+        b = counterpart(open[depth - 1].b, b->next, a);
     }
     return false;
 }

@@ -20,18 +20,18 @@
 /* What all nodes of one operation share; starts zeroed except for the arena. */
 struct json_tree {
     struct arena *arena;
-    size_t nodes;          /* grown so far */
+    size_t nodes;          /* children created so far */
     enum error_code error; /* of the first failure */
     const char *reason;
 };
 
-/* Records a failure, unless one stands already; returns false. */
+/* Records a failure, unless one is recorded already; returns false. */
 bool json_tree_fail(struct json_tree *tree, enum error_code error, const char *reason);
 
-/* A node of the whole of TEXT, checked JSON, which is copied; NULL after a failure. */
+/* A node for TEXT, which must be checked JSON and is copied; NULL after a failure. */
 cJSON *json_tree_node(struct json_tree *tree, struct text text);
 
-/* Whether NODE, grown or not, is an object / an array. NULL is neither. */
+/* Whether NODE, parsed or still raw, is an object / an array. NULL is neither. */
 bool json_tree_is_object(const cJSON *node);
 bool json_tree_is_array(const cJSON *node);
 
@@ -39,14 +39,14 @@ bool json_tree_is_array(const cJSON *node);
  * get too large (ERR_PATCH_FAILED) or memory is out. */
 bool json_tree_grow(struct json_tree *tree, cJSON *node);
 
-/* Puts NODE, which is in no tree, in the place of OLD, a child of PARENT. */
+/* Replaces OLD, a child of PARENT, with NODE, which must not be in a tree. */
 void json_tree_replace(cJSON *parent, cJSON *old, cJSON *node);
 
-/* Makes NODE, which is in no tree, the member NAME of OBJECT, in the place of one that has that
- * name. The name is borrowed. */
+/* Makes NODE, which must not be in a tree, the member NAME of OBJECT; replaces one of that name.
+ * The name is borrowed. */
 void json_tree_set_member(cJSON *object, const char *name, cJSON *node);
 
-/* Levels of objects and arrays in NODE; *BYTES grows by about what it prints to. */
+/* The nesting levels of NODE; adds to *BYTES about the size of its printed text. */
 size_t json_tree_measure(const cJSON *node, size_t *bytes);
 
 /* Whether both are the same JSON (RFC 6902 section 4.6): numbers by their exact value, strings by

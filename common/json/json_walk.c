@@ -10,7 +10,7 @@ static const char *skip_space(const char *at)
     return at + strspn(at, " \t\r\n");
 }
 
-/* Behind the string that begins at AT. */
+/* The position after the string that begins at AT. */
 static const char *skip_string(const char *at)
 {
     for (at++; *at != '"'; at++) {
@@ -19,7 +19,7 @@ static const char *skip_string(const char *at)
     return at + 1;
 }
 
-/* Behind the value that begins at AT. */
+/* The position after the value that begins at AT. */
 static const char *skip_value(const char *at)
 {
     size_t depth = 0;
@@ -86,7 +86,7 @@ size_t json_depth(struct text value)
     for (size_t i = 0; i < value.size; i++) {
         char c = value.at[i];
         if (in_string) {
-            i += c == '\\' ? 1 : 0; /* what is escaped ends no string */
+            i += c == '\\' ? 1 : 0; /* an escaped quote does not end the string */
             in_string = c != '"';
         } else if (c == '"') {
             in_string = true;
