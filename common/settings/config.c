@@ -1,9 +1,8 @@
 /*
  * config.c - the settings of an installation.
  *
- * No library for INI files is used: splitting a line at `=` is 40 of these lines. The rest is the
- * table of names, ranges and texts, and the refusal of unknown and repeated names with file and
- * line, which such a library leaves to its caller.
+ * inih could take over only the splitting of lines, 44 of these, and would need 20 for glue. It
+ * also accepts `name: value` and `[section]` and cuts lines at 200 bytes, which are errors here.
  */
 #include "common/settings/config.h"
 

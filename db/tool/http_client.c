@@ -1,9 +1,9 @@
 /*
  * http_client.c - one HTTP/1.1 request.
  *
- * Written here and not left to libcurl, because the doctor must send a body in a segment of its own
- * and read whatever comes back, also what is no proper answer. libcurl would be two thirds as large
- * as the whole tool; for https the program curl of the system is run (http_curl.c).
+ * libcurl would do this too, but it makes the tool 12 % larger for HTTP alone and 60 % with TLS,
+ * and brings a TLS library to build and keep up to date. For https the program curl of the system
+ * is run (http_curl.c).
  */
 #include "db/tool/http_client.h"
 
