@@ -20,6 +20,8 @@ DEPS ?= fetched
 # `use`: the fetched libraries are built twice, the second time laid out by what ran in programs with
 # the first. Empty: once. The programs must run where they are built.
 PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
+# 1: all programs are one executable under several names, which needs a fifth of the room.
+MULTICALL ?=
 SERVER ?= apache
 PORT ?= 5000
 DATA ?= data
@@ -107,7 +109,7 @@ all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby
 # The results lie in one place whatever they were built with; the stamp says with what.
 $(BUILD)/.flags: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(OBJ) $(LDFLAGS)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS)' >$@
+	@echo '$(OBJ) $(LDFLAGS) $(MULTICALL)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS) $(MULTICALL)' >$@
 
 .PHONY: FORCE
 FORCE:
@@ -116,9 +118,22 @@ FORCE:
 # gone.
 $(PROGRAMS:%=$(OBJ)/cgi-bin/%.o):
 
+ifeq ($(MULTICALL),)
 $(BUILD)/cgi-bin/%: $(OBJ)/cgi-bin/%.o $(LIBRARY) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && \
 		$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $< $(LIBRARY) $(DEP_LIBS) -o $@
+else
+# The same sources; each `main` gets the name of its program, and nobody calls it.
+MULTICALL_OBJECTS := $(PROGRAMS:%=$(OBJ)/multicall/cgi-bin/%.o) $(OBJ)/multicall/cgi-bin/multicall/main.o
+$(OBJ)/multicall/cgi-bin/multicall/main.o: AS_PIECE = -D'CUBBY_PROGRAMS=$(foreach name,$(PROGRAMS),PROGRAM($(name)))'
+$(OBJ)/multicall/cgi-bin/%.o: AS_PIECE = -Dmain=$(*F)_main -Wno-missing-prototypes
+$(OBJ)/multicall/%.o: %.c $(DEPS_READY) Makefile
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(AS_PIECE) $(DEP_INCLUDE) -c $< -o $@
+$(BUILD)/multicall: $(MULTICALL_OBJECTS) $(LIBRARY) $(BUILD)/.flags
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $(MULTICALL_OBJECTS) $(LIBRARY) $(DEP_LIBS) -o $@
+$(PROGRAMS:%=$(BUILD)/cgi-bin/%): $(BUILD)/multicall
+	$(Q)mkdir -p $(@D) && ln -f $< $@
+endif
 
 $(BUILD)/bin/cubby: $(TOOL_SOURCES:%.c=$(OBJ)/%.o) $(LIBRARY) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && \
@@ -231,7 +246,8 @@ board: $(if $(ARCH)$(HOST),packages-build)
 		sh common/deps/board.sh $(ARCH)
 boards-tested:
 	$(Q)for arch in $(BOARDS_TESTED); do \
-		env MAKE='$(MAKE)' VERSION='$(VERSION)' sh common/deps/board.sh $$arch || exit 1; done
+		env MAKE='$(MAKE)' VERSION='$(VERSION)' sh common/deps/board.sh $$arch && \
+		sh common/deps/busybox.sh $$arch board || exit 1; done
 
 # ---- running and testing ---------------------------------------------------------------------------
 
@@ -290,6 +306,14 @@ $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
 
+# The same for all processors that `make board` knows: this takes a while, and shows how far it is.
+BOARDS_KNOWN = $(shell sh common/deps/board.sh --list)
+.PHONY: test-boards
+test-boards: packages-test
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested BOARDS_TESTED='$(BOARDS_KNOWN)'
+	$(Q)ONLY=board BOARDS='$(BOARDS_KNOWN)' bash tests/run.sh
+
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
 soak: packages-test
@@ -344,7 +368,13 @@ D := $(DESTDIR)
 install: all
 	$(Q)install -d '$(D)$(CGIDIR)' '$(D)$(SBINDIR)' '$(D)$(SYSCONFDIR)' '$(D)$(SHAREDIR)/www/errors' \
 		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)'
+ifeq ($(MULTICALL),)
 	$(Q)install -m 755 $(PROGRAMS:%=$(BUILD)/cgi-bin/%) '$(D)$(CGIDIR)'
+else
+	$(Q)install -m 755 $(BUILD)/multicall '$(D)$(CGIDIR)/$(firstword $(PROGRAMS))'
+	$(Q)for name in $(wordlist 2,99,$(PROGRAMS)); do \
+		ln -f '$(D)$(CGIDIR)/$(firstword $(PROGRAMS))' '$(D)$(CGIDIR)'/$$name || exit 1; done
+endif
 	$(Q)install -m 755 $(BUILD)/bin/cubby '$(D)$(SBINDIR)'
 	$(Q)install -m 644 $(PAGES:%=www/%) '$(D)$(SHAREDIR)/www'
 	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
@@ -356,6 +386,16 @@ install: all
 	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'
 	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-httpd'
 	$(call say,DONE,installed under $(D)$(PREFIX); next: cubby init)
+
+# What an archive for boards has beside that: the script that sets a board up, and what it starts cubby by.
+.PHONY: install-board
+install-board: install
+	$(Q)sed $(MARKS) common/packages/cubby-setup.in >'$(D)$(SBINDIR)/cubby-setup'
+	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-setup'
+	$(Q)install -d '$(D)$(SHAREDIR)/board'
+	$(Q)install -m 644 common/packages/board.conf common/packages/cubby.init common/packages/cubby.service \
+		'$(D)$(SHAREDIR)/board'
+	$(Q)install -m 644 common/packages/openwrt/files/cubby.init '$(D)$(SHAREDIR)/board/openwrt.init'
 
 # Settings and data stay.
 .PHONY: uninstall
@@ -433,8 +473,10 @@ help:
 	@echo 'make board ARCH=...  an archive for a board of that processor in build/board; alone: which there are'
 	@echo '    HOST=NAME CC=... AR=...  with any other compiler'
 	@echo 'make boards-tested   the archives that make test tries under emulation'
+	@echo 'make test-boards     tries those of all processors (half an hour)'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
 	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR='
+	@echo 'make install-board   the same, with what sets a board up'
 	@echo 'make uninstall       the same names; settings and data stay'
 	@echo 'make dist            the release in build/dist: builds without network; recipes for packages'
 	@echo '    SITE=        where the recipes fetch it from; empty: it lies beside them'
@@ -455,6 +497,7 @@ help:
 	@echo
 	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
+	@echo 'MULTICALL=1          all programs as one executable under several names'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'PKG_CONFIG=          the pkg-config that finds them, for DEPS=system with a cross compiler'
 	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'

@@ -30,7 +30,7 @@ mapfile -t sources < <(files '*.c' | grep -v '^common/deps/')
 mapfile -t headers < <(files '*.h' | grep -v '^common/deps/')
 mapfile -t product < <(files 'cgi-bin/*.c' 'cgi-bin/*.h' 'common/*.c' 'common/*.h' 'db/*.c' 'db/*.h' | grep -v '^common/deps/')
 mapfile -t compiled < <(printf '%s\n' "${product[@]}" | grep '\.c$')
-mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'common/packages/*.init' \
+mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'common/packages/cubby-setup.in' 'common/packages/*.init' \
     'common/packages/debian/p*st*')
 mapfile -t suites < <(files '*.bats')
 mapfile -t javascript < <(files '*.js')
@@ -69,7 +69,7 @@ mapfile -t store < <(in_room db/engine; in_room db/model)
 # The rooms from the lowest to the highest, as the README's map has them. A file includes what lies in
 # its own room or in a lower one, and nothing else.
 rooms=(common/base common/json common/identity common/settings common/http common/serve
-    db/engine db/model db/tool db/tool/commands cgi-bin/shared cgi-bin)
+    db/engine db/model db/tool db/tool/commands cgi-bin/shared cgi-bin cgi-bin/multicall)
 arrows() {
     printf '%s\n' "${product[@]}" | xargs perl -e '
         my ($count, $bad, %rank) = (shift, 0);
@@ -190,7 +190,7 @@ format() {
 check 'clang-format' format
 
 include=$(find build/deps -maxdepth 2 -type d -path '*/static-*/include' | head -n 1)
-defines=(-D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"'
+defines=('-DCUBBY_PROGRAMS=PROGRAM(health)' -D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"'
     -DCUBBY_OWN_HEAP '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"')
 warnings=(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -Wold-style-definition -Wformat=2 -Wvla -Wcast-qual -Wwrite-strings -Wundef -Wpointer-arith -Wnull-dereference)
@@ -209,7 +209,7 @@ check 'clang compiles without a warning' compile_all clang -Wno-unknown-warning-
 
 check 'cppcheck' cppcheck --std=c11 --quiet --enable=warning,style,performance,portability --error-exitcode=1 \
     --inline-suppr --suppress=shadowFunction --suppress=unusedStructMember --suppress=missingIncludeSystem \
-    -j "$(nproc)" -I. -D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"' \
+    -j "$(nproc)" -I. -D_GNU_SOURCE '-DCUBBY_PROGRAMS=PROGRAM(health)' '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"' \
     "${compiled[@]}"
 
 tidy() {
