@@ -473,7 +473,8 @@ static bool merge_all(struct patching *patching, struct text text)
     }
     /* Only a deep patch can make a deep value. */
     size_t bytes = 0;
-    if (patch != NULL && json_depth(text) > JSON_VALUE_DEPTH_MAXIMUM &&
+    if (patching->tree.error == ERR_NONE && patching->root != NULL &&
+        json_depth(text) > JSON_VALUE_DEPTH_MAXIMUM &&
         json_tree_measure(patching->root, &bytes) > JSON_VALUE_DEPTH_MAXIMUM) {
         return fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
     }

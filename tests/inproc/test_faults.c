@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json/json.h"
+#include "common/json/json_patch.h"
 #include "tests/inproc/examples.h"
 #include "tests/inproc/faults.h"
 #include "tests/inproc/memory.h"
@@ -196,6 +198,41 @@ static void every_allocation_fails_and_all_after_it(void **state)
     assert_true(play_all(&fault) > 5 * example_count);
 }
 
+/* The arenas take memory in pieces of 16 KiB. Blanks behind the patch move the place at which one
+ * is full, so that in time each single object of the merge is the one that there is no memory for.
+ */
+static void every_object_of_a_deep_merge_fails(void **state)
+{
+    (void)state;
+    enum { LEVELS = 98, BLANKS = 17 * 1024, STEP = 32 };
+    static char patch[LEVELS * 6 + 1 + BLANKS];
+    for (size_t i = 0; i < LEVELS; i++) {
+        memcpy(patch + i * 5, "{\"a\":", 5);
+        patch[LEVELS * 5 + 1 + i] = '}';
+    }
+    patch[LEVELS * 5] = '1';
+    memset(patch + LEVELS * 6 + 1, ' ', BLANKS);
+    size_t struck = 0;
+    for (size_t blanks = 0; blanks < BLANKS; blanks += STEP) {
+        bool fails = true;
+        for (size_t number = 1; fails; number++) {
+            struct arena arena;
+            arena_init(&arena, 1024 * 1024);
+            struct json_change change = {.value = text_of("\"x\""),
+                                         .patch = {patch, LEVELS * 6 + 1 + blanks},
+                                         .maximum = 64 * 1024};
+            memory_fail_at(number, false);
+            enum error_code error = json_merge_patch(&arena, &change);
+            fails = memory_stop();
+            struck += fails;
+            assert_int_equal(error, fails ? ERR_INTERNAL : ERR_PATCH_FAILED);
+            arena_reset(&arena);
+        }
+    }
+    json_use_arena(NULL);
+    assert_true(struck > BLANKS / STEP);
+}
+
 /* The usual hash of the tests allocates nothing, this one does, by mmap. */
 static void every_allocation_of_yescrypt_fails(void **state)
 {
@@ -249,6 +286,7 @@ static void every_text_of_a_row_is_lost(void **state)
 const struct CMUnitTest fault_tests[] = {
     cmocka_unit_test_setup(every_allocation_fails_once, world_reset),
     cmocka_unit_test_setup(every_allocation_fails_and_all_after_it, world_reset),
+    cmocka_unit_test(every_object_of_a_deep_merge_fails),
     cmocka_unit_test_setup(every_allocation_of_yescrypt_fails, world_reset),
     cmocka_unit_test_setup(every_step_finds_the_database, world_reset),
     cmocka_unit_test_setup(every_commit_fails, world_reset),
