@@ -27,6 +27,10 @@
 
 enum { FILE_MAXIMUM = 64 * 1024 };
 
+/* The body of an import is mapped as a whole, so its size must fit into a size_t, with one byte
+ * more, and into the addresses of a 32-bit processor. */
+enum { IMPORT_MAXIMUM_BITS = sizeof(size_t) < 8 ? 30 : 40 };
+
 enum kind { KIND_PATH, KIND_TEXT, KIND_WORD, KIND_NUMBER };
 
 struct setting {
@@ -58,7 +62,7 @@ static const struct setting settings[] = {
     NUMBER(password_cost, 0, 0, 999999999),
     NUMBER(max_value_bytes, 256 * INT64_C(1024), 1, 64 * INT64_C(1024) * 1024),
     NUMBER(max_body_bytes, INT64_C(1024) * 1024, 1024, 128 * INT64_C(1024) * 1024),
-    NUMBER(max_import_bytes, INT64_C(64) << 20, 1024, INT64_C(1) << 40),
+    NUMBER(max_import_bytes, INT64_C(64) << 20, 1024, INT64_C(1) << IMPORT_MAXIMUM_BITS),
     NUMBER(max_user_keys, 100000, 0, INT64_C(1000000000)),
     NUMBER(max_user_bytes, INT64_C(1) << 30, 0, INT64_C(1) << 50),
     NUMBER(tombstones, 10000, 0, 10000000),
