@@ -1,9 +1,10 @@
 /*
  * items.h - the key-value pairs of a user: reading one, and writing any number in one transaction.
  *
- * Every call names its owner by the claims of the token. Whether the account still exists, has the
- * token's epoch and has not revoked the token is checked in the same transaction:
- * ERR_INVALID_TOKEN. What a device token does not allow is ERR_FORBIDDEN.
+ * Every call names its owner by the claims of the token. What a device token does not allow is
+ * ERR_FORBIDDEN. Whether the account still exists, has the token's epoch and has not revoked the
+ * token is checked in the same transaction, ERR_INVALID_TOKEN: by items_read, items_counters and
+ * the first call of a write. items_list, items_count and items_changes do not check it.
  */
 #ifndef CUBBY_DB_MODEL_ITEMS_H
 #define CUBBY_DB_MODEL_ITEMS_H
@@ -138,7 +139,10 @@ enum error_code item_writes_end(struct item_writes *writes);
 enum error_code items_counters(struct db *db, const struct item_owner *owner,
                                struct item_counters *out);
 
-/* ---- many ------------------------------------------------------------------------------------ */
+/* ---- many ------------------------------------------------------------------------------------
+ *
+ * These do not check account and token: items_counters (or users_live) must have succeeded before
+ * in the same transaction. In a request that may write, db_begin_read or db_begin starts one. */
 
 /* Called for one item after the other; returning false ends the walk. Texts are borrowed for the
  * duration of the call. */
