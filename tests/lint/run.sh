@@ -68,7 +68,7 @@ mapfile -t store < <(in_room db/engine; in_room db/model)
 
 # The rooms from the lowest to the highest, as the README's map has them. A file includes what lies in
 # its own room or in a lower one, and nothing else.
-rooms=(common/base common/json common/identity common/settings common/http common/serve
+rooms=(common/base common/json common/identity common/http common/settings common/serve
     db/engine db/model db/tool db/tool/commands cgi-bin/shared cgi-bin)
 arrows() {
     printf '%s\n' "${product[@]}" | xargs perl -e '
