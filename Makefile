@@ -283,9 +283,10 @@ test: packages-test
 $(BUILD)/test-tools/load: tests/soak/load.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
-# A program that links the database and nothing of HTTP: objects by their rooms, not the library.
+# A program that links the database and of HTTP only the lists of addresses that a setting may be:
+# objects by their rooms, not the library.
 STORE_SOURCES := $(wildcard $(addsuffix /*.c,common/base common/json common/identity common/settings \
-	db/engine db/model))
+	db/engine db/model)) common/http/address.c
 $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@

@@ -15,7 +15,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 
 enum { RESPONSE_HEADERS_MAXIMUM = 12 };
 

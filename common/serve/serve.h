@@ -20,7 +20,7 @@
 #include "common/json/json.h"
 #include "common/http/request.h"
 #include "common/http/response.h"
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 #include "common/identity/token.h"
 #include "common/http/transport.h"
 

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/address.h"
+#include "common/http/address.h"
 #include "common/identity/password.h"
 #include "common/base/text.h"
 

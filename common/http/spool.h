@@ -2,8 +2,8 @@
  * spool.h - a long text on its way in or out, in an unnamed temporary file: it takes no memory, and
  * it is gone when the process ends, however it ends.
  */
-#ifndef CUBBY_COMMON_BASE_SPOOL_H
-#define CUBBY_COMMON_BASE_SPOOL_H
+#ifndef CUBBY_COMMON_HTTP_SPOOL_H
+#define CUBBY_COMMON_HTTP_SPOOL_H
 
 #include <stddef.h>
 #include <stdint.h>

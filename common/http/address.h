@@ -2,8 +2,8 @@
  * address.h - the client's address by which requests are throttled, also behind proxies that the
  * operator named.
  */
-#ifndef CUBBY_COMMON_BASE_ADDRESS_H
-#define CUBBY_COMMON_BASE_ADDRESS_H
+#ifndef CUBBY_COMMON_HTTP_ADDRESS_H
+#define CUBBY_COMMON_HTTP_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /*
  * spool.c - a long text in an unnamed temporary file.
  */
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
