@@ -64,7 +64,7 @@ in_room() { printf '%s\n' "${product[@]}" | grep "^$1/"; }
 # ---- walls -----------------------------------------------------------------------------------------
 
 mapfile -t cgi < <(in_room cgi-bin)
-mapfile -t store < <(in_room db/engine; in_room db/model)
+mapfile -t database < <(in_room db)
 
 # The rooms from the lowest to the highest, as the README's map has them. A file includes what lies in
 # its own room or in a lower one, by its whole path, and nothing else.
@@ -94,7 +94,7 @@ map_of_rooms() {
 check 'a room includes only itself and lower ones' arrows
 check 'the map in the README has the rooms in that order' map_of_rooms
 check 'the database needs nothing of HTTP' none '#\s*include\s*"common/(http|serve)/|struct (call|request|response|transport)\b' \
-    "${store[@]}"
+    "${database[@]}"
 check 'only the loop includes loop.h' only 'common/serve/loop\.h' '^common/serve/' "${product[@]}"
 check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/engine/sqlite_connection\.h' \
     '^db/engine/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"

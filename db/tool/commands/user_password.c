@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/http/error_table.h"
 #include "common/identity/password.h"
 #include "common/identity/reset_code.h"
 #include "db/model/tokens.h"
@@ -228,8 +227,13 @@ static int add_user(struct tool *tool, const struct user_new *user, int64_t *id)
     enum error_code end = db_end(store, error == ERR_NONE);
     db_free(store);
     error = error == ERR_NONE ? end : error;
-    if (error == ERR_USERNAME_EXISTS || error == ERR_EMAIL_EXISTS) {
-        return tool_fail(tool, "%s", error_info(error)->message);
+    if (error == ERR_USERNAME_EXISTS) {
+        return tool_fail(tool, "The provided username is already taken. Please choose a different "
+                               "username.");
+    }
+    if (error == ERR_EMAIL_EXISTS) {
+        return tool_fail(tool, "The provided email is already registered. Please use a different "
+                               "email address.");
     }
     if (error != ERR_NONE) {
         (void)tool_fail(tool, "%s", cause.text);
