@@ -23,7 +23,7 @@ static int hash_new_password(struct tool *tool, const char **hash)
     }
     unsigned char salt[PASSWORD_SALT_BYTES];
     if (!tool_random(tool, salt, sizeof salt)) {
-        return tool_fail(tool, "hashing the password: no random bytes for a salt");
+        return TOOL_FAILED;
     }
     const struct password_policy policy = {.method = tool->config.password_method,
                                            .cost = tool->config.password_cost};
