@@ -227,7 +227,7 @@ BOARDS_TESTED := armhf mips
 
 .PHONY: board boards-tested
 board: $(if $(ARCH)$(HOST),packages-build)
-	$(Q)$(TURN) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
+	$(Q)$(ONE_BUILD) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
 		sh common/deps/board.sh $(ARCH)
 boards-tested:
 	$(Q)for arch in $(BOARDS_TESTED); do \
@@ -250,11 +250,11 @@ endif
 endif
 
 # `make run` beside `make test` in one checkout: one builds, the other waits.
-TURN = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.turn)
+ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.one-build)
 
 .PHONY: run
 run: packages-run
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
@@ -275,9 +275,9 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 
 .PHONY: test
 test: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
 		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
-	$(if $(WITH_BOARDS),$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested)
+	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
@@ -294,12 +294,12 @@ $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
 soak: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
 	$(Q)bash tests/soak/run.sh
 
 .PHONY: lint
 lint: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)ONLY=lint bash tests/run.sh
 
 # ---- measuring ------------------------------------------------------------------------------------
@@ -322,13 +322,13 @@ bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
 .PHONY: bench bench-instructions bench-large
 bench: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/run.sh
 bench-instructions: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
 bench-large: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/large.sh
 
 # ---- installing ------------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ deb: packages-deb $(DEP_SOURCES)/VERSIONS $(if $(filter $(DEB_NATIVE),$(DEB_ARCH
 packages-test-packages: packages-test
 	$(Q)sh common/deps/packages.sh deb test-packages
 test-packages: packages-test-packages
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)for arch in amd64 armhf arm64; do \
 		$(MAKE) --no-print-directory -j2 deb ARCH=$$arch || exit 1; done
 	$(Q)bats tests/packages

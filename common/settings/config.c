@@ -303,8 +303,8 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
 }
 
 void config_each(const struct config *config,
-                 void (*visit)(void *self, const char *name, const char *value,
-                               const int64_t *number),
+                 void (*callback)(void *self, const char *name, const char *value,
+                                  const int64_t *number),
                  void *self)
 {
     struct config copy = *config;
@@ -315,7 +315,7 @@ void config_each(const struct config *config,
         if (number != NULL) {
             (void)snprintf(digits, sizeof digits, "%" PRId64, *number);
         }
-        visit(self, settings[i].name, number != NULL ? digits : *string_at(&copy, &settings[i]),
-              number);
+        callback(self, settings[i].name, number != NULL ? digits : *string_at(&copy, &settings[i]),
+                 number);
     }
 }

@@ -54,11 +54,11 @@ const char *config_default_path(void);
 enum error_code config_load(struct arena *arena, const char *path, struct config *config,
                             struct cause *cause);
 
-/* Calls VISIT with the name of each setting and its value as text, and as a number when it is one
- * (else NULL), in the order of the sample file. */
+/* Calls CALLBACK with the name of each setting and its value as text, and as a number when it is
+ * one (else NULL), in the order of the sample file. */
 void config_each(const struct config *config,
-                 void (*visit)(void *self, const char *name, const char *value,
-                               const int64_t *number),
+                 void (*callback)(void *self, const char *name, const char *value,
+                                  const int64_t *number),
                  void *self);
 
 #endif

@@ -148,21 +148,21 @@ enum error_code items_counters(struct db *db, const struct item_owner *owner,
  * duration of the call. */
 typedef bool item_callback(void *self, const struct item *item);
 
-/* Calls VISIT for the items whose keys begin with PREFIX and come after AFTER (empty: from the
+/* Calls CALLBACK for the items whose keys begin with PREFIX and come after AFTER (empty: from the
  * first), in byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
 enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
                            struct text prefix, struct text after, int64_t limit, bool values,
-                           item_callback *visit, void *self);
+                           item_callback *callback, void *self);
 
 /* How many items there are whose keys begin with PREFIX. */
 enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
                             struct text prefix, int64_t *count);
 
-/* Calls VISIT for what has changed after version SINCE, oldest first; a deletion has a negative
+/* Calls CALLBACK for what has changed after version SINCE, oldest first; a deletion has a negative
  * `expires_at`. Changes of keys that do not begin with PREFIX, and expired items that are not swept
  * yet, come with key.at NULL. */
 enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                              struct text prefix, int64_t since, bool values, item_callback *visit,
-                              void *self);
+                              struct text prefix, int64_t since, bool values,
+                              item_callback *callback, void *self);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * Each round plays the request twice in one loop, the first time with a fault. The answer must be
  * whole and say what the contract says; the database file must then hold the very bytes it held
- * before, and after the second turn those that it holds when nothing ever went wrong. Of calls that
+ * before, and after the second time those that it holds when nothing ever went wrong. Of calls that
  * count attempts the rows are compared instead: a failed attempt may stay counted.
  */
 #include <stdio.h>
@@ -33,9 +33,9 @@ struct round {
     const struct example *example;
     const struct fault *fault;
     size_t number;
-    int turns;
+    int requests;
     bool struck;
-    bool failed; /* the first turn, and rightly so */
+    bool failed; /* the first time, and rightly so */
     struct tape_answer answer;
     char problem[1024];
 };
@@ -66,11 +66,11 @@ static bool play_round(void *self, struct tape_request *out)
 {
     struct round *round = self;
     *out = example_request(round->example);
-    round->turns++;
-    if (round->turns == 1) {
+    round->requests++;
+    if (round->requests == 1) {
         arm(round->fault, round->number);
     }
-    return round->turns <= 2;
+    return round->requests <= 2;
 }
 
 __attribute__((format(printf, 2, 3))) static void blame(struct round *round, const char *format,
@@ -85,7 +85,7 @@ __attribute__((format(printf, 2, 3))) static void blame(struct round *round, con
 }
 
 /* cmocka must not jump out of the loop from here, so problems are kept for later. */
-static void hear_faulty_turn(struct round *round, const struct tape_answer *answer)
+static void hear_faulty_answer(struct round *round, const struct tape_answer *answer)
 {
     bool out_of_memory = memory_stop();
     round->struck = faults_done() || out_of_memory;
@@ -121,13 +121,14 @@ static void hear_round(void *self, const struct tape_request *request,
 {
     (void)request;
     struct round *round = self;
-    if (round->turns == 1) {
-        hear_faulty_turn(round, answer);
+    if (round->requests == 1) {
+        hear_faulty_answer(round, answer);
     } else if (round->failed && answer->status != round->example->status) {
         blame(round, "then again, without a fault, says %d: %s", answer->status, answer->log);
     }
     if (answer->fault != NULL) {
-        blame(round, "turn %d: %s\n%s%s", round->turns, answer->fault, answer->head, answer->body);
+        blame(round, "request %d: %s\n%s%s", round->requests, answer->fault, answer->head,
+              answer->body);
     }
 }
 
