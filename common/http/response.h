@@ -37,7 +37,7 @@ struct response {
     bool revalidated; /* the ETag belongs to what was read, so a client may revalidate with it */
     bool errors_carry_data; /* `data` is sent with an error too */
     struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
-    size_t raw_bytes;       /* about the bytes of the texts added: the size to print into */
+    size_t text_bytes;      /* about the bytes of the texts added: the size to print into */
 };
 
 /* A rendered answer, on the arena. */

@@ -110,13 +110,13 @@ int64_t db_noted_use(const struct db *db);
 /* ---- work that is done after the answer is sent
  *
  * db_deferred_begin empties the write-ahead log if db_note_wipe asked for it; db_deferred_end
- * closes a connection whose write-ahead log has become long. Between the two, db_begin_aside starts
- * a write transaction on a new connection, without waiting for any lock, and db_end_aside commits
- * it, or rolls it back unless GOOD. Failures are not reported. */
+ * closes a connection whose write-ahead log has become long. Between the two, db_begin_separate
+ * starts a write transaction on a new connection, without waiting for any lock, and db_end_separate
+ * commits it, or rolls it back unless GOOD. Failures are not reported. */
 bool db_has_deferred(const struct db *db);
 void db_deferred_begin(struct db *db, struct cause *unreported);
-enum error_code db_begin_aside(struct db *db);
-void db_end_aside(struct db *db, bool good);
+enum error_code db_begin_separate(struct db *db);
+void db_end_separate(struct db *db, bool good);
 void db_deferred_end(struct db *db);
 
 /* Runs STATEMENT up to its first row. *FOUND tells whether there is one; its columns can be read

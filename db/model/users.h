@@ -103,7 +103,7 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
 
 /* Copies to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
  * not expired by NOW (seconds since 1970); returns how many bytes they are. */
-size_t users_living_revoked(const char *list, int64_t now, char *to);
+size_t users_unexpired_revoked(const char *list, int64_t now, char *to);
 
 /* Deletes the account, if HASH is still its password hash, and everything stored of it, security
  * events too. ERR_INVALID_TOKEN as users_set_password. */

@@ -62,6 +62,6 @@ int account_drop_tokens(struct tool *tool, struct db_connection *connection, int
 
 /* Clears the counts of failed logins and resets of the account, so that its user can log in at
  * once. */
-int account_forgive(struct tool *tool, struct db_connection *connection, int64_t user_id);
+int account_clear_attempts(struct tool *tool, struct db_connection *connection, int64_t user_id);
 
 #endif

@@ -44,7 +44,7 @@ static int set_password(struct tool *tool, struct db_connection *connection,
     if (status == TOOL_DONE) {
         status = account_drop_tokens(tool, connection, account->id);
     }
-    return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
+    return status == TOOL_DONE ? account_clear_attempts(tool, connection, account->id) : status;
 }
 
 int user_run_passwd(struct tool *tool)
@@ -88,7 +88,7 @@ static int set_code(struct tool *tool, struct db_connection *connection,
                                       db_text(text_of(code->digest)), db_integer(tool_now_ms()),
                                       db_integer(code->expires_at)};
     int status = account_run(tool, connection, ADMIN_RESET_CODE, values, 4);
-    return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
+    return status == TOOL_DONE ? account_clear_attempts(tool, connection, account->id) : status;
 }
 
 static int make_code(struct tool *tool, struct code *code)
