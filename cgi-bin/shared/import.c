@@ -249,7 +249,7 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
     item_writes_begin(writes, call->store, call->config, &owner, call->now_ms);
     writes->keeps_times = true;
     import->writes = writes;
-    enum error_code error = items_begin(writes);
+    enum error_code error = item_writes_lock(writes);
     if (error == ERR_NONE) {
         error = check_number(import, writes);
     }

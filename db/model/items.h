@@ -90,7 +90,7 @@ struct item_writes {
     const struct item_owner *owner;
     int64_t now_ms;
     bool keeps_times; /* items_put stores the times of the item, not the present one */
-    bool begun;
+    bool locked;
     struct item_counters counters;
     /* The row of the key that items_find looked for. */
     struct {
@@ -112,7 +112,7 @@ void item_writes_begin(struct item_writes *writes, struct db *db, const struct c
 
 /* Starts the transaction, unless it runs already, reads the counters, and turns a bounded number of
  * expired items into tombstones. The first of the calls below does this too. */
-enum error_code items_begin(struct item_writes *writes);
+enum error_code item_writes_lock(struct item_writes *writes);
 
 /* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an
  * item. */
@@ -129,7 +129,7 @@ enum error_code items_remove(struct item_writes *writes, struct item *item);
  * way. */
 enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed);
 
-/* Turns expired items into tombstones, at most MOST of them besides those of items_begin. */
+/* Turns expired items into tombstones, at most MOST of them besides those of item_writes_lock. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
 /* Writes the counters back. */
