@@ -24,8 +24,7 @@ struct doctor {
     struct tool *tool;
     struct arena arena; /* of one request */
     struct http_url url;
-    const char *host_line; /* "Host: …" is the client's; further header lines */
-    cJSON *checks;         /* with --json */
+    cJSON *checks; /* with --json */
     struct http_answer answer;
 };
 
