@@ -24,8 +24,8 @@ static bool lock_slot(int file, int64_t slot)
 /* 0: taken. Otherwise an errno; EAGAIN when all are taken. */
 static int try_slots(int file, const struct slots *slots)
 {
-    int64_t start = getpid(); /* each process starts at another slot, so that fewer of its attempts
-                                 find one taken */
+    /* Each process starts at another slot, so that fewer of its attempts find one taken. */
+    int64_t start = getpid();
     for (int64_t i = 0; i < slots->count; i++) {
         if (lock_slot(file, slots->first + (start + i) % slots->count)) {
             return 0;

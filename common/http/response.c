@@ -24,8 +24,8 @@ void response_success(struct response *response, int status, const char *message
 void response_header(struct response *response, const char *name, const char *value)
 {
     if (value == NULL || response->header_count == RESPONSE_HEADERS_MAXIMUM) {
-        response->arena->failed =
-            true; /* an answer without one of its headers would be incomplete */
+        /* An answer without one of its headers would be incomplete. */
+        response->arena->failed = true;
         return;
     }
     response->headers[response->header_count++] =

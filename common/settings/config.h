@@ -46,7 +46,7 @@ struct config {
 /* The default of every setting. */
 void config_defaults(struct config *config);
 
-/* Where config_load looks when CUBBY_CONF is not set. */
+/* Where config_load looks when PATH is NULL. */
 const char *config_default_path(void);
 
 /* Defaults, then the file at PATH; NULL means the default path, and then the file may be missing.

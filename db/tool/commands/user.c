@@ -387,9 +387,8 @@ static const struct tool_command commands[] = {
     {.name = "user passwd",
      .words = "NAME",
      .summary = "set a new password",
-     .text = "Sets the password of a user and ends every token of before, device tokens and a "
-             "code\n"
-             "for a lost password too.\n" PASSWORD_TEXT,
+     .text = "Sets the password of a user and ends every token of before, device tokens and a code"
+             "\nfor a lost password too.\n" PASSWORD_TEXT,
      .options = password_options,
      .option_count = 1,
      .words_least = 1,
