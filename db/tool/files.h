@@ -1,6 +1,9 @@
 /*
  * files.h - the files of an installation: written completely or not at all, with the right owner
  * and mode, and durably. As root the tool acts as their owner.
+ *
+ * Functions that return an int return an exit status (enum tool_status), after they reported a
+ * failure, unless they say otherwise.
  */
 #ifndef CUBBY_DB_TOOL_FILES_H
 #define CUBBY_DB_TOOL_FILES_H
