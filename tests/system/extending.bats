@@ -63,6 +63,10 @@ named: $named"
     tried apache
 }
 
+@test "extending: its own test passes under lighttpd" {
+    tried lighttpd
+}
+
 @test "extending: a program is about 60 lines" {
     [ "$(block c 1 | wc -l)" -le 65 ]
 }
