@@ -242,7 +242,7 @@ BOARDS_TESTED := armhf mips
 
 .PHONY: board boards-tested
 board: $(if $(ARCH)$(HOST),packages-build)
-	$(Q)$(TURN) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
+	$(Q)$(ONE_BUILD) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
 		sh common/deps/board.sh $(ARCH)
 boards-tested:
 	$(Q)for arch in $(BOARDS_TESTED); do \
@@ -266,11 +266,11 @@ endif
 endif
 
 # `make run` beside `make test` in one checkout: one builds, the other waits.
-TURN = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.turn)
+ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.one-build)
 
 .PHONY: run
 run: packages-run
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
@@ -291,17 +291,18 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 
 .PHONY: test
 test: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
 		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
-	$(if $(WITH_BOARDS),$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested)
+	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
-# A program that links the database and nothing of HTTP: objects by their rooms, not the library.
+# A program that links the database and of HTTP only the lists of addresses that a setting may be:
+# objects by their rooms, not the library.
 STORE_SOURCES := $(wildcard $(addsuffix /*.c,common/base common/json common/identity common/settings \
-	db/engine db/model))
+	db/engine db/model)) common/http/address.c
 $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
@@ -317,12 +318,12 @@ test-boards: packages-test
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
 soak: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
 	$(Q)bash tests/soak/run.sh
 
 .PHONY: lint
 lint: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)ONLY=lint bash tests/run.sh
 
 # ---- measuring ------------------------------------------------------------------------------------
@@ -345,13 +346,13 @@ bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
 .PHONY: bench bench-instructions bench-large
 bench: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/run.sh
 bench-instructions: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
 bench-large: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/large.sh
 
 # ---- installing ------------------------------------------------------------------------------------
@@ -445,14 +446,16 @@ deb: packages-deb $(DEP_SOURCES)/VERSIONS $(if $(filter $(DEB_NATIVE),$(DEB_ARCH
 packages-test-packages: packages-test
 	$(Q)sh common/deps/packages.sh deb test-packages
 test-packages: packages-test-packages
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)for arch in amd64 armhf arm64; do \
 		$(MAKE) --no-print-directory -j2 deb ARCH=$$arch || exit 1; done
 	$(Q)bats tests/packages
 
 .PHONY: clean distclean
 clean:
-	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags
+	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags \
+		$(BUILD)/test-tools $(BUILD)/bench $(BUILD)/dist $(wildcard $(BUILD)/board/*.tar.gz $(BUILD)/deb/*.deb) \
+		$(filter-out %/deps,$(wildcard $(addprefix $(BUILD)/,board/*/* board/*/.flags deb/*/* deb/*/.flags)))
 distclean:
 	$(Q)rm -rf $(BUILD)
 

@@ -25,14 +25,13 @@ static enum error_code refuse(struct import *import, const char *field, const ch
                               enum error_code error)
 {
     struct arena *arena = import->call->arena;
+    /* Both texts must live as long as the answer, not just as long as the item. */
     const char *place = arena_printf(arena, "items[%lld]%s%s", (long long)import->index,
                                      *field != '\0' ? "." : "", field);
     const char *copy = reason != NULL ? arena_printf(arena, "%s", reason) : NULL;
     if (place == NULL || copy == NULL) {
         return call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
-    /* The reason must live as long as the answer, not just as long as the item. */
-    json_use_arena(arena);
     response_detail(&import->call->response, place, copy);
     return error;
 }
@@ -249,7 +248,7 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
     item_writes_begin(writes, call->store, call->config, &owner, call->now_ms);
     writes->keeps_times = true;
     import->writes = writes;
-    enum error_code error = items_begin(writes);
+    enum error_code error = item_writes_lock(writes);
     if (error == ERR_NONE) {
         error = check_number(import, writes);
     }

@@ -75,7 +75,7 @@ cJSON *item_json(struct call *call, const struct item *item, bool with_size)
     if (with_size) {
         json_add(object, "size", json_new_integer(call->arena, item->size));
     }
-    call->response.raw_bytes += item_bytes(item);
+    call->response.text_bytes += item_bytes(item);
     return object;
 }
 

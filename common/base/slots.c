@@ -15,19 +15,19 @@
 /* Open file description locks (OFD), which belong to the open file and not to the process: two
  * slots of one process exclude each other too, and closing another descriptor of the file releases
  * nothing. */
-static bool lock_place(int file, int64_t place)
+static bool lock_slot(int file, int64_t slot)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = slot, .l_len = 1};
     return fcntl(file, F_OFD_SETLK, &lock) == 0;
 }
 
 /* 0: taken. Otherwise an errno; EAGAIN when all are taken. */
-static int try_places(int file, const struct slots *slots)
+static int try_slots(int file, const struct slots *slots)
 {
-    int64_t start = getpid(); /* each process starts at another slot, so that fewer of its attempts
-                                 find one taken */
+    /* Each process starts at another slot, so that fewer of its attempts find one taken. */
+    int64_t start = getpid();
     for (int64_t i = 0; i < slots->count; i++) {
-        if (lock_place(file, slots->first + (start + i) % slots->count)) {
+        if (lock_slot(file, slots->first + (start + i) % slots->count)) {
             return 0;
         }
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) {
@@ -58,11 +58,11 @@ enum error_code slot_take(const struct slots *slots, int64_t timeout, int *slot,
                          slots->path, strerror(errno));
     }
     int64_t end = monotonic_ms() + timeout;
-    int problem = try_places(file, slots);
+    int problem = try_slots(file, slots);
     for (int64_t wait = PAUSE_LEAST; problem == EAGAIN && monotonic_ms() < end;) {
         pause_ms(wait);
         wait = wait * 2 < PAUSE_MOST ? wait * 2 : PAUSE_MOST;
-        problem = try_places(file, slots);
+        problem = try_slots(file, slots);
     }
     if (problem == 0) {
         *slot = file;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/base/address.h"
+#include "common/http/address.h"
 
 /* Larger than any body; keeps sums of lengths far from an overflow. */
 static const int64_t length_maximum = INT64_C(1) << 40;

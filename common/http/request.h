@@ -11,7 +11,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/http/http.h"
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 #include "common/base/text.h"
 #include "common/http/transport.h"
 

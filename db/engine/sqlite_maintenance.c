@@ -7,8 +7,8 @@
 #include "db/engine/sqlite_connection.h"
 
 enum {
-    COPY_STEP_PAGES = 1024, /* at a time: writers wait some ms */
-    COPY_FREE_ATTEMPTS = 3, /* then a read transaction keeps the source as it is */
+    COPY_STEP_PAGES = 1024,     /* at a time: writers wait some ms */
+    COPY_UNLOCKED_ATTEMPTS = 3, /* then a read transaction keeps the source as it is */
 };
 
 /* Copies page by page into BACKUP's destination. Others may write between the steps, and then the
@@ -29,7 +29,7 @@ static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progre
         }
         attempts += left > left_before ? 1 : 0; /* the first step counts as the first attempt */
         left_before = left;
-        if (code == SQLITE_OK && attempts > COPY_FREE_ATTEMPTS && !holds) {
+        if (code == SQLITE_OK && attempts > COPY_UNLOCKED_ATTEMPTS && !holds) {
             code =
                 sqlite3_exec(from, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
             holds = true;

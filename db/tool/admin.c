@@ -175,7 +175,7 @@ struct inspection {
     int problems;
 };
 
-static void report(void *self, const char *problem)
+static void report_problem(void *self, const char *problem)
 {
     struct inspection *inspection = self;
     inspection->problems++;
@@ -227,7 +227,7 @@ static enum db_class compare_catalogues(struct db_connection *is, struct db_conn
 }
 
 enum db_class admin_compare_schema(struct db_connection *connection,
-                                   void (*found)(void *self, const char *problem), void *self)
+                                   void (*report)(void *self, const char *problem), void *self)
 {
     char line[256] = "";
     struct db_connection *fresh;
@@ -241,7 +241,7 @@ enum db_class admin_compare_schema(struct db_connection *connection,
     }
     admin_driver->close(fresh);
     if (*line != '\0') {
-        found(self, line);
+        report(self, line);
     }
     return class;
 }
@@ -259,11 +259,13 @@ int admin_verify_integrity(struct tool *tool, const char *path, struct db_connec
 {
     struct inspection inspection = {.tool = tool, .path = path};
     admin_step(tool, "verifying", path);
-    return conclude(&inspection, connection, admin_driver->verify(connection, report, &inspection));
+    return conclude(&inspection, connection,
+                    admin_driver->verify(connection, report_problem, &inspection));
 }
 
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection)
 {
     struct inspection inspection = {.tool = tool, .path = path};
-    return conclude(&inspection, connection, admin_compare_schema(connection, report, &inspection));
+    return conclude(&inspection, connection,
+                    admin_compare_schema(connection, report_problem, &inspection));
 }

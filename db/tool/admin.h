@@ -4,6 +4,9 @@
  *
  * The programs' statements and roles are those of db.h; these are a table of their own, which the
  * programs do not link.
+ *
+ * Functions that return an int return an exit status (enum tool_status), after they reported a
+ * failure, unless they say otherwise. Those that return an enum db_class report nothing.
  */
 #ifndef CUBBY_DB_TOOL_ADMIN_H
 #define CUBBY_DB_TOOL_ADMIN_H
@@ -25,8 +28,8 @@ int admin_timeout(const struct tool *tool);
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
                enum db_class class, const char *doing);
 
-/* Opens the database at PATH, which must exist, whatever its schema. After a failure, which is
- * reported, *OUT is NULL. */
+/* Opens the database at PATH, which must exist, whatever its schema. PATH is borrowed until it is
+ * closed. After a failure *OUT is NULL. */
 int admin_open_any(struct tool *tool, const char *path, bool writable, struct db_connection **out);
 
 /* Reports that the database at PATH has schema NUMBER, which is not this version's, and what to

@@ -172,8 +172,8 @@ __attribute__((format(printf, 2, 3))) static void show_progress(struct tool *too
 void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total)
 {
     enum { INTERVAL_MS = 250 };
-    bool news = total > 0 || done > 0; /* else the line of tool_step says more */
-    if (!news || !shows_progress(tool) ||
+    bool countable = total > 0 || done > 0; /* else the line of tool_step says more */
+    if (!countable || !shows_progress(tool) ||
         (tool->progress_what == what && tool_now_ms() - tool->progress_shown < INTERVAL_MS)) {
         return;
     }

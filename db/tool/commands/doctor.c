@@ -24,8 +24,7 @@ struct doctor {
     struct tool *tool;
     struct arena arena; /* of one request */
     struct http_url url;
-    const char *host_line; /* "Host: …" is the client's; further header lines */
-    cJSON *checks;         /* with --json */
+    cJSON *checks; /* with --json */
     struct http_answer answer;
 };
 
@@ -104,8 +103,7 @@ static const char *guess(const struct http_answer *answer)
 {
     if (answer->body_size >= 4 && memcmp(answer->body, "\177ELF", 4) == 0) {
         return "the server sends the program as a file instead of running it: make the folder one "
-               "of "
-               "CGI programs (ScriptAlias and the module cgid, cgi.assign, /cgi-bin/)";
+               "of CGI programs (ScriptAlias and the module cgid, cgi.assign, /cgi-bin/)";
     }
     switch (answer->status) {
     case 404:

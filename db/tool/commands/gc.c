@@ -252,8 +252,8 @@ static int64_t count_ended(struct text list)
 static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list, char *unexpired,
                                int64_t *count)
 {
-    const struct text kept = {.at = unexpired,
-                              .size = users_living_revoked(list.at, gc->now_ms / 1000, unexpired)};
+    const struct text kept = {
+        .at = unexpired, .size = users_unexpired_revoked(list.at, gc->now_ms / 1000, unexpired)};
     if (kept.size == list.size) {
         return DB_OK;
     }

@@ -136,7 +136,7 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     }
     if (made) {
         (void)close(file);
-        status = file_give(tool, path, owner);
+        status = file_set_owner(tool, path, owner);
     }
     /* An interrupted init leaves an empty file; this one completes it. */
     struct stat there;
