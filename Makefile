@@ -276,11 +276,13 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 .PHONY: test
 test: packages-test
 	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
 	$(if $(WITH_BOARDS),$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
+$(BUILD)/test-tools/no_shared_maps: tests/system/no_shared_maps.c
+$(BUILD)/test-tools/load $(BUILD)/test-tools/no_shared_maps:
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
 # A program that links the database and nothing of HTTP: objects by their rooms, not the library.
