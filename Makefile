@@ -321,7 +321,7 @@ $(BENCH)/cgi-bin/%: $(BENCH)/%
 .PHONY: bench-programs
 bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
-.PHONY: bench bench-instructions bench-large
+.PHONY: bench bench-instructions bench-large bench-board
 bench: packages-bench
 	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/run.sh
@@ -331,6 +331,9 @@ bench-instructions: packages-bench
 bench-large: packages-bench
 	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/large.sh
+bench-board: packages-bench
+	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BENCH)/once
+	$(Q)bash tests/bench/board.sh
 
 # ---- installing ------------------------------------------------------------------------------------
 
@@ -431,6 +434,8 @@ help:
 	@echo 'make bench           what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'
+	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
+	@echo '    UPDATES=200'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
 	@echo 'make board ARCH=...  an archive for a board of that processor in build/board; alone: which there are'
 	@echo '    HOST=NAME CC=... AR=...  with any other compiler'
