@@ -292,11 +292,13 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
+$(BUILD)/test-tools/no_shared_maps: tests/system/no_shared_maps.c
+$(BUILD)/test-tools/load $(BUILD)/test-tools/no_shared_maps:
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
 # A program that links the database and of HTTP only the lists of addresses that a setting may be:
@@ -311,8 +313,8 @@ $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=
 BOARDS_KNOWN = $(shell sh common/deps/board.sh --list)
 .PHONY: test-boards
 test-boards: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
-	$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested BOARDS_TESTED='$(BOARDS_KNOWN)'
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested BOARDS_TESTED='$(BOARDS_KNOWN)'
 	$(Q)ONLY=board BOARDS='$(BOARDS_KNOWN)' bash tests/run.sh
 
 # What takes long: minutes of writers, killed ones among them.
@@ -344,7 +346,7 @@ $(BENCH)/cgi-bin/%: $(BENCH)/%
 .PHONY: bench-programs
 bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
-.PHONY: bench bench-instructions bench-large
+.PHONY: bench bench-instructions bench-large bench-board
 bench: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/run.sh
@@ -354,6 +356,9 @@ bench-instructions: packages-bench
 bench-large: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/large.sh
+bench-board: packages-bench
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BENCH)/once
+	$(Q)bash tests/bench/board.sh
 
 # ---- installing ------------------------------------------------------------------------------------
 
@@ -472,6 +477,8 @@ help:
 	@echo 'make bench           what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'
+	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
+	@echo '    UPDATES=200'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
 	@echo 'make board ARCH=...  an archive for a board of that processor in build/board; alone: which there are'
 	@echo '    HOST=NAME CC=... AR=...  with any other compiler'

@@ -116,6 +116,13 @@ struct db_maintenance {
     enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);
     /* Whether the database keeps a write-ahead log. */
     enum db_class (*journal)(struct db_connection *connection, bool *ahead);
+    /* The same, by what the file of CONNECTION itself says, so that it can be asked where the log
+     * can't be opened. False when there is no file or it can't be read. */
+    bool (*file_keeps_log)(struct db_connection *connection);
+    /* ALONE, before the first statement of CONNECTION: it locks out all others from its first
+     * access on, and so needs no memory shared with them, which some media can't give to a
+     * write-ahead log. Not ALONE: lets them in again, once the database keeps no such log. */
+    enum db_class (*stand_alone)(struct db_connection *connection, bool alone);
 };
 
 extern const struct db_maintenance db_sqlite_maintenance;

@@ -61,6 +61,17 @@ int tool_fail(struct tool *tool, const char *format, ...)
     return TOOL_FAILED;
 }
 
+void tool_warn(struct tool *tool, const char *format, ...)
+{
+    tool_progress_end(tool);
+    va_list list;
+    va_start(list, format);
+    (void)fputs("cubby: warning: ", stderr);
+    print_line(stderr, format, list);
+    (void)fputc('\n', stderr);
+    va_end(list);
+}
+
 int tool_misuse(const struct tool *tool, const char *format, ...)
 {
     va_list list;

@@ -162,8 +162,7 @@ static int collect_expired(struct gc *gc)
         const struct item_owner owner = items_owner(&claims);
         enum error_code error = sweep_user(gc, store, &cause, &owner, &count);
         if (error != ERR_NONE) {
-            (void)tool_fail(gc->tool, "%s", cause.text);
-            status = error == ERR_SERVICE_UNAVAILABLE ? TOOL_BUSY : TOOL_FAILED;
+            status = admin_fail_store(gc->tool, error, &cause);
         }
     }
     db_free(store);

@@ -235,11 +235,7 @@ static int add_user(struct tool *tool, const struct user_new *user, int64_t *id)
         return tool_fail(tool, "The provided email is already registered. Please use a different "
                                "email address.");
     }
-    if (error != ERR_NONE) {
-        (void)tool_fail(tool, "%s", cause.text);
-        return error == ERR_SERVICE_UNAVAILABLE ? TOOL_BUSY : TOOL_FAILED;
-    }
-    return TOOL_DONE;
+    return error == ERR_NONE ? TOOL_DONE : admin_fail_store(tool, error, &cause);
 }
 
 int user_run_add(struct tool *tool)
