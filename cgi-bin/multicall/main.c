@@ -15,14 +15,14 @@ CUBBY_PROGRAMS
 #undef PROGRAM
 
 #define PROGRAM(name) &name##_program,
-static const struct program *const programs[] = {CUBBY_PROGRAMS};
+static const struct program *const programs[] = {CUBBY_PROGRAMS NULL};
 #undef PROGRAM
 
 static const struct program *program_named(const char *name)
 {
-    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
-        if (strcmp(programs[i]->name, name) == 0) {
-            return programs[i];
+    for (const struct program *const *program = programs; *program != NULL; program++) {
+        if (strcmp((*program)->name, name) == 0) {
+            return *program;
         }
     }
     return NULL;

@@ -7,8 +7,8 @@ setup_file() {
     export checkout=$BATS_FILE_TMPDIR/checkout
     copy_built_checkout "$checkout"
     make_in "$checkout" -j2 MULTICALL=1 all >"$BATS_FILE_TMPDIR/log" 2>&1 || fail "$(cat "$BATS_FILE_TMPDIR/log")"
-    make_in "$checkout" MULTICALL=1 install DESTDIR="$BATS_FILE_TMPDIR/root" >/dev/null
-    export installed=$BATS_FILE_TMPDIR/root/usr/local/lib/cubby/cgi-bin conf=$BATS_FILE_TMPDIR/cubby.conf
+    make_in "$checkout" MULTICALL=1 install DESTDIR="$BATS_FILE_TMPDIR/dest" >/dev/null
+    export installed=$BATS_FILE_TMPDIR/dest/usr/local/lib/cubby/cgi-bin conf=$BATS_FILE_TMPDIR/cubby.conf
     printf 'database = %s/cubby.db\nkeys = %s/keys.json\npassword_cost = 1\n' "$BATS_FILE_TMPDIR" "$BATS_FILE_TMPDIR" >"$conf"
     "$TOOL" -c "$conf" init
 }
