@@ -309,13 +309,17 @@ $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
 
-# The same for all processors that `make board` knows: this takes a while, and shows how far it is.
+# The same for all processors that `make board` knows, and for compilers with flags behind their
+# names: this takes a while, and shows how far it is.
 BOARDS_KNOWN = $(shell sh common/deps/board.sh --list)
 .PHONY: test-boards
 test-boards: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested BOARDS_TESTED='$(BOARDS_KNOWN)'
-	$(Q)ONLY=board BOARDS='$(BOARDS_KNOWN)' bash tests/run.sh
+	$(Q)$(MAKE) --no-print-directory board HOST=tuned CC='arm-linux-gnueabihf-gcc -mtune=cortex-a7' AR=arm-linux-gnueabihf-ar
+	$(Q)$(MAKE) --no-print-directory board HOST=clang CC='clang --target=arm-linux-gnueabihf' AR=arm-linux-gnueabihf-ar
+	$(Q)for name in tuned clang; do sh common/deps/busybox.sh $$name board || exit 1; done
+	$(Q)ONLY=board BOARDS='$(BOARDS_KNOWN) tuned clang' bash tests/run.sh
 
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak

@@ -139,7 +139,7 @@ root=$out/root
 rm -rf "$root"
 for_board install-board DESTDIR="$PWD/$root" >/dev/null
 # Who builds something else for the same board finds the compiler here.
-printf '%s\n' "PATH=\"$PATH\"" "CC=\"$CC\"" "AR=\"$AR\"" >"$out/compiler"
+printf '%s\n' "PATH=\"$PATH\"" "CC=\"$CC\"" "AR=\"$AR\"" "TARGET=$target" >"$out/compiler"
 # From a release, without apt, it is left out: then the board's own busybox must have httpd.
 if command -v apt-get >/dev/null; then
     sh common/deps/busybox.sh "$name" httpd

@@ -6,13 +6,15 @@
 # nothing of this machine is mounted or changed, and when that process is killed, all of it is gone.
 # BOARD is the processor, BOARD_ROOT the folder of its root.
 
-emulator_of() {
-    case $1 in
-    armhf | armel) echo qemu-arm-static ;;
-    arm64) echo qemu-aarch64-static ;;
-    ppc64el) echo qemu-ppc64le-static ;;
-    amd64) echo qemu-x86_64-static ;;
-    *) echo "qemu-$1-static" ;;
+# The emulator for the processor that the compiler of the programs makes code for.
+emulator() {
+    local target
+    target=$(sed -n 's/^TARGET=//p' "build/board/$BOARD/compiler")
+    case $target in
+    arm*) command -v qemu-arm-static ;;
+    i?86-*) command -v qemu-i386-static ;;
+    powerpc64le-*) command -v qemu-ppc64le-static ;;
+    *) command -v "qemu-${target%%-*}-static" ;;
     esac
 }
 
@@ -37,7 +39,7 @@ emulated() {
 # machine_make: an empty root, but for busybox under the names of its applets
 machine_make() {
     local emulator applet
-    emulator=$(command -v "$(emulator_of "$BOARD")")
+    emulator=$(emulator)
     mkdir -p "$BOARD_ROOT"/{bin,sbin,etc,proc,dev,tmp,root,real,var,run}
     cp "$emulator" "$BOARD_ROOT/emulator"
     cp "build/board/$BOARD/busybox" "$BOARD_ROOT/bin/busybox"
