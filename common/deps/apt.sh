@@ -56,7 +56,7 @@ use_suite() {
 # The releases to look at for what need not be the newest: the one of this machine first.
 own_suites() {
     # shellcheck disable=SC1091 # of the machine
-    (. /etc/os-release && echo "${VERSION_CODENAME:-}" stable oldstable testing)
+    (. /etc/os-release && echo "${VERSION_CODENAME:-stable}" stable oldstable testing)
 }
 
 # fetch_source PACKAGE DIR: the tree of a Debian source package, as its author released it, in DIR.

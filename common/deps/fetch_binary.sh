@@ -4,9 +4,9 @@
 #
 #   fetch_binary.sh ARCH DIR PACKAGE…
 #
-# Leaves what the packages hold in DIR/tree, and DIR/VERSIONS, which names them. The release that this
-# machine runs is looked at first, then others: no release has all processors. Exit status 3: no
-# release has the packages for that processor. apt does the verifying (apt.sh).
+# Leaves what the packages hold in DIR/tree, and DIR/VERSIONS, which names them. They are of the release
+# that this machine runs: the compilers of an older one can't link what a newer one was compiled to.
+# Exit status 3: it has no such packages for that processor. apt does the verifying (apt.sh).
 set -eu
 
 arch=$1
@@ -27,23 +27,19 @@ dir=$(cd "$dir" && pwd)
 apt=$dir/apt
 make_apt "$arch"
 
-# has SUITE PACKAGE: for that processor
-has() { use_suite deb "$1" && APT_CONFIG=$apt/apt.conf apt-cache show --no-all-versions "$2" >/dev/null 2>&1; }
-
-for suite in $(own_suites); do
-    has "$suite" "$1" || continue
-    (cd "$dir/debs" && retry env APT_CONFIG="$apt/apt.conf" apt-get -qq download "$@" >>"$apt/log" 2>&1) || {
-        tail -n 5 "$apt/log" >&2
-        die "could not fetch $* for $arch from $suite"
-    }
-    for deb in "$dir"/debs/*.deb; do
-        dpkg-deb -x "$deb" "$dir/tree" || die "${deb##*/} can't be unpacked"
-        echo "${deb##*/} $suite sha256:$(sha256sum <"$deb" | cut -d' ' -f1)"
-    done >"$dir/VERSIONS.new"
-    rm -rf "$apt" "$dir/debs"
-    mv "$dir/VERSIONS.new" "$dir/VERSIONS"
-    printf '  FETCH %s (%s), verified\n' "$* for $arch" "$suite"
-    exit 0
-done
-rm -rf "$dir"
-exit 3
+suite=$(own_suites | cut -d' ' -f1)
+if ! use_suite deb "$suite" || ! APT_CONFIG=$apt/apt.conf apt-cache show --no-all-versions "$1" >/dev/null 2>&1; then
+    rm -rf "$dir"
+    exit 3
+fi
+(cd "$dir/debs" && retry env APT_CONFIG="$apt/apt.conf" apt-get -qq download "$@" >>"$apt/log" 2>&1) || {
+    tail -n 5 "$apt/log" >&2
+    die "could not fetch $* for $arch from $suite"
+}
+for deb in "$dir"/debs/*.deb; do
+    dpkg-deb -x "$deb" "$dir/tree" || die "${deb##*/} can't be unpacked"
+    echo "${deb##*/} $suite sha256:$(sha256sum <"$deb" | cut -d' ' -f1)"
+done >"$dir/VERSIONS.new"
+rm -rf "$apt" "$dir/debs"
+mv "$dir/VERSIONS.new" "$dir/VERSIONS"
+printf '  FETCH %s (%s), verified\n' "$* for $arch" "$suite"
