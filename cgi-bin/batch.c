@@ -277,9 +277,14 @@ static enum error_code run_operation(struct batch *batch, const struct operation
 /* ---- the call -------------------------------------------------------------------------------- */
 
 /* Turns the error of an operation into that of the batch, and adds which operation it was to the
- * details. Errors that are not the operation's own, as of the token, are passed on. */
+ * details. A member that is unknown is an error of the whole request. Errors that are not the
+ * operation's own, as of the token, are passed on. */
 static enum error_code fail_at(struct call *call, size_t index, enum error_code error)
 {
+    if (error == ERR_UNKNOWN_FIELD) {
+        json_add(call->response.details, "index", json_new_integer(call->arena, (int64_t)index));
+        return error;
+    }
     const struct error_info *info = error_info(error);
     bool own = (info->status < 500 || error == ERR_QUOTA_EXCEEDED) && error != ERR_INVALID_TOKEN &&
                error != ERR_FORBIDDEN;
@@ -300,7 +305,12 @@ static enum error_code refuse_operations(struct call *call, const char *reason)
 
 static enum error_code read_operations(struct batch *batch)
 {
+    static const char *const names[] = {"operations"};
     struct call *call = batch->call;
+    enum error_code refused = input_check_names(call, &call->body, names, 1, "");
+    if (refused != ERR_NONE) {
+        return refused;
+    }
     const struct text *list = json_member(&call->body, "operations");
     if (list == NULL || list->at[0] != '[') {
         return refuse_operations(call, list == NULL ? "is missing" : "must be an array");
@@ -364,7 +374,7 @@ static enum error_code run_batch(struct call *call)
 
 static const struct route routes[] = {
     {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, run_batch},
+     ERR_NONE, run_batch, NULL},
 };
 
 static const enum db_statement may_run[] = {

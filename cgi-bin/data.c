@@ -37,6 +37,14 @@ struct replace_query {
 
 static const struct parameter replace_parameters[] = {
     {"upsert", PARAMETER_FLAG, offsetof(struct replace_query, upsert), 0, 0, NULL},
+    CONDITION_PARAMETERS,
+    PARAMETERS_END,
+};
+
+/* Of calls on one item that take nothing but conditions. */
+static const struct parameter item_parameters[] = {
+    CONDITION_PARAMETERS,
+    PARAMETERS_END,
 };
 
 /* ---- one item -------------------------------------------------------------------------------- */
@@ -181,8 +189,7 @@ static enum error_code replace_item(struct call *call)
     struct condition condition;
     struct pair in = {.ttl = 0};
     struct item item;
-    enum error_code error = parameters_read(
-        call, replace_parameters, sizeof replace_parameters / sizeof *replace_parameters, &query);
+    enum error_code error = parameters_read(call, &query);
     if (error == ERR_NONE) {
         error = condition_read(call, &condition);
     }
@@ -389,6 +396,12 @@ static const struct parameter list_parameters[] = {
     {"limit", PARAMETER_WHOLE, offsetof(struct list_query, limit), 1, 1000, NULL},
     {"values", PARAMETER_FLAG, offsetof(struct list_query, values), 0, 0, NULL},
     {"count", PARAMETER_FLAG, offsetof(struct list_query, count), 0, 0, NULL},
+    PARAMETERS_END,
+};
+
+static const struct parameter delete_parameters[] = {
+    {"prefix", PARAMETER_TEXT, offsetof(struct list_query, prefix), 0, 0, item_prefix_fault},
+    PARAMETERS_END,
 };
 
 enum { LIST_LIMIT = 100 };
@@ -430,8 +443,7 @@ static enum error_code list_items(struct call *call)
 {
     struct list_query query = {.prefix = {.at = "", .size = 0}, .limit = LIST_LIMIT};
     struct text after;
-    enum error_code error = parameters_read(
-        call, list_parameters, sizeof list_parameters / sizeof *list_parameters, &query);
+    enum error_code error = parameters_read(call, &query);
     if (error == ERR_NONE) {
         error = read_cursor(call, query.cursor, &after);
     }
@@ -467,7 +479,7 @@ static enum error_code list_items(struct call *call)
 static enum error_code delete_items(struct call *call)
 {
     struct list_query query = {.prefix = {.at = "", .size = 0}};
-    enum error_code error = parameters_read(call, list_parameters, 1, &query);
+    enum error_code error = parameters_read(call, &query);
     if (error == ERR_NONE && query.prefix.size == 0) {
         response_detail(&call->response, "prefix", "must not be empty");
         error = ERR_INVALID_PARAMETER;
@@ -491,17 +503,19 @@ static enum error_code delete_items(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, list_items},
-    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_items},
+    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, list_items, list_parameters},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_items,
+     delete_parameters},
     {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, create_item},
-    {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item},
+     ERR_NONE, create_item, NULL},
+    {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item, item_parameters},
     {HTTP_PUT, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, replace_item},
+     ERR_NONE, replace_item, replace_parameters},
     {HTTP_PATCH, "/{}",
      ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_ANY_JSON | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, patch_item},
-    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item},
+     ERR_NONE, patch_item, item_parameters},
+    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item,
+     item_parameters},
 };
 
 static const enum db_statement may_run[] = {

@@ -35,7 +35,7 @@ static enum error_code report_health(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "", 0, ERR_NONE, report_health},
+    {HTTP_GET, "", 0, ERR_NONE, report_health, NULL},
 };
 
 static const enum db_statement may_run[] = {DB_STORE_ID};

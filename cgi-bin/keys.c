@@ -156,9 +156,9 @@ static enum error_code delete_key(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_key},
-    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, list_keys},
-    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, delete_key},
+    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_key, NULL},
+    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, list_keys, NULL},
+    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, delete_key, NULL},
 };
 
 static const enum db_statement may_run[] = {

@@ -191,13 +191,14 @@ static enum error_code delete_account(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, read_profile},
-    {HTTP_PATCH, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, update_profile},
-    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, delete_account},
-    {HTTP_GET, "/export", ROUTE_TOKEN, ERR_NONE, export_account},
+    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, read_profile, NULL},
+    {HTTP_PATCH, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, update_profile, NULL},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, delete_account, NULL},
+    {HTTP_GET, "/export", ROUTE_TOKEN, ERR_NONE, export_account, NULL},
     {HTTP_POST, "/import", ROUTE_TOKEN | ROUTE_BODY | ROUTE_LONG_BODY | ROUTE_WRITES, ERR_NONE,
-     import_items},
-    {HTTP_PUT, "/password", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, change_password},
+     import_items, import_parameters},
+    {HTTP_PUT, "/password", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, change_password,
+     NULL},
 };
 
 static const enum db_statement may_run[] = {

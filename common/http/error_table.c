@@ -22,6 +22,10 @@ static const struct error_info table[ERR_COUNT] = {
     [ERR_BODY_TOO_LARGE] = {413, "BODY_TOO_LARGE", "The body is larger than this call takes."},
     [ERR_INVALID_PARAMETER] = {400, "INVALID_REQUEST",
                                "Invalid request. See details for what is wrong with it."},
+    [ERR_UNKNOWN_PARAMETER] = {400, "INVALID_PARAMETER",
+                               "This call does not take a parameter of that name. See details."},
+    [ERR_UNKNOWN_FIELD] = {400, "INVALID_FIELD",
+                           "This call does not take a member of that name. See details."},
     [ERR_INVALID_TOKEN] = {401, "INVALID_TOKEN", "Invalid access token provided."},
     [ERR_FORBIDDEN] = {403, "FORBIDDEN", "This token does not allow that."},
 

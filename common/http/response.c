@@ -87,7 +87,7 @@ void response_detail(struct response *response, const char *field, const char *r
     if (response->details == NULL) {
         response->details = cJSON_CreateObject();
     }
-    if (!cJSON_HasObjectItem(response->details, field)) {
+    if (cJSON_GetObjectItemCaseSensitive(response->details, field) == NULL) {
         json_add(response->details, field, json_new_string(reason));
     }
     json_use_arena(in_use);

@@ -25,6 +25,7 @@
 #include "common/http/transport.h"
 
 struct call;
+struct parameter;
 
 typedef enum error_code handler_function(struct call *call);
 
@@ -52,6 +53,8 @@ struct route {
     enum error_code
         body_error; /* the error for a body that is no JSON object; 0: ERR_INVALID_BODY */
     handler_function *handle;
+    const struct parameter *parameters; /* the query parameters it takes (parameters.h); NULL: none.
+                                           Others are refused */
 };
 
 /*
