@@ -190,8 +190,9 @@ static const struct refusal refusals[] = {
     {&data_program, "GET", NULL, "\xff\xc3=1", NULL, ANN, 400, "INVALID_PARAMETER", "??"},
     {&data_program, "GET", NULL, "prefx=l", NULL, NOBODY, 401, "INVALID_TOKEN", "token"},
     {&batch_program, "POST", NULL, NULL,
-     "{\"operations\":[{\"op\":\"delete\",\"key\":\"list/a\"},{\"op\":\"get\",\"kye\":1}]}", ANN,
-     400, "INVALID_FIELD", "kye"},
+     "{\"operations\":[{\"op\":\"delete\",\"key\":\"list/"
+     "a\"},{\"op\":\"get\",\"key\":\"n\",\"kye\":1}]}",
+     ANN, 400, "INVALID_FIELD", "kye"},
     {&me_program, "POST", "/import", "mode=replace",
      "{\"items\":[{\"key\":\"n\",\"value\":1,\"tll\":1}]}", ANN, 400, "INVALID_FIELD", NULL},
     {&me_program, "POST", "/import", "mod=replace", "{\"items\":[]}", ANN, 400, "INVALID_PARAMETER",
