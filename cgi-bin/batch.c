@@ -1,24 +1,18 @@
 /*
  * batch.c - /api/batch: many operations on items in one transaction, all or nothing.
  */
-#include <inttypes.h>
-#include <math.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "cgi-bin/shared/counter.h"
 #include "cgi-bin/shared/store.h"
 #include "common/http/error_table.h"
 #include "common/serve/input.h"
-#include "common/json/json_number.h"
 #include "common/serve/serve.h"
 #include "cgi-bin/shared/item_call.h"
 #include "db/model/tokens.h"
 
 enum { OPERATIONS_MAXIMUM = 500 };
-
-/* Up to here a double represents every whole number exactly. */
-static const int64_t whole_maximum = INT64_C(1) << 53;
 
 enum verb { VERB_GET, VERB_CREATE, VERB_PUT, VERB_UPSERT, VERB_DELETE, VERB_INCREMENT };
 
@@ -75,7 +69,7 @@ static const struct input_field fields[] = {
     {"op", INPUT_TEXT, false, AT(name), 0, INT64_MAX, verb_fault, ERR_INVALID_PARAMETER},
     {"key", INPUT_TEXT, false, AT(key), 0, INT64_MAX, item_key_fault, ERR_INVALID_KEY},
     {"value", INPUT_JSON, true, AT(value), 0, 0, NULL, ERR_INVALID_VALUE},
-    {"by", INPUT_WHOLE, true, AT(by), 1 - (INT64_C(1) << 53), (INT64_C(1) << 53) - 1, NULL,
+    {"by", INPUT_WHOLE, true, AT(by), -COUNTER_STEP_MOST, COUNTER_STEP_MOST, NULL,
      ERR_INVALID_PARAMETER},
     ITEM_TTL_FIELD(struct operation, ttl),
     {"if_version", INPUT_WHOLE, true, AT(if_version), 0, (INT64_C(1) << 53) - 1, NULL,
@@ -120,55 +114,6 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
 }
 
 /* ---- doing them ------------------------------------------------------------------------------ */
-
-/* The number in VALUE, if it is a whole number within the exact range of a double. */
-static bool read_counter(struct text value, int64_t *out)
-{
-    if (value.at[0] != '-' && (value.at[0] < '0' || value.at[0] > '9')) {
-        return false;
-    }
-    const cJSON *number = json_parse(value);
-    if (number == NULL || !cJSON_IsNumber(number) ||
-        fabs(number->valuedouble) > (double)whole_maximum) {
-        return false;
-    }
-    /* A double may be rounded, so the digits are compared. */
-    char digits[24];
-    *out = (int64_t)number->valuedouble;
-    (void)snprintf(digits, sizeof digits, "%" PRId64, *out);
-    return json_numbers_equal(value.at, digits);
-}
-
-/* Makes ITEM->value the sum. Unless the operation has a ttl, the expiry of the item stays. */
-static enum error_code add_to_value(struct batch *batch, const struct operation *operation,
-                                    bool exists, struct item *item)
-{
-    struct call *call = batch->call;
-    int64_t number = 0;
-    if (exists) {
-        struct item present = {.key = item->key};
-        enum error_code error = items_read(call->store, &batch->owner, call->now_ms, &present);
-        if (error != ERR_NONE) {
-            return error;
-        }
-        if (!read_counter(present.value, &number)) {
-            response_detail(&call->response, "value",
-                            "must be a whole number within 2^53 to count");
-            return ERR_INVALID_VALUE;
-        }
-    }
-    number += operation->by;
-    if (number > whole_maximum || number < -whole_maximum) {
-        response_detail(&call->response, "by", "would lead beyond 2^53");
-        return ERR_INVALID_VALUE;
-    }
-    const char *digits = arena_printf(call->arena, "%" PRId64, number);
-    item->value = text_of(digits);
-    if (operation->ttl > 0) {
-        item->expires_at = item_expiry(call, operation->ttl);
-    }
-    return digits != NULL ? ERR_NONE : ERR_INTERNAL;
-}
 
 static enum error_code check_version(const struct operation *operation, bool exists,
                                      int64_t version)
@@ -232,7 +177,9 @@ static enum error_code store(struct batch *batch, const struct operation *operat
     enum error_code error = ERR_NONE;
     bool counts = operation->verb == VERB_INCREMENT;
     if (counts) {
-        error = add_to_value(batch, operation, exists, item);
+        const struct counter_step step = {
+            .by = operation->by, .ttl = operation->ttl, .by_name = "by"};
+        error = counter_add(batch->call, &batch->owner, &step, exists, item);
     } else {
         item->value = operation->value;
         item->expires_at = item_expiry(batch->call, operation->ttl);

@@ -67,8 +67,12 @@ static enum error_code read_login(struct call *call, struct login *in)
 
 static enum error_code create_token(struct call *call)
 {
+    struct session_query query = {.raw = false};
     struct login in = {0};
-    enum error_code error = read_login(call, &in);
+    enum error_code error = parameters_read(call, &query);
+    if (error == ERR_NONE) {
+        error = read_login(call, &in);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -94,16 +98,20 @@ static enum error_code create_token(struct call *call)
     if (error == ERR_NONE && new_hash != NULL) {
         error = users_rehash(call->store, &user, new_hash);
     }
-    return error == ERR_NONE
-               ? session_answer(call, user.id, user.epoch, "Access token generated successfully.")
-               : error;
+    return error == ERR_NONE ? session_answer(call, user.id, user.epoch, query.raw,
+                                              "Access token generated successfully.")
+                             : error;
 }
 
 static enum error_code refresh_token(struct call *call)
 {
+    struct session_query query = {.raw = false};
     const struct item_owner owner = items_owner(&call->claims);
-    enum error_code error = users_live(call->store, &owner);
-    return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch,
+    enum error_code error = parameters_read(call, &query);
+    if (error == ERR_NONE) {
+        error = users_live(call->store, &owner);
+    }
+    return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch, query.raw,
                                               "Access token refreshed successfully.")
                              : error;
 }
@@ -139,9 +147,9 @@ static enum error_code revoke_token(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_token, NULL},
+    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_token, session_parameters},
     {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, revoke_token, revoke_parameters},
-    {HTTP_POST, "/refresh", ROUTE_TOKEN, ERR_NONE, refresh_token, NULL},
+    {HTTP_POST, "/refresh", ROUTE_TOKEN, ERR_NONE, refresh_token, session_parameters},
 };
 
 static const enum db_statement may_run[] = {

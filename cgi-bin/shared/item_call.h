@@ -23,10 +23,13 @@ enum error_code item_check_value(struct call *call, struct text value);
 /* The time at which an item stored now with TTL seconds expires; 0 (never) for 0. */
 int64_t item_expiry(const struct call *call, int64_t ttl);
 
+/* The longest time, in seconds, until an item expires. */
+#define ITEM_TTL_MAXIMUM (INT64_C(10) * 365 * 86400)
+
 /* A row of an input table: the member `ttl`, into an int64_t of seconds. */
 #define ITEM_TTL_FIELD(type, member)                                                               \
     {                                                                                              \
-        "ttl", INPUT_WHOLE, true, offsetof(type, member), 1, INT64_C(10) * 365 * 86400, NULL,      \
+        "ttl", INPUT_WHOLE, true, offsetof(type, member), 1, ITEM_TTL_MAXIMUM, NULL,               \
             ERR_INVALID_PARAMETER                                                                  \
     }
 

@@ -67,8 +67,7 @@ static const struct error_info table[ERR_COUNT] = {
                                  "The item is not as the condition demands. Nothing was changed."},
     [ERR_UNSUPPORTED_MEDIA_TYPE] =
         {415, "UNSUPPORTED_MEDIA_TYPE",
-         "PATCH takes application/merge-patch+json (or application/json) and "
-         "application/json-patch+json."},
+         "This call does not take a body of that content type. See details for those it takes."},
     [ERR_INVALID_PATCH] = {400, "INVALID_PATCH", "The provided patch is not valid."},
     [ERR_PATCH_FAILED] = {422, "PATCH_FAILED",
                           "The patch does not fit the value. Nothing was changed."},

@@ -76,6 +76,12 @@ void response_json(struct response *response, const char *name, cJSON *item)
     json_add(data_of(response), name, item);
 }
 
+void response_plain(struct response *response, const char *type, struct text body)
+{
+    response->plain_type = type;
+    response->plain = body;
+}
+
 void response_detail(struct response *response, const char *field, const char *reason)
 {
     if (reason == NULL) {
@@ -164,7 +170,8 @@ static size_t print_head(const struct response *response, int status, bool has_b
     add_text(head, room, &used, " ");
     add_text(head, room, &used, http_reason(status));
     add_text(head, room, &used, "\r\n");
-    add_line(head, room, &used, "Content-Type", "application/json");
+    bool plain = status < 400 && response->plain_type != NULL;
+    add_line(head, room, &used, "Content-Type", plain ? response->plain_type : "application/json");
     if (has_body) {
         (void)integer_to_text((int64_t)body_size, digits);
         add_line(head, room, &used, "Content-Length", digits);
@@ -189,22 +196,25 @@ bool response_render(struct response *response, enum error_code error, bool with
     int status = info != NULL ? info->status : response->status;
     bool has_body = status != 204 && status != 304; /* RFC 9110 sections 8.6, 15.3.5, 15.4.5 */
     struct spool *spool = info == NULL ? response->spool : NULL;
-    const char *body = has_body && spool == NULL ? render_body(response, info) : "";
-    if (body == NULL) {
+    struct text body = {.at = "", .size = spool != NULL ? (size_t)spool->size : 0};
+    if (has_body && spool == NULL) {
+        bool plain = info == NULL && response->plain_type != NULL;
+        body = plain ? response->plain : text_of(render_body(response, info));
+    }
+    if (body.at == NULL || arena_failed(response->arena)) {
         return false;
     }
-    size_t body_size = spool != NULL ? (size_t)spool->size : strlen(body);
-    size_t room = print_head(response, status, has_body, body_size, NULL, 0) + sizeof "\r\n";
+    size_t room = print_head(response, status, has_body, body.size, NULL, 0) + sizeof "\r\n";
     char *head = arena_alloc(response->arena, room);
     if (head == NULL) {
         return false;
     }
-    size_t used = print_head(response, status, has_body, body_size, head, room);
+    size_t used = print_head(response, status, has_body, body.size, head, room);
     memcpy(head + used, "\r\n", 2);
     *out = (struct rendered){.head = head,
                              .head_size = used + 2,
-                             .body = body,
-                             .body_size = with_body && spool == NULL ? body_size : 0,
+                             .body = body.at,
+                             .body_size = with_body && spool == NULL ? body.size : 0,
                              .spool = with_body ? spool : NULL};
     return true;
 }

@@ -176,10 +176,23 @@ static bool read_json(struct call *call, struct json_fault *fault)
     return any ? json_check(body, fault) : json_read_object(call->arena, body, &call->body, fault);
 }
 
+/* Whether the body is left to the handler as it is. */
+static bool is_raw(struct call *call)
+{
+    bool given = false;
+    struct text raw;
+    if (call->route->flags & ROUTE_ANY_BODY) {
+        return true;
+    }
+    bool read = (call->route->flags & ROUTE_RAW) != 0 && *call->request.query != '\0' &&
+                query_find(call->arena, call->request.query, "raw", &given, &raw);
+    return given && !(read && text_equal(raw, text_of("false"))); /* what is neither: the handler */
+}
+
 static enum error_code read_input(struct call *call)
 {
     struct json_fault fault;
-    if (read_json(call, &fault)) {
+    if (is_raw(call) || read_json(call, &fault)) {
         return ERR_NONE;
     }
     if (fault.reason == NULL) {

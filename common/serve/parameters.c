@@ -12,8 +12,14 @@ static const char *take_whole(struct call *call, const struct parameter *paramet
                               struct text value, int64_t *out)
 {
     bool over;
-    if (text_to_int64(value, parameter->most, &over, out) && *out >= parameter->least) {
-        return NULL;
+    bool negative = parameter->least < 0 && value.size > 0 && value.at[0] == '-';
+    struct text digits = {.at = value.at + negative, .size = value.size - negative};
+    int64_t most = negative ? -parameter->least : parameter->most;
+    if (text_to_int64(digits, most, &over, out)) {
+        *out = negative ? -*out : *out;
+        if (*out >= parameter->least) {
+            return NULL;
+        }
     }
     return arena_printf(call->arena, "must be a whole number from %" PRId64 " to %" PRId64,
                         parameter->least, parameter->most);

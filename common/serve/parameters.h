@@ -13,7 +13,7 @@
 
 enum parameter_kind {
     PARAMETER_TEXT,     /* decoded, into a struct text */
-    PARAMETER_WHOLE,    /* decimal digits, into an int64_t */
+    PARAMETER_WHOLE,    /* decimal digits, after a minus if `least` allows it, into an int64_t */
     PARAMETER_FLAG,     /* true or false, into a bool */
     PARAMETER_ELSEWHERE /* read by other code; here it is only known */
 };

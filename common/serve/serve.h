@@ -37,6 +37,10 @@ enum route_flags {
     ROUTE_ANY_JSON = 32,  /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
     ROUTE_LONG_BODY =
         64, /* takes up to max_import_bytes, into a file, and only after the token was verified */
+    ROUTE_RAW = 128,      /* with ROUTE_BODY: with the query parameter raw=true the body may be any
+                             bytes, which the handler finds in call->request.body */
+    ROUTE_ANY_BODY = 256, /* with ROUTE_BODY: likewise, always */
+    ROUTE_QUERY = 512,    /* only addresses with a query, besides the name of the item, fit */
     ROUTE_DEVICE = 16 /* with ROUTE_TOKEN: device tokens are accepted too; without this flag they
                          get FORBIDDEN */
 };
