@@ -126,7 +126,7 @@ static enum error_code check_version(const struct operation *operation, bool exi
 
 static void add_result(struct batch *batch, const struct item *item)
 {
-    cJSON *object = item_json(batch->call, item, false);
+    cJSON *object = item_json(batch->call, item, ITEM_SHOWS_USUAL);
     if (object != NULL) {
         (void)cJSON_AddItemToArray(batch->results, object);
     }

@@ -120,7 +120,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
     if (look->counters.version == query->since) {
         return items_allow(owner, ITEM_READS, query->prefix);
     }
-    item_page_init(&look->page, call, query->limit, false);
+    item_page_init(&look->page, call, query->limit, ITEM_SHOWS_USUAL);
     error = items_changes(call->store, owner, call->now_ms, query->prefix, query->since,
                           query->values, show_change, look);
     if (error == ERR_NONE && !look->more) {

@@ -107,7 +107,7 @@ static enum error_code read_address(struct call *call, struct condition *conditi
 static void answer_item(struct call *call, const struct item *item, bool is_read)
 {
     response_etag(&call->response, item->version, is_read);
-    call->response.data = item_json(call, item, false);
+    call->response.data = item_json(call, item, ITEM_SHOWS_USUAL);
 }
 
 /* The value of a PUT: the whole body, or a member of it. */
@@ -158,7 +158,7 @@ static enum error_code answer_current(struct call *call, const struct item_owner
     response->data = cJSON_CreateObject();
     if (error == ERR_NONE) {
         response_etag(response, item.version, false);
-        json_add(response->data, "current", item_json(call, &item, false));
+        json_add(response->data, "current", item_json(call, &item, ITEM_SHOWS_USUAL));
     } else {
         json_add(response->data, "current", cJSON_CreateNull());
     }
@@ -583,9 +583,9 @@ static const struct route routes[] = {
 };
 
 static const enum db_statement may_run[] = {
-    TOKEN_STATEMENTS, DB_COUNTERS_READ, DB_COUNTERS_WRITE, DB_ITEM_READ,
-    DB_ITEM_FIND,     DB_ITEM_ADD,      DB_ITEM_CHANGE,    DB_ITEM_FIRST_EXPIRING,
-    DB_ITEM_FORGET,   DB_ITEM_LIST,     DB_ITEM_COUNT,
+    TOKEN_STATEMENTS, DB_COUNTERS_READ,    DB_COUNTERS_WRITE,      DB_ITEM_READ,   DB_ITEM_FIND,
+    DB_ITEM_ADD,      DB_ITEM_CHANGE,      DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET, DB_ITEM_LIST,
+    DB_ITEM_COUNT,    DB_ITEM_LIST_WITHIN, DB_ITEM_LIST_DOWN,
 };
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
