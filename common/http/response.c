@@ -99,19 +99,19 @@ void response_detail(struct response *response, const char *field, const char *r
     json_use_arena(in_use);
 }
 
-/* Appends a newline to BODY, in place if the ROOM bytes it was printed into suffice. */
-static const char *end_line(struct arena *arena, char *body, size_t room)
+/* BODY with a newline appended, in place if the ROOM bytes it was printed into suffice. */
+static struct text end_line(struct arena *arena, char *body, size_t room)
 {
     size_t size = strlen(body);
     if (size + 2 > room) {
-        return arena_printf(arena, "%s\n", body);
+        return (struct text){.at = arena_printf(arena, "%s\n", body), .size = size + 1};
     }
     memcpy(body + size, "\n", 2);
-    return body;
+    return (struct text){.at = body, .size = size + 1};
 }
 
-/* The body: status, code, message, token, data, details. NULL when memory is out. */
-static const char *render_body(struct response *response, const struct error_info *error)
+/* The body: status, code, message, token, data, details. At NULL when memory is out. */
+static struct text render_body(struct response *response, const struct error_info *error)
 {
     cJSON *top = cJSON_CreateObject();
     json_add(top, "status", json_new_string(error != NULL ? "error" : "success"));
@@ -131,13 +131,14 @@ static const char *render_body(struct response *response, const struct error_inf
     if (error != NULL && response->details != NULL) {
         json_add(top, "details", response->details);
     }
+    const struct text none = {.at = NULL, .size = 0};
     if (arena_failed(response->arena)) {
-        return NULL;
+        return none;
     }
     enum { ENVELOPE_BYTES = 1024, TOTAL_MAXIMUM = 1 << 30 };
     size_t guess = response->raw_bytes + ENVELOPE_BYTES;
     char *body = guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
-    return body != NULL ? end_line(response->arena, body, guess) : NULL;
+    return body != NULL ? end_line(response->arena, body, guess) : none;
 }
 
 /* Appends TEXT without its NUL; when there is no more room it only counts, like snprintf. */
@@ -199,7 +200,7 @@ bool response_render(struct response *response, enum error_code error, bool with
     struct text body = {.at = "", .size = spool != NULL ? (size_t)spool->size : 0};
     if (has_body && spool == NULL) {
         bool plain = info == NULL && response->plain_type != NULL;
-        body = plain ? response->plain : text_of(render_body(response, info));
+        body = plain ? response->plain : render_body(response, info);
     }
     if (body.at == NULL || arena_failed(response->arena)) {
         return false;
