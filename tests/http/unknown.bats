@@ -48,6 +48,9 @@ GET|/changes?sinc=0|sinc|since
 GET|/changes?since=0&timeout=5|timeout|limit
 DELETE|/token?al=true|al|all
 POST|/me/import?mod=replace|mod|mode|{"items":[]}
+PUT|/me/password?row=true|row|raw|{"current_password":"x","new_password":"y"}
+POST|/keys?Raw=true|Raw|raw|{"name":"n","scope":"read"}
+POST|/token/refresh?all=true|all|raw|{}
 DONE
     unchanged
 }
@@ -63,9 +66,7 @@ GET|/me
 PATCH|/me|{"age":40}
 DELETE|/me|{"password":"x"}
 GET|/me/export
-PUT|/me/password|{"current_password":"x","new_password":"y"}
 GET|/keys
-POST|/keys|{"name":"n","scope":"read"}
 DELETE|/keys/1
 POST|/reset|{}
 GET|/health
@@ -112,7 +113,7 @@ DONE
 
 @test "unknown parameter: the key is one only where it names the item" {
     as_user GET '/data/k?key=other'
-    unknown INVALID_PARAMETER key if_match
+    unknown INVALID_PARAMETER key raw
     send POST '/batch?key=k' '{"operations":[{"op":"get","key":"k"}]}'
     none key
     as_user GET '/data?key=k'
