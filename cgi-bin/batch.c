@@ -1,24 +1,18 @@
 /*
  * batch.c - /api/batch: many operations on items in one transaction, all or nothing.
  */
-#include <inttypes.h>
-#include <math.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "cgi-bin/shared/counter.h"
 #include "cgi-bin/shared/store.h"
 #include "common/http/error_table.h"
 #include "common/serve/input.h"
-#include "common/json/json_number.h"
 #include "common/serve/serve.h"
 #include "cgi-bin/shared/item_call.h"
 #include "db/model/tokens.h"
 
 enum { OPERATIONS_MAXIMUM = 500 };
-
-/* Up to here a double represents every whole number exactly. */
-static const int64_t whole_maximum = INT64_C(1) << 53;
 
 enum verb { VERB_GET, VERB_CREATE, VERB_PUT, VERB_UPSERT, VERB_DELETE, VERB_INCREMENT };
 
@@ -75,7 +69,7 @@ static const struct input_field fields[] = {
     {"op", INPUT_TEXT, false, AT(name), 0, INT64_MAX, verb_fault, ERR_INVALID_PARAMETER},
     {"key", INPUT_TEXT, false, AT(key), 0, INT64_MAX, item_key_fault, ERR_INVALID_KEY},
     {"value", INPUT_JSON, true, AT(value), 0, 0, NULL, ERR_INVALID_VALUE},
-    {"by", INPUT_WHOLE, true, AT(by), 1 - (INT64_C(1) << 53), (INT64_C(1) << 53) - 1, NULL,
+    {"by", INPUT_WHOLE, true, AT(by), -COUNTER_STEP_MOST, COUNTER_STEP_MOST, NULL,
      ERR_INVALID_PARAMETER},
     ITEM_TTL_FIELD(struct operation, ttl),
     {"if_version", INPUT_WHOLE, true, AT(if_version), 0, (INT64_C(1) << 53) - 1, NULL,
@@ -122,55 +116,6 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
 
 /* ---- doing them ------------------------------------------------------------------------------ */
 
-/* The number in VALUE, if it is a whole number within the exact range of a double. */
-static bool read_counter(struct text value, int64_t *out)
-{
-    if (value.at[0] != '-' && (value.at[0] < '0' || value.at[0] > '9')) {
-        return false;
-    }
-    const cJSON *number = json_parse(value);
-    if (number == NULL || !cJSON_IsNumber(number) ||
-        fabs(number->valuedouble) > (double)whole_maximum) {
-        return false;
-    }
-    /* A double may be rounded, so the digits are compared. */
-    char digits[24];
-    *out = (int64_t)number->valuedouble;
-    (void)snprintf(digits, sizeof digits, "%" PRId64, *out);
-    return json_numbers_equal(value.at, digits);
-}
-
-/* Makes ITEM->value the sum. Unless the operation has a ttl, the expiry of the item stays. */
-static enum error_code add_to_value(struct batch *batch, const struct operation *operation,
-                                    bool exists, struct item *item)
-{
-    struct call *call = batch->call;
-    int64_t number = 0;
-    if (exists) {
-        struct item present = {.key = item->key};
-        enum error_code error = items_read(call->store, &batch->owner, call->now_ms, &present);
-        if (error != ERR_NONE) {
-            return error;
-        }
-        if (!read_counter(present.value, &number)) {
-            response_detail(&call->response, "value",
-                            "must be a whole number within 2^53 to count");
-            return ERR_INVALID_VALUE;
-        }
-    }
-    number += operation->by;
-    if (number > whole_maximum || number < -whole_maximum) {
-        response_detail(&call->response, "by", "would lead beyond 2^53");
-        return ERR_INVALID_VALUE;
-    }
-    const char *digits = arena_printf(call->arena, "%" PRId64, number);
-    item->value = text_of(digits);
-    if (operation->ttl > 0) {
-        item->expires_at = item_expiry(call, operation->ttl);
-    }
-    return digits != NULL ? ERR_NONE : ERR_INTERNAL;
-}
-
 static enum error_code check_version(const struct operation *operation, bool exists,
                                      int64_t version)
 {
@@ -182,7 +127,7 @@ static enum error_code check_version(const struct operation *operation, bool exi
 
 static void add_result(struct batch *batch, const struct item *item)
 {
-    cJSON *object = item_json(batch->call, item, false);
+    cJSON *object = item_json(batch->call, item, ITEM_SHOWS_USUAL);
     if (object != NULL) {
         (void)cJSON_AddItemToArray(batch->results, object);
     }
@@ -233,7 +178,9 @@ static enum error_code store(struct batch *batch, const struct operation *operat
     enum error_code error = ERR_NONE;
     bool counts = operation->verb == VERB_INCREMENT;
     if (counts) {
-        error = add_to_value(batch, operation, exists, item);
+        const struct counter_step step = {
+            .by = operation->by, .ttl = operation->ttl, .by_name = "by"};
+        error = counter_add(batch->call, &batch->owner, &step, exists, item);
     } else {
         item->value = operation->value;
         item->expires_at = item_expiry(batch->call, operation->ttl);
@@ -278,9 +225,14 @@ static enum error_code run_operation(struct batch *batch, const struct operation
 /* ---- the call -------------------------------------------------------------------------------- */
 
 /* Turns the error of an operation into that of the batch, and adds which operation it was to the
- * details. Errors that are not the operation's own, as of the token, are passed on. */
+ * details. A member that is unknown is an error of the whole request. Errors that are not the
+ * operation's own, as of the token, are passed on. */
 static enum error_code fail_at(struct call *call, size_t index, enum error_code error)
 {
+    if (error == ERR_UNKNOWN_FIELD) {
+        json_add(call->response.details, "index", json_new_integer(call->arena, (int64_t)index));
+        return error;
+    }
     const struct error_info *info = error_info(error);
     bool own = (info->status < 500 || error == ERR_QUOTA_EXCEEDED) && error != ERR_INVALID_TOKEN &&
                error != ERR_FORBIDDEN;
@@ -301,7 +253,12 @@ static enum error_code refuse_operations(struct call *call, const char *reason)
 
 static enum error_code read_operations(struct batch *batch)
 {
+    static const char *const names[] = {"operations"};
     struct call *call = batch->call;
+    enum error_code refused = input_check_names(call, &call->body, names, 1, "");
+    if (refused != ERR_NONE) {
+        return refused;
+    }
     const struct text *list = json_member(&call->body, "operations");
     if (list == NULL || list->at[0] != '[') {
         return refuse_operations(call, list == NULL ? "is missing" : "must be an array");
@@ -365,7 +322,7 @@ static enum error_code run_batch(struct call *call)
 
 static const struct route routes[] = {
     {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, run_batch},
+     ERR_NONE, run_batch, NULL},
 };
 
 static const enum db_statement may_run[] = {

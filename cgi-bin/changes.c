@@ -27,6 +27,7 @@ static const struct parameter parameters[] = {
     {"limit", PARAMETER_WHOLE, offsetof(struct changes_query, limit), 1, 1000, NULL},
     {"values", PARAMETER_FLAG, offsetof(struct changes_query, values), 0, 0, NULL},
     {"wait", PARAMETER_WHOLE, offsetof(struct changes_query, wait), 0, 25, NULL},
+    PARAMETERS_END,
 };
 
 enum {
@@ -119,7 +120,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
     if (look->counters.version == query->since) {
         return items_allow(owner, ITEM_READS, query->prefix);
     }
-    item_page_init(&look->page, call, query->limit, false);
+    item_page_init(&look->page, call, query->limit, ITEM_SHOWS_USUAL);
     error = items_changes(call->store, owner, call->now_ms, query->prefix, query->since,
                           query->values, show_change, look);
     if (error == ERR_NONE && !look->more) {
@@ -153,8 +154,7 @@ static enum error_code report_changes(struct call *call)
 {
     struct changes_query query = {
         .prefix = {.at = "", .size = 0}, .limit = CHANGES_LIMIT, .values = true};
-    enum error_code error =
-        parameters_read(call, parameters, sizeof parameters / sizeof *parameters, &query);
+    enum error_code error = parameters_read(call, &query);
     if (error != ERR_NONE) {
         return error;
     }
@@ -188,7 +188,7 @@ static enum error_code report_changes(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, report_changes},
+    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, report_changes, parameters},
 };
 
 static const enum db_statement may_run[] = {

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "cgi-bin/shared/counter.h"
+#include "cgi-bin/shared/raw_value.h"
 #include "cgi-bin/shared/store.h"
 #include "common/serve/condition.h"
 #include "common/serve/input.h"
@@ -11,6 +13,7 @@
 #include "common/serve/parameters.h"
 #include "common/serve/serve.h"
 #include "cgi-bin/shared/item_call.h"
+#include "cgi-bin/shared/item_list.h"
 #include "db/model/tokens.h"
 
 struct pair {
@@ -31,12 +34,51 @@ static const struct input_field replace_fields[] = {
     ITEM_TTL_FIELD(struct pair, ttl),
 };
 
-struct replace_query {
+static const int64_t no_increment = INT64_MIN;
+
+struct item_query {
+    bool raw;
     bool upsert;
+    int64_t ttl;       /* as in struct pair */
+    int64_t increment; /* no_increment: not given */
+};
+
+#define RAW_PARAMETER                                                                              \
+    {                                                                                              \
+        "raw", PARAMETER_FLAG, offsetof(struct item_query, raw), 0, 0, NULL                        \
+    }
+#define TTL_PARAMETER                                                                              \
+    {                                                                                              \
+        "ttl", PARAMETER_WHOLE, offsetof(struct item_query, ttl), 1, ITEM_TTL_MAXIMUM, NULL        \
+    }
+
+static const struct parameter read_parameters[] = {
+    RAW_PARAMETER,
+    CONDITION_PARAMETERS,
+    PARAMETERS_END,
 };
 
 static const struct parameter replace_parameters[] = {
-    {"upsert", PARAMETER_FLAG, offsetof(struct replace_query, upsert), 0, 0, NULL},
+    {"upsert", PARAMETER_FLAG, offsetof(struct item_query, upsert), 0, 0, NULL},
+    RAW_PARAMETER,
+    TTL_PARAMETER,
+    CONDITION_PARAMETERS,
+    PARAMETERS_END,
+};
+
+static const struct parameter post_parameters[] = {
+    {"increment", PARAMETER_WHOLE, offsetof(struct item_query, increment), -COUNTER_STEP_MOST,
+     COUNTER_STEP_MOST, NULL},
+    RAW_PARAMETER,
+    TTL_PARAMETER,
+    CONDITION_PARAMETERS,
+    PARAMETERS_END,
+};
+
+/* Of calls on one item that take nothing but conditions. */
+static const struct parameter item_parameters[] = {
+    CONDITION_PARAMETERS,
+    PARAMETERS_END,
 };
 
 /* ---- one item -------------------------------------------------------------------------------- */
@@ -65,7 +107,26 @@ static enum error_code read_address(struct call *call, struct condition *conditi
 static void answer_item(struct call *call, const struct item *item, bool is_read)
 {
     response_etag(&call->response, item->version, is_read);
-    call->response.data = item_json(call, item, false);
+    call->response.data = item_json(call, item, ITEM_SHOWS_USUAL);
+}
+
+/* The value of a PUT: the whole body, or a member of it. */
+static enum error_code read_value(struct call *call, const struct item_query *query,
+                                  struct pair *in)
+{
+    if (query->raw) {
+        in->ttl = query->ttl;
+        return raw_value_read(call, &in->value);
+    }
+    if (query->ttl != 0) {
+        response_detail(&call->response, "ttl",
+                        "is a parameter with raw=true only; here it is a "
+                        "member of the body");
+        return ERR_INVALID_PARAMETER;
+    }
+    enum error_code error =
+        input_read(call, replace_fields, sizeof replace_fields / sizeof *replace_fields, in);
+    return error == ERR_NONE ? item_check_value(call, in->value) : error;
 }
 
 /* Ends a write: stores ITEM and answers with it. */
@@ -97,7 +158,7 @@ static enum error_code answer_current(struct call *call, const struct item_owner
     response->data = cJSON_CreateObject();
     if (error == ERR_NONE) {
         response_etag(response, item.version, false);
-        json_add(response->data, "current", item_json(call, &item, false));
+        json_add(response->data, "current", item_json(call, &item, ITEM_SHOWS_USUAL));
     } else {
         json_add(response->data, "current", cJSON_CreateNull());
     }
@@ -134,9 +195,13 @@ static enum error_code create_item(struct call *call)
 
 static enum error_code read_item(struct call *call)
 {
+    struct item_query query = {.raw = false};
     struct condition condition;
     struct item item;
-    enum error_code error = read_address(call, &condition, &item);
+    enum error_code error = parameters_read(call, &query);
+    if (error == ERR_NONE) {
+        error = read_address(call, &condition, &item);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -151,10 +216,17 @@ static enum error_code read_item(struct call *call)
     case CONDITION_NOT_MODIFIED:
         response_success(&call->response, 304, NULL);
         response_etag(&call->response, item.version, true);
+        /* What a cache has stored takes over the fields of a 304. */
+        call->response.plain_type = query.raw ? raw_value_type(item.value) : NULL;
         return ERR_NONE;
     case CONDITION_HOLDS:
     default:
-        answer_item(call, &item, true);
+        if (query.raw) {
+            response_etag(&call->response, item.version, true);
+            raw_value_answer(call, item.value);
+        } else {
+            answer_item(call, &item, true);
+        }
         return ERR_NONE;
     }
 }
@@ -177,21 +249,16 @@ static enum error_code find_to_change(struct call *call, const struct condition 
 
 static enum error_code replace_item(struct call *call)
 {
-    struct replace_query query = {.upsert = false};
+    struct item_query query = {.upsert = false};
     struct condition condition;
     struct pair in = {.ttl = 0};
     struct item item;
-    enum error_code error = parameters_read(
-        call, replace_parameters, sizeof replace_parameters / sizeof *replace_parameters, &query);
+    enum error_code error = parameters_read(call, &query);
     if (error == ERR_NONE) {
         error = condition_read(call, &condition);
     }
     if (error == ERR_NONE) {
-        error =
-            input_read(call, replace_fields, sizeof replace_fields / sizeof *replace_fields, &in);
-    }
-    if (error == ERR_NONE) {
-        error = item_check_value(call, in.value);
+        error = read_value(call, &query, &in);
     }
     bool may_create = error == ERR_NONE && (query.upsert || condition_creates(&condition));
     if (error == ERR_NONE) {
@@ -211,6 +278,100 @@ static enum error_code replace_item(struct call *call)
         error = put_item(call, &writes, &item, exists ? 200 : 201,
                          exists ? "Data updated successfully." : "Data stored successfully.");
     }
+    return item_failed(call, error);
+}
+
+/* ---- POST on one item -------------------------------------------------------------------------
+ */
+
+/* The body without the white space around it. */
+static struct text trim(struct text body)
+{
+    static const char space[] = " \t\r\n";
+    size_t skip = strspn(body.at, space);
+    body.at += skip;
+    body.size -= skip;
+    while (body.size > 0 && strchr(space, body.at[body.size - 1]) != NULL) {
+        body.size--;
+    }
+    return body;
+}
+
+/* Creates the item that the address names, with the body as its value. */
+static enum error_code create_raw(struct call *call, const struct item_query *query,
+                                  const struct condition *condition, struct item *item)
+{
+    struct text value;
+    enum error_code error = raw_value_read(call, &value);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    bool exists;
+    error = find_to_change(call, condition, true, &writes, item, &exists);
+    if (error == ERR_NONE && exists) {
+        error = ERR_KEY_EXISTS;
+    }
+    item->value = value;
+    item->expires_at = item_expiry(call, query->ttl);
+    return error == ERR_NONE ? put_item(call, &writes, item, 201, "Data stored successfully.")
+                             : error;
+}
+
+static enum error_code increment_item(struct call *call, const struct item_query *query,
+                                      const struct condition *condition, struct item *item)
+{
+    if (trim(call->request.body).size > 0) {
+        response_detail(&call->response, "body", "must be empty with increment");
+        return ERR_INVALID_PARAMETER;
+    }
+    const struct item_owner owner = items_owner(&call->claims);
+    const struct counter_step step = {
+        .by = query->increment, .ttl = query->ttl, .by_name = "increment"};
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    bool exists;
+    enum error_code error = find_to_change(call, condition, true, &writes, item, &exists);
+    if (error == ERR_NONE) {
+        error = counter_add(call, &owner, &step, exists, item);
+    }
+    if (error == ERR_NONE) {
+        error = put_item(call, &writes, item, exists ? 200 : 201,
+                         exists ? "Data updated successfully." : "Data stored successfully.");
+    }
+    if (error == ERR_NONE && query->raw) {
+        raw_value_answer(call, item->value);
+    }
+    return error;
+}
+
+/* POST to the address of an item: the parameters say what is to be done with it. */
+static enum error_code post_item(struct call *call)
+{
+    struct item_query query = {.increment = no_increment};
+    struct condition condition;
+    struct item item;
+    enum error_code error = parameters_read(call, &query);
+    bool counts = query.increment != no_increment;
+    if (error == ERR_NONE && !counts && !query.raw) {
+        response_detail(&call->response, "increment",
+                        "is missing: POST on a key takes increment=N, or raw=true and the value as "
+                        "its body");
+        return ERR_INVALID_PARAMETER;
+    }
+    if (error == ERR_NONE) {
+        error = condition_read(call, &condition);
+    }
+    if (error == ERR_NONE) {
+        error = key_of_address(call, true, &item);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = counts ? increment_item(call, &query, &condition, &item)
+                   : create_raw(call, &query, &condition, &item);
     return item_failed(call, error);
 }
 
@@ -239,25 +400,12 @@ static patch_function *patch_of(const char *content_type)
     return NULL;
 }
 
-/* The body without the white space around it. */
-static struct text patch_text(struct text body)
-{
-    static const char space[] = " \t\r\n";
-    size_t skip = strspn(body.at, space);
-    body.at += skip;
-    body.size -= skip;
-    while (body.size > 0 && strchr(space, body.at[body.size - 1]) != NULL) {
-        body.size--;
-    }
-    return body;
-}
-
 /* Applies the patch to the value of PRESENT; ITEM->value is the result. */
 static enum error_code patch_value(struct call *call, patch_function *apply,
                                    const struct item *present, struct item *item)
 {
     struct json_change change = {.value = present->value,
-                                 .patch = patch_text(call->request.body),
+                                 .patch = trim(call->request.body),
                                  .maximum = (size_t)call->config->max_value_bytes};
     enum error_code error = apply(call->arena, &change);
     if (error == ERR_INTERNAL) {
@@ -328,6 +476,9 @@ static enum error_code patch_item(struct call *call)
     struct item item;
     patch_function *apply = patch_of(call->request.content_type);
     if (apply == NULL) {
+        response_detail(&call->response, "content_type",
+                        "must be application/merge-patch+json, application/json or "
+                        "application/json-patch+json");
         response_header(&call->response, "Accept-Patch",
                         "application/merge-patch+json, application/json-patch+json");
         return ERR_UNSUPPORTED_MEDIA_TYPE;
@@ -375,100 +526,19 @@ static enum error_code delete_item(struct call *call)
 
 /* ---- many items ------------------------------------------------------------------------------ */
 
-struct list_query {
+struct delete_query {
     struct text prefix;
-    struct text cursor;
-    int64_t limit;
-    bool values;
-    bool count;
 };
 
-static const struct parameter list_parameters[] = {
-    {"prefix", PARAMETER_TEXT, offsetof(struct list_query, prefix), 0, 0, item_prefix_fault},
-    {"cursor", PARAMETER_TEXT, offsetof(struct list_query, cursor), 0, 0, NULL},
-    {"limit", PARAMETER_WHOLE, offsetof(struct list_query, limit), 1, 1000, NULL},
-    {"values", PARAMETER_FLAG, offsetof(struct list_query, values), 0, 0, NULL},
-    {"count", PARAMETER_FLAG, offsetof(struct list_query, count), 0, 0, NULL},
+static const struct parameter delete_parameters[] = {
+    {"prefix", PARAMETER_TEXT, offsetof(struct delete_query, prefix), 0, 0, item_prefix_fault},
+    PARAMETERS_END,
 };
-
-enum { LIST_LIMIT = 100 };
-
-/* A cursor is the last key of the previous page, so it stays valid whatever is written meanwhile.
- */
-static enum error_code read_cursor(struct call *call, struct text cursor, struct text *after)
-{
-    *after = cursor;
-    if (cursor.size == 0) {
-        return ERR_NONE;
-    }
-    if (base64url_decode(call->arena, cursor, after) && item_key_fault(*after) == NULL) {
-        return ERR_NONE;
-    }
-    response_detail(&call->response, "cursor", "must be the next_cursor of an answer");
-    return ERR_INVALID_PARAMETER;
-}
-
-/* next_cursor, and the same as a link (RFC 8288). The link is relative, so that it works even if
- * a proxy maps the address. */
-static void answer_next(struct call *call, const struct list_query *query, const char *last_key)
-{
-    struct text key = text_of(last_key);
-    char *cursor = arena_alloc(call->arena, (key.size * 4 + 2) / 3 + 1);
-    const char *prefix = text_percent_encode(call->arena, query->prefix);
-    if (cursor == NULL || prefix == NULL) {
-        return; /* out of memory, which the arena has recorded */
-    }
-    base64url_encode((const unsigned char *)key.at, key.size, cursor);
-    response_text(&call->response, "next_cursor", cursor);
-    response_header(&call->response, "Link",
-                    arena_printf(call->arena, "<?prefix=%s&limit=%d%s%s&cursor=%s>; rel=\"next\"",
-                                 prefix, (int)query->limit, query->values ? "&values=true" : "",
-                                 query->count ? "&count=true" : "", cursor));
-}
-
-static enum error_code list_items(struct call *call)
-{
-    struct list_query query = {.prefix = {.at = "", .size = 0}, .limit = LIST_LIMIT};
-    struct text after;
-    enum error_code error = parameters_read(
-        call, list_parameters, sizeof list_parameters / sizeof *list_parameters, &query);
-    if (error == ERR_NONE) {
-        error = read_cursor(call, query.cursor, &after);
-    }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    const struct item_owner owner = items_owner(&call->claims);
-    struct item_counters counters;
-    struct item_page page;
-    item_page_init(&page, call, query.limit, true);
-    error = items_counters(call->store, &owner, &counters);
-    if (error == ERR_NONE) {
-        error = items_list(call->store, &owner, call->now_ms, query.prefix, after, query.limit + 1,
-                           query.values, item_page_add, &page);
-    }
-    int64_t total = 0;
-    if (error == ERR_NONE && query.count) {
-        error = items_count(call->store, &owner, call->now_ms, query.prefix, &total);
-    }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    response_json(&call->response, "items", page.items);
-    if (page.more) {
-        answer_next(call, &query, page.last_key);
-    }
-    if (query.count) {
-        response_integer(&call->response, "total", total);
-    }
-    return ERR_NONE;
-}
 
 static enum error_code delete_items(struct call *call)
 {
-    struct list_query query = {.prefix = {.at = "", .size = 0}};
-    /* The first row alone: prefix. */
-    enum error_code error = parameters_read(call, list_parameters, 1, &query);
+    struct delete_query query = {.prefix = {.at = "", .size = 0}};
+    enum error_code error = parameters_read(call, &query);
     if (error == ERR_NONE && query.prefix.size == 0) {
         response_detail(&call->response, "prefix", "must not be empty");
         error = ERR_INVALID_PARAMETER;
@@ -492,23 +562,30 @@ static enum error_code delete_items(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, list_items},
-    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_items},
+    {HTTP_GET, "", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, list_items, list_parameters},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_items,
+     delete_parameters},
     {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, create_item},
-    {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item},
-    {HTTP_PUT, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, replace_item},
+     ERR_NONE, create_item, NULL},
+    {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item, read_parameters},
+    {HTTP_PUT, "/{}",
+     ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_RAW | ROUTE_LARGE_BODY | ROUTE_WRITES,
+     ERR_NONE, replace_item, replace_parameters},
+    {HTTP_POST, "/{}",
+     ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_ANY_BODY | ROUTE_LARGE_BODY | ROUTE_QUERY |
+         ROUTE_WRITES,
+     ERR_NONE, post_item, post_parameters},
     {HTTP_PATCH, "/{}",
      ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_ANY_JSON | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, patch_item},
-    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item},
+     ERR_NONE, patch_item, item_parameters},
+    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item,
+     item_parameters},
 };
 
 static const enum db_statement may_run[] = {
-    TOKEN_STATEMENTS, DB_COUNTERS_READ, DB_COUNTERS_WRITE, DB_ITEM_READ,
-    DB_ITEM_FIND,     DB_ITEM_ADD,      DB_ITEM_CHANGE,    DB_ITEM_FIRST_EXPIRING,
-    DB_ITEM_FORGET,   DB_ITEM_LIST,     DB_ITEM_COUNT,
+    TOKEN_STATEMENTS, DB_COUNTERS_READ,    DB_COUNTERS_WRITE,      DB_ITEM_READ,   DB_ITEM_FIND,
+    DB_ITEM_ADD,      DB_ITEM_CHANGE,      DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET, DB_ITEM_LIST,
+    DB_ITEM_COUNT,    DB_ITEM_LIST_WITHIN, DB_ITEM_LIST_DOWN,
 };
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};

@@ -1,6 +1,10 @@
 /*
- * health.c - GET /api/health: is the service ready? Needs no token and tells no secret.
+ * health.c - GET /api/health, and, where the web server sends it here, GET /api: what is this,
+ * which calls does it have, and is it ready? Needs no token and tells no secret.
  */
+#include <string.h>
+#include <strings.h>
+
 #include "cgi-bin/shared/store.h"
 #include "common/serve/serve.h"
 #include "db/model/meta.h"
@@ -8,6 +12,45 @@
 #ifndef CUBBY_VERSION
 #error "CUBBY_VERSION must be defined by the build"
 #endif
+
+/* Every call, below the address of the API. Printed by hand, because a tree of them would cost more
+ * than all the rest of the answer. */
+static const char endpoints[] = "[\"POST /register\""
+                                ",\"POST /token\""
+                                ",\"DELETE /token\""
+                                ",\"POST /data\""
+                                ",\"GET /data\""
+                                ",\"DELETE /data\""
+                                ",\"POST /data/{key}\""
+                                ",\"GET /data/{key}\""
+                                ",\"PUT /data/{key}\""
+                                ",\"PATCH /data/{key}\""
+                                ",\"DELETE /data/{key}\""
+                                ",\"POST /batch\""
+                                ",\"GET /changes\""
+                                ",\"POST /token/refresh\""
+                                ",\"GET /me\""
+                                ",\"PATCH /me\""
+                                ",\"DELETE /me\""
+                                ",\"PUT /me/password\""
+                                ",\"GET /me/export\""
+                                ",\"POST /me/import\""
+                                ",\"POST /keys\""
+                                ",\"GET /keys\""
+                                ",\"DELETE /keys/{id}\""
+                                ",\"POST /reset\""
+                                ",\"GET /health\""
+                                "]";
+
+/* Where page and description lie: with busybox httpd, which knows no aliases, at the top. */
+static const char links[] = "{\"page\":\"/cubby/\",\"openapi\":\"/cubby/openapi.json\"}";
+static const char busybox_links[] = "{\"page\":\"/\",\"openapi\":\"/openapi.json\"}";
+
+static const char *links_for(const char *server)
+{
+    bool busybox = server != NULL && strncasecmp(server, "busybox", strlen("busybox")) == 0;
+    return busybox ? busybox_links : links;
+}
 
 static const char *database_state(enum error_code error)
 {
@@ -27,15 +70,19 @@ static enum error_code report_health(struct call *call)
     enum error_code error = meta_store_id(call->store, &store_id);
     struct response *response = &call->response;
     response->errors_carry_data = true;
+    response_text(response, "name", "cubby");
     response_text(response, "version", CUBBY_VERSION);
     response_text(response, "engine",
                   arena_printf(call->arena, "%s %s", db_engine(), db_engine_version()));
     response_text(response, "database", database_state(error));
+    const char *where = links_for(call->request.server_software);
+    response_raw(response, "links", where, strlen(where));
+    response_raw(response, "endpoints", endpoints, sizeof endpoints - 1);
     return error == ERR_NONE ? ERR_NONE : ERR_SERVICE_UNAVAILABLE;
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "", 0, ERR_NONE, report_health},
+    {HTTP_GET, "", 0, ERR_NONE, report_health, NULL},
 };
 
 static const enum db_statement may_run[] = {DB_STORE_ID};

@@ -8,6 +8,8 @@
 #include "common/serve/input.h"
 #include "common/serve/serve.h"
 #include "cgi-bin/shared/account_call.h"
+#include "cgi-bin/shared/raw_value.h"
+#include "cgi-bin/shared/session.h"
 #include "db/model/audit.h"
 #include "db/model/tokens.h"
 
@@ -44,7 +46,7 @@ static const struct input_field fields[] = {
 };
 
 static enum error_code answer_new(struct call *call, const struct token_info *info,
-                                  const char *secret)
+                                  const char *secret, bool raw)
 {
     const char *token = device_token_text(call->arena, call->claims.user_id, info->number, secret);
     if (token == NULL) {
@@ -54,13 +56,20 @@ static enum error_code answer_new(struct call *call, const struct token_info *in
     call->response.token = token;
     call->response.data = token_json(call, info);
     response_text(&call->response, "token", token);
+    if (raw) {
+        raw_token_answer(call, token);
+    }
     return ERR_NONE;
 }
 
 static enum error_code create_key(struct call *call)
 {
+    struct session_query query = {.raw = false};
     struct input_values in = {.prefix = {.at = "", .size = 0}};
-    enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, &in);
+    enum error_code error = parameters_read(call, &query);
+    if (error == ERR_NONE) {
+        error = input_read(call, fields, sizeof fields / sizeof *fields, &in);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -91,7 +100,7 @@ static enum error_code create_key(struct call *call)
         return error;
     }
     call->audit.token = token.number;
-    return answer_new(call, &token, secret);
+    return answer_new(call, &token, secret, query.raw);
 }
 
 /* What the callback of tokens_list works on. */
@@ -148,9 +157,10 @@ static enum error_code delete_key(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_key},
-    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, list_keys},
-    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, delete_key},
+    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_key,
+     session_parameters},
+    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, list_keys, NULL},
+    {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, delete_key, NULL},
 };
 
 static const enum db_statement may_run[] = {

@@ -146,9 +146,12 @@ static enum error_code prove(struct call *call, const struct item_owner *owner,
 
 static enum error_code change_password(struct call *call)
 {
+    struct session_query query = {.raw = false};
     struct passwords in = {0};
-    enum error_code error =
-        input_read(call, change_fields, sizeof change_fields / sizeof *change_fields, &in);
+    enum error_code error = parameters_read(call, &query);
+    if (error == ERR_NONE) {
+        error = input_read(call, change_fields, sizeof change_fields / sizeof *change_fields, &in);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -161,9 +164,9 @@ static enum error_code change_password(struct call *call)
         error = users_set_password(call->store, &owner, proof.old_hash, proof.new_hash,
                                    call->now_ms, &epoch);
     }
-    return error == ERR_NONE
-               ? session_answer(call, owner.user_id, epoch, "Password changed successfully.")
-               : error;
+    return error == ERR_NONE ? session_answer(call, owner.user_id, epoch, query.raw,
+                                              "Password changed successfully.")
+                             : error;
 }
 
 static enum error_code delete_account(struct call *call)
@@ -191,13 +194,14 @@ static enum error_code delete_account(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, read_profile},
-    {HTTP_PATCH, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, update_profile},
-    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, delete_account},
-    {HTTP_GET, "/export", ROUTE_TOKEN, ERR_NONE, export_account},
+    {HTTP_GET, "", ROUTE_TOKEN, ERR_NONE, read_profile, NULL},
+    {HTTP_PATCH, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, update_profile, NULL},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, delete_account, NULL},
+    {HTTP_GET, "/export", ROUTE_TOKEN, ERR_NONE, export_account, NULL},
     {HTTP_POST, "/import", ROUTE_TOKEN | ROUTE_BODY | ROUTE_LONG_BODY | ROUTE_WRITES, ERR_NONE,
-     import_items},
-    {HTTP_PUT, "/password", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, change_password},
+     import_items, import_parameters},
+    {HTTP_PUT, "/password", ROUTE_TOKEN | ROUTE_BODY | ROUTE_WRITES, ERR_NONE, change_password,
+     session_parameters},
 };
 
 static const enum db_statement may_run[] = {

@@ -81,7 +81,7 @@ static void answer(struct call *call, const struct registration *in, int64_t id)
 static enum error_code register_user(struct call *call)
 {
     struct registration in = {0};
-    enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, &in);
+    enum error_code error = input_read_known(call, fields, sizeof fields / sizeof *fields, &in);
     if (error != ERR_NONE) {
         return error;
     }
@@ -121,7 +121,7 @@ static enum error_code register_user(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_INVALID_REGISTRATION, register_user},
+    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_INVALID_REGISTRATION, register_user, NULL},
 };
 
 static const enum db_statement may_run[] = {DB_USER_TAKEN,     DB_USER_ADD,       DB_THROTTLE_READ,

@@ -102,7 +102,7 @@ static enum error_code reset_password(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_NONE, reset_password},
+    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_NONE, reset_password, NULL},
 };
 
 static const enum db_statement may_run[] = {

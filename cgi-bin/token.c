@@ -6,6 +6,7 @@
 
 #include "cgi-bin/shared/store.h"
 #include "common/serve/input.h"
+#include "common/serve/parameters.h"
 #include "common/identity/password.h"
 #include "cgi-bin/shared/session.h"
 #include "cgi-bin/shared/attempts.h"
@@ -56,7 +57,7 @@ static enum error_code check_password(struct call *call, const struct user_login
 
 static enum error_code read_login(struct call *call, struct login *in)
 {
-    enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, in);
+    enum error_code error = input_read_known(call, fields, sizeof fields / sizeof *fields, in);
     if (error == ERR_NONE && in->username.at == NULL && in->email.at == NULL) {
         response_detail(&call->response, "username", "is missing");
         error = ERR_MISSING_FIELDS;
@@ -66,8 +67,12 @@ static enum error_code read_login(struct call *call, struct login *in)
 
 static enum error_code create_token(struct call *call)
 {
+    struct session_query query = {.raw = false};
     struct login in = {0};
-    enum error_code error = read_login(call, &in);
+    enum error_code error = parameters_read(call, &query);
+    if (error == ERR_NONE) {
+        error = read_login(call, &in);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -93,57 +98,58 @@ static enum error_code create_token(struct call *call)
     if (error == ERR_NONE && new_hash != NULL) {
         error = users_rehash(call->store, &user, new_hash);
     }
-    return error == ERR_NONE
-               ? session_answer(call, user.id, user.epoch, "Access token generated successfully.")
-               : error;
+    return error == ERR_NONE ? session_answer(call, user.id, user.epoch, query.raw,
+                                              "Access token generated successfully.")
+                             : error;
 }
 
 static enum error_code refresh_token(struct call *call)
 {
+    struct session_query query = {.raw = false};
     const struct item_owner owner = items_owner(&call->claims);
-    enum error_code error = users_live(call->store, &owner);
-    return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch,
+    enum error_code error = parameters_read(call, &query);
+    if (error == ERR_NONE) {
+        error = users_live(call->store, &owner);
+    }
+    return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch, query.raw,
                                               "Access token refreshed successfully.")
                              : error;
 }
 
-/* Whether all tokens are meant: the query parameter `all`. */
-static enum error_code read_all(struct call *call, bool *all)
-{
-    bool present;
-    struct text value;
-    bool good = query_find(call->arena, call->request.query, "all", &present, &value);
-    *all = good && text_equal(value, text_of("true"));
-    if (present && !*all && !(good && text_equal(value, text_of("false")))) {
-        response_detail(&call->response, "all", "must be true or false");
-        return ERR_INVALID_PARAMETER;
-    }
-    return ERR_NONE;
-}
+struct revoke_query {
+    bool all;
+};
+
+static const struct parameter revoke_parameters[] = {
+    {"all", PARAMETER_FLAG, offsetof(struct revoke_query, all), 0, 0, NULL},
+    PARAMETERS_END,
+};
 
 static enum error_code revoke_token(struct call *call)
 {
-    bool all;
-    enum error_code error = read_all(call, &all);
+    struct revoke_query query = {.all = false};
+    enum error_code error = parameters_read(call, &query);
     if (error != ERR_NONE) {
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    call->audit = (struct audit){.event = all ? "logout_all" : "logout", .user_id = owner.user_id};
-    error = all ? users_end_sessions(call->store, &owner)
-                : users_revoke(call->store, call->arena, &owner, call->claims.id,
-                               call->claims.expires, call->now_ms);
+    call->audit =
+        (struct audit){.event = query.all ? "logout_all" : "logout", .user_id = owner.user_id};
+    error = query.all ? users_end_sessions(call->store, &owner)
+                      : users_revoke(call->store, call->arena, &owner, call->claims.id,
+                                     call->claims.expires, call->now_ms);
     if (error == ERR_NONE) {
         response_success(&call->response, 200,
-                         all ? "All tokens revoked successfully." : "Token revoked successfully.");
+                         query.all ? "All tokens revoked successfully."
+                                   : "Token revoked successfully.");
     }
     return error;
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_token},
-    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, revoke_token},
-    {HTTP_POST, "/refresh", ROUTE_TOKEN, ERR_NONE, refresh_token},
+    {HTTP_POST, "", ROUTE_BODY | ROUTE_WRITES, ERR_NONE, create_token, session_parameters},
+    {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_WRITES, ERR_NONE, revoke_token, revoke_parameters},
+    {HTTP_POST, "/refresh", ROUTE_TOKEN, ERR_NONE, refresh_token, session_parameters},
 };
 
 static const enum db_statement may_run[] = {

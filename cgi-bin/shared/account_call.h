@@ -5,6 +5,7 @@
 #ifndef CUBBY_CGI_BIN_SHARED_ACCOUNT_CALL_H
 #define CUBBY_CGI_BIN_SHARED_ACCOUNT_CALL_H
 
+#include "common/serve/parameters.h"
 #include "common/serve/serve.h"
 #include "db/model/tokens.h"
 #include "db/model/users.h"
@@ -20,6 +21,7 @@ enum error_code export_account(struct call *call);
 /* Stores the items of the call's body, which is an export document or an object with `items`: all
  * of them or, on any error, none. Memory does not grow with them. */
 enum error_code import_items(struct call *call);
+extern const struct parameter import_parameters[];
 
 /* Statements that these two may run. */
 #define EXPORT_STATEMENTS DB_USER_PROFILE, DB_TOKEN_LIST, DB_ITEM_LIST

@@ -114,7 +114,7 @@ static enum error_code write_document(struct exporting *export)
 {
     struct call *call = export->call;
     const struct item_owner owner = items_owner(&call->claims);
-    const struct text all = {.at = "", .size = 0};
+    const struct item_selection all = {.until = ITEM_FOREVER, .limit = INT64_MAX, .values = true};
     enum error_code error = write_profile(export, &owner);
     if (error == ERR_NONE) {
         write_text(export, ",\"device_tokens\":[");
@@ -124,8 +124,7 @@ static enum error_code write_document(struct exporting *export)
     if (error == ERR_NONE) {
         write_text(export, "],\"items\":[");
         export->first = true;
-        error = items_list(call->store, &owner, call->now_ms, all, all, INT64_MAX, true, write_item,
-                           export);
+        error = items_list(call->store, &owner, call->now_ms, &all, write_item, export);
     }
     if (error == ERR_NONE && export->out_of_memory) {
         error = call_fail(call, ERR_INTERNAL, "out of memory while exporting");

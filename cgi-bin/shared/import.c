@@ -4,6 +4,7 @@
  * The document is read from its spool one item at a time, twice: the first pass checks everything,
  * the second stores it, so that the write lock is held only while storing.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/serve/parameters.h"
@@ -90,6 +91,16 @@ static enum error_code read_value(struct import *import, const struct json_objec
     return ERR_NONE;
 }
 
+/* Items as this API shows them anywhere may be given back; what is not stored is not looked at. */
+static enum error_code check_names(struct import *import, const struct json_object *object)
+{
+    static const char *const names[] = {"key",        "value",      "version", "created_at",
+                                        "updated_at", "expires_at", "size"};
+    char place[32];
+    (void)snprintf(place, sizeof place, "items[%lld].", (long long)import->index);
+    return input_check_names(import->call, object, names, sizeof names / sizeof *names, place);
+}
+
 /* A time that is missing or lies in the future becomes the time of the import. */
 static int64_t past_time(const struct import *import, int64_t time)
 {
@@ -107,7 +118,10 @@ static enum error_code read_item(struct import *import, struct text element, str
                             ERR_INVALID_PARAMETER)
                    : call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
-    enum error_code error = read_string(import, &object, "key", ERR_INVALID_KEY, &item->key);
+    enum error_code error = check_names(import, &object);
+    if (error == ERR_NONE) {
+        error = read_string(import, &object, "key", ERR_INVALID_KEY, &item->key);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -182,12 +196,23 @@ static enum error_code walk(struct import *import, struct text items)
 /* Finds `items` in the body, or in its member `data`, as an export has it. */
 static enum error_code find_items(struct call *call, struct text *out)
 {
+    static const char *const outer_names[] = {"items", "mode", "status", "data"};
+    static const char *const inner_names[] = {"items", "format", "exported_at", "user",
+                                              "device_tokens"};
     const struct text *items = json_member(&call->body, "items");
     const struct text *data = json_member(&call->body, "data");
     struct json_object inner;
     struct json_fault fault;
-    if (items == NULL && data != NULL && json_read_document(call->arena, *data, &inner, &fault)) {
+    enum error_code error = input_check_names(call, &call->body, outer_names,
+                                              sizeof outer_names / sizeof *outer_names, "");
+    if (error == ERR_NONE && items == NULL && data != NULL &&
+        json_read_document(call->arena, *data, &inner, &fault)) {
         items = json_member(&inner, "items");
+        error = input_check_names(call, &inner, inner_names,
+                                  sizeof inner_names / sizeof *inner_names, "data.");
+    }
+    if (error != ERR_NONE) {
+        return error;
     }
     if (items == NULL || items->at[0] != '[') {
         response_detail(&call->response, "items",
@@ -209,6 +234,11 @@ struct input_values {
     struct text mode;
 };
 
+const struct parameter import_parameters[] = {
+    {"mode", PARAMETER_TEXT, offsetof(struct input_values, mode), 0, 0, check_mode},
+    PARAMETERS_END,
+};
+
 /* `mode` of the query or of the body; that of the query wins. */
 static enum error_code read_mode(struct call *call, bool *replace)
 {
@@ -216,13 +246,10 @@ static enum error_code read_mode(struct call *call, bool *replace)
         {"mode", INPUT_TEXT, true, offsetof(struct input_values, mode), 0, INT64_MAX, check_mode,
          ERR_INVALID_PARAMETER},
     };
-    static const struct parameter parameters[] = {
-        {"mode", PARAMETER_TEXT, offsetof(struct input_values, mode), 0, 0, check_mode},
-    };
     struct input_values in = {.mode = text_of("merge")};
-    enum error_code error = input_read(call, fields, 1, &in);
+    enum error_code error = input_read_known(call, fields, 1, &in);
     if (error == ERR_NONE) {
-        error = parameters_read(call, parameters, 1, &in);
+        error = parameters_read(call, &in);
     }
     *replace = text_equal(in.mode, text_of("replace"));
     return error;

@@ -57,32 +57,40 @@ static size_t item_bytes(const struct item *item)
     return MEMBERS_BYTES + 2 * item->key.size + item->value.size;
 }
 
-cJSON *item_json(struct call *call, const struct item *item, bool with_size)
+cJSON *item_json(struct call *call, const struct item *item, unsigned members)
 {
     cJSON *object = cJSON_CreateObject();
-    json_add(object, "key", json_new_string(item->key.at));
-    if (item->value.at != NULL) {
+    if (members & ITEM_SHOWS_KEY) {
+        json_add(object, "key", json_new_string(item->key.at));
+    }
+    if ((members & ITEM_SHOWS_VALUE) && item->value.at != NULL) {
         json_add(object, "value", json_new_raw(item->value.at));
     }
-    json_add(object, "version", json_new_integer(call->arena, item->version));
-    json_add(object, "created_at", json_new_time(call->arena, item->created_at));
-    json_add(object, "updated_at", json_new_time(call->arena, item->updated_at));
+    if (members & ITEM_SHOWS_VERSION) {
+        json_add(object, "version", json_new_integer(call->arena, item->version));
+    }
+    if (members & ITEM_SHOWS_CREATED) {
+        json_add(object, "created_at", json_new_time(call->arena, item->created_at));
+    }
+    if (members & ITEM_SHOWS_UPDATED) {
+        json_add(object, "updated_at", json_new_time(call->arena, item->updated_at));
+    }
     if (item->expires_at < 0) {
         json_add(object, "deleted", cJSON_CreateTrue());
-    } else if (item->expires_at > 0) {
+    } else if ((members & ITEM_SHOWS_EXPIRES) && item->expires_at > 0) {
         json_add(object, "expires_at", json_new_time(call->arena, item->expires_at));
     }
-    if (with_size) {
+    if (members & ITEM_SHOWS_SIZE) {
         json_add(object, "size", json_new_integer(call->arena, item->size));
     }
     call->response.text_bytes += item_bytes(item);
     return object;
 }
 
-void item_page_init(struct item_page *page, struct call *call, int64_t limit, bool with_size)
+void item_page_init(struct item_page *page, struct call *call, int64_t limit, unsigned members)
 {
     *page = (struct item_page){
-        .call = call, .items = cJSON_CreateArray(), .limit = limit, .with_size = with_size};
+        .call = call, .items = cJSON_CreateArray(), .limit = limit, .members = members};
 }
 
 bool item_page_add(void *self, const struct item *item)
@@ -106,6 +114,6 @@ bool item_page_add(void *self, const struct item *item)
     page->bytes += bytes;
     page->last_key = copy.key.at;
     page->last_version = copy.version;
-    cJSON *object = item_json(page->call, &copy, page->with_size);
+    cJSON *object = item_json(page->call, &copy, page->members);
     return object != NULL && cJSON_AddItemToArray(page->items, object);
 }

@@ -24,16 +24,32 @@ enum error_code item_check_value(struct call *call, struct text value);
 /* The time at which an item stored now with TTL seconds expires; 0 (never) for 0. */
 int64_t item_expiry(const struct call *call, int64_t ttl);
 
+/* The longest time, in seconds, until an item expires. */
+#define ITEM_TTL_MAXIMUM (INT64_C(10) * 365 * 86400)
+
 /* A row of an input table: the member `ttl`, into an int64_t of seconds. */
 #define ITEM_TTL_FIELD(type, member)                                                               \
     {                                                                                              \
-        "ttl", INPUT_WHOLE, true, offsetof(type, member), 1, INT64_C(10) * 365 * 86400, NULL,      \
+        "ttl", INPUT_WHOLE, true, offsetof(type, member), 1, ITEM_TTL_MAXIMUM, NULL,               \
             ERR_INVALID_PARAMETER                                                                  \
     }
 
-/* ITEM as an object on the arena of CALL: key, value unless it has none, version, times. WITH_SIZE
- * adds the size of the value. Texts are borrowed. */
-cJSON *item_json(struct call *call, const struct item *item, bool with_size);
+/* What is shown of an item. */
+enum item_member {
+    ITEM_SHOWS_KEY = 1,
+    ITEM_SHOWS_VALUE = 2,
+    ITEM_SHOWS_VERSION = 4,
+    ITEM_SHOWS_CREATED = 8,
+    ITEM_SHOWS_UPDATED = 16,
+    ITEM_SHOWS_EXPIRES = 32,
+    ITEM_SHOWS_SIZE = 64,
+    ITEM_SHOWS_ALL = 127,
+    ITEM_SHOWS_USUAL = ITEM_SHOWS_ALL - ITEM_SHOWS_SIZE
+};
+
+/* ITEM as an object on the arena of CALL, with these MEMBERS, a sum of enum item_member; the value
+ * only if it has one. Texts are borrowed. */
+cJSON *item_json(struct call *call, const struct item *item, unsigned members);
 
 /* The items of one answer, limited in number and in bytes. */
 struct item_page {
@@ -41,7 +57,7 @@ struct item_page {
     cJSON *items;
     int64_t count;
     int64_t limit;
-    bool with_size;
+    unsigned members;     /* see item_json */
     bool more;            /* an item was left out because the page was full */
     const char *last_key; /* of the page; NULL while it is empty */
     int64_t last_version;
@@ -52,7 +68,7 @@ struct item_page {
 enum { ITEM_PAGE_BYTES = 1024 * 1024 };
 
 /* An empty page. */
-void item_page_init(struct item_page *page, struct call *call, int64_t limit, bool with_size);
+void item_page_init(struct item_page *page, struct call *call, int64_t limit, unsigned members);
 
 /* Adds a copy of ITEM, or sets page->more and returns false: an item_callback. */
 bool item_page_add(void *page, const struct item *item);

@@ -3,7 +3,14 @@
  */
 #include "cgi-bin/shared/session.h"
 
-enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch,
+#include "cgi-bin/shared/raw_value.h"
+
+const struct parameter session_parameters[] = {
+    {"raw", PARAMETER_FLAG, offsetof(struct session_query, raw), 0, 0, NULL},
+    PARAMETERS_END,
+};
+
+enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch, bool raw,
                                const char *message)
 {
     const struct token_keys *keys;
@@ -32,5 +39,8 @@ enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch
     response_text(response, "access_token", token);
     response_text(response, "token_type", "Bearer");
     response_integer(response, "expires_in", call->config->token_lifetime);
+    if (raw) {
+        raw_token_answer(call, token);
+    }
     return ERR_NONE;
 }

@@ -16,7 +16,9 @@ enum error_code {
     ERR_METHOD_NOT_ALLOWED,
     ERR_LENGTH_REQUIRED,
     ERR_BODY_TOO_LARGE,
-    ERR_INVALID_PARAMETER,
+    ERR_INVALID_PARAMETER, /* a parameter or member that is known has no good value */
+    ERR_UNKNOWN_PARAMETER,
+    ERR_UNKNOWN_FIELD,
     ERR_INVALID_TOKEN,
     ERR_FORBIDDEN,
 

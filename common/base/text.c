@@ -397,3 +397,39 @@ bool text_to_time(struct text text, int64_t *milliseconds)
     *milliseconds = (int64_t)seconds * 1000 + fraction;
     return exists;
 }
+
+bool text_to_instant(struct text text, int64_t *milliseconds)
+{
+    enum { LONGEST = 30, DAY = 10, OFFSET = 6 }; /* +hh:mm */
+    char copy[LONGEST + OFFSET];
+    if (text.size <= DAY || text.size >= sizeof copy) {
+        return false;
+    }
+    memcpy(copy, text.at, text.size);
+    copy[text.size] = '\0';
+    copy[DAY] = (char)(copy[DAY] == 't' ? 'T' : copy[DAY]);
+    char *last = copy + text.size - 1;
+    if (*last == 'z' || *last == 'Z') {
+        *last = 'Z';
+        return text_to_time(text_of(copy), milliseconds);
+    }
+    if (text.size <= DAY + OFFSET) {
+        return false;
+    }
+    char *sign = copy + text.size - OFFSET;
+    const char *at = sign + 1;
+    int hours;
+    int minutes;
+    bool ahead = *sign == '+' || *sign == ' ';
+    if (!(ahead || *sign == '-') || !take_digits(&at, 2, ':', &hours) ||
+        !take_digits(&at, 2, '\0', &minutes) || hours > 23 || minutes > 59) {
+        return false;
+    }
+    memcpy(sign, "Z", 2);
+    if (!text_to_time(text_of(copy), milliseconds)) {
+        return false;
+    }
+    int64_t offset = (INT64_C(60) * hours + minutes) * 60000;
+    *milliseconds += ahead ? -offset : offset;
+    return true;
+}

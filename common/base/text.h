@@ -82,6 +82,10 @@ enum { INTEGER_TEXT_SIZE = 21 };
 /* VALUE in decimal, NUL-terminated. Returns the length. */
 size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE]);
 
+/* The same with any offset from UTC (RFC 3339 section 5.6), letters small or capital; a blank
+ * stands for the plus sign that a query string has made one of. */
+bool text_to_instant(struct text text, int64_t *milliseconds);
+
 /* Compares two secrets of equal length in a time that depends on the length alone. */
 bool secret_equal(const char *a, const char *b, size_t size);
 

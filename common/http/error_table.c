@@ -22,6 +22,10 @@ static const struct error_info table[ERR_COUNT] = {
     [ERR_BODY_TOO_LARGE] = {413, "BODY_TOO_LARGE", "The body is larger than this call takes."},
     [ERR_INVALID_PARAMETER] = {400, "INVALID_REQUEST",
                                "Invalid request. See details for what is wrong with it."},
+    [ERR_UNKNOWN_PARAMETER] = {400, "INVALID_PARAMETER",
+                               "This call does not take a parameter of that name. See details."},
+    [ERR_UNKNOWN_FIELD] = {400, "INVALID_FIELD",
+                           "This call does not take a member of that name. See details."},
     [ERR_INVALID_TOKEN] = {401, "INVALID_TOKEN", "Invalid access token provided."},
     [ERR_FORBIDDEN] = {403, "FORBIDDEN", "This token does not allow that."},
 
@@ -63,8 +67,7 @@ static const struct error_info table[ERR_COUNT] = {
                                  "The item is not as the condition demands. Nothing was changed."},
     [ERR_UNSUPPORTED_MEDIA_TYPE] =
         {415, "UNSUPPORTED_MEDIA_TYPE",
-         "PATCH takes application/merge-patch+json (or application/json) and "
-         "application/json-patch+json."},
+         "This call does not take a body of that content type. See details for those it takes."},
     [ERR_INVALID_PATCH] = {400, "INVALID_PATCH", "The provided patch is not valid."},
     [ERR_PATCH_FAILED] = {422, "PATCH_FAILED",
                           "The patch does not fit the value. Nothing was changed."},

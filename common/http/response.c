@@ -76,6 +76,12 @@ void response_json(struct response *response, const char *name, cJSON *item)
     json_add(data_of(response), name, item);
 }
 
+void response_plain(struct response *response, const char *type, struct text body)
+{
+    response->plain_type = type;
+    response->plain = body;
+}
+
 void response_detail(struct response *response, const char *field, const char *reason)
 {
     if (reason == NULL) {
@@ -87,25 +93,25 @@ void response_detail(struct response *response, const char *field, const char *r
     if (response->details == NULL) {
         response->details = cJSON_CreateObject();
     }
-    if (!cJSON_HasObjectItem(response->details, field)) {
+    if (cJSON_GetObjectItemCaseSensitive(response->details, field) == NULL) {
         json_add(response->details, field, json_new_string(reason));
     }
     json_use_arena(in_use);
 }
 
-/* Appends a newline to BODY, in place if the ROOM bytes it was printed into suffice. */
-static const char *end_line(struct arena *arena, char *body, size_t room)
+/* BODY with a newline appended, in place if the ROOM bytes it was printed into suffice. */
+static struct text end_line(struct arena *arena, char *body, size_t room)
 {
     size_t size = strlen(body);
     if (size + 2 > room) {
-        return arena_printf(arena, "%s\n", body);
+        return (struct text){.at = arena_printf(arena, "%s\n", body), .size = size + 1};
     }
     memcpy(body + size, "\n", 2);
-    return body;
+    return (struct text){.at = body, .size = size + 1};
 }
 
-/* The body: status, code, message, token, data, details. NULL when memory is out. */
-static const char *render_body(struct response *response, const struct error_info *error)
+/* The body: status, code, message, token, data, details. At NULL when memory is out. */
+static struct text render_body(struct response *response, const struct error_info *error)
 {
     cJSON *top = cJSON_CreateObject();
     json_add(top, "status", json_new_string(error != NULL ? "error" : "success"));
@@ -125,13 +131,14 @@ static const char *render_body(struct response *response, const struct error_inf
     if (error != NULL && response->details != NULL) {
         json_add(top, "details", response->details);
     }
+    const struct text none = {.at = NULL, .size = 0};
     if (arena_failed(response->arena)) {
-        return NULL;
+        return none;
     }
     enum { ENVELOPE_BYTES = 1024, TOTAL_MAXIMUM = 1 << 30 };
     size_t guess = response->text_bytes + ENVELOPE_BYTES;
     char *body = guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
-    return body != NULL ? end_line(response->arena, body, guess) : NULL;
+    return body != NULL ? end_line(response->arena, body, guess) : none;
 }
 
 /* Appends TEXT without its NUL; when there is no more room it only counts, like snprintf. */
@@ -164,7 +171,8 @@ static size_t print_head(const struct response *response, int status, bool has_b
     add_text(head, room, &used, " ");
     add_text(head, room, &used, http_reason(status));
     add_text(head, room, &used, "\r\n");
-    add_line(head, room, &used, "Content-Type", "application/json");
+    bool plain = status < 400 && response->plain_type != NULL;
+    add_line(head, room, &used, "Content-Type", plain ? response->plain_type : "application/json");
     if (has_body) {
         (void)integer_to_text((int64_t)body_size, digits);
         add_line(head, room, &used, "Content-Length", digits);
@@ -189,22 +197,25 @@ bool response_render(struct response *response, enum error_code error, bool with
     int status = info != NULL ? info->status : response->status;
     bool has_body = status != 204 && status != 304; /* RFC 9110 sections 8.6, 15.3.5, 15.4.5 */
     struct spool *spool = info == NULL ? response->spool : NULL;
-    const char *body = has_body && spool == NULL ? render_body(response, info) : "";
-    if (body == NULL) {
+    struct text body = {.at = "", .size = spool != NULL ? (size_t)spool->size : 0};
+    if (has_body && spool == NULL) {
+        bool plain = info == NULL && response->plain_type != NULL;
+        body = plain ? response->plain : render_body(response, info);
+    }
+    if (body.at == NULL || arena_failed(response->arena)) {
         return false;
     }
-    size_t body_size = spool != NULL ? (size_t)spool->size : strlen(body);
-    size_t room = print_head(response, status, has_body, body_size, NULL, 0) + sizeof "\r\n";
+    size_t room = print_head(response, status, has_body, body.size, NULL, 0) + sizeof "\r\n";
     char *head = arena_alloc(response->arena, room);
     if (head == NULL) {
         return false;
     }
-    size_t used = print_head(response, status, has_body, body_size, head, room);
+    size_t used = print_head(response, status, has_body, body.size, head, room);
     memcpy(head + used, "\r\n", 2);
     *out = (struct rendered){.head = head,
                              .head_size = used + 2,
-                             .body = body,
-                             .body_size = with_body && spool == NULL ? body_size : 0,
+                             .body = body.at,
+                             .body_size = with_body && spool == NULL ? body.size : 0,
                              .spool = with_body ? spool : NULL};
     return true;
 }

@@ -15,6 +15,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/base/text.h"
 #include "common/http/spool.h"
 
 enum { RESPONSE_HEADERS_MAXIMUM = 12 };
@@ -37,6 +38,8 @@ struct response {
     bool revalidated; /* the ETag belongs to what was read, so a client may revalidate with it */
     bool errors_carry_data; /* `data` is sent with an error too */
     struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
+    const char *plain_type; /* content type of a success that is no JSON object; NULL: it is one */
+    struct text plain;      /* with plain_type: the whole body */
     size_t text_bytes;      /* about the bytes of the texts added: the size to print into */
 };
 
@@ -73,6 +76,10 @@ void response_raw(struct response *response, const char *name, const char *json,
 
 /* Adds ITEM to `data`; accepts NULL, which a failed allocation gives. */
 void response_json(struct response *response, const char *name, cJSON *item);
+
+/* Makes BODY, of the content type TYPE, the whole body of a success, to the byte. Both are
+ * borrowed; BODY.at is NULL after a failed allocation, which the arena has recorded. */
+void response_plain(struct response *response, const char *type, struct text body);
 
 /* Adds the REASON why FIELD was refused to `details`; both are borrowed, static or on the arena.
  * The first reason given for a field stays. A REASON of NULL, which a failed allocation gives, adds

@@ -92,6 +92,34 @@ bool json_walk_next(struct json_walk *walk, struct text *name, struct text *valu
 bool json_read_document(struct arena *arena, struct text text, struct json_object *out,
                         struct json_fault *fault);
 
+/* The bytes that STRING, a checked string with its quotes, stands for, on ARENA; NUL among them if
+ * it was escaped, and one after them. False when memory is out. */
+bool json_string_decode(struct arena *arena, struct text string, struct text *out);
+
+/* Whether the checked STRING, with its quotes, stands for the bytes WANTED. */
+bool json_string_is(struct text string, struct text wanted);
+
+/* The string, with its quotes, that stands for BYTES, which should be UTF-8; on ARENA. False when
+ * memory is out. */
+bool json_string_encode(struct arena *arena, struct text bytes, struct text *out);
+
+/* A JSON Pointer (RFC 6901), taken apart. */
+struct json_pointer {
+    struct text *tokens; /* decoded */
+    size_t count;
+};
+
+/* NULL when POINTER is one, otherwise a static text that says why not. */
+const char *json_pointer_fault(struct text pointer);
+
+/* Takes apart POINTER, in which json_pointer_fault found nothing, on ARENA. False when memory is
+ * out. */
+bool json_pointer_parse(struct arena *arena, struct text pointer, struct json_pointer *out);
+
+/* The slice of the checked VALUE that POINTER refers to; of members of the same name the last.
+ * False when there is none. */
+bool json_pointer_find(const struct json_pointer *pointer, struct text value, struct text *out);
+
 /* Levels of arrays and objects in the checked VALUE, from its own root; 0 for a scalar. */
 size_t json_depth(struct text value);
 

@@ -103,19 +103,6 @@ static cJSON *merge(struct patching *patching, cJSON *target, cJSON *patch)
 
 /* ---- JSON Pointer (RFC 6901) ----------------------------------------------------------------- */
 
-static bool is_pointer(const char *pointer)
-{
-    if (*pointer != '\0' && *pointer != '/') {
-        return false;
-    }
-    for (const char *at = pointer; *at != '\0'; at++) {
-        if (*at == '~' && at[1] != '0' && at[1] != '1') {
-            return false;
-        }
-    }
-    return true;
-}
-
 static size_t count_tokens(const char *pointer)
 {
     size_t count = 0;
@@ -341,7 +328,7 @@ static const char *read_pointer(struct patching *patching, const struct json_obj
                                 const char *name, const char *fault)
 {
     const char *pointer = read_string(patching, object, name, fault);
-    if (pointer != NULL && !is_pointer(pointer)) {
+    if (pointer != NULL && json_pointer_fault(text_of(pointer)) != NULL) {
         (void)fail(patching, ERR_INVALID_PATCH, fault);
         return NULL;
     }

@@ -1,13 +1,14 @@
 /*
  * gate.c - what a request must pass before its handler sees it, in one fixed order: settings,
- * method and route, length and body, token, form of the input (of a long body the token comes
- * first). A request that is refused here has not opened the database, unless it has a device token,
- * which is looked up there.
+ * method and route, length and body, token, names of the parameters, form of the input (of a long
+ * body, length and body come after the parameters). A request that is refused here has not opened
+ * the database, unless it has a device token, which is looked up there.
  */
 #include <string.h>
 
 #include "common/serve/cors.h"
 #include "common/serve/loop.h"
+#include "common/serve/parameters.h"
 #include "common/serve/route.h"
 
 /* How often the largest body may be in memory at the same time: as it was sent, as a text from the
@@ -175,10 +176,23 @@ static bool read_json(struct call *call, struct json_fault *fault)
     return any ? json_check(body, fault) : json_read_object(call->arena, body, &call->body, fault);
 }
 
+/* Whether the body is left to the handler as it is. */
+static bool is_raw(struct call *call)
+{
+    bool given = false;
+    struct text raw;
+    if (call->route->flags & ROUTE_ANY_BODY) {
+        return true;
+    }
+    bool read = (call->route->flags & ROUTE_RAW) != 0 && *call->request.query != '\0' &&
+                query_find(call->arena, call->request.query, "raw", &given, &raw);
+    return given && !(read && text_equal(raw, text_of("false"))); /* what is neither: the handler */
+}
+
 static enum error_code read_input(struct call *call)
 {
     struct json_fault fault;
-    if (read_json(call, &fault)) {
+    if (is_raw(call) || read_json(call, &fault)) {
         return ERR_NONE;
     }
     if (fault.reason == NULL) {
@@ -208,6 +222,13 @@ static enum error_code configure(struct call *call)
     return ERR_NONE;
 }
 
+/* Who calls, and whether all the parameters are known. */
+static enum error_code admit(struct call *call)
+{
+    enum error_code error = call->route->flags & ROUTE_TOKEN ? check_token(call) : ERR_NONE;
+    return error == ERR_NONE ? parameters_check(call) : error;
+}
+
 enum error_code gate_pass(struct call *call)
 {
     enum error_code error = configure(call);
@@ -222,15 +243,15 @@ enum error_code gate_pass(struct call *call)
     unsigned flags = call->route->flags;
     call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
     /* Only users may have a long body written to the disk. */
-    bool token_first = (flags & ROUTE_LONG_BODY) != 0;
-    if (token_first) {
-        error = check_token(call);
+    bool admit_first = (flags & ROUTE_LONG_BODY) != 0;
+    if (admit_first) {
+        error = admit(call);
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);
     }
-    if (error == ERR_NONE && flags & ROUTE_TOKEN && !token_first) {
-        error = check_token(call);
+    if (error == ERR_NONE && !admit_first) {
+        error = admit(call);
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_input(call);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/serve/unknown.h"
+
 static const char out_of_memory[] = "out of memory"; /* recognised by its address */
 
 static const char *read_text(struct call *call, const struct input_field *field,
@@ -119,8 +121,8 @@ static const char *read_field(struct call *call, const struct input_field *field
     }
 }
 
-enum error_code input_read(struct call *call, const struct input_field *fields, size_t count,
-                           void *out)
+enum error_code input_read_known(struct call *call, const struct input_field *fields, size_t count,
+                                 void *out)
 {
     enum error_code error = ERR_NONE;
     for (size_t i = 0; i < count; i++) {
@@ -137,4 +139,57 @@ enum error_code input_read(struct call *call, const struct input_field *fields, 
         }
     }
     return error;
+}
+
+/* ---- names that no table knows --------------------------------------------------------------- */
+
+static bool is_row(const struct input_field *fields, size_t count, struct text name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal(name, text_of(fields[i].name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum error_code input_read(struct call *call, const struct input_field *fields, size_t count,
+                           void *out)
+{
+    enum error_code error = input_read_known(call, fields, count, out);
+    size_t told = 0;
+    for (size_t i = 0; i < call->body.count && told < UNKNOWN_TOLD_MAXIMUM; i++) {
+        struct text name = call->body.members[i].name;
+        if (is_row(fields, count, name)) {
+            continue;
+        }
+        struct unknown unknown = unknown_start(name);
+        for (size_t j = 0; j < count; j++) {
+            unknown_offer(&unknown, fields[j].name);
+        }
+        unknown_tell(call, &unknown, "");
+        told++;
+    }
+    return error == ERR_NONE && told > 0 ? ERR_UNKNOWN_FIELD : error;
+}
+
+enum error_code input_check_names(struct call *call, const struct json_object *object,
+                                  const char *const *names, size_t count, const char *place)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < object->count && told < UNKNOWN_TOLD_MAXIMUM; i++) {
+        struct unknown unknown = unknown_start(object->members[i].name);
+        bool known = false;
+        for (size_t j = 0; j < count && !known; j++) {
+            known = text_equal(object->members[i].name, text_of(names[j]));
+        }
+        for (size_t j = 0; j < count && !known; j++) {
+            unknown_offer(&unknown, names[j]);
+        }
+        if (!known) {
+            unknown_tell(call, &unknown, place);
+            told++;
+        }
+    }
+    return told > 0 ? ERR_UNKNOWN_FIELD : ERR_NONE;
 }

@@ -33,9 +33,19 @@ struct input_field {
 };
 
 /* Fills OUT, a struct that FIELDS describes, from the body of CALL. Texts are on the arena,
- * NUL-terminated, and hold no NUL. ERR_NONE, the error of a row as above, or ERR_INTERNAL, with a
- * cause, when memory is out. */
+ * NUL-terminated, and hold no NUL. Members that no row names are ERR_UNKNOWN_FIELD; their
+ * names and the nearest known ones are in `details` even when a row decides the error. Otherwise
+ * ERR_NONE, the error of a row as above, or ERR_INTERNAL, with a cause, when memory is out. */
 enum error_code input_read(struct call *call, const struct input_field *fields, size_t count,
                            void *out);
+
+/* The same, but members that no row names are ignored. */
+enum error_code input_read_known(struct call *call, const struct input_field *fields, size_t count,
+                                 void *out);
+
+/* Refuses members of OBJECT whose names are not among the COUNT NAMES: ERR_UNKNOWN_FIELD. In
+ * `details` PLACE stands before a name. */
+enum error_code input_check_names(struct call *call, const struct json_object *object,
+                                  const char *const *names, size_t count, const char *place);
 
 #endif

@@ -4,13 +4,22 @@
 #include "common/serve/parameters.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+#include "common/serve/unknown.h"
 
 static const char *take_whole(struct call *call, const struct parameter *parameter,
                               struct text value, int64_t *out)
 {
     bool over;
-    if (text_to_int64(value, parameter->most, &over, out) && *out >= parameter->least) {
-        return NULL;
+    bool negative = parameter->least < 0 && value.size > 0 && value.at[0] == '-';
+    struct text digits = {.at = value.at + negative, .size = value.size - negative};
+    int64_t most = negative ? -parameter->least : parameter->most;
+    if (text_to_int64(digits, most, &over, out)) {
+        *out = negative ? -*out : *out;
+        if (*out >= parameter->least) {
+            return NULL;
+        }
     }
     return arena_printf(call->arena, "must be a whole number from %" PRId64 " to %" PRId64,
                         parameter->least, parameter->most);
@@ -43,27 +52,77 @@ static const char *read_parameter(struct call *call, const struct parameter *par
     case PARAMETER_FLAG:
         return take_flag(value, member);
     case PARAMETER_TEXT:
+    case PARAMETER_ELSEWHERE:
     default:
         return take_text(parameter, value, member);
     }
 }
 
-enum error_code parameters_read(struct call *call, const struct parameter *parameters, size_t count,
-                                void *out)
+enum error_code parameters_read(struct call *call, void *out)
 {
     enum error_code error = ERR_NONE;
-    if (*call->request.query == '\0') {
+    const struct parameter *row = call->route->parameters;
+    if (*call->request.query == '\0' || row == NULL) {
         return ERR_NONE;
     }
-    for (size_t i = 0; i < count; i++) {
-        const char *reason = read_parameter(call, &parameters[i], out);
+    for (; row->name != NULL; row++) {
+        const char *reason =
+            row->kind != PARAMETER_ELSEWHERE ? read_parameter(call, row, out) : NULL;
         if (arena_failed(call->arena)) {
             return call_fail(call, ERR_INTERNAL, "out of memory while reading a query");
         }
         if (reason != NULL) {
-            response_detail(&call->response, parameters[i].name, reason);
+            response_detail(&call->response, row->name, reason);
             error = ERR_INVALID_PARAMETER;
         }
     }
     return error;
+}
+
+/* ---- names that no table knows --------------------------------------------------------------- */
+
+/* The parameter that names the item, if the present address may have it; else NULL. */
+static const char *item_parameter(const struct call *call)
+{
+    return strcmp(call->route->path, "/{}") == 0 && *call->request.path == '\0'
+               ? call->program->item_parameter
+               : NULL;
+}
+
+/* Whether NAME is known; otherwise UNKNOWN is told of it. */
+static bool is_known(const struct call *call, struct text name, struct unknown *unknown)
+{
+    *unknown = unknown_start(name);
+    const char *item = item_parameter(call);
+    if (item != NULL) {
+        if (text_equal(name, text_of(item))) {
+            return true;
+        }
+        unknown_offer(unknown, item);
+    }
+    const struct parameter *row = call->route->parameters;
+    for (; row != NULL && row->name != NULL; row++) {
+        if (text_equal(name, text_of(row->name))) {
+            return true;
+        }
+        unknown_offer(unknown, row->name);
+    }
+    return false;
+}
+
+enum error_code parameters_check(struct call *call)
+{
+    size_t told = 0;
+    for (const char *at = call->request.query; *at != '\0' && told < UNKNOWN_TOLD_MAXIMUM;) {
+        size_t size = strcspn(at, "&");
+        size_t name_size = strcspn(at, "&=");
+        struct unknown unknown;
+        if (size > 0 && !is_known(call, (struct text){.at = at, .size = name_size}, &unknown)) {
+            unknown_tell(call, &unknown, "");
+            told++;
+        }
+        at += size;
+        at += *at == '&';
+    }
+    return told > 0 ? ERR_UNKNOWN_PARAMETER : ERR_NONE;
 }

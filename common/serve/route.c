@@ -9,8 +9,9 @@
 
 /* What the address refers to, worked out once for all routes. */
 struct place {
-    bool at_root;  /* the program's own address */
-    bool has_item; /* the pattern "/{}" matches */
+    bool at_root;   /* the program's own address */
+    bool has_item;  /* the pattern "/{}" matches */
+    bool has_query; /* there are parameters besides the one that names the item */
     struct text item;
 };
 
@@ -27,11 +28,17 @@ static struct place find_place(struct call *call)
         /* There is none, or it can't be decoded; then it names no item. */
         place.item = (struct text){.at = "", .size = 0};
     }
+    const char *query = call->request.query;
+    place.has_query = place.at_root ? strchr(query, '&') != NULL : *query != '\0';
     return place;
 }
 
-static bool path_fits(const struct place *place, const char *path, const char *pattern)
+static bool path_fits(const struct place *place, const char *path, const struct route *route)
 {
+    const char *pattern = route->path;
+    if ((route->flags & ROUTE_QUERY) != 0 && !place->has_query) {
+        return false;
+    }
     if (pattern[0] == '\0') {
         return place->at_root && !place->has_item;
     }
@@ -53,7 +60,7 @@ enum error_code call_find_route(struct call *call)
     struct place place = find_place(call);
     for (size_t i = 0; i < program->route_count; i++) {
         const struct route *route = &program->routes[i];
-        if (!path_fits(&place, call->request.path, route->path)) {
+        if (!path_fits(&place, call->request.path, route)) {
             continue;
         }
         methods |= (unsigned)route->method;

@@ -25,6 +25,7 @@
 #include "common/http/transport.h"
 
 struct call;
+struct parameter;
 
 /* Answers a call that has passed the gate. ERR_NONE, after it said in call->response what the
  * answer holds; or the error of which the answer is made. A failure of the server itself has
@@ -41,7 +42,12 @@ enum route_flags {
     ROUTE_ANY_JSON = 32, /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
     /* With ROUTE_BODY: takes up to max_import_bytes, into a file, and only after the token was
      * verified. */
-    ROUTE_LONG_BODY = 64
+    ROUTE_LONG_BODY = 64,
+    /* With ROUTE_BODY: with the query parameter raw=true the body may be any bytes, which the
+     * handler finds in call->request.body. */
+    ROUTE_RAW = 128,
+    ROUTE_ANY_BODY = 256, /* with ROUTE_BODY: likewise, always */
+    ROUTE_QUERY = 512     /* only addresses with a query, besides the name of the item, fit */
 };
 
 /* The largest body, in bytes, of a call that stores no value. */
@@ -56,6 +62,8 @@ struct route {
     /* The error for a body that is no JSON object; ERR_NONE: ERR_INVALID_BODY. */
     enum error_code body_error;
     handler_function *handle;
+    const struct parameter *parameters; /* the query parameters it takes (parameters.h); NULL: none.
+                                           Others are refused */
 };
 
 /*

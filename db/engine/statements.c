@@ -14,6 +14,10 @@
 /* The counters of the user's items, columns of the user's row. */
 #define COUNTERS "version, keys, bytes, tombstones, horizon, next_expiry"
 
+/* The items of the user $1 from the key $2 to before $3, as they are at $4. */
+#define WITHIN                                                                                     \
+    " WHERE user_id = $1 AND key >= $2 AND key < $3 AND (expires_at IS NULL OR expires_at > $4)"
+
 static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
 
@@ -132,11 +136,17 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                        " RETURNING version",
     /* $6: with values. */
     [DB_ITEM_LIST] = "SELECT key, version, created_at, updated_at, expires_at, size,"
-                     " CASE WHEN $6 = 1 THEN value END FROM items"
-                     " WHERE user_id = $1 AND key >= $2 AND key < $3"
-                     " AND (expires_at IS NULL OR expires_at > $4) ORDER BY key LIMIT $5",
-    [DB_ITEM_COUNT] = "SELECT COUNT(*) FROM items WHERE user_id = $1 AND key >= $2 AND key < $3"
-                      " AND (expires_at IS NULL OR expires_at > $4)",
+                     " CASE WHEN $6 = 1 THEN value END FROM items" WITHIN " ORDER BY key LIMIT $5",
+    /* The same, of what was last written from $7 to before $8; and from the last key to the first.
+     */
+    [DB_ITEM_LIST_WITHIN] = "SELECT key, version, created_at, updated_at, expires_at, size,"
+                            " CASE WHEN $6 = 1 THEN value END FROM items" WITHIN
+                            " AND updated_at >= $7 AND updated_at < $8 ORDER BY key LIMIT $5",
+    [DB_ITEM_LIST_DOWN] = "SELECT key, version, created_at, updated_at, expires_at, size,"
+                          " CASE WHEN $6 = 1 THEN value END FROM items" WITHIN
+                          " AND updated_at >= $7 AND updated_at < $8 ORDER BY key DESC LIMIT $5",
+    [DB_ITEM_COUNT] =
+        "SELECT COUNT(*) FROM items" WITHIN " AND updated_at >= $5 AND updated_at < $6",
     /* Includes tombstones. The keys from $3 up to below $4 are wanted; the reader skips the others
      * itself, so that it can stop after a bounded number of rows where few are wanted. $5: with
      * values. */

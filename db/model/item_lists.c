@@ -27,10 +27,11 @@ static bool comes_before(struct text a, struct text b)
     return order < 0 || (order == 0 && a.size < b.size);
 }
 
-/* PREFIX and AFTER have at most ITEM_KEY_MAXIMUM bytes. */
-static void make_range(struct text prefix, struct text after, struct range *out)
+/* The range of all keys that begin with PREFIX; DOWN, those before AFTER, else those after it.
+ * PREFIX and AFTER have at most ITEM_KEY_MAXIMUM bytes. */
+static void make_range(struct text prefix, struct text after, bool down, struct range *out)
 {
-    bool from_prefix = after.size == 0 || comes_before(after, prefix);
+    bool from_prefix = down || after.size == 0 || comes_before(after, prefix);
     struct text from = from_prefix ? prefix : after;
     memcpy(out->from, from.size > 0 ? from.at : "", from.size);
     out->from_size = from.size;
@@ -45,6 +46,12 @@ static void make_range(struct text prefix, struct text after, struct range *out)
         out->below_size += LAST_CHARACTER_BYTES;
     }
     out->below[out->below_size] = '\0';
+    const struct text below = {.at = out->below, .size = out->below_size};
+    if (down && after.size > 0 && comes_before(after, below)) {
+        memcpy(out->below, after.at, after.size);
+        out->below_size = after.size;
+        out->below[out->below_size] = '\0';
+    }
 }
 
 /* The item in the present row of STATEMENT, whose columns are key, version, times, size and value
@@ -64,52 +71,61 @@ static struct item item_of_row(struct db *db, enum db_statement statement)
 }
 
 enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                           struct text prefix, struct text after, int64_t limit, bool values,
-                           item_callback *callback, void *self)
+                           const struct item_selection *selection, item_callback *callback,
+                           void *self)
 {
-    enum error_code error = items_allow(owner, ITEM_READS, prefix);
+    enum error_code error = items_allow(owner, ITEM_READS, selection->prefix);
     if (error != ERR_NONE) {
         return error;
     }
+    bool bounded = selection->since > 0 || selection->until != ITEM_FOREVER;
+    enum db_statement statement = selection->down ? DB_ITEM_LIST_DOWN
+                                  : bounded       ? DB_ITEM_LIST_WITHIN
+                                                  : DB_ITEM_LIST;
     struct range range;
-    make_range(prefix, after, &range);
+    make_range(selection->prefix, selection->after, selection->down, &range);
     const struct db_value parameters[] = {
         db_integer(owner->user_id),
         db_text((struct text){.at = range.from, .size = range.from_size}),
         db_text((struct text){.at = range.below, .size = range.below_size}),
         db_integer(now_ms),
-        db_integer(limit),
-        db_integer(values ? 1 : 0),
+        db_integer(selection->limit),
+        db_integer(selection->values ? 1 : 0),
+        db_integer(selection->since),
+        db_integer(selection->until),
     };
+    size_t count = sizeof parameters / sizeof *parameters - (statement == DB_ITEM_LIST ? 2 : 0);
     bool found;
-    error = db_run(db, DB_ITEM_LIST, parameters, sizeof parameters / sizeof *parameters, &found);
+    error = db_run(db, statement, parameters, count, &found);
     while (error == ERR_NONE && found) {
-        struct item item = item_of_row(db, DB_ITEM_LIST);
+        struct item item = item_of_row(db, statement);
         if (item.key.at == NULL) {
             return ERR_INTERNAL;
         }
         if (!callback(self, &item)) {
             return ERR_NONE;
         }
-        error = db_step(db, DB_ITEM_LIST, &found);
+        error = db_step(db, statement, &found);
     }
     return error;
 }
 
 enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                            struct text prefix, int64_t *count)
+                            const struct item_selection *selection, int64_t *count)
 {
-    enum error_code error = items_allow(owner, ITEM_READS, prefix);
+    enum error_code error = items_allow(owner, ITEM_READS, selection->prefix);
     if (error != ERR_NONE) {
         return error;
     }
     struct range range;
-    make_range(prefix, (struct text){.at = "", .size = 0}, &range);
+    make_range(selection->prefix, (struct text){.at = "", .size = 0}, false, &range);
     const struct db_value parameters[] = {
         db_integer(owner->user_id),
         db_text((struct text){.at = range.from, .size = range.from_size}),
         db_text((struct text){.at = range.below, .size = range.below_size}),
         db_integer(now_ms),
+        db_integer(selection->since),
+        db_integer(selection->until),
     };
     bool found;
     error = db_run(db, DB_ITEM_COUNT, parameters, sizeof parameters / sizeof *parameters, &found);
@@ -126,7 +142,7 @@ enum error_code items_changes(struct db *db, const struct item_owner *owner, int
         return error;
     }
     struct range range;
-    make_range(prefix, (struct text){.at = "", .size = 0}, &range);
+    make_range(prefix, (struct text){.at = "", .size = 0}, false, &range);
     const struct db_value parameters[] = {
         db_integer(owner->user_id),
         db_integer(since),

@@ -288,10 +288,12 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
     }
     struct removal last = {.size = 0};
     while (error == ERR_NONE) {
-        const struct text after = {.at = last.key, .size = last.size};
+        const struct item_selection next = {.prefix = prefix,
+                                            .after = {.at = last.key, .size = last.size},
+                                            .until = ITEM_FOREVER,
+                                            .limit = 1};
         last.found = false;
-        error = items_list(writes->db, writes->owner, writes->now_ms, prefix, after, 1, false,
-                           note_removal, &last);
+        error = items_list(writes->db, writes->owner, writes->now_ms, &next, note_removal, &last);
         if (error != ERR_NONE || !last.found) {
             break;
         }

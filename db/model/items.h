@@ -148,15 +148,27 @@ enum error_code items_counters(struct db *db, const struct item_owner *owner,
  * duration of the call. */
 typedef bool item_callback(void *self, const struct item *item);
 
-/* Calls CALLBACK for the items whose keys begin with PREFIX and come after AFTER (empty: from the
- * first), in byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
-enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                           struct text prefix, struct text after, int64_t limit, bool values,
-                           item_callback *callback, void *self);
+/* Which items are wanted. */
+struct item_selection {
+    struct text prefix; /* keys begin with it */
+    struct text after;  /* and come after it, in the order of the list; empty: all */
+    int64_t since;      /* last written from then, in milliseconds since 1970, … */
+    int64_t until;      /* … to before then; ITEM_FOREVER: without an end */
+    bool down;          /* from the last key to the first */
+    bool values;        /* else item->value.at is NULL */
+    int64_t limit;      /* at most so many */
+};
 
-/* How many items there are whose keys begin with PREFIX. */
+#define ITEM_FOREVER INT64_MAX
+
+/* Calls CALLBACK for the selected items, in byte order of the key. */
+enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
+                           const struct item_selection *selection, item_callback *callback,
+                           void *self);
+
+/* How many items are selected, whatever AFTER and LIMIT say. */
 enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                            struct text prefix, int64_t *count);
+                            const struct item_selection *selection, int64_t *count);
 
 /* Calls CALLBACK for what has changed after version SINCE, oldest first; a deletion has a negative
  * `expires_at`. Changes of keys that do not begin with PREFIX, and expired items that are not swept

@@ -1015,7 +1015,7 @@ test('PUT takes the same care of its body', async () => {
         }
     }
     same((await read(key, ada.auth)).json.data.value, 1, 'value after it');
-    accepted(await send('PUT', byPath(key), { auth: ada.auth, body: ' \r\n\t{ "zz" : [ ] , "value" : 2 , "key" : "other" }\n' }), 200, 'blanks and unknown fields');
+    accepted(await send('PUT', byPath(key), { auth: ada.auth, body: ' \r\n\t{ "ttl" : 60 , "value" : 2 }\n' }), 200, 'blanks');
     same((await read(key, ada.auth)).json.data.value, 2, 'value after it');
 });
 
@@ -1031,6 +1031,34 @@ const item = (answer, key, value, what) => {
     ok(Math.abs(Date.parse(data.updated_at) - Date.now()) < 60000, `${what}: data.updated_at ${data.updated_at} is not now`);
 };
 
+test('what is not known is refused by name, with the nearest that is', async () => {
+    const { ada } = users;
+    const key = newKey();
+    const named = (answer, code, name, nearest, what) => {
+        if (!refused(answer, 400, code, what)) return;
+        ok((answer.json.details || {})[name] === `is unknown; the nearest known is ${nearest}`, `${what}: details ${show(answer.json.details)}`);
+    };
+    for (const [body, name, nearest] of [
+        [{ key, value: 1, tll: 5 }, 'tll', 'ttl'],
+        [{ key, value: 1, version: 99 }, 'version', 'key'],
+    ]) {
+        named(await send('POST', '/data', { auth: ada.auth, body }), 'INVALID_FIELD', name, nearest, `POST ${show(body)}`);
+    }
+    refused(await read(key, ada.auth), 404, 'KEY_NOT_FOUND', 'GET after it');
+    accepted(await create(key, 1, ada.auth), 201, 'an item');
+    named(await send('PUT', byPath(key), { auth: ada.auth, body: { value: 2, key } }), 'INVALID_FIELD', 'key', 'value', 'PUT with a key');
+    for (const [method, path, name, nearest] of [
+        ['GET', '/data?prefx=o', 'prefx', 'prefix'],
+        ['PUT', `${byPath(key)}?upser=true`, 'upser', 'upsert'],
+        ['GET', `/data?key=${encodeURIComponent(key)}&zz=1`, 'zz', 'key'],
+        ['DELETE', `${byPath(key)}?if_mach=1`, 'if_mach', 'if_match'],
+        ['DELETE', '/data?prefix=x&limit=1', 'limit', 'prefix'],
+    ]) {
+        named(await send(method, path, { auth: ada.auth, body: method === 'PUT' ? { value: 2 } : undefined }), 'INVALID_PARAMETER', name, nearest, `${method} ${path}`);
+    }
+    same((await read(key, ada.auth)).json.data.value, 1, 'value after it');
+});
+
 test('an item is stored, read, updated and deleted', async () => {
     const { ada } = users;
     const key = newKey();
@@ -1038,7 +1066,7 @@ test('an item is stored, read, updated and deleted', async () => {
     refused(await send('PUT', byPath(key), { auth: ada.auth, body: { value: 1 } }), 404, 'KEY_NOT_FOUND', 'PUT before');
     refused(await send('DELETE', byPath(key), { auth: ada.auth }), 404, 'KEY_NOT_FOUND', 'DELETE before');
     refused(await read(key, ada.auth), 404, 'KEY_NOT_FOUND', 'GET after a PUT that failed');
-    const post = await send('POST', '/data', { auth: ada.auth, body: { unknown: 1, key, value: { a: [1, null] }, version: 99 } });
+    const post = await send('POST', '/data', { auth: ada.auth, body: { key, value: { a: [1, null] } } });
     if (accepted(post, 201, 'POST', SAYS.stored)) item(post, key, { a: [1, null] }, 'POST');
     const get = await read(key, ada.auth);
     if (accepted(get, 200, 'GET')) item(get, key, { a: [1, null] }, 'GET');
@@ -1119,7 +1147,7 @@ test('a key may have every byte percent-encoded, in either case, and stand among
     const key = newKey('\u00e9 x');
     accepted(await create(key, 1, ada.auth), 201, 'POST');
     const upper = [...Buffer.from(key)].map((byte) => `%${byte.toString(16).padStart(2, '0').toUpperCase()}`).join('');
-    for (const path of [`/data/${upper}`, `/data/${upper.toLowerCase()}`, `/data?key=${upper}`, `/data?key=${upper.toLowerCase()}`, `/data?zz=1&key=${upper}`, `/data?key=${upper}&zz=1`]) {
+    for (const path of [`/data/${upper}`, `/data/${upper.toLowerCase()}`, `/data?key=${upper}`, `/data?key=${upper.toLowerCase()}`, `/data?if_none_match=1&key=${upper}`, `/data?key=${upper}&if_none_match=1`]) {
         const get = await send('GET', path, { auth: ada.auth });
         if (accepted(get, 200, `GET ${path}`)) same(get.json.data.key, key, `GET ${path}: key`);
     }

@@ -125,8 +125,12 @@ list() {
 }
 
 @test "list: parameters that are none are refused, each by name" {
-    local queries=(limit=0 limit=1001 limit=-1 limit=x limit= limit=1e2 limit=99999999999999999999 values= values=1 values=True
-        count=yes cursor=%40 cursor=a cursor=AA cursor=_w cursor=YS8v cursor=YQ%3D%3D 'limit=%')
+    local queries=(limit=0 'limit=0&count=false' limit=1001 limit=-1 limit=x limit= limit=1e2 limit=99999999999999999999 values= values=1 values=True
+        count=yes cursor=%40 cursor=a cursor=AA cursor=_w cursor=YS8v cursor=YQ%3D%3D 'limit=%'
+        order= order=DESC order=down order=1 path=a path=a/b path=/~ path=/a~2 path=%20 since= since=2026-01-31 since=1769860800
+        since=yesterday since=2026-02-30T00:00:00Z since=2026-01-31T12:00Z since=2026-01-31T12:00:00 since=2026-01-31T24:00:00Z
+        since=2026-01-31T12:00:00%2B24:00 since=2026-01-31T12:00:00%2B1:00 until=2026-01-31T12:00:00-00:60 until=1969-12-31T23:59:59Z
+        until=2026-01-31%2012:00:00Z until=2026-01-31T12:00:00.Z until=2026-01-31T12:00:00.0000000001Z)
     # lighttpd makes a lone % in an address %25 before cubby sees it: a prefix like any other.
     [ "$SERVER" = lighttpd ] || queries+=('prefix=%G1')
     for query in "${queries[@]}"; do
@@ -134,9 +138,8 @@ list() {
         refused 400 INVALID_REQUEST
         same "$(field '.details | keys | tojson')" "[\"${query%%=*}\"]"
     done
-    list other=1 limit=1
-    as_user GET '/data?limit=0&values=2&count=3'
-    same "$(field '.details | keys | tojson')" '["count","limit","values"]'
+    as_user GET '/data?limit=1001&values=2&count=3&order=up&since=now'
+    same "$(field '.details | keys | tojson')" '["count","limit","order","since","values"]'
 }
 
 @test "list: a page ends at about a MiB, and the next goes on" {
@@ -204,7 +207,7 @@ list() {
     same "$(field '.data.deleted')" 1
     as_user DELETE "/data?prefix=d"
     same "$(field '.data.deleted')" 3
-    for query in '' '?prefix=' '?prefix' '?limit=1'; do
+    for query in '' '?prefix=' '?prefix'; do
         as_user DELETE "/data$query"
         refused 400 INVALID_REQUEST
         same "$(field '.details.prefix')" 'must not be empty'
@@ -220,4 +223,177 @@ list() {
     as_user POST /data/some -d '{}'
     refused 405 METHOD_NOT_ALLOWED
     same "$(header Allow)" 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'
+}
+
+# times KEY=TIME…: items last written then.
+times() {
+    jq -cn '{items: [$ARGS.positional[] | split("=") | {key: .[0], value: {n: .[0]}, created_at: "2020-01-01T00:00:00Z", updated_at: .[1]}]}' \
+        --args "$@" >"$BATS_TEST_TMPDIR/times"
+    as_user POST /me/import --data-binary "@$BATS_TEST_TMPDIR/times"
+    succeeded 200
+}
+
+@test "list: order=desc is the other way round, by pages too" {
+    new_user
+    fill a a/b a/c b p/1 p/2 p/3 q "$(printf 'z%.0s' $(seq 512))"
+    list order=desc
+    wanted=$(field '.data.items | map(.key) | reverse | tojson')
+    list order=asc
+    same "$(keys)" "$wanted"
+    list
+    same "$(keys)" "$wanted"
+    list order=desc prefix=p/
+    same "$(keys)" '["p/3","p/2","p/1"]'
+    all='[]' cursor=''
+    for _ in $(seq 9); do
+        list order=desc limit=2 ${cursor:+"cursor=$cursor"}
+        all=$(jq -c ". + $(keys)" <<<"$all")
+        cursor=$(field '.data.next_cursor // ""')
+        [ -n "$cursor" ] || break
+    done
+    same "$(jq -c reverse <<<"$all")" "$wanted"
+    # A cursor beyond the prefix, on either side.
+    list order=desc "cursor=$(printf q | base64 -w0 | tr -d =)" prefix=p/
+    same "$(keys)" '["p/3","p/2","p/1"]'
+    list order=desc "cursor=$(printf b | base64 -w0 | tr -d =)" prefix=p/
+    same "$(keys)" '[]'
+    list order=desc "cursor=$(printf p/2 | base64 -w0 | tr -d =)" prefix=p/
+    same "$(keys)" '["p/1"]'
+}
+
+@test "list: since and until bound the time of the last write, the first included and the last not" {
+    new_user
+    times a=2026-01-31T12:00:00.000Z b=2026-01-31T12:00:00.001Z c=2026-02-01T00:00:00.000Z d=2026-03-01T00:00:00.000Z
+    while read -r query wanted; do
+        as_user GET "/data?count=true&$query"
+        succeeded 200
+        same "$(field '[(.data.items | map(.key) | join("")), .data.total] | tojson')" "[\"$wanted\",${#wanted}]"
+        as_user GET "/data?order=desc&$query"
+        same "$(field '.data.items | map(.key) | reverse | join("")')" "$wanted"
+    done <<'DONE'
+since=2026-01-31T12:00:00Z abcd
+since=2026-01-31T12:00:00.0005Z abcd
+since=2026-01-31T12:00:00.001Z bcd
+since=2026-01-31T13:00:00.001%2B01:00 bcd
+since=2026-01-31T13:00:00.001+01:00 bcd
+since=2026-01-31T06:30:00.001-05:30 bcd
+since=2026-01-31t12:00:00.001z bcd
+until=2026-01-31T12:00:00.001Z a
+until=2026-02-01T00:00:00Z ab
+since=2026-01-31T12:00:00.001Z&until=2026-03-01T00:00:00Z bc
+since=2026-03-01T00:00:00.001Z
+until=1970-01-01T00:00:00Z
+since=2026-03-01T00:00:00Z&until=2026-02-01T00:00:00Z
+since=1970-01-01T00:00:00Z&prefix=c c
+DONE
+    send PUT /data/a '{"value":2}'
+    as_user GET '/data?since=2026-03-01T00:00:00.001Z'
+    same "$(keys)" '["a"]'
+}
+
+@test "list: limit=0 with count=true answers how many there are" {
+    new_user
+    fill a a/b b
+    as_user GET '/data?limit=0&count=true'
+    succeeded 200
+    same "$(field '.data | tojson')" '{"items":[],"total":3}'
+    same "$(header Link)" ''
+    as_user GET '/data?limit=0&count=true&prefix=a'
+    same "$(field .data.total)" 2
+    as_user GET '/data?limit=0&count=true&since=2999-01-01T00:00:00Z'
+    same "$(field .data.total)" 0
+    as_user DELETE '/token?all=true'
+    as_user GET '/data?limit=0&count=true'
+    refused 401 INVALID_TOKEN
+}
+
+@test "list: fields shows what it names, and nothing else" {
+    new_user
+    store k '{"a":[1, 2]}'
+    version=$(field .data.version)
+    list fields=key
+    same "$(field '.data.items | tojson')" '[{"key":"k"}]'
+    list fields=size,version
+    same "$(field '.data.items | tojson')" "[{\"size\":12,\"version\":$version}]"
+    list fields=value
+    [[ $body == *'{"value":{"a":[1, 2]}}'* ]] || fail 'not the value'
+    list fields=key values=true
+    same "$(field '.data.items[0] | keys | tojson')" '["key","value"]'
+    list fields=updated_at,created_at,expires_at,key,key
+    same "$(field '.data.items[0] | keys | tojson')" '["created_at","key","updated_at"]'
+    send PUT '/data/k' '{"value":1,"ttl":60}'
+    list fields=expires_at
+    same "$(field '.data.items[0] | keys | tojson')" '["expires_at"]'
+    list fields=version
+    same "$(field '.data.items[0] | keys | tojson')" '["version"]'
+    for bad in '' Key 'key,' ',key' 'key,,size' 'key, size' 'key;size' 'keys' '*' 'key,vershun'; do
+        as_user GET "/data?fields=$(encode_query "$bad")"
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | keys | length')" 1
+        [[ $(field '.details | keys[0]') == fields.* ]] || fail 'not by name'
+    done
+    same "$(field '.details | tojson')" '{"fields.vershun":"is unknown; the nearest known is version"}'
+}
+
+@test "list: path shows that part of each value, as it is spelled" {
+    new_user
+    store a '{"x":{"y":[10, 1.50, {"z~/ü\"":true}]},"":"empty"}'
+    store b '{"x":5}'
+    store c '[{"x":1},"s"]'
+    store d '"text"'
+    while IFS='|' read -r path wanted; do
+        as_user GET "/data?fields=key&path=$(encode_query "$path")"
+        succeeded 200
+        same "$(sed 's/.*"items":\(.*\)}}$/\1/' "$body_file")" "$wanted"
+    done <<'DONE'
+/x/y/1|[{"key":"a","value":1.50},{"key":"b"},{"key":"c"},{"key":"d"}]
+/x|[{"key":"a","value":{"y":[10, 1.50, {"z~/ü\"":true}]}},{"key":"b","value":5},{"key":"c"},{"key":"d"}]
+/x/y/2/z~0~1ü"|[{"key":"a","value":true},{"key":"b"},{"key":"c"},{"key":"d"}]
+/|[{"key":"a","value":"empty"},{"key":"b"},{"key":"c"},{"key":"d"}]
+/1|[{"key":"a"},{"key":"b"},{"key":"c","value":"s"},{"key":"d"}]
+/0/x|[{"key":"a"},{"key":"b"},{"key":"c","value":1},{"key":"d"}]
+/2|[{"key":"a"},{"key":"b"},{"key":"c"},{"key":"d"}]
+/-|[{"key":"a"},{"key":"b"},{"key":"c"},{"key":"d"}]
+/01|[{"key":"a"},{"key":"b"},{"key":"c"},{"key":"d"}]
+/x/y/z|[{"key":"a"},{"key":"b"},{"key":"c"},{"key":"d"}]
+/X|[{"key":"a"},{"key":"b"},{"key":"c"},{"key":"d"}]
+DONE
+    list path= prefix=d
+    same "$(field '.data.items[0].value')" text
+    list path=/x prefix=b
+    same "$(field '.data.items[0] | [.value, .size] | tojson')" '[5,7]'
+    # Of members of the same name the last counts.
+    send PUT /data/d '{"value":[{"x":1,"x":2,"\u0078":3}]}'
+    list path=/0/x prefix=d
+    same "$(field '.data.items[0].value')" 3
+}
+
+@test "list: the link carries all that was asked for" {
+    new_user
+    times a=2026-01-31T12:00:00Z b=2026-01-31T12:00:01Z c=2026-01-31T12:00:02Z d=2026-03-01T00:00:00Z
+    as_user GET '/data?order=desc&since=2026-01-31T13:00:00%2B01:00&until=2026-02-01T00:00:00Z&fields=key&path=/n&limit=1&count=true'
+    seen=''
+    for _ in 1 2 3; do
+        succeeded 200
+        same "$(field '[.data.total, (.data.items[0] | keys)] | tojson')" '[3,["key","value"]]'
+        seen+=$(field '.data.items[0] | .key + .value')
+        link=$(header Link)
+        [[ $link =~ ^\<(\?[^\>]*)\>\;\ rel=\"next\"$ ]] || break
+        as_user GET "/data${BASH_REMATCH[1]}"
+    done
+    same "$seen" ccbbaa
+    same "$(header Link)" ''
+}
+
+@test "list: a device token lists within its prefix only, in whatever order" {
+    new_user
+    fill dev/1 dev/2 other
+    send POST '/keys?raw=true' '{"name":"r","scope":"read","prefix":"dev/"}'
+    token=$(cat "$body_file")
+    list order=desc prefix=dev/
+    same "$(keys)" '["dev/2","dev/1"]'
+    for query in order=desc 'limit=0&count=true' since=2026-01-31T12:00:00Z 'prefix=de&path=/a'; do
+        as_user GET "/data?$query"
+        refused 403 FORBIDDEN
+    done
 }

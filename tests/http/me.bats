@@ -77,11 +77,12 @@ profile() { field '.data | {user_id, username, email, full_name, age, gender}'; 
     login "$user"
 }
 
-@test "me: PATCH ignores what is not its own, and an empty one changes nothing" {
+@test "me: PATCH refuses what is not its own, and an empty one changes nothing" {
     as_user GET /me
     before=$(profile)
     send PATCH /me '{"username":"root","user_id":1,"password":"Xxxxxx1!","epoch":5,"disabled":1}'
-    succeeded 200
+    refused 400 INVALID_FIELD
+    same "$(field '.details | keys | tojson')" '["disabled","epoch","password","user_id","username"]'
     send PATCH /me '{}'
     succeeded 200
     as_user GET /me

@@ -12,6 +12,8 @@
 static const char *const as_put[] = {"HTTP_X_HTTP_METHOD_OVERRIDE=PUT", NULL};
 static const char *const as_merge_patch[] = {"CONTENT_TYPE=application/merge-patch+json", NULL};
 static const char *const as_json_patch[] = {"CONTENT_TYPE=application/json-patch+json", NULL};
+static const char *const as_text[] = {"CONTENT_TYPE=text/plain", NULL};
+static const char *const as_json[] = {"CONTENT_TYPE=application/json; charset=utf-8", NULL};
 static const char *const if_there[] = {"HTTP_IF_MATCH=*", "HTTP_IF_NONE_MATCH=W/\"999-gzip\"",
                                        NULL};
 
@@ -30,6 +32,8 @@ const struct example examples[] = {
      200, "data.token_type", "Bearer", true, NULL},
     {"token by e-mail", &token_program, "POST", NULL, NULL, LOGIN("\"email\":\"ANN@example.org\""),
      NOBODY, 200, "data.expires_in", "3600", true, NULL},
+    {"token alone", &token_program, "POST", NULL, "raw=true", LOGIN("\"username\":\"ann\""), NOBODY,
+     200, NULL, NULL, true, NULL},
     {"refresh", &token_program, "POST", "/refresh", NULL, NULL, ANN, 200, "data.token_type",
      "Bearer", false, NULL},
     {"log out", &token_program, "DELETE", NULL, NULL, NULL, ANN, 200, "status", "success", false,
@@ -81,6 +85,20 @@ const struct example examples[] = {
      "data.value", "1", false, if_there},
     {"not modified", &data_program, "GET", "/greeting", "if_none_match=*", NULL, ANN, 304, NULL,
      NULL, false, NULL},
+    {"read raw", &data_program, "GET", "/greeting", "raw=true", NULL, ANN, 200, NULL, NULL, false,
+     NULL},
+    {"read raw JSON", &data_program, "GET", "/list/b", "raw=true", NULL, ANN, 200, "deep.0", "true",
+     false, NULL},
+    {"update with text", &data_program, "PUT", "/greeting", "raw=true&ttl=60", "say \"\xc3\xa9\"\n",
+     ANN, 200, "data.value", "say \"\xc3\xa9\"\n", false, as_text},
+    {"update with JSON", &data_program, "PUT", "/list/new", "raw=true&upsert=true", " [1.0] ", ANN,
+     201, "data.value", "[1.0]", false, as_json},
+    {"store text", &data_program, "POST", NULL, "key=list%2Fnew&raw=true", "[1]", ANN, 201,
+     "data.value", "[1]", false, NULL},
+    {"count", &data_program, "POST", "/list/a", "increment=-3", NULL, ANN, 200, "data.value", "-2",
+     false, NULL},
+    {"count from nothing", &data_program, "POST", "/list/new", "increment=7&raw=true&ttl=5", NULL,
+     ANN, 201, NULL, NULL, false, NULL},
     {"merge patch", &data_program, "PATCH", "/list/b", NULL,
      "{\"deep\":null,\"\\u00e4\":{\"x\":{\"y\":null}}}", ANN, 200, "data.value",
      "{\"ä\":{\"x\":{}}}", false, as_merge_patch},
@@ -98,6 +116,15 @@ const struct example examples[] = {
      200, "data.items.1.key", "list/b", false, NULL},
     {"list on", &data_program, "GET", NULL, "prefix=list/&cursor=bGlzdC9i", NULL, ANN, 200,
      "data.items.0.key", "list/c", false, NULL},
+    {"list down", &data_program, "GET", NULL,
+     "prefix=list/&order=desc&limit=1&path=/deep/"
+     "0&fields=key&cursor=bGlzdC9j&until=2999-01-01T00:00:00Z",
+     NULL, ANN, 200, "data.items.0", "{\"key\":\"list/b\",\"value\":true}", false, NULL},
+    {"list since", &data_program, "GET", NULL,
+     "since=2000-01-01T00:00:00%2B01:00&limit=0&count=true&prefix=list/", NULL, ANN, 200,
+     "data.total", "3", false, NULL},
+    {"list within", &data_program, "GET", NULL, "until=2000-01-01T00:00:00Z&count=true", NULL, ANN,
+     200, "data.items", "[]", false, NULL},
     {"delete by prefix", &data_program, "DELETE", NULL, "prefix=list/", NULL, ANN, 200,
      "data.deleted", "3", false, NULL},
     {"batch", &batch_program, "POST", NULL, NULL,

@@ -333,6 +333,48 @@ static void mutated_texts_are_judged_as_by_another_parser(void **state)
     }
 }
 
+/* ---- strings ----------------------------------------------------------------------------------
+ */
+
+static void strings_and_their_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        const char *bytes;
+        size_t size;
+        const char *again; /* as it is written by cubby */
+    } rows[] = {
+        {"\"\"", "", 0, "\"\""},
+        {"\"tea\"", "tea", 3, "\"tea\""},
+        {"\"\\u0041\\/\\\"\\\\\"", "A/\"\\", 4, "\"A/\\\"\\\\\""},
+        {"\"\\b\\f\\n\\r\\t\"", "\b\f\n\r\t", 5, "\"\\b\\f\\n\\r\\t\""},
+        {"\"\\u00E9\\u20ac\\uD83D\\uDE00\"", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9,
+         "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
+        {"\"a\\u0000b\\u001f\\u007f\"", "a\0b\x1f\x7f", 5, "\"a\\u0000b\\u001f\x7f\""},
+        {"\"\\ud800\\udc00\\udbff\\udfff\"", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 8,
+         "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""},
+    };
+    struct arena arena;
+    arena_init(&arena, 65536);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct text bytes = {.at = rows[i].bytes, .size = rows[i].size};
+        struct text out;
+        assert_true(json_string_decode(&arena, text_of(rows[i].json), &out));
+        assert_int_equal(out.size, bytes.size);
+        assert_memory_equal(out.at, bytes.at, bytes.size + 1);
+        assert_true(json_string_is(text_of(rows[i].json), bytes));
+        const struct text longer = {.at = rows[i].bytes, .size = rows[i].size + 1};
+        assert_false(json_string_is(text_of(rows[i].json), longer));
+        assert_true(rows[i].size == 0 ||
+                    !json_string_is(text_of(rows[i].json), text_of("other bytes")));
+        assert_true(json_string_encode(&arena, bytes, &out));
+        assert_string_equal(out.at, rows[i].again);
+        assert_int_equal(out.size, strlen(rows[i].again));
+    }
+    arena_reset(&arena);
+}
+
 const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(what_is_json),
     cmocka_unit_test(what_is_not),
@@ -340,5 +382,6 @@ const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(bodies_are_objects_with_each_name_once),
     cmocka_unit_test(as_many_members_as_the_limit),
     cmocka_unit_test(mutated_texts_are_judged_as_by_another_parser),
+    cmocka_unit_test(strings_and_their_bytes),
 };
 const size_t json_test_count = sizeof json_tests / sizeof *json_tests;

@@ -2,7 +2,7 @@
 # shellcheck disable=SC2016 # the single-quoted backquotes are of Markdown
 # The README is true: its blocks of `sh` run as they stand, in their order, against a fresh service,
 # and answer what the block after them says: `json`, the very text but for line breaks, tokens,
-# times and versions; `http`, lines among the answer's.
+# times and versions; `http` or, directly after it, `text`, lines among the answer's.
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
@@ -34,12 +34,14 @@ section() {
     awk -v title="## $1" '/^## / { on = $0 == title } on' "$(root)/README.md"
 }
 
-# NNN.sh, NNN.json, NNN.http: the fenced blocks of the README, numbered by the sh block before.
+# NNN.sh, NNN.json, NNN.http: the fenced blocks of the README, numbered by the sh block before. A block
+# of text counts as http when it follows a block of sh.
 extract() {
     awk -v to="$BATS_TEST_TMPDIR" '
         /^```/ && file { close(file); file = ""; next }
-        /^```(sh|json|http)$/ {
+        /^```(sh|json|http)$/ || (/^```text$/ && kind == "sh") {
             kind = substr($0, 4)
+            if (kind == "text") kind = "http"
             if (kind == "sh") number++
             file = sprintf("%s/%03d.%s", to, number, kind)
             if (kind == "sh") printf "" >file

@@ -90,3 +90,11 @@ routes() {
     run comm -23 "$BATS_TEST_TMPDIR/code" "$BATS_TEST_TMPDIR/asked"
     same "$output" ''
 }
+
+@test "www: what health lists as endpoints are the routes of the programs, and no other" {
+    routes >"$BATS_TEST_TMPDIR/code"
+    REQUEST_METHOD=GET PATH_INFO='' "$(root)/build/cgi-bin/health" | tail -n 1 |
+        jq -r '.data.endpoints[] | gsub("\\{[a-z_]+\\}"; "{}")' | sort -u >"$BATS_TEST_TMPDIR/told"
+    [ -s "$BATS_TEST_TMPDIR/told" ]
+    diff "$BATS_TEST_TMPDIR/code" "$BATS_TEST_TMPDIR/told"
+}

@@ -1,0 +1,60 @@
+/*
+ * counter.c - values that count.
+ */
+#include "cgi-bin/shared/counter.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "cgi-bin/shared/item_call.h"
+#include "common/json/json_number.h"
+
+static const int64_t whole_maximum = INT64_C(1) << 53;
+
+/* The number in VALUE, if it is a whole number within the exact range of a double. */
+static bool read_counter(struct text value, int64_t *out)
+{
+    if (value.at[0] != '-' && (value.at[0] < '0' || value.at[0] > '9')) {
+        return false;
+    }
+    const cJSON *number = json_parse(value);
+    if (number == NULL || !cJSON_IsNumber(number) ||
+        fabs(number->valuedouble) > (double)whole_maximum) {
+        return false;
+    }
+    /* A double may be rounded, so the digits are compared. */
+    char digits[24];
+    *out = (int64_t)number->valuedouble;
+    (void)snprintf(digits, sizeof digits, "%" PRId64, *out);
+    return json_numbers_equal(value.at, digits);
+}
+
+enum error_code counter_add(struct call *call, const struct item_owner *owner,
+                            const struct counter_step *step, bool exists, struct item *item)
+{
+    int64_t number = 0;
+    if (exists) {
+        struct item present = {.key = item->key};
+        enum error_code error = items_read(call->store, owner, call->now_ms, &present);
+        if (error != ERR_NONE) {
+            return error;
+        }
+        if (!read_counter(present.value, &number)) {
+            response_detail(&call->response, "value",
+                            "must be a whole number within 2^53 to count");
+            return ERR_INVALID_VALUE;
+        }
+    }
+    number += step->by;
+    if (number > whole_maximum || number < -whole_maximum) {
+        response_detail(&call->response, step->by_name, "would lead beyond 2^53");
+        return ERR_INVALID_VALUE;
+    }
+    const char *digits = arena_printf(call->arena, "%" PRId64, number);
+    item->value = text_of(digits);
+    if (step->ttl > 0) {
+        item->expires_at = item_expiry(call, step->ttl);
+    }
+    return digits != NULL ? ERR_NONE : ERR_INTERNAL;
+}

@@ -1,0 +1,154 @@
+/*
+ * raw_value.c - values that travel bare.
+ */
+#include "cgi-bin/shared/raw_value.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "cgi-bin/shared/item_call.h"
+
+static const char type_text[] = "text/plain; charset=utf-8";
+static const char type_json[] = "application/json";
+
+enum raw_kind { RAW_TEXT, RAW_JSON, RAW_OTHER };
+
+/* Whether PARAMETERS, what stands behind the type, names a charset other than UTF-8 and its part
+ * US-ASCII. */
+static bool other_charset(const char *parameters)
+{
+    const char *charset = strcasestr(parameters, "charset=");
+    if (charset == NULL) {
+        return false;
+    }
+    charset += strlen("charset=");
+    charset += *charset == '"';
+    size_t size = strcspn(charset, "\"; \t");
+    struct text name = {.at = charset, .size = size};
+    return !text_equal_nocase(name, text_of("utf-8")) &&
+           !text_equal_nocase(name, text_of("us-ascii"));
+}
+
+/* Without a type the body is text, because then it always comes back as it was sent. */
+static enum raw_kind kind_of(const char *content_type)
+{
+    if (content_type == NULL) {
+        return RAW_TEXT;
+    }
+    size_t size = strcspn(content_type, "; \t");
+    struct text type = {.at = content_type, .size = size};
+    if (other_charset(content_type + size)) {
+        return RAW_OTHER;
+    }
+    return text_equal_nocase(type, text_of("text/plain"))         ? RAW_TEXT
+           : text_equal_nocase(type, text_of("application/json")) ? RAW_JSON
+                                                                  : RAW_OTHER;
+}
+
+static enum error_code refuse_json(struct call *call, const struct json_fault *fault)
+{
+    response_detail(&call->response, "body",
+                    arena_printf(call->arena, "%s at byte %zu", fault->reason, fault->offset));
+    return ERR_INVALID_PARAMETER;
+}
+
+static enum error_code read_json(struct call *call, struct text body, struct text *value)
+{
+    struct json_fault fault;
+    if (!json_check(body, &fault)) {
+        return refuse_json(call, &fault);
+    }
+    static const char space[] = " \t\r\n";
+    size_t skip = strspn(body.at, space);
+    struct text text = {.at = body.at + skip, .size = body.size - skip};
+    while (text.size > 0 && strchr(space, text.at[text.size - 1]) != NULL) {
+        text.size--;
+    }
+    /* Callers expect texts that end with a NUL. */
+    char *copy = arena_copy(call->arena, text.at, text.size);
+    *value = (struct text){.at = copy, .size = text.size};
+    return copy != NULL ? ERR_NONE : ERR_INTERNAL;
+}
+
+/* The byte at which TEXT ceases to be UTF-8; its size when it does not. */
+static size_t text_end(struct text text)
+{
+    size_t at = 0;
+    uint32_t code;
+    for (size_t length; at < text.size; at += length) {
+        length = utf8_decode(text.at + at, text.size - at, &code);
+        if (length == 0) {
+            break;
+        }
+    }
+    return at;
+}
+
+static enum error_code read_text(struct call *call, struct text body, struct text *value)
+{
+    size_t end = text_end(body);
+    if (end < body.size) {
+        response_detail(&call->response, "value",
+                        arena_printf(call->arena, "is not UTF-8 at byte %zu", end));
+        return ERR_INVALID_VALUE;
+    }
+    if (!json_string_encode(call->arena, body, value)) {
+        return ERR_INTERNAL;
+    }
+    /* Whatever may not stand in a string that comes as JSON may not come as text either. */
+    struct json_fault fault;
+    if (!json_check(*value, &fault)) {
+        response_detail(&call->response, "value", fault.reason);
+        return ERR_INVALID_VALUE;
+    }
+    return ERR_NONE;
+}
+
+enum error_code raw_value_read(struct call *call, struct text *value)
+{
+    enum raw_kind kind = kind_of(call->request.content_type);
+    if (kind == RAW_OTHER) {
+        response_detail(&call->response, "content_type",
+                        "must be application/json or text/plain, in UTF-8");
+        return ERR_UNSUPPORTED_MEDIA_TYPE;
+    }
+    enum error_code error = kind == RAW_JSON ? read_json(call, call->request.body, value)
+                                             : read_text(call, call->request.body, value);
+    if (error == ERR_INTERNAL) {
+        return call_fail(call, error, "out of memory while reading a value");
+    }
+    if (error == ERR_NONE && text_equal(*value, text_of("null"))) {
+        response_detail(&call->response, "value", "must not be null");
+        return ERR_INVALID_VALUE;
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    call->body.depth = json_depth(*value);
+    return item_check_value(call, *value);
+}
+
+const char *raw_value_type(struct text value)
+{
+    return value.at[0] == '"' ? type_text : type_json;
+}
+
+void raw_value_answer(struct call *call, struct text value)
+{
+    struct text body = {.at = NULL, .size = 0};
+    if (value.at[0] != '"') {
+        char *line = arena_copy(call->arena, value.at, value.size); /* with room for one more */
+        if (line != NULL) {
+            line[value.size] = '\n';
+        }
+        body = (struct text){.at = line, .size = value.size + 1};
+    } else if (!json_string_decode(call->arena, value, &body)) {
+        return; /* out of memory, which the arena has recorded */
+    }
+    response_plain(&call->response, raw_value_type(value), body);
+}
+
+void raw_token_answer(struct call *call, const char *token)
+{
+    response_plain(&call->response, type_text, text_of(arena_printf(call->arena, "%s\n", token)));
+}
