@@ -370,8 +370,14 @@ static enum error_code post_item(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    error = counts ? increment_item(call, &query, &condition, &item)
-                   : create_raw(call, &query, &condition, &item);
+    if (counts) {
+        error = increment_item(call, &query, &condition, &item);
+    } else {
+        error = call->request.length_error;
+        if (error == ERR_NONE) {
+            error = create_raw(call, &query, &condition, &item);
+        }
+    }
     return item_failed(call, error);
 }
 

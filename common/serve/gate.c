@@ -32,6 +32,11 @@ static enum error_code read_body(struct call *call)
     if (call->route->flags & ROUTE_LONG_BODY) {
         return spool_body(call);
     }
+    /* Whether there is a body can't be known: the handler says whether it needs one. */
+    if ((call->route->flags & ROUTE_ANY_BODY) && call->request.length_kind == LENGTH_NONE) {
+        call->request.body = text_of("");
+        return ERR_NONE;
+    }
     size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
                                                            : SMALL_BODY_MAXIMUM;
     return request_read_body(call->transport, call->arena, maximum,

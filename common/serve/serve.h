@@ -46,8 +46,10 @@ enum route_flags {
     /* With ROUTE_BODY: with the query parameter raw=true the body may be any bytes, which the
      * handler finds in call->request.body. */
     ROUTE_RAW = 128,
-    ROUTE_ANY_BODY = 256, /* with ROUTE_BODY: likewise, always */
-    ROUTE_QUERY = 512     /* only addresses with a query, besides the name of the item, fit */
+    /* With ROUTE_BODY: likewise, always. A request without a length has an empty one; the handler
+     * that needs one returns call->request.length_error. */
+    ROUTE_ANY_BODY = 256,
+    ROUTE_QUERY = 512 /* only addresses with a query, besides the name of the item, fit */
 };
 
 /* The largest body, in bytes, of a call that stores no value. */

@@ -94,6 +94,7 @@ struct refusal {
 static const struct refusal refusals[] = {
     /* what is no body at all */
     {&register_program, "POST", NULL, NULL, NULL, NOBODY, 411, "LENGTH_REQUIRED", NULL},
+    {&data_program, "POST", "/bare", "raw=true", NULL, ANN, 411, "LENGTH_REQUIRED", NULL},
     REGISTER("", "INVALID_REQUEST", "body"),
     REGISTER("nonsense", "INVALID_REQUEST", "body"),
     REGISTER("[]", "INVALID_REQUEST", "body"),
