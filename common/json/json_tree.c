@@ -3,6 +3,7 @@
  */
 #include "common/json/json_tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/json/json.h"
@@ -77,6 +78,45 @@ static void terminate(struct text slice)
     }
 }
 
+static int member_order(const void *left, const void *right)
+{
+    const cJSON *a = *(cJSON *const *)left;
+    const cJSON *b = *(cJSON *const *)right;
+    int order = strcmp(a->string, b->string);
+    /* Among members of the same name, the order is that of the text. */
+    return order != 0
+               ? order
+               : (a->valuestring > b->valuestring) - (a->valuestring < b->valuestring);
+}
+
+/* Leaves one member of each name: the value of the last, in the place of the first. */
+static bool drop_duplicates(struct json_tree *tree, cJSON *object)
+{
+    size_t count = (size_t)cJSON_GetArraySize(object);
+    if (count < 2) {
+        return true;
+    }
+    cJSON **members = arena_alloc(tree->arena, count * sizeof(cJSON *));
+    if (members == NULL) {
+        return json_tree_fail(tree, ERR_INTERNAL, "out of memory");
+    }
+    size_t used = 0;
+    for (cJSON *each = object->child; each != NULL; each = each->next) {
+        members[used++] = each;
+    }
+    qsort(members, count, sizeof(cJSON *), member_order);
+    cJSON *first = members[0];
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(first->string, members[i]->string) == 0) {
+            first->valuestring = members[i]->valuestring;
+            (void)cJSON_DetachItemViaPointer(object, members[i]);
+        } else {
+            first = members[i];
+        }
+    }
+    return true;
+}
+
 bool json_tree_grow(struct json_tree *tree, cJSON *node)
 {
     if (!is_raw(node) || (!json_tree_is_object(node) && !json_tree_is_array(node))) {
@@ -106,7 +146,7 @@ bool json_tree_grow(struct json_tree *tree, cJSON *node)
                       : cJSON_AddItemToArray(node, child));
     }
     terminate(before);
-    return true;
+    return !object || drop_duplicates(tree, node);
 }
 
 /* Sets the name of NODE, which borrows NAME. */
