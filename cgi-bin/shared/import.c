@@ -50,13 +50,16 @@ static enum error_code read_string(struct import *import, const struct json_obje
     if (json->size > ESCAPED_MAXIMUM && json->at[0] == '"') {
         return refuse(import, name, "is too long", refusal);
     }
-    const cJSON *value = json->at[0] == '"' ? json_parse(*json) : NULL;
-    if (value == NULL || !cJSON_IsString(value)) {
+    struct text text;
+    if (json->at[0] != '"' || !json_text(*json, &text)) {
         return arena_failed(&import->scratch)
                    ? call_fail(import->call, ERR_INTERNAL, "out of memory while importing")
                    : refuse(import, name, "must be a string", refusal);
     }
-    *out = text_of(value->valuestring);
+    if (memchr(text.at, '\0', text.size) != NULL) {
+        return refuse(import, name, "must not have a NUL character", refusal);
+    }
+    *out = text;
     return ERR_NONE;
 }
 

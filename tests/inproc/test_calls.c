@@ -100,7 +100,9 @@ static const struct refusal refusals[] = {
     REGISTER("{}x", "INVALID_REQUEST", "body"),
     REGISTER("{\"a\":1,\"a\":2}", "INVALID_REQUEST", "body"),
     REGISTER("{\"a\":\"\xff\"}", "INVALID_REQUEST", "body"),
-    REGISTER("{\"a\":\"\\u0000\"}", "INVALID_REQUEST", "body"),
+    REGISTER("{\"username\\u0000\":\"x\",\"\\u0000username\":\"x\"}", "INVALID_REQUEST",
+             "username"),
+    REGISTER("{\"username\":\"x\\u0000\"}", "INVALID_REQUEST", "username"),
     /* register, field by field */
     REGISTER("{}", "INVALID_REQUEST", "username"),
     REGISTER(FULL("5", GOOD_MAIL, GOOD_FULL, "30", GOOD_GENDER, GOOD_PASSWORD), "INVALID_REQUEST",
