@@ -111,6 +111,20 @@ load lib.bash
     done
 }
 
+@test "register: upper and lower case of any script count for a password" {
+    for bad in abcdefgü1 ÜÄÖ-ABC1 abc日本語-1 ÀÉÎÕÜÀÉ-1 'ａｂｃｄ-12' ǅabcdefg-1 ßßßßß-1 ªºªºªº-1A ⅠⅡⅢⅣ-1a; do
+        register "$(user_json "$(fresh_name)" ".password = \"$bad\"")"
+        refused 400 INVALID_PASSWORD "$MESSAGE_PASSWORD"
+    done
+    for good in Übergroß1 жЖжж-1 ΣΑΩσω1! ÀÉÎÕÜÀÉ-1a 'ＡＢｃｄ1' Ⴀⴀⴀ-12 𝐀𝐚𐐀1 ǆabcdǄ-1; do
+        name=$(fresh_name)
+        register "$(user_json "$name" ".password = \"$good\"")"
+        succeeded 201
+        login "$name" "$good"
+        succeeded 200
+    done
+}
+
 @test "register: passwords of 512 bytes work to the last byte, 513 are refused" {
     name=$(fresh_name)
     register "$(user_json "$name" '.password = "Aa1!" + ("x" * 509)')"
