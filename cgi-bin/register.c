@@ -23,7 +23,7 @@ struct registration {
 #define AT(name) offsetof(struct registration, name)
 
 static const struct input_field fields[] = {
-    {"username", INPUT_TEXT, false, AT(username), 1, 64, user_name_fault, ERR_INVALID_REGISTRATION},
+    {"username", INPUT_TEXT, false, AT(username), 1, 64, user_new_name_fault, ERR_INVALID_REGISTRATION},
     {"email", INPUT_TEXT, false, AT(email), 1, INT64_MAX, user_email_fault,
      ERR_INVALID_REGISTRATION},
     {"password", INPUT_TEXT, false, AT(password), 1, INT64_MAX, NULL, ERR_INVALID_REGISTRATION},

@@ -44,9 +44,11 @@ struct user_profile {
     int64_t bytes;
 };
 
-/* NULL when the text may be a user name, or an e-mail; otherwise a static text that says why not.
- */
+/* NULL when the text may be a user name, or an e-mail; otherwise a static text that says why not. A
+ * new name must besides look like no other (precis.h); those that are there may be older than that
+ * rule. */
 const char *user_name_fault(struct text username);
+const char *user_new_name_fault(struct text username);
 const char *user_email_fault(struct text email);
 
 /* ERR_USERNAME_EXISTS or ERR_EMAIL_EXISTS, in this order, when another account has that name or

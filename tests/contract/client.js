@@ -338,7 +338,7 @@ test('register accepts every upper limit, in characters or in bytes as stated', 
     const host = `${label}.${label}.${'y'.repeat(56)}.org`;
     const local = `${run}${serial}`.padEnd(254 - 1 - host.length, 'l');
     const user = person({
-        username: `${run}${'\u{1F600}'.repeat(54)}`,
+        username: `${run}${'\u{20BB7}'.repeat(54)}`,
         email: `${local}@${host}`,
         full_name: '\u{1F98A}'.repeat(120),
         gender: '\u042F'.repeat(32),

@@ -163,6 +163,7 @@ $a{"type":"end"}|behind the end
 2s/"id":1/"id":0/|"id" is missing or not valid
 2s/"id":1/"id":9223372036854775807/|"id" is missing or not valid
 2s/"username":"ann"/"username":"a\\u001b[31mb"/|"username" is missing or not valid
+2s/"username":"ann"/"username":"ann\\u0000"/|"username" is missing or not valid
 2s/"username":"ann"/"username":""/|"username" is missing or not valid
 2s/"email":"[^"]*"/"email":"nowhere"/|"email" is missing or not valid
 2s/"epoch":[0-9]*/"epoch":9223372036854775807/|"epoch" is missing or not valid
