@@ -81,9 +81,8 @@ static enum error_code start_store(struct call *call)
     return ERR_NONE;
 }
 
-static enum error_code authenticate_device(struct call *call)
+static enum error_code authenticate_device(struct call *call, bool writes)
 {
-    bool writes = (call->route->flags & ROUTE_WRITES) != 0 && call->request.method != HTTP_GET;
     return call->program->store->authenticate(call->store, call->arena, &call->device, writes,
                                               call->now_ms, &call->claims);
 }
@@ -97,7 +96,9 @@ static enum error_code check_device(struct call *call, struct text text)
     }
     enum error_code error = start_store(call);
     if (error == ERR_NONE) {
-        error = authenticate_device(call);
+        unsigned flags = call->route->flags & (ROUTE_WRITES | ROUTE_MAY_READ);
+        error =
+            authenticate_device(call, flags == ROUTE_WRITES && call->request.method != HTTP_GET);
     }
     if (error == ERR_INVALID_TOKEN) {
         return call_refuse_token(call, "revoked");
@@ -154,7 +155,7 @@ static bool keys_changed(struct call *call)
 enum error_code call_authenticate_again(struct call *call)
 {
     if (call->claims.device != 0) {
-        return authenticate_device(call);
+        return authenticate_device(call, false);
     }
     if (!keys_changed(call)) {
         return ERR_NONE;
@@ -162,6 +163,11 @@ enum error_code call_authenticate_again(struct call *call)
     token_keys_free(call->serve->keys);
     call->serve->keys = NULL;
     return check_token(call);
+}
+
+enum error_code call_authenticate_to_write(struct call *call)
+{
+    return call->claims.device != 0 ? authenticate_device(call, true) : ERR_NONE;
 }
 
 static bool read_json(struct call *call, struct json_fault *fault)

@@ -36,6 +36,9 @@ enum route_flags {
     ROUTE_ANY_JSON = 32,  /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
     ROUTE_LONG_BODY =
         64, /* takes up to max_import_bytes, into a file, and only after the token was verified */
+    ROUTE_MAY_READ = 128, /* with ROUTE_WRITES: whether it writes is known from its body only, so a
+                             device token is looked up without the write lock; a handler that
+                             writes calls call_authenticate_to_write */
     ROUTE_DEVICE = 16 /* with ROUTE_TOKEN: device tokens are accepted too; without this flag they
                          get FORBIDDEN */
 };
@@ -151,6 +154,10 @@ enum error_code call_refuse_token(struct call *call, const char *why);
  * device token still exists, or that the key of the access token is still in the key file.
  * ERR_INVALID_TOKEN when not. */
 enum error_code call_authenticate_again(struct call *call);
+
+/* For a route with ROUTE_MAY_READ that is about to write: looks up a device token once more, in the
+ * transaction that writes, and starts that. Claims that were read before are no longer valid. */
+enum error_code call_authenticate_to_write(struct call *call);
 
 /* The client's address, by which this call is throttled; see request_address. NULL when memory is
  * out. */
