@@ -170,6 +170,21 @@ enum error_code call_authenticate_to_write(struct call *call)
     return call->claims.device != 0 ? authenticate_device(call, true) : ERR_NONE;
 }
 
+/* Only users may have a long body written to the disk, and take one of the few places for that. So
+ * the token is looked up too, which otherwise is left to the statement that needs it. */
+static enum error_code check_token_first(struct call *call)
+{
+    enum error_code error = check_token(call);
+    if (error == ERR_NONE) {
+        error = start_store(call);
+    }
+    if (error != ERR_NONE || call->claims.device != 0) {
+        return error;
+    }
+    error = call->program->store->look_up(call->store, &call->claims);
+    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
+}
+
 static bool read_json(struct call *call, struct json_fault *fault)
 {
     struct text body = call->request.body;
@@ -227,10 +242,9 @@ enum error_code gate_pass(struct call *call)
     }
     unsigned flags = call->route->flags;
     call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
-    /* Only users may have a long body written to the disk. */
     bool token_first = (flags & ROUTE_LONG_BODY) != 0;
     if (token_first) {
-        error = check_token(call);
+        error = check_token_first(call);
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);

@@ -73,6 +73,9 @@ struct store_class {
     enum error_code (*authenticate)(void *store, struct arena *arena,
                                     const struct device_token *token, bool writes, int64_t now_ms,
                                     struct token_claims *claims);
+    /* Whether the access token with CLAIMS, whose signature is good, still holds: its account is
+     * there and has not ended it. ERR_INVALID_TOKEN when not. Leaves no transaction open. */
+    enum error_code (*look_up)(void *store, const struct token_claims *claims);
     /* Commits the transaction, or rolls it back unless GOOD. When it fails, its error becomes the
      * answer. */
     enum error_code (*end)(void *store, bool good);

@@ -70,6 +70,10 @@ enum error_code users_find_login(struct db *db, struct arena *arena, struct text
  * statement. */
 enum error_code users_live(struct db *db, const struct item_owner *owner);
 
+/* The same without a transaction that writes, in a request that may write too. What is found holds
+ * for this moment only. */
+enum error_code users_live_now(struct db *db, const struct item_owner *owner);
+
 /* Texts are borrowed until the request ends. */
 enum error_code users_profile(struct db *db, const struct item_owner *owner,
                               struct user_profile *out);
