@@ -345,7 +345,6 @@ static enum error_code run_batch(struct call *call)
         error = db_begin_read(call->store);
     } else if (error == ERR_NONE) {
         error = call_authenticate_to_write(call);
-        error = error == ERR_NONE ? db_begin(call->store) : error;
     }
     if (error != ERR_NONE) {
         return error;
@@ -353,6 +352,10 @@ static enum error_code run_batch(struct call *call)
     batch.owner = items_owner(&call->claims);
     batch.results = cJSON_CreateArray();
     item_writes_begin(&batch.writes, call->store, call->config, &batch.owner, call->now_ms);
+    error = batch.only_reads ? ERR_NONE : item_writes_start(call, &batch.writes);
+    if (error != ERR_NONE) {
+        return error;
+    }
     for (size_t i = 0; i < batch.count; i++) {
         error = run_operation(&batch, &batch.operations[i]);
         if (error != ERR_NONE) {
