@@ -165,6 +165,8 @@ answer() {
             jq -c '[.event, .outcome, .user_id, .address]')" "[\"login\",\"$outcome\",null,null]"
         same "$(sed -n 's/.*audit //p' "$DATA/log" | tail -n 1 | jq -c '[.event, .outcome, .address, has("user_id")]')" \
             "[\"login\",\"$outcome\",\"192.0.2.1\",true]"
+        # What is counted is slow's account, and two addresses.
+        same "$(sqlite3 "$DATA/state/cubby.db" 'SELECT COUNT(*) FROM throttle')" 3
     done <<'DONE'
 Abcdef1! done
 Wrong-pass1! INVALID_CREDENTIALS
