@@ -419,7 +419,8 @@ test-packages: packages-test-packages
 
 .PHONY: clean distclean
 clean:
-	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags
+	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated \
+		$(BUILD)/test $(BUILD)/.flags
 distclean:
 	$(Q)rm -rf $(BUILD)
 

@@ -480,6 +480,10 @@ test('register: usernames and e-mails are unique without regard to ASCII case', 
         ['email', 'EMAIL_EXISTS', ada.email.replace('example', 'eXample')],
     ];
     for (const [field, code, value] of cases) await registerRefuses(field, code, [[value, value]]);
+    // Letters of any script have their case, whatever C library the programs are built with.
+    accepted(await register(person({ password: '\u0436\u0416\u0436\u0436-12' })), 201, 'a password of Cyrillic letters');
+    await registerRefuses('password', 'INVALID_PASSWORD', [['Cyrillic letters of one case', '\u0436\u0436\u0436\u0436\u0436-12']]);
+    await registerRefuses('username', 'INVALID_REQUEST', [['Latin and Cyrillic', 'p\u0430ypal'], ['a space of no width', 'a\u200bb']]);
     // Only ASCII folds: these are two names.
     accepted(await register(person({ username: `${run}\u00e9` })), 201, 'a name with U+00E9');
     accepted(await register(person({ username: `${run}\u00c9` })), 201, 'the name with U+00C9 after it');
