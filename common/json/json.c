@@ -83,7 +83,7 @@ bool json_text(struct text value, struct text *out)
 {
     char *text = json_c_string(value);
     *out = text_of(text);
-    if (text == NULL || memchr(text, nul[0], out->size) == NULL) {
+    if (text == NULL || memchr(text, (unsigned char)nul[0], out->size) == NULL) {
         return text != NULL;
     }
     char *to = text;

@@ -146,7 +146,8 @@ call_fail(struct call *call, enum error_code code, const char *format, ...);
  * client is gone, or the transport does not wait. No transaction may be open. */
 bool call_sleep(struct call *call, int64_t milliseconds);
 
-/* For a call that has waited: its time is the present one from here on, though never an earlier one. */
+/* For a call that has waited: its time is the present one from here on, though never an earlier
+ * one. */
 void call_time_passed(struct call *call);
 
 /* The keys that sign tokens, read on first use. */
