@@ -20,6 +20,8 @@ DEPS ?= fetched
 # `use`: the fetched libraries are built twice, the second time laid out by what ran in programs with
 # the first. Empty: once. The programs must run where they are built.
 PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
+# 1: all programs are one executable under several names, which needs a fifth of the room.
+MULTICALL ?=
 SERVER ?= apache
 PORT ?= 5000
 DATA ?= data
@@ -108,7 +110,7 @@ all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby
 # The results lie in one place whatever they were built with; the stamp says with what.
 $(BUILD)/.flags: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(OBJ) $(LDFLAGS)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS)' >$@
+	@echo '$(OBJ) $(LDFLAGS) $(MULTICALL)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS) $(MULTICALL)' >$@
 
 .PHONY: FORCE
 FORCE:
@@ -117,9 +119,22 @@ FORCE:
 # gone.
 $(PROGRAMS:%=$(OBJ)/cgi-bin/%.o):
 
+ifeq ($(MULTICALL),)
 $(BUILD)/cgi-bin/%: $(OBJ)/cgi-bin/%.o $(LIBRARY) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && \
 		$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $< $(LIBRARY) $(DEP_LIBS) -o $@
+else
+# The same sources; each `main` gets the name of its program, and nobody calls it.
+MULTICALL_OBJECTS := $(PROGRAMS:%=$(OBJ)/multicall/cgi-bin/%.o) $(OBJ)/multicall/cgi-bin/multicall/main.o
+$(OBJ)/multicall/cgi-bin/multicall/main.o: AS_PIECE = -D'CUBBY_PROGRAMS=$(foreach name,$(PROGRAMS),PROGRAM($(name)))'
+$(OBJ)/multicall/cgi-bin/%.o: AS_PIECE = -Dmain=$(*F)_main -Wno-missing-prototypes
+$(OBJ)/multicall/%.o: %.c $(DEPS_READY) Makefile
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(AS_PIECE) $(DEP_INCLUDE) -c $< -o $@
+$(BUILD)/multicall: $(MULTICALL_OBJECTS) $(LIBRARY) $(BUILD)/.flags
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LINK) $(LDFLAGS) $(MULTICALL_OBJECTS) $(LIBRARY) $(DEP_LIBS) -o $@
+$(PROGRAMS:%=$(BUILD)/cgi-bin/%): $(BUILD)/multicall
+	$(Q)mkdir -p $(@D) && ln -f $< $@
+endif
 
 $(BUILD)/bin/cubby: $(TOOL_SOURCES:%.c=$(OBJ)/%.o) $(LIBRARY) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && \
@@ -234,11 +249,12 @@ BOARDS_TESTED := armhf mips
 
 .PHONY: board boards-tested
 board: $(if $(ARCH)$(HOST),packages-build)
-	$(Q)$(TURN) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
+	$(Q)$(ONE_BUILD) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
 		sh common/deps/board.sh $(ARCH)
 boards-tested:
 	$(Q)for arch in $(BOARDS_TESTED); do \
-		env MAKE='$(MAKE)' VERSION='$(VERSION)' sh common/deps/board.sh $$arch || exit 1; done
+		env MAKE='$(MAKE)' VERSION='$(VERSION)' sh common/deps/board.sh $$arch && \
+		sh common/deps/busybox.sh $$arch board || exit 1; done
 
 # ---- running and testing ---------------------------------------------------------------------------
 
@@ -257,11 +273,11 @@ endif
 endif
 
 # `make run` beside `make test` in one checkout: one builds, the other waits.
-TURN = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.turn)
+ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.one-build)
 
 .PHONY: run
 run: packages-run
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
@@ -282,30 +298,45 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 
 .PHONY: test
 test: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
-	$(if $(WITH_BOARDS),$(Q)$(TURN) $(MAKE) --no-print-directory boards-tested)
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
+$(BUILD)/test-tools/no_shared_maps: tests/system/no_shared_maps.c
+$(BUILD)/test-tools/load $(BUILD)/test-tools/no_shared_maps:
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
-# A program that links the database and nothing of HTTP: objects by their rooms, not the library.
+# A program that links the database and of HTTP only the lists of addresses that a setting may be:
+# objects by their rooms, not the library.
 STORE_SOURCES := $(wildcard $(addsuffix /*.c,common/base common/json common/identity common/settings \
-	db/engine db/model))
+	db/engine db/model)) common/http/address.c
 $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
 
+# The same for all processors that `make board` knows, and for compilers with flags behind their
+# names: this takes a while, and shows how far it is.
+BOARDS_KNOWN = $(shell sh common/deps/board.sh --list)
+.PHONY: test-boards
+test-boards: packages-test
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested BOARDS_TESTED='$(BOARDS_KNOWN)'
+	$(Q)$(MAKE) --no-print-directory board HOST=tuned CC='arm-linux-gnueabihf-gcc -mtune=cortex-a7' AR=arm-linux-gnueabihf-ar
+	$(Q)$(MAKE) --no-print-directory board HOST=clang CC='clang --target=arm-linux-gnueabihf' AR=arm-linux-gnueabihf-ar
+	$(Q)for name in tuned clang; do sh common/deps/busybox.sh $$name board || exit 1; done
+	$(Q)ONLY=board BOARDS='$(BOARDS_KNOWN) tuned clang' bash tests/run.sh
+
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
 soak: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
 	$(Q)bash tests/soak/run.sh
 
 .PHONY: lint
 lint: packages-test
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)ONLY=lint bash tests/run.sh
 
 # ---- measuring ------------------------------------------------------------------------------------
@@ -326,16 +357,19 @@ $(BENCH)/cgi-bin/%: $(BENCH)/%
 .PHONY: bench-programs
 bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
-.PHONY: bench bench-instructions bench-large
+.PHONY: bench bench-instructions bench-large bench-board
 bench: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/run.sh
 bench-instructions: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
 bench-large: packages-bench
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 bench-programs
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/large.sh
+bench-board: packages-bench
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BENCH)/once
+	$(Q)bash tests/bench/board.sh
 
 # ---- installing ------------------------------------------------------------------------------------
 
@@ -351,7 +385,13 @@ D := $(DESTDIR)
 install: all
 	$(Q)install -d '$(D)$(CGIDIR)' '$(D)$(SBINDIR)' '$(D)$(SYSCONFDIR)' '$(D)$(SHAREDIR)/www/errors' \
 		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)'
+ifeq ($(MULTICALL),)
 	$(Q)install -m 755 $(PROGRAMS:%=$(BUILD)/cgi-bin/%) '$(D)$(CGIDIR)'
+else
+	$(Q)install -m 755 $(BUILD)/multicall '$(D)$(CGIDIR)/$(firstword $(PROGRAMS))'
+	$(Q)for name in $(wordlist 2,99,$(PROGRAMS)); do \
+		ln -f '$(D)$(CGIDIR)/$(firstword $(PROGRAMS))' '$(D)$(CGIDIR)'/$$name || exit 1; done
+endif
 	$(Q)install -m 755 $(BUILD)/bin/cubby '$(D)$(SBINDIR)'
 	$(Q)install -m 644 $(PAGES:%=www/%) '$(D)$(SHAREDIR)/www'
 	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
@@ -363,6 +403,16 @@ install: all
 	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'
 	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-httpd'
 	$(call say,DONE,installed under $(D)$(PREFIX); next: cubby init)
+
+# What an archive for boards has beside that: the script that sets a board up, and what it starts cubby by.
+.PHONY: install-board
+install-board: install
+	$(Q)sed $(MARKS) common/packages/cubby-setup.in >'$(D)$(SBINDIR)/cubby-setup'
+	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-setup'
+	$(Q)install -d '$(D)$(SHAREDIR)/board'
+	$(Q)install -m 644 common/packages/board.conf common/packages/cubby.init common/packages/cubby.service \
+		'$(D)$(SHAREDIR)/board'
+	$(Q)install -m 644 common/packages/openwrt/files/cubby.init '$(D)$(SHAREDIR)/board/openwrt.init'
 
 # Settings and data stay.
 .PHONY: uninstall
@@ -412,15 +462,16 @@ deb: packages-deb $(DEP_SOURCES)/VERSIONS $(if $(filter $(DEB_NATIVE),$(DEB_ARCH
 packages-test-packages: packages-test
 	$(Q)sh common/deps/packages.sh deb test-packages
 test-packages: packages-test-packages
-	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)for arch in amd64 armhf arm64; do \
 		$(MAKE) --no-print-directory -j2 deb ARCH=$$arch || exit 1; done
 	$(Q)bats tests/packages
 
 .PHONY: clean distclean
 clean:
-	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated \
-		$(BUILD)/test $(BUILD)/.flags
+	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated $(BUILD)/test $(BUILD)/.flags \
+		$(BUILD)/test-tools $(BUILD)/bench $(BUILD)/dist $(wildcard $(BUILD)/board/*.tar.gz $(BUILD)/deb/*.deb) \
+		$(filter-out %/deps,$(wildcard $(addprefix $(BUILD)/,board/*/* board/*/.flags deb/*/* deb/*/.flags)))
 distclean:
 	$(Q)rm -rf $(BUILD)
 
@@ -437,12 +488,16 @@ help:
 	@echo 'make bench           what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'
+	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
+	@echo '    UPDATES=200'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
 	@echo 'make board ARCH=...  an archive for a board of that processor in build/board; alone: which there are'
 	@echo '    HOST=NAME CC=... AR=...  with any other compiler'
 	@echo 'make boards-tested   the archives that make test tries under emulation'
+	@echo 'make test-boards     tries those of all processors (half an hour)'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
 	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR='
+	@echo 'make install-board   the same, with what sets a board up'
 	@echo 'make uninstall       the same names; settings and data stay'
 	@echo 'make dist            the release in build/dist: builds without network; recipes for packages'
 	@echo '    SITE=        where the recipes fetch it from; empty: it lies beside them'
@@ -463,6 +518,7 @@ help:
 	@echo
 	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
+	@echo 'MULTICALL=1          all programs as one executable under several names'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'PKG_CONFIG=          the pkg-config that finds them, for DEPS=system with a cross compiler'
 	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'

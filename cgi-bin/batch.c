@@ -84,8 +84,9 @@ static const struct input_field fields[] = {
 
 /* ---- reading the operations ------------------------------------------------------------------ */
 
-/* Reads one operation from its slice of the body. The positions of its members are noted on
- * SCRATCH, which is freed each time, since an operation may have many unknown members. */
+/* Reads one operation from its slice of the body, which becomes call->body, because input_read
+ * reads the members of that. The positions of its members are noted on SCRATCH, which is freed each
+ * time, since an operation may have many unknown members. */
 static enum error_code read_operation(struct call *call, struct arena *scratch, struct text text,
                                       struct operation *out)
 {

@@ -130,7 +130,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
 }
 
 /* Adds what a client needs to continue, or after ERR_CHANGES_EXPIRED to start again. */
-static enum error_code answer_place(struct call *call, int64_t last_version)
+static enum error_code answer_position(struct call *call, int64_t last_version)
 {
     struct text store_id;
     enum error_code error = meta_store_id(call->store, &store_id);
@@ -146,7 +146,7 @@ static enum error_code answer_look(struct call *call, struct look *look)
     response_json(&call->response, "changes",
                   look->page.items != NULL ? look->page.items : cJSON_CreateArray());
     response_json(&call->response, "more", cJSON_CreateBool(look->more));
-    return answer_place(call, look->seen);
+    return answer_position(call, look->seen);
 }
 
 static enum error_code report_changes(struct call *call)
@@ -181,7 +181,7 @@ static enum error_code report_changes(struct call *call)
     }
     if (error == ERR_CHANGES_EXPIRED) {
         call->response.errors_carry_data = true;
-        error = answer_place(call, look.counters.version);
+        error = answer_position(call, look.counters.version);
         return error == ERR_NONE ? ERR_CHANGES_EXPIRED : error;
     }
     return error == ERR_NONE ? answer_look(call, &look) : error;

@@ -482,6 +482,7 @@ static enum error_code list_items(struct call *call)
 static enum error_code delete_items(struct call *call)
 {
     struct list_query query = {.prefix = {.at = "", .size = 0}};
+    /* The first row alone: prefix. */
     enum error_code error = parameters_read(call, list_parameters, 1, &query);
     if (error == ERR_NONE && query.prefix.size == 0) {
         response_detail(&call->response, "prefix", "must not be empty");

@@ -32,21 +32,13 @@ static const char *check_scope(struct text scope)
                : "must be \"read\" or \"write\"";
 }
 
-static const char *check_prefix(struct text prefix)
-{
-    if (prefix.size > ITEM_KEY_MAXIMUM) {
-        return "must have at most 512 bytes";
-    }
-    return text_has_control(prefix) ? "must be UTF-8 without control characters" : NULL;
-}
-
 static const struct input_field fields[] = {
     {"name", INPUT_TEXT, false, offsetof(struct input_values, name), 1, 64, check_name,
      ERR_INVALID_PARAMETER},
     {"scope", INPUT_TEXT, false, offsetof(struct input_values, scope), 0, INT64_MAX, check_scope,
      ERR_INVALID_PARAMETER},
-    {"prefix", INPUT_TEXT, true, offsetof(struct input_values, prefix), 0, INT64_MAX, check_prefix,
-     ERR_INVALID_PARAMETER},
+    {"prefix", INPUT_TEXT, true, offsetof(struct input_values, prefix), 0, INT64_MAX,
+     item_prefix_fault, ERR_INVALID_PARAMETER},
     {"ttl", INPUT_WHOLE, true, offsetof(struct input_values, ttl), 1, TTL_MAXIMUM, NULL,
      ERR_INVALID_PARAMETER},
 };

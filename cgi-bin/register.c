@@ -52,8 +52,8 @@ static enum error_code hash_password(struct call *call, struct text password, co
     return error;
 }
 
-/* The first epoch is random, so that nobody can guess it: see the schema. Positive, and far below
- * the maximum of int64_t. */
+/* The first epoch is random, so that nobody can guess it: see migration 1 in db/engine/schema.c.
+ * Positive, and far below the maximum of int64_t. */
 static enum error_code random_epoch(struct call *call, int64_t *epoch)
 {
     unsigned char bytes[5];

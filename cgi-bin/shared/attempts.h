@@ -24,7 +24,8 @@ struct attempt {
     DB_THROTTLE_READ, DB_THROTTLE_COUNT, DB_THROTTLE_GIVE_BACK, DB_THROTTLE_CLEAR, DB_THROTTLE_SWEEP
 
 /* Counts an attempt on the account USER_ID, or on the unknown name NAME when USER_ID is 0, and
- * takes a slot for hashing. Columns that were read before are no longer valid.
+ * takes a slot for hashing. Commits, and with that everything the call has written so far. Columns
+ * that were read before are no longer valid.
  * ERR_TOO_MANY_ATTEMPTS, with the time to wait in call->retry_after, before any costly work;
  * ERR_SERVICE_UNAVAILABLE when no slot became free. After an error attempt_end is not needed. */
 enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t user_id,
@@ -45,7 +46,9 @@ enum error_code attempt_succeeded(struct call *call, struct attempt *attempt);
 /* Ends the attempt and frees its slot. */
 void attempt_end(struct attempt *attempt);
 
-/* Takes a slot for hashing without counting an attempt; attempt_end frees it. */
+/* Takes a slot for hashing without counting an attempt; attempt_end frees it. Commits as
+ * attempt_begin does, because no lock of the database may be held meanwhile.
+ * ERR_SERVICE_UNAVAILABLE when no slot became free. */
 enum error_code attempt_take_slot(struct call *call, struct attempt *attempt);
 
 /* Registrations from this call's address. The first function only checks the limit, and afterwards

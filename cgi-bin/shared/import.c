@@ -25,14 +25,13 @@ static enum error_code refuse(struct import *import, const char *field, const ch
                               enum error_code error)
 {
     struct arena *arena = import->call->arena;
+    /* Both texts must live as long as the answer, not just as long as the item. */
     const char *place = arena_printf(arena, "items[%lld]%s%s", (long long)import->index,
                                      *field != '\0' ? "." : "", field);
     const char *copy = reason != NULL ? arena_printf(arena, "%s", reason) : NULL;
     if (place == NULL || copy == NULL) {
         return call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
-    /* The reason must live as long as the answer, not just as long as the item. */
-    json_use_arena(arena);
     response_detail(&import->call->response, place, copy);
     return error;
 }

@@ -49,7 +49,7 @@ enum error_code item_writes_start(struct call *call, struct item_writes *writes)
     enum error_code error = db_begin(call->store);
     call_time_passed(call);
     writes->now_ms = call->now_ms;
-    return error == ERR_NONE ? items_begin(writes) : error;
+    return error == ERR_NONE ? item_writes_lock(writes) : error;
 }
 
 int64_t item_expiry(const struct call *call, int64_t ttl)
@@ -83,7 +83,7 @@ cJSON *item_json(struct call *call, const struct item *item, bool with_size)
     if (with_size) {
         json_add(object, "size", json_new_integer(call->arena, item->size));
     }
-    call->response.raw_bytes += item_bytes(item);
+    call->response.text_bytes += item_bytes(item);
     return object;
 }
 

@@ -9,7 +9,8 @@
 #include "common/serve/serve.h"
 #include "db/model/items.h"
 
-/* Adds the details to the answer of a call that failed with ERROR, and returns ERROR. */
+/* Returns ERROR, which may be ERR_NONE. For ERR_QUOTA_EXCEEDED it first adds the limits of a user
+ * to `details`. */
 enum error_code item_failed(struct call *call, enum error_code error);
 
 /* Why VALUE, a member of OBJECT, can't be stored: deeper than JSON_VALUE_DEPTH_MAXIMUM; else NULL.

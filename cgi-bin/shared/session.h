@@ -7,7 +7,8 @@
 #include "common/serve/serve.h"
 
 /* Signs a token for USER_ID with its current EPOCH and answers with it: 200, MESSAGE, `token` and
- * `data`. */
+ * `data`. ERR_INTERNAL, with a cause, when the key file can't be used, or there are no random bytes
+ * or no memory. */
 enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch,
                                const char *message);
 

@@ -59,11 +59,11 @@ static void store_run_deferred(void *store, int64_t now_ms)
     db_deferred_begin(store, &unreported);
     int64_t token = db_noted_use(store);
     if (token != 0) {
-        enum error_code error = db_begin_aside(store);
+        enum error_code error = db_begin_separate(store);
         if (error == ERR_NONE) {
             error = tokens_used(store, token, now_ms);
         }
-        db_end_aside(store, error == ERR_NONE);
+        db_end_separate(store, error == ERR_NONE);
     }
     db_deferred_end(store);
 }

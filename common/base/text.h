@@ -72,15 +72,15 @@ enum { TIME_TEXT_SIZE = 25 };
  * years 1970 to 9999 become the first or last second of them. */
 void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE]);
 
+/* Parses such a text into milliseconds since 1970; the fraction may be missing or have up to nine
+ * digits. False when it has another form, or names a date or time that does not exist. */
+bool text_to_time(struct text text, int64_t *milliseconds);
+
 /* The sign, 19 digits and NUL. */
 enum { INTEGER_TEXT_SIZE = 21 };
 
 /* VALUE in decimal, NUL-terminated. Returns the length. */
 size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE]);
-
-/* Parses such a text into milliseconds since 1970; the fraction may be missing or have up to nine
- * digits. False when it has another form, or names a date or time that does not exist. */
-bool text_to_time(struct text text, int64_t *milliseconds);
 
 /* Compares two secrets of equal length in a time that depends on the length alone. */
 bool secret_equal(const char *a, const char *b, size_t size);

@@ -8,13 +8,10 @@
 # archives lie beside this script: then nothing is fetched, and each must have the checksum that
 # VERSIONS there names.
 #
-# apt does the verifying: its signed index names the checksum of every archive.
-# It runs with lists, cache and sources of its own under DIR, so that nothing of the machine's own
-# configuration changes; the address of the mirror is taken from there. Works without root.
+# apt does the verifying (apt.sh), with lists, cache and sources of its own under DIR.
 set -eu
 
 dir=$1
-tries=3
 
 # library, source package, least version that will do
 libraries='
@@ -31,8 +28,12 @@ suites='unstable testing stable'
 say() { printf '  FETCH %s\n' "$*" >&2; }
 die() { printf 'fetch: %s\n' "$*" >&2; exit 1; }
 
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=common/deps/apt.sh
+. "$here/apt.sh"
+
 # The archives of a release: VERSIONS, what it names, and what autoreconf adds to libxcrypt.
-carried=$(cd "$(dirname "$0")" && pwd)/archives
+carried=$here/archives
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 
@@ -76,48 +77,9 @@ fi
 
 command -v apt-get >/dev/null ||
     die 'apt-get is not here; on systems other than Debian build with "make DEPS=system"'
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-[ -r "$keyring" ] || die "$keyring is missing; install debian-archive-keyring"
-
-# The first mirror of the main archive that this machine is set up with.
-mirror_of_machine() {
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
-        grep -E '/debian/?$' | head -n 1
-}
-
 apt=$dir/apt
-mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$dir/archives"
-case $apt in
-*\"*) die "the settings of apt can't name a folder with a double quote in its path: $dir" ;;
-esac
-mirror=$(mirror_of_machine) || true
-[ -n "$mirror" ] || die 'no Debian mirror in the configuration of apt'
-
-cat >"$apt/apt.conf" <<CONF
-Dir::Etc::SourceList "$apt/sources.list";
-Dir::Etc::SourceParts "-";
-Dir::State::Lists "$apt/lists";
-Dir::Cache "$apt";
-Dir::Cache::Archives "$apt/archives";
-APT::Sandbox::User "$(id -un)";
-Acquire::Languages "none";
-Acquire::Retries "$tries";
-CONF
-
-# Runs a command up to $tries times.
-retry() {
-    try=1
-    until "$@"; do
-        [ "$try" -lt "$tries" ] || return 1
-        try=$((try + 1))
-        sleep "$try"
-    done
-}
-
-use_suite() {
-    printf 'deb-src [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$1" >"$apt/sources.list"
-    retry env APT_CONFIG="$apt/apt.conf" apt-get -qq update >"$apt/log" 2>&1
-}
+mkdir -p "$dir/archives"
+make_apt
 
 # Versions of a source package in the suite in use, newest first.
 versions_of() {
@@ -173,7 +135,7 @@ say 'source packages; the first time takes some seconds'
 } >"$dir/VERSIONS.new"
 missing=$libraries
 for suite in $suites; do
-    use_suite "$suite" || { say "suite $suite can't be read"; continue; }
+    use_suite deb-src "$suite" || { say "suite $suite can't be read"; continue; }
     rest=''
     while read -r library package least; do
         [ -n "$library" ] || continue

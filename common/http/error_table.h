@@ -16,7 +16,7 @@ struct error_info {
 /* The table's row of CODE; ERR_NONE and unknown numbers give that of ERR_INTERNAL. */
 const struct error_info *error_info(enum error_code code);
 
-/* The reason phrase of an HTTP status cubby uses. */
+/* The reason phrase of an HTTP status cubby uses; of any other that of 500. */
 const char *http_reason(int status);
 
 #endif

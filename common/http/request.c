@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/base/address.h"
+#include "common/http/address.h"
 
 /* Larger than any body; keeps sums of lengths far from an overflow. */
 static const int64_t length_maximum = INT64_C(1) << 40;
@@ -35,6 +35,12 @@ static const char *header_value(struct transport *transport, const char *name)
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
+/* Whether the software that SERVER names is NAME. */
+static bool server_is(const char *server, const char *name)
+{
+    return server != NULL && strncasecmp(server, name, strlen(name)) == 0;
+}
+
 /* The value of a conditional header. Sent empty it is malformed, not absent; but uhttpd sets the
  * variable of each header it knows, and leaves it empty when the header was not sent. */
 static const char *condition_value(struct transport *transport, const char *name)
@@ -43,8 +49,7 @@ static const char *condition_value(struct transport *transport, const char *name
     if (value == NULL || *value != '\0') {
         return value;
     }
-    const char *server = header_value(transport, "SERVER_SOFTWARE");
-    return server != NULL && strncasecmp(server, "uhttpd", 6) == 0 ? NULL : value;
+    return server_is(header_value(transport, "SERVER_SOFTWARE"), "uhttpd") ? NULL : value;
 }
 
 static void read_method(struct transport *transport, struct request *request)
@@ -73,26 +78,36 @@ static bool says_chunked(const char *codings)
     return false;
 }
 
+/* Without a length. Apache and lighttpd decode chunks. busybox httpd passes them on as they are,
+ * with no length or any; of others it can't be known, and some, as uhttpd, do not even pass on that
+ * there are chunks. Those are asked for a length. */
+static void read_no_length(struct request *request, bool chunked, bool decodes)
+{
+    bool busybox = server_is(request->server_software, "busybox");
+    if (!decodes && (chunked || !busybox)) {
+        request->length_error = ERR_LENGTH_REQUIRED; /* asked for only where there must be a body */
+    }
+    request->length_kind = chunked ? LENGTH_UNTIL_END : LENGTH_NONE;
+    request->body_pending = chunked;
+}
+
 static void read_length(struct transport *transport, struct request *request)
 {
     const char *length = header_value(transport, "CONTENT_LENGTH");
-    request->body_pending = true;
-    bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
     const char *server = request->server_software;
-    if (chunked && server != NULL && strncasecmp(server, "busybox", 7) == 0) {
-        /* It passes on the chunks undecoded, with no length or with a length of 0. */
-        request->length_error = ERR_LENGTH_REQUIRED;
-        return;
-    }
+    bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
+    bool decodes = server_is(server, "Apache") || server_is(server, "lighttpd");
     if (length == NULL) {
         /* busybox httpd sets only this one for methods other than POST. */
         length = header_value(transport, "HTTP_CONTENT_LENGTH");
     }
-    if (length == NULL) {
-        request->length_kind = chunked ? LENGTH_UNTIL_END : LENGTH_NONE;
-        request->body_pending = chunked;
+    bool raw = chunked && !decodes &&
+               (length == NULL || strcmp(length, "0") == 0 || server_is(server, "busybox"));
+    if (length == NULL || raw) {
+        read_no_length(request, chunked, decodes);
         return;
     }
+    request->body_pending = true;
     bool over;
     if (!text_to_int64(text_of(length), length_maximum, &over, &request->length)) {
         request->length_error = over ? ERR_BODY_TOO_LARGE : ERR_INVALID_LENGTH;

@@ -11,7 +11,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/http/http.h"
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 #include "common/base/text.h"
 #include "common/http/transport.h"
 
@@ -35,7 +35,9 @@ struct request {
     const char *if_none_match;
     const char *server_software;
 
-    enum error_code length_error; /* why the body can't be read at all, or ERR_NONE */
+    enum error_code length_error; /* why a body can't be read, or ERR_NONE. ERR_LENGTH_REQUIRED also
+                                     where none may have been sent: without a length that is unknown
+                                     under servers that don't decode chunks */
     enum length_kind length_kind;
     int64_t length;
 

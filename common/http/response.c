@@ -24,8 +24,8 @@ void response_success(struct response *response, int status, const char *message
 void response_header(struct response *response, const char *name, const char *value)
 {
     if (value == NULL || response->header_count == RESPONSE_HEADERS_MAXIMUM) {
-        response->arena->failed =
-            true; /* an answer without one of its headers would be incomplete */
+        /* An answer without one of its headers would be incomplete. */
+        response->arena->failed = true;
         return;
     }
     response->headers[response->header_count++] =
@@ -51,7 +51,7 @@ void response_text(struct response *response, const char *name, const char *text
     if (text == NULL) {
         return; /* out of memory, which the arena has recorded */
     }
-    response->raw_bytes += strlen(text);
+    response->text_bytes += strlen(text);
     json_add(data_of(response), name, json_new_string(text));
 }
 
@@ -67,7 +67,7 @@ void response_time(struct response *response, const char *name, int64_t millisec
 
 void response_raw(struct response *response, const char *name, const char *json, size_t size)
 {
-    response->raw_bytes += size;
+    response->text_bytes += size;
     json_add(data_of(response), name, json_new_raw(json));
 }
 
@@ -129,7 +129,7 @@ static const char *render_body(struct response *response, const struct error_inf
         return NULL;
     }
     enum { ENVELOPE_BYTES = 1024, TOTAL_MAXIMUM = 1 << 30 };
-    size_t guess = response->raw_bytes + ENVELOPE_BYTES;
+    size_t guess = response->text_bytes + ENVELOPE_BYTES;
     char *body = guess < TOTAL_MAXIMUM ? cJSON_PrintBuffered(top, (int)guess, 0) : NULL;
     return body != NULL ? end_line(response->arena, body, guess) : NULL;
 }

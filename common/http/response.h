@@ -15,7 +15,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 
 enum { RESPONSE_HEADERS_MAXIMUM = 12 };
 
@@ -37,7 +37,7 @@ struct response {
     bool revalidated; /* the ETag belongs to what was read, so a client may revalidate with it */
     bool errors_carry_data; /* `data` is sent with an error too */
     struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
-    size_t raw_bytes;       /* about the bytes of the texts added: the size to print into */
+    size_t text_bytes;      /* about the bytes of the texts added: the size to print into */
 };
 
 /* A rendered answer, on the arena. */
@@ -55,14 +55,17 @@ void response_init(struct response *response, struct arena *arena);
 /* Sets status and message of a success. MESSAGE is borrowed. */
 void response_success(struct response *response, int status, const char *message);
 
-/* Adds a header; both strings are borrowed and must be free of line ends. */
+/* Adds a header; both strings are borrowed and must be free of line ends. A VALUE of NULL, which a
+ * failed allocation gives, and one header more than RESPONSE_HEADERS_MAXIMUM count as a failure of
+ * the arena. */
 void response_header(struct response *response, const char *name, const char *value);
 
 /* Sets the ETag of a version; CACHEABLE when the answer is a read of that item. */
 void response_etag(struct response *response, int64_t version, bool cacheable);
 
-/* Add a member to `data`, which appears with the first of them. Texts are borrowed, NUL-terminated
- * UTF-8; raw is JSON text. */
+/* Add a member to `data`, which appears with the first of them. NAME is a constant. Texts are
+ * borrowed, NUL-terminated UTF-8; raw is JSON text. A TEXT of NULL, which a failed allocation
+ * gives, adds nothing. */
 void response_text(struct response *response, const char *name, const char *text);
 void response_integer(struct response *response, const char *name, int64_t value);
 void response_time(struct response *response, const char *name, int64_t milliseconds);
@@ -71,8 +74,9 @@ void response_raw(struct response *response, const char *name, const char *json,
 /* Adds ITEM to `data`; accepts NULL, which a failed allocation gives. */
 void response_json(struct response *response, const char *name, cJSON *item);
 
-/* Adds the reason why FIELD was refused to `details`; a static or arena text. The first reason
- * given for a field stays. */
+/* Adds the REASON why FIELD was refused to `details`; both are borrowed, static or on the arena.
+ * The first reason given for a field stays. A REASON of NULL, which a failed allocation gives, adds
+ * nothing. */
 void response_detail(struct response *response, const char *field, const char *reason);
 
 /* Prints head and body: of the success when ERROR is ERR_NONE, else of the error. WITH_BODY false

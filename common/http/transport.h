@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct log;
-
 struct transport {
     /* The process ends after its last request, so memory and descriptors need not be released one
      * by one. */

@@ -10,7 +10,7 @@ static const char start[] = "cubby_";
 
 enum { START_SIZE = sizeof start - 1 };
 
-bool device_token_looks(struct text text)
+bool looks_like_device_token(struct text text)
 {
     return text.size >= START_SIZE && memcmp(text.at, start, START_SIZE) == 0;
 }
@@ -31,7 +31,7 @@ static bool take_number(struct text *rest, int64_t maximum, int64_t *out)
 
 bool device_token_parse(struct text text, struct device_token *out)
 {
-    if (!device_token_looks(text)) {
+    if (!looks_like_device_token(text)) {
         return false;
     }
     struct text rest = {.at = text.at + START_SIZE, .size = text.size - START_SIZE};

@@ -30,7 +30,7 @@ struct device_token {
 };
 
 /* True when TEXT begins like a device token, well-formed or not. */
-bool device_token_looks(struct text text);
+bool looks_like_device_token(struct text text);
 
 /* Splits TEXT; the secret in OUT is a slice of it. False when TEXT is not of the form above. */
 bool device_token_parse(struct text text, struct device_token *out);

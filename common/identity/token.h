@@ -48,12 +48,14 @@ enum error_code token_keys_load(const char *path, struct token_keys **out, struc
 /* Accepts NULL. */
 void token_keys_free(struct token_keys *keys);
 
-/* Signs CLAIMS with the first key: *OUT is the compact JWT, on ARENA. */
+/* Signs CLAIMS with the first key: *OUT is the compact JWT, on ARENA. ERR_INTERNAL, with a cause,
+ * when memory is out or the library refuses. */
 enum error_code token_sign(const struct token_keys *keys, const struct token_claims *claims,
                            struct arena *arena, const char **out, struct cause *cause);
 
 /* Verifies TOKEN at the time NOW (seconds since 1970): HS256 whatever the token says, the key that
- * its `kid` names, signature, times and the type of every claim. Fills CLAIMS when TOKEN_VALID. */
+ * its `kid` names, signature, times and the type of every claim. Fills CLAIMS when TOKEN_VALID.
+ * TOKEN_INVALID also when memory is out, which arena_failed tells. */
 enum token_state token_verify(const struct token_keys *keys, struct arena *arena, struct text token,
                               int64_t now, struct token_claims *claims);
 

@@ -65,7 +65,8 @@ bool json_check(struct text text, struct json_fault *fault);
 
 /* Like json_check; besides, TEXT must be an object with at most JSON_MEMBERS_MAXIMUM members and no
  * duplicate names, and those names that have escapes may have at most JSON_NAMES_MAXIMUM bytes
- * together. The texts in OUT are slices of TEXT, except that decoded names are on ARENA. */
+ * together. The texts in OUT are slices of TEXT, except that names with escapes are decoded by
+ * cJSON: ARENA must also be the arena in use. */
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
 

@@ -2,11 +2,17 @@
  * json_patch.c - JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) on cJSON trees that are
  * parsed only where a patch reaches.
  *
- * cJSON_Utils can not be used. Version 1.7.19, the newest, parses and prints the whole value, so
- * 12345678901234567890 becomes 1.2345678901234567e+19 though no patch touched it. It decodes `~1`
- * wrongly when it adds or removes, compares numbers as doubles, takes an empty array index for 0
- * and 18446744073709551617 for 1, moves a replaced member to the end of its object, and leaves the
- * first operations done when a later one fails.
+ * cJSON_Utils can not be used. These faults are in version 1.7.19, the newest; in brackets what
+ * github.com/DaveGamble/cJSON knows of them:
+ *
+ * - it parses and prints the whole value, so 12345678901234567890 becomes 1.2345678901234567e+19
+ *   though no patch touched it [issue 14, will not be changed]
+ * - it compares numbers as doubles [not reported, but follows from issue 14]
+ * - it decodes `~1` wrongly when it adds or removes [issues 820 and 977, open]
+ * - it takes an empty array index for 0 [issue 1009, open] and 18446744073709551617 for 1 [issue
+ *   1070, closed; pull request 1002, open]
+ * - it moves a replaced member to the end of its object [not reported]
+ * - it leaves the first operations done when a later one fails [issue 997, open]
  */
 #include "common/json/json_patch.h"
 
@@ -475,7 +481,8 @@ static bool merge_all(struct patching *patching, struct text text)
     }
     /* Only a deep patch can make a deep value. */
     size_t bytes = 0;
-    if (patch != NULL && json_depth(text) > JSON_VALUE_DEPTH_MAXIMUM &&
+    if (patching->tree.error == ERR_NONE && patching->root != NULL &&
+        json_depth(text) > JSON_VALUE_DEPTH_MAXIMUM &&
         json_tree_measure(patching->root, &bytes) > JSON_VALUE_DEPTH_MAXIMUM) {
         return fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
     }

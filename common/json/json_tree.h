@@ -19,7 +19,8 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 
-/* What all nodes of one operation share; starts zeroed except for the arena. */
+/* What all nodes of one operation share; starts zeroed except for the arena, which must also be the
+ * one that cJSON uses (json_use_arena): the texts are on the first, the nodes on the second. */
 struct json_tree {
     struct arena *arena;
     size_t nodes;          /* children created so far */

@@ -111,7 +111,7 @@ static enum error_code check_device(struct call *call, struct text text)
 static enum error_code check_token(struct call *call)
 {
     struct text token = request_token(&call->request);
-    if (device_token_looks(token)) {
+    if (looks_like_device_token(token)) {
         return check_device(call, token);
     }
     if (token.size == 0) {

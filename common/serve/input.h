@@ -33,7 +33,8 @@ struct input_field {
 };
 
 /* Fills OUT, a struct that FIELDS describes, from the body of CALL. Texts are on the arena,
- * NUL-terminated, and hold no NUL. */
+ * NUL-terminated, and hold no NUL. ERR_NONE, the error of a row as above, or ERR_INTERNAL, with a
+ * cause, when memory is out. */
 enum error_code input_read(struct call *call, const struct input_field *fields, size_t count,
                            void *out);
 

@@ -49,7 +49,7 @@ enum error_code event_keep(struct call *call, const char *event, enum error_code
 void event_log(struct call *call, const char *event);
 void cause_log(struct call *call, enum error_code error);
 
-/* Sends ANSWER; false when the client is gone. */
+/* Sends ANSWER; false when the client is gone, or the file of a long body can't be read. */
 bool send_answer(struct transport *transport, const struct rendered *answer);
 
 #endif

@@ -24,8 +24,8 @@ static struct place find_place(struct call *call)
         place.item = text_of(path + 1);
     } else if (parameter != NULL && !query_find(call->arena, call->request.query, parameter,
                                                 &place.has_item, &place.item)) {
-        place.item =
-            (struct text){.at = "", .size = 0}; /* it can't be decoded, so it names no item */
+        /* There is none, or it can't be decoded; then it names no item. */
+        place.item = (struct text){.at = "", .size = 0};
     }
     return place;
 }

@@ -20,27 +20,31 @@
 #include "common/json/json.h"
 #include "common/http/request.h"
 #include "common/http/response.h"
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 #include "common/identity/token.h"
 #include "common/http/transport.h"
 
 struct call;
 
+/* Answers a call that has passed the gate. ERR_NONE, after it said in call->response what the
+ * answer holds; or the error of which the answer is made. A failure of the server itself has
+ * recorded a cause before (call_fail, or what it called), unless the arena has failed. */
 typedef enum error_code handler_function(struct call *call);
 
 enum route_flags {
-    ROUTE_TOKEN = 1,  /* refused without a valid access token */
+    ROUTE_TOKEN = 1,  /* refused without a valid access token; the program has a store */
     ROUTE_BODY = 2,   /* the body must be a JSON object, which the handler finds in call->body */
     ROUTE_WRITES = 4, /* the store is opened for writing */
     ROUTE_LARGE_BODY = 8, /* takes max_body_bytes instead of SMALL_BODY_MAXIMUM */
-    ROUTE_ANY_JSON = 32,  /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
-    ROUTE_LONG_BODY =
-        64, /* takes up to max_import_bytes, into a file, and only after the token was verified */
-    ROUTE_MAY_READ = 128, /* with ROUTE_WRITES: whether it writes is known from its body only, so a
-                             device token is looked up without the write lock; a handler that
-                             writes calls call_authenticate_to_write */
-    ROUTE_DEVICE = 16 /* with ROUTE_TOKEN: device tokens are accepted too; without this flag they
-                         get FORBIDDEN */
+    /* With ROUTE_TOKEN: device tokens are accepted too; without this flag they get FORBIDDEN. */
+    ROUTE_DEVICE = 16,
+    ROUTE_ANY_JSON = 32, /* with ROUTE_BODY: any JSON will do; its text is call->request.body */
+    /* With ROUTE_BODY: takes up to max_import_bytes, into a file, and only after the token was
+     * verified. */
+    ROUTE_LONG_BODY = 64,
+    /* With ROUTE_WRITES: whether it writes is known from its body only, so a device token is looked
+     * up without the write lock; a handler that writes calls call_authenticate_to_write. */
+    ROUTE_MAY_READ = 128
 };
 
 /* The largest body, in bytes, of a call that stores no value. */
@@ -52,8 +56,8 @@ struct route {
     const char *path;        /* "" the program's own address; "/name" exactly; "/{}" anything behind
                                 the first slash, or the query parameter program->item_parameter */
     unsigned flags;          /* enum route_flags */
-    enum error_code
-        body_error; /* the error for a body that is no JSON object; 0: ERR_INVALID_BODY */
+    /* The error for a body that is no JSON object; ERR_NONE: ERR_INVALID_BODY. */
+    enum error_code body_error;
     handler_function *handle;
 };
 
@@ -89,16 +93,18 @@ struct store_class {
      * must be quick, and its failures are not reported. */
     bool (*has_deferred)(const void *store);
     void (*run_deferred)(void *store, int64_t now_ms);
+    /* Frees the store, which is not NULL. */
     void (*destroy)(void *store);
 };
 
+/* What a program is to the loop: one constant, which its `main` passes on. */
 struct program {
-    const char *name;
+    const char *name; /* in the lines of the log */
     const struct route *routes;
     size_t route_count;
-    const char *item_parameter; /* query parameter that stands for "/{}"; NULL: none */
-    const struct store_class *store;
-    const void *store_role;
+    const char *item_parameter;      /* query parameter that stands for "/{}"; NULL: none */
+    const struct store_class *store; /* NULL: none; then no route may take a token */
+    const void *store_role;          /* what the program may do there, for store->make */
 };
 
 /* A security event of a call, for the log. Its outcome is that of the call. It holds nothing that a
@@ -150,7 +156,9 @@ bool call_sleep(struct call *call, int64_t milliseconds);
  * one. */
 void call_time_passed(struct call *call);
 
-/* The keys that sign tokens, read on first use. */
+/* The keys that sign tokens, read on first use; borrowed until the loop ends or
+ * call_authenticate_again reads them anew. ERR_INTERNAL, with a cause, when the key file can't be
+ * used. */
 enum error_code call_keys(struct call *call, const struct token_keys **out);
 
 /* Makes the answer say that the token of this call is not valid; WHY is a value of details.token,

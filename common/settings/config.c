@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/address.h"
+#include "common/http/address.h"
 #include "common/identity/password.h"
 #include "common/base/text.h"
 
@@ -26,6 +26,10 @@
 #endif
 
 enum { FILE_MAXIMUM = 64 * 1024 };
+
+/* The body of an import is mapped as a whole, so its size must fit into a size_t, with one byte
+ * more, and into the addresses of a 32-bit processor. */
+enum { IMPORT_MAXIMUM_BITS = sizeof(size_t) < 8 ? 30 : 40 };
 
 enum kind { KIND_PATH, KIND_TEXT, KIND_WORD, KIND_NUMBER };
 
@@ -58,7 +62,7 @@ static const struct setting settings[] = {
     NUMBER(password_cost, 0, 0, 999999999),
     NUMBER(max_value_bytes, 256 * INT64_C(1024), 1, 64 * INT64_C(1024) * 1024),
     NUMBER(max_body_bytes, INT64_C(1024) * 1024, 1024, 128 * INT64_C(1024) * 1024),
-    NUMBER(max_import_bytes, INT64_C(64) << 20, 1024, INT64_C(1) << 40),
+    NUMBER(max_import_bytes, INT64_C(64) << 20, 1024, INT64_C(1) << IMPORT_MAXIMUM_BITS),
     NUMBER(max_user_keys, 100000, 0, INT64_C(1000000000)),
     NUMBER(max_user_bytes, INT64_C(1) << 30, 0, INT64_C(1) << 50),
     NUMBER(tombstones, 10000, 0, 10000000),
@@ -299,8 +303,8 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
 }
 
 void config_each(const struct config *config,
-                 void (*visit)(void *self, const char *name, const char *value,
-                               const int64_t *number),
+                 void (*callback)(void *self, const char *name, const char *value,
+                                  const int64_t *number),
                  void *self)
 {
     struct config copy = *config;
@@ -311,7 +315,7 @@ void config_each(const struct config *config,
         if (number != NULL) {
             (void)snprintf(digits, sizeof digits, "%" PRId64, *number);
         }
-        visit(self, settings[i].name, number != NULL ? digits : *string_at(&copy, &settings[i]),
-              number);
+        callback(self, settings[i].name, number != NULL ? digits : *string_at(&copy, &settings[i]),
+                 number);
     }
 }

@@ -46,7 +46,7 @@ struct config {
 /* The default of every setting. */
 void config_defaults(struct config *config);
 
-/* Where config_load looks when CUBBY_CONF is not set. */
+/* Where config_load looks when PATH is NULL. */
 const char *config_default_path(void);
 
 /* Defaults, then the file at PATH; NULL means the default path, and then the file may be missing.
@@ -54,11 +54,11 @@ const char *config_default_path(void);
 enum error_code config_load(struct arena *arena, const char *path, struct config *config,
                             struct cause *cause);
 
-/* Calls VISIT with the name of each setting and its value as text, and as a number when it is one
- * (else NULL), in the order of the sample file. */
+/* Calls CALLBACK with the name of each setting and its value as text, and as a number when it is
+ * one (else NULL), in the order of the sample file. */
 void config_each(const struct config *config,
-                 void (*visit)(void *self, const char *name, const char *value,
-                               const int64_t *number),
+                 void (*callback)(void *self, const char *name, const char *value,
+                                  const int64_t *number),
                  void *self);
 
 #endif

@@ -422,7 +422,7 @@ void db_deferred_begin(struct db *db, struct cause *unreported)
 }
 
 /* Opens a new connection, since the present one may be for reading only. */
-enum error_code db_begin_aside(struct db *db)
+enum error_code db_begin_separate(struct db *db)
 {
     db_disconnect(db);
     db->writes = true;
@@ -430,7 +430,7 @@ enum error_code db_begin_aside(struct db *db)
     return db_begin(db);
 }
 
-void db_end_aside(struct db *db, bool good)
+void db_end_separate(struct db *db, bool good)
 {
     struct cause *unreported = db->cause;
     (void)db_end(db, good);

@@ -61,7 +61,7 @@ static inline struct db_value db_text(struct text text)
 struct db *db_make(const struct config *config, const struct db_role *role);
 
 /* A request begins. WRITES says whether it may write; causes of failures are recorded in CAUSE,
- * which must live until db_end. */
+ * which must live until db_end. Nothing is opened yet. */
 void db_start(struct db *db, bool writes, struct cause *cause);
 
 /* Lets a request write that was started as one that only reads, or that has ended its transaction.
@@ -77,20 +77,21 @@ void db_free(struct db *db);
 
 /* Starts the write transaction of this request, unless it runs already; db_end ends it. The write
  * lock is held from here on, so do slow work before. Columns that were read before are no longer
- * valid. */
+ * valid. Errors as of db_run. */
 enum error_code db_begin(struct db *db);
 
-/* Whether this request was started as one that may write. */
+/* Whether this request may write, as db_start said or since db_allow_writes. */
 bool db_writes(const struct db *db);
 
 /* In a request that may write: starts a transaction for reading, unless one runs already, so that
  * everything read is the state of one moment. (A request that only reads has one from its first
- * statement on.) */
+ * statement on.) Errors as of db_run. */
 enum error_code db_begin_read(struct db *db);
 
 /* Commits before the request ends: what was written so far stays, whatever the answer will be, and
  * no lock is held any more. For counts that must survive a refusal, and for calls that wait. The
- * next statement or db_begin starts another transaction. */
+ * next statement or db_begin starts another transaction. Errors as of db_run; then the transaction
+ * is still open, for db_end to roll back. */
 enum error_code db_commit_early(struct db *db);
 
 /* True when something in this request could not be written because the disk is full or the database
@@ -110,13 +111,15 @@ int64_t db_noted_use(const struct db *db);
 /* ---- work that is done after the answer is sent
  *
  * db_deferred_begin empties the write-ahead log if db_note_wipe asked for it; db_deferred_end
- * closes a connection whose write-ahead log has become long. Between the two, db_begin_aside starts
- * a write transaction on a new connection, without waiting for any lock, and db_end_aside commits
- * it, or rolls it back unless GOOD. Failures are not reported. */
+ * closes a connection whose write-ahead log has become long. Between the two, db_begin_separate
+ * starts a write transaction on a new connection, without waiting for any lock, and returns
+ * ERR_NONE or an error as db_begin; db_end_separate, to be called in both cases, commits the
+ * transaction, or rolls it back unless GOOD. Failures are not reported: their causes go to
+ * UNREPORTED, which must live until db_deferred_end. */
 bool db_has_deferred(const struct db *db);
 void db_deferred_begin(struct db *db, struct cause *unreported);
-enum error_code db_begin_aside(struct db *db);
-void db_end_aside(struct db *db, bool good);
+enum error_code db_begin_separate(struct db *db);
+void db_end_separate(struct db *db, bool good);
 void db_deferred_end(struct db *db);
 
 /* Runs STATEMENT up to its first row. *FOUND tells whether there is one; its columns can be read
@@ -125,7 +128,8 @@ void db_deferred_end(struct db *db);
 enum error_code db_run(struct db *db, enum db_statement statement, const struct db_value *values,
                        size_t count, bool *found);
 
-/* Moves STATEMENT to its next row; the columns of the previous row are no longer valid. */
+/* Moves STATEMENT to its next row; the columns of the previous row are no longer valid. Result and
+ * errors as of db_run. */
 enum error_code db_step(struct db *db, enum db_statement statement, bool *found);
 
 /* A column, from 0, of the row that STATEMENT is at; 0 for NULL. */

@@ -36,9 +36,11 @@ struct db_driver {
     const char *(*version)(void);
 
     /* Opens the database at PATH, which must exist. *OUT is set even on failure when there is a
-     * message to ask for, and then must be closed too. BUSY_TIMEOUT in milliseconds. */
+     * message to ask for, and then must be closed too. PATH is borrowed until then. BUSY_TIMEOUT in
+     * milliseconds. */
     enum db_class (*open)(const char *path, bool writable, int busy_timeout,
                           struct db_connection **out);
+    /* Accepts NULL. */
     void (*close)(struct db_connection *connection);
     /* About the last failure, for the log; borrowed until the next call. */
     const char *(*message)(struct db_connection *connection);
@@ -71,6 +73,7 @@ struct db_driver {
 
     enum db_class (*prepare)(struct db_connection *connection, const char *sql,
                              struct db_prepared **out);
+    /* Accepts NULL, which prepare may leave after a failure. */
     void (*finalize)(struct db_prepared *prepared);
     /* Bind parameter $NUMBER. Text is borrowed until the statement is reset. */
     enum db_class (*bind_integer)(struct db_prepared *prepared, int number, int64_t value);
@@ -113,6 +116,13 @@ struct db_maintenance {
     enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);
     /* Whether the database keeps a write-ahead log. */
     enum db_class (*journal)(struct db_connection *connection, bool *ahead);
+    /* The same, by what the file of CONNECTION itself says, so that it can be asked where the log
+     * can't be opened. False when there is no file or it can't be read. */
+    bool (*file_keeps_log)(struct db_connection *connection);
+    /* ALONE, before the first statement of CONNECTION: it locks out all others from its first
+     * access on, and so needs no memory shared with them, which some media can't give to a
+     * write-ahead log. Not ALONE: lets them in again, once the database keeps no such log. */
+    enum db_class (*stand_alone)(struct db_connection *connection, bool alone);
 };
 
 extern const struct db_maintenance db_sqlite_maintenance;

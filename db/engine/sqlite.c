@@ -10,10 +10,12 @@
  * again: the first one makes the shared memory and reads what the log holds, so the log is kept
  * short (note_log). A reader must also be able to write to the folder, which rules out read-only
  * media, and the medium must allow shared writable mappings: jffs2, many network file systems and
- * some FUSE file systems do not, so the log is not for them. The journal modes TRUNCATE and PERSIST
- * leave a file that every read looks into, and cost a statement more per write, being settings of
- * the connection. Reads outnumber writes, so DELETE is the default. A process killed in either mode
- * leaves what the next one repairs by itself.
+ * some FUSE file systems do not, so the log is not for them; the tool tries it before it switches
+ * (db/tool/medium.c). Of flash that allows them, as under ubifs, ext4 or f2fs, the log wears less:
+ * a small update writes 12,700 bytes in 2.1 flushes instead of 33,300 in 5 (tests/bench/board.sh).
+ * The journal modes TRUNCATE and PERSIST leave a file that every read looks into, and cost a
+ * statement more per write, being settings of the connection. Reads outnumber writes, so DELETE is
+ * the default. A process killed in either mode leaves what the next one repairs by itself.
  *
  * Durability: with the rollback journal synchronous=EXTRA, so that a commit, the removal of the
  * journal included, is on the disk before it is acknowledged. Deleted content is overwritten with

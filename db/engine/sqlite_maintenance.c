@@ -7,8 +7,8 @@
 #include "db/engine/sqlite_connection.h"
 
 enum {
-    COPY_STEP_PAGES = 1024, /* at a time: writers wait some ms */
-    COPY_FREE_ATTEMPTS = 3, /* then a read transaction keeps the source as it is */
+    COPY_STEP_PAGES = 1024,     /* at a time: writers wait some ms */
+    COPY_UNLOCKED_ATTEMPTS = 3, /* then a read transaction keeps the source as it is */
 };
 
 /* Copies page by page into BACKUP's destination. Others may write between the steps, and then the
@@ -29,7 +29,7 @@ static int copy_pages(sqlite3 *from, sqlite3_backup *backup, db_progress *progre
         }
         attempts += left > left_before ? 1 : 0; /* the first step counts as the first attempt */
         left_before = left;
-        if (code == SQLITE_OK && attempts > COPY_FREE_ATTEMPTS && !holds) {
+        if (code == SQLITE_OK && attempts > COPY_UNLOCKED_ATTEMPTS && !holds) {
             code =
                 sqlite3_exec(from, "BEGIN; SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
             holds = true;
@@ -103,6 +103,32 @@ static enum db_class sqlite_space(struct db_connection *connection, int64_t *byt
     return class;
 }
 
+/* Bytes 18 and 19 of a database file are 2 if it keeps a write-ahead log (the versions of its
+ * format for writing and reading, https://sqlite.org/fileformat.html). Read by SQLite's own
+ * descriptor: opening and closing another one would release this process's locks on the file. */
+static bool sqlite_file_keeps_log(struct db_connection *connection)
+{
+    enum { WRITE_VERSION_AT = 18, WRITE_VERSION_OF_LOG = 2 };
+    sqlite3_file *file = NULL;
+    unsigned char version = 0;
+    return connection != NULL && connection->handle != NULL &&
+           sqlite3_file_control(connection->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) ==
+               SQLITE_OK &&
+           file != NULL && file->pMethods != NULL &&
+           file->pMethods->xRead(file, &version, 1, WRITE_VERSION_AT) == SQLITE_OK &&
+           version == WRITE_VERSION_OF_LOG;
+}
+
+/* In exclusive locking mode SQLite keeps the index of the log in memory of its own
+ * (https://sqlite.org/wal.html, "Use of WAL Without Shared-Memory"). The locks are released by the
+ * first access after the return to the normal mode. */
+static enum db_class sqlite_stand_alone(struct db_connection *connection, bool alone)
+{
+    return sqlite_script(connection, alone ? "PRAGMA locking_mode=EXCLUSIVE"
+                                           : "PRAGMA locking_mode=NORMAL;"
+                                             "SELECT count(*) FROM sqlite_schema");
+}
+
 const struct db_maintenance db_sqlite_maintenance = {
     .catalogue = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema"
                  " WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name",
@@ -112,4 +138,6 @@ const struct db_maintenance db_sqlite_maintenance = {
     .compact = sqlite_compact,
     .space = sqlite_space,
     .journal = sqlite_journal,
+    .file_keeps_log = sqlite_file_keeps_log,
+    .stand_alone = sqlite_stand_alone,
 };

@@ -140,7 +140,7 @@ enum error_code users_end_sessions(struct db *db, const struct item_owner *owner
 /* Entries of users.revoked: `;jti=expiry`, without anything between them. */
 enum { ENTRY_MAXIMUM = TOKEN_ID_SIZE + 24, REVOKED_MAXIMUM = 500 * ENTRY_MAXIMUM };
 
-size_t users_living_revoked(const char *list, int64_t now, char *to)
+size_t users_unexpired_revoked(const char *list, int64_t now, char *to)
 {
     size_t used = 0;
     while (*list == ';') {
@@ -168,7 +168,7 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
     if (unexpired == NULL) {
         return ERR_INTERNAL;
     }
-    size_t used = users_living_revoked(list.at, now_ms / 1000, unexpired);
+    size_t used = users_unexpired_revoked(list.at, now_ms / 1000, unexpired);
     if (used + ENTRY_MAXIMUM > REVOKED_MAXIMUM) {
         /* The list is full, so all access tokens of the user end. Device tokens are not sessions
          * and stay valid. */

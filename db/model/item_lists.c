@@ -65,7 +65,7 @@ static struct item item_of_row(struct db *db, enum db_statement statement)
 
 enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
                            struct text prefix, struct text after, int64_t limit, bool values,
-                           item_callback *visit, void *self)
+                           item_callback *callback, void *self)
 {
     enum error_code error = items_allow(owner, ITEM_READS, prefix);
     if (error != ERR_NONE) {
@@ -88,7 +88,7 @@ enum error_code items_list(struct db *db, const struct item_owner *owner, int64_
         if (item.key.at == NULL) {
             return ERR_INTERNAL;
         }
-        if (!visit(self, &item)) {
+        if (!callback(self, &item)) {
             return ERR_NONE;
         }
         error = db_step(db, DB_ITEM_LIST, &found);
@@ -118,8 +118,8 @@ enum error_code items_count(struct db *db, const struct item_owner *owner, int64
 }
 
 enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                              struct text prefix, int64_t since, bool values, item_callback *visit,
-                              void *self)
+                              struct text prefix, int64_t since, bool values,
+                              item_callback *callback, void *self)
 {
     enum error_code error = items_allow(owner, ITEM_READS, prefix);
     if (error != ERR_NONE) {
@@ -150,7 +150,7 @@ enum error_code items_changes(struct db *db, const struct item_owner *owner, int
         if (!wanted) {
             item.key = (struct text){.at = NULL, .size = 0};
         }
-        if (!visit(self, &item)) {
+        if (!callback(self, &item)) {
             return ERR_NONE;
         }
         error = db_step(db, DB_ITEM_CHANGES, &found);

@@ -134,23 +134,23 @@ static enum error_code sweep(struct item_writes *writes, int most)
     return error;
 }
 
-enum error_code items_begin(struct item_writes *writes)
+enum error_code item_writes_lock(struct item_writes *writes)
 {
-    if (writes->begun) {
+    if (writes->locked) {
         return ERR_NONE;
     }
     enum error_code error = db_begin(writes->db);
     if (error == ERR_NONE) {
         error = items_counters(writes->db, writes->owner, &writes->counters);
     }
-    writes->begun = error == ERR_NONE;
+    writes->locked = error == ERR_NONE;
     writes->before = writes->counters;
     return error == ERR_NONE ? sweep(writes, SWEEP_MOST) : error;
 }
 
 enum error_code items_sweep(struct item_writes *writes, int most)
 {
-    enum error_code error = items_begin(writes);
+    enum error_code error = item_writes_lock(writes);
     return error == ERR_NONE ? sweep(writes, most) : error;
 }
 
@@ -189,7 +189,7 @@ enum error_code items_find(struct item_writes *writes, struct item *item, bool *
 {
     enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
     if (error == ERR_NONE) {
-        error = items_begin(writes);
+        error = item_writes_lock(writes);
     }
     return error == ERR_NONE ? find_row(writes, item, found) : error;
 }
@@ -285,7 +285,7 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
 {
     enum error_code error = items_allow(writes->owner, ITEM_WRITES, prefix);
     if (error == ERR_NONE) {
-        error = items_begin(writes);
+        error = item_writes_lock(writes);
     }
     struct removal last = {.size = 0};
     while (error == ERR_NONE) {
@@ -319,7 +319,7 @@ static enum error_code check_quota(struct item_writes *writes)
 enum error_code item_writes_end(struct item_writes *writes)
 {
     const struct item_counters *counters = &writes->counters;
-    if (!writes->begun) {
+    if (!writes->locked) {
         return ERR_NONE;
     }
     enum error_code error = writes->late_quota ? check_quota(writes) : ERR_NONE;

@@ -1,9 +1,10 @@
 /*
  * items.h - the key-value pairs of a user: reading one, and writing any number in one transaction.
  *
- * Every call names its owner by the claims of the token. Whether the account still exists, has the
- * token's epoch and has not revoked the token is checked in the same transaction:
- * ERR_INVALID_TOKEN. What a device token does not allow is ERR_FORBIDDEN.
+ * Every call names its owner by the claims of the token. What a device token does not allow is
+ * ERR_FORBIDDEN. Whether the account still exists, has the token's epoch and has not revoked the
+ * token is checked in the same transaction, ERR_INVALID_TOKEN: by items_read, items_counters and
+ * the first call of a write. items_list, items_count and items_changes do not check it.
  */
 #ifndef CUBBY_DB_MODEL_ITEMS_H
 #define CUBBY_DB_MODEL_ITEMS_H
@@ -90,7 +91,7 @@ struct item_writes {
     int64_t now_ms;
     bool keeps_times; /* items_put stores the times of the item, not the present one */
     bool late_quota;  /* items_put refuses nothing; item_writes_end does, for all together */
-    bool begun;
+    bool locked;
     struct item_counters counters;
     struct item_counters before; /* at the begin */
     /* The row of the key that items_find looked for. */
@@ -113,7 +114,7 @@ void item_writes_begin(struct item_writes *writes, struct db *db, const struct c
 
 /* Starts the transaction, unless it runs already, reads the counters, and turns a bounded number of
  * expired items into tombstones. The first of the calls below does this too. */
-enum error_code items_begin(struct item_writes *writes);
+enum error_code item_writes_lock(struct item_writes *writes);
 
 /* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an
  * item. */
@@ -130,7 +131,7 @@ enum error_code items_remove(struct item_writes *writes, struct item *item);
  * way. */
 enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed);
 
-/* Turns expired items into tombstones, at most MOST of them besides those of items_begin. */
+/* Turns expired items into tombstones, at most MOST of them besides those of item_writes_lock. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
 /* Writes the counters back. With late_quota, ERR_QUOTA_EXCEEDED when all writes together lead
@@ -141,27 +142,30 @@ enum error_code item_writes_end(struct item_writes *writes);
 enum error_code items_counters(struct db *db, const struct item_owner *owner,
                                struct item_counters *out);
 
-/* ---- many ------------------------------------------------------------------------------------ */
+/* ---- many ------------------------------------------------------------------------------------
+ *
+ * These do not check account and token: items_counters (or users_live) must have succeeded before
+ * in the same transaction. In a request that may write, db_begin_read or db_begin starts one. */
 
 /* Called for one item after the other; returning false ends the walk. Texts are borrowed for the
  * duration of the call. */
 typedef bool item_callback(void *self, const struct item *item);
 
-/* Calls VISIT for the items whose keys begin with PREFIX and come after AFTER (empty: from the
+/* Calls CALLBACK for the items whose keys begin with PREFIX and come after AFTER (empty: from the
  * first), in byte order of the key, at most LIMIT. Without VALUES, item->value.at is NULL. */
 enum error_code items_list(struct db *db, const struct item_owner *owner, int64_t now_ms,
                            struct text prefix, struct text after, int64_t limit, bool values,
-                           item_callback *visit, void *self);
+                           item_callback *callback, void *self);
 
 /* How many items there are whose keys begin with PREFIX. */
 enum error_code items_count(struct db *db, const struct item_owner *owner, int64_t now_ms,
                             struct text prefix, int64_t *count);
 
-/* Calls VISIT for what has changed after version SINCE, oldest first; a deletion has a negative
+/* Calls CALLBACK for what has changed after version SINCE, oldest first; a deletion has a negative
  * `expires_at`. Changes of keys that do not begin with PREFIX, and expired items that are not swept
  * yet, come with key.at NULL. */
 enum error_code items_changes(struct db *db, const struct item_owner *owner, int64_t now_ms,
-                              struct text prefix, int64_t since, bool values, item_callback *visit,
-                              void *self);
+                              struct text prefix, int64_t since, bool values,
+                              item_callback *callback, void *self);
 
 #endif

@@ -61,7 +61,8 @@ enum error_code users_taken(struct db *db, struct arena *arena, struct text user
 enum error_code users_add(struct db *db, struct arena *arena, const struct user_new *user,
                           int64_t now_ms, int64_t *id);
 
-/* The account with this user name, or with this e-mail when NAME has an @. */
+/* The account with this user name, or with this e-mail when NAME has an @; *FOUND tells whether
+ * there is one. Its hash is copied to ARENA. ERR_INTERNAL also when memory is out. */
 enum error_code users_find_login(struct db *db, struct arena *arena, struct text name, bool *found,
                                  struct user_login *out);
 
@@ -74,7 +75,8 @@ enum error_code users_live(struct db *db, const struct item_owner *owner);
  * for this moment only. */
 enum error_code users_live_now(struct db *db, const struct item_owner *owner);
 
-/* Texts are borrowed until the request ends. */
+/* The account of OWNER, with the errors of users_live. In a request that may write, it starts the
+ * write transaction. Texts are borrowed until the request ends. */
 enum error_code users_profile(struct db *db, const struct item_owner *owner,
                               struct user_profile *out);
 
@@ -109,7 +111,7 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
 
 /* Copies to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
  * not expired by NOW (seconds since 1970); returns how many bytes they are. */
-size_t users_living_revoked(const char *list, int64_t now, char *to);
+size_t users_unexpired_revoked(const char *list, int64_t now, char *to);
 
 /* Deletes the account, if HASH is still its password hash, and everything stored of it, security
  * events too. ERR_INVALID_TOKEN as users_set_password. */

@@ -173,7 +173,7 @@ int account_drop_tokens(struct tool *tool, struct db_connection *connection, int
     return account_run(tool, connection, ADMIN_USER_DELETE_TOKENS, values, 2);
 }
 
-int account_forgive(struct tool *tool, struct db_connection *connection, int64_t user_id)
+int account_clear_attempts(struct tool *tool, struct db_connection *connection, int64_t user_id)
 {
     static const char *const kinds[] = {"login:user", "reset:user"};
     const char *who = arena_printf(&tool->arena, "%" PRId64, user_id);

@@ -1,5 +1,8 @@
 /*
  * account.h - one account, for the commands of "cubby user".
+ *
+ * Functions that return an int return an exit status (enum tool_status), after they reported a
+ * failure.
  */
 #ifndef CUBBY_DB_TOOL_ACCOUNT_H
 #define CUBBY_DB_TOOL_ACCOUNT_H
@@ -14,10 +17,10 @@ struct account {
     const char *full_name;
     int64_t age;
     const char *gender;
-    int64_t created_at;
+    int64_t created_at; /* milliseconds since 1970 */
     int64_t updated_at;
     bool disabled;
-    int64_t keys;
+    int64_t keys; /* items, and bytes of their values */
     int64_t bytes;
     int64_t tokens; /* device tokens */
 };
@@ -53,7 +56,7 @@ typedef int account_changer(struct tool *tool, struct db_connection *connection,
 int account_change(struct tool *tool, account_changer *changer, const void *argument,
                    struct account *out);
 
-/* Runs STATEMENT, which changes something; a failure is reported. */
+/* Runs STATEMENT, which changes something. */
 int account_run(struct tool *tool, struct db_connection *connection, enum admin_statement statement,
                 const struct db_value *values, size_t count);
 
@@ -62,6 +65,6 @@ int account_drop_tokens(struct tool *tool, struct db_connection *connection, int
 
 /* Clears the counts of failed logins and resets of the account, so that its user can log in at
  * once. */
-int account_forgive(struct tool *tool, struct db_connection *connection, int64_t user_id);
+int account_clear_attempts(struct tool *tool, struct db_connection *connection, int64_t user_id);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "db/engine/schema.h"
 #include "db/tool/files.h"
+#include "db/tool/medium.h"
 
 const struct db_driver *const admin_driver = &db_sqlite;
 const struct db_maintenance *const admin_maintenance = &db_sqlite_maintenance;
@@ -24,8 +25,37 @@ int admin_fail(struct tool *tool, struct db_connection *connection, const char *
     const char *why = class == DB_GONE   ? "there is no such database; \"cubby init\" makes one"
                       : class == DB_FULL ? "no room on the disk"
                                          : admin_driver->message(connection);
-    (void)tool_fail(tool, "%s: %s: %s", path, doing, why);
+    const char *medium = class == DB_INTERNAL ? admin_log_refused(tool, connection, path) : NULL;
+    (void)tool_fail(tool, "%s: %s: %s%s%s%s%s", path, doing, why, medium != NULL ? "; " : "",
+                    medium != NULL ? medium : "", medium != NULL ? "; " : "",
+                    medium != NULL ? admin_log_remedy : "");
     return class == DB_BUSY ? TOOL_BUSY : TOOL_FAILED;
+}
+
+const char admin_log_remedy[] = "set journal = rollback and run \"cubby migrate\"";
+
+const char *admin_log_refused(struct tool *tool, struct db_connection *connection, const char *path)
+{
+    const char *why =
+        admin_maintenance->file_keeps_log(connection) ? medium_refuses_log(tool, path) : NULL;
+    return why == NULL ? NULL
+                       : arena_printf(&tool->arena,
+                                      "its journal is wal, which its medium can't carry: %s", why);
+}
+
+int admin_fail_store(struct tool *tool, enum error_code error, const struct cause *cause)
+{
+    const char *path = tool->config.database;
+    struct db_connection *connection = NULL;
+    const char *medium = NULL;
+    if (error == ERR_INTERNAL && admin_driver->open(path, false, 0, &connection) == DB_OK) {
+        medium = admin_log_refused(tool, connection, path);
+    }
+    admin_driver->close(connection);
+    (void)tool_fail(tool, "%s%s%s%s%s", cause->text, medium != NULL ? "; " : "",
+                    medium != NULL ? medium : "", medium != NULL ? "; " : "",
+                    medium != NULL ? admin_log_remedy : "");
+    return error == ERR_SERVICE_UNAVAILABLE ? TOOL_BUSY : TOOL_FAILED;
 }
 
 int admin_open_any(struct tool *tool, const char *path, bool writable, struct db_connection **out)
@@ -50,7 +80,14 @@ int admin_fail_schema(struct tool *tool, const char *path, int64_t number)
 
 int admin_make_plain(struct tool *tool, const char *path, struct db_connection *copy)
 {
-    enum db_class class = admin_driver->set_journal(copy, false);
+    /* Nobody else has it open, and its medium may be none for a log. */
+    enum db_class class = admin_maintenance->stand_alone(copy, true);
+    if (class == DB_OK) {
+        class = admin_driver->set_journal(copy, false);
+    }
+    if (class == DB_OK) {
+        class = admin_maintenance->stand_alone(copy, false);
+    }
     return class == DB_OK ? TOOL_DONE : admin_fail(tool, copy, path, class, "making it one file");
 }
 
@@ -175,7 +212,7 @@ struct inspection {
     int problems;
 };
 
-static void report(void *self, const char *problem)
+static void report_problem(void *self, const char *problem)
 {
     struct inspection *inspection = self;
     inspection->problems++;
@@ -227,7 +264,7 @@ static enum db_class compare_catalogues(struct db_connection *is, struct db_conn
 }
 
 enum db_class admin_compare_schema(struct db_connection *connection,
-                                   void (*found)(void *self, const char *problem), void *self)
+                                   void (*report)(void *self, const char *problem), void *self)
 {
     char line[256] = "";
     struct db_connection *fresh;
@@ -241,7 +278,7 @@ enum db_class admin_compare_schema(struct db_connection *connection,
     }
     admin_driver->close(fresh);
     if (*line != '\0') {
-        found(self, line);
+        report(self, line);
     }
     return class;
 }
@@ -259,11 +296,13 @@ int admin_verify_integrity(struct tool *tool, const char *path, struct db_connec
 {
     struct inspection inspection = {.tool = tool, .path = path};
     admin_step(tool, "verifying", path);
-    return conclude(&inspection, connection, admin_driver->verify(connection, report, &inspection));
+    return conclude(&inspection, connection,
+                    admin_driver->verify(connection, report_problem, &inspection));
 }
 
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection)
 {
     struct inspection inspection = {.tool = tool, .path = path};
-    return conclude(&inspection, connection, admin_compare_schema(connection, report, &inspection));
+    return conclude(&inspection, connection,
+                    admin_compare_schema(connection, report_problem, &inspection));
 }

@@ -4,6 +4,9 @@
  *
  * The programs' statements and roles are those of db.h; these are a table of their own, which the
  * programs do not link.
+ *
+ * Functions that return an int return an exit status (enum tool_status), after they reported a
+ * failure, unless they say otherwise. Those that return an enum db_class report nothing.
  */
 #ifndef CUBBY_DB_TOOL_ADMIN_H
 #define CUBBY_DB_TOOL_ADMIN_H
@@ -25,16 +28,27 @@ int admin_timeout(const struct tool *tool);
 int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
                enum db_class class, const char *doing);
 
-/* Opens the database at PATH, which must exist, whatever its schema. After a failure, which is
- * reported, *OUT is NULL. */
+/* NULL unless the database at PATH, that of CONNECTION, keeps a write-ahead log and lies on a
+ * medium that can't carry one; then a text that says so, on the tool's arena. What mends it is
+ * admin_log_remedy. */
+const char *admin_log_refused(struct tool *tool, struct db_connection *connection,
+                              const char *path);
+extern const char admin_log_remedy[];
+
+/* Reports ERROR of a store (db.h) over the database of the settings, for which CAUSE was recorded.
+ * TOOL_BUSY when others held the database, else TOOL_FAILED. */
+int admin_fail_store(struct tool *tool, enum error_code error, const struct cause *cause);
+
+/* Opens the database at PATH, which must exist, whatever its schema. PATH is borrowed until it is
+ * closed. After a failure, which is reported, *OUT is NULL. */
 int admin_open_any(struct tool *tool, const char *path, bool writable, struct db_connection **out);
 
 /* Reports that the database at PATH has schema NUMBER, which is not this version's, and what to
  * do. */
 int admin_fail_schema(struct tool *tool, const char *path, int64_t number);
 
-/* Turns COPY, at PATH, into one file without a write-ahead log: the copy of a database that keeps
- * such a log keeps one too. */
+/* Turns COPY, at PATH, which nobody else has open, into one file without a write-ahead log: the
+ * copy of a database that keeps such a log keeps one too. */
 int admin_make_plain(struct tool *tool, const char *path, struct db_connection *copy);
 
 /* Copies as admin_maintenance does, and shows the progress as that of WHAT, a constant. */

@@ -1,7 +1,7 @@
 /*
  * audit.c - records what the operator did in the places where the programs record security events:
  * the log, and the database when the settings say so. When the programs write to the web server's
- * log, which the tool can't reach, the tool writes to the system log.
+ * log, which the tool can't reach, the tool writes to the system log. Declared in tool.h.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,8 +86,8 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
     va_start(list, format);
     (void)vsnprintf(detail, sizeof detail, format, list);
     va_end(list);
-    tool_make_printable(
-        detail, false); /* file names may not be UTF-8, and vsnprintf may have cut a character */
+    /* File names may not be UTF-8, and vsnprintf may have cut a character. */
+    tool_make_printable(detail, false);
     const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, detail));
     const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, detail));
     if (text != NULL && unnamed != NULL) {

@@ -23,7 +23,7 @@ char *file_directory(struct tool *tool, const char *path)
     return arena_copy(&tool->arena, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-int file_give(struct tool *tool, const char *path, const struct file_owner *owner)
+int file_set_owner(struct tool *tool, const char *path, const struct file_owner *owner)
 {
     if (owner->given && lchown(path, owner->user, owner->group) != 0) {
         return tool_fail(tool, "%s: can't give it to the owner: %s", path, strerror(errno));
@@ -84,7 +84,7 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
     }
     const char *shown = arena_printf(&tool->arena, "%s/", directory);
     tool_file(tool, "made", shown != NULL ? shown : directory);
-    return file_give(tool, directory, owner);
+    return file_set_owner(tool, directory, owner);
 }
 
 int file_read(struct tool *tool, const char *path, const char **text)
@@ -271,14 +271,14 @@ static bool is_own_file(struct tool *tool, const char *path)
     return false;
 }
 
-int file_may_write(struct tool *tool, const char *path, bool *over)
+int file_may_write(struct tool *tool, const char *path, bool *exists)
 {
     struct stat there;
-    *over = lstat(path, &there) == 0;
+    *exists = lstat(path, &there) == 0;
     if (is_own_file(tool, path)) {
         return tool_fail(tool, "%s belongs to the installation itself", path);
     }
-    if (!*over) {
+    if (!*exists) {
         return TOOL_DONE;
     }
     if (!S_ISREG(there.st_mode)) {

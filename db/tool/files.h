@@ -1,6 +1,9 @@
 /*
  * files.h - the files of an installation: written completely or not at all, with the right owner
  * and mode, and durably. As root the tool acts as their owner.
+ *
+ * Functions that return an int return an exit status (enum tool_status), after they reported a
+ * failure, unless they say otherwise.
  */
 #ifndef CUBBY_DB_TOOL_FILES_H
 #define CUBBY_DB_TOOL_FILES_H
@@ -24,7 +27,7 @@ char *file_directory(struct tool *tool, const char *path);
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner);
 
 /* Makes OWNER, if one is given, the owner of PATH. */
-int file_give(struct tool *tool, const char *path, const struct file_owner *owner);
+int file_set_owner(struct tool *tool, const char *path, const struct file_owner *owner);
 
 /* Makes the entries of the directory of PATH durable. */
 int file_sync_directory(struct tool *tool, const char *path);
@@ -53,8 +56,8 @@ void file_become_self(void);
 extern const char *const file_companions[];
 
 /* TOOL_DONE when a result may be written to PATH: it is no file of the installation, and replacing
- * an existing file is confirmed. *OVER tells whether there is one. */
-int file_may_write(struct tool *tool, const char *path, bool *over);
+ * an existing file is confirmed. *EXISTS tells whether there is one. */
+int file_may_write(struct tool *tool, const char *path, bool *exists);
 
 /* Creates an empty file at PATH, mode 0600, for this run alone; file_drop_draft deletes it, as does
  * a signal that ends the tool. There can be one at a time. */

@@ -117,8 +117,9 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_COUNT_DISABLED] = "SELECT COUNT(*) FROM users WHERE disabled <> 0",
     [ADMIN_SUM_BYTES] = "SELECT COALESCE(SUM(bytes), 0) FROM users",
     [ADMIN_SUM_TOMBSTONES] = "SELECT COALESCE(SUM(tombstones), 0) FROM users",
-    [ADMIN_COUNT_TOKENS] = "SELECT COUNT(*) FROM tokens WHERE id % 1048576 <> 0",
-    [ADMIN_COUNT_CODES] = "SELECT COUNT(*) FROM tokens WHERE id % 1048576 = 0 AND expires_at > $1",
+    /* $1 is DEVICE_NUMBER_MAXIMUM: the token of a user that has the number 0 is the code. */
+    [ADMIN_COUNT_TOKENS] = "SELECT COUNT(*) FROM tokens WHERE id % $1 <> 0",
+    [ADMIN_COUNT_CODES] = "SELECT COUNT(*) FROM tokens WHERE id % $1 = 0 AND expires_at > $2",
     [ADMIN_COUNT_THROTTLE] = "SELECT COUNT(*) FROM throttle WHERE until > $1",
     [ADMIN_COUNT_EVENTS] = "SELECT COUNT(*) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
 

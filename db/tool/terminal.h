@@ -7,7 +7,8 @@
 #include "db/tool/tool.h"
 
 /* A new password, on the tool's arena: with --password-stdin the first line of standard input, else
- * asked for twice at the terminal, without echo. It obeys the rules for passwords. */
+ * asked for twice at the terminal, without echo. It obeys the rules for passwords. Returns an exit
+ * status (enum tool_status), after it reported a failure. */
 int terminal_new_password(struct tool *tool, struct text *password);
 
 #endif

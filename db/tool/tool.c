@@ -61,6 +61,17 @@ int tool_fail(struct tool *tool, const char *format, ...)
     return TOOL_FAILED;
 }
 
+void tool_warn(struct tool *tool, const char *format, ...)
+{
+    tool_progress_end(tool);
+    va_list list;
+    va_start(list, format);
+    (void)fputs("cubby: warning: ", stderr);
+    print_line(stderr, format, list);
+    (void)fputc('\n', stderr);
+    va_end(list);
+}
+
 int tool_misuse(const struct tool *tool, const char *format, ...)
 {
     va_list list;
@@ -172,8 +183,8 @@ __attribute__((format(printf, 2, 3))) static void show_progress(struct tool *too
 void tool_progress(struct tool *tool, const char *what, int64_t done, int64_t total)
 {
     enum { INTERVAL_MS = 250 };
-    bool news = total > 0 || done > 0; /* else the line of tool_step says more */
-    if (!news || !shows_progress(tool) ||
+    bool countable = total > 0 || done > 0; /* else the line of tool_step says more */
+    if (!countable || !shows_progress(tool) ||
         (tool->progress_what == what && tool_now_ms() - tool->progress_shown < INTERVAL_MS)) {
         return;
     }

@@ -106,6 +106,9 @@ void tool_make_printable(char *text, bool controls);
 /* Says "cubby: …" on standard error and counts a problem; returns TOOL_FAILED. */
 __attribute__((format(printf, 2, 3))) int tool_fail(struct tool *tool, const char *format, ...);
 
+/* Says "cubby: warning: …" on standard error: something to know of that is no problem. */
+__attribute__((format(printf, 2, 3))) void tool_warn(struct tool *tool, const char *format, ...);
+
 /* Says "cubby: …; see cubby COMMAND --help"; returns TOOL_USAGE. */
 __attribute__((format(printf, 2, 3))) int tool_misuse(const struct tool *tool, const char *format,
                                                       ...);

@@ -75,13 +75,14 @@ fixture_must() {
 }
 
 # fixture_make FOLDER: FOLDER must not exist; numbers of instructions depend on its length only.
+# fixture_cost is the cost of a password, 1 unless it is set.
 fixture_make() {
     local call program method path body query
     fixture=$1
     fixture_token=''
     mkdir -m 700 "$fixture"
     printf '%s\n' "database = $fixture/cubby.db" "keys = $fixture/keys.json" \
-        "log = $fixture/log" 'password_cost = 1' 'register_limit = 0' 'login_limit_account = 0' \
+        "log = $fixture/log" "password_cost = ${fixture_cost:-1}" 'register_limit = 0' 'login_limit_account = 0' \
         'login_limit_address = 0' >"$fixture/cubby.conf"
     CUBBY_CONF=$fixture/cubby.conf "$root/build/bin/cubby" init >"$fixture/init.log" || exit 1
     local person='"full_name":"Ada Lovelace","age":36,"gender":"female","password":"Engine-1843"'

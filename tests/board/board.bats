@@ -3,6 +3,7 @@
 # this machine.
 
 load ../http/lib.bash
+load machine
 
 setup() {
     conf=$BATS_TEST_TMPDIR/cubby.conf
@@ -86,13 +87,52 @@ host() {
     diff <(grep -v '"type":"cubby"' "$BATS_TEST_TMPDIR/board") <(grep -v '"type":"cubby"' "$BATS_TEST_TMPDIR/host")
 }
 
+@test "board: what was acknowledged outlives a loss of power, and it serves again after the boot" {
+    new_user
+    store sum 0
+    for writer in 1 2 3 4; do
+        (while curl -sf -o /dev/null --max-time 60 -H "Authorization: Bearer $token" "$BASE/batch" \
+            -d '{"operations": [{"op": "increment", "key": "sum"}]}'; do
+            echo one >>"$BATS_TEST_TMPDIR/acknowledged.$writer"
+        done) &
+        began
+    done
+    until [ "$(cat "$BATS_TEST_TMPDIR"/acknowledged.* 2>/dev/null | wc -l)" -ge 20 ]; do
+        sleep 0.1
+    done
+    machine_loses_power
+    wait_all
+    acknowledged=$(cat "$BATS_TEST_TMPDIR"/acknowledged.* | wc -l)
+    [ "$acknowledged" -ge 20 ]
+    machine_boot
+    machine_answers "$BASE"
+    as_user GET /data/sum
+    succeeded 200
+    sum=$(field .data.value)
+    # Four were under way.
+    [ "$sum" -ge "$acknowledged" ] && [ "$sum" -le $((acknowledged + 4)) ] || fail "$sum of $acknowledged"
+    "$TOOL" -c "$conf" check
+}
+
 @test "board: the archive holds files alone, relative and root's, and no entry for a directory" {
     archive=$(ls "${BATS_TEST_DIRNAME}"/../../build/board/cubby-*-"$BOARD".tar.gz)
     tar -tvzf "$archive" >"$BATS_TEST_TMPDIR/entries"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/entries")" -gt 15 ]
-    run grep -vE '^-[rwx-]{9} 0/0 .* usr/local/' "$BATS_TEST_TMPDIR/entries"
+    run grep -vE '^[-h][rwx-]{9} 0/0 .* (usr|etc)/' "$BATS_TEST_TMPDIR/entries"
     [ "$status" = 1 ] || fail "$output"
-    grep -q 'usr/local/lib/cubby/cgi-bin/data$' "$BATS_TEST_TMPDIR/entries"
+    # A board's own settings are never among them.
+    run grep -E ' (etc/cubby/cubby(-httpd)?\.conf|etc/(inittab|init\.d/.*|passwd))$' "$BATS_TEST_TMPDIR/entries"
+    [ "$status" = 1 ] || fail "$output"
+}
+
+@test "board: an installation takes no more than 2.5 MB on armhf, 3 MB on others, 4.5 MB with glibc" {
+    limit=3000
+    case $BOARD in
+    armhf) limit=2500 ;;
+    tuned | clang) limit=4500 ;;
+    esac
+    size=$(du -sk "${BATS_TEST_DIRNAME}/../../build/board/$BOARD/root" | cut -f1)
+    [ "$size" -le "$limit" ] || fail "$size KB"
 }
 
 @test "board: without 64-bit times, file sizes and claims nothing is built" {

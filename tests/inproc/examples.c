@@ -15,6 +15,12 @@ static const char *const as_json_patch[] = {"CONTENT_TYPE=application/json-patch
 static const char *const if_there[] = {"HTTP_IF_MATCH=*", "HTTP_IF_NONE_MATCH=W/\"999-gzip\"",
                                        NULL};
 
+/* JSON in so many levels of objects. */
+#define IN(json) "{\"a\":" json "}"
+#define IN_4(json) IN(IN(IN(IN(json))))
+#define IN_16(json) IN_4(IN_4(IN_4(IN_4(json))))
+#define IN_98(json) IN_16(IN_16(IN_16(IN_16(IN_16(IN_16(IN(IN(json))))))))
+
 #define LOGIN(name) "{" name ",\"password\":\"Correct-horse-1\"}"
 
 const struct example examples[] = {
@@ -78,6 +84,8 @@ const struct example examples[] = {
     {"merge patch", &data_program, "PATCH", "/list/b", NULL,
      "{\"deep\":null,\"\\u00e4\":{\"x\":{\"y\":null}}}", ANN, 200, "data.value",
      "{\"ä\":{\"x\":{}}}", false, as_merge_patch},
+    {"merge patch too deep", &data_program, "PATCH", "/greeting", NULL, IN_98("1"), ANN, 422,
+     "code", "PATCH_FAILED", false, as_merge_patch},
     {"JSON patch", &data_program, "PATCH", "/list/b", NULL,
      "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"deep\":[true,null]}},"
      "{\"op\":\"add\",\"path\":\"/deep/-\",\"value\":1.0},"

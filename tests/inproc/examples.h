@@ -1,10 +1,9 @@
 /*
  * examples.h - every call of the API once, as a request that succeeds in the world as it is at
- * first.
+ * first, and a few that are refused only after much work.
  *
  * The tests of failing memory, of a failing database and of kept state go through this table: a new
- * call needs one row here to be covered by all of them. Rows that are refused are in
- * test_refusals.c.
+ * call needs one row here to be covered by all of them.
  */
 #ifndef CUBBY_TESTS_INPROC_EXAMPLES_H
 #define CUBBY_TESTS_INPROC_EXAMPLES_H

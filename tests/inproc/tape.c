@@ -30,7 +30,7 @@ struct tape {
     size_t body_read;
     uint64_t random;
     int64_t now_ms;
-    int answers; /* of the present turn */
+    int answers; /* to the present request */
     int broken_turns;
     bool playing;
 };

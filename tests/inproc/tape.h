@@ -1,9 +1,9 @@
 /*
  * tape.h - a transport that plays recorded requests, the second one after CGI.
  *
- * The programs run on it as they are: the same loop, the same handlers, thousands of turns in one
- * process. Clock and random bytes are set by the player, the log can be read, a body can come in
- * pieces, end early or stall. Each answer is looked at as it is sent: a broken one is told by
+ * The programs run on it as they are: the same loop, the same handlers, thousands of requests in
+ * one process. Clock and random bytes are set by the player, the log can be read, a body can come
+ * in pieces, end early or stall. Each answer is looked at as it is sent: a broken one is told by
  * tape_answer.fault.
  */
 #ifndef CUBBY_TESTS_INPROC_TAPE_H
@@ -42,7 +42,7 @@ struct tape_answer {
     size_t head_size;
     const char *body;
     size_t body_size;
-    const char *log;   /* the lines of this turn, each with a newline */
+    const char *log;   /* the lines of this request, each with a newline */
     const char *fault; /* what is wrong with the answer's form, or NULL */
 };
 
@@ -54,7 +54,7 @@ typedef void tape_heard(void *self, const struct tape_request *request,
                         const struct tape_answer *answer);
 
 /* Plays a tape to PROGRAM in one loop. CONFIG is the path of the settings. Returns the number of
- * turns that had no answer or more than one, which should be 0. */
+ * requests that had no answer or more than one, which should be 0. */
 int tape_play(const struct program *program, const char *config, tape_next *next, tape_heard *heard,
               void *self);
 

@@ -93,7 +93,7 @@ struct refusal {
 
 static const struct refusal refusals[] = {
     /* what is no body at all */
-    REGISTER(NULL, "INVALID_REQUEST", "body"),
+    {&register_program, "POST", NULL, NULL, NULL, NOBODY, 411, "LENGTH_REQUIRED", NULL},
     REGISTER("", "INVALID_REQUEST", "body"),
     REGISTER("nonsense", "INVALID_REQUEST", "body"),
     REGISTER("[]", "INVALID_REQUEST", "body"),
@@ -231,9 +231,18 @@ static void broken_bodies_are_refused_and_store_nothing(void **state)
 {
     (void)state;
     static const char body[] = "{\"key\":\"fresh\",\"value\":1}";
-    static const char *const chunked[] = {"HTTP_TRANSFER_ENCODING=chunked", NULL};
+    static const char *const chunked[] = {"HTTP_TRANSFER_ENCODING=chunked",
+                                          "SERVER_SOFTWARE=Apache/2.4.62 (Debian)", NULL};
     static const char *const raw_chunked[] = {"HTTP_TRANSFER_ENCODING=chunked",
                                               "SERVER_SOFTWARE=busybox httpd/1.35.0", NULL};
+    static const char *const unknown_chunked[] = {"HTTP_TRANSFER_ENCODING=gzip, chunked", NULL};
+    static const char *const nameless_chunked[] = {"HTTP_TRANSFER_ENCODING=chunked",
+                                                   "SERVER_SOFTWARE=", NULL};
+    static const char *const uhttpd[] = {"SERVER_SOFTWARE=uhttpd",
+                                         "HTTP_TRANSFER_ENCODING=", "HTTP_CONTENT_LENGTH=", NULL};
+    static const char *const apache[] = {"SERVER_SOFTWARE=Apache", NULL};
+    static const char *const lighttpd[] = {"SERVER_SOFTWARE=lighttpd/1.4.69", NULL};
+    static const char *const busybox[] = {"SERVER_SOFTWARE=busybox httpd/1.35.0", NULL};
     const struct {
         struct tape_request request;
         int status;
@@ -255,6 +264,16 @@ static void broken_bodies_are_refused_and_store_nothing(void **state)
         {{.announced = "", .variables = chunked, .ending = TAPE_STALLED}, 400, "INCOMPLETE_BODY"},
         {{.announced = "", .variables = raw_chunked}, 411, "LENGTH_REQUIRED"},
         {{.announced = "25", .variables = raw_chunked}, 411, "LENGTH_REQUIRED"},
+        /* Of other servers it is not known whether they decode chunks, or pass on that there are
+         * some. */
+        {{.announced = "", .variables = unknown_chunked}, 411, "LENGTH_REQUIRED"},
+        {{.announced = "0", .variables = unknown_chunked}, 411, "LENGTH_REQUIRED"},
+        {{.announced = "", .variables = nameless_chunked}, 411, "LENGTH_REQUIRED"},
+        {{.announced = "", .variables = uhttpd}, 411, "LENGTH_REQUIRED"},
+        {{.announced = ""}, 411, "LENGTH_REQUIRED"},
+        {{.announced = "", .variables = apache}, 400, "INVALID_REQUEST"},
+        {{.announced = "", .variables = lighttpd}, 400, "INVALID_REQUEST"},
+        {{.announced = "", .variables = busybox}, 400, "INVALID_REQUEST"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct tape_request request = rows[i].request;
@@ -269,16 +288,23 @@ static void broken_bodies_are_refused_and_store_nothing(void **state)
 static void bodies_in_pieces_and_decoded_chunks_are_whole(void **state)
 {
     static const char body[] = "{\"key\":\"fresh\",\"value\":[1,2,3]}";
-    static const char *const chunked[] = {"HTTP_TRANSFER_ENCODING=gzip, Chunked", NULL};
+    static const char *const chunked[] = {"HTTP_TRANSFER_ENCODING=gzip, Chunked",
+                                          "SERVER_SOFTWARE=Apache/2.4.62", NULL};
+    /* A server of any name that tells the decoded length. */
+    static const char *const with_length[] = {"HTTP_TRANSFER_ENCODING=chunked", NULL};
+    const struct {
+        const char *announced;
+        const char *const *variables;
+    } ways[] = {{NULL, NULL}, {"", chunked}, {NULL, with_length}};
     for (size_t piece = 0; piece < sizeof body; piece++) {
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
             (void)world_reset(state);
             (void)world_expect(&data_program,
                                (struct tape_request){.method = "POST",
                                                      .authorization = world_ann,
                                                      .body = body,
-                                                     .announced = i == 0 ? NULL : "",
-                                                     .variables = i == 0 ? NULL : chunked,
+                                                     .announced = ways[i].announced,
+                                                     .variables = ways[i].variables,
                                                      .piece = piece},
                                201, NULL);
         }

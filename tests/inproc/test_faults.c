@@ -4,13 +4,15 @@
  *
  * Each round plays the request twice in one loop, the first time with a fault. The answer must be
  * whole and say what the contract says; the database file must then hold the very bytes it held
- * before, and after the second turn those that it holds when nothing ever went wrong. Of calls that
+ * before, and after the second time those that it holds when nothing ever went wrong. Of calls that
  * count attempts the rows are compared instead: a failed attempt may stay counted.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/json/json.h"
+#include "common/json/json_patch.h"
 #include "tests/inproc/examples.h"
 #include "tests/inproc/faults.h"
 #include "tests/inproc/memory.h"
@@ -31,9 +33,9 @@ struct round {
     const struct example *example;
     const struct fault *fault;
     size_t number;
-    int turns;
+    int requests;
     bool struck;
-    bool failed; /* the first turn, and rightly so */
+    bool failed; /* the first time, and rightly so */
     struct tape_answer answer;
     char problem[1024];
 };
@@ -64,11 +66,11 @@ static bool play_round(void *self, struct tape_request *out)
 {
     struct round *round = self;
     *out = example_request(round->example);
-    round->turns++;
-    if (round->turns == 1) {
+    round->requests++;
+    if (round->requests == 1) {
         arm(round->fault, round->number);
     }
-    return round->turns <= 2;
+    return round->requests <= 2;
 }
 
 __attribute__((format(printf, 2, 3))) static void blame(struct round *round, const char *format,
@@ -83,7 +85,7 @@ __attribute__((format(printf, 2, 3))) static void blame(struct round *round, con
 }
 
 /* cmocka must not jump out of the loop from here, so problems are kept for later. */
-static void hear_faulty_turn(struct round *round, const struct tape_answer *answer)
+static void hear_faulty_answer(struct round *round, const struct tape_answer *answer)
 {
     bool out_of_memory = memory_stop();
     round->struck = faults_done() || out_of_memory;
@@ -119,13 +121,14 @@ static void hear_round(void *self, const struct tape_request *request,
 {
     (void)request;
     struct round *round = self;
-    if (round->turns == 1) {
-        hear_faulty_turn(round, answer);
+    if (round->requests == 1) {
+        hear_faulty_answer(round, answer);
     } else if (round->failed && answer->status != round->example->status) {
         blame(round, "then again, without a fault, says %d: %s", answer->status, answer->log);
     }
     if (answer->fault != NULL) {
-        blame(round, "turn %d: %s\n%s%s", round->turns, answer->fault, answer->head, answer->body);
+        blame(round, "request %d: %s\n%s%s", round->requests, answer->fault, answer->head,
+              answer->body);
     }
 }
 
@@ -196,6 +199,41 @@ static void every_allocation_fails_and_all_after_it(void **state)
     assert_true(play_all(&fault) > 5 * example_count);
 }
 
+/* The arenas take memory in pieces of 16 KiB. Blanks behind the patch move the place at which one
+ * is full, so that in time each single object of the merge is the one that there is no memory for.
+ */
+static void every_object_of_a_deep_merge_fails(void **state)
+{
+    (void)state;
+    enum { LEVELS = 98, BLANKS = 17 * 1024, STEP = 32 };
+    static char patch[LEVELS * 6 + 1 + BLANKS];
+    for (size_t i = 0; i < LEVELS; i++) {
+        memcpy(patch + i * 5, "{\"a\":", 5);
+        patch[LEVELS * 5 + 1 + i] = '}';
+    }
+    patch[LEVELS * 5] = '1';
+    memset(patch + LEVELS * 6 + 1, ' ', BLANKS);
+    size_t struck = 0;
+    for (size_t blanks = 0; blanks < BLANKS; blanks += STEP) {
+        bool fails = true;
+        for (size_t number = 1; fails; number++) {
+            struct arena arena;
+            arena_init(&arena, 1024 * 1024);
+            struct json_change change = {.value = text_of("\"x\""),
+                                         .patch = {patch, LEVELS * 6 + 1 + blanks},
+                                         .maximum = 64 * 1024};
+            memory_fail_at(number, false);
+            enum error_code error = json_merge_patch(&arena, &change);
+            fails = memory_stop();
+            struck += fails;
+            assert_int_equal(error, fails ? ERR_INTERNAL : ERR_PATCH_FAILED);
+            arena_reset(&arena);
+        }
+    }
+    json_use_arena(NULL);
+    assert_true(struck > BLANKS / STEP);
+}
+
 /* The usual hash of the tests allocates nothing, this one does, by mmap. */
 static void every_allocation_of_yescrypt_fails(void **state)
 {
@@ -249,6 +287,7 @@ static void every_text_of_a_row_is_lost(void **state)
 const struct CMUnitTest fault_tests[] = {
     cmocka_unit_test_setup(every_allocation_fails_once, world_reset),
     cmocka_unit_test_setup(every_allocation_fails_and_all_after_it, world_reset),
+    cmocka_unit_test(every_object_of_a_deep_merge_fails),
     cmocka_unit_test_setup(every_allocation_of_yescrypt_fails, world_reset),
     cmocka_unit_test_setup(every_step_finds_the_database, world_reset),
     cmocka_unit_test_setup(every_commit_fails, world_reset),

@@ -126,7 +126,7 @@ struct mutant {
     char announced[PART_ROOM], method[PART_ROOM], header[PART_ROOM];
     char log[2048];
     const char *headers[2];
-    size_t turns;
+    size_t requests;
     int status;
     const char *fault;
 };
@@ -140,7 +140,7 @@ static const char *some(const char *text, char *room)
 static bool mutant_next(void *self, struct tape_request *out)
 {
     struct mutant *mutant = self;
-    if (mutant->turns++ > 0) {
+    if (mutant->requests++ > 0) {
         return false;
     }
     static const char *const methods[] = {"GET",    "HEAD",    "POST",  "PUT", "PATCH",

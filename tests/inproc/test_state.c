@@ -99,7 +99,7 @@ static void keep(struct record *record, const char *text, size_t size)
 struct run {
     struct sequence sequence;
     size_t limit;
-    size_t loop_maximum; /* turns that a loop serves at most */
+    size_t loop_maximum; /* requests that a loop serves at most */
     size_t loop_turns;
     const struct program *program;      /* of the loop that runs */
     const struct program *next_program; /* of `pending`; NULL: nothing is pending */
@@ -177,18 +177,18 @@ static void a_request_does_not_know_what_came_before_it(void **state)
 
 struct endless {
     struct sequence sequence;
-    size_t turns;
+    size_t requests;
     size_t most_in_use; /* of the first half, later of the second */
     size_t first_half;
     const char *fault;
 };
 
-enum { TURNS = 6000 };
+enum { REQUESTS = 6000 };
 
 static bool endless_next(void *self, struct tape_request *out)
 {
     struct endless *endless = self;
-    if (endless->turns == TURNS / 2) {
+    if (endless->requests == REQUESTS / 2) {
         endless->first_half = endless->most_in_use;
         endless->most_in_use = 0;
     }
@@ -196,7 +196,7 @@ static bool endless_next(void *self, struct tape_request *out)
     endless->most_in_use = in_use > endless->most_in_use ? in_use : endless->most_in_use;
     while (sequence_next(&endless->sequence, out) != &data_program) {
     }
-    return endless->turns++ < TURNS;
+    return endless->requests++ < REQUESTS;
 }
 
 static void endless_heard(void *self, const struct tape_request *request,
@@ -217,7 +217,7 @@ static void memory_does_not_grow_with_the_number_of_requests(void **state)
     assert_null(endless.fault);
     enum { SLACK = 16 * 1024 };
     if (endless.most_in_use > endless.first_half + SLACK) {
-        fail_msg("first half of the turns: at most %zu bytes in use, second half: %zu",
+        fail_msg("first half of the requests: at most %zu bytes in use, second half: %zu",
                  endless.first_half, endless.most_in_use);
     }
     assert_true(memory_in_use() <= before + SLACK);

@@ -14,7 +14,7 @@
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
 
-static char path[] = "/tmp/cubby-turn.XXXXXX";
+static char path[] = "/tmp/cubby-queue.XXXXXX";
 
 static int make_file(void **state)
 {
@@ -56,11 +56,11 @@ static void one_at_a_time(void **state)
 static void without_a_file_nobody_waits(void **state)
 {
     (void)state;
-    struct write_queue turn = WRITE_QUEUE_NONE;
-    assert_true(write_queue_enter(&turn, "/nowhere/at/all", 1000));
-    assert_false(turn.held);
-    write_queue_leave(&turn);
-    write_queue_close(&turn);
+    struct write_queue queue = WRITE_QUEUE_NONE;
+    assert_true(write_queue_enter(&queue, "/nowhere/at/all", 1000));
+    assert_false(queue.held);
+    write_queue_leave(&queue);
+    write_queue_close(&queue);
 }
 
 static volatile sig_atomic_t rang;
@@ -106,24 +106,24 @@ static void the_alarm_is_put_back(void **state)
     assert_int_equal(rang, 0);
 }
 
-/* The one who has it dies with it. */
-static void a_turn_dies_with_its_process(void **state)
+/* The place at the head of the queue ends with the process that has it. */
+static void a_place_dies_with_its_process(void **state)
 {
     (void)state;
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct write_queue turn = WRITE_QUEUE_NONE;
-        bool taken = write_queue_enter(&turn, path, 0);
+        struct write_queue queue = WRITE_QUEUE_NONE;
+        bool taken = write_queue_enter(&queue, path, 0);
         (void)raise(taken ? SIGKILL : SIGTERM);
         _exit(1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WTERMSIG(status), SIGKILL);
-    struct write_queue turn = WRITE_QUEUE_NONE;
-    assert_true(write_queue_enter(&turn, path, 0));
-    write_queue_close(&turn);
+    struct write_queue queue = WRITE_QUEUE_NONE;
+    assert_true(write_queue_enter(&queue, path, 0));
+    write_queue_close(&queue);
 }
 
 /* Whether this process holds the lock by which SQLite tells others that it reads. */
@@ -165,19 +165,19 @@ static void a_connection_that_ends_leaves_the_others_locked(void **state)
         db_sqlite.close(writer);
         assert_true(read_is_locked());
     }
-    struct db_connection *next = connect_to(path); /* the turns of those that ended are free */
+    struct db_connection *next = connect_to(path); /* the places of those that ended are free */
     assert_int_equal(db_sqlite.begin(next), DB_OK);
     db_sqlite.close(next);
     db_sqlite.close(reader);
     assert_int_equal(world_open_files(), files);
 }
 
-const struct CMUnitTest turn_tests[] = {
+const struct CMUnitTest write_queue_tests[] = {
     cmocka_unit_test_setup_teardown(one_at_a_time, make_file, remove_file),
     cmocka_unit_test(without_a_file_nobody_waits),
     cmocka_unit_test_setup_teardown(the_alarm_is_put_back, make_file, remove_file),
-    cmocka_unit_test_setup_teardown(a_turn_dies_with_its_process, make_file, remove_file),
+    cmocka_unit_test_setup_teardown(a_place_dies_with_its_process, make_file, remove_file),
     cmocka_unit_test_setup_teardown(a_connection_that_ends_leaves_the_others_locked, make_file,
                                     remove_file),
 };
-const size_t turn_test_count = sizeof turn_tests / sizeof *turn_tests;
+const size_t write_queue_test_count = sizeof write_queue_tests / sizeof *write_queue_tests;

@@ -30,7 +30,7 @@ mapfile -t sources < <(files '*.c' | grep -v '^common/deps/')
 mapfile -t headers < <(files '*.h' | grep -v '^common/deps/')
 mapfile -t product < <(files 'cgi-bin/*.c' 'cgi-bin/*.h' 'common/*.c' 'common/*.h' 'db/*.c' 'db/*.h' | grep -v '^common/deps/')
 mapfile -t compiled < <(printf '%s\n' "${product[@]}" | grep '\.c$')
-mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'common/packages/*.init' \
+mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'common/packages/cubby-setup.in' 'common/packages/*.init' \
     'common/packages/debian/p*st*')
 mapfile -t suites < <(files '*.bats')
 mapfile -t javascript < <(files '*.js')
@@ -64,12 +64,12 @@ in_room() { printf '%s\n' "${product[@]}" | grep "^$1/"; }
 # ---- walls -----------------------------------------------------------------------------------------
 
 mapfile -t cgi < <(in_room cgi-bin)
-mapfile -t store < <(in_room db/engine; in_room db/model)
+mapfile -t database < <(in_room db)
 
 # The rooms from the lowest to the highest, as the README's map has them. A file includes what lies in
-# its own room or in a lower one, and nothing else.
-rooms=(common/base common/json common/identity common/settings common/http common/serve
-    db/engine db/model db/tool db/tool/commands cgi-bin/shared cgi-bin)
+# its own room or in a lower one, by its whole path, and nothing else.
+rooms=(common/base common/json common/identity common/http common/settings common/serve
+    db/engine db/model db/tool db/tool/commands cgi-bin/shared cgi-bin cgi-bin/multicall)
 arrows() {
     printf '%s\n' "${product[@]}" | xargs perl -e '
         my ($count, $bad, %rank) = (shift, 0);
@@ -79,8 +79,9 @@ arrows() {
             $rank{$room} or (print("$file: $room is no room of the map\n"), $bad = 1, next);
             open my $in, "<", $file or die;
             while (<$in>) {
-                my ($target) = m{^\s*#include "(.*)/[^/]*"} or next;
-                next if $rank{$target} and $rank{$target} <= $rank{$room};
+                my ($name) = m{^\s*#\s*include\s*"([^"]*)"} or next;
+                my ($target) = $name =~ m{(.*)/};
+                next if $target and $rank{$target} and $rank{$target} <= $rank{$room};
                 print "$file:$.: $_"; $bad = 1;
             }
         }
@@ -92,8 +93,9 @@ map_of_rooms() {
 }
 check 'a room includes only itself and lower ones' arrows
 check 'the map in the README has the rooms in that order' map_of_rooms
-check 'the database needs nothing of HTTP' none '#include "common/(http|serve)/|struct (call|request|response|transport)\b' \
-    "${store[@]}"
+check 'the database needs nothing of HTTP' none '#\s*include\s*"common/(http|serve)/|struct (call|request|response|transport)\b' \
+    "${database[@]}"
+check 'only the loop includes loop.h' only 'common/serve/loop\.h' '^common/serve/' "${product[@]}"
 check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/engine/sqlite_connection\.h' \
     '^db/engine/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"
 check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/identity/token\.c$' "${product[@]}"
@@ -190,7 +192,7 @@ format() {
 check 'clang-format' format
 
 include=$(find build/deps -maxdepth 2 -type d -path '*/static-*/include' | head -n 1)
-defines=(-D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"'
+defines=('-DCUBBY_PROGRAMS=PROGRAM(health)' -D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"'
     -DCUBBY_OWN_HEAP '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"')
 warnings=(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -Wold-style-definition -Wformat=2 -Wvla -Wcast-qual -Wwrite-strings -Wundef -Wpointer-arith -Wnull-dereference)
@@ -209,7 +211,7 @@ check 'clang compiles without a warning' compile_all clang -Wno-unknown-warning-
 
 check 'cppcheck' cppcheck --std=c11 --quiet --enable=warning,style,performance,portability --error-exitcode=1 \
     --inline-suppr --suppress=shadowFunction --suppress=unusedStructMember --suppress=missingIncludeSystem \
-    -j "$(nproc)" -I. -Ibuild/generated -D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"' \
+    -j "$(nproc)" -I. -Ibuild/generated -D_GNU_SOURCE '-DCUBBY_PROGRAMS=PROGRAM(health)' '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"' \
     "${compiled[@]}"
 
 tidy() {

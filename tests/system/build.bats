@@ -238,9 +238,15 @@ H
 
 @test "make clean keeps the libraries, distclean keeps nothing that was made" {
     cp -a "$checkout" "$BATS_TEST_TMPDIR/copy"
+    (
+        cd "$BATS_TEST_TMPDIR/copy/build"
+        mkdir -p bench/cgi-bin test-tools dist board/mips/{deps,cgi-bin,root} deb/arm64/{deps,obj-1}
+        touch bench/once test-tools/load dist/a.tar.gz board/a.tar.gz board/mips/{.flags,files} deb/a.deb deb/arm64/.flags
+    )
     make_in "$BATS_TEST_TMPDIR/copy" clean
     [ -e "$BATS_TEST_TMPDIR/copy/build/deps/VERSIONS" ]
-    same "$(ls "$BATS_TEST_TMPDIR/copy/build")" deps
+    same "$(cd "$BATS_TEST_TMPDIR/copy/build" && find . -mindepth 1 -maxdepth 3 ! -path './deps/*' | sort | tr '\n' ' ')" \
+        './board ./board/mips ./board/mips/deps ./deb ./deb/arm64 ./deb/arm64/deps ./deps '
     make_in "$BATS_TEST_TMPDIR/copy" distclean
     [ ! -e "$BATS_TEST_TMPDIR/copy/build" ]
     same "$(cd "$BATS_TEST_TMPDIR/copy" && find . | sort)" "$(cd "$checkout" && find . -path ./build -prune -o -print | sort)"

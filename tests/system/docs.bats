@@ -25,7 +25,7 @@ commands() {
         (cd "$checkout" && env "${unset[@]}" PATH="$outside" bash -c "$command") </dev/null 3>&- >"$BATS_TEST_TMPDIR/out" 2>&1 || { cat "$BATS_TEST_TMPDIR/out"; return 1; }
         case $command in
         *'make test') grep -qE '^[1-9][0-9]* passed, 0 failed$' "$BATS_TEST_TMPDIR/out" || { cat "$BATS_TEST_TMPDIR/out"; return 1; } ;;
-        *cgi-bin/health) grep -q '^Status: ' "$BATS_TEST_TMPDIR/out" || { cat "$BATS_TEST_TMPDIR/out"; return 1; } ;;
+        *cgi-bin/health) grep -q '^Status: 200 ' "$BATS_TEST_TMPDIR/out" || { cat "$BATS_TEST_TMPDIR/out"; return 1; } ;;
         esac
     done <"$BATS_TEST_TMPDIR/commands"
 }

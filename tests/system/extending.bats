@@ -31,7 +31,7 @@ setup_file() {
 
 # tried SERVER: its test, under that web server.
 tried() {
-    local folder=$BATS_TEST_TMPDIR/$1 runner status
+    local folder=$BATS_TEST_TMPDIR/$1 runner status=0
     mkdir -p "$folder/data"
     printf 'password_cost = 1\n' >"$folder/data/cubby.conf"
     SERVER=$1 PORT=0 DATA=$folder/data READY=$folder/ready PROGRAMS=$copy/build/cgi-bin TOOL=$copy/build/bin/cubby \
@@ -39,8 +39,7 @@ tried() {
     runner=$!
     until_true 30 [ -f "$folder/ready" ] || { cat "$folder/log"; kill "$runner"; return 1; }
     SERVER=$1 BASE=$(cat "$folder/ready") DATA=$folder/data TOOL=$copy/build/bin/cubby \
-        bats --tap "$copy/tests/http/tally.bats"
-    status=$?
+        bats --tap "$copy/tests/http/tally.bats" || status=$?
     kill "$runner"
     wait "$runner" || true
     return "$status"
@@ -62,6 +61,10 @@ named: $named"
 
 @test "extending: its own test passes under Apache" {
     tried apache
+}
+
+@test "extending: its own test passes under lighttpd" {
+    tried lighttpd
 }
 
 @test "extending: a program is about 60 lines" {

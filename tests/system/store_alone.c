@@ -1,6 +1,7 @@
 /*
- * store_alone.c - a program that uses the database and links nothing of HTTP: it adds an account to
- * the database of the settings file named by its argument, and reads it back.
+ * store_alone.c - a program that uses the database and links nothing of HTTP but the lists of
+ * addresses that the settings check: it adds an account to the database of the settings file named
+ * by its argument, and reads it back.
  */
 #include <stdio.h>
 

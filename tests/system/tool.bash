@@ -73,6 +73,23 @@ login() {
 store() { cgi data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
 read_value() { cgi data GET "/$1"; }
 
+# gateway ARGUMENT…: a web server as gateway.js plays it, with these arguments; sets $address.
+gateway() {
+    node "$root/tests/system/gateway.js" "$PROGRAMS" "$@" >"$BATS_TEST_TMPDIR/port" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
+    gateway=$!
+    for _ in $(seq 300); do
+        [ ! -s "$BATS_TEST_TMPDIR/port" ] || break
+        sleep 0.1
+    done
+    address=http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")/api
+}
+
+stop_gateway() {
+    [ -z "$gateway" ] || { kill "$gateway" && wait "$gateway" || true; }
+    gateway=''
+    : >"$BATS_TEST_TMPDIR/port"
+}
+
 # query SQL: asks the database file itself
 query() { sqlite3 "$database" "$1"; }
 

@@ -8,9 +8,11 @@ setup() {
     folder=$(mktemp -d "${TMPDIR:-/tmp}/cubby-doctor.XXXXXX")
     chmod 755 "$folder"
     server=''
+    gateway=''
 }
 
 teardown() {
+    stop_gateway
     [ -z "$server" ] || kill "$server"
     for _ in $(seq 100); do
         [ -n "$server" ] && kill -0 "$server" 2>/dev/null || break
@@ -21,17 +23,24 @@ teardown() {
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# place FOLDER: settings for database and keys in FOLDER, which the programs' user can use.
-place() {
+# place_own FOLDER [OPTION…]: settings for database and keys in FOLDER, made by init with these
+# options; else for who runs this.
+place_own() {
     home=$1
     conf=$folder/cubby.conf
+    shift
     printf '%s\n' "database = $home/cubby.db" "keys = $home/keys.json" 'password_cost = 1' >"$conf"
     chmod 644 "$conf"
     export CUBBY_CONF=$conf
+    "$TOOL" init "$@" >/dev/null
+}
+
+# place FOLDER: the same for the user that servers run programs as.
+place() {
     if is_root; then
-        "$TOOL" init --owner www-data >/dev/null
+        place_own "$1" --owner www-data
     else
-        "$TOOL" init >/dev/null
+        place_own "$1"
     fi
 }
 
@@ -102,7 +111,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     tool 0 doctor "$address" --json
     same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database files health keys login post put slashes'
+        'authorization clock database files health if-match if-none-match keys login override post put slashes'
     tool 0 doctor "$address/"
     case $output in *'0 problems') ;; *) fail 'no conclusion' ;; esac
     same "$(sqlite3 "$folder/data/cubby.db" 'SELECT COUNT(*) FROM items')" 0
@@ -112,6 +121,8 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     served busybox
     tool 0 doctor "$address" --json
     same "$(state put) $(state post) $(state authorization) $(state slashes)" 'note ok ok note'
+    same "$(state override) $(state if-match) $(state if-none-match)" 'ok ok note'
+    case $(of '.checks[] | select(.check == "if-none-match") | .remedy') in *'?if_none_match='*) ;; *) fail 'no remedy' ;; esac
     case $(of '.checks[] | select(.check == "put") | .remedy') in *X-HTTP-Method-Override*) ;; *) fail 'no remedy' ;; esac
 }
 
@@ -121,11 +132,112 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     tool 1 doctor "$address" --json
     same "$(of .ok) $(state authorization) $(state post)" 'false problem ok'
     case $(of '.checks[] | select(.check == "authorization") | .remedy') in *'CGIPassAuth On'*) ;; *) fail 'no remedy' ;; esac
+    same "$(state override) $(state if-match) $(state if-none-match)" 'ok note '
     kill "$server"
     wait "$server" || true
     apache 'CGIPassAuth On'
     tool 0 doctor "$address" --json
     same "$(state authorization) $(state slashes)" 'ok note'
+}
+
+# about CHECK WORDS: what the doctor said of it has the words, in message or remedy.
+about() {
+    local said
+    said=$(of ".checks[] | select(.check == \"$1\") | .message + \" \" + .remedy")
+    case $said in *"$2"*) ;; *) fail "$1: $said" ;; esac
+}
+
+@test "doctor: names each header that the server swallows, and no other" {
+    place_own "$folder/data"
+    gateway
+    tool 0 doctor "$address" --json
+    same "$(of '[.checks[] | select(.state != "ok" and .check != "user")] | length')" 0
+    stop_gateway
+    gateway --drop if-match
+    tool 1 doctor "$address" --json
+    same "$(state if-match) $(state if-none-match) $(state override) $(state authorization)" 'problem ok ok ok'
+    about if-match 'keeps the If-Match header'
+    about if-match '?if_match='
+    stop_gateway
+    gateway --drop if-none-match
+    tool 0 doctor "$address" --json
+    same "$(state if-match) $(state if-none-match) $(state override) $(state authorization)" 'ok note ok ok'
+    about if-none-match 'keeps the If-None-Match header'
+    stop_gateway
+    gateway --drop x-http-method-override
+    tool 0 doctor "$address" --json
+    same "$(state if-match) $(state if-none-match) $(state override) $(state post) $(state put)" 'ok ok note ok ok'
+    about override 'keeps the X-HTTP-Method-Override header'
+    case $output in *LimitRequestBody*) fail 'blames a limit' ;; esac
+    stop_gateway
+    # All at once, as an old thttpd.
+    gateway --drop if-match --drop if-none-match --drop x-http-method-override
+    tool 1 doctor "$address" --json
+    same "$(state if-match) $(state if-none-match) $(state override) $(state post)" 'problem note note ok'
+    stop_gateway
+    gateway --drop authorization
+    tool 1 doctor "$address" --json
+    same "$(state authorization) $(state if-match) $(state if-none-match) $(state override)" 'problem note  ok'
+    about if-match 'no token reaches the programs'
+    same "$(sqlite3 "$folder/data/cubby.db" 'SELECT (SELECT COUNT(*) FROM items) + (SELECT COUNT(*) FROM users)')" 0
+}
+
+@test "doctor: PUT cut short is a problem where the override is swallowed too" {
+    place_own "$folder/data"
+    gateway --cut PUT
+    tool 0 doctor "$address" --json
+    same "$(state put) $(state override)" 'note ok'
+    stop_gateway
+    gateway --cut PUT --drop x-http-method-override
+    tool 1 doctor "$address" --json
+    same "$(state put) $(state override) $(state post)" 'problem note ok'
+    about put 'swallows X-HTTP-Method-Override too'
+}
+
+@test "doctor: empty variables for headers that were not sent, as of uhttpd, are no trouble" {
+    place_own "$folder/data"
+    gateway --software uhttpd --empty if-match --empty if-none-match --empty x-http-method-override \
+        --empty authorization --empty content-length --empty content-type
+    tool 0 doctor "$address" --json
+    same "$(of '[.checks[] | select(.state != "ok" and .check != "user")] | length')" 0
+}
+
+@test "doctor: programs that use other keys than the tool" {
+    place_own "$folder/data"
+    gateway
+    cp "$conf" "$folder/other.conf"
+    "$TOOL" key rotate --yes >/dev/null
+    sed -i "s|^keys = .*|keys = $folder/other.json|" "$folder/other.conf"
+    jq '.keys[0].kid = "other"' "$home/keys.json" >"$folder/other.json"
+    chmod 600 "$folder/other.json"
+    tool 1 -c "$folder/other.conf" doctor "$address" --json
+    same "$(state if-match) $(state if-none-match)" 'problem problem'
+    about if-match "do not take a token signed by the keys in $folder/other.json"
+    rm "$folder/other.json"
+    tool 1 -c "$folder/other.conf" doctor "$address" --json
+    same "$(state if-match)" note
+    about if-match "the keys can't be read"
+}
+
+@test "doctor: programs that run as root are noted where it can be seen" {
+    place "$folder/data"
+    gateway
+    if is_root; then
+        # The gateway runs them as its own user, who makes a file beside the database of www-data.
+        tool 1 doctor "$address" --json
+        same "$(state user)" note
+        about user "run as root, as $home/cubby.db-hashes shows"
+        chown www-data "$home"/*
+        tool 0 doctor "$address" --json
+        same "$(state user)" ''
+        # Who else could write to a file that only root may write to?
+        chown root "$home" "$home"/*
+        tool 0 doctor "$address" --json
+        about user "run as root, as $home/cubby.db shows"
+    else
+        tool 0 doctor "$address" --json
+        same "$(state user)" ''
+    fi
 }
 
 @test "doctor: database and keys that anybody can fetch" {
@@ -174,7 +286,7 @@ problem'
     same "$(of '[.checks[].state] | unique | join(" ")')" 'note ok'
     same "$(of '[.checks[] | select(.state == "note") | .check] | join(" ")')" slashes
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database files health keys login post put slashes'
+        'authorization clock database files health if-match if-none-match keys login override post put slashes'
     # Whatever the operator has set for curl otherwise.
     printf '%s\n' 'header = "Authorization: x"' 'url = "http://127.0.0.1:1/"' >"$folder/.curlrc"
     HOME=$folder https_proxy=http://127.0.0.1:1 tool 0 doctor "$address" --host api.example.org

@@ -74,7 +74,7 @@ ann_hostile() {
 @test "migrate --json: from which schema to which" {
     json 0 migrate
     same "$stderr" ''
-    same "$(members)" 'database migrated schema schema_before'
+    same "$(members)" 'database journal migrated schema schema_before'
     schema=$(query 'PRAGMA user_version')
     same "$(of '[.database, .schema, .schema_before, .migrated] | tojson')" "[\"$database\",$schema,$schema,false]"
     : >"$database"

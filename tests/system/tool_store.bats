@@ -124,7 +124,7 @@ bob|1|0"
     case $output in *'store id'*) ;; *) fail 'no report for people' ;; esac
 }
 
-@test "store: a program uses the database without anything of HTTP linked to it" {
+@test "store: a program uses the database without requests, answers and the loop linked to it" {
     run "$root/build/test-tools/store_alone" "$conf"
     [ "$output" = added ] || fail 'not added'
     tool 0 user show alone

@@ -19,11 +19,13 @@
 #include "db/model/tokens.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
+#include "db/tool/medium.h"
 
 /* One run of the checks. */
 struct check {
     struct tool *tool;
     const struct check_sink *sink;
+    cJSON *warnings; /* with --json; else they are said at once */
 };
 
 __attribute__((format(printf, 4, 5))) static void
@@ -223,6 +225,30 @@ static enum db_class check_rows(const struct check *check, struct db_connection 
     return class;
 }
 
+/* Checks that the medium can carry the journal that the database has, or is to have. If it can't,
+ * CONNECTION, new as it is, is told to do without what the medium lacks, and *MEDIUM_FAULT is set.
+ */
+static enum db_class check_log_medium(const struct check *check, struct db_connection *connection,
+                                      bool *medium_fault)
+{
+    struct tool *tool = check->tool;
+    const char *path = tool->config.database;
+    const char *fault = admin_log_refused(tool, connection, path);
+    *medium_fault = true;
+    if (fault != NULL) {
+        found(check, path, admin_log_remedy, "%s", fault);
+        return admin_maintenance->stand_alone(connection, true);
+    }
+    if (strcmp(tool->config.journal, "wal") == 0 &&
+        (fault = medium_refuses_log(tool, path)) != NULL) {
+        found(check, path, "set journal = rollback",
+              "the settings say wal, which its medium can't carry: %s", fault);
+        return DB_OK;
+    }
+    *medium_fault = false;
+    return DB_OK;
+}
+
 /* Checks that the database has the journal of the settings, since changing the setting alone does
  * not change it. */
 static enum db_class check_journal(const struct check *check, struct db_connection *connection)
@@ -245,8 +271,12 @@ static void check_contents(struct check *check, struct db_connection *connection
 {
     const char *path = check->tool->config.database;
     int64_t number = 0;
+    bool medium_fault;
+    enum db_class class = check_log_medium(check, connection, &medium_fault);
     int before = check->tool->problems;
-    enum db_class class = admin_driver->schema_number(connection, &number);
+    if (class == DB_OK) {
+        class = admin_driver->schema_number(connection, &number);
+    }
     if (class == DB_OK && number != schema_number) {
         found(check, path,
               number < schema_number ? "run \"cubby migrate\""
@@ -264,7 +294,7 @@ static void check_contents(struct check *check, struct db_connection *connection
         admin_step(check->tool, "counting what the accounts store in", path);
         class = check_rows(check, connection);
     }
-    if (class == DB_OK) {
+    if (class == DB_OK && !medium_fault) {
         class = check_journal(check, connection);
     }
     if (class != DB_OK) {
@@ -285,6 +315,38 @@ static void check_database(struct check *check)
     admin_driver->close(connection);
 }
 
+/* ---- the medium ------------------------------------------------------------------------------ */
+
+/* Adds where, what and how to mend it to LIST. */
+static void add_row(cJSON *list, const char *where, const char *problem, const char *remedy)
+{
+    cJSON *row = cJSON_CreateObject();
+    json_add(row, "where", cJSON_CreateString(where));
+    json_add(row, "problem", cJSON_CreateString(problem));
+    json_add(row, "remedy", cJSON_CreateString(remedy));
+    (void)cJSON_AddItemToArray(list, row);
+}
+
+/* Warns when the file at PATH, which the setting NAME names, lies in memory. That is no problem
+ * where it is meant so, as for a test. */
+static void warn_of_memory(const struct check *check, const char *name, const char *path)
+{
+    struct tool *tool = check->tool;
+    const char *kind = medium_in_memory(tool, path);
+    if (kind == NULL) {
+        return;
+    }
+    char problem[64];
+    char remedy[80];
+    (void)snprintf(problem, sizeof problem, "lies in memory (%s), and is lost at a reboot", kind);
+    (void)snprintf(remedy, sizeof remedy, "set %s to a path on a disk or on flash memory", name);
+    if (check->warnings != NULL) {
+        add_row(check->warnings, path, problem, remedy);
+    } else {
+        tool_warn(tool, "%s: %s; %s", path, problem, remedy);
+    }
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
 static void print_problem(void *self, const char *where, const char *problem, const char *remedy)
@@ -302,14 +364,10 @@ static void list_problem(void *self, const char *where, const char *problem, con
 {
     struct list *list = self;
     list->tool->problems++;
-    cJSON *row = cJSON_CreateObject();
-    json_add(row, "where", cJSON_CreateString(where));
-    json_add(row, "problem", cJSON_CreateString(problem));
-    json_add(row, "remedy", cJSON_CreateString(remedy));
-    (void)cJSON_AddItemToArray(list->problems, row);
+    add_row(list->problems, where, problem, remedy);
 }
 
-static int conclude(struct tool *tool, cJSON *problems)
+static int conclude(struct tool *tool, cJSON *problems, cJSON *warnings)
 {
     tool_progress_end(tool);
     int status = tool->problems > 0 ? TOOL_FAILED : TOOL_DONE;
@@ -317,6 +375,7 @@ static int conclude(struct tool *tool, cJSON *problems)
         cJSON *object = cJSON_CreateObject();
         json_add(object, "ok", cJSON_CreateBool(status == TOOL_DONE));
         json_add(object, "problems", problems);
+        json_add(object, "warnings", warnings);
         return tool_print_json(tool, object, true) == TOOL_DONE ? status : TOOL_FAILED;
     }
     if (status == TOOL_DONE) {
@@ -333,8 +392,11 @@ int run_check(struct tool *tool)
     struct list list = {.tool = tool, .problems = tool->json ? cJSON_CreateArray() : NULL};
     const struct check_sink sink = {.self = tool->json ? (void *)&list : (void *)tool,
                                     .found = tool->json ? list_problem : print_problem};
-    struct check check = {.tool = tool, .sink = &sink};
+    struct check check = {
+        .tool = tool, .sink = &sink, .warnings = tool->json ? cJSON_CreateArray() : NULL};
     check_owners_and_modes(tool, &sink);
+    warn_of_memory(&check, "database", tool->config.database);
+    warn_of_memory(&check, "keys", tool->config.keys);
     if (access(tool->config.database, F_OK) == 0) {
         if (file_become_owner(tool, tool->config.database) != TOOL_DONE) {
             return TOOL_FAILED;
@@ -351,5 +413,5 @@ int run_check(struct tool *tool)
         (void)token_keys_check(tool->config.keys, report_keys, &check);
         file_become_self();
     }
-    return conclude(tool, list.problems);
+    return conclude(tool, list.problems, check.warnings);
 }

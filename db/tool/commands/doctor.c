@@ -2,17 +2,19 @@
  * doctor.c - doctor URL: asks the running web server, as a client would, whether the programs get
  * all they need and whether it gives out a file that it must not.
  *
- * Nothing is stored but the count of one failed login: the requests carry no valid token, and the
- * way a program refuses them tells whether it got everything. The files are checked as by "cubby
- * check".
+ * Nothing is stored but the count of one failed login: the requests carry no token that opens
+ * anything, and the way a program refuses them tells whether it got everything. The files are
+ * checked as by "cubby check".
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
+#include "common/identity/token.h"
 #include "db/tool/admin.h"
 #include "db/tool/commands/check.h"
 #include "db/tool/files.h"
@@ -24,8 +26,9 @@ struct doctor {
     struct tool *tool;
     struct arena arena; /* of one request */
     struct http_url url;
-    const char *host_line; /* "Host: …" is the client's; further header lines */
     cJSON *checks;         /* with --json */
+    bool no_authorization; /* no token reaches the programs */
+    bool no_override;      /* nor does X-HTTP-Method-Override */
     struct http_answer answer;
 };
 
@@ -104,8 +107,7 @@ static const char *guess(const struct http_answer *answer)
 {
     if (answer->body_size >= 4 && memcmp(answer->body, "\177ELF", 4) == 0) {
         return "the server sends the program as a file instead of running it: make the folder one "
-               "of "
-               "CGI programs (ScriptAlias and the module cgid, cgi.assign, /cgi-bin/)";
+               "of CGI programs (ScriptAlias and the module cgid, cgi.assign, /cgi-bin/)";
     }
     switch (answer->status) {
     case 404:
@@ -161,6 +163,7 @@ static void ask_authorization(struct doctor *doctor)
         return;
     }
     bool arrives = strcmp(answered(doctor, "details", "token"), "missing") != 0;
+    doctor->no_authorization = !arrives;
     tell(doctor, "authorization", arrives ? STATE_OK : STATE_PROBLEM,
          arrives
              ? ""
@@ -168,6 +171,113 @@ static void ask_authorization(struct doctor *doctor)
                "in its .htaccess",
          arrives ? "the Authorization header reaches the programs"
                  : "the server keeps the Authorization header from the programs");
+}
+
+/* Without its header the POST is one to an address that takes none. */
+static void ask_override(struct doctor *doctor)
+{
+    const char *why = ask_api(doctor, "POST", "/data/cubby-doctor",
+                              "Content-Type: application/json\r\nX-HTTP-Method-Override: PUT\r\n"
+                              "Authorization: Bearer cubby.doctor.probe\r\n",
+                              "{\"value\":1}");
+    doctor->no_override = why == NULL && doctor->answer.status == 405;
+    bool arrives = why == NULL && doctor->answer.status == 401;
+    if (arrives) {
+        tell(doctor, "override", STATE_OK, "",
+             "the X-HTTP-Method-Override header reaches the programs");
+    } else if (doctor->no_override) {
+        tell(doctor, "override", STATE_NOTE,
+             "let it pass, or clients that can send nothing but GET and POST can't change and "
+             "delete",
+             "the server keeps the X-HTTP-Method-Override header from the programs");
+    } else {
+        tell(doctor, "override", STATE_PROBLEM, "the error log of the server may say why",
+             "a POST with X-HTTP-Method-Override is answered %d %s",
+             why == NULL ? doctor->answer.status : 0,
+             why != NULL ? why : answered(doctor, NULL, "code"));
+    }
+}
+
+/* A token of nobody, signed by the key of this installation: programs take it for genuine and go on
+ * to what the request says, but no account has it. On the arena of the tool; NULL when the keys
+ * can't be read. */
+static const char *token_of_nobody(struct doctor *doctor)
+{
+    enum { LIFETIME = 60 };
+    struct tool *tool = doctor->tool;
+    struct cause cause = {0};
+    struct token_keys *keys;
+    unsigned char id[TOKEN_ID_SIZE / 2];
+    if (file_become_owner(tool, tool->config.keys) != TOOL_DONE) {
+        return NULL;
+    }
+    enum error_code error = token_keys_load(tool->config.keys, &keys, &cause);
+    file_become_self();
+    if (error != ERR_NONE) {
+        return NULL; /* check_files reports it */
+    }
+    int64_t now = tool_now_ms() / 1000;
+    struct token_claims claims = {.user_id = INT64_MAX, .issued = now, .expires = now + LIFETIME};
+    const char *token = NULL;
+    if (tool_random(tool, id, sizeof id)) {
+        hex_encode(id, sizeof id, claims.id);
+        error = token_sign(keys, &claims, &tool->arena, &token, &cause);
+    }
+    token_keys_free(keys);
+    return error == ERR_NONE ? token : NULL;
+}
+
+/* Sends a condition in the header NAME that contradicts the one in the query parameter PARAMETER,
+ * which means the same: a program that gets both refuses the request for that, whatever it is about
+ * (400). One that gets no header goes on and finds that nobody has the TOKEN (401). */
+static void ask_condition(struct doctor *doctor, const char *check, const char *name,
+                          const char *parameter, const char *token, enum state when_swallowed)
+{
+    char headers[1024];
+    char path[64];
+    char remedy[96];
+    (void)snprintf(path, sizeof path, "/data/cubby-doctor?%s=%%222%%22", parameter);
+    (void)snprintf(remedy, sizeof remedy, "clients write ?%s= instead, which means the same",
+                   parameter);
+    bool fits = snprintf(headers, sizeof headers, "%s: \"1\"\r\nAuthorization: Bearer %s\r\n", name,
+                         token) < (int)sizeof headers;
+    const char *why = fits ? ask_api(doctor, "GET", path, headers, NULL) : "the token is too long";
+    if (why == NULL && doctor->answer.status == 400 &&
+        *answered(doctor, "details", parameter) != '\0') {
+        tell(doctor, check, STATE_OK, "", "the %s header reaches the programs", name);
+    } else if (why == NULL && doctor->answer.status == 401 &&
+               strcmp(answered(doctor, "details", "token"), "revoked") == 0) {
+        tell(doctor, check, when_swallowed, remedy,
+             "the server keeps the %s header from the programs, so that conditions in it are "
+             "ignored",
+             name);
+    } else if (why == NULL && doctor->answer.status == 401) {
+        tell(doctor, check, STATE_PROBLEM,
+             "do they use the settings that this tool uses? See CUBBY_CONF, and cubby config",
+             "not asked: the programs do not take a token signed by the keys in %s",
+             doctor->tool->config.keys);
+    } else {
+        tell(doctor, check, STATE_PROBLEM, "the error log of the server may say why",
+             "a request with %s is answered %d %s", name, why == NULL ? doctor->answer.status : 0,
+             why != NULL ? why : answered(doctor, NULL, "code"));
+    }
+}
+
+/* If-Match guards against lost updates, so a server that swallows it is a problem; If-None-Match
+ * mostly saves bytes. */
+static void ask_conditions(struct doctor *doctor)
+{
+    const char *token = doctor->no_authorization ? NULL : token_of_nobody(doctor);
+    if (token == NULL) {
+        tell(doctor, "if-match", STATE_NOTE,
+             doctor->no_authorization ? "mend that first"
+                                      : "run this as root or as the programs' user",
+             "not asked about If-Match and If-None-Match: %s",
+             doctor->no_authorization ? "no token reaches the programs" : "the keys can't be read");
+        return;
+    }
+    ask_condition(doctor, "if-match", "If-Match", "if_match", token, STATE_PROBLEM);
+    ask_condition(doctor, "if-none-match", "If-None-Match", "if_none_match", token, STATE_NOTE);
 }
 
 /* A body larger than what a web server reads along with the head. */
@@ -203,8 +313,8 @@ static void ask_bodies(struct doctor *doctor)
     if (put_whole) {
         tell(doctor, "put", STATE_OK, "", "PUT bodies arrive whole");
     }
-    why = ask_api(doctor, "POST", "/data/cubby-doctor",
-                  "Content-Type: application/json\r\nX-HTTP-Method-Override: PUT\r\n"
+    why = ask_api(doctor, "POST", "/data",
+                  "Content-Type: application/json\r\n"
                   "Authorization: Bearer cubby.doctor.probe\r\n",
                   body);
     bool post_whole = why == NULL && doctor->answer.status == 401;
@@ -217,9 +327,12 @@ static void ask_bodies(struct doctor *doctor)
              why != NULL ? why : answered(doctor, NULL, "code"));
     }
     if (!put_whole) {
-        tell(doctor, "put", put_cut && post_whole ? STATE_NOTE : STATE_PROBLEM,
-             "clients send POST with \"X-HTTP-Method-Override: PUT\" (busybox httpd can't do "
-             "better)",
+        tell(doctor, "put",
+             put_cut && post_whole && !doctor->no_override ? STATE_NOTE : STATE_PROBLEM,
+             doctor->no_override
+                 ? "nothing helps clients: the server swallows X-HTTP-Method-Override too"
+                 : "clients send POST with \"X-HTTP-Method-Override: PUT\" (busybox httpd can't do "
+                   "better)",
              put_cut ? "PUT bodies arrive cut short" : "a PUT of 100 KB is answered %d",
              put_status);
     }
@@ -238,6 +351,28 @@ static void ask_slashes(struct doctor *doctor)
         good ? "%%2F in an address reaches the programs" : "the server refuses %%2F in an address");
 }
 
+/* Tells when the programs, which could just write, run as root. That shows in a database which only
+ * root may write to, and in files beside another user's database that programs of root made. */
+static void check_user(struct doctor *doctor)
+{
+    static const char *const made_by_programs[] = {"", "-hashes", "-transfers"};
+    const char *database = doctor->tool->config.database;
+    for (size_t i = 0; i < sizeof made_by_programs / sizeof *made_by_programs; i++) {
+        struct stat there;
+        const char *path =
+            arena_printf(&doctor->tool->arena, "%s%s", database, made_by_programs[i]);
+        if (path != NULL && stat(path, &there) == 0 && there.st_uid == 0 &&
+            (there.st_mode & 022) == 0) {
+            tell(
+                doctor, "user", STATE_NOTE,
+                "let the server run them as another user, to whom database and keys belong; uhttpd "
+                "can't: use the httpd of busybox, by cubby-httpd",
+                "the programs run as root, as %s shows", path);
+            return;
+        }
+    }
+}
+
 /* A failed login is counted in the database, so it shows whether the programs can write. */
 static void ask_login(struct doctor *doctor)
 {
@@ -248,6 +383,9 @@ static void ask_login(struct doctor *doctor)
     tell(doctor, "login", good ? STATE_OK : STATE_PROBLEM,
          good ? "" : "the error log of the server says why; see also cubby check",
          good ? "a login is checked and refused (%d)" : "a wrong login is answered %d", status);
+    if (good) {
+        check_user(doctor);
+    }
 }
 
 /* ---- the clock ------------------------------------------------------------------------------ */
@@ -385,6 +523,8 @@ static int run_doctor(struct tool *tool)
     }
     if (ask_health(&doctor)) {
         ask_authorization(&doctor);
+        ask_override(&doctor);
+        ask_conditions(&doctor);
         ask_bodies(&doctor);
         ask_slashes(&doctor);
         ask_login(&doctor);
@@ -414,10 +554,11 @@ static const struct tool_command commands[] = {
      .summary = "ask the running web server whether all is set up right",
      .text =
          "URL is the address of the API, as http://127.0.0.1/api. Asks as a client would: do the\n"
-         "programs answer, does the Authorization header reach them, do bodies of PUT and POST\n"
-         "arrive whole, does an address with %2F, are the clocks sane, and does the server give\n"
-         "out the database or the keys; and looks at owners and modes of the files. Nothing is\n"
-         "stored but one failed login of nobody. Run it on the machine of the web server. An\n"
+         "programs answer, do the headers Authorization, If-Match, If-None-Match and\n"
+         "X-HTTP-Method-Override reach them, do bodies of PUT and POST arrive whole, does an\n"
+         "address with %2F, do the programs run as root, are the clocks sane, and does the server\n"
+         "give out the database or the keys; and looks at owners and modes of the files. Nothing\n"
+         "is stored but one failed login of nobody. Run it on the machine of the web server. An\n"
          "https:// address is asked by the program curl, which must be installed, and the\n"
          "certificate must be good for the host, or for the name given by --host; CURL_CA_BUNDLE\n"
          "names a file with a certificate of your own.\n",

@@ -162,8 +162,7 @@ static int collect_expired(struct gc *gc)
         const struct item_owner owner = items_owner(&claims);
         enum error_code error = sweep_user(gc, store, &cause, &owner, &count);
         if (error != ERR_NONE) {
-            (void)tool_fail(gc->tool, "%s", cause.text);
-            status = error == ERR_SERVICE_UNAVAILABLE ? TOOL_BUSY : TOOL_FAILED;
+            status = admin_fail_store(gc->tool, error, &cause);
         }
     }
     db_free(store);
@@ -252,8 +251,8 @@ static int64_t count_ended(struct text list)
 static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list, char *unexpired,
                                int64_t *count)
 {
-    const struct text kept = {.at = unexpired,
-                              .size = users_living_revoked(list.at, gc->now_ms / 1000, unexpired)};
+    const struct text kept = {
+        .at = unexpired, .size = users_unexpired_revoked(list.at, gc->now_ms / 1000, unexpired)};
     if (kept.size == list.size) {
         return DB_OK;
     }

@@ -20,6 +20,7 @@
 #include "db/model/tokens.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
+#include "db/tool/medium.h"
 #include "db/tool/revocations.h"
 
 struct restore {
@@ -495,7 +496,10 @@ static int run_restore(struct tool *tool)
 {
     struct restore restore = {.tool = tool, .from = tool->words[0]};
     int backup = -1;
-    int status = open_backup(&restore, &backup);
+    int status = medium_check_journal(tool);
+    if (status == TOOL_DONE) {
+        status = open_backup(&restore, &backup);
+    }
     if (status == TOOL_DONE) {
         status = tool_confirm(tool, "Replace all users and data in %s by those of %s?",
                               tool->config.database, restore.from);

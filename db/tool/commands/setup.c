@@ -16,11 +16,49 @@
 #include "db/tool/commands/check.h"
 #include "db/tool/files.h"
 #include "db/tool/commands/key.h"
+#include "db/tool/medium.h"
 #include "db/tool/tool.h"
 
 /* ---- migrate -------------------------------------------------------------------------------- */
 
-static int migrate_database(struct tool *tool, int64_t *from)
+/* What a migration found. */
+struct migration {
+    int64_t from; /* the schema number */
+    bool kept_log;
+};
+
+static bool wants_log(const struct tool *tool)
+{
+    return strcmp(tool->config.journal, "wal") == 0;
+}
+
+/* Gives the database the schema of this version and the journal of the settings. */
+static enum db_class migrate_connection(struct tool *tool, struct db_connection *connection,
+                                        struct migration *found)
+{
+    enum db_class class = DB_OK;
+    const char *path = tool->config.database;
+    found->kept_log = admin_maintenance->file_keeps_log(connection);
+    bool locked_in = found->kept_log && !wants_log(tool) && medium_refuses_log(tool, path) != NULL;
+    if (locked_in) {
+        class = admin_maintenance->stand_alone(connection, true);
+    }
+    if (class == DB_OK) {
+        class = schema_migrate(admin_driver, connection, &found->from);
+    }
+    if (class == DB_OK) {
+        class = admin_driver->set_journal(connection, wants_log(tool));
+    }
+    if (class == DB_OK && locked_in) {
+        /* Programs that could not map it left it; nobody uses it now. */
+        const char *memory = arena_printf(&tool->arena, "%s-shm", path);
+        (void)unlink(memory != NULL ? memory : "");
+        class = admin_maintenance->stand_alone(connection, false);
+    }
+    return class;
+}
+
+static int migrate_database(struct tool *tool, struct migration *found)
 {
     const char *path = tool->config.database;
     struct db_connection *connection;
@@ -28,13 +66,11 @@ static int migrate_database(struct tool *tool, int64_t *from)
     if (status != TOOL_DONE) {
         return status;
     }
-    enum db_class class = schema_migrate(admin_driver, connection, from);
-    if (class == DB_OK) {
-        class = admin_driver->set_journal(connection, strcmp(tool->config.journal, "wal") == 0);
-    }
+    enum db_class class = migrate_connection(tool, connection, found);
     if (class != DB_OK) {
-        status = *from > schema_number ? admin_fail_schema(tool, path, *from)
-                                       : admin_fail(tool, connection, path, class, "migrating");
+        status = found->from > schema_number
+                     ? admin_fail_schema(tool, path, found->from)
+                     : admin_fail(tool, connection, path, class, "migrating");
     }
     admin_driver->close(connection);
     return status;
@@ -42,21 +78,31 @@ static int migrate_database(struct tool *tool, int64_t *from)
 
 static int run_migrate(struct tool *tool)
 {
-    int64_t from = 0;
+    struct migration found = {.from = 0};
     const char *path = tool->config.database;
     int status = file_become_owner(tool, path);
     if (status == TOOL_DONE) {
+        status = medium_check_journal(tool);
+    }
+    if (status == TOOL_DONE) {
         admin_step(tool, "migrating", path);
-        status = migrate_database(tool, &from);
+        status = migrate_database(tool, &found);
     }
     if (status != TOOL_DONE) {
         return status;
     }
+    int64_t from = found.from;
+    const char *journal = tool->config.journal;
     cJSON *object = cJSON_CreateObject();
     json_add(object, "database", json_new_string(path));
     json_add(object, "schema", json_new_integer(&tool->scratch, schema_number));
     json_add(object, "schema_before", json_new_integer(&tool->scratch, from));
     json_add(object, "migrated", cJSON_CreateBool(from != schema_number));
+    json_add(object, "journal", json_new_string(journal));
+    if (from == schema_number && found.kept_log != wants_log(tool)) {
+        return tool_result(tool, object, "%s: schema %" PRId64 ", its journal is %s now", path,
+                           from, journal);
+    }
     return from == schema_number
                ? tool_result(tool, object, "%s: schema %" PRId64 ", nothing to do", path, from)
                : tool_result(tool, object, "%s: schema %" PRId64 ", migrated from schema %" PRId64,
@@ -136,7 +182,7 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     }
     if (made) {
         (void)close(file);
-        status = file_give(tool, path, owner);
+        status = file_set_owner(tool, path, owner);
     }
     /* An interrupted init leaves an empty file; this one completes it. */
     struct stat there;
@@ -149,9 +195,9 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     if (status == TOOL_DONE && (!S_ISREG(there.st_mode) || there.st_size > 0)) {
         return init_keep(tool, path, &there);
     }
-    int64_t from = 0;
+    struct migration found = {.from = 0};
     if (status == TOOL_DONE) {
-        status = migrate_database(tool, &from);
+        status = migrate_database(tool, &found);
     }
     if (status == TOOL_DONE) {
         status = file_sync_directory(tool, path);
@@ -206,6 +252,9 @@ static int run_init(struct tool *tool)
     json_add(tool->result, "made", cJSON_CreateArray());
     json_add(tool->result, "kept", cJSON_CreateArray());
     int status = given != NULL ? parse_owner(tool, given, &owner) : TOOL_DONE;
+    if (status == TOOL_DONE) {
+        status = medium_check_journal(tool);
+    }
     if (status == TOOL_DONE) {
         status = init_database(tool, &owner);
     }
@@ -267,7 +316,8 @@ static const struct tool_command commands[] = {
      .words = "",
      .summary = "make what is missing: directory, database, key file",
      .text = "Makes the database and the key file named in the settings, with mode 0600, in a\n"
-             "directory of mode 0700; what is there already stays as it is.\n",
+             "directory of mode 0700; what is there already stays as it is. Refuses journal = wal\n"
+             "on a medium that can't carry it, such as jffs2.\n",
      .options = init_options,
      .option_count = 1,
      .flags = COMMAND_JSON,
@@ -276,15 +326,19 @@ static const struct tool_command commands[] = {
      .words = "",
      .summary = "bring the database to the schema of this version",
      .text = "Runs the migrations that the database does not have yet, all in one transaction:\n"
-             "afterwards it is either as before or up to date. Make a backup first.\n",
+             "afterwards it is either as before or up to date. Then gives it the journal of the\n"
+             "settings: wal only on a medium that can carry it, otherwise nothing is changed.\n"
+             "Make a backup first.\n",
      .flags = COMMAND_JSON | COMMAND_PROGRESS,
      .run = run_migrate},
     {.name = "check",
      .words = "",
      .summary = "look for problems, and say how to mend each",
-     .text = "Checks the settings, owners and modes of files and directories, the schema number,\n"
-             "the integrity and the journal of the database, and the strength of the keys. Exit\n"
-             "status 1 if anything is wrong.\n",
+     .text =
+         "Checks the settings, owners and modes of files and directories, the schema number,\n"
+         "the integrity and the journal of the database, whether its medium can carry that, and\n"
+         "the strength of the keys. Exit status 1 if anything is wrong. A warning, such as of a\n"
+         "folder in memory, which a reboot empties, is no problem to it.\n",
      .flags = COMMAND_JSON | COMMAND_PROGRESS,
      .run = run_check},
     {.name = "config",

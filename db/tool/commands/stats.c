@@ -3,32 +3,35 @@
  */
 #include <inttypes.h>
 
+#include "common/identity/device.h"
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
 
 static enum db_class add_counts(struct tool *tool, struct db_connection *connection, cJSON *report)
 {
-    static const struct {
+    const struct db_value values[] = {db_integer(DEVICE_NUMBER_MAXIMUM), db_integer(tool_now_ms())};
+    const struct db_value *now = &values[1];
+    const struct {
         const char *name;
         enum admin_statement statement;
-        bool takes_time;
+        const struct db_value *values;
+        size_t count;
     } counts[] = {
-        {"users", ADMIN_COUNT_USERS, false},
-        {"disabled_users", ADMIN_COUNT_DISABLED, false},
-        {"items", ADMIN_COUNT_ITEMS, false},
-        {"item_bytes", ADMIN_SUM_BYTES, false},
-        {"tombstones", ADMIN_SUM_TOMBSTONES, false},
-        {"device_tokens", ADMIN_COUNT_TOKENS, false},
-        {"reset_codes", ADMIN_COUNT_CODES, true},
-        {"throttle", ADMIN_COUNT_THROTTLE, true},
-        {"events", ADMIN_COUNT_EVENTS, false},
+        {"users", ADMIN_COUNT_USERS, NULL, 0},
+        {"disabled_users", ADMIN_COUNT_DISABLED, NULL, 0},
+        {"items", ADMIN_COUNT_ITEMS, NULL, 0},
+        {"item_bytes", ADMIN_SUM_BYTES, NULL, 0},
+        {"tombstones", ADMIN_SUM_TOMBSTONES, NULL, 0},
+        {"device_tokens", ADMIN_COUNT_TOKENS, values, 1},
+        {"reset_codes", ADMIN_COUNT_CODES, values, 2},
+        {"throttle", ADMIN_COUNT_THROTTLE, now, 1},
+        {"events", ADMIN_COUNT_EVENTS, NULL, 0},
     };
-    const struct db_value now[] = {db_integer(tool_now_ms())};
     enum db_class class = admin_driver->begin_read(connection);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0] && class == DB_OK; i++) {
         int64_t number = 0;
         class =
-            admin_run(connection, counts[i].statement, now, counts[i].takes_time ? 1 : 0, &number);
+            admin_run(connection, counts[i].statement, counts[i].values, counts[i].count, &number);
         json_add(report, counts[i].name, json_new_integer(&tool->scratch, number));
     }
     return class;

@@ -226,7 +226,7 @@ static int enable(struct tool *tool, struct db_connection *connection,
     (void)argument;
     const struct db_value values[] = {db_integer(account->id)};
     int status = account_run(tool, connection, ADMIN_USER_ENABLE, values, 1);
-    return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
+    return status == TOOL_DONE ? account_clear_attempts(tool, connection, account->id) : status;
 }
 
 static int run_enable(struct tool *tool)
@@ -274,7 +274,7 @@ static int delete_all(struct tool *tool, struct db_connection *connection,
         status = account_run(tool, connection, ADMIN_USER_DELETE_EVENTS, events, 1);
     }
     if (status == TOOL_DONE) {
-        status = account_forgive(tool, connection, account->id);
+        status = account_clear_attempts(tool, connection, account->id);
     }
     if (status == TOOL_DONE) {
         tool_step(tool, "writing to the disk that user %s is gone", account->username);
@@ -387,9 +387,8 @@ static const struct tool_command commands[] = {
     {.name = "user passwd",
      .words = "NAME",
      .summary = "set a new password",
-     .text = "Sets the password of a user and ends every token of before, device tokens and a "
-             "code\n"
-             "for a lost password too.\n" PASSWORD_TEXT,
+     .text = "Sets the password of a user and ends every token of before, device tokens and a code"
+             "\nfor a lost password too.\n" PASSWORD_TEXT,
      .options = password_options,
      .option_count = 1,
      .words_least = 1,

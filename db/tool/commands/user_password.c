@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/http/error_table.h"
 #include "common/identity/password.h"
 #include "common/identity/reset_code.h"
 #include "db/model/tokens.h"
@@ -24,7 +23,7 @@ static int hash_new_password(struct tool *tool, const char **hash)
     }
     unsigned char salt[PASSWORD_SALT_BYTES];
     if (!tool_random(tool, salt, sizeof salt)) {
-        return tool_fail(tool, "hashing the password: no random bytes for a salt");
+        return TOOL_FAILED;
     }
     const struct password_policy policy = {.method = tool->config.password_method,
                                            .cost = tool->config.password_cost};
@@ -45,7 +44,7 @@ static int set_password(struct tool *tool, struct db_connection *connection,
     if (status == TOOL_DONE) {
         status = account_drop_tokens(tool, connection, account->id);
     }
-    return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
+    return status == TOOL_DONE ? account_clear_attempts(tool, connection, account->id) : status;
 }
 
 int user_run_passwd(struct tool *tool)
@@ -89,7 +88,7 @@ static int set_code(struct tool *tool, struct db_connection *connection,
                                       db_text(text_of(code->digest)), db_integer(tool_now_ms()),
                                       db_integer(code->expires_at)};
     int status = account_run(tool, connection, ADMIN_RESET_CODE, values, 4);
-    return status == TOOL_DONE ? account_forgive(tool, connection, account->id) : status;
+    return status == TOOL_DONE ? account_clear_attempts(tool, connection, account->id) : status;
 }
 
 static int make_code(struct tool *tool, struct code *code)
@@ -228,14 +227,15 @@ static int add_user(struct tool *tool, const struct user_new *user, int64_t *id)
     enum error_code end = db_end(store, error == ERR_NONE);
     db_free(store);
     error = error == ERR_NONE ? end : error;
-    if (error == ERR_USERNAME_EXISTS || error == ERR_EMAIL_EXISTS) {
-        return tool_fail(tool, "%s", error_info(error)->message);
+    if (error == ERR_USERNAME_EXISTS) {
+        return tool_fail(tool, "The provided username is already taken. Please choose a different "
+                               "username.");
     }
-    if (error != ERR_NONE) {
-        (void)tool_fail(tool, "%s", cause.text);
-        return error == ERR_SERVICE_UNAVAILABLE ? TOOL_BUSY : TOOL_FAILED;
+    if (error == ERR_EMAIL_EXISTS) {
+        return tool_fail(tool, "The provided email is already registered. Please use a different "
+                               "email address.");
     }
-    return TOOL_DONE;
+    return error == ERR_NONE ? TOOL_DONE : admin_fail_store(tool, error, &cause);
 }
 
 int user_run_add(struct tool *tool)

@@ -2,8 +2,8 @@
  * spool.h - a long text on its way in or out, in an unnamed temporary file: it takes no memory, and
  * it is gone when the process ends, however it ends.
  */
-#ifndef CUBBY_COMMON_BASE_SPOOL_H
-#define CUBBY_COMMON_BASE_SPOOL_H
+#ifndef CUBBY_COMMON_HTTP_SPOOL_H
+#define CUBBY_COMMON_HTTP_SPOOL_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -49,7 +49,8 @@ void spool_took(struct spool *spool, size_t size);
 enum error_code spool_finish(struct spool *spool, struct cause *cause);
 
 /* The whole text of a finished spool, mapped from the file, so that only what is looked at is read.
- * Borrowed until spool_close. No NUL follows it. */
+ * Borrowed until spool_close. No NUL follows it; of an empty spool it is "". Errors as of
+ * spool_finish. */
 enum error_code spool_map(struct spool *spool, struct text *out, struct cause *cause);
 
 /* Reads up to SPOOL_BUFFER bytes from OFFSET on into the buffer: their number, 0 at the end, -1

@@ -1,7 +1,7 @@
 /*
  * spool.c - a long text in an unnamed temporary file.
  */
-#include "common/base/spool.h"
+#include "common/http/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,8 @@ static enum error_code failed(int problem, struct cause *cause)
                      "a file for a long body, beside the database: %s", strerror(problem));
 }
 
-static enum error_code take_place(struct spool *spool, struct arena *arena, const char *path,
-                                  int64_t user_id, int64_t timeout, struct cause *cause)
+static enum error_code take_slot(struct spool *spool, struct arena *arena, const char *path,
+                                 int64_t user_id, int64_t timeout, struct cause *cause)
 {
     const struct slots slots = {.path = arena_printf(arena, "%s-transfers", path),
                                 .instead = path,
@@ -36,7 +36,7 @@ enum error_code spool_open(struct spool *spool, struct arena *arena, const char 
                            int64_t user_id, int64_t timeout, struct cause *cause)
 {
     *spool = (struct spool){.file = -1, .slot = -1, .buffer = arena_alloc(arena, SPOOL_BUFFER)};
-    enum error_code error = take_place(spool, arena, path, user_id, timeout, cause);
+    enum error_code error = take_slot(spool, arena, path, user_id, timeout, cause);
     if (error != ERR_NONE) {
         return error;
     }

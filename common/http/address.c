@@ -1,7 +1,7 @@
 /*
  * address.c - the client's address, and lists of networks.
  */
-#include "common/base/address.h"
+#include "common/http/address.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>

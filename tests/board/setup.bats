@@ -1,0 +1,128 @@
+# cubby-setup on boards that start services in different ways. BOARD is the processor.
+
+load ../http/lib.bash
+load machine
+
+setup() {
+    cd "$BATS_TEST_DIRNAME/../.." || return
+    export BOARD_ROOT=$BATS_TEST_TMPDIR/root
+    machine_make
+    port=$(free_port)
+    BASE=http://127.0.0.1:$port/cgi-bin
+}
+
+teardown() { machine_loses_power; }
+
+has_text() { case $1 in *"$2"*) ;; *) fail "\"$2\" is not in: $1" ;; esac }
+
+# shellcheck disable=SC2120 # it also takes none
+setup_again() { within /bin/sh /usr/sbin/cubby-setup "$@"; }
+
+modes() { (cd "$BOARD_ROOT" && stat -c '%n %a' "$@" | tr '\n' ' '); }
+
+@test "setup: busybox init starts it, again after it died; done twice it changes nothing; remove leaves settings and data" {
+    machine_boot
+    said=$(machine_install "127.0.0.1:$port")
+    for line in 'settings: /etc/cubby/cubby.conf, as a small board wants them' 'data: database and key made in /srv/cubby' \
+        'boot: a line of /etc/inittab' "serves at http://127.0.0.1:$port/cgi-bin/"; do
+        has_text "$said" "$line"
+    done
+    machine_answers "$BASE"
+    [ "$(id -u)" != 0 ] || [ "$(grep '^cubby:' "$BOARD_ROOT/etc/passwd")" = 'cubby:x:300:300:cubby:/nonexistent:/bin/false' ]
+    same "$(modes srv/cubby srv/cubby/cubby.db srv/cubby/keys.json)" 'srv/cubby 700 srv/cubby/cubby.db 600 srv/cubby/keys.json 600 '
+    has_text "$(within /bin/sh -c 'cubby config')" 'password_cost = 3'
+    has_text "$(within /bin/sh -c 'cubby config')" 'max_hashes = 1'
+    # init starts it anew.
+    within /bin/sh -c 'kill -9 $(cat /var/run/cubby-httpd/pid)'
+    machine_answers "$BASE"
+    echo 'password_cost = 2' >"$BOARD_ROOT/etc/cubby/cubby.conf"
+    before=$(cd "$BOARD_ROOT" && sha256sum etc/inittab etc/passwd etc/group etc/cubby/* srv/cubby/keys.json)
+    said=$(setup_again)
+    has_text "$said" 'data: /srv/cubby, as it was'
+    same "$(cd "$BOARD_ROOT" && sha256sum etc/inittab etc/passwd etc/group etc/cubby/* srv/cubby/keys.json)" "$before"
+    machine_answers "$BASE"
+    within /bin/sh /usr/sbin/cubby-setup remove
+    ! answers "$BASE" || fail 'it still answers'
+    same "$(cat "$BOARD_ROOT/etc/inittab")" '::sysinit:/bin/true'
+    [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ] && [ ! -e "$BOARD_ROOT/usr/share/cubby/www/index.html" ]
+    [ -f "$BOARD_ROOT/srv/cubby/cubby.db" ] && [ -f "$BOARD_ROOT/etc/cubby/cubby.conf" ]
+}
+
+@test "setup: a board whose rcS runs scripts gets one, and serves after a boot" {
+    mkdir "$BOARD_ROOT/etc/init.d"
+    printf '#!/bin/sh\nfor script in /etc/init.d/S??*; do "$script" start; done\n' >"$BOARD_ROOT/etc/init.d/rcS"
+    chmod 755 "$BOARD_ROOT/etc/init.d/rcS"
+    echo '::sysinit:/etc/init.d/rcS' >"$BOARD_ROOT/etc/inittab"
+    machine_boot
+    has_text "$(machine_install "127.0.0.1:$port")" 'boot: /etc/init.d/S80cubby'
+    machine_answers "$BASE"
+    machine_loses_power
+    machine_boot
+    machine_answers "$BASE" || fail "$(cat "$BOARD_ROOT.log")"
+    within /etc/init.d/S80cubby status
+    within /bin/sh /usr/sbin/cubby-setup remove
+    ! answers "$BASE" && [ ! -e "$BOARD_ROOT/etc/init.d/S80cubby" ]
+}
+
+@test "setup: under procd and systemd their own files are put in place" {
+    # Stand-ins that note what they are told; procd's starts what it is given.
+    mkdir "$BOARD_ROOT/etc/init.d"
+    cat >"$BOARD_ROOT/etc/rc.common" <<'SH'
+. "$1"
+procd_open_instance() { :; }
+procd_close_instance() { :; }
+procd_set_param() { [ "$1" != command ] || "$2" start; }
+echo "$2" >>/tmp/told
+case $2 in
+start) start_service ;;
+stop) /usr/sbin/cubby-httpd stop ;;
+esac
+SH
+    # OpenWrt's busybox has no httpd.
+    rm "$BOARD_ROOT/bin/httpd" "$BOARD_ROOT/bin/busybox"
+    printf '#!/bin/sh\n[ "$1" != httpd ] || { echo "httpd: applet not found" >&2; exit 127; }\nexec /emulator /real/busybox busybox "$@"\n' \
+        >"$BOARD_ROOT/bin/busybox"
+    chmod 755 "$BOARD_ROOT/bin/busybox"
+    machine_boot
+    has_text "$(machine_install "127.0.0.1:$port")" 'boot: /etc/init.d/cubby, by procd'
+    machine_answers "$BASE"
+    same "$(tr '\n' ' ' <"$BOARD_ROOT/tmp/told")" 'enable start '
+    has_text "$(within /bin/ps)" '/real/httpd'
+    within /bin/sh /usr/sbin/cubby-setup remove
+    ! answers "$BASE" && [ ! -e "$BOARD_ROOT/etc/init.d/cubby" ]
+    rm "$BOARD_ROOT/etc/rc.common" "$BOARD_ROOT/tmp/told"
+    mkdir -p "$BOARD_ROOT/run/systemd/system" "$BOARD_ROOT/etc/systemd/system"
+    printf '#!/bin/sh\necho "$*" >>/tmp/told\ncase $1 in start|stop) /usr/sbin/cubby-httpd "$1" ;; esac\n' >"$BOARD_ROOT/bin/systemctl"
+    chmod 755 "$BOARD_ROOT/bin/systemctl"
+    has_text "$(machine_install "127.0.0.1:$port")" 'boot: cubby.service, by systemd'
+    machine_answers "$BASE"
+    same "$(tr '\n' ',' <"$BOARD_ROOT/tmp/told")" 'daemon-reload,enable cubby,start cubby,'
+    [ -f "$BOARD_ROOT/etc/systemd/system/cubby.service" ]
+    within /bin/sh /usr/sbin/cubby-setup remove
+    [ ! -e "$BOARD_ROOT/etc/systemd/system/cubby.service" ]
+}
+
+@test "setup: data that a reboot would lose, another processor's programs and unknown words are refused" {
+    machine_boot
+    machine_install "127.0.0.1:$port" >/dev/null
+    within /bin/sh /usr/sbin/cubby-setup remove
+    machine_install "127.0.0.1:$port" >/dev/null
+    for words in --address '--data' 'restart' '--adress 80'; do
+        # shellcheck disable=SC2086 # words
+        run setup_again $words
+        [ "$status" = 2 ] && has_text "$output" 'cubby-setup [--address ADDRESS]'
+    done
+    run setup_again --data /elsewhere
+    [ "$status" = 1 ] && has_text "$output" 'names the database /srv/cubby/cubby.db'
+    # As on OpenWrt, where /var is a link into memory.
+    rm "$BOARD_ROOT/etc/cubby/cubby.conf"
+    rm -rf "${BOARD_ROOT:?}/var" && ln -s tmp "$BOARD_ROOT/var"
+    within /bin/mount -t tmpfs tmpfs /tmp
+    before=$(find "$BOARD_ROOT/etc" -type f -exec sha256sum {} +)
+    run setup_again --data /var/lib/cubby
+    [ "$status" = 1 ] && has_text "$output" '/var/lib/cubby lies in memory'
+    same "$(find "$BOARD_ROOT/etc" -type f -exec sha256sum {} +)" "$before"
+    printf '#!/bin/sh\nexit 126\n' >"$BOARD_ROOT/usr/sbin/cubby"
+    run setup_again
+    [ "$status" = 1 ] && has_text "$output" 'is the archive that of this processor'
+}
