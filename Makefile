@@ -36,6 +36,7 @@ LDFLAGS ?=
 # ---- how it is built -------------------------------------------------------------------------------
 
 BUILD := build
+GENERATED := $(BUILD)/generated
 HOST_CC ?= gcc
 PKG_CONFIG ?= pkg-config
 MAKEFLAGS += --no-builtin-rules
@@ -55,7 +56,7 @@ WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 WIDE_CLAIMS := -DJWT_USES_LONG_LONG=1
 DEFINES := -D_GNU_SOURCE $(WIDE) $(if $(filter fetched,$(DEPS)),$(WIDE_CLAIMS)) -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(SYSCONFDIR)"' \
 	-DCUBBY_STATEDIR='"$(STATEDIR)"'
-OWN_CFLAGS := -std=c11 -I. $(DEFINES) $(WARNINGS) -MMD -MP
+OWN_CFLAGS := -std=c11 -I. -I$(GENERATED) $(DEFINES) $(WARNINGS) -MMD -MP
 
 PROGRAMS := $(patsubst cgi-bin/%.c,%,$(wildcard cgi-bin/*.c))
 # What every program links: each room's sources, and what several endpoints share.
@@ -145,6 +146,10 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 $(OBJ)/%.o: %.c $(DEPS_READY)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(DEP_INCLUDE) -c $< -o $@
 
+$(GENERATED)/unicode_tables.h: common/base/unicode.pl
+	$(call say,PERL,$@)mkdir -p $(@D) && perl $< >$@
+$(OBJ)/common/base/unicode.o: $(GENERATED)/unicode_tables.h
+
 -include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d $(OBJ)/*/*/*/*.d)
 
 # ---- the libraries ---------------------------------------------------------------------------------
@@ -226,6 +231,8 @@ $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 		-isystem $(SAN_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
 		$(if $(filter $(PROGRAMS:%=cgi-bin/%.c),$<),-Dmain=$(*F)_main -Wno-missing-prototypes) \
 		$(if $(filter common/base/heap.c,$<),$(HEAP_BESIDE) -Wno-missing-prototypes) -c $< -o $@
+
+$(SAN_OBJ)/common/base/unicode.o: $(GENERATED)/unicode_tables.h
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 	$(call say,LINK,$@)$(SAN_CC) $(SAN_FLAGS) $(WRAP) $^ -L$(SAN_DIR)/lib -ljwt -ljansson \
@@ -462,7 +469,7 @@ test-packages: packages-test-packages
 
 .PHONY: clean distclean
 clean:
-	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/test $(BUILD)/.flags \
+	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated $(BUILD)/test $(BUILD)/.flags \
 		$(BUILD)/test-tools $(BUILD)/bench $(BUILD)/dist $(wildcard $(BUILD)/board/*.tar.gz $(BUILD)/deb/*.deb) \
 		$(filter-out %/deps,$(wildcard $(addprefix $(BUILD)/,board/*/* board/*/.flags deb/*/* deb/*/.flags)))
 distclean:

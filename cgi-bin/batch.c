@@ -297,16 +297,23 @@ static enum error_code read_operations(struct batch *batch)
 
 static enum error_code run_batch(struct call *call)
 {
-    struct batch batch = {.call = call, .owner = items_owner(&call->claims)};
+    struct batch batch = {.call = call};
     enum error_code error = read_operations(&batch);
-    if (error == ERR_NONE) {
-        error = batch.only_reads ? db_begin_read(call->store) : db_begin(call->store);
+    if (error == ERR_NONE && batch.only_reads) {
+        error = db_begin_read(call->store);
+    } else if (error == ERR_NONE) {
+        error = call_authenticate_to_write(call);
     }
     if (error != ERR_NONE) {
         return error;
     }
+    batch.owner = items_owner(&call->claims);
     batch.results = cJSON_CreateArray();
     item_writes_begin(&batch.writes, call->store, call->config, &batch.owner, call->now_ms);
+    error = batch.only_reads ? ERR_NONE : item_writes_start(call, &batch.writes);
+    if (error != ERR_NONE) {
+        return error;
+    }
     for (size_t i = 0; i < batch.count; i++) {
         error = run_operation(&batch, &batch.operations[i]);
         if (error != ERR_NONE) {
@@ -321,7 +328,8 @@ static enum error_code run_batch(struct call *call)
 }
 
 static const struct route routes[] = {
-    {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
+    {HTTP_POST, "",
+     ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES | ROUTE_MAY_READ,
      ERR_NONE, run_batch, NULL},
 };
 

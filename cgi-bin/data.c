@@ -181,7 +181,13 @@ static enum error_code create_item(struct call *call)
     item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
     struct item item = {.key = in.key};
     bool exists;
-    error = items_find(&writes, &item, &exists);
+    error = items_allow(&owner, ITEM_WRITES, item.key);
+    if (error == ERR_NONE) {
+        error = item_writes_start(call, &writes);
+    }
+    if (error == ERR_NONE) {
+        error = items_find(&writes, &item, &exists);
+    }
     if (error == ERR_NONE && exists) {
         error = ERR_KEY_EXISTS;
     }
@@ -236,7 +242,13 @@ static enum error_code find_to_change(struct call *call, const struct condition 
                                       bool may_create, struct item_writes *writes,
                                       struct item *item, bool *exists)
 {
-    enum error_code error = items_find(writes, item, exists);
+    enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
+    if (error == ERR_NONE) {
+        error = item_writes_start(call, writes);
+    }
+    if (error == ERR_NONE) {
+        error = items_find(writes, item, exists);
+    }
     if (error == ERR_NONE && !*exists && !may_create) {
         return ERR_KEY_NOT_FOUND; /* whatever the conditions (RFC 9110 section 13.2.1) */
     }
@@ -462,6 +474,9 @@ static enum error_code patch_and_find(struct call *call, const struct condition 
         error = read_and_patch(call, writes->owner, condition, apply, item, &version);
     }
     struct item found = {.key = item->key};
+    if (error == ERR_NONE) {
+        error = item_writes_start(call, writes);
+    }
     if (error == ERR_NONE) {
         error = items_find(writes, &found, &exists);
     }

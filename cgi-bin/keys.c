@@ -84,6 +84,11 @@ static enum error_code create_key(struct call *call)
         return call_fail(call, ERR_INTERNAL, "the digest of a device token failed");
     }
     const struct item_owner owner = items_owner(&call->claims);
+    error = db_begin(call->store);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    call_time_passed(call);
     struct token_info token = {.name = in.name,
                                .prefix = in.prefix,
                                .writes = text_equal(in.scope, text_of("write")),

@@ -64,6 +64,9 @@ static enum error_code update_profile(struct call *call)
     enum error_code error = input_read(call, profile_fields, COUNT, &unused);
     const struct item_owner owner = items_owner(&call->claims);
     struct user_profile profile;
+    if (error == ERR_NONE && unused.email.at != NULL) {
+        error = attempt_check_registration(call);
+    }
     if (error == ERR_NONE) {
         call->audit = (struct audit){.event = "profile_change", .user_id = owner.user_id};
         error = users_profile(call->store, &owner, &profile);
@@ -74,6 +77,7 @@ static enum error_code update_profile(struct call *call)
     if (error == ERR_NONE) {
         profile.updated_at = call->now_ms;
         error = users_update(call->store, call->arena, &owner, &profile);
+        error = attempt_told_taken(call, error);
     }
     if (error == ERR_EMAIL_EXISTS) {
         response_detail(&call->response, "email", "is registered");
@@ -207,8 +211,8 @@ static const struct route routes[] = {
 static const enum db_statement may_run[] = {
     DB_USER_EMAIL_TAKEN, DB_USER_UPDATE,       DB_USER_SECRET,      DB_USER_SET_PASSWORD,
     DB_USER_DELETE,      DB_USER_DELETE_ITEMS, DB_TOKEN_DELETE_ALL, DB_AUDIT_FORGET,
-    EXPORT_STATEMENTS,   IMPORT_STATEMENTS,    TOKEN_STATEMENTS,    ATTEMPT_STATEMENTS,
-    AUDIT_STATEMENTS};
+    DB_USER_LIVES,       EXPORT_STATEMENTS,    IMPORT_STATEMENTS,   TOKEN_STATEMENTS,
+    ATTEMPT_STATEMENTS,  AUDIT_STATEMENTS};
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
 

@@ -23,7 +23,8 @@ struct registration {
 #define AT(name) offsetof(struct registration, name)
 
 static const struct input_field fields[] = {
-    {"username", INPUT_TEXT, false, AT(username), 1, 64, user_name_fault, ERR_INVALID_REGISTRATION},
+    {"username", INPUT_TEXT, false, AT(username), 1, 64, user_new_name_fault,
+     ERR_INVALID_REGISTRATION},
     {"email", INPUT_TEXT, false, AT(email), 1, INT64_MAX, user_email_fault,
      ERR_INVALID_REGISTRATION},
     {"password", INPUT_TEXT, false, AT(password), 1, INT64_MAX, NULL, ERR_INVALID_REGISTRATION},
@@ -90,6 +91,7 @@ static enum error_code register_user(struct call *call)
     if (error == ERR_NONE) {
         /* Checked before the costly hash; the insert decides. */
         error = users_taken(call->store, call->arena, in.username, in.email);
+        error = attempt_told_taken(call, error);
     }
     struct user_new user = {.username = in.username,
                             .email = in.email,
@@ -108,6 +110,10 @@ static enum error_code register_user(struct call *call)
     int64_t id = 0;
     if (error == ERR_NONE) {
         error = users_add(call->store, call->arena, &user, call->now_ms, &id);
+        if (error == ERR_USERNAME_EXISTS || error == ERR_EMAIL_EXISTS) {
+            enum error_code kept = db_commit_early(call->store); /* the count; nothing was added */
+            error = kept != ERR_NONE ? kept : error;
+        }
     }
     if (error == ERR_USERNAME_EXISTS) {
         response_detail(&call->response, "username", "is taken");

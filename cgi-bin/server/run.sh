@@ -177,6 +177,9 @@ prepare_settings() {
         [ ! -f "$data/cubby.conf" ] || cat "$data/cubby.conf"
     } >"$run/cubby.conf"
     chmod 644 "$run/cubby.conf"
+    body_timeout=$(as_user "$run/cubby" -c "$run/cubby.conf" config 2>/dev/null |
+        sed -n 's/^body_timeout = \([0-9]*\).*/\1/p')
+    body_timeout=${body_timeout:-30}
     for word in init migrate; do
         as_user "$run/cubby" -c "$run/cubby.conf" "$word" >"$run/state/log" 2>&1 || {
             cat "$run/state/log" >&2
@@ -189,7 +192,7 @@ prepare_settings() {
 # ---- the servers ---------------------------------------------------------------------------------------
 
 fill() {
-    sed -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
+    sed -e "s|max-read-idle = 30|max-read-idle = $body_timeout|" -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
         -e "s|@SYSCONFDIR@|$run|g" "$here/$1.in"
 }
 
@@ -222,8 +225,10 @@ StartServers 1
 ServerLimit 4
 ThreadsPerChild 32
 MaxRequestWorkers 128
-Timeout 60
-RequestReadTimeout header=20-40,MinRate=500 body=30,MinRate=500
+# Apache waits for the body itself: as long as a program would, and longer only for one that comes.
+Timeout $body_timeout
+CGIDScriptTimeout 60
+RequestReadTimeout header=20-40,MinRate=500 body=$body_timeout,MinRate=32000
 DocumentRoot "$run/share/www"
 TypesConfig /dev/null
 AddType text/html .html

@@ -18,7 +18,8 @@ static enum error_code out_of_memory(struct call *call)
 static bool name_account(struct call *call, enum attempt_kind kind, int64_t user_id,
                          struct text name, struct throttle *out)
 {
-    *out = (struct throttle){.limit = call->config->login_limit_account,
+    *out = (struct throttle){.user_id = user_id,
+                             .limit = call->config->login_limit_account,
                              .window = call->config->login_window * 1000};
     if (out->limit == 0) {
         return true;
@@ -194,6 +195,18 @@ enum error_code attempt_check_registration(struct call *call)
         error = db_commit_early(call->store); /* the password hash that comes next takes long */
     }
     return refused(call, error, until);
+}
+
+enum error_code attempt_told_taken(struct call *call, enum error_code error)
+{
+    if (error != ERR_USERNAME_EXISTS && error != ERR_EMAIL_EXISTS) {
+        return error;
+    }
+    enum error_code counted = attempt_count_registration(call);
+    if (counted == ERR_NONE) {
+        counted = db_commit_early(call->store); /* it stays counted though the call fails */
+    }
+    return counted != ERR_NONE ? counted : error;
 }
 
 enum error_code attempt_count_registration(struct call *call)

@@ -57,6 +57,11 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt);
 enum error_code attempt_check_registration(struct call *call);
 enum error_code attempt_count_registration(struct call *call);
 
+/* To be called with the error of a look for a name or an e-mail that may be taken, before anything
+ * is written: telling that one is counts like a registration, and so nobody can ask for many.
+ * Returns ERROR, or that of counting. */
+enum error_code attempt_told_taken(struct call *call, enum error_code error);
+
 /* Clears the account's counts of failed logins and resets. For calls that set a password or delete
  * the account. */
 enum error_code attempt_forget(struct call *call, int64_t user_id);

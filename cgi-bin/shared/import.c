@@ -50,13 +50,16 @@ static enum error_code read_string(struct import *import, const struct json_obje
     if (json->size > ESCAPED_MAXIMUM && json->at[0] == '"') {
         return refuse(import, name, "is too long", refusal);
     }
-    const cJSON *value = json->at[0] == '"' ? json_parse(*json) : NULL;
-    if (value == NULL || !cJSON_IsString(value)) {
+    struct text text;
+    if (json->at[0] != '"' || !json_text(*json, &text)) {
         return arena_failed(&import->scratch)
                    ? call_fail(import->call, ERR_INTERNAL, "out of memory while importing")
                    : refuse(import, name, "must be a string", refusal);
     }
-    *out = text_of(value->valuestring);
+    if (memchr(text.at, '\0', text.size) != NULL) {
+        return refuse(import, name, "must not have a NUL character", refusal);
+    }
+    *out = text;
     return ERR_NONE;
 }
 
@@ -153,10 +156,7 @@ static enum error_code store_item(struct import *import, const struct item *item
         return error;
     }
     row = *item;
-    error = items_put(import->writes, &row);
-    return error == ERR_QUOTA_EXCEEDED
-               ? refuse(import, "", "is more than this user may store", error)
-               : error;
+    return items_put(import->writes, &row);
 }
 
 static enum error_code take_item(struct import *import, struct text element)
@@ -255,6 +255,12 @@ static enum error_code read_mode(struct call *call, bool *replace)
     return error;
 }
 
+static enum error_code refuse_all(const struct import *import)
+{
+    response_detail(&import->call->response, "items", "are more than this user may store");
+    return ERR_QUOTA_EXCEEDED;
+}
+
 /* Refuses more items than the user may have keys, or has already. Repetitions of one key count too,
  * because storing them takes time during which all other writers wait. */
 static enum error_code check_number(struct import *import, const struct item_writes *writes)
@@ -263,8 +269,7 @@ static enum error_code check_number(struct import *import, const struct item_wri
     if (limit == 0 || import->imported <= limit || import->imported <= writes->counters.keys) {
         return ERR_NONE;
     }
-    response_detail(&import->call->response, "items", "are more than this user may store");
-    return ERR_QUOTA_EXCEEDED;
+    return refuse_all(import);
 }
 
 static enum error_code store_all(struct import *import, struct item_writes *writes,
@@ -274,8 +279,9 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
     const struct item_owner owner = items_owner(&call->claims);
     item_writes_begin(writes, call->store, call->config, &owner, call->now_ms);
     writes->keeps_times = true;
+    writes->late_quota = true;
     import->writes = writes;
-    enum error_code error = item_writes_lock(writes);
+    enum error_code error = item_writes_start(call, writes);
     if (error == ERR_NONE) {
         error = check_number(import, writes);
     }
@@ -286,7 +292,11 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
     if (error == ERR_NONE) {
         error = walk(import, items);
     }
-    return error == ERR_NONE ? item_writes_end(writes) : error;
+    if (error == ERR_NONE) {
+        error = item_writes_end(writes);
+        error = error == ERR_QUOTA_EXCEEDED ? refuse_all(import) : error;
+    }
+    return error;
 }
 
 enum error_code import_items(struct call *call)

@@ -44,6 +44,14 @@ enum error_code item_check_value(struct call *call, struct text value)
     return ERR_VALUE_TOO_LARGE;
 }
 
+enum error_code item_writes_start(struct call *call, struct item_writes *writes)
+{
+    enum error_code error = db_begin(call->store);
+    call_time_passed(call);
+    writes->now_ms = call->now_ms;
+    return error == ERR_NONE ? item_writes_lock(writes) : error;
+}
+
 int64_t item_expiry(const struct call *call, int64_t ttl)
 {
     return ttl > 0 ? call->now_ms + ttl * 1000 : 0;

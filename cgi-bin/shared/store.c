@@ -6,6 +6,7 @@
 #include "db/engine/db.h"
 #include "db/model/audit.h"
 #include "db/model/tokens.h"
+#include "db/model/users.h"
 
 static void *store_make(const struct config *config, const void *role)
 {
@@ -22,6 +23,17 @@ static enum error_code store_authenticate(void *store, struct arena *arena,
                                           int64_t now_ms, struct token_claims *claims)
 {
     return tokens_authenticate(store, arena, token, writes, now_ms, claims);
+}
+
+static enum error_code store_look_up(void *store, const struct token_claims *claims)
+{
+    const struct item_owner owner = items_owner(claims);
+    enum error_code error = db_begin_read(store);
+    if (error == ERR_NONE) {
+        error = users_live_now(store, &owner);
+    }
+    enum error_code ended = db_commit_early(store);
+    return error != ERR_NONE ? error : ended;
 }
 
 static enum error_code store_end(void *store, bool good)
@@ -64,6 +76,7 @@ static void store_destroy(void *store)
 const struct store_class database_store = {.make = store_make,
                                            .start = store_start,
                                            .authenticate = store_authenticate,
+                                           .look_up = store_look_up,
                                            .end = store_end,
                                            .add_event = store_add_event,
                                            .has_deferred = store_has_deferred,

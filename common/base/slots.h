@@ -12,6 +12,9 @@
 
 struct slots {
     const char *path; /* of the file, made when it is missing */
+    /* Where that can't be made or written to: a file that is there, whose far bytes are locked
+     * instead; NULL: none. Closing it takes all POSIX locks on it from the process (fcntl(2)). */
+    const char *instead;
     const char *what; /* what the slots are for, as the log names it */
     int64_t first;    /* the number of the first slot */
     int64_t count;    /* 0: no limit */

@@ -24,6 +24,7 @@ static enum error_code take_slot(struct spool *spool, struct arena *arena, const
                                  int64_t user_id, int64_t timeout, struct cause *cause)
 {
     const struct slots slots = {.path = arena_printf(arena, "%s-transfers", path),
+                                .instead = path,
                                 .what = "exports and imports of this user",
                                 .first = user_id * SPOOLS_MAXIMUM,
                                 .count = SPOOLS_MAXIMUM};
@@ -47,11 +48,12 @@ enum error_code spool_open(struct spool *spool, struct arena *arena, const char 
         return cause_set(cause, ERR_INTERNAL, "out of memory");
     }
     spool->file = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-    if (spool->file < 0) {
-        return failed(errno, cause);
+    if (spool->file >= 0) {
+        (void)unlink(name);
+    } else if (errno == EROFS || errno == EACCES) {
+        spool->file = memfd_create("cubby-spool", MFD_CLOEXEC);
     }
-    (void)unlink(name);
-    return ERR_NONE;
+    return spool->file >= 0 ? ERR_NONE : failed(errno, cause);
 }
 
 static void write_out(struct spool *spool, const char *bytes, size_t size)

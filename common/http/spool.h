@@ -29,10 +29,11 @@ struct spool {
  * clients could fill the disk with many copies of one account. */
 enum { SPOOLS_MAXIMUM = 2 };
 
-/* Makes an empty spool for the user USER_ID in a file beside PATH. While the user has
- * SPOOLS_MAXIMUM already it waits, at most TIMEOUT milliseconds. ERR_SERVICE_UNAVAILABLE after
- * that; ERR_INSUFFICIENT_STORAGE or ERR_INTERNAL with a cause. Whatever the result, close SPOOL
- * with spool_close. */
+/* Makes an empty spool for the user USER_ID in a file beside PATH, or, where that may not be
+ * written to, in memory. PATH must be a file; where no other can be made, the places are counted by
+ * locks on it. While the user has SPOOLS_MAXIMUM already it waits, at most TIMEOUT milliseconds.
+ * ERR_SERVICE_UNAVAILABLE after that; ERR_INSUFFICIENT_STORAGE or ERR_INTERNAL with a cause.
+ * Whatever the result, close SPOOL with spool_close. */
 enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
                            int64_t user_id, int64_t timeout, struct cause *cause);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/base/digest.h"
+#include "common/base/unicode.h"
 
 struct method {
     const char *name;
@@ -116,15 +117,17 @@ const char *password_weakness(struct text password)
     if (password.size > PASSWORD_MAXIMUM) {
         return "longer than 512 bytes";
     }
-    for (size_t i = 0; i < password.size; i++) {
-        char c = password.at[i];
-        bool is_upper = c >= 'A' && c <= 'Z';
-        bool is_lower = c >= 'a' && c <= 'z';
-        bool is_digit = c >= '0' && c <= '9';
+    for (size_t i = 0; i < password.size;) {
+        uint32_t code = 0;
+        size_t length = utf8_decode(password.at + i, password.size - i, &code);
+        bool is_upper = unicode_is_upper(code);
+        bool is_lower = unicode_is_lower(code);
+        bool is_digit = code >= '0' && code <= '9';
         upper = upper || is_upper;
         lower = lower || is_lower;
         digit = digit || is_digit;
-        special = special || !(is_upper || is_lower || is_digit);
+        special = special || code >= 0x80 || !(is_upper || is_lower || is_digit);
+        i += length > 0 ? length : 1;
     }
     return !upper     ? "has no uppercase letter"
            : !lower   ? "has no lowercase letter"

@@ -28,9 +28,9 @@ struct password_policy {
 /* True when METHOD is known and COST in its range; otherwise *REASON is a static text. */
 bool password_policy_valid(const char *method, int64_t cost, const char **reason);
 
-/* NULL when PASSWORD is long enough and has an upper-case letter, a lower-case letter, a digit and
- * a special character (any byte that is no ASCII letter or digit); otherwise a static text that
- * says what is missing. */
+/* NULL when PASSWORD is long enough and has an upper-case letter, a lower-case letter (of any
+ * script), a digit and a special character (any that is no ASCII letter or digit); otherwise a
+ * static text that says what is missing. */
 const char *password_weakness(struct text password);
 
 /* Hashes PASSWORD (at most PASSWORD_MAXIMUM bytes, no NUL) by POLICY. SALT is PASSWORD_SALT_BYTES

@@ -59,8 +59,8 @@ void json_use_arena(struct arena *arena);
 /* The arena in use. */
 struct arena *json_arena(void);
 
-/* Checks that TEXT is one JSON value by RFC 8259: well-formed UTF-8, no NUL however it is written,
- * no lone surrogate, only white space around it, at most JSON_DEPTH_MAXIMUM levels. */
+/* Checks that TEXT is one JSON value by RFC 8259: well-formed UTF-8, no NUL byte, no lone
+ * surrogate, only white space around it, at most JSON_DEPTH_MAXIMUM levels. */
 bool json_check(struct text text, struct json_fault *fault);
 
 /* Like json_check; besides, TEXT must be an object with at most JSON_MEMBERS_MAXIMUM members and no
@@ -128,6 +128,19 @@ const struct text *json_member(const struct json_object *object, const char *nam
 
 /* Parses a checked value with cJSON; NULL when memory is out. The result is on the arena in use. */
 cJSON *json_parse(struct text value);
+
+/* The characters of the checked string VALUE, which has its quotes; on the arena in use. cJSON cuts
+ * strings at an escaped NUL: here it becomes the two bytes C0 80, which no UTF-8 text has, so that
+ * strings can be compared and kept as those of C. NULL when memory is out. */
+char *json_c_string(struct text value);
+
+/* Writes the NULs that json_c_string made C0 80 as escapes again. TEXT is printed JSON; when it has
+ * any, the result is on ARENA. False when memory is out. */
+bool json_restore_nuls(struct arena *arena, struct text *text);
+
+/* Likewise the characters of VALUE, but NULs are NULs: OUT->size counts them. NUL-terminated. False
+ * when memory is out. */
+bool json_text(struct text value, struct text *out);
 
 /* A cJSON string or raw value that borrows TEXT, which must be NUL-terminated and outlive the
  * answer; or a whole number, whose digits are on ARENA. NULL when memory is out. */

@@ -151,10 +151,6 @@ static bool check_escape(struct checker *c)
             return false;
         }
     }
-    if (code == 0) {
-        c->at = start;
-        return refuse(c, "NUL in a string");
-    }
     if (high ? low < 0xdc00 || low > 0xdfff : code >= 0xdc00 && code <= 0xdfff) {
         c->at = start;
         return refuse(c, "lone surrogate in a string");
@@ -413,12 +409,7 @@ static bool decode_name(struct text *name)
         *name = (struct text){.at = name->at + 1, .size = name->size - 2};
         return true;
     }
-    cJSON *decoded = json_parse(*name);
-    if (decoded == NULL || !cJSON_IsString(decoded)) {
-        return false;
-    }
-    *name = text_of(decoded->valuestring);
-    return true;
+    return json_text(*name, name);
 }
 
 /* Limits the bytes of names that have to be decoded, since each takes memory; no call has members

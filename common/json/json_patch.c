@@ -315,13 +315,12 @@ static const char *read_string(struct patching *patching, const struct json_obje
                                const char *name, const char *fault)
 {
     const struct text *text = json_member(object, name);
-    const cJSON *value = text != NULL && text->at[0] == '"' ? json_parse(*text) : NULL;
+    const char *value = text != NULL && text->at[0] == '"' ? json_c_string(*text) : NULL;
     if (value == NULL) {
         (void)fail(patching, arena_failed(patching->tree.arena) ? ERR_INTERNAL : ERR_INVALID_PATCH,
                    fault);
-        return NULL;
     }
-    return value->valuestring;
+    return value;
 }
 
 static const char *read_pointer(struct patching *patching, const struct json_object *object,
@@ -423,6 +422,9 @@ static enum error_code print(struct patching *patching, struct arena *arena)
         return ERR_INTERNAL;
     }
     change->result = text_of(text);
+    if (!json_restore_nuls(patching->tree.arena, &change->result)) {
+        return ERR_INTERNAL;
+    }
     if (change->result.size > change->maximum) {
         change->reason = "would be larger than a value may be";
         return ERR_VALUE_TOO_LARGE;
@@ -431,7 +433,7 @@ static enum error_code print(struct patching *patching, struct arena *arena)
         change->reason = "would be null";
         return ERR_PATCH_FAILED;
     }
-    change->result.at = arena_copy(arena, text, change->result.size);
+    change->result.at = arena_copy(arena, change->result.at, change->result.size);
     return change->result.at != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 

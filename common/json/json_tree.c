@@ -3,6 +3,7 @@
  */
 #include "common/json/json_tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/json/json.h"
@@ -50,7 +51,8 @@ cJSON *json_tree_node(struct json_tree *tree, struct text text)
     return node;
 }
 
-/* The name without quotes and escapes; decoded in place if it has no escapes. */
+/* The name without quotes and escapes, as of json_c_string; decoded in place if it has no escapes.
+ */
 static char *decode_name(struct text name)
 {
     union {
@@ -61,8 +63,7 @@ static char *decode_name(struct text name)
         own.to[name.size - 1] = '\0';
         return own.to + 1;
     }
-    const cJSON *decoded = json_parse(name);
-    return decoded != NULL ? decoded->valuestring : NULL;
+    return json_c_string(name);
 }
 
 /* Writes a NUL after SLICE, which is part of a node's own copy of the text. */
@@ -75,6 +76,44 @@ static void terminate(struct text slice)
     if (slice.at != NULL) {
         own.to[slice.size] = '\0';
     }
+}
+
+static int member_order(const void *left, const void *right)
+{
+    const cJSON *a = *(cJSON *const *)left;
+    const cJSON *b = *(cJSON *const *)right;
+    int order = strcmp(a->string, b->string);
+    /* Among members of the same name, the order is that of the text. */
+    return order != 0 ? order
+                      : (a->valuestring > b->valuestring) - (a->valuestring < b->valuestring);
+}
+
+/* Leaves one member of each name: the value of the last, in the place of the first. */
+static bool drop_duplicates(struct json_tree *tree, cJSON *object)
+{
+    size_t count = (size_t)cJSON_GetArraySize(object);
+    if (count < 2) {
+        return true;
+    }
+    cJSON **members = arena_alloc(tree->arena, count * sizeof(cJSON *));
+    if (members == NULL) {
+        return json_tree_fail(tree, ERR_INTERNAL, "out of memory");
+    }
+    size_t used = 0;
+    for (cJSON *each = object->child; each != NULL; each = each->next) {
+        members[used++] = each;
+    }
+    qsort(members, count, sizeof(cJSON *), member_order);
+    cJSON *first = members[0];
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(first->string, members[i]->string) == 0) {
+            first->valuestring = members[i]->valuestring;
+            (void)cJSON_DetachItemViaPointer(object, members[i]);
+        } else {
+            first = members[i];
+        }
+    }
+    return true;
 }
 
 bool json_tree_grow(struct json_tree *tree, cJSON *node)
@@ -106,7 +145,7 @@ bool json_tree_grow(struct json_tree *tree, cJSON *node)
                       : cJSON_AddItemToArray(node, child));
     }
     terminate(before);
-    return true;
+    return !object || drop_duplicates(tree, node);
 }
 
 /* Sets the name of NODE, which borrows NAME. */
@@ -196,9 +235,9 @@ static bool equal_scalars(const char *a, const char *b)
     if (a[0] != '"' || b[0] != '"') {
         return json_numbers_equal(a, b);
     }
-    const cJSON *first = json_parse(text_of(a));
-    const cJSON *second = json_parse(text_of(b));
-    return first != NULL && second != NULL && strcmp(first->valuestring, second->valuestring) == 0;
+    const char *first = json_c_string(text_of(a));
+    const char *second = json_c_string(text_of(b));
+    return first != NULL && second != NULL && strcmp(first, second) == 0;
 }
 
 /* The child to compare with MEMBER: in an array the one at the same index, in an object the one

@@ -3,7 +3,9 @@
  *
  * A node is the raw text of its value (cJSON_Raw) until something inside it is needed; then it
  * becomes an object or array whose children are raw texts. What is never needed is printed as it
- * came, to the byte, and costs one node.
+ * came, to the byte, and costs one node. Of members with the same name an object keeps the last, as
+ * JavaScript and most others do. Names are strings of C as json_c_string makes them; who prints a
+ * tree calls json_restore_nuls.
  */
 #ifndef CUBBY_COMMON_JSON_JSON_TREE_H
 #define CUBBY_COMMON_JSON_JSON_TREE_H

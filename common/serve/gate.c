@@ -87,9 +87,8 @@ static enum error_code start_store(struct call *call)
     return ERR_NONE;
 }
 
-static enum error_code authenticate_device(struct call *call)
+static enum error_code authenticate_device(struct call *call, bool writes)
 {
-    bool writes = (call->route->flags & ROUTE_WRITES) != 0 && call->request.method != HTTP_GET;
     return call->program->store->authenticate(call->store, call->arena, &call->device, writes,
                                               call->now_ms, &call->claims);
 }
@@ -103,7 +102,9 @@ static enum error_code check_device(struct call *call, struct text text)
     }
     enum error_code error = start_store(call);
     if (error == ERR_NONE) {
-        error = authenticate_device(call);
+        unsigned flags = call->route->flags & (ROUTE_WRITES | ROUTE_MAY_READ);
+        error =
+            authenticate_device(call, flags == ROUTE_WRITES && call->request.method != HTTP_GET);
     }
     if (error == ERR_INVALID_TOKEN) {
         return call_refuse_token(call, "revoked");
@@ -160,7 +161,7 @@ static bool keys_changed(struct call *call)
 enum error_code call_authenticate_again(struct call *call)
 {
     if (call->claims.device != 0) {
-        return authenticate_device(call);
+        return authenticate_device(call, false);
     }
     if (!keys_changed(call)) {
         return ERR_NONE;
@@ -168,6 +169,26 @@ enum error_code call_authenticate_again(struct call *call)
     token_keys_free(call->serve->keys);
     call->serve->keys = NULL;
     return check_token(call);
+}
+
+enum error_code call_authenticate_to_write(struct call *call)
+{
+    return call->claims.device != 0 ? authenticate_device(call, true) : ERR_NONE;
+}
+
+/* Only users may have a long body written to the disk, and take one of the few places for that. So
+ * the token is looked up too, which otherwise is left to the statement that needs it. */
+static enum error_code check_token_first(struct call *call)
+{
+    enum error_code error = check_token(call);
+    if (error == ERR_NONE) {
+        error = start_store(call);
+    }
+    if (error != ERR_NONE || call->claims.device != 0) {
+        return error;
+    }
+    error = call->program->store->look_up(call->store, &call->claims);
+    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
 }
 
 static bool read_json(struct call *call, struct json_fault *fault)
@@ -228,9 +249,12 @@ static enum error_code configure(struct call *call)
 }
 
 /* Who calls, and whether all the parameters are known. */
-static enum error_code admit(struct call *call)
+static enum error_code check_caller(struct call *call)
 {
-    enum error_code error = call->route->flags & ROUTE_TOKEN ? check_token(call) : ERR_NONE;
+    unsigned flags = call->route->flags;
+    enum error_code error = flags & ROUTE_LONG_BODY ? check_token_first(call)
+                            : flags & ROUTE_TOKEN   ? check_token(call)
+                                                    : ERR_NONE;
     return error == ERR_NONE ? parameters_check(call) : error;
 }
 
@@ -247,16 +271,15 @@ enum error_code gate_pass(struct call *call)
     }
     unsigned flags = call->route->flags;
     call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
-    /* Only users may have a long body written to the disk. */
-    bool admit_first = (flags & ROUTE_LONG_BODY) != 0;
-    if (admit_first) {
-        error = admit(call);
+    bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
+    if (caller_first) {
+        error = check_caller(call);
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);
     }
-    if (error == ERR_NONE && !admit_first) {
-        error = admit(call);
+    if (error == ERR_NONE && !caller_first) {
+        error = check_caller(call);
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_input(call);

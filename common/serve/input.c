@@ -24,11 +24,13 @@ static const char *read_text(struct call *call, const struct input_field *field,
     if (json->size > SMALL_BODY_MAXIMUM && json->size > (size_t)call->config->max_body_bytes) {
         return "is too long";
     }
-    const cJSON *value = json_parse(*json);
-    if (value == NULL || !cJSON_IsString(value)) {
+    struct text text;
+    if (!json_text(*json, &text)) {
         return arena_failed(call->arena) ? out_of_memory : "can't be read";
     }
-    struct text text = text_of(value->valuestring);
+    if (memchr(text.at, '\0', text.size) != NULL) {
+        return "must not have a NUL character";
+    }
     int64_t characters = (int64_t)text_characters(text);
     if (characters == 0 && field->least > 0) {
         return "must not be empty";

@@ -30,6 +30,12 @@ bool call_sleep(struct call *call, int64_t milliseconds)
     return true;
 }
 
+void call_time_passed(struct call *call)
+{
+    int64_t now_ms = call->transport->now_ms(call->transport);
+    call->now_ms = now_ms > call->now_ms ? now_ms : call->now_ms;
+}
+
 static void close_spools(struct call *call)
 {
     spool_close(&call->body_spool);

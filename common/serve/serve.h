@@ -49,7 +49,10 @@ enum route_flags {
     /* With ROUTE_BODY: likewise, always. A request without a length has an empty one; the handler
      * that needs one returns call->request.length_error. */
     ROUTE_ANY_BODY = 256,
-    ROUTE_QUERY = 512 /* only addresses with a query, besides the name of the item, fit */
+    ROUTE_QUERY = 512, /* only addresses with a query, besides the name of the item, fit */
+    /* With ROUTE_WRITES: whether it writes is known from its body only, so a device token is looked
+     * up without the write lock; a handler that writes calls call_authenticate_to_write. */
+    ROUTE_MAY_READ = 1024
 };
 
 /* The largest body, in bytes, of a call that stores no value. */
@@ -84,6 +87,9 @@ struct store_class {
     enum error_code (*authenticate)(void *store, struct arena *arena,
                                     const struct device_token *token, bool writes, int64_t now_ms,
                                     struct token_claims *claims);
+    /* Whether the access token with CLAIMS, whose signature is good, still holds: its account is
+     * there and has not ended it. ERR_INVALID_TOKEN when not. Leaves no transaction open. */
+    enum error_code (*look_up)(void *store, const struct token_claims *claims);
     /* Commits the transaction, or rolls it back unless GOOD. When it fails, its error becomes the
      * answer. */
     enum error_code (*end)(void *store, bool good);
@@ -156,6 +162,10 @@ call_fail(struct call *call, enum error_code code, const char *format, ...);
  * client is gone, or the transport does not wait. No transaction may be open. */
 bool call_sleep(struct call *call, int64_t milliseconds);
 
+/* For a call that has waited: its time is the present one from here on, though never an earlier
+ * one. */
+void call_time_passed(struct call *call);
+
 /* The keys that sign tokens, read on first use; borrowed until the loop ends or
  * call_authenticate_again reads them anew. ERR_INTERNAL, with a cause, when the key file can't be
  * used. */
@@ -169,6 +179,10 @@ enum error_code call_refuse_token(struct call *call, const char *why);
  * device token still exists, or that the key of the access token is still in the key file.
  * ERR_INVALID_TOKEN when not. */
 enum error_code call_authenticate_again(struct call *call);
+
+/* For a route with ROUTE_MAY_READ that is about to write: looks up a device token once more, in the
+ * transaction that writes, and starts that. Claims that were read before are no longer valid. */
+enum error_code call_authenticate_to_write(struct call *call);
 
 /* The client's address, by which this call is throttled; see request_address. NULL when memory is
  * out. */

@@ -88,7 +88,10 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2"
                          " AND until <= $3",
     /* The same, and $4 the end of a window that starts now. */
-    [DB_THROTTLE_COUNT] = "INSERT INTO throttle (id, count, until) VALUES ($1, 1, $4)"
+    /* What is counted for the user $5 (0: for no account) leaves no row once the account is gone.
+     */
+    [DB_THROTTLE_COUNT] = "INSERT INTO throttle (id, count, until) SELECT $1, 1, $4 WHERE $5 = 0"
+                          " OR EXISTS (SELECT 1 FROM users WHERE id = $5)"
                           " ON CONFLICT (id) DO UPDATE SET"
                           " count = CASE WHEN throttle.until > $2 AND throttle.until <= $3"
                           " THEN throttle.count + 1 ELSE 1 END,"

@@ -42,6 +42,11 @@ enum error_code users_live(struct db *db, const struct item_owner *owner)
                          : run_live(db, DB_USER_LIVES, owner, NULL, 0);
 }
 
+enum error_code users_live_now(struct db *db, const struct item_owner *owner)
+{
+    return run_live(db, DB_USER_LIVES, owner, NULL, 0);
+}
+
 enum error_code users_profile(struct db *db, const struct item_owner *owner,
                               struct user_profile *out)
 {

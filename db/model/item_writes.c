@@ -144,6 +144,7 @@ enum error_code item_writes_lock(struct item_writes *writes)
         error = items_counters(writes->db, writes->owner, &writes->counters);
     }
     writes->locked = error == ERR_NONE;
+    writes->before = writes->counters;
     return error == ERR_NONE ? sweep(writes, SWEEP_MOST) : error;
 }
 
@@ -218,7 +219,7 @@ static bool count_item(struct item_writes *writes, const struct item *item)
     counters->keys += counted ? 0 : 1;
     counters->bytes += item->size - (counted ? writes->row.size : 0);
     counters->tombstones -= writes->row.tombstone ? 1 : 0;
-    if (over_quota(writes, &before)) {
+    if (!writes->late_quota && over_quota(writes, &before)) {
         *counters = before;
         return false;
     }
@@ -307,11 +308,25 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
     return error;
 }
 
+/* Expired items are swept before all writes are refused because of a quota. */
+static enum error_code check_quota(struct item_writes *writes)
+{
+    enum error_code error = ERR_NONE;
+    while (error == ERR_NONE && over_quota(writes, &writes->before)) {
+        error = sweep_is_due(writes) ? sweep(writes, SWEEP_MOST) : ERR_QUOTA_EXCEEDED;
+    }
+    return error;
+}
+
 enum error_code item_writes_end(struct item_writes *writes)
 {
     const struct item_counters *counters = &writes->counters;
     if (!writes->locked) {
         return ERR_NONE;
+    }
+    enum error_code error = writes->late_quota ? check_quota(writes) : ERR_NONE;
+    if (error != ERR_NONE) {
+        return error;
     }
     const struct db_value values[] = {
         db_integer(writes->owner->user_id), db_integer(counters->version),

@@ -90,8 +90,10 @@ struct item_writes {
     const struct item_owner *owner;
     int64_t now_ms;
     bool keeps_times; /* items_put stores the times of the item, not the present one */
+    bool late_quota;  /* items_put refuses nothing; item_writes_end does, for all together */
     bool locked;
     struct item_counters counters;
+    struct item_counters before; /* at the begin */
     /* The row of the key that items_find looked for. */
     struct {
         bool present;   /* there is one; it may be a tombstone or expired */
@@ -132,7 +134,8 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
 /* Turns expired items into tombstones, at most MOST of them besides those of item_writes_lock. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
-/* Writes the counters back. */
+/* Writes the counters back. With late_quota, ERR_QUOTA_EXCEEDED when all writes together lead
+ * beyond a limit of the user, whatever their order. */
 enum error_code item_writes_end(struct item_writes *writes);
 
 /* The counters, for a call that reads. */

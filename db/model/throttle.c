@@ -48,12 +48,13 @@ enum error_code throttle_count(struct db *db, const struct throttle *throttle, i
     if (error != ERR_NONE) {
         return error;
     }
-    const struct db_value values[] = {db_integer(throttle->id), db_integer(now_ms),
-                                      db_integer(latest_end(throttle, now_ms)),
-                                      db_integer(now_ms + throttle->window)};
+    const struct db_value values[] = {
+        db_integer(throttle->id), db_integer(now_ms), db_integer(latest_end(throttle, now_ms)),
+        db_integer(now_ms + throttle->window), db_integer(throttle->user_id)};
     bool found;
-    error = db_run(db, DB_THROTTLE_COUNT, values, 4, &found);
-    if (error != ERR_NONE || db_column_integer(db, DB_THROTTLE_COUNT, 0) <= throttle->limit) {
+    error = db_run(db, DB_THROTTLE_COUNT, values, 5, &found);
+    if (error != ERR_NONE || !found ||
+        db_column_integer(db, DB_THROTTLE_COUNT, 0) <= throttle->limit) {
         return error;
     }
     *until = db_column_integer(db, DB_THROTTLE_COUNT, 1);

@@ -19,8 +19,9 @@
 
 struct throttle {
     int64_t id;
-    int64_t limit;  /* events in a window; 0: no limit, nothing is counted */
-    int64_t window; /* milliseconds */
+    int64_t user_id; /* whose account it is that events are counted for; 0: of nobody */
+    int64_t limit;   /* events in a window; 0: no limit, nothing is counted */
+    int64_t window;  /* milliseconds */
 };
 
 /* The number that identifies WHO among those counted for KIND ("login:user", "register"). False
@@ -32,8 +33,9 @@ bool throttle_id(struct arena *arena, const char *kind, struct text who, int64_t
 enum error_code throttle_check(struct db *db, const struct throttle *throttle, int64_t now_ms,
                                int64_t *until);
 
-/* Counts one event in the request's transaction. ERR_TOO_MANY_ATTEMPTS as above when it exceeds the
- * limit; rolling the transaction back takes the count back too. */
+/* Counts one event in the request's transaction; none for an account that is gone.
+ * ERR_TOO_MANY_ATTEMPTS as above when it exceeds the limit; rolling the transaction back takes the
+ * count back too. */
 enum error_code throttle_count(struct db *db, const struct throttle *throttle, int64_t now_ms,
                                int64_t *until);
 

@@ -27,6 +27,7 @@ static enum error_code note_use(struct db *db, int64_t id, bool writes, int64_t 
         return ERR_NONE;
     }
     if (writes) {
+        db_note_use(db, 0); /* noted by a call that first read */
         return tokens_used(db, id, now_ms);
     }
     db_note_use(db, id);

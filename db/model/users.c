@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "common/base/precis.h"
+
 const char *user_name_fault(struct text username)
 {
     if (memchr(username.at, '@', username.size) != NULL) {
@@ -17,6 +19,12 @@ const char *user_name_fault(struct text username)
         return "must not start or end with a space";
     }
     return NULL;
+}
+
+const char *user_new_name_fault(struct text username)
+{
+    const char *fault = user_name_fault(username);
+    return fault != NULL ? fault : precis_username_fault(username);
 }
 
 /* At least two labels, none of them empty. */

@@ -44,9 +44,11 @@ struct user_profile {
     int64_t bytes;
 };
 
-/* NULL when the text may be a user name, or an e-mail; otherwise a static text that says why not.
- */
+/* NULL when the text may be a user name, or an e-mail; otherwise a static text that says why not. A
+ * new name must besides look like no other (precis.h); those that are there may be older than that
+ * rule. */
 const char *user_name_fault(struct text username);
+const char *user_new_name_fault(struct text username);
 const char *user_email_fault(struct text email);
 
 /* ERR_USERNAME_EXISTS or ERR_EMAIL_EXISTS, in this order, when another account has that name or
@@ -68,6 +70,10 @@ enum error_code users_find_login(struct db *db, struct arena *arena, struct text
  * account of its token starts with this, in its transaction, or has the same condition in its
  * statement. */
 enum error_code users_live(struct db *db, const struct item_owner *owner);
+
+/* The same without a transaction that writes, in a request that may write too. What is found holds
+ * for this moment only. */
+enum error_code users_live_now(struct db *db, const struct item_owner *owner);
 
 /* The account of OWNER, with the errors of users_live. In a request that may write, it starts the
  * write transaction. Texts are borrowed until the request ends. */

@@ -171,6 +171,35 @@ failed() {
     failed 4 ANSWER_TOO_LARGE
 }
 
+@test "batch: gets alone wait for no writer, with a device token neither" {
+    store counted 1
+    send POST /keys '{"name":"reader","scope":"read"}'
+    reader=$(field .token)
+    send POST /keys '{"name":"writer","scope":"write"}'
+    writer=$(field .token)
+    { echo 'BEGIN IMMEDIATE;'; sleep 6; echo 'ROLLBACK;'; } | sqlite3 "$DATA/cubby.db" 3>&- &
+    holder=$!
+    began
+    sleep 0.3
+    for with in "$token" "$reader" "$writer"; do
+        begun=$(date +%s%N)
+        call POST /batch -H "Authorization: $with" -d '{"operations":[{"op":"get","key":"counted"}]}'
+        succeeded 200
+        [ $(($(date +%s%N) - begun)) -lt 2000000000 ] || fail 'waited for the writer'
+    done
+    kill "$holder" 2>/dev/null || true
+    wait_all
+    call POST /batch -H "Authorization: $writer" -d '{"operations":[{"op":"get","key":"counted"},{"op":"increment","key":"counted"}]}'
+    succeeded 200
+    call POST /batch -H "Authorization: $reader" -d '{"operations":[{"op":"increment","key":"counted"}]}'
+    refused 403 FORBIDDEN
+    as_user DELETE "/keys/$(cut -d_ -f3 <<<"$writer")"
+    call POST /batch -H "Authorization: $writer" -d '{"operations":[{"op":"increment","key":"counted"}]}'
+    refused 401 INVALID_TOKEN
+    as_user GET /data/counted
+    same "$(field .data.value)" 2
+}
+
 @test "batch: 16 clients that count at once count exactly" {
     new_user
     for worker in $(seq 16); do

@@ -142,11 +142,64 @@ refuse_body() {
     done
 }
 
-@test "bodies: NUL is refused, raw and escaped, and so are lone surrogates" {
-    for bad in '{"key":"a\0000b","value":1}' '{"key":"a","value":"\0000"}' '\0000' '{}\0000' '{"key":"a","value":"\\u0000"}' \
-        '{"key":"a\\u0000b","value":1}' '{"key":"a","value":{"\\u0000":1}}' '{"key":"a","value":"\\ud800"}' \
+@test "bodies: a NUL byte is refused, and so are lone surrogates" {
+    for bad in '{"key":"a\0000b","value":1}' '{"key":"a","value":"\0000"}' '\0000' '{}\0000' '{"key":"a","value":"\\ud800"}' \
         '{"key":"a","value":"\\udc00"}' '{"key":"a","value":"\\ud800\\ud800"}' '{"key":"a","value":"\\ud83dx"}'; do
         refuse_body "$bad"
+    done
+}
+
+@test "bodies: an escaped NUL is taken in values and the names in them, and comes back to the letter" {
+    odd='{"\u0000":"a\u0000b", "a":[1.0,"\u0000"], "a\u0000":{"\u0000":{}}, "\\u0000":"\\\u0000"}'
+    store nul "$odd"
+    succeeded 201
+    as_user GET /data/nul
+    same "$(value_text)" "$odd"
+    send PUT /data/nul '{"value":"\u0000"}'
+    succeeded 200
+    same "$(value_text)" '"\u0000"'
+    send POST /batch "{\"operations\":[{\"op\":\"put\",\"key\":\"nul\",\"value\":$odd},{\"op\":\"get\",\"key\":\"nul\"}]}"
+    succeeded 200
+    as_user GET /me/export
+    grep -qF "\"value\":$odd}" "$body_file" || fail 'not in the export'
+    cp "$body_file" "$BATS_TEST_TMPDIR/sent"
+    as_user POST '/me/import?mode=replace' --data-binary "@$BATS_TEST_TMPDIR/sent"
+    succeeded 200
+    as_user GET /data/nul
+    same "$(value_text)" "$odd"
+    as_user GET '/data?prefix=nul&values=true'
+    grep -qF "\"value\":$odd," "$body_file" || fail 'not in the list'
+}
+
+@test "bodies: an escaped NUL in a key, or in the name of a member that counts, is none of them" {
+    for bad in '{"key":"z\u0000","value":1}' '{"key":"\u0000","value":1}' '{"key\u0000x":"z","value":1}' \
+        '{"\u0000key":"z","value":1}' '{"key\u0000":"z","value":1}'; do
+        send POST /data "$bad"
+        same "$code" 400
+    done
+    send POST /data '{"key":"z\u0000","value":1}'
+    refused 400 INVALID_KEY
+    for bad in '{"value\u0000":1}' '{"value\u0000x":1}' '{"\u0000value":1}'; do
+        send PUT '/data/z?upsert=true' "$bad"
+        same "$code" 400
+    done
+    for bad in '{"op":"upsert","key":"z\u0000","value":1}' '{"op":"upsert","key":"z","value\u0000":1}' \
+        '{"op":"upsert\u0000","key":"z","value":1}' '{"op":"upsert","key\u0000":"z","value":1}'; do
+        send POST /batch "{\"operations\":[$bad]}"
+        [ "$code" != 200 ] || fail "$bad"
+    done
+    send POST /batch '{"operations\u0000":[{"op":"upsert","key":"z","value":1}]}'
+    same "$code" 400
+    for bad in '{"items":[{"key":"z\u0000","value":1}]}' '{"items":[{"key":"z","value\u0000":1}]}' \
+        '{"items\u0000":[]}' '{"items":[{"key":"z","value":1,"created_at":"2026-01-31T12:00:00Z\u0000"}]}'; do
+        send POST /me/import "$bad"
+        same "$code" 400
+    done
+    as_user GET '/data?prefix=z&count=true'
+    same "$(field .data.total)" 0
+    for bad in '.username += "\u0000"' '.email += "\u0000"' '.password += "\u0000x"' '.full_name = "\u0000"' '.gender += "\u0000"'; do
+        register "$(user_json "$(fresh_name nul)" "$bad")"
+        same "$code" 400
     done
 }
 

@@ -107,7 +107,8 @@ rows() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
 {"name":"k","scope":"READ"}|scope
 {"name":"k","scope":["read"]}|scope
 {"name":"k","scope":"read","prefix":5}|prefix
-{"name":"k","scope":"read","prefix":"a\u0000b"}|body
+{"name":"k","scope":"read","prefix":"a\u0000b"}|prefix
+{"name":"k\u0000","scope":"read"}|name
 {"name":"k","scope":"read","prefix":"$prefix"}|prefix
 {"name":"k","scope":"read","ttl":0}|ttl
 {"name":"k","scope":"read","ttl":-5}|ttl

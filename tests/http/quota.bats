@@ -84,6 +84,40 @@ used() {
     succeeded 200
 }
 
+@test "quota: of an import the sum counts, whatever the order of its items" {
+    import() { send POST "/me/import$1" "{\"items\":[$2]}"; }
+    grows='{"key":"small","value":"0123456789"}' shrinks='{"key":"big","value":1}' adds='{"key":"new","value":12}'
+    for items in "$grows,$shrinks" "$shrinks,$grows"; do
+        new_user
+        store small 1
+        store big '"012345678901234"'
+        used 2 1073741822
+        import '' "$items"
+        succeeded 200
+        import '' "$shrinks,$adds,$grows"
+        succeeded 200
+    done
+    used 2 1073741824
+    over='{"key":"over","value":12}'
+    for items in "$over,$grows" "$grows,$over" "$over"; do
+        import '' "$items"
+        refused 507 QUOTA_EXCEEDED
+        same "$(field .details.items)" 'are more than this user may store'
+    done
+    used 100000 20
+    import '' "$grows,$adds,{\"key\":\"new2\",\"value\":1}"
+    refused 507 QUOTA_EXCEEDED
+    as_user GET '/data?prefix=new&count=true'
+    same "$(field .data.total)" 1
+    # One key, first large and then small, counts as it ends.
+    new_user
+    used 0 1073741800
+    import '' "{\"key\":\"k\",\"value\":\"$(printf 'x%.0s' $(seq 100))\"},{\"key\":\"k\",\"value\":1}"
+    succeeded 200
+    import '' "{\"key\":\"k\",\"value\":1},{\"key\":\"k\",\"value\":\"$(printf 'x%.0s' $(seq 100))\"}"
+    refused 507 QUOTA_EXCEEDED
+}
+
 @test "quota: what has expired makes room" {
     new_user
     send POST /data '{"key":"short","value":1,"ttl":1}'

@@ -54,6 +54,33 @@ load lib.bash
     succeeded 201
 }
 
+@test "register: usernames are of one writing, without what can't be seen or told apart" {
+    for bad in 'a\u200bb' 'a\u00a0b' 'a\u202eb' 'p\u0430ypal' 'e\u0301' '\uff41da' '\ufeffada' '\ud83d\ude00' '1\u0639'; do
+        register "$(user_json "$(fresh_name)" ".username = \"$bad\"")"
+        refused 400 INVALID_REQUEST "$MESSAGE_REGISTER"
+        same "$(field '.details | keys[0]')" username
+    done
+    for good in 'Łukasz' 'Гагарин' '田中さん' 'محمد علي'; do
+        name="$good $(tr -dc '0-9' <<<"$RANDOM")"
+        register "$(user_json "$(fresh_name)" ".username = \"$name\"")"
+        succeeded 201
+        login "$name"
+        succeeded 200
+    done
+}
+
+@test "register: a name that was taken before that rule logs in and keeps its account" {
+    name=$(fresh_name) odd=$(fresh_name odd)
+    register "$(user_json "$name")"
+    succeeded 201
+    sqlite3 -cmd ".timeout 5000" "$DATA/cubby.db" "UPDATE users SET username = '$odd😀 а', username_key = '$odd😀 а' WHERE username = '$name'"
+    login "$odd😀 а"
+    succeeded 200
+    as_user PATCH /me --data-binary '{"age":31}' -X POST -H 'X-HTTP-Method-Override: PATCH'
+    succeeded 200
+    same "$(field .data.username)" "$odd😀 а"
+}
+
 @test "register: e-mail addresses have one @, two sides, a dotted host, 254 bytes at most" {
     for bad in plain @example.org a@ a@b@c.example a@localhost a@.org a@example. a@ex..org 'a b@example.org'; do
         register "$(user_json "$(fresh_name)" ".email = \"$bad\"")"
@@ -108,6 +135,20 @@ load lib.bash
         register "$(user_json "$(fresh_name)" ".password = \"$bad\"")"
         refused 400 INVALID_PASSWORD "$MESSAGE_PASSWORD"
         same "$(field '.details | has("password")')" true
+    done
+}
+
+@test "register: upper and lower case of any script count for a password" {
+    for bad in abcdefgü1 ÜÄÖ-ABC1 abc日本語-1 ÀÉÎÕÜÀÉ-1 'ａｂｃｄ-12' ǅabcdefg-1 ßßßßß-1 ªºªºªº-1A ⅠⅡⅢⅣ-1a; do
+        register "$(user_json "$(fresh_name)" ".password = \"$bad\"")"
+        refused 400 INVALID_PASSWORD "$MESSAGE_PASSWORD"
+    done
+    for good in Übergroß1 жЖжж-1 ΣΑΩσω1! ÀÉÎÕÜÀÉ-1a 'ＡＢｃｄ1' Ⴀⴀⴀ-12 𝐀𝐚𐐀1 ǆabcdǄ-1; do
+        name=$(fresh_name)
+        register "$(user_json "$name" ".password = \"$good\"")"
+        succeeded 201
+        login "$name" "$good"
+        succeeded 200
     done
 }
 

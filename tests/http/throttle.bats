@@ -171,6 +171,29 @@ wrong() {
     limited
 }
 
+@test "throttle: who knows only the e-mail locks an account out for one window, and no longer" {
+    name=$(fresh_name)
+    known "$name"
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    wrong 3 "$name@example.org"
+    ends=$(sql "SELECT MAX(until) FROM throttle WHERE count = 3")
+    for _ in 1 2 3 4 5; do
+        attempt "$name@example.org"
+        limited
+        attempt "$name"
+        limited
+    done
+    # Trying on makes it no longer.
+    same "$(sql 'SELECT MAX(until) FROM throttle')" "$ends"
+    as_user GET /me
+    succeeded 200
+    # Where it ends the right password counts again.
+    sql 'UPDATE throttle SET until = 5'
+    attempt "$name" "$PASSWORD"
+    succeeded 200
+}
+
 @test "throttle: an unknown name is answered like a known one" {
     name=$(fresh_name nobody)
     wrong 3 "$name"
@@ -317,14 +340,45 @@ wrong() {
     succeeded 200
 }
 
-@test "throttle: refused registrations do not count" {
+@test "throttle: refused registrations do not count, but for those that tell that a name is taken" {
     name=$(fresh_name r)
-    call POST /register --data-binary "$(user_json "$name")" -H "X-Forwarded-For: $address"
+    call POST /register --data-binary "$(user_json "$name")" -H 'X-Forwarded-For: 203.0.113.45'
     succeeded 201
-    for _ in 1 2 3 4 5; do
-        call POST /register --data-binary "$(user_json "$name")" -H "X-Forwarded-For: $address"
-        refused 400 USERNAME_EXISTS
+    for change in '.age = 0' 'del(.gender)' '.password = "x"' '.username = "a@b"' '.email = "x"'; do
+        call POST /register --data-binary "$(user_json "$name" "$change")" -H "X-Forwarded-For: $address"
+        same "$code" 400
     done
+    for change in . '.email = "new-" + .email' ".username = \"$(fresh_name)\"" .; do
+        call POST /register --data-binary "$(user_json "$name" "$change")" -H "X-Forwarded-For: $address"
+        same "$code" 400
+        [[ $(field .code) = *_EXISTS ]] || fail 'not told'
+    done
+    call POST /register --data-binary "$(user_json "$name")" -H "X-Forwarded-For: $address"
+    limited 300
+    call POST /register --data-binary "$(user_json "$(fresh_name)")" -H "X-Forwarded-For: $address"
+    limited 300
+    call POST /register --data-binary "$(user_json "$(fresh_name)")" -H 'X-Forwarded-For: 203.0.113.45'
+    succeeded 201
+}
+
+@test "throttle: that an e-mail is taken is told to a profile as seldom as to a registration" {
+    name=$(fresh_name) other=$(fresh_name)
+    known "$other"
+    known "$name"
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    for _ in 1 2 3 4; do
+        send PATCH /me "{\"email\":\"$other@example.org\"}" -H "X-Forwarded-For: $address"
+        refused 400 EMAIL_EXISTS
+    done
+    send PATCH /me "{\"email\":\"$other@example.org\"}" -H "X-Forwarded-For: $address"
+    limited 300
+    send PATCH /me "{\"email\":\"new-$name@example.org\"}" -H "X-Forwarded-For: $address"
+    limited 300
+    send PATCH /me '{"age":31}' -H "X-Forwarded-For: $address"
+    succeeded 200
+    as_user GET /me
+    same "$(field .data.email)" "$name@example.org"
 }
 
 @test "throttle: behind proxies the last address that is not one of theirs counts" {
@@ -494,12 +548,13 @@ password_reset INVALID_CREDENTIALS $user_id"
 @test "audit: a refusal is told though its event can't be kept" {
     name=$(fresh_name)
     known "$name"
+    wrong 3 "$name"
     coproc sqlite3 "$DATA/cubby.db" 2>&1
     printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&"${COPROC[1]}"
     read -r _ <&"${COPROC[0]}"
-    call POST /register --data-binary "$(user_json "$name")" -H "X-Forwarded-For: $address"
+    attempt "$name"
     kill "$COPROC_PID"
-    refused 400 USERNAME_EXISTS
+    limited
 }
 
 @test "throttle: wrong codes for a lost password are limited, apart from logins" {

@@ -81,7 +81,12 @@ setup_file() {
         refused 401 INVALID_CREDENTIALS
     done
     call POST /token --data-binary "{\"username\":\"$user\",\"password\":\"$PASSWORD\\u0000x\"}"
-    refused 400 INVALID_REQUEST
+    refused 400 MISSING_FIELDS "$MESSAGE_FIELDS"
+    same "$(field .details.password)" 'must not have a NUL character'
+    call POST /token --data-binary "{\"username\":\"$user\\u0000\",\"password\":\"$PASSWORD\"}"
+    refused 400 MISSING_FIELDS
+    call POST /token --data-binary "{\"username\":\"$user\",\"password\\u0000\":\"$PASSWORD\"}"
+    refused 400 MISSING_FIELDS
 }
 
 @test "token: a password of 100 KB is refused without harm" {

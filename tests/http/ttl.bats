@@ -39,6 +39,23 @@ gone() {
     same "$(field '.data | has("expires_at")')" false
 }
 
+@test "ttl: counts from the write, not from before the wait for another writer" {
+    store_for waits 1000
+    for attempt in 'POST /data {"key":"waited","value":1,"ttl":2}' 'PUT /data/waits {"value":1,"ttl":2}' \
+        'POST /batch {"operations":[{"op":"create","key":"batched","value":1,"ttl":2}]}' 'POST /keys {"name":"k","scope":"read","ttl":2}'; do
+        read -r method path json <<<"$attempt"
+        { echo 'BEGIN IMMEDIATE;'; sleep 2.5; echo 'ROLLBACK;'; } | sqlite3 "$DATA/cubby.db" 3>&- &
+        began
+        sleep 0.3
+        begun=$(date +%s%3N)
+        send "$method" "$path" "$json"
+        case $code in 20[01]) ;; *) fail "$path" ;; esac
+        expires=$(field '[.. | .expires_at? // empty][0]')
+        [ "$(date -d "$expires" +%s%3N)" -ge $((begun + 3500)) ] || fail "$path expires at $expires"
+    done
+    wait_all
+}
+
 @test "ttl: PUT without it clears it, PUT with it sets it anew" {
     store_for cleared 1000
     send PUT /data/cleared '{"value":2}'

@@ -43,6 +43,7 @@ static void add(const struct CMUnitTest *more, size_t more_count)
 int main(int argc, char **argv)
 {
     add(text_tests, text_test_count);
+    add(name_tests, name_test_count);
     add(heap_tests, heap_test_count);
     add(json_tests, json_test_count);
     add(config_tests, config_test_count);

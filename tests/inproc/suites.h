@@ -32,6 +32,8 @@ extern const struct CMUnitTest statement_tests[];
 extern const size_t statement_test_count;
 extern const struct CMUnitTest mutation_tests[];
 extern const size_t mutation_test_count;
+extern const struct CMUnitTest name_tests[];
+extern const size_t name_test_count;
 extern const struct CMUnitTest write_queue_tests[];
 extern const size_t write_queue_test_count;
 

@@ -101,7 +101,9 @@ static const struct refusal refusals[] = {
     REGISTER("{}x", "INVALID_REQUEST", "body"),
     REGISTER("{\"a\":1,\"a\":2}", "INVALID_REQUEST", "body"),
     REGISTER("{\"a\":\"\xff\"}", "INVALID_REQUEST", "body"),
-    REGISTER("{\"a\":\"\\u0000\"}", "INVALID_REQUEST", "body"),
+    REGISTER("{\"username\\u0000\":\"x\",\"\\u0000username\":\"x\"}", "INVALID_REQUEST",
+             "username"),
+    REGISTER("{\"username\":\"x\\u0000\"}", "INVALID_REQUEST", "username"),
     /* register, field by field */
     REGISTER("{}", "INVALID_REQUEST", "username"),
     REGISTER(FULL("5", GOOD_MAIL, GOOD_FULL, "30", GOOD_GENDER, GOOD_PASSWORD), "INVALID_REQUEST",
@@ -259,7 +261,10 @@ static void every_refusal_names_its_reason_and_changes_nothing(void **state)
         if (row->details != NULL && tape_member(answer, path, room, sizeof room) == NULL) {
             fail_msg("row %zu: details do not name %s: %s", i, row->details, answer->body);
         }
-        if (!world_same(NULL, row->program == &token_program)) {
+        /* Wrong passwords are counted, and so is being told that a name is taken. */
+        bool counts = row->program == &token_program || strcmp(row->code, "USERNAME_EXISTS") == 0 ||
+                      strcmp(row->code, "EMAIL_EXISTS") == 0;
+        if (!world_same(NULL, counts)) {
             fail_msg("row %zu (%s) has changed the database", i, row->code);
         }
     }

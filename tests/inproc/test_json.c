@@ -50,6 +50,8 @@ static void what_is_json(void **state)
         BYTES("{\"\":{}}"),
         BYTES("{\"a\":1,\"a\":2}"),
         BYTES("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0001\\uFFFF\""),
+        BYTES("\"\\u0000\""),
+        BYTES("{\"\\u0000\":\"a\\u0000b\"}"),
         BYTES("\"\\ud83d\\ude00\""),
         BYTES("\"\\uD800\\uDC00\""),
         BYTES("\"\\udbff\\udfff\""),
@@ -105,7 +107,6 @@ static const struct {
     {BYTES("\"\\ud800\\n\""), 1},
     {BYTES("\"\\ud800\\u0041\""), 1},
     {BYTES("\"\\ud800\\ud800\""), 1},
-    {BYTES("\"\\u0000\""), 1},
     {BYTES("\"\0\""), 1},
     {BYTES("\0"), 0},
     {BYTES("1\0"), 1},
@@ -209,6 +210,9 @@ static void bodies_are_objects_with_each_name_once(void **state)
         {BYTES("{\"a\":{\"x\":1,\"x\":2},\"b\":1}"), SIZE_MAX, 2},
         {BYTES("{\"a\":1,\"A\":2}"), SIZE_MAX, 2},
         {BYTES("{\"\":1,\" \":2}"), SIZE_MAX, 2},
+        {BYTES("{\"key\":1,\"key\\u0000\":2,\"key\\u0000x\":3,\"\\u0000key\":4}"), SIZE_MAX, 4},
+        {BYTES("{\"\\u0000\":1,\"\":2,\"\\\\u0000\":3}"), SIZE_MAX, 3},
+        {BYTES("{\"a\\u0000\":1,\"\\u0061\\u0000\":2}"), 28, 0},
         {BYTES("{\"a\":1,\"a\":2}"), 11, 0},
         {BYTES("{\"a\":1,\"\\u0061\":2}"), 16, 0},
         {BYTES("{\"\\u00e9\":1,\"\xc3\xa9\":2}"), 17, 0},
@@ -241,6 +245,49 @@ static void bodies_are_objects_with_each_name_once(void **state)
     assert_true(text_equal(*json_member(&object, "n"), text_of("-0e1")));
     assert_null(json_member(&object, "z\\u0021"));
     assert_null(json_member(&object, ""));
+    static const struct text cut =
+        BYTES("{\"key\\u0000x\":1,\"va\\u0000lue\":2,\"\\u0000value\":3,\"\\u0000\":4}");
+    assert_true(json_read_object(&arena, cut, &object, &fault));
+    assert_null(json_member(&object, "key"));
+    assert_null(json_member(&object, "value"));
+    assert_null(json_member(&object, "va"));
+    assert_null(json_member(&object, ""));
+    json_use_arena(NULL);
+    arena_reset(&arena);
+}
+
+static void strings_are_decoded_with_their_nuls(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text json;
+        struct text text;
+    } rows[] = {
+        {BYTES("\"\""), BYTES("")},
+        {BYTES("\"a\\u0000b\""), BYTES("a\0b")},
+        {BYTES("\"\\u0000\""), BYTES("\0")},
+        {BYTES("\"\\u0000\\u0000\""), BYTES("\0\0")},
+        {BYTES("\"\\\\u0000\""), BYTES("\\u0000")},
+        {BYTES("\"\\\\\\u0000\\\"\""), BYTES("\\\0\"")},
+        {BYTES("\"\\\\\\\\u0000\\u00000\""), BYTES("\\\\u0000\0"
+                                                   "0")},
+        {BYTES("\"\xc3\xa0\\u0000\xc3\x80\""), BYTES("\xc3\xa0\0\xc3\x80")},
+    };
+    struct arena arena;
+    arena_init(&arena, ARENA_MAXIMUM);
+    json_use_arena(&arena);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct text text;
+        assert_true(json_text(rows[i].json, &text));
+        if (!text_equal(text, rows[i].text) || text.at[text.size] != '\0') {
+            fail_msg("row %zu: %s: %zu bytes", i, rows[i].json.at, text.size);
+        }
+        assert_int_equal(strlen(json_c_string(rows[i].json)) == text.size,
+                         memchr(text.at, '\0', text.size) == NULL);
+    }
+    struct text printed = BYTES("{\"a\xc0\x80\":\"\xc0\x80\xc0\x80\xc3\xa9\"}");
+    assert_true(json_restore_nuls(&arena, &printed));
+    assert_true(text_equal(printed, text_of("{\"a\\u0000\":\"\\u0000\\u0000\xc3\xa9\"}")));
     json_use_arena(NULL);
     arena_reset(&arena);
 }
@@ -270,12 +317,15 @@ static void as_many_members_as_the_limit(void **state)
     }
 }
 
-/* Another parser as the judge. It has limits of its own: numbers that no double holds. */
+/* Another parser as the judge. It has limits of its own: numbers that no double holds, names with a
+ * NUL. */
 static bool jansson_takes(const char *text, size_t size, bool *undecided)
 {
     json_error_t error;
-    json_t *parsed = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &error);
-    *undecided = parsed == NULL && json_error_code(&error) == json_error_numeric_overflow;
+    json_t *parsed =
+        json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+    *undecided = parsed == NULL && (json_error_code(&error) == json_error_numeric_overflow ||
+                                    json_error_code(&error) == json_error_null_byte_in_key);
     json_decref(parsed);
     return parsed != NULL;
 }
@@ -380,6 +430,7 @@ const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(what_is_not),
     cmocka_unit_test(hundred_levels_and_no_more),
     cmocka_unit_test(bodies_are_objects_with_each_name_once),
+    cmocka_unit_test(strings_are_decoded_with_their_nuls),
     cmocka_unit_test(as_many_members_as_the_limit),
     cmocka_unit_test(mutated_texts_are_judged_as_by_another_parser),
     cmocka_unit_test(strings_and_their_bytes),

@@ -114,7 +114,7 @@ check 'URLs stand in cgi-bin and in the tool that asks the web server' \
 # ---- calls and words that are not for us ------------------------------------------------------------
 
 check 'no banned call' env_without_texts none \
-    '(^|[^_a-z>.])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|alloca|system|popen|rand|srand|random|mktemp|tmpnam|signal\(SIGCHLD|gmtime|localtime|ctime|asctime|getpwent|setjmp|longjmp)\s*\(' \
+    '(^|[^_a-z>.])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|alloca|system|popen|rand|srand|random|mktemp|tmpnam|signal\(SIGCHLD|gmtime|localtime|ctime|asctime|getpwent|setjmp|longjmp|setlocale|isw[a-z]+|tow(lower|upper))\s*\(' \
     "${product[@]}"
 check 'handlers exit nowhere' only '\b(exit|_exit|abort|assert)\s*\(' \
     '^(common/http/cgi\.c|common/base/heap\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
@@ -203,7 +203,7 @@ compile_all() {
     local compiler=$1
     shift
     printf '%s\0' "${compiled[@]}" |
-        xargs -0 -P "$(nproc)" -I @SOURCE@ "$compiler" -std=c11 -O2 -I. -isystem "$include" "${defines[@]}" "${warnings[@]}" "$@" \
+        xargs -0 -P "$(nproc)" -I @SOURCE@ "$compiler" -std=c11 -O2 -I. -Ibuild/generated -isystem "$include" "${defines[@]}" "${warnings[@]}" "$@" \
             -Werror -c @SOURCE@ -o /dev/null
 }
 check 'gcc compiles without a warning' compile_all gcc -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init
@@ -211,12 +211,12 @@ check 'clang compiles without a warning' compile_all clang -Wno-unknown-warning-
 
 check 'cppcheck' cppcheck --std=c11 --quiet --enable=warning,style,performance,portability --error-exitcode=1 \
     --inline-suppr --suppress=shadowFunction --suppress=unusedStructMember --suppress=missingIncludeSystem \
-    -j "$(nproc)" -I. -D_GNU_SOURCE '-DCUBBY_PROGRAMS=PROGRAM(health)' '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"' \
+    -j "$(nproc)" -I. -Ibuild/generated -D_GNU_SOURCE '-DCUBBY_PROGRAMS=PROGRAM(health)' '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"' \
     "${compiled[@]}"
 
 tidy() {
     printf '%s\n' "${compiled[@]}" |
-        xargs -P "$(nproc)" -I @SOURCE@ clang-tidy --quiet @SOURCE@ -- -std=c11 -I. -isystem "$include" "${defines[@]}" \
+        xargs -P "$(nproc)" -I @SOURCE@ clang-tidy --quiet @SOURCE@ -- -std=c11 -I. -Ibuild/generated -isystem "$include" "${defines[@]}" \
             2> >(grep -v 'warnings generated\.$' >&2)
 }
 check 'clang-tidy' tidy

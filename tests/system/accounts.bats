@@ -165,6 +165,8 @@ answer() {
             jq -c '[.event, .outcome, .user_id, .address]')" "[\"login\",\"$outcome\",null,null]"
         same "$(sed -n 's/.*audit //p' "$DATA/log" | tail -n 1 | jq -c '[.event, .outcome, .address, has("user_id")]')" \
             "[\"login\",\"$outcome\",\"192.0.2.1\",true]"
+        # What is counted is slow's account, and two addresses.
+        same "$(sqlite3 "$DATA/state/cubby.db" 'SELECT COUNT(*) FROM throttle')" 3
     done <<'DONE'
 Abcdef1! done
 Wrong-pass1! INVALID_CREDENTIALS
@@ -262,6 +264,40 @@ stores() { [ "$(answer data POST '' '{"key":"k","value":1}')" = '201 success ' ]
     until_true 20 transfers 1
     same "$(answer me GET /export '')" '200 success '
     same "$(answer me POST /import '{"items":[]}')" '200 success '
+}
+
+@test "accounts: who has ended a token takes no place for an import with it, however slow its body comes" {
+    printf '%s\n' 'busy_timeout = 300' 'body_timeout = 20' >>"$CUBBY_CONF"
+    user ann
+    ended=$token
+    same "$(answer token DELETE '' '')" '200 success '
+    printf '{"username":"ann","password":"%s"}' "$PASSWORD" >"$DATA/in"
+    token=$(token='' cgi token POST '' '' "$DATA/in" | body_of | jq -r .token)
+    mkfifo "$DATA/body.slow"
+    exec 6<>"$DATA/body.slow"
+    # slow TOKEN: an import whose body does not come
+    slow() {
+        env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST PATH_INFO=/import REMOTE_ADDR=192.0.2.1 \
+            CONTENT_LENGTH=100 HTTP_AUTHORIZATION="$1" timeout 20 "$PROGRAMS/me" <&6 2>&1 3>&-
+    }
+    for number in 1 2 3; do
+        slow "$ended" >"$DATA/slow.$number" &
+        began
+    done
+    sleep 0.5
+    same "$(answer me POST /import '{"items":[]}')" '200 success '
+    same "$(answer me GET /export '')" '200 success '
+    # Answered before its body; what is left is that a server may not like the end of the program.
+    begun=$(date +%s)
+    wait_all
+    [ $(($(date +%s) - begun)) -lt 8 ] || fail 'waited for the body'
+    grep -l '"token":"revoked"' "$DATA"/slow.[123] | wc -l | grep -qx 3 || fail "$(cat "$DATA"/slow.*)"
+    # With a token that lives the place is taken.
+    slow "$token" >"$DATA/slow.4" &
+    began
+    until_true 5 transfers 1 || fail 'no place taken'
+    exec 6>&-
+    kill "$!" 2>/dev/null || true
 }
 transfers() { [ "$(places "$DATA/state/cubby.db-transfers")" = "$1" ]; }
 

@@ -43,7 +43,7 @@ as_nobody() {
         return
     fi
     mkdir -p "$BATS_TEST_TMPDIR/programs"
-    cp "$PROGRAMS/data" "$PROGRAMS/health" "$BATS_TEST_TMPDIR/programs"
+    cp "$PROGRAMS/data" "$PROGRAMS/health" "$PROGRAMS/me" "$BATS_TEST_TMPDIR/programs"
     local folder=$BATS_TEST_TMPDIR
     while [ "$folder" != / ]; do
         [ "$((0$(stat -c %a "$folder") & 1))" = 1 ] || chmod o+x "$folder"
@@ -235,6 +235,57 @@ shown_changes() {
     read_value kept
     same "$(jq -c .data.value <<<"$body")" 1
     in_order
+}
+
+@test "durability: an account is exported from a medium that may only be read, twice at once" {
+    installation 'busy_timeout = 300'
+    new_user ann
+    store big "\"$(head -c 200000 /dev/zero | tr '\0' x)\""
+    cgi me GET /export
+    whole=$(jq -c '.data.items' <<<"$body")
+    rm -f "$database-transfers"
+    mkfifo -m 666 "$BATS_TEST_TMPDIR/unread"
+    chmod 666 "$BATS_TEST_TMPDIR/unread"
+    prepare() {
+        local as=() number
+        [ "$(id -u)" != 0 ] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+        chmod 444 "$database" "$keys"
+        chmod 555 "$home"
+        cgi_as_nobody me GET /export
+        same "$code" 200
+        same "$(jq -c '.data.items' <<<"$body")" "$whole"
+        exec 5<>"$BATS_TEST_TMPDIR/unread"
+        for number in 1 2; do
+            env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO=/export REMOTE_ADDR=192.0.2.1 \
+                HTTP_AUTHORIZATION="$token" "${as[@]}" "$PROGRAMS/me" >&5 2>/dev/null 3>&- &
+            echo $! >>"$BATS_TEST_TMPDIR/exports"
+            in_places "$number"
+        done
+        cgi_as_nobody me GET /export
+        refused 503 SERVICE_UNAVAILABLE
+        kill -9 "$(head -n 1 "$BATS_TEST_TMPDIR/exports")"
+        in_places 1
+        cgi_as_nobody me GET /export
+        same "$code" 200
+        kill -9 "$(tail -n 1 "$BATS_TEST_TMPDIR/exports")"
+        cgi_as_nobody me POST /import '{"items":[{"key":"big","value":1}]}'
+        refused 500 INTERNAL_ERROR
+        chmod 700 "$home"
+        chmod 600 "$database" "$keys"
+    }
+    as_nobody prepare
+    read_value big
+    same "$(jq -c '.data.value | length' <<<"$body")" 200000
+    [ -z "$(find "$home" -name '*spool*')" ] || fail 'a spool is left'
+}
+# in_places NUMBER: waits until so many are
+in_places() {
+    for _ in $(seq 100); do
+        [ "$(in_queue)" != "$1" ] || return 0
+        sleep 0.1
+    done
+    echo "not $1 places taken"
+    return 1
 }
 
 @test "durability: a folder that may not be written to takes no write, and loses none" {

@@ -29,6 +29,7 @@ fill() {
 
         2]'
     store 'e ä 日本' '"😀"'
+    store n '{"\u0000":"a\u0000b","a\u0000":1.0}'
     cgi keys POST '' '{"name":"sensor","scope":"read","prefix":"a"}'
     device=$(jq -r '.data.token' <<<"$body")
     ann=$token
@@ -54,20 +55,20 @@ fill() {
     jq -e . "$dump" >/dev/null
     elsewhere
     tool 0 import "$dump" --json
-    same "$(of '[.users, .items, .tokens] | @csv')" '2,8,2'
+    same "$(of '[.users, .items, .tokens] | @csv')" '2,9,2'
     tool 0 check
     tool 0 export
     diff <(cat "$dump") <(printf '%s\n' "$output")
 
     token=$ann
-    for key in a b c d; do
+    for key in a b c d n; do
         read_value "$key"
         same "$code" 200
         value=$(sqlite3 "$BATS_TEST_TMPDIR/home/cubby.db" "SELECT value FROM items WHERE key = '$key' AND user_id = 1")
         case $body in *"\"value\":$value,"*) ;; *) fail "$key is not $value" ;; esac
     done
     store f 1
-    same "$(jq .data.version <<<"$body")" 9
+    same "$(jq .data.version <<<"$body")" 10
     token=$device
     read_value a
     same "$code" 200
@@ -162,6 +163,7 @@ $a{"type":"end"}|behind the end
 2s/"id":1/"id":0/|"id" is missing or not valid
 2s/"id":1/"id":9223372036854775807/|"id" is missing or not valid
 2s/"username":"ann"/"username":"a\\u001b[31mb"/|"username" is missing or not valid
+2s/"username":"ann"/"username":"ann\\u0000"/|"username" is missing or not valid
 2s/"username":"ann"/"username":""/|"username" is missing or not valid
 2s/"email":"[^"]*"/"email":"nowhere"/|"email" is missing or not valid
 2s/"epoch":[0-9]*/"epoch":9223372036854775807/|"epoch" is missing or not valid

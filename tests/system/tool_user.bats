@@ -35,7 +35,7 @@ tool_with() {
     tool_with 1 weak user add bob --email bob@example.org "${rest[@]}"
     said '8 bytes'
     tool_with 1 '' user add bob --email bob@example.org "${rest[@]}"
-    for name in '' 'a@b' ' a' "$(printf 'x%.0s' $(seq 65))" $'a\nb' $'\xff'; do
+    for name in '' 'a@b' ' a' "$(printf 'x%.0s' $(seq 65))" $'a\nb' $'\xff' $'a\u200bb' $'p\u0430ypal' 😀; do
         tool_with 2 "$PASSWORD" user add "$name" --email bob@example.org "${rest[@]}"
     done
     for email in '' bob '@example.org' 'bob@' 'b b@example.org'; do

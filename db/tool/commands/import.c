@@ -60,12 +60,10 @@ static bool read_integer(struct text text, int64_t *out)
     return true;
 }
 
-/* The text of a JSON string, on the scratch memory. */
+/* The text of a JSON string, which must have no NUL, on the scratch memory. */
 static bool read_text(struct text json, struct text *out)
 {
-    const char *text = cJSON_GetStringValue(json_parse(json));
-    *out = text_of(text);
-    return text != NULL;
+    return json.at[0] == '"' && json_text(json, out) && memchr(out->at, '\0', out->size) == NULL;
 }
 
 static bool is_null(const struct text *json)

@@ -174,7 +174,7 @@ static int read_user(struct tool *tool, struct user_new *user)
         const char *fault;
     } rules[] = {
         {"NAME", length_fault(name, NAME_MAXIMUM)},
-        {"NAME", *name != '\0' ? user_name_fault(text_of(name)) : NULL},
+        {"NAME", *name != '\0' ? user_new_name_fault(text_of(name)) : NULL},
         {"--email", length_fault(email, SIZE_MAX - 1)},
         {"--email", email != NULL && *email != '\0' ? user_email_fault(text_of(email)) : NULL},
         {"--full-name", length_fault(full_name, FULL_NAME_MAXIMUM)},
