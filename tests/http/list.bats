@@ -397,3 +397,11 @@ DONE
         refused 403 FORBIDDEN
     done
 }
+
+@test "list: of members of one name path= takes the last" {
+    new_user
+    store twice '{"a": 1, "a": {"b": 2, "b": 3}}'
+    as_user GET '/data?path=/a/b'
+    succeeded 200
+    same "$(field .data.items[0].value)" 3
+}

@@ -56,6 +56,16 @@ holds() {
     succeeded 200
 }
 
+@test "raw: a NUL inside a text goes in and comes out as the byte, and is an escape in JSON" {
+    file=$BATS_TEST_TMPDIR/file
+    printf 'a\0b' >"$file"
+    put_file "$file" '/data/nul?raw=true&upsert=true' -H 'Content-Type: text/plain'
+    succeeded 201
+    holds nul '"a\u0000b"'
+    as_user GET '/data/nul?raw=true'
+    bare 200 "$TEXT" "$file"
+}
+
 @test "raw: all else comes as its JSON, as it was spelled, and a newline" {
     for value in 12345678901234567890 1.50 1e400 -0 true false '[]' '{"b": 1,"a" :[ 2 ]}' '[null,"x"]'; do
         send PUT '/data/json?upsert=true' "{\"value\":$value}"
