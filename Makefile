@@ -146,9 +146,9 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 $(OBJ)/%.o: %.c $(DEPS_READY)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(DEP_INCLUDE) -c $< -o $@
 
-$(GENERATED)/unicode_tables.h: common/base/unicode.pl
+$(GENERATED)/common/base/unicode_tables.h: common/base/unicode.pl
 	$(call say,PERL,$@)mkdir -p $(@D) && perl $< >$@
-$(OBJ)/common/base/unicode.o: $(GENERATED)/unicode_tables.h
+$(OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 -include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d $(OBJ)/*/*/*/*.d)
 
@@ -232,7 +232,7 @@ $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 		$(if $(filter $(PROGRAMS:%=cgi-bin/%.c),$<),-Dmain=$(*F)_main -Wno-missing-prototypes) \
 		$(if $(filter common/base/heap.c,$<),$(HEAP_BESIDE) -Wno-missing-prototypes) -c $< -o $@
 
-$(SAN_OBJ)/common/base/unicode.o: $(GENERATED)/unicode_tables.h
+$(SAN_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 	$(call say,LINK,$@)$(SAN_CC) $(SAN_FLAGS) $(WRAP) $^ -L$(SAN_DIR)/lib -ljwt -ljansson \

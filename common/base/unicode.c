@@ -18,7 +18,7 @@ struct unicode_pair {
     uint32_t second;
 };
 
-#include "unicode_tables.h"
+#include "common/base/unicode_tables.h"
 
 #define SIZE(table) (sizeof(table) / sizeof(table)[0])
 
