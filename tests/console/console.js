@@ -149,6 +149,21 @@ test('without the server: told, nothing lost, and it goes on when the server is 
     assert.equal(await page.tab.evaluate(() => sessionStorage.length), 0);
 });
 
+test('a wrong one-time code sets no password', async ({ open }) => {
+    const user = await newUser();
+    const page = await open();
+    await page.press('#lost summary');
+    await page.fill('#reset [name=username]', user.name);
+    await page.fill('#reset [name=code]', '7MZQ2-K4T9A-0XHBN-PD6WE');
+    await page.fill('#reset [name=new_password]', 'Difference-2');
+    await page.press('#reset button');
+    await page.refuses('Invalid credentials');
+    await page.signIn(user.name, 'Difference-2');
+    await page.refuses('Invalid credentials');
+    await page.signIn(user.name);
+    await page.says('Signed in');
+});
+
 // ---- keys and values -----------------------------------------------------------------------------
 
 test('a key that is opened fills the value, and every digit survives an edit', async ({ of }) => {
