@@ -281,13 +281,15 @@ run: packages-run
 	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
-# What runs the Postman collection. Kept until distclean, so that tests work offline afterwards.
-NEWMAN := $(BUILD)/npm/node_modules/newman/package.json
-$(NEWMAN):
-	$(call say,NPM,newman)mkdir -p $(BUILD)/npm && \
+# What runs the Postman collection, and what drives a browser and judges what it shows. Kept until
+# distclean, so that tests work offline afterwards.
+NPM_TOOLS := 'newman@>=6.2 <7' 'puppeteer-core@>=24 <25' 'axe-core@>=4.10 <5'
+NPM_READY := $(BUILD)/npm/ready-3
+$(NPM_READY):
+	$(call say,NPM,newman puppeteer-core axe-core)mkdir -p $(BUILD)/npm && \
 		for try in 1 2 3; do \
 			timeout 300 npm install --prefix $(BUILD)/npm --no-audit --no-fund --loglevel=error \
-				--fetch-timeout=60000 --fetch-retries=1 'newman@>=6.2 <7' \
+				--fetch-timeout=60000 --fetch-retries=1 $(NPM_TOOLS) \
 				>$(BUILD)/npm/log 2>&1 && break; \
 			[ $$try != 3 ] || { cat $(BUILD)/npm/log; rm -rf $(BUILD)/npm; exit 1; }; \
 		done && touch $@
@@ -299,7 +301,7 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NEWMAN) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NPM_READY) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 

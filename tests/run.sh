@@ -5,8 +5,8 @@
 # by side. The last line says `N passed, N failed`; the exit status is 1 unless all passed and
 # some ran.
 #
-#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system, postman, board)
-#   SERVER=NAME   of the http suites only that server's
+#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system, postman, console, board)
+#   SERVER=NAME   of the suites http and console only that server's
 #   FILTER=REGEX  only tests whose name fits (of those that bats runs; the contract's client rests then)
 #
 # Ctrl-C and SIGTERM stop the suites and their servers. One run at a time in a checkout.
@@ -148,6 +148,29 @@ postman_tests() {
     note_end postman $?
 }
 
+# The page, in a browser: under the server that has it beside /api, and under the one with /cgi-bin.
+suite_console() {
+    local server
+    timeout 60 node --test-reporter=tap tests/console/json_text.js
+    note_end console $?
+    for server in apache busybox; do
+        case " $servers " in *" $server "*) ;; *) continue ;; esac
+        # Small, so that a quota is met.
+        with_server "console-$server" "$server" 'password_cost = 1
+login_limit_account = 0
+login_limit_address = 0
+register_limit = 0
+max_user_bytes = 300000
+' console_tests
+    done
+}
+
+console_tests() {
+    NPM=build/npm/node_modules SHOTS=$root/build/screenshots/$SERVER \
+        timeout --foreground 900 node --test-reporter=tap tests/console/console.js
+    note_end "console-$SERVER" $?
+}
+
 suite_system() {
     run_bats "$scratch/system" tests/system
     note_end system $?
@@ -219,7 +242,7 @@ others=(system lint)
 [ ! -x build/san/inproc ] || others+=(inproc)
 # The budgets are of the static programs.
 grep -q ld-linux "$PROGRAMS/data" || others+=(instructions)
-[ -n "${FILTER:-}" ] || others+=(postman)
+[ -n "${FILTER:-}" ] || others+=(postman console)
 for arch in ${BOARDS:-}; do
     others+=("board-$arch")
 done

@@ -288,6 +288,7 @@ write_busybox() {
         say "I:index.html"
         say ".json:application/json"
         say ".js:text/javascript"
+        say ".css:text/css"
         for name in 400 403 404 408 413 500 501 503; do
             say "E$name:$run/docroot/errors/$name.json"
         done

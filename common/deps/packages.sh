@@ -26,7 +26,7 @@ packages_of() {
     test)
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             clang clang-format clang-tidy cppcheck shellcheck git procps \
-            valgrind mandoc bsdutils strace patch qemu-user-static lintian
+            valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
         # A Node.js from elsewhere serves as well as Debian's.
         command -v node >/dev/null || echo nodejs
         command -v npm >/dev/null || echo npm

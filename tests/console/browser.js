@@ -1,0 +1,255 @@
+// browser.js - a headless Chromium for the tests of the page, and what they do in it.
+//
+//   BASE   address of the API; the page lies at / beside it
+//   SHOTS  folder for screenshots
+//   NPM    the node_modules that hold puppeteer-core and axe-core
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const npm = path.resolve(process.env.NPM || 'build/npm/node_modules');
+const puppeteer = require(path.join(npm, 'puppeteer-core'));
+const axe = fs.readFileSync(path.join(npm, 'axe-core', 'axe.min.js'), 'utf8');
+
+const base = process.env.BASE || 'http://127.0.0.1:5000/api';
+const origin = new URL(base).origin;
+const shots = path.resolve(process.env.SHOTS || 'build/screenshots');
+const PASSWORD = 'Analytical-1';
+const WAIT = Number(process.env.WAIT) || 15000; // milliseconds
+
+// Asks the API, as somebody beside the page. A text that is the body goes out as it is.
+async function api(method, at, { token, body } = {}) {
+    const headers = {};
+    if (token) headers.Authorization = 'Bearer ' + token;
+    if (body !== undefined && method !== 'POST') {
+        headers['X-HTTP-Method-Override'] = method; // for busybox httpd
+        method = 'POST';
+    }
+    const response = await fetch(base + at, { method, headers, body: typeof body === 'object' ? JSON.stringify(body) : body });
+    const text = await response.text();
+    let json = null;
+    try {
+        json = JSON.parse(text);
+    } catch {
+        // raw text
+    }
+    return { status: response.status, text, json };
+}
+
+let users = 0;
+async function newUser() {
+    const name = `u${process.pid}x${++users}`;
+    const user = { username: name, email: `${name}@example.org`, full_name: 'Ada Lovelace', age: 36, gender: 'female', password: PASSWORD };
+    assert.equal((await api('POST', '/register', { body: user })).status, 201);
+    const { json } = await api('POST', '/token', { body: user });
+    return { name, token: json.token };
+}
+
+// Stores the texts of values under keys.
+async function put(user, items) {
+    for (const [key, value] of Object.entries(items)) {
+        const { status, text } = await api('PUT', `/data?upsert=true&key=${encodeURIComponent(key)}`, { token: user.token, body: `{"value":${value}}` });
+        assert.ok(status < 300, text);
+    }
+}
+
+const itemOf = (user, key) => api('GET', '/data?key=' + encodeURIComponent(key), { token: user.token });
+
+// The exact text of what is stored.
+async function valueOf(user, key) {
+    const { status, text } = await itemOf(user, key);
+    if (status !== 200) return status;
+    return /"value":([^]*),"version":/.exec(text)[1];
+}
+
+let browser = null;
+async function launch() {
+    browser = browser || await puppeteer.launch({
+        executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+        args: [
+            ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
+            '--disable-background-networking', '--disable-component-update', '--disable-default-apps', '--disable-sync',
+            '--disable-domain-reliability', '--disable-gpu', '--no-first-run', '--no-pings', '--lang=en-US',
+            '--disable-features=Translate,OptimizationHints,MediaRouter,AutofillServerCommunication',
+            '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+        ],
+    });
+    return browser;
+}
+
+async function quit() {
+    if (browser) await browser.close();
+}
+
+// A page of its own browser context. Faults are what must never happen there.
+class Page {
+    static async open(width, address = origin + '/') {
+        const self = new Page();
+        self.width = width;
+        self.context = await (await launch()).createBrowserContext();
+        self.tab = await self.context.newPage();
+        self.faults = [];
+        self.calls = [];
+        self.tab.setDefaultTimeout(WAIT);
+        await self.tab.setViewport({ width, height: width < 600 ? 800 : 900, isMobile: width < 600, hasTouch: width < 600 });
+        self.tab.on('pageerror', (error) => self.faults.push(String(error.stack || error)));
+        self.tab.on('console', (message) => {
+            if (/Security Policy|TrustedHTML|Trusted Type/.test(message.text())) self.faults.push(message.text());
+        });
+        self.tab.on('dialog', (dialog) => {
+            if (dialog.type() !== 'beforeunload') self.faults.push('dialog: ' + dialog.message());
+            dialog.accept().catch(() => {});
+        });
+        self.tab.on('request', (request) => {
+            if (request.url().startsWith(base)) self.calls.push(`${request.method()} ${request.url().slice(base.length)}`);
+            else if (!request.url().startsWith(origin) && !/^(data|blob):/.test(request.url())) self.faults.push('foreign: ' + request.url());
+        });
+        await self.tab.goto(address);
+        await self.until(() => !document.querySelector('#service') || document.querySelector('#service').className !== '');
+        return self;
+    }
+
+    async close() {
+        await this.context.close();
+        assert.deepEqual(this.faults, []);
+    }
+
+    until(what, ...given) {
+        return this.tab.waitForFunction(what, { polling: 50 }, ...given);
+    }
+
+    shown(selector) {
+        return this.until((s) => [...document.querySelectorAll(s)].some((e) => e.checkVisibility()), selector);
+    }
+
+    hidden(selector) {
+        return this.until((s) => ![...document.querySelectorAll(s)].some((e) => e.checkVisibility()), selector);
+    }
+
+    text(selector) {
+        return this.tab.$eval(selector, (e) => e.textContent);
+    }
+
+    value(selector) {
+        return this.tab.$eval(selector, (e) => e.value);
+    }
+
+    async press(selector) {
+        await this.shown(selector);
+        await this.tap(() => this.tab.$(selector));
+    }
+
+    // Taps what FIND gives; again, where the page has put another in its place meanwhile.
+    async tap(find) {
+        for (let left = 5; ; left--) {
+            try {
+                const element = await find();
+                await element.evaluate((e) => e.scrollIntoView({ block: 'center' }));
+                await element.click();
+                return;
+            } catch (error) {
+                if (left === 0) throw error;
+            }
+        }
+    }
+
+    async fill(selector, text) {
+        await this.shown(selector);
+        await this.tab.$eval(selector, (e, t) => {
+            e.focus();
+            e.value = t;
+            e.dispatchEvent(new Event('input', { bubbles: true }));
+            e.dispatchEvent(new Event('change', { bubbles: true }));
+        }, text);
+    }
+
+    // Waits for what is said, and sees that it is all that is said, and within the window.
+    async says(text, bad = false) {
+        try {
+            await this.until((t, b) => {
+                const [is, other] = b ? ['#bad', '#good'] : ['#good', '#bad'];
+                const box = document.querySelector('#message').getBoundingClientRect();
+                return document.querySelector(is).textContent.includes(t) && document.querySelector(other).textContent === '' &&
+                    !document.querySelector('#message').hidden && box.top >= 0 && box.bottom <= innerHeight + 1 && box.right <= innerWidth;
+            }, text, bad);
+        } catch {
+            assert.fail(`not said: ${text}, but: ${await this.text('#message')}`);
+        }
+    }
+
+    refuses(text) {
+        return this.says(text, true);
+    }
+
+    async signIn(name, password = PASSWORD) {
+        await this.fill('#sign-in [name=username]', name);
+        await this.fill('#sign-in [name=password]', password);
+        await this.press('#sign-in button');
+    }
+
+    // The page of a user who is signed in, once it is live.
+    static async of(user, width, hash = '') {
+        const self = await Page.open(width, origin + '/' + hash);
+        await self.signIn(user.name);
+        await self.shown('#who');
+        await self.live();
+        return self;
+    }
+
+    live() {
+        return this.until(() => document.querySelector('#live').textContent === 'live');
+    }
+
+    view(name) {
+        return this.press(`nav a[href="#${name}"]`);
+    }
+
+    row(name) {
+        return this.until((n) => {
+            const row = [...document.querySelectorAll('#tree li')].find((li) => li.querySelector('.free').textContent === n);
+            return row;
+        }, name);
+    }
+
+    noRow(name) {
+        return this.until((n) => ![...document.querySelectorAll('#tree li .free')].some((e) => e.textContent === n), name);
+    }
+
+    // Opens a key by the tree; NAME is that of its row.
+    async choose(name, key = name) {
+        if (await this.tab.$eval('#back', (e) => e.checkVisibility())) await this.press('#back a');
+        await this.tap(() => this.row(name));
+        await this.until((k) => document.querySelector('#h-item').textContent === k && document.querySelector('#open').checkVisibility(), key);
+    }
+
+    async newKey(key, value) {
+        if (await this.tab.$eval('#back', (e) => e.checkVisibility())) await this.press('#back a');
+        await this.press('#new');
+        await this.fill('#editor [name=key]', key);
+        await this.fill('#editor [name=value]', value);
+        await this.press('#save');
+    }
+
+    answer(yes) {
+        return this.press(yes ? '#question-yes' : '#question-no');
+    }
+
+    // No fault by axe, nothing wider than the window; leaves a picture.
+    async looksGood(name) {
+        const wide = await this.tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wide <= 0, `${name}: ${wide} pixels too wide`);
+        fs.mkdirSync(shots, { recursive: true });
+        for (const scheme of ['light', 'dark']) {
+            await this.tab.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
+            await this.tab.screenshot({ path: path.join(shots, `${name}-${this.width}-${scheme}.png`) });
+            if (!await this.tab.evaluate(() => 'axe' in window)) await this.tab.evaluate(axe);
+            const found = await this.tab.evaluate(async () => (await window.axe.run()).violations.map(({ id, nodes }) =>
+                `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`).join(' | ')}`));
+            assert.deepEqual(found, [], `${name}, ${scheme}`);
+        }
+    }
+}
+
+module.exports = { Page, api, base, origin, newUser, put, itemOf, valueOf, quit, PASSWORD };
