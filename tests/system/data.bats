@@ -89,8 +89,8 @@ body() { node -e "process.stdout.write($1)" >"$BATS_TEST_TMPDIR/body"; }
 200|batch|POST||||JSON.stringify({operations: Array.from({length: 500}, (_, i) => ({op: 'upsert', key: 'r' + i + '"'.repeat(500), value: 1}))})
 200|data|GET||limit=1000&prefix=||''
 200|data|GET||limit=1000&prefix=q||''
-200|batch|POST||||'{"operations":[' + Array.from({length: 500}, () => '{' + Array.from({length: 150}, (_, j) => '"m' + j + '":0').join() + ',"op":"increment","key":"n"}').join() + ']}'
-200|batch|POST||||'{"operations":[{' + Array.from({length: 4000}, (_, j) => '"\\\\u0041' + 'x'.repeat(220) + j + '":0').join() + ',"op":"increment","key":"n"}]}'
+400|batch|POST||||'{"operations":[' + Array.from({length: 500}, () => '{' + Array.from({length: 150}, (_, j) => '"m' + j + '":0').join() + ',"op":"increment","key":"n"}').join() + ']}'
+400|batch|POST||||'{"operations":[{' + Array.from({length: 4000}, (_, j) => '"\\\\u0041' + 'x'.repeat(220) + j + '":0').join() + ',"op":"increment","key":"n"}]}'
 200|data|PATCH|/small||$patch|'[' + Array.from({length: 900}, () => '{' + Array.from({length: 100}, (_, j) => '"m' + j + '":0').join() + ',"op":"test","path":"","value":1}').join() + ']'
 201|data|PUT|/wide|upsert=true||'{"value":{' + Array.from({length: 19000}, (_, i) => '"k' + i + '":0').join() + '}}'
 200|data|PATCH|/wide||$merge|'{"x":1}'
