@@ -193,10 +193,12 @@ static enum error_code walk(struct import *import, struct text items)
     return error;
 }
 
-/* Finds `items` in the body, or in its member `data`, as an export has it. */
+/* Finds `items` in the body, which may be an exported document, or in its member `data`, as the
+ * answer of an export has it. */
 static enum error_code find_items(struct call *call, struct text *out)
 {
-    static const char *const outer_names[] = {"items", "mode", "status", "data"};
+    static const char *const outer_names[] = {"items",  "mode",        "status", "data",
+                                              "format", "exported_at", "user",   "device_tokens"};
     static const char *const inner_names[] = {"items", "format", "exported_at", "user",
                                               "device_tokens"};
     const struct text *items = json_member(&call->body, "items");
