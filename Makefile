@@ -66,7 +66,7 @@ TOOL_SOURCES := $(wildcard db/tool/*.c db/tool/commands/*.c)
 slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
 
 ifeq ($(DEPS),system)
-PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto
+PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto fcgi
 OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(OBJ)/.system
 # Warnings are about our own sources.
@@ -83,7 +83,7 @@ DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls
 	-DCUBBY_OWN_HEAP \
 	-ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
-DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lm
+DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lfcgi -lm
 ifeq ($(PROFILE),generate)
 DEP_INCLUDE += -isystem $(XCRYPT)/include
 DEP_LIBS := -L$(DEP_DIR)/lib -L$(XCRYPT)/lib $(DEP_LIBS) -lgcov
@@ -135,7 +135,7 @@ $(OBJ)/%.o: %.c $(DEPS_READY)
 # ---- the libraries ---------------------------------------------------------------------------------
 
 # The longest first: each build is one process, and two run at a time.
-LIBRARIES := sqlite libxcrypt mbedtls jansson libjwt cjson
+LIBRARIES := sqlite libxcrypt mbedtls jansson libjwt fcgi cjson
 BUILT_HERE := $(filter-out $(if $(filter generate,$(PROFILE)),libxcrypt),$(LIBRARIES))
 DEP_SOURCES ?= $(BUILD)/deps/src
 AMALGAMATION := $(dir $(DEP_SOURCES))amalgamation
@@ -214,7 +214,7 @@ $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 	$(call say,LINK,$@)$(SAN_CC) $(SAN_FLAGS) $(WRAP) $^ -L$(SAN_DIR)/lib -ljwt -ljansson \
-		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lcmocka -lm -o $@
+		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lfcgi -lcmocka -lm -o $@
 
 -include $(wildcard $(SAN_OBJ)/*/*.d $(SAN_OBJ)/*/*/*.d)
 

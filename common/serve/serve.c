@@ -62,6 +62,9 @@ static bool serve_one(struct serve *serve)
     if (call.request.body_pending) {
         call.transport->discard_body(call.transport);
     }
+    if (call.transport->finish != NULL) {
+        sent = call.transport->finish(call.transport) && sent;
+    }
     if (deferred) {
         serve->program->store->run_deferred(call.store, call.now_ms);
     }
@@ -79,7 +82,7 @@ int serve(const struct program *program, struct transport *transport)
     struct serve serve = {.program = program, .transport = transport};
     arena_init(&serve.arena, CONFIG_ARENA_MAXIMUM);
     config_defaults(&serve.config);
-    while (transport->next(transport)) {
+    while (transport->next(transport, -1) == TRANSPORT_REQUEST) {
         unsent += serve_one(&serve) ? 0 : 1;
     }
     if (transport->ends_process) {

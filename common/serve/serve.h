@@ -129,7 +129,8 @@ struct call {
 /* Serves every request of TRANSPORT; returns how many answers could not be sent. */
 int serve(const struct program *program, struct transport *transport);
 
-/* Serves one request from the CGI environment (RFC 3875); the return value of main. */
+/* Serves one request from the CGI environment (RFC 3875), or, when standard input is a listening
+ * socket, those that come there (FastCGI); the return value of main. */
 int cgi_main(const struct program *program);
 
 /* Records a cause for the log and returns CODE, for `return call_fail(...)`. */
