@@ -83,6 +83,9 @@ struct store_class {
      * must be quick, and its failures are not reported. */
     bool (*has_deferred)(const void *store);
     void (*run_deferred)(void *store, int64_t now_ms);
+    /* The request is over and the process lives on: forgets what was of the request, keeps what the
+     * next one can use. False when the store had better be destroyed. */
+    bool (*rest)(void *store);
     void (*destroy)(void *store);
 };
 
