@@ -21,6 +21,8 @@ DEPS ?= fetched
 # the first. Empty: once. The programs must run where they are built.
 PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 SERVER ?= apache
+# `cgi`: a process for each request. `fastcgi`: processes that stay.
+MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
 PORT ?= 5000
 DATA ?= data
 WERROR ?= 1
@@ -239,13 +241,16 @@ boards-tested:
 packages-build:
 	$(Q)sh common/deps/packages.sh $(if $(filter fetched,$(DEPS)),build)
 packages-run: packages-build
-	$(Q)sh common/deps/packages.sh run-$(SERVER)
+	$(Q)sh common/deps/packages.sh run-$(SERVER)$(if $(filter fastcgi,$(MODE)),-fastcgi)
 packages-test: packages-build
 	$(Q)sh common/deps/packages.sh test
 
 ifneq ($(filter run packages-run,$(MAKECMDGOALS)),)
-ifeq ($(filter $(SERVER),apache busybox lighttpd),)
-$(error SERVER must be apache, busybox or lighttpd, not "$(SERVER)")
+ifeq ($(filter $(SERVER),apache busybox lighttpd nginx),)
+$(error SERVER must be apache, busybox, lighttpd or nginx, not "$(SERVER)")
+endif
+ifeq ($(filter $(SERVER)-$(MODE),apache-cgi busybox-cgi lighttpd-cgi apache-fastcgi lighttpd-fastcgi nginx-fastcgi),)
+$(error MODE must be cgi or fastcgi, with SERVER=busybox cgi and with SERVER=nginx fastcgi, not "$(MODE)")
 endif
 endif
 
@@ -255,7 +260,7 @@ TURN = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.turn)
 .PHONY: run
 run: packages-run
 	$(Q)$(TURN) $(MAKE) --no-print-directory -j2 all
-	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
+	$(Q)SERVER=$(SERVER) MODE=$(MODE) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
 # What runs the Postman collection. Kept until distclean, so that tests work offline afterwards.
@@ -336,6 +341,8 @@ empty :=
 space := $(empty) $(empty)
 MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
+SNIPPETS := cubby.apache.conf cubby.apache-fastcgi.conf cubby.htaccess cubby.lighttpd.conf \
+	cubby.lighttpd-fastcgi.conf cubby.nginx.conf
 PAGES := $(notdir $(wildcard www/*.*))
 ERRORS := $(notdir $(wildcard www/errors/*.json))
 D := $(DESTDIR)
@@ -351,17 +358,18 @@ install: all
 	$(Q)install -m 644 db/tool/cubby.bash '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
 	$(Q)umask 022 && sed $(MARKS) common/settings/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
-	$(Q)umask 022 && for name in cubby.apache.conf cubby.htaccess cubby.lighttpd.conf; do \
+	$(Q)umask 022 && for name in $(SNIPPETS); do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
-	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'
-	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-httpd'
+	$(Q)for name in cubby-httpd cubby-loop; do \
+		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SBINDIR)'/"$$name" && \
+			chmod 755 '$(D)$(SBINDIR)'/"$$name" || exit 1; done
 	$(call say,DONE,installed under $(D)$(PREFIX); next: cubby init)
 
 # Settings and data stay.
 .PHONY: uninstall
 uninstall:
 	$(Q)rm -f $(PROGRAMS:%='$(D)$(CGIDIR)/%') '$(D)$(SBINDIR)/cubby' '$(D)$(SBINDIR)/cubby-httpd' \
-		'$(D)$(SYSCONFDIR)/cubby.conf.sample' '$(D)$(MANDIR)/man8/cubby.8' '$(D)$(BASHCOMPDIR)/cubby'
+		'$(D)$(SBINDIR)/cubby-loop' '$(D)$(SYSCONFDIR)/cubby.conf.sample' '$(D)$(MANDIR)/man8/cubby.8' '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)rm -rf '$(D)$(SHAREDIR)'
 	$(Q)rmdir -p --ignore-fail-on-non-empty '$(D)$(CGIDIR)' '$(D)$(SYSCONFDIR)' \
 		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' 2>/dev/null || true
@@ -420,7 +428,7 @@ distclean:
 help:
 	@echo 'make                 static programs in build/cgi-bin, the tool in build/bin/cubby'
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
-	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data'
+	@echo '    SERVER=apache|busybox|lighttpd|nginx  MODE=cgi|fastcgi  PORT=5000  DATA=data'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, lint, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'

@@ -2,10 +2,12 @@
 # run.sh - serves cubby from a checkout, in the foreground, until Ctrl-C or SIGTERM.
 #
 # Reads from the environment:
-#   SERVER    apache (default), busybox or lighttpd
+#   SERVER    apache (default), busybox, lighttpd or nginx
+#   MODE      cgi (a process for each request) or fastcgi (processes that stay; nginx knows nothing else)
 #   PORT      5000; 0 picks a free one
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf hold
 #   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the pages
+#   PROCESSES under nginx: as many of each program
 #   RUN_USER  as root: the user the programs run as (www-data, else nobody)
 #   READY     a file to write the address of the API to, once it answers
 #
@@ -17,6 +19,10 @@ set -eu
 umask 022 # another user reads what is made here; data are closed by the mode of their folder
 
 SERVER=${SERVER:-apache}
+case $SERVER in
+nginx) MODE=${MODE:-fastcgi} ;;
+*) MODE=${MODE:-cgi} ;;
+esac
 PORT=${PORT:-5000}
 DATA=${DATA:-data}
 PROGRAMS=${PROGRAMS:-build/cgi-bin}
@@ -24,6 +30,10 @@ TOOL=${TOOL:-build/bin/cubby}
 WWW=${WWW:-www}
 READY=${READY:-}
 HOST=127.0.0.1
+of_each=''
+for name in ${PROCESSES:+PROCESSES PROCESSES_data PROCESSES_token PROCESSES_changes}; do
+    of_each="$of_each $name=$PROCESSES"
+done
 here=$(dirname "$0")
 
 say() { printf '%s\n' "$*"; }
@@ -33,9 +43,13 @@ fail() {
 }
 
 case $SERVER in
-apache | lighttpd) prefix=/api ;;
+apache | lighttpd | nginx) prefix=/api ;;
 busybox) prefix=/cgi-bin ;;
-*) fail "SERVER must be apache, busybox or lighttpd, not \"$SERVER\"" ;;
+*) fail "SERVER must be apache, busybox, lighttpd or nginx, not \"$SERVER\"" ;;
+esac
+case $SERVER-$MODE in
+apache-cgi | busybox-cgi | lighttpd-cgi | apache-fastcgi | lighttpd-fastcgi | nginx-fastcgi) ;;
+*) fail "MODE must be cgi or fastcgi, with busybox cgi and with nginx fastcgi, not \"$MODE\"" ;;
 esac
 case $PORT in
 '' | *[!0-9]*) fail "PORT must be a number, not \"$PORT\"" ;;
@@ -103,7 +117,7 @@ make_run_folder() {
     for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
         run=$(mktemp -d "$base/cubby-run.XXXXXX" 2>/dev/null) || continue
         chmod 755 "$run"
-        mkdir "$run/cgi-bin" "$run/state"
+        mkdir "$run/cgi-bin" "$run/state" "$run/sockets"
         cp "$PROGRAMS"/* "$run/cgi-bin"
         chmod 755 "$run/cgi-bin" "$run/cgi-bin"/*
         # Not on a file system mounted noexec, nor below a folder closed to the user.
@@ -188,23 +202,27 @@ prepare_settings() {
 
 # ---- the servers ---------------------------------------------------------------------------------------
 
+names_of_programs() { (cd "$run/cgi-bin" && set -- * && IFS='|' && say "$*"); }
+
 fill() {
     sed -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
-        -e "s|@SYSCONFDIR@|$run|g" "$here/$1.in"
+        -e "s|@SYSCONFDIR@|$run|g" -e "s|@SBINDIR@|$run|g" -e "s#@PROGRAMS@#$(names_of_programs)#g" \
+        -e "s|/run/lighttpd/|$run/sockets/|g" -e "s|/run/cubby|$run/sockets|g" "$here/$1.in"
 }
 
 write_apache() {
     modules=/usr/lib/apache2/modules
     [ -d "$modules" ] || modules=$(apache2 -V 2>/dev/null | sed -n 's/.*HTTPD_ROOT="\(.*\)"/\1/p')/modules
     {
-        for name in mpm_event authz_core alias env mime dir cgid headers reqtimeout setenvif; do
+        cgi=cgid
+        [ "$MODE" = cgi ] || cgi=fcgid
+        for name in mpm_event authz_core alias env mime dir $cgi headers reqtimeout setenvif; do
             say "LoadModule ${name}_module $modules/mod_$name.so"
         done
         cat <<CONF
 ServerRoot "$run/state"
 DefaultRuntimeDir "$run/state"
 PidFile "$run/state/pid"
-ScriptSock "$run/state/cgid"
 Mutex pthread
 Listen $HOST:$PORT
 ServerName $HOST:$PORT
@@ -241,6 +259,14 @@ SetEnv CUBBY_CONF "$run/cubby.conf"
 MergeSlashes Off
 CONF
         fill cubby.apache.conf
+        if [ "$MODE" = fastcgi ]; then
+            fill cubby.apache-fastcgi.conf
+            say "FcgidIPCDir \"$run/sockets\""
+            say "FcgidProcessTableFile \"$run/state/fcgid\""
+            say "FcgidInitialEnv CUBBY_CONF \"$run/cubby.conf\""
+        else
+            say "ScriptSock \"$run/state/cgid\""
+        fi
         # Whatever is asked here, the answer is JSON.
         sed -n 's/^ *\(ErrorDocument .*\)/\1/p' "$here/cubby.apache.conf.in"
     } >"$run/server.conf"
@@ -261,6 +287,7 @@ mimetype.assign = ( ".html" => "text/html; charset=utf-8", ".css" => "text/css; 
 static-file.exclude-extensions = ( ".conf" )
 CONF
         fill cubby.lighttpd.conf
+        [ "$MODE" = cgi ] || fill cubby.lighttpd-fastcgi.conf
         say "setenv.set-environment = ( \"CUBBY_CONF\" => \"$run/cubby.conf\" )"
         say "server.errorfile-prefix = \"$run/share/www/errors/error-\""
         if [ -n "$user" ]; then
@@ -289,8 +316,66 @@ write_busybox() {
     } >"$run/server.conf"
 }
 
+write_nginx() {
+    mkdir -p "$run/upload"
+    chmod 700 "$run/upload"
+    [ -z "$user" ] || chown "$user:$group" "$run/upload"
+    {
+        [ -z "$user" ] || say "user $user $group;"
+        cat <<CONF
+daemon off;
+pid $run/state/pid;
+error_log stderr error;
+worker_processes 2;
+events { worker_connections 512; }
+http {
+    access_log off;
+    server_tokens off;
+    client_body_temp_path $run/upload;
+    fastcgi_temp_path $run/state/fastcgi;
+    proxy_temp_path $run/state/proxy;
+    uwsgi_temp_path $run/state/uwsgi;
+    scgi_temp_path $run/state/scgi;
+    types {
+        text/html html;
+        text/css css;
+        text/javascript js;
+        application/json json;
+        image/svg+xml svg;
+    }
+    charset_types text/css text/javascript;
+    charset utf-8;
+    server {
+        listen $HOST:$PORT;
+        server_name $HOST;
+        root $run/share/www;
+        index index.html;
+CONF
+        fill cubby.nginx.conf
+        say "    }"
+        say "}"
+    } >"$run/server.conf"
+    fill cubby-loop >"$run/cubby-loop"
+    # One process of the web server's group that ends with it, and ends the programs.
+    cat >"$run/serve" <<'CONF'
+#!/bin/sh
+trap 'kill -TERM "$server" 2>/dev/null' TERM INT HUP
+sh "$RUN/cubby-loop" run &
+loop=$!
+nginx -p "$RUN/state" -c "$RUN/server.conf" -e stderr &
+server=$!
+wait "$server"
+status=$?
+wait "$server" 2>/dev/null
+kill -TERM "$loop" 2>/dev/null
+wait "$loop"
+exit "$status"
+CONF
+}
+
 server_command() {
     case $SERVER in
+    nginx) set -- RUN="$run" ${user:+RUN_USER="$user"} ${user:+WEB_GROUP="$group"} RUNDIR="$run/sockets" $of_each sh "$run/serve" ;;
     apache) set -- apache2 -d "$run/state" -f "$run/server.conf" -DFOREGROUND ;;
     lighttpd) set -- lighttpd -D -f "$run/server.conf" ;;
     busybox)
@@ -313,6 +398,7 @@ random_port() { say $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000)); }
 
 # 0: answers. 1: ended at once. Waits up to 20 seconds.
 start_server() {
+    [ -z "$user" ] || chown "$user:$group" "$run/sockets"
     "write_$SERVER"
     server_command >"$run/state/output" 2>&1 </dev/null &
     server_pid=$!
@@ -368,7 +454,9 @@ else
 fi
 
 base=http://$HOST:$PORT$prefix
-say "cubby serves at $base  (page: http://$HOST:$PORT/, data: $DATA, $SERVER; Ctrl-C stops it)"
+with_mode=''
+[ "$MODE" = cgi ] || with_mode=", $MODE"
+say "cubby serves at $base  (page: http://$HOST:$PORT/, data: $DATA, $SERVER$with_mode; Ctrl-C stops it)"
 say "try:  curl $base/health"
 if [ -n "$READY" ]; then
     say "$base" >"$READY.new"
