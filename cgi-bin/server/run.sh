@@ -7,7 +7,7 @@
 #   PORT      5000; 0 picks a free one
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf hold
 #   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the pages
-#   PROCESSES under nginx: as many of each program
+#   PROCESSES with MODE=fastcgi, but for lighttpd: as many of each program
 #   RUN_USER  as root: the user the programs run as (www-data, else nobody)
 #   READY     a file to write the address of the API to, once it answers
 #
@@ -215,7 +215,7 @@ write_apache() {
     [ -d "$modules" ] || modules=$(apache2 -V 2>/dev/null | sed -n 's/.*HTTPD_ROOT="\(.*\)"/\1/p')/modules
     {
         cgi=cgid
-        [ "$MODE" = cgi ] || cgi=fcgid
+        [ "$MODE" = cgi ] || cgi='proxy proxy_fcgi'
         for name in mpm_event authz_core alias env mime dir $cgi headers reqtimeout setenvif; do
             say "LoadModule ${name}_module $modules/mod_$name.so"
         done
@@ -261,9 +261,6 @@ CONF
         fill cubby.apache.conf
         if [ "$MODE" = fastcgi ]; then
             fill cubby.apache-fastcgi.conf
-            say "FcgidIPCDir \"$run/sockets\""
-            say "FcgidProcessTableFile \"$run/state/fcgid\""
-            say "FcgidInitialEnv CUBBY_CONF \"$run/cubby.conf\""
         else
             say "ScriptSock \"$run/state/cgid\""
         fi
@@ -355,14 +352,19 @@ CONF
         say "    }"
         say "}"
     } >"$run/server.conf"
+}
+
+# cubby-loop, and what runs it beside the web server "$@": one process that ends with it, and then ends
+# the programs.
+write_loop() {
     fill cubby-loop >"$run/cubby-loop"
-    # One process of the web server's group that ends with it, and ends the programs.
+    chmod 755 "$run/cubby-loop"
     cat >"$run/serve" <<'CONF'
 #!/bin/sh
 trap 'kill -TERM "$server" 2>/dev/null' TERM INT HUP
 sh "$RUN/cubby-loop" run &
 loop=$!
-nginx -p "$RUN/state" -c "$RUN/server.conf" -e stderr &
+"$@" &
 server=$!
 wait "$server"
 status=$?
@@ -375,12 +377,19 @@ CONF
 
 server_command() {
     case $SERVER in
-    nginx) set -- RUN="$run" ${user:+RUN_USER="$user"} ${user:+WEB_GROUP="$group"} RUNDIR="$run/sockets" $of_each sh "$run/serve" ;;
+    nginx) set -- nginx -p "$run/state" -c "$run/server.conf" -e stderr ;;
     apache) set -- apache2 -d "$run/state" -f "$run/server.conf" -DFOREGROUND ;;
     lighttpd) set -- lighttpd -D -f "$run/server.conf" ;;
     busybox)
         set -- busybox httpd -f -p "$HOST:$PORT" -h "$run/docroot" -c "$run/server.conf"
         [ -z "$user" ] || set -- "$@" -u "$user:$group"
+        ;;
+    esac
+    case $SERVER-$MODE in
+    apache-fastcgi | nginx-fastcgi)
+        # shellcheck disable=SC2086 # words
+        set -- RUN="$run" ${user:+RUN_USER="$user"} ${user:+WEB_GROUP="$group"} RUNDIR="$run/sockets" $of_each \
+            sh "$run/serve" "$@"
         ;;
     esac
     # Nothing of the caller's environment reaches the programs.
@@ -400,6 +409,7 @@ random_port() { say $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000)); }
 start_server() {
     [ -z "$user" ] || chown "$user:$group" "$run/sockets"
     "write_$SERVER"
+    [ "$MODE" = cgi ] || write_loop
     server_command >"$run/state/output" 2>&1 </dev/null &
     server_pid=$!
     tries=0

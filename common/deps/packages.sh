@@ -23,7 +23,7 @@ packages_of() {
     run-apache) echo apache2-bin curl util-linux ;;
     run-busybox) echo busybox curl util-linux ;;
     run-lighttpd | run-lighttpd-fastcgi) echo lighttpd curl util-linux ;;
-    run-apache-fastcgi) packages_of run-apache && echo libapache2-mod-fcgid ;;
+    run-apache-fastcgi) packages_of run-apache && echo spawn-fcgi ;;
     run-nginx | run-nginx-fastcgi) echo nginx-light spawn-fcgi curl util-linux ;;
     test)
         packages_of run-apache-fastcgi

@@ -29,6 +29,7 @@ struct fcgi {
     struct transport transport; /* must be first: its functions cast its address */
     FCGX_Request request;
     sigset_t waiting; /* the signals that are blocked while it waits */
+    bool others_wait; /* for a process of this program, at the last look of this request */
     char program[PATH_ROOM];
     struct stat image; /* of the file at that path when the process began */
 };
@@ -113,6 +114,7 @@ static enum transport_event fcgi_next(struct transport *transport, int64_t patie
         if (event != TRANSPORT_REQUEST) {
             return event;
         }
+        fcgi->others_wait = false;
         int result = FCGX_Accept_r(&fcgi->request);
         if (result == 0) {
             return TRANSPORT_REQUEST;
@@ -237,11 +239,21 @@ static bool fcgi_finish(struct transport *transport)
     return sent;
 }
 
+/* A connection that nobody takes means that all processes of the program are in use. A request that
+ * only waits then gives way, but not to one that is just being taken. */
+static bool gives_way(struct fcgi *fcgi)
+{
+    struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
+    bool waited_before = fcgi->others_wait;
+    fcgi->others_wait = poll(&listener, 1, 0) > 0;
+    return waited_before && fcgi->others_wait;
+}
+
 static bool fcgi_sleep(struct transport *transport, int64_t milliseconds)
 {
     struct fcgi *fcgi = fcgi_of(transport);
     struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = 0};
-    return wait_for(fcgi, &connection, 1, milliseconds) == 0 && !told_to_end;
+    return wait_for(fcgi, &connection, 1, milliseconds) == 0 && !told_to_end && !gives_way(fcgi);
 }
 
 static void fcgi_log(struct transport *transport, const char *line)

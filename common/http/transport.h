@@ -58,8 +58,8 @@ struct transport {
     /* Milliseconds since 1970. */
     int64_t (*now_ms)(struct transport *transport);
 
-    /* Lets MILLISECONDS pass; false when the client is known to be gone. NULL where no request may
-     * wait. */
+    /* Lets MILLISECONDS pass; false when the request should wait no longer: the client is gone,
+     * others wait for this process, or it is told to end. NULL where no request may wait. */
     bool (*sleep)(struct transport *transport, int64_t milliseconds);
 
     /* Fills BYTES with SIZE bytes fit for keys and salts; false when there are none. */

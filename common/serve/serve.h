@@ -141,7 +141,8 @@ __attribute__((format(printf, 3, 4))) enum error_code
 call_fail(struct call *call, enum error_code code, const char *format, ...);
 
 /* Sleeps for MILLISECONDS and updates call->now_ms. Returns false when waiting makes no sense: the
- * client is gone, or the transport does not wait. No transaction may be open. */
+ * client is gone, others need the process, or the transport does not wait. No transaction may be
+ * open. */
 bool call_sleep(struct call *call, int64_t milliseconds);
 
 /* The keys that sign tokens, read on first use. */

@@ -30,7 +30,7 @@ mapfile -t sources < <(files '*.c' | grep -v '^common/deps/')
 mapfile -t headers < <(files '*.h' | grep -v '^common/deps/')
 mapfile -t product < <(files 'cgi-bin/*.c' 'cgi-bin/*.h' 'common/*.c' 'common/*.h' 'db/*.c' 'db/*.h' | grep -v '^common/deps/')
 mapfile -t compiled < <(printf '%s\n' "${product[@]}" | grep '\.c$')
-mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'common/packages/*.init' \
+mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'cgi-bin/server/cubby-loop.in' 'common/packages/*.init' \
     'common/packages/debian/p*st*')
 mapfile -t suites < <(files '*.bats')
 mapfile -t javascript < <(files '*.js')

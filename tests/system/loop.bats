@@ -420,6 +420,27 @@ put_back() {
     ends "$loop_health"
 }
 
+@test "loop: who waits for changes gives way when all processes wait" {
+    installation
+    new_user ann
+    store a 1
+    loop_start changes
+    env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=1&wait=20" HTTP_AUTHORIZATION="$token" \
+        "$BATS_TEST_TMPDIR/asking/changes" >"$BATS_TEST_TMPDIR/waited" &
+    waiting=$!
+    sleep 0.5
+    kill -0 "$waiting"
+    SECONDS=0
+    for _ in 1 2 3; do
+        ask changes GET
+        answered 200
+    done
+    wait "$waiting"
+    [ "$SECONDS" -lt 5 ] || fail "after $SECONDS s"
+    grep -q '^Status: 200' "$BATS_TEST_TMPDIR/waited"
+    grep -q '"changes":\[\]' "$BATS_TEST_TMPDIR/waited"
+}
+
 # ---- cubby-loop, and long lives -----------------------------------------------------------------------
 
 # keeper: cubby-loop of this checkout, with its sockets in $sockets
