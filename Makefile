@@ -359,7 +359,8 @@ install: all
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
 	$(Q)umask 022 && sed $(MARKS) common/settings/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
 	$(Q)umask 022 && for name in $(SNIPPETS); do \
-		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
+		awk -v programs='$(PROGRAMS)' -f cgi-bin/server/each.awk "cgi-bin/server/$$name.in" | \
+			sed $(MARKS) >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
 	$(Q)for name in cubby-httpd cubby-loop; do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SBINDIR)'/"$$name" && \
 			chmod 755 '$(D)$(SBINDIR)'/"$$name" || exit 1; done

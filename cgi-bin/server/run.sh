@@ -205,9 +205,9 @@ prepare_settings() {
 names_of_programs() { (cd "$run/cgi-bin" && set -- * && IFS='|' && say "$*"); }
 
 fill() {
-    sed -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
+    awk -v programs="$(names_of_programs | tr '|' ' ')" -f "$here/each.awk" "$here/$1.in" | sed -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
         -e "s|@SYSCONFDIR@|$run|g" -e "s|@SBINDIR@|$run|g" -e "s#@PROGRAMS@#$(names_of_programs)#g" \
-        -e "s|/run/lighttpd/|$run/sockets/|g" -e "s|/run/cubby|$run/sockets|g" "$here/$1.in"
+        -e "s|/run/lighttpd/|$run/sockets/|g" -e "s|/run/cubby|$run/sockets|g"
 }
 
 write_apache() {
@@ -364,13 +364,20 @@ write_loop() {
 trap 'kill -TERM "$server" 2>/dev/null' TERM INT HUP
 sh "$RUN/cubby-loop" run &
 loop=$!
+for program in "$RUN"/cgi-bin/*; do
+    tries=0
+    while [ ! -S "$RUNDIR/${program##*/}.sock" ] && [ "$tries" -lt 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+done
 "$@" &
 server=$!
 wait "$server"
 status=$?
-wait "$server" 2>/dev/null
+while kill -0 "$server" 2>/dev/null; do wait "$server"; done
 kill -TERM "$loop" 2>/dev/null
-wait "$loop"
+while kill -0 "$loop" 2>/dev/null; do wait "$loop"; done
 exit "$status"
 CONF
 }

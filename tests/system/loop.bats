@@ -223,7 +223,7 @@ put_back() {
     ask data PUT /a '{"value":2}'
     answered 200
     # while it is asked all the time
-    (while [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
+    (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
     asking=$!
     tool 0 restore --yes --keep-sessions "$BATS_TEST_TMPDIR/copy"
     touch "$BATS_TEST_TMPDIR/enough"
@@ -269,7 +269,7 @@ put_back() {
         echo "journal = $journal" >>"$conf"
         ask data PUT /a '{"value":2}'
         answered 200
-        (while [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
+        (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
         asking=$!
         tool 0 migrate
         touch "$BATS_TEST_TMPDIR/enough"
@@ -516,7 +516,7 @@ six_in_order() {
         keeper PROCESSES_data=4
         (
             killed=0
-            while [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
+            while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
                 sleep 0.15
                 pid=$(pids_of data | shuf -n 1)
                 [ -z "$pid" ] || ! kill -KILL "$pid" 2>/dev/null || killed=$((killed + 1))
