@@ -97,10 +97,12 @@ static void reset_statements(struct db *db)
     }
 }
 
-static enum error_code connect(struct db *db);
-
-static enum error_code compare_schema(struct db *db, int64_t number)
+/* What reading the schema number gave: CLASS, and NUMBER. */
+static enum error_code judge_schema(struct db *db, enum db_class class, int64_t number)
 {
+    if (class != DB_OK) {
+        return fail(db, class, "reading the schema number");
+    }
     if (number != schema_number) {
         return cause_set(db->cause, ERR_INTERNAL,
                          "%s has schema %" PRId64 ", this program works with %" PRId64 "; %s",
@@ -122,15 +124,7 @@ static enum error_code check_schema_once(struct db *db)
     }
     int64_t number = 0;
     enum db_class class = db->driver->schema_number(db->connection, &number);
-    if (class != DB_OK && class != DB_BUSY && db->kept && !db->writable) {
-        /* A new connection for reading mends what a writer left that died, which one that has
-         * statements can't. */
-        db_disconnect(db);
-        db->in_transaction = false;
-        return connect(db);
-    }
-    return class == DB_OK ? compare_schema(db, number)
-                          : fail(db, class, "reading the schema number");
+    return judge_schema(db, class, number);
 }
 
 /* A request that only reads uses one transaction: schema number, schema and rows are the state of
@@ -145,12 +139,10 @@ static enum error_code begin_read(struct db *db)
     return ERR_NONE;
 }
 
-static enum error_code connect(struct db *db)
+static enum error_code open_connection(struct db *db)
 {
-    if (db->connection != NULL && (db->writable || !db->writes)) {
-        return db->writes || db->in_transaction ? ERR_NONE : begin_read(db);
-    }
     db_disconnect(db);
+    db->in_transaction = false;
     db->writable = db->writes;
     enum db_class class =
         db->driver->open(db->config->database, db->writes,
@@ -165,6 +157,29 @@ static enum error_code connect(struct db *db)
         db_disconnect(db);
     }
     return error;
+}
+
+/* Begins to read on a connection that is there already. One for reading only, kept from another
+ * request, is replaced when it fails: a new one mends what a writer left that died, which one that
+ * has statements can't (driver.h, schema_number). */
+static enum error_code read_on(struct db *db)
+{
+    enum error_code error = begin_read(db);
+    if (error != ERR_NONE || db->checked || db->writable) {
+        return error;
+    }
+    int64_t number = 0;
+    enum db_class class = db->driver->schema_number(db->connection, &number);
+    return class == DB_OK || class == DB_BUSY || !db->kept ? judge_schema(db, class, number)
+                                                           : open_connection(db);
+}
+
+static enum error_code connect(struct db *db)
+{
+    if (db->connection == NULL || (db->writes && !db->writable)) {
+        return open_connection(db);
+    }
+    return db->writes || db->in_transaction ? ERR_NONE : read_on(db);
 }
 
 enum error_code db_begin(struct db *db)
