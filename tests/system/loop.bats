@@ -563,7 +563,7 @@ resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
         echo "data = \"{\\\"key\\\":\\\"k/$number\\\",\\\"value\\\":$number}\""
         echo next
     done | sed '$d' | curl -s -K - >/dev/null
-    pid=$(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f 'cgi-bin/data$' | head -n 1)
+    pid=$(pgrep -s "$(pgrep -P "$server" | head -n 1)" -x data)
     [ -n "$pid" ] || fail 'no process'
     before=$(resident "$pid")
     files=$(ls "/proc/$pid/fd" | wc -l)
