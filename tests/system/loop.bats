@@ -4,7 +4,11 @@
 load tool.bash
 load loop.bash
 
-teardown() { loops_stop; }
+teardown() {
+    loops_stop
+    [ ! -f "$BATS_TEST_TMPDIR/server" ] || kill -TERM "$(cat "$BATS_TEST_TMPDIR/server")" 2>/dev/null || true
+    [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
+}
 
 # ---- one request and the next -----------------------------------------------------------------------
 
@@ -550,6 +554,7 @@ resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
     env -u CUBBY_CONF SERVER=nginx MODE=fastcgi PORT=0 DATA="$DATA" READY="$ready" WWW="$root/www" PROCESSES=1 \
         sh "$root/cgi-bin/server/run.sh" >"$BATS_TEST_TMPDIR/server.log" 2>&1 3>&- 4>&- &
     server=$!
+    echo "$server" >"$BATS_TEST_TMPDIR/server"
     for _ in $(seq 300); do
         [ ! -f "$ready" ] || break
         sleep 0.1
