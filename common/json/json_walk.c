@@ -1,13 +1,30 @@
 /*
  * json_walk.c - walks over the members of a text that has been checked, without checking it again.
  */
-#include <string.h>
-
 #include "common/json/json.h"
+
+/* Not strspn and strcspn: they take a string that ends with NUL, which a slice of a text need not.
+ */
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 static const char *skip_space(const char *at)
 {
-    return at + strspn(at, " \t\r\n");
+    while (is_space(*at)) {
+        at++;
+    }
+    return at;
+}
+
+/* The position after the number or word that begins at AT. */
+static const char *skip_word(const char *at)
+{
+    while (*at != ',' && *at != ']' && *at != '}' && !is_space(*at)) {
+        at++;
+    }
+    return at;
 }
 
 /* The position after the string that begins at AT. */
@@ -44,7 +61,7 @@ static const char *skip_value(const char *at)
             at++;
             break;
         default:
-            at += strcspn(at, ",]} \t\r\n");
+            at = skip_word(at);
             break;
         }
     } while (depth > 0);

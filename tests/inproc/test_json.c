@@ -333,12 +333,41 @@ static void mutated_texts_are_judged_as_by_another_parser(void **state)
     }
 }
 
+/* As a body lies in memory that is mapped from a file: nothing follows, not even a NUL. */
+static void a_walk_reads_nothing_behind_its_text(void **state)
+{
+    (void)state;
+    static const struct text texts[] = {
+        BYTES("[1, {\"a\":[true]} ,\"x\" ]"),
+        BYTES("[]"),
+        BYTES("{ \"a\" : 1.5e3 , \"b\":null}"),
+    };
+    static const size_t counts[] = {3, 0, 2};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *copy = malloc(texts[i].size);
+        assert_non_null(copy);
+        memcpy(copy, texts[i].at, texts[i].size);
+        struct json_walk walk = json_walk_start((struct text){copy, texts[i].size});
+        struct text name;
+        struct text value;
+        size_t count = 0;
+        while (json_walk_next(&walk, &name, &value)) {
+            struct json_fault fault;
+            assert_true(check_exact(value, &fault));
+            count++;
+        }
+        assert_int_equal(count, counts[i]);
+        free(copy);
+    }
+}
+
 const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(what_is_json),
     cmocka_unit_test(what_is_not),
     cmocka_unit_test(hundred_levels_and_no_more),
     cmocka_unit_test(bodies_are_objects_with_each_name_once),
     cmocka_unit_test(as_many_members_as_the_limit),
+    cmocka_unit_test(a_walk_reads_nothing_behind_its_text),
     cmocka_unit_test(mutated_texts_are_judged_as_by_another_parser),
 };
 const size_t json_test_count = sizeof json_tests / sizeof *json_tests;
