@@ -25,7 +25,7 @@ packages_of() {
     run-lighttpd) echo lighttpd curl util-linux ;;
     test)
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
-            clang clang-format clang-tidy cppcheck shellcheck git procps \
+            clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck git procps \
             valgrind mandoc bsdutils strace patch qemu-user-static lintian
         # A Node.js from elsewhere serves as well as Debian's.
         command -v node >/dev/null || echo nodejs
