@@ -8,7 +8,6 @@
 /* One entity tag of a list. */
 struct tag {
     bool weak;
-    bool any; /* the word * */
     struct text opaque;
 };
 
@@ -22,10 +21,8 @@ static const char *skip_blanks(const char *at)
 static const char *take_tag(const char *at, struct tag *out)
 {
     static const char digits[] = "0123456789";
-    *out = (struct tag){.any = *at == '*'};
-    if (out->any) {
-        at++;
-    } else if (strspn(at, digits) > 0) {
+    *out = (struct tag){.weak = false};
+    if (strspn(at, digits) > 0) {
         out->opaque = (struct text){.at = at, .size = strspn(at, digits)};
         at += out->opaque.size;
     } else {
@@ -42,20 +39,25 @@ static const char *take_tag(const char *at, struct tag *out)
     return *at == '\0' ? at : *at == ',' ? skip_blanks(at + 1) : NULL;
 }
 
-/* Whether LIST is a single `*` or a list of at least one entity tag. */
+/* Whether LIST is `*`, which stands for any item, and stands alone: not even beside commas. */
+static bool is_any(const char *list)
+{
+    const char *at = skip_blanks(list);
+    return *at == '*' && *skip_blanks(at + 1) == '\0';
+}
+
+/* Whether LIST is a list of at least one entity tag. */
 static bool is_list(const char *list)
 {
-    struct tag tag = {.any = false};
+    struct tag tag;
     const char *at = skip_blanks(list);
     size_t count = 0;
-    bool any = false;
     while (at != NULL && *at != '\0') {
         bool empty = *at == ','; /* RFC 9110 section 5.6.1: empty elements are ignored */
         at = empty ? skip_blanks(at + 1) : take_tag(at, &tag);
         count += empty ? 0 : 1;
-        any = any || (at != NULL && tag.any);
     }
-    return at != NULL && count > 0 && (!any || count == 1);
+    return at != NULL && count > 0;
 }
 
 /* Whether OPAQUE is VERSION, perhaps with the suffix that web servers add when they compress. */
@@ -81,11 +83,14 @@ static bool names_version(struct text opaque, int64_t version)
 static bool lists_version(const char *list, bool weakly, int64_t version)
 {
     const char *at = skip_blanks(list);
+    if (is_any(list)) {
+        return true;
+    }
     while (at != NULL && *at != '\0') {
-        struct tag tag = {.any = false};
+        struct tag tag = {.weak = false};
         at = *at == ',' ? skip_blanks(at + 1) : take_tag(at, &tag);
-        if (at != NULL && (tag.any || ((weakly || !tag.weak) && tag.opaque.at != NULL &&
-                                       names_version(tag.opaque, version)))) {
+        if (at != NULL && (weakly || !tag.weak) && tag.opaque.at != NULL &&
+            names_version(tag.opaque, version)) {
             return true;
         }
     }
@@ -108,7 +113,7 @@ static enum error_code read_list(struct call *call, const char *field, const cha
         }
         *out = read ? text.at : given ? "" : field;
     }
-    if (*out == NULL || is_list(*out)) {
+    if (*out == NULL || is_any(*out) || is_list(*out)) {
         return ERR_NONE;
     }
     response_detail(&call->response, name, "must be * or a list of entity tags");
@@ -125,7 +130,7 @@ enum error_code condition_read(struct call *call, struct condition *out)
 
 bool condition_creates(const struct condition *condition)
 {
-    return condition->if_none_match != NULL && *skip_blanks(condition->if_none_match) == '*';
+    return condition->if_none_match != NULL && is_any(condition->if_none_match);
 }
 
 enum condition_result condition_evaluate(const struct condition *condition, bool reads, bool exists,
