@@ -7,6 +7,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
 
 const npm = path.resolve(process.env.NPM || 'build/npm/node_modules');
@@ -19,6 +20,21 @@ const shots = path.resolve(process.env.SHOTS || 'build/screenshots');
 const PASSWORD = 'Analytical-1';
 const WAIT = Number(process.env.WAIT) || 15000; // milliseconds
 
+// A connection of its own for each request: one that is kept may be closed by the server as the next one is sent.
+function answerOf(method, url, headers, body) {
+    return new Promise((resolve, reject) => {
+        const request = http.request(url, { method, headers, agent: false }, (response) => {
+            const pieces = [];
+            response.on('data', (piece) => pieces.push(piece));
+            response.on('end', () => resolve({ status: response.statusCode, text: Buffer.concat(pieces).toString() }));
+            response.on('error', reject);
+        });
+        request.on('error', reject);
+        if (body !== undefined) request.setHeader('Content-Length', Buffer.byteLength(body));
+        request.end(body);
+    });
+}
+
 // Asks the API, as somebody beside the page. A text that is the body goes out as it is.
 async function api(method, at, { token, body } = {}) {
     const headers = {};
@@ -27,15 +43,14 @@ async function api(method, at, { token, body } = {}) {
         headers['X-HTTP-Method-Override'] = method; // for busybox httpd
         method = 'POST';
     }
-    const response = await fetch(base + at, { method, headers, body: typeof body === 'object' ? JSON.stringify(body) : body });
-    const text = await response.text();
+    const { status, text } = await answerOf(method, base + at, headers, typeof body === 'object' ? JSON.stringify(body) : body);
     let json = null;
     try {
         json = JSON.parse(text);
     } catch {
         // raw text
     }
-    return { status: response.status, text, json };
+    return { status, text, json };
 }
 
 let users = 0;
