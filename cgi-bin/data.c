@@ -129,16 +129,28 @@ static enum error_code read_value(struct call *call, const struct item_query *qu
     return error == ERR_NONE ? item_check_value(call, in->value) : error;
 }
 
-/* Ends a write: stores ITEM and answers with it. */
+/* Begins a write: finds the item that it is about. */
+static enum error_code find_to_write(struct call *call, struct item_writes *writes,
+                                     struct item *item, bool *exists)
+{
+    enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
+    if (error == ERR_NONE) {
+        error = item_writes_start(call, writes);
+    }
+    return error == ERR_NONE ? items_find(writes, item, exists) : error;
+}
+
+/* Ends a write: stores ITEM, which EXISTS already or is new, and answers with it. */
 static enum error_code put_item(struct call *call, struct item_writes *writes, struct item *item,
-                                int status, const char *message)
+                                bool exists)
 {
     enum error_code error = items_put(writes, item);
     if (error == ERR_NONE) {
         error = item_writes_end(writes);
     }
     if (error == ERR_NONE) {
-        response_success(&call->response, status, message);
+        response_success(&call->response, exists ? 200 : 201,
+                         exists ? "Data updated successfully." : "Data stored successfully.");
         answer_item(call, item, false);
     }
     return error;
@@ -181,20 +193,14 @@ static enum error_code create_item(struct call *call)
     item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
     struct item item = {.key = in.key};
     bool exists;
-    error = items_allow(&owner, ITEM_WRITES, item.key);
-    if (error == ERR_NONE) {
-        error = item_writes_start(call, &writes);
-    }
-    if (error == ERR_NONE) {
-        error = items_find(&writes, &item, &exists);
-    }
+    error = find_to_write(call, &writes, &item, &exists);
     if (error == ERR_NONE && exists) {
         error = ERR_KEY_EXISTS;
     }
     item.value = in.value;
     item.expires_at = item_expiry(call, in.ttl);
     if (error == ERR_NONE) {
-        error = put_item(call, &writes, &item, 201, "Data stored successfully.");
+        error = put_item(call, &writes, &item, false);
     }
     return item_failed(call, error);
 }
@@ -242,13 +248,7 @@ static enum error_code find_to_change(struct call *call, const struct condition 
                                       bool may_create, struct item_writes *writes,
                                       struct item *item, bool *exists)
 {
-    enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
-    if (error == ERR_NONE) {
-        error = item_writes_start(call, writes);
-    }
-    if (error == ERR_NONE) {
-        error = items_find(writes, item, exists);
-    }
+    enum error_code error = find_to_write(call, writes, item, exists);
     if (error == ERR_NONE && !*exists && !may_create) {
         return ERR_KEY_NOT_FOUND; /* whatever the conditions (RFC 9110 section 13.2.1) */
     }
@@ -287,8 +287,7 @@ static enum error_code replace_item(struct call *call)
     item.value = in.value;
     item.expires_at = item_expiry(call, in.ttl);
     if (error == ERR_NONE) {
-        error = put_item(call, &writes, &item, exists ? 200 : 201,
-                         exists ? "Data updated successfully." : "Data stored successfully.");
+        error = put_item(call, &writes, &item, exists);
     }
     return item_failed(call, error);
 }
@@ -296,25 +295,15 @@ static enum error_code replace_item(struct call *call)
 /* ---- POST on one item -------------------------------------------------------------------------
  */
 
-/* The body without the white space around it. */
-static struct text trim(struct text body)
-{
-    static const char space[] = " \t\r\n";
-    size_t skip = strspn(body.at, space);
-    body.at += skip;
-    body.size -= skip;
-    while (body.size > 0 && strchr(space, body.at[body.size - 1]) != NULL) {
-        body.size--;
-    }
-    return body;
-}
-
 /* Creates the item that the address names, with the body as its value. */
 static enum error_code create_raw(struct call *call, const struct item_query *query,
                                   const struct condition *condition, struct item *item)
 {
     struct text value;
-    enum error_code error = raw_value_read(call, &value);
+    enum error_code error = call->request.length_error;
+    if (error == ERR_NONE) {
+        error = raw_value_read(call, &value);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -328,14 +317,13 @@ static enum error_code create_raw(struct call *call, const struct item_query *qu
     }
     item->value = value;
     item->expires_at = item_expiry(call, query->ttl);
-    return error == ERR_NONE ? put_item(call, &writes, item, 201, "Data stored successfully.")
-                             : error;
+    return error == ERR_NONE ? put_item(call, &writes, item, false) : error;
 }
 
 static enum error_code increment_item(struct call *call, const struct item_query *query,
                                       const struct condition *condition, struct item *item)
 {
-    if (trim(call->request.body).size > 0) {
+    if (json_trim(call->request.body).size > 0) {
         response_detail(&call->response, "body", "must be empty with increment");
         return ERR_INVALID_PARAMETER;
     }
@@ -350,8 +338,7 @@ static enum error_code increment_item(struct call *call, const struct item_query
         error = counter_add(call, &owner, &step, exists, item);
     }
     if (error == ERR_NONE) {
-        error = put_item(call, &writes, item, exists ? 200 : 201,
-                         exists ? "Data updated successfully." : "Data stored successfully.");
+        error = put_item(call, &writes, item, exists);
     }
     if (error == ERR_NONE && query->raw) {
         raw_value_answer(call, item->value);
@@ -382,14 +369,8 @@ static enum error_code post_item(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    if (counts) {
-        error = increment_item(call, &query, &condition, &item);
-    } else {
-        error = call->request.length_error;
-        if (error == ERR_NONE) {
-            error = create_raw(call, &query, &condition, &item);
-        }
-    }
+    error = counts ? increment_item(call, &query, &condition, &item)
+                   : create_raw(call, &query, &condition, &item);
     return item_failed(call, error);
 }
 
@@ -423,7 +404,7 @@ static enum error_code patch_value(struct call *call, patch_function *apply,
                                    const struct item *present, struct item *item)
 {
     struct json_change change = {.value = present->value,
-                                 .patch = trim(call->request.body),
+                                 .patch = json_trim(call->request.body),
                                  .maximum = (size_t)call->config->max_value_bytes};
     enum error_code error = apply(call->arena, &change);
     if (error == ERR_INTERNAL) {
@@ -513,7 +494,7 @@ static enum error_code patch_item(struct call *call)
     item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
     error = patch_and_find(call, &condition, apply, &writes, &item);
     if (error == ERR_NONE) {
-        error = put_item(call, &writes, &item, 200, "Data updated successfully.");
+        error = put_item(call, &writes, &item, true);
     }
     return item_failed(call, error);
 }

@@ -58,12 +58,7 @@ static enum error_code read_json(struct call *call, struct text body, struct tex
     if (!json_check(body, &fault)) {
         return refuse_json(call, &fault);
     }
-    static const char space[] = " \t\r\n";
-    size_t skip = strspn(body.at, space);
-    struct text text = {.at = body.at + skip, .size = body.size - skip};
-    while (text.size > 0 && strchr(space, text.at[text.size - 1]) != NULL) {
-        text.size--;
-    }
+    struct text text = json_trim(body);
     /* Callers expect texts that end with a NUL. */
     char *copy = arena_copy(call->arena, text.at, text.size);
     *value = (struct text){.at = copy, .size = text.size};

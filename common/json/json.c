@@ -166,3 +166,16 @@ void json_add(cJSON *object, const char *name, cJSON *item)
         (void)cJSON_AddItemToObjectCS(object, name, item);
     }
 }
+
+struct text json_trim(struct text text)
+{
+    static const char space[] = " \t\r\n";
+    while (text.size > 0 && memchr(space, text.at[0], sizeof space - 1) != NULL) {
+        text.at++;
+        text.size--;
+    }
+    while (text.size > 0 && memchr(space, text.at[text.size - 1], sizeof space - 1) != NULL) {
+        text.size--;
+    }
+    return text;
+}

@@ -120,6 +120,9 @@ bool json_pointer_parse(struct arena *arena, struct text pointer, struct json_po
  * False when there is none. */
 bool json_pointer_find(const struct json_pointer *pointer, struct text value, struct text *out);
 
+/* TEXT without the white space of JSON around it (RFC 8259 section 2); it stays borrowed. */
+struct text json_trim(struct text text);
+
 /* Levels of arrays and objects in the checked VALUE, from its own root; 0 for a scalar. */
 size_t json_depth(struct text value);
 
