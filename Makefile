@@ -278,7 +278,7 @@ ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.
 .PHONY: run
 run: packages-run
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
-	$(Q)SERVER=$(SERVER) PORT=$(PORT) DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
+	$(Q)SERVER=$(SERVER) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
 # What runs the Postman collection, and what drives a browser and judges what it shows. Kept until
@@ -481,7 +481,7 @@ distclean:
 help:
 	@echo 'make                 static programs in build/cgi-bin, the tool in build/bin/cubby'
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
-	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data'
+	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data  HOST=127.0.0.1'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, lint, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'

@@ -4,7 +4,9 @@
 # Reads from the environment:
 #   SERVER    apache (default), busybox or lighttpd
 #   PORT      5000; 0 picks a free one
-#   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf hold
+#   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
+#   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
+#             hold, and the lines that name database and keys are put at its head
 #   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the pages
 #   RUN_USER  as root: the user the programs run as (www-data, else nobody)
 #   READY     a file to write the address of the API to, once it answers
@@ -23,7 +25,7 @@ PROGRAMS=${PROGRAMS:-build/cgi-bin}
 TOOL=${TOOL:-build/bin/cubby}
 WWW=${WWW:-www}
 READY=${READY:-}
-HOST=127.0.0.1
+HOST=${HOST:-127.0.0.1}
 here=$(dirname "$0")
 
 say() { printf '%s\n' "$*"; }
@@ -41,6 +43,14 @@ case $PORT in
 '' | *[!0-9]*) fail "PORT must be a number, not \"$PORT\"" ;;
 esac
 [ "$PORT" -le 65535 ] || fail "PORT must be at most 65535, not $PORT"
+case $HOST in
+*[!0-9A-Za-z.-]* | -*) fail "HOST must be an IPv4 address or a name, not \"$HOST\"" ;;
+esac
+# Where this machine itself reaches what listens there.
+case $HOST in
+0.0.0.0) reach=127.0.0.1 ;;
+*) reach=$HOST ;;
+esac
 PATH=$PATH:/usr/sbin:/sbin
 case $SERVER in
 apache) server_program=apache2 ;;
@@ -169,14 +179,22 @@ move_data() {
     data=$store
 }
 
+# DATA/cubby.conf names database and keys, so that the tool works with it: three lines, which are
+# made anew when the folder has moved. All else in it is the user's.
 prepare_settings() {
+    mark='# "make run" writes these two lines:'
     {
-        say "# written by cgi-bin/server/run.sh"
+        say "$mark"
         say "database = $data/cubby.db"
         say "keys = $data/keys.json"
-        [ ! -f "$data/cubby.conf" ] || cat "$data/cubby.conf"
+        [ ! -f "$data/cubby.conf" ] ||
+            awk -v mark="$mark" '$0 == mark { skip = 3 } skip > 0 { skip--; next } { print }' "$data/cubby.conf"
     } >"$run/cubby.conf"
     chmod 644 "$run/cubby.conf"
+    # As their user, to whom the folder belongs: as root one could be made to write elsewhere.
+    cmp -s "$run/cubby.conf" "$data/cubby.conf" ||
+        as_user sh -c 'cp "$1" "$2.new" && mv -f "$2.new" "$2"' sh "$run/cubby.conf" "$data/cubby.conf" ||
+        fail "cannot write $data/cubby.conf"
     body_timeout=$(as_user "$run/cubby" -c "$run/cubby.conf" config 2>/dev/null |
         sed -n 's/^body_timeout = \([0-9]*\).*/\1/p')
     body_timeout=${body_timeout:-30}
@@ -210,7 +228,7 @@ PidFile "$run/state/pid"
 ScriptSock "$run/state/cgid"
 Mutex pthread
 Listen $HOST:$PORT
-ServerName $HOST:$PORT
+ServerName $reach:$PORT
 ErrorLog "|/bin/cat"
 LogLevel warn
 ErrorLogFormat "[%t] [%l] %M"
@@ -311,7 +329,7 @@ server_command() {
 # curl's exit status 7: nobody listens there
 is_free() {
     code=0
-    curl -s -o /dev/null --max-time 2 "http://$HOST:$PORT/" || code=$?
+    curl -s -o /dev/null --max-time 2 "http://$reach:$PORT/" || code=$?
     [ "$code" = 7 ]
 }
 
@@ -329,7 +347,7 @@ start_server() {
             server_pid=''
             return 1
         fi
-        if curl -sf -o /dev/null --max-time 2 "http://$HOST:$PORT$prefix/health" &&
+        if curl -sf -o /dev/null --max-time 2 "http://$reach:$PORT$prefix/health" &&
             kill -0 "$server_pid" 2>/dev/null; then
             return 0
         fi
@@ -344,6 +362,9 @@ explain() {
     [ -n "$stopped" ] && exit 0
     if grep -qi 'address already in use' "$run/state/output"; then
         fail "port $PORT is taken; choose another: make run PORT=5001"
+    fi
+    if grep -qiE "assign requested address|bad address|resolution failure|could not resolve|getaddrinfo" "$run/state/output"; then
+        fail "this machine has no address $HOST; HOST=0.0.0.0 is all it has"
     fi
     cat "$run/state/output" >&2
     fail "$SERVER did not start"
@@ -373,9 +394,19 @@ else
     start_server || explain
 fi
 
-base=http://$HOST:$PORT$prefix
-say "cubby serves at $base  (page: http://$HOST:$PORT/, data: $DATA, $SERVER; Ctrl-C stops it)"
+# quoted WORD: as a shell takes it.
+quoted() {
+    case $1 in
+    *[!A-Za-z0-9_./-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+
+base=http://$reach:$PORT$prefix
+say "cubby serves at $base  (page: http://$reach:$PORT/, data: $DATA, $SERVER; Ctrl-C stops it)"
+[ "$HOST" = "$reach" ] || say "and at port $PORT of every address of this machine: whoever reaches it may register"
 say "try:  curl $base/health"
+say "tool: $(quoted "$TOOL") -c $(quoted "${DATA%/}/cubby.conf") user list"
 if [ -n "$READY" ]; then
     say "$base" >"$READY.new"
     mv "$READY.new" "$READY"

@@ -48,6 +48,8 @@ full_round() {
     has "$(cat "$run_output")" "$DATA"
     body=$(eval "$(sed -n 's/^try: *//p' "$run_output")" 2>/dev/null)
     has "$body" '"database":"ok"'
+    body=$(cd "$home/cubby" && eval "$(sed -n 's/^tool: *//p' "$run_output") --json")
+    same "$body" '[]'
     call GET "${base%/*}/"
     same "$code" 200
     has "$body" '<html'
@@ -221,4 +223,84 @@ next_run() {
     six_calls "$base"
     run_stop INT
     [ -s "$odd/cubby.db" ]
+}
+
+@test "make run: HOST says where to listen, all addresses with a word about it, and nonsense is refused" {
+    other=127.0.0.9
+    for server in apache busybox lighttpd; do
+        make_run SERVER="$server" DATA="$DATA" HOST=0.0.0.0
+        run_wait
+        has "$base" http://127.0.0.1:
+        has "$(cat "$run_output")" 'every address of this machine'
+        call GET "${base/127.0.0.1/$other}/health"
+        same "$code" 200
+        run_stop INT
+        make_run SERVER="$server" DATA="$DATA" HOST="$other"
+        run_wait
+        has "$base" "http://$other:"
+        ! grep 'every address' "$run_output" || fail 'it is one address'
+        call GET "$base/health"
+        same "$code" 200
+        run curl -s --max-time 5 "${base/$other/127.0.0.1}/health"
+        same "$status" 7
+        run_stop INT
+        # An address that is kept for documents, and so nobody's.
+        make_run SERVER="$server" DATA="$DATA" HOST=192.0.2.1 PORT=$((20000 + RANDOM % 10000))
+        until_true 40 run_gone
+        has "$(cat "$run_output")" 'cubby: this machine has no address 192.0.2.1'
+        check_left_nothing
+    done
+    for host in ' ' '::1' 'a b' "x'y" '-p' '$(id)' 'a/b' 'a:80'; do
+        status=0
+        output=$(HOST=$host PORT=0 DATA=$BATS_TEST_TMPDIR/none sh "$root/cgi-bin/server/run.sh" 2>&1) || status=$?
+        same "$status" 1
+        has "$output" "cubby: HOST must be an IPv4 address or a name, not \"$host\""
+        [ ! -e "$BATS_TEST_TMPDIR/none" ] || fail 'it made data'
+    done
+}
+
+# in_checkout STATUS WORD…: the tool that was built there, as somebody calls it who knows nothing.
+in_checkout() {
+    local wanted=$1
+    shift
+    run --separate-stderr env -u CUBBY_CONF -C "$home/cubby" build/bin/cubby "$@"
+    same "$status" "$wanted"
+}
+
+@test "make run: the tool in the checkout finds its settings by itself, and says so; nobody else's" {
+    unset DATA
+    make_run SERVER=busybox
+    run_wait
+    six_calls "$base" finder
+    run_stop INT
+    in_checkout 0 user show finder --json
+    same "$(jq -r .username <<<"$output")" finder
+    same "$stderr" 'cubby: takes the settings of this checkout, -c data/cubby.conf'
+    # The settings of the user stay, and the paths are those of today.
+    settings=$home/cubby/data/cubby.conf
+    { sed "s|= .*/|= /somewhere/|" "$settings" && echo 'token_lifetime = 78'; } >"$settings.new"
+    mv "$settings.new" "$settings"
+    in_checkout 1 user list
+    has "$stderr" /somewhere/cubby.db
+    make_run SERVER=busybox
+    run_wait
+    call POST "$base/token" -d "{\"username\":\"finder\",\"password\":\"$PASSWORD\"}"
+    same "$(jq .data.expires_in <<<"$body")" 78
+    run_stop INT
+    same "$(grep -c . "$settings")" 4
+    in_checkout 0 user list
+    # What is named counts alone, and so does what is no checkout.
+    printf '%s\n' "database = $BATS_TEST_TMPDIR/x.db" "keys = $BATS_TEST_TMPDIR/x.json" >"$BATS_TEST_TMPDIR/x.conf"
+    in_checkout 1 -c "$BATS_TEST_TMPDIR/x.conf" user list
+    has "$stderr" "$BATS_TEST_TMPDIR/x.db"
+    run --separate-stderr env -C "$home/cubby" CUBBY_CONF="$BATS_TEST_TMPDIR/x.conf" build/bin/cubby user list
+    has "$stderr" "$BATS_TEST_TMPDIR/x.db"
+    mkdir -p "$BATS_TEST_TMPDIR/elsewhere/data"
+    cp "$settings" "$BATS_TEST_TMPDIR/elsewhere/data/"
+    cp "$home/cubby/build/bin/cubby" "$BATS_TEST_TMPDIR/elsewhere/"
+    for tool in "$home/cubby/build/bin/cubby" ./cubby; do
+        run --separate-stderr env -u CUBBY_CONF -C "$BATS_TEST_TMPDIR/elsewhere" "$tool" config
+        has "$output" 'database = /var/lib/cubby/cubby.db'
+        same "$stderr" ''
+    done
 }

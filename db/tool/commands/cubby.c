@@ -5,13 +5,18 @@
  * of commands, is a file beside this one with a table of rows; here the row is chosen, its options
  * are read and its help is printed.
  */
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "db/tool/tool.h"
+
+/* The settings that `make run` writes, from where the checkout is. */
+#define CHECKOUT_SETTINGS "data/cubby.conf"
 
 enum { ARENA_MAXIMUM = 4 * 1024 * 1024, SCRATCH_MAXIMUM = 256 * 1024 * 1024 };
 
@@ -48,7 +53,9 @@ static void print_all_help(FILE *to)
     }
     (void)fprintf(to,
                   "\ncubby COMMAND --help tells more of each.\n"
-                  "CONF is the file of settings; else the one named by CUBBY_CONF, else %s.\n"
+                  "CONF is the file of settings; else the one named by CUBBY_CONF, else %s;\n"
+                  "in a checkout where nothing is installed, " CHECKOUT_SETTINGS
+                  " of \"make run\".\n"
                   "Exit status: 0 done, 1 something is wrong, 2 wrong usage, 3 not confirmed,\n"
                   "4 no such user or key, 5 the database is busy.\n",
                   config_default_path());
@@ -216,6 +223,38 @@ static int read_words(struct tool *tool, int count, char **words)
                : TOOL_DONE;
 }
 
+/* ---- settings ------------------------------------------------------------------------------- */
+
+/* Whether the tool that runs lies below the present directory, as build/bin/cubby in a checkout.
+ * One that is installed never takes settings from where it happens to be called, which may be
+ * anybody's. */
+static bool runs_in_checkout(void)
+{
+    char here[PATH_MAX];
+    char self[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size <= 0 || getcwd(here, sizeof here) == NULL) {
+        return false;
+    }
+    self[size] = '\0';
+    size_t start = strlen(here);
+    return strncmp(self, here, start) == 0 && strncmp(self + start, "/build/", 7) == 0;
+}
+
+/* Where nothing names settings and nothing is installed, those of `make run` are meant. */
+static void find_settings(struct tool *tool)
+{
+    struct config config;
+    config_defaults(&config);
+    if (tool->config_path == NULL && access(config_default_path(), F_OK) != 0 &&
+        access(config.database, F_OK) != 0 && runs_in_checkout() &&
+        access(CHECKOUT_SETTINGS, F_OK) == 0) {
+        tool->config_path = CHECKOUT_SETTINGS;
+        (void)fputs("cubby: takes the settings of this checkout, -c " CHECKOUT_SETTINGS "\n",
+                    stderr);
+    }
+}
+
 static int run(struct tool *tool, int count, char **words)
 {
     for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
@@ -228,6 +267,7 @@ static int run(struct tool *tool, int count, char **words)
     if (status != TOOL_DONE) {
         return status;
     }
+    find_settings(tool);
     struct cause cause = {0};
     if (config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
         return tool_fail(tool, "%s", cause.text);
