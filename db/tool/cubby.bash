@@ -1,6 +1,6 @@
 # cubby.bash - completion of the operator's tool for bash.
 
-_cubby_commands='init migrate check config user key backup restore export import gc stats doctor'
+_cubby_commands='init migrate check config user key backup restore export import gc stats doctor help'
 _cubby_user='list show add disable enable delete passwd reset-code'
 _cubby_key='list rotate retire'
 
@@ -25,6 +25,7 @@ _cubby_options() {
     import) echo '--json --progress' ;;
     gc) echo '--tombstones --recount --compact --json --progress' ;;
     doctor) echo '--host --json' ;;
+    help) echo '--json' ;;
     esac
 }
 
@@ -34,6 +35,9 @@ _cubby_names() {
     user\ show | user\ disable | user\ enable | user\ delete | user\ passwd | user\ reset-code)
         "${COMP_WORDS[0]}" user list 2>/dev/null | awk 'NR > 1 { print $2 }'
         ;;
+    help) echo "$_cubby_commands" ;;
+    help\ user) echo "$_cubby_user" ;;
+    help\ key) echo "$_cubby_key" ;;
     'key retire') "${COMP_WORDS[0]}" key list 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
     esac
 }
@@ -54,6 +58,12 @@ _cubby() {
     else
         command=${COMP_WORDS[at]}
         case $command in
+        help)
+            case ${COMP_WORDS[at + 1]} in
+            user | key) [ "$COMP_CWORD" = $((at + 1)) ] || command="help ${COMP_WORDS[at + 1]}" ;;
+            esac
+            names=''
+            ;;
         user | key)
             names=_cubby_$command
             names=${!names}

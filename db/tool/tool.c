@@ -137,12 +137,17 @@ int tool_confirm(struct tool *tool, const char *format, ...)
     if (tool->yes) {
         return TOOL_DONE;
     }
-    if (!isatty(STDIN_FILENO)) {
-        return unconfirmed("this needs --yes where nobody can be asked");
-    }
     va_list list;
     va_start(list, format);
-    int status = ask(format, list);
+    int status;
+    if (isatty(STDIN_FILENO)) {
+        status = ask(format, list);
+    } else {
+        (void)fputs("cubby: ", stderr);
+        print_line(stderr, format, list);
+        (void)fputs(" That needs --yes where nobody can be asked; nothing was changed\n", stderr);
+        status = TOOL_UNCONFIRMED;
+    }
     va_end(list);
     return status;
 }

@@ -30,9 +30,10 @@ enum tool_status {
 };
 
 enum tool_flags {
-    COMMAND_JSON = 1,    /* takes --json */
-    COMMAND_ASKS = 2,    /* takes --yes */
-    COMMAND_PROGRESS = 4 /* takes --progress */
+    COMMAND_JSON = 1,       /* takes --json */
+    COMMAND_ASKS = 2,       /* takes --yes */
+    COMMAND_PROGRESS = 4,   /* takes --progress */
+    COMMAND_NO_SETTINGS = 8 /* reads no settings: tool->config is empty */
 };
 
 struct tool_option {
@@ -134,7 +135,7 @@ __attribute__((format(printf, 4, 5))) void tool_audit(struct tool *tool, const c
  */
 
 /* TOOL_DONE when --yes was given or the question is answered with yes at the terminal; otherwise
- * TOOL_UNCONFIRMED, after a line that says so. */
+ * TOOL_UNCONFIRMED, after a line that says so, and with the question where nobody can be asked. */
 __attribute__((format(printf, 2, 3))) int tool_confirm(struct tool *tool, const char *format, ...);
 
 /* The same for an action that can be undone and may be urgent: without a terminal it is not held

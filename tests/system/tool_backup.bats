@@ -337,6 +337,7 @@ later'
     tool 1 restore "$BATS_TEST_TMPDIR/none.db" --yes
     : >"$bad"
     tool 1 restore "$bad" --yes
+    said "$bad: not a database, but empty"
     echo 'This is no database, but it is longer than a few bytes.' >"$bad"
     tool 1 restore "$bad" --yes
     said 'not a database'
@@ -364,9 +365,12 @@ later'
     rm "$bad"
     sqlite3 "$bad" 'CREATE TABLE other (a)'
     tool 1 restore "$bad" --yes
-    said 'not a database of cubby'
+    said 'not a database of cubby, but of another program'
     tool 1 restore "$database" --yes
     tool 1 restore "$home" --yes
+    said 'not a regular file, but a folder'
+    tool 2 restore - --yes
+    said 'not from standard input'
     cp "$copy" "$bad"
     echo journal >"$bad-journal"
     tool 1 restore "$bad" --yes
@@ -374,6 +378,99 @@ later'
     untouched
     read_value k1
     same "$code" 200
+}
+
+# refused WHAT [ELSE]: $bad is no backup, but WHAT, and nothing happens before that is said; nor is it
+# an export, where ELSE does not say so.
+refused() {
+    tool 1 restore "$bad"
+    said "$bad: not a database, but $1"
+    tool 1 import "$bad"
+    [ -n "${2:-}" ] || said "$bad: not an export, but $1"
+}
+
+@test "restore, import: a file of another kind is told as what it is" {
+    new_user ann
+    tool 0 backup "$copy"
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    bad=$BATS_TEST_TMPDIR/bad
+    gzip -c "$copy" >"$bad"
+    refused 'packed: unpack it first, by gunzip'
+    xz -c "$copy" >"$bad"
+    refused 'packed: unpack it first, by unxz'
+    bzip2 -c "$copy" >"$bad"
+    refused 'packed: unpack it first, by bunzip2'
+    tar -C "$BATS_TEST_TMPDIR" -cf "$bad" "${copy##*/}"
+    refused 'a tar archive'
+    openssl enc -aes-256-ctr -pbkdf2 -pass pass:x -in "$copy" -out "$bad"
+    refused 'encrypted: decrypt it first'
+    head -c 9000 /dev/zero >"$bad"
+    refused 'filled with zeros'
+    printf '\1\2\3\4' >"$bad"
+    refused 'of no kind that is known here'
+    printf '\331\325\005\371\040\241\143\327 and so on' >"$bad"
+    refused 'the journal of a database'
+    "$TOOL" export >"$bad"
+    tool 1 restore "$bad"
+    said 'not a database, but an export, which "cubby import" reads'
+    cgi me GET /export
+    printf '%s' "$body" >"$bad"
+    refused 'the export of one account, which POST /api/me/import reads' text
+    cp "$keys" "$bad"
+    refused 'a file of keys' text
+    sqlite3 "$copy" .dump >"$bad"
+    refused 'a dump in SQL' text
+    tool 1 import "$copy"
+    said 'not an export, but a database of SQLite; a backup is put back by "cubby restore"'
+    untouched
+}
+
+@test "backup: - is standard output, a whole backup or an error, and nothing is left beside the database" {
+    new_user ann
+    store k '"v"'
+    cd "$BATS_TEST_TMPDIR"
+    "$TOOL" backup - >"$copy" 2>"$BATS_TEST_TMPDIR/said"
+    same "$(cat "$BATS_TEST_TMPDIR/said")" ''
+    "$TOOL" backup -- - | cmp - "$copy"
+    same "$(find "$home" -name '*.backup-*')$(ls ./-* 2>&1 | grep -v 'No such')" ''
+    tool 2 backup - --json
+    said '--json needs a FILE'
+    run script -qec "$TOOL backup -" /dev/null </dev/null
+    same "$status" 2
+    [[ $output == *'a backup is not for a terminal'* ]]
+    run bash -c '"$TOOL" backup - >/dev/full'
+    same "$status" 1
+    [[ $output == *'standard output: No space left on device'* ]]
+    run bash -c 'ulimit -f 40 -c 0; "$TOOL" backup - | wc -c; exit ${PIPESTATUS[0]}'
+    [ "$status" = 1 ] && same "${lines[-1]}" 0
+    cp "$database" "$BATS_TEST_TMPDIR/good"
+    dd if=/dev/urandom of="$database" bs=4096 seek=2 count=3 conv=notrunc status=none
+    run bash -c '"$TOOL" backup - | wc -c; exit ${PIPESTATUS[0]}'
+    [ "$status" = 1 ] && same "${lines[-1]}" 0
+    same "$(find "$home" -name '*.backup-*')" ''
+    cp "$BATS_TEST_TMPDIR/good" "$database"
+    tool 0 restore "$copy" --yes
+    login ann
+    read_value k
+    same "$(jq -r .data.value <<<"$body")" v
+}
+
+@test "backup, export: over a file that is there, where nobody can be asked, that is what is said" {
+    new_user ann
+    echo precious >"$copy"
+    for word in backup export; do
+        tool 3 "$word" "$copy"
+        said "cubby: $copy exists. Replace it? That needs --yes where nobody can be asked; nothing was changed"
+        same "$(cat "$copy")" precious
+    done
+    tool 3 user delete ann
+    said 'Delete user ann and 0 keys with 0 bytes? That needs --yes'
+    # As a file, - needs its folder.
+    tool 0 export -
+    same "$(tail -n 1 <<<"$output" | jq .users)" 1
+    [ ! -e - ] || fail 'a file of that name'
+    run -0 --separate-stderr bash -c '"$TOOL" user delete ann --yes >/dev/null && "$TOOL" import - --json <<<"$1"' sh "$output"
+    same "$(of '[.file, .users] | tojson')" '[null,1]'
 }
 
 @test "restore: a disk without room leaves the old state" {

@@ -37,7 +37,65 @@ complete_words() {
     tool 0 user --help
     same "$(grep -c '^  cubby user' <<<"$output")" "$(commands | grep -c '^user ')"
     tool 2 user
-    tool 2 user nonsense
+    said '"user" wants one word more'
+    said 'cubby user list'
+}
+
+@test "help: of one command, of a group and of all, as --help prints it, without any settings" {
+    export CUBBY_CONF=$BATS_TEST_TMPDIR/none.conf
+    tool 1 config
+    same "$("$TOOL" help)" "$("$TOOL" --help)"
+    while read -r name; do
+        # shellcheck disable=SC2086 # words
+        same "$("$TOOL" help $name)" "$("$TOOL" $name --help)"
+    done < <(commands)
+    for group in user key; do
+        same "$("$TOOL" help "$group")" "$("$TOOL" "$group" --help)"
+    done
+    tool 0 help --json
+    same "$(of '.commands[].name')" "$(commands)"
+    same "$(of '.commands[] | select(.name == "gc").options[].name' | sort)" "$(options gc)"
+    tool 0 help user show --json
+    same "$(of '[.commands[] | [.name, .words]] | tojson')" '[["user show","NAME"]]'
+    tool 0 help key --json
+    same "$(of '.commands | length')" "$(commands | grep -c '^key ')"
+    tool 2 help nonsense
+    said 'there is no command "nonsense"; see cubby --help'
+    tool 2 help user shwo
+    said 'there is no command "user shwo"; the nearest is "user show"'
+    tool 2 help backup file
+    said 'unexpected "file"'
+    tool 2 help user show ann
+    tool 2 help --yes
+    same "$output" ''
+}
+
+@test "help: a word that is wrong is named, with the nearest that is right, and nothing is run" {
+    while IFS='|' read -r words message; do
+        # shellcheck disable=SC2086 # words
+        tool 2 $words
+        said "cubby: $message"
+        same "$output" ''
+    done <<'CASES'
+stat|there is no command "stat"; the nearest is "stats"; see cubby --help
+usr list|there is no command "usr"; the nearest is "user"; see cubby --help
+bakcup x|there is no command "bakcup"; the nearest is "backup"
+user lst|there is no command "user lst"; the nearest is "user list"; see cubby user --help
+user dissable ann|there is no command "user dissable"; the nearest is "user disable"
+key retier --expired|there is no command "key retier"; the nearest is "key retire"
+user nonsense|there is no command "user nonsense"; see cubby user --help
+user backup x|there is no command "user backup"; see cubby user --help
+listen|there is no command "listen"; see cubby --help
+stats --jason|unknown option --jason; the nearest is --json; see cubby stats --help
+backup --progres x|unknown option --progres; the nearest is --progress
+user show --yse ann|unknown option --yse; see
+doctor --hots=x y|unknown option --hots=x; the nearest is --host
+CASES
+    tool 2 "user $(printf 'x%.0s' $(seq 500))"
+    tool 2 ''
+    said 'there is no command ""'
+    tool 2 user $'l\e[31mst'
+    case $stderr in *$'\e'*) fail 'the terminal obeys' ;; esac
 }
 
 @test "man page: names every command with every option, and no other" {
@@ -71,6 +129,9 @@ complete_words() {
         same "$(complete_words cubby $name -- | grep -vx -- --help)" "$(options "$name")"
     done < <(commands)
     same "$(complete_words cubby ba)" backup
+    same "$(complete_words cubby help ba)" backup
+    same "$(complete_words cubby help key ro)" rotate
+    same "$(complete_words cubby help backup x)" ''
 }
 
 @test "completion: offers files and the names that there are" {

@@ -2,6 +2,7 @@
  * backup.c - backup FILE: a copy of the database as it is at one moment, while programs write.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,9 +72,67 @@ static int tell(struct tool *tool, const char *path)
                        size, schema_number);
 }
 
+/* ---- to standard output --------------------------------------------------------------------- */
+
+static int send_draft(struct tool *tool, const char *draft)
+{
+    static char piece[256 * 1024];
+    int file = open(draft, O_RDONLY | O_CLOEXEC);
+    ssize_t got = -1;
+    bool written = true;
+    while (file >= 0 && written && (got = read(file, piece, sizeof piece)) > 0) {
+        written = fwrite(piece, 1, (size_t)got, stdout) == (size_t)got;
+    }
+    int problem = errno;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    if (!written) {
+        return tool_fail(tool, "standard output: %s", strerror(problem));
+    }
+    return got == 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", draft, strerror(problem));
+}
+
+/* What is sent can't be taken back, so the copy is made and verified beside the database first. */
+static int backup_to_output(struct tool *tool)
+{
+    if (tool->json) {
+        return tool_misuse(tool, "--json needs a FILE: the backup itself goes to standard output");
+    }
+    if (isatty(STDOUT_FILENO)) {
+        return tool_misuse(tool, "a backup is not for a terminal");
+    }
+    const char *draft =
+        arena_printf(&tool->arena, "%s.backup-%ld", tool->config.database, (long)getpid());
+    int status =
+        draft != NULL ? file_become_owner(tool, tool->config.database) : tool_out_of_memory(tool);
+    if (status == TOOL_DONE) {
+        status = file_make_draft(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = copy_database(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = verify_copy(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = send_draft(tool, draft);
+    }
+    file_drop_draft();
+    if (status == TOOL_DONE) {
+        tool_audit(tool, "backup", 0, "%s", "standard output");
+    }
+    return status;
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
 static int run_backup(struct tool *tool)
 {
     const char *path = tool->words[0];
+    if (strcmp(path, "-") == 0) {
+        return backup_to_output(tool);
+    }
     bool over;
     int status = file_may_write(tool, path, &over);
     if (status != TOOL_DONE) {
@@ -109,7 +168,8 @@ static const struct tool_command commands[] = {
          "answered before the command began is in it. What was written is read back and\n"
          "verified, and FILE appears when all of it is on the disk. An existing file is\n"
          "replaced only with --yes or when you agree. The key file is not part of it: copy that\n"
-         "once, to where the backups are as safe as the keys must be.\n",
+         "once, to where the backups are as safe as the keys must be. With - for FILE it goes to\n"
+         "standard output; the copy is then made beside the database first.\n",
      .words_least = 1,
      .words_most = 1,
      .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,

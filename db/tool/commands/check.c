@@ -156,7 +156,7 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
  * of a run that has ended: there is no process with the number in it. */
 static bool is_left_over(const char *rest)
 {
-    static const char *const kinds[] = {".restore-", ".export-", ".new-"};
+    static const char *const kinds[] = {".restore-", ".export-", ".backup-", ".new-"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t size = strlen(kinds[i]);
         if (strncmp(rest, kinds[i], size) == 0) {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/tool/nearest.h"
 #include "db/tool/tool.h"
 
 /* The settings that `make run` writes, from where the checkout is. */
@@ -20,10 +21,26 @@
 
 enum { ARENA_MAXIMUM = 4 * 1024 * 1024, SCRATCH_MAXIMUM = 256 * 1024 * 1024 };
 
+static int run_help(struct tool *tool);
+
+static const struct tool_command help_commands[] = {
+    {.name = "help",
+     .words = "[COMMAND]",
+     .summary = "tell how a command is used",
+     .text =
+         "Prints what \"cubby COMMAND --help\" prints; of a group, as user, its commands; without\n"
+         "COMMAND a line for each. --json has the options, too.\n",
+     .words_most = 2,
+     .flags = COMMAND_JSON | COMMAND_NO_SETTINGS,
+     .run = run_help},
+};
+
+static const struct tool_group help_group = {help_commands, 1};
+
 static const struct tool_group *const groups[] = {
     &tool_setup_commands,   &tool_user_commands,   &tool_key_commands,    &tool_backup_commands,
     &tool_restore_commands, &tool_export_commands, &tool_import_commands, &tool_gc_commands,
-    &tool_stats_commands,   &tool_doctor_commands,
+    &tool_stats_commands,   &tool_doctor_commands, &help_group,
 };
 
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
@@ -52,7 +69,7 @@ static void print_all_help(FILE *to)
         }
     }
     (void)fprintf(to,
-                  "\ncubby COMMAND --help tells more of each.\n"
+                  "\ncubby help COMMAND tells more of each.\n"
                   "CONF is the file of settings; else the one named by CUBBY_CONF, else %s;\n"
                   "in a checkout where nothing is installed, " CHECKOUT_SETTINGS
                   " of \"make run\".\n"
@@ -101,20 +118,24 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* The command named by the first of COUNT words, and in *USED how many words name it; NULL when
- * there is none. */
-static const struct tool_command *find_command(int count, char **words, int *used)
+/* How many letters the first word of a command's name has. */
+static size_t first_size(const struct tool_command *command)
+{
+    return strcspn(command->name, " ");
+}
+
+/* The command that is named FIRST, or FIRST and SECOND (NULL: there is none), and in *USED how many
+ * words name it; NULL when there is none. */
+static const struct tool_command *find_command(const char *first, const char *second, int *used)
 {
     for (size_t i = 0; i < GROUP_COUNT; i++) {
         for (size_t k = 0; k < groups[i]->count; k++) {
             const struct tool_command *command = &groups[i]->commands[k];
-            const char *second = strchr(command->name, ' ');
-            size_t first =
-                second != NULL ? (size_t)(second - command->name) : strlen(command->name);
-            *used = second != NULL ? 2 : 1;
-            if (*used <= count && strlen(words[0]) == first &&
-                memcmp(words[0], command->name, first) == 0 &&
-                (second == NULL || strcmp(words[1], second + 1) == 0)) {
+            size_t size = first_size(command);
+            bool single = command->name[size] == '\0';
+            if (strlen(first) == size && memcmp(first, command->name, size) == 0 &&
+                (single || (second != NULL && strcmp(second, command->name + size + 1) == 0))) {
+                *used = single ? 1 : 2;
                 return command;
             }
         }
@@ -122,22 +143,141 @@ static const struct tool_command *find_command(int count, char **words, int *use
     return NULL;
 }
 
-/* Prints the commands of the group WORD; false when there is no such group. */
+/* Whether COMMAND is one of the group WORD. */
+static bool is_of_group(const struct tool_command *command, const char *word)
+{
+    size_t size = first_size(command);
+    return command->name[size] == ' ' && strlen(word) == size &&
+           memcmp(command->name, word, size) == 0;
+}
+
+/* Prints the commands of the group WORD, or none (TO is NULL); false when there is no such group.
+ */
 static bool print_group(FILE *to, const char *word)
 {
-    size_t size = strlen(word);
     bool any = false;
     for (size_t i = 0; i < GROUP_COUNT; i++) {
         for (size_t k = 0; k < groups[i]->count; k++) {
             const struct tool_command *command = &groups[i]->commands[k];
-            if (strncmp(command->name, word, size) == 0 && command->name[size] == ' ') {
-                (void)fprintf(to, "  cubby %-18s %s\n", command->name, command->summary);
+            if (is_of_group(command, word)) {
                 any = true;
+                if (to != NULL) {
+                    (void)fprintf(to, "  cubby %-18s %s\n", command->name, command->summary);
+                }
             }
         }
     }
     return any;
 }
+
+/* Says that no command is named FIRST, or FIRST and SECOND where FIRST is a group, and which one is
+ * nearest. */
+static int no_command(struct tool *tool, const char *first, const char *second)
+{
+    bool group = print_group(NULL, first);
+    if (group && second == NULL) {
+        (void)tool_fail(tool, "\"%s\" wants one word more:", first);
+        (void)print_group(stderr, first);
+        return TOOL_USAGE;
+    }
+    struct nearest nearest = nearest_to(group ? second : first);
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        for (size_t k = 0; k < groups[i]->count; k++) {
+            const struct tool_command *command = &groups[i]->commands[k];
+            size_t size = first_size(command);
+            const char *name =
+                group ? command->name + size + 1 : arena_copy(&tool->arena, command->name, size);
+            if (name != NULL && (!group || is_of_group(command, first))) {
+                nearest_look(&nearest, name);
+            }
+        }
+    }
+    const char *before = group ? first : "";
+    const char *blank = group ? " " : "";
+    (void)tool_fail(
+        tool, "there is no command \"%s%s%s\"%s%s%s%s%s; see cubby %s%s--help", before, blank,
+        group ? second : first, nearest.name != NULL ? "; the nearest is \"" : "",
+        nearest.name != NULL ? before : "", nearest.name != NULL ? blank : "",
+        nearest.name != NULL ? nearest.name : "", nearest.name != NULL ? "\"" : "", before, blank);
+    return TOOL_USAGE;
+}
+
+/* ---- cubby help ----------------------------------------------------------------------------- */
+
+static void add_option(cJSON *list, const struct tool_option *option)
+{
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "name", json_new_string(option->name));
+    json_add(object, "argument",
+             option->argument != NULL ? json_new_string(option->argument) : cJSON_CreateNull());
+    json_add(object, "help", json_new_string(option->help));
+    (void)cJSON_AddItemToArray(list, object);
+}
+
+static cJSON *command_json(const struct tool_command *command)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON *options = cJSON_CreateArray();
+    for (size_t i = 0; i < command->option_count; i++) {
+        add_option(options, &command->options[i]);
+    }
+    for (size_t i = 0; i < COMMON_COUNT; i++) {
+        if ((command->flags & common_options[i].flag) != 0) {
+            add_option(options, &common_options[i].option);
+        }
+    }
+    json_add(object, "name", json_new_string(command->name));
+    json_add(object, "words", json_new_string(command->words));
+    json_add(object, "summary", json_new_string(command->summary));
+    json_add(object, "text", json_new_string(command->text));
+    json_add(object, "options", options);
+    return object;
+}
+
+/* Prints as JSON ONE command, or those of the group WORD, or (both NULL) all. */
+static int print_help_json(struct tool *tool, const struct tool_command *one, const char *word)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        for (size_t k = 0; k < groups[i]->count; k++) {
+            const struct tool_command *command = &groups[i]->commands[k];
+            if (one != NULL ? command == one : word == NULL || is_of_group(command, word)) {
+                (void)cJSON_AddItemToArray(list, command_json(command));
+            }
+        }
+    }
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "commands", list);
+    return tool_print_json(tool, object, true);
+}
+
+static int run_help(struct tool *tool)
+{
+    const char *first = tool->word_count > 0 ? tool->words[0] : NULL;
+    const char *second = tool->word_count > 1 ? tool->words[1] : NULL;
+    int used = 0;
+    const struct tool_command *command = first != NULL ? find_command(first, second, &used) : NULL;
+    bool group = first != NULL && second == NULL && print_group(NULL, first);
+    if (command != NULL && used < tool->word_count) {
+        return tool_misuse(tool, "unexpected \"%s\"", second);
+    }
+    if (first != NULL && command == NULL && !group) {
+        return no_command(tool, first, second);
+    }
+    if (tool->json) {
+        return print_help_json(tool, command, first);
+    }
+    if (command != NULL) {
+        print_help(command);
+    } else if (group) {
+        (void)print_group(stdout, first);
+    } else {
+        print_all_help(stdout);
+    }
+    return TOOL_DONE;
+}
+
+/* ---- options and words ---------------------------------------------------------------------- */
 
 /* Finds the option WORD of SIZE bytes, NULL when the command does not have it. Then *VALUE is where
  * its value is stored or, for a common option, *MARK its flag; the other one is NULL. */
@@ -166,6 +306,25 @@ static const struct tool_option *find_option(struct tool *tool, const char *word
     return NULL;
 }
 
+/* Says that the command has no option WORD, whose name has SIZE bytes, and which one is nearest. */
+static int unknown_option(struct tool *tool, const char *word, size_t size)
+{
+    const struct tool_command *command = tool->command;
+    const char *name = arena_copy(&tool->arena, word, size);
+    struct nearest nearest = nearest_to(name != NULL ? name : word);
+    for (size_t i = 0; i < command->option_count; i++) {
+        nearest_look(&nearest, command->options[i].name);
+    }
+    for (size_t i = 0; i < COMMON_COUNT; i++) {
+        if ((command->flags & common_options[i].flag) != 0) {
+            nearest_look(&nearest, common_options[i].option.name);
+        }
+    }
+    return tool_misuse(tool, "unknown option %s%s%s", word,
+                       nearest.name != NULL ? "; the nearest is " : "",
+                       nearest.name != NULL ? nearest.name : "");
+}
+
 /* Reads the option at words[*at], moving *AT to the last word it takes. */
 static int read_option(struct tool *tool, int count, char **words, int *at)
 {
@@ -176,7 +335,7 @@ static int read_option(struct tool *tool, int count, char **words, int *at)
     bool *mark;
     const struct tool_option *option = find_option(tool, word, size, &value, &mark);
     if (option == NULL) {
-        return tool_misuse(tool, "unknown option %s", word);
+        return unknown_option(tool, word, size);
     }
     bool takes_value = value != NULL && option->argument != NULL;
     if (!takes_value && equals != NULL) {
@@ -267,10 +426,12 @@ static int run(struct tool *tool, int count, char **words)
     if (status != TOOL_DONE) {
         return status;
     }
-    find_settings(tool);
-    struct cause cause = {0};
-    if (config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
-        return tool_fail(tool, "%s", cause.text);
+    if ((tool->command->flags & COMMAND_NO_SETTINGS) == 0) {
+        find_settings(tool);
+        struct cause cause = {0};
+        if (config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
+            return tool_fail(tool, "%s", cause.text);
+        }
     }
     status = tool->command->run(tool);
     tool_progress_end(tool);
@@ -292,16 +453,15 @@ static int start(struct tool *tool, int count, char **words)
         return TOOL_USAGE;
     }
     int used;
-    tool->command = find_command(count, words, &used);
+    const char *second = count > 1 ? words[1] : NULL;
+    tool->command = find_command(words[0], second, &used);
     if (tool->command != NULL) {
         return run(tool, count - used, words + used);
     }
-    bool helps = count > 1 && asks_for_help(words[1]);
-    if (print_group(helps ? stdout : stderr, words[0])) {
-        return helps ? tool_finish_output(tool) : TOOL_USAGE;
+    if (second != NULL && asks_for_help(second) && print_group(stdout, words[0])) {
+        return tool_finish_output(tool);
     }
-    (void)tool_fail(tool, "there is no command \"%s\"; see cubby --help", words[0]);
-    return TOOL_USAGE;
+    return no_command(tool, words[0], second);
 }
 
 int main(int count, char **words)

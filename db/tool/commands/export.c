@@ -227,7 +227,8 @@ static int write_file(struct export *export, const char *path, bool over)
 static int run_export(struct tool *tool)
 {
     struct export export = {.tool = tool, .to = stdout};
-    const char *path = tool->word_count > 0 ? tool->words[0] : NULL;
+    const char *path =
+        tool->word_count > 0 && strcmp(tool->words[0], "-") != 0 ? tool->words[0] : NULL;
     bool over = false;
     if (tool->json && path == NULL) {
         return tool_misuse(tool, "--json needs a FILE: the lines themselves go to standard output");
@@ -261,7 +262,8 @@ static const struct tool_command commands[] = {
      .text =
          "Writes all accounts with their password hashes, items with the exact text of their\n"
          "values, and tokens (their digests), as they are at one moment, while programs write.\n"
-         "To FILE (mode 0600, an existing one only with --yes or when you agree), else to\n"
+         "To FILE (mode 0600, an existing one only with --yes or when you agree), else or with - "
+         "to\n"
          "standard output. \"cubby import\" makes the same store of it elsewhere. --json is for\n"
          "the result beside FILE: it counts what was written.\n",
      .words_most = 1,

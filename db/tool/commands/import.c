@@ -11,6 +11,7 @@
 
 #include "db/engine/schema.h"
 #include "db/tool/files.h"
+#include "db/tool/file_kind.h"
 #include "db/tool/transfer.h"
 
 struct import {
@@ -310,7 +311,7 @@ static int tell(const struct import *import)
     tool_audit(tool, "import", 0, "%s", import->name);
     cJSON *object = cJSON_CreateObject();
     json_add(object, "file",
-             tool->word_count > 0 ? cJSON_CreateString(import->name) : cJSON_CreateNull());
+             import->from != stdin ? cJSON_CreateString(import->name) : cJSON_CreateNull());
     transfer_add_counts(tool, object, import->counts);
     return tool_result(tool, object,
                        "imported %" PRId64 " users, %" PRId64 " items, %" PRId64 " tokens",
@@ -320,11 +321,18 @@ static int tell(const struct import *import)
 static int run_import(struct tool *tool)
 {
     struct import import = {.tool = tool, .name = "standard input", .from = stdin};
-    if (tool->word_count > 0) {
+    if (tool->word_count > 0 && strcmp(tool->words[0], "-") != 0) {
+        const char *what;
         import.name = tool->words[0];
         import.from = fopen(import.name, "re");
         if (import.from == NULL) {
             return tool_fail(tool, "%s: %s", import.name, strerror(errno));
+        }
+        /* Of a text, the line at fault is told. */
+        enum file_kind kind = file_kind_of(fileno(import.from), &what);
+        if (kind == FILE_DATABASE || (kind == FILE_OTHER && strcmp(what, "unreadable") != 0)) {
+            (void)fclose(import.from);
+            return tool_fail(tool, "%s: not an export, but %s", import.name, what);
         }
     }
     int status = admin_open(tool, true, &import.into);
@@ -342,10 +350,10 @@ static const struct tool_command commands[] = {
     {.name = "import",
      .words = "[FILE]",
      .summary = "fill an empty store with what export wrote",
-     .text =
-         "Reads the lines that \"cubby export\" wrote, from FILE or standard input, into a store\n"
-         "without accounts: all of them, or nothing. Passwords, tokens and versions are as\n"
-         "before; access tokens are good here too if the key file is the same.\n",
+     .text = "Reads the lines that \"cubby export\" wrote, from FILE or standard input (-), into a "
+             "store\n"
+             "without accounts: all of them, or nothing. Passwords, tokens and versions are as\n"
+             "before; access tokens are good here too if the key file is the same.\n",
      .words_most = 1,
      .flags = COMMAND_JSON | COMMAND_PROGRESS,
      .run = run_import},

@@ -19,6 +19,7 @@
 #include "db/engine/schema.h"
 #include "db/model/tokens.h"
 #include "db/tool/admin.h"
+#include "db/tool/file_kind.h"
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
 #include "db/tool/revocations.h"
@@ -46,6 +47,10 @@ static int open_backup(struct restore *restore, int *file)
 {
     struct tool *tool = restore->tool;
     static const char *const suffixes[] = {"-journal", "-wal"};
+    if (strcmp(restore->from, "-") == 0) {
+        return tool_misuse(tool, "a backup is read from a file, which can be verified first, not "
+                                 "from standard input");
+    }
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         const char *beside = arena_printf(&tool->arena, "%s%s", restore->from, suffixes[i]);
         struct stat there;
@@ -64,13 +69,17 @@ static int open_backup(struct restore *restore, int *file)
         return tool_fail(tool, "%s: %s", restore->from, strerror(errno));
     }
     if (!S_ISREG(there.st_mode)) {
-        return tool_fail(tool, "%s: not a regular file", restore->from);
+        return tool_fail(tool, "%s: not a regular file%s", restore->from,
+                         S_ISDIR(there.st_mode) ? ", but a folder" : "");
     }
     if (stat(tool->config.database, &present) == 0 && present.st_dev == there.st_dev &&
         present.st_ino == there.st_ino) {
         return tool_fail(tool, "%s is the database itself", restore->from);
     }
-    return TOOL_DONE;
+    const char *what;
+    return file_kind_of(*file, &what) == FILE_DATABASE
+               ? TOOL_DONE
+               : tool_fail(tool, "%s: not a database, but %s", restore->from, what);
 }
 
 static bool write_all(int file, const char *from, size_t size)
@@ -139,8 +148,10 @@ static int check_schema(struct restore *restore, struct db_connection *draft)
     if (restore->schema > schema_number) {
         return admin_fail_schema(tool, restore->from, restore->schema);
     }
-    return restore->schema >= 1 ? TOOL_DONE
-                                : tool_fail(tool, "%s: not a database of cubby", restore->from);
+    return restore->schema >= 1
+               ? TOOL_DONE
+               : tool_fail(tool, "%s: not a database of cubby, but of another program",
+                           restore->from);
 }
 
 static int migrate(struct restore *restore, struct db_connection *draft)
