@@ -37,9 +37,10 @@ static enum error_code read_profile(struct call *call)
     add_number(call, usage, "keys", profile.keys);
     add_number(call, usage, "bytes", profile.bytes);
     response_json(&call->response, "usage", usage);
+    const struct item_limits may = items_limits(call->config, &profile.quota);
     cJSON *limits = cJSON_CreateObject();
-    add_limit(call, limits, "keys", call->config->max_user_keys);
-    add_limit(call, limits, "bytes", call->config->max_user_bytes);
+    add_limit(call, limits, "keys", may.keys);
+    add_limit(call, limits, "bytes", may.bytes);
     add_number(call, limits, "value_bytes", call->config->max_value_bytes);
     add_number(call, limits, "device_tokens", TOKENS_MAXIMUM);
     response_json(&call->response, "limits", limits);

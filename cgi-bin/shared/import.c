@@ -267,7 +267,7 @@ static enum error_code refuse_all(const struct import *import)
  * because storing them takes time during which all other writers wait. */
 static enum error_code check_number(struct import *import, const struct item_writes *writes)
 {
-    int64_t limit = writes->config->max_user_keys;
+    int64_t limit = items_limits(writes->config, &writes->counters.quota).keys;
     if (limit == 0 || import->imported <= limit || import->imported <= writes->counters.keys) {
         return ERR_NONE;
     }

@@ -3,10 +3,18 @@
  */
 #include "cgi-bin/shared/item_call.h"
 
+/* Reads the limits anew, which the writes that failed on them have known. */
 static enum error_code explain_quota(struct call *call)
 {
-    long long keys = (long long)call->config->max_user_keys;
-    long long bytes = (long long)call->config->max_user_bytes;
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_counters counters;
+    enum error_code error = items_counters(call->store, &owner, &counters);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    const struct item_limits limits = items_limits(call->config, &counters.quota);
+    long long keys = (long long)limits.keys;
+    long long bytes = (long long)limits.bytes;
     response_detail(&call->response, "limits",
                     keys == 0    ? arena_printf(call->arena, "%lld bytes", bytes)
                     : bytes == 0 ? arena_printf(call->arena, "%lld keys", keys)

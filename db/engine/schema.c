@@ -161,6 +161,43 @@ static const char *const migrations[] = {
     "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM last_id;"
     "DROP TABLE kept;"
     "DROP TABLE last_id;",
+
+    /* 4. Quotas of single users.
+     *
+     * users.max_keys and max_bytes are NULL where the settings hold, as for nearly all, else the
+     * limit that the operator gave the user; -1: none. */
+    "CREATE TEMP TABLE kept AS SELECT * FROM users;"
+    "CREATE TEMP TABLE last_id AS SELECT name, seq FROM sqlite_sequence WHERE name = 'users';"
+    "DROP TABLE users;"
+    "CREATE TABLE users ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " username TEXT NOT NULL,"
+    " username_key TEXT NOT NULL UNIQUE,"
+    " email TEXT NOT NULL,"
+    " email_key TEXT NOT NULL UNIQUE,"
+    " full_name TEXT NOT NULL,"
+    " age INTEGER NOT NULL,"
+    " gender TEXT NOT NULL,"
+    " password_hash TEXT NOT NULL,"
+    " epoch INTEGER NOT NULL,"
+    " version INTEGER NOT NULL,"
+    " created_at INTEGER NOT NULL,"
+    " updated_at INTEGER NOT NULL,"
+    " disabled INTEGER NOT NULL,"
+    " revoked TEXT NOT NULL,"
+    " keys INTEGER,"
+    " bytes INTEGER,"
+    " tombstones INTEGER,"
+    " horizon INTEGER,"
+    " next_expiry INTEGER,"
+    " max_keys INTEGER,"
+    " max_bytes INTEGER"
+    ") STRICT;"
+    "INSERT INTO users SELECT kept.*, NULL, NULL FROM kept;"
+    "DELETE FROM sqlite_sequence WHERE name = 'users';"
+    "INSERT INTO sqlite_sequence (name, seq) SELECT name, seq FROM last_id;"
+    "DROP TABLE kept;"
+    "DROP TABLE last_id;",
 };
 
 const int64_t schema_number = sizeof migrations / sizeof *migrations;

@@ -17,6 +17,8 @@
 /* The items of the user $1 from the key $2 to before $3, as they are at $4. */
 #define WITHIN                                                                                     \
     " WHERE user_id = $1 AND key >= $2 AND key < $3 AND (expires_at IS NULL OR expires_at > $4)"
+/* What the operator lets the user store instead of what the settings say. */
+#define QUOTA "max_keys, max_bytes"
 
 static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
@@ -38,8 +40,7 @@ static const char *const table[DB_STATEMENT_COUNT] = {
 
     [DB_USER_LIVES] = "SELECT 1 FROM users WHERE " LIVE,
     [DB_USER_PROFILE] = "SELECT username, email, full_name, age, gender, created_at, updated_at,"
-                        " keys, bytes"
-                        " FROM users WHERE " LIVE,
+                        " keys, bytes, " QUOTA " FROM users WHERE " LIVE,
     [DB_USER_EMAIL_TAKEN] = "SELECT 1 FROM users WHERE email_key = $1 AND id <> $2",
     [DB_USER_UPDATE] = "UPDATE users SET email = $2, email_key = $3, full_name = $4, age = $5,"
                        " gender = $6, updated_at = $7 WHERE id = $1",
@@ -115,7 +116,7 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_AUDIT_FORGET] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
                         " AND value LIKE $1",
 
-    [DB_COUNTERS_READ] = "SELECT " COUNTERS " FROM users WHERE " LIVE,
+    [DB_COUNTERS_READ] = "SELECT " COUNTERS ", " QUOTA " FROM users WHERE " LIVE,
     [DB_COUNTERS_WRITE] = "UPDATE users SET version = $2, keys = $3, bytes = $4, tombstones = $5,"
                           " horizon = $6, next_expiry = $7 WHERE id = $1",
 

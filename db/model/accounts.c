@@ -65,6 +65,8 @@ enum error_code users_profile(struct db *db, const struct item_owner *owner,
         .updated_at = db_column_integer(db, DB_USER_PROFILE, 6),
         .keys = db_column_integer(db, DB_USER_PROFILE, 7),
         .bytes = db_column_integer(db, DB_USER_PROFILE, 8),
+        .quota = {.keys = db_column_integer(db, DB_USER_PROFILE, 9),
+                  .bytes = db_column_integer(db, DB_USER_PROFILE, 10)},
     };
     bool whole = out->username.at != NULL && out->email.at != NULL && out->full_name.at != NULL &&
                  out->gender.at != NULL;

@@ -35,8 +35,21 @@ enum error_code items_counters(struct db *db, const struct item_owner *owner,
                                   .bytes = db_column_integer(db, DB_COUNTERS_READ, 2),
                                   .tombstones = db_column_integer(db, DB_COUNTERS_READ, 3),
                                   .horizon = db_column_integer(db, DB_COUNTERS_READ, 4),
-                                  .next_expiry = db_column_integer(db, DB_COUNTERS_READ, 5)};
+                                  .next_expiry = db_column_integer(db, DB_COUNTERS_READ, 5),
+                                  .quota = {.keys = db_column_integer(db, DB_COUNTERS_READ, 6),
+                                            .bytes = db_column_integer(db, DB_COUNTERS_READ, 7)}};
     return ERR_NONE;
+}
+
+static int64_t limit_of(int64_t quota, int64_t setting)
+{
+    return quota == 0 ? setting : quota == ITEM_QUOTA_NONE ? 0 : quota;
+}
+
+struct item_limits items_limits(const struct config *config, const struct item_quota *quota)
+{
+    return (struct item_limits){.keys = limit_of(quota->keys, config->max_user_keys),
+                                .bytes = limit_of(quota->bytes, config->max_user_bytes)};
 }
 
 /* Writes ITEM to its row when it is PRESENT, otherwise to a new one. */
@@ -204,9 +217,9 @@ static bool is_over(int64_t now, int64_t before, int64_t removed, int64_t limit)
 static bool over_quota(const struct item_writes *writes, const struct item_counters *before)
 {
     const struct item_counters *now = &writes->counters;
-    return is_over(now->keys, before->keys, writes->removed.keys, writes->config->max_user_keys) ||
-           is_over(now->bytes, before->bytes, writes->removed.bytes,
-                   writes->config->max_user_bytes);
+    const struct item_limits limits = items_limits(writes->config, &now->quota);
+    return is_over(now->keys, before->keys, writes->removed.keys, limits.keys) ||
+           is_over(now->bytes, before->bytes, writes->removed.bytes, limits.bytes);
 }
 
 /* Adds ITEM to the counters. False when a quota does not allow it; then nothing has changed. */

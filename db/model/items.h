@@ -71,6 +71,24 @@ enum error_code items_read(struct db *db, const struct item_owner *owner, int64_
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* What a user may store. */
+struct item_limits {
+    int64_t keys;  /* 0: as many as there is room for, as below */
+    int64_t bytes; /* of their values */
+};
+
+/* What the operator lets one user store, in the user's row; the same for both: 0: what the settings
+ * say, ITEM_QUOTA_NONE: no limit. */
+struct item_quota {
+    int64_t keys;
+    int64_t bytes;
+};
+
+enum { ITEM_QUOTA_NONE = -1 };
+
+/* What a user with QUOTA may store under the settings CONFIG. */
+struct item_limits items_limits(const struct config *config, const struct item_quota *quota);
+
 /* The counters in the user's row. */
 struct item_counters {
     int64_t version;     /* of the last write */
@@ -79,6 +97,7 @@ struct item_counters {
     int64_t tombstones;  /* rows that remember a deletion */
     int64_t horizon;     /* deletions up to this version may be forgotten */
     int64_t next_expiry; /* nothing expires before it; 0: nothing expires */
+    struct item_quota quota;
 };
 
 /* The writes of one request: item_writes_begin, then for each key items_find and at most one of

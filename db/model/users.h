@@ -42,6 +42,7 @@ struct user_profile {
     int64_t updated_at;
     int64_t keys; /* items, and bytes of their values */
     int64_t bytes;
+    struct item_quota quota;
 };
 
 /* NULL when the text may be a user name, or an e-mail; otherwise a static text that says why not. A

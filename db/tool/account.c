@@ -39,7 +39,9 @@ void account_of_row(struct db_prepared *row, struct account *out)
         .disabled = admin_driver->column_integer(row, 8) != 0,
         .keys = admin_driver->column_integer(row, 9),
         .bytes = admin_driver->column_integer(row, 10),
-        .tokens = admin_driver->column_integer(row, 11),
+        .quota = {.keys = admin_driver->column_integer(row, 11),
+                  .bytes = admin_driver->column_integer(row, 12)},
+        .tokens = admin_driver->column_integer(row, 13),
     };
 }
 
@@ -94,6 +96,21 @@ cJSON *account_name_json(struct tool *tool, int64_t id, const char *username)
     return object;
 }
 
+static void add_limit(struct tool *tool, cJSON *object, const char *name, int64_t limit)
+{
+    json_add(object, name,
+             limit != 0 ? json_new_integer(&tool->scratch, limit) : cJSON_CreateNull());
+}
+
+void account_add_limits(struct tool *tool, cJSON *object, const struct item_quota *quota)
+{
+    const struct item_limits limits = items_limits(&tool->config, quota);
+    add_limit(tool, object, "max_keys", limits.keys);
+    add_limit(tool, object, "max_bytes", limits.bytes);
+    json_add(object, "own_max_keys", cJSON_CreateBool(quota->keys != 0));
+    json_add(object, "own_max_bytes", cJSON_CreateBool(quota->bytes != 0));
+}
+
 cJSON *account_json(struct tool *tool, const struct account *account)
 {
     struct arena *arena = &tool->scratch;
@@ -107,6 +124,7 @@ cJSON *account_json(struct tool *tool, const struct account *account)
     json_add(object, "disabled", cJSON_CreateBool(account->disabled));
     json_add(object, "keys", json_new_integer(arena, account->keys));
     json_add(object, "bytes", json_new_integer(arena, account->bytes));
+    account_add_limits(tool, object, &account->quota);
     json_add(object, "device_tokens", json_new_integer(arena, account->tokens));
     return object;
 }

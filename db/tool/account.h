@@ -7,6 +7,7 @@
 #ifndef CUBBY_DB_TOOL_ACCOUNT_H
 #define CUBBY_DB_TOOL_ACCOUNT_H
 
+#include "db/model/items.h"
 #include "db/tool/admin.h"
 
 /* Texts are on the tool's arena, or borrowed from the row that was read. */
@@ -23,6 +24,7 @@ struct account {
     int64_t keys; /* items, and bytes of their values */
     int64_t bytes;
     int64_t tokens; /* device tokens */
+    struct item_quota quota;
 };
 
 /* Prepares the statement that gives all accounts in the order of their names. */
@@ -42,6 +44,10 @@ cJSON *account_json(struct tool *tool, const struct account *account);
 /* An object with the id and the name of an account, on the scratch memory: the start of a command's
  * result. */
 cJSON *account_name_json(struct tool *tool, int64_t id, const char *username);
+
+/* Adds what the account may store to OBJECT: max_keys and max_bytes (null: no limit), and whether
+ * they are its own instead of the settings'. */
+void account_add_limits(struct tool *tool, cJSON *object, const struct item_quota *quota);
 
 /* Looks up the account of the command's first word. */
 int account_look_up(struct tool *tool, struct account *out);

@@ -1,7 +1,7 @@
 # cubby.bash - completion of the operator's tool for bash.
 
 _cubby_commands='init migrate check config user key backup restore export import gc stats doctor help'
-_cubby_user='list show add disable enable delete passwd reset-code'
+_cubby_user='list show add edit quota keys disable enable delete passwd reset-code'
 _cubby_key='list rotate retire'
 
 # The options of a command, by its full name.
@@ -9,10 +9,13 @@ _cubby_options() {
     case $1 in
     init) echo '--owner --json' ;;
     check | migrate) echo '--json --progress' ;;
-    config | stats | 'user list' | 'user show' | 'user enable' | 'key list')
+    config | 'user list' | 'user show' | 'user enable' | 'key list')
         echo '--json'
         ;;
     'user add') echo '--email --full-name --age --gender --password-stdin --json' ;;
+    'user edit') echo '--username --email --full-name --age --gender --json' ;;
+    'user quota') echo '--keys --bytes --json' ;;
+    'user keys') echo '--prefix --values --json' ;;
     'user disable') echo '--json --yes' ;;
     'user delete') echo '--json --yes --progress' ;;
     'user passwd') echo '--password-stdin --json' ;;
@@ -21,7 +24,8 @@ _cubby_options() {
     'key retire') echo '--expired --json --yes' ;;
     backup) echo '--json --yes --progress' ;;
     restore) echo '--keep-sessions --json --yes --progress' ;;
-    export) echo '--json --yes --progress' ;;
+    export) echo '--user --json --yes --progress' ;;
+    stats) echo '--prometheus --json' ;;
     import) echo '--json --progress' ;;
     gc) echo '--tombstones --recount --compact --json --progress' ;;
     doctor) echo '--host --json' ;;
@@ -32,7 +36,7 @@ _cubby_options() {
 # Names from the installation itself, where the caller may read it.
 _cubby_names() {
     case $1 in
-    user\ show | user\ disable | user\ enable | user\ delete | user\ passwd | user\ reset-code)
+    user\ show | user\ edit | user\ quota | user\ keys | user\ disable | user\ enable | user\ delete | user\ passwd | user\ reset-code)
         "${COMP_WORDS[0]}" user list 2>/dev/null | awk 'NR > 1 { print $2 }'
         ;;
     help) echo "$_cubby_commands" ;;
@@ -81,12 +85,15 @@ _cubby() {
         esac
         case $before in
         --owner) names=$(compgen -u) ;;
-        --email | --full-name | --age | --gender | --valid | --host | --tombstones) names='' ;;
+        --user) names=$(_cubby_names 'user show') ;;
+        --keys | --bytes) names='none default' ;;
+        --username | --prefix | --email | --full-name | --age | --gender | --valid | --host | --tombstones) names='' ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word")
     case $command in
     backup | restore | export | import)
+        [ "$before" != --user ] || return
         case $word in -*) ;; *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;; esac
         compopt -o filenames 2>/dev/null
         ;;

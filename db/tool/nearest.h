@@ -13,6 +13,7 @@ struct nearest {
     size_t distance;  /* of NAME, in single slips of the hand */
 };
 
+/* A search for the name that is nearest to WORD, which is borrowed. */
 struct nearest nearest_to(const char *word);
 
 /* Takes NAME if it is nearer than those before. A name is near when one in four letters of the word

@@ -7,8 +7,7 @@
  * the user's id times $1, and the first of them is the code for a lost password. */
 #define ACCOUNTS                                                                                   \
     "SELECT id, username, email, full_name, age, gender, created_at, updated_at, disabled,"        \
-    " keys,"                                                                                       \
-    " bytes,"                                                                                      \
+    " keys, bytes, max_keys, max_bytes,"                                                           \
     " (SELECT COUNT(*) FROM tokens WHERE tokens.id > users.id * $1"                                \
     " AND tokens.id < (users.id + 1) * $1) FROM users"
 
@@ -38,6 +37,21 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     /* The new epoch ends all earlier tokens. */
     [ADMIN_USER_DISABLE] = "UPDATE users SET disabled = 1, epoch = epoch + 1, revoked = ''"
                            " WHERE id = $1",
+    /* 0 is what the settings say, as NULL is, which is what is kept then. */
+    [ADMIN_USER_QUOTA] = "UPDATE users SET max_keys = NULLIF($2, 0), max_bytes = NULLIF($3, 0)"
+                         " WHERE id = $1",
+    [ADMIN_USER_TAKEN] = "SELECT CASE WHEN EXISTS (SELECT 1 FROM users WHERE username_key = $2"
+                         " AND id <> $1) THEN 1 WHEN EXISTS (SELECT 1 FROM users"
+                         " WHERE email_key = $3 AND id <> $1) THEN 2 ELSE 0 END",
+    [ADMIN_USER_EDIT] = "UPDATE users SET username = $2, username_key = $3, email = $4,"
+                        " email_key = $5, full_name = $6, age = $7, gender = $8, updated_at = $9"
+                        " WHERE id = $1",
+    /* The items of $1 at the time $2 whose keys start at $3, at most $5 of them; $4: values too.
+     * The reader, who stops where a prefix ends, comes back with the last key for more. */
+    [ADMIN_USER_ITEMS] = "SELECT key, version, size, created_at, updated_at, expires_at,"
+                         " CASE WHEN $4 = 1 THEN value END FROM items WHERE user_id = $1"
+                         " AND (expires_at IS NULL OR expires_at > $2) AND key >= $3"
+                         " ORDER BY key LIMIT $5",
     [ADMIN_USER_ENABLE] = "UPDATE users SET disabled = 0 WHERE id = $1",
     [ADMIN_USER_PASSWORD] = "UPDATE users SET password_hash = $2, epoch = epoch + 1, revoked = '',"
                             " updated_at = $3 WHERE id = $1",
@@ -54,14 +68,16 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                          " expires_at) VALUES ($1, $2, '', 0, '', $3, $4) ON CONFLICT (id)"
                          " DO UPDATE SET hash = $2, created_at = $3, expires_at = $4",
     /* What export reads and import writes; the columns are those of transfer.c. */
-    [ADMIN_USERS_READ] = "SELECT id, username, email, full_name, age, gender, password_hash, epoch,"
-                         " version, created_at, updated_at, disabled, revoked, keys, bytes,"
-                         " tombstones, horizon, next_expiry FROM users ORDER BY id",
-    [ADMIN_USERS_WRITE] = "INSERT INTO users (id, username, username_key, email, email_key,"
-                          " full_name, age, gender, password_hash, epoch, version, created_at,"
-                          " updated_at, disabled, revoked, keys, bytes, tombstones, horizon,"
-                          " next_expiry) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-                          " $13, $14, $15, $16, $17, $18, $19, $20)",
+    [ADMIN_USERS_READ] =
+        "SELECT id, username, email, full_name, age, gender, password_hash, epoch,"
+        " version, created_at, updated_at, disabled, revoked, keys, bytes,"
+        " tombstones, horizon, next_expiry, max_keys, max_bytes FROM users ORDER BY id",
+    [ADMIN_USERS_WRITE] =
+        "INSERT INTO users (id, username, username_key, email, email_key,"
+        " full_name, age, gender, password_hash, epoch, version, created_at,"
+        " updated_at, disabled, revoked, keys, bytes, tombstones, horizon,"
+        " next_expiry, max_keys, max_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
+        " $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
     [ADMIN_ITEMS_READ] = "SELECT user_id, key, version, size, created_at, updated_at,"
                          " expires_at, value FROM items ORDER BY user_id, key",
     [ADMIN_ITEMS_WRITE] = "INSERT INTO items (user_id, key, version, size, created_at, updated_at,"

@@ -98,6 +98,8 @@ static const struct transfer_column users[] = {
     INTEGER("tombstones", 0, COUNT_MOST),
     INTEGER("horizon", 0, COUNT_MOST),
     INTEGER("next_expiry", 0, TIME_MOST),
+    INTEGER_OR_NULL("max_keys", ITEM_QUOTA_NONE, COUNT_MOST),
+    INTEGER_OR_NULL("max_bytes", ITEM_QUOTA_NONE, COUNT_MOST),
 };
 
 /* A tombstone has no value: value_text is "". */

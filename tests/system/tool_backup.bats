@@ -432,7 +432,7 @@ refused() {
     "$TOOL" backup - >"$copy" 2>"$BATS_TEST_TMPDIR/said"
     same "$(cat "$BATS_TEST_TMPDIR/said")" ''
     "$TOOL" backup -- - | cmp - "$copy"
-    same "$(find "$home" -name '*.backup-*')$(ls ./-* 2>&1 | grep -v 'No such')" ''
+    same "$(find "$home" . -name '*.backup-*' -o -name '-*')" ''
     tool 2 backup - --json
     said '--json needs a FILE'
     run script -qec "$TOOL backup -" /dev/null </dev/null

@@ -140,6 +140,10 @@ CASES
     touch "$BATS_TEST_TMPDIR/some-backup"
     same "$(complete_words cubby restore "$BATS_TEST_TMPDIR/some-")" "$BATS_TEST_TMPDIR/some-backup"
     same "$(complete_words "$TOOL" user show a)" ann
+    same "$(complete_words "$TOOL" user quota a)" ann
+    same "$(complete_words "$TOOL" user quota ann --keys d)" default
+    same "$(complete_words "$TOOL" export --user a)" ann
+    same "$(complete_words "$TOOL" export "$BATS_TEST_TMPDIR/some-")" "$BATS_TEST_TMPDIR/some-backup"
     same "$(complete_words "$TOOL" key retire '')" "$("$TOOL" key list --json | jq -r '.[0].kid')"
 }
 

@@ -100,7 +100,7 @@ bob|1|0"
     query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500),
         list(revoked) AS (SELECT group_concat(';' || printf('%032x', i) || '=99', '') FROM n)
         INSERT INTO users SELECT i, 'u' || i, 'u' || i, i || '@x.y', i || '@x.y', 'x', 3, 'x', 'x', 1, 0, 1, 1, 0,
-        revoked || ';live=99999999999', 0, 0, 0, 0, 0 FROM n, list"
+        revoked || ';live=99999999999', 0, 0, 0, 0, 0, NULL, NULL FROM n, list"
     tool 0 gc --json
     same "$(of .ended_tokens)" 250000
     same "$(query 'SELECT DISTINCT revoked FROM users')" ';live=99999999999'
@@ -130,4 +130,30 @@ bob|1|0"
     tool 0 user show alone
     run "$root/build/test-tools/store_alone" "$conf"
     [ "$status" = 1 ] || fail 'added twice'
+}
+
+@test "stats --prometheus: what --json counts, in the form of Prometheus" {
+    installation
+    new_user ann
+    store k '"v"'
+    tool 0 stats --json
+    counts=$output
+    tool 0 stats --prometheus
+    same "$stderr" ''
+    # Each line is a comment about the name that follows, or a sample of a number.
+    same "$(grep -vcE '^# (HELP cubby_[a-z_]+ [A-Z].*\.|TYPE cubby_[a-z_]+ gauge)$|^cubby_[a-z_]+(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? [0-9]+$' <<<"$output")" 0
+    same "$(sed -n 's/^cubby_\([a-z_]*\) \([0-9]*\)$/\1 \2/p' <<<"$output" | sort)" \
+        "$(jq -r 'del(.schema) | to_entries[] | select(.value | type == "number") | "\(.key) \(.value)"' <<<"$counts" | sort)"
+    same "$(grep -c '^# TYPE' <<<"$output") $(grep -c '^# HELP' <<<"$output")" "$(grep -c '^cubby_' <<<"$output") $(grep -c '^cubby_' <<<"$output")"
+    grep -qF "cubby_info{version=\"0.1.0\",schema=\"$(jq .schema <<<"$counts")\",store_id=\"$(jq -r .store_id <<<"$counts")\"} 1" <<<"$output"
+    query "UPDATE meta SET value = 'a\"b' || char(10) WHERE name = 'store_id'"
+    tool 0 stats --prometheus
+    grep -qF 'store_id=""} 1' <<<"$output"
+    tool 2 stats --prometheus --json
+    said '--prometheus and --json are two forms'
+    same "$output" ''
+    tool 2 stats --prometheus=yes
+    rm "$database"
+    tool 1 stats --prometheus
+    same "$output" ''
 }

@@ -272,3 +272,43 @@ crypt() { perl -e 'print crypt($ARGV[0], $ARGV[1])' "$1" "$2"; }
     login ada "$long"
     [ "$code" = 200 ] || fail whole
 }
+
+@test "export --user: the very document that the user would get, and it goes back" {
+    fill
+    new_user zoe
+    store 'a/b' '{"n":1.0}'
+    cgi keys POST '' '{"name":"live","scope":"write","prefix":"a/"}'
+    cgi keys POST '' '{"name":"old","scope":"read","ttl":100}'
+    same "$code" 201
+    query "UPDATE tokens SET expires_at = 5 WHERE name = 'old'"
+    for name in $(query 'SELECT username FROM users WHERE disabled = 0'); do
+        login "$name"
+        [ "$code" = 200 ] || continue
+        cgi me GET /export
+        same "$code" 200
+        "$TOOL" export --user "$name" >"$dump"
+        same "$(sed 's/"exported_at":"[^"]*"//' "$dump")" "$(sed 's/"exported_at":"[^"]*"//' <<<"$body")"
+        compared=yes
+    done
+    same "$compared" yes
+    tool 0 export --user "$name" "$dump.2" --json
+    same "$stderr" ''
+    same "$(of '[.file, .username, .items, .device_tokens] | tojson')" \
+        "$(jq -c --arg file "$dump.2" '[$file, .data.user.username, (.data.items | length), (.data.device_tokens | length)]' "$dump")"
+    same "$(stat -c %a "$dump.2")" 600
+    case $(cat "$dump.2") in *'$y$'* | *password* | *hash*) fail 'shows a secret' ;; esac
+    new_user other
+    cgi me POST /import "$(cat "$dump.2")"
+    same "$code" 200
+    same "$(jq .data.imported <<<"$body")" "$(jq '.data.items | length' "$dump")"
+    tool 4 export --user nobody "$dump.3"
+    said 'there is no user nobody'
+    tool 4 export --user nobody
+    same "$output" ''
+    [ ! -e "$dump.3" ] || fail 'a file for nobody'
+    tool 3 export --user "$name" "$dump.2"
+    tool 2 export --user
+    tool 2 export --user "$name" --json
+    run -1 bash -c '"$TOOL" export --user "$1" >/dev/full' sh "$name"
+    same "$(find "$home" -name '*.export-*')" ''
+}

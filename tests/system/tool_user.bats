@@ -384,3 +384,213 @@ logout null null'
     line=$(grep -oE 'cubby\[[0-9]+\]: audit \{.*\}' "$BATS_TEST_TMPDIR/calls" | head -n 1 | sed 's/.*audit //; s/\\"/"/g')
     same "$(jq -r '[.event, .outcome, .user_id] | @csv' <<<"$line")" '"user_disabled","done",1'
 }
+
+# ---- edit, quota, keys
+
+# quota STATUS WORD…: of ann, as JSON
+quota() {
+    local wanted=$1
+    shift
+    tool "$wanted" user quota ann --json "$@"
+}
+
+@test "user edit: what is given changes by the rules of registering, and the rest stays" {
+    add ann
+    add bob
+    login ann
+    store k 1
+    kept=$token
+    tool 0 user edit ann --email New@example.org --full-name 'Ann B.' --json
+    same "$(of 'del(.user_id) | tojson')" '{"age":30,"email":"New@example.org","full_name":"Ann B.","gender":"female","username":"ann"}'
+    token=$kept
+    cgi me GET
+    same "$(jq -c '.data | [.username, .email, .full_name, .age, .gender]' <<<"$body")" '["ann","New@example.org","Ann B.",30,"female"]'
+    same "$(jq '.data.updated_at > .data.created_at' <<<"$body")" true
+    tool 0 user edit NEW@example.org --username Anna --age 31 --gender other
+    same "$output" 'user ann is changed, and is now Anna'
+    login ann
+    same "$code" 401
+    for name in anna new@example.org; do
+        login "$name"
+        same "$code" 200
+    done
+    read_value k
+    same "$code" 200
+    # Its own name in other letters is not another's.
+    tool 0 user edit anna --username ANNA --email nEW@example.org
+    before=$(query 'SELECT * FROM users')
+    tool 1 user edit anna --username BOB
+    said 'username is already taken'
+    tool 1 user edit anna --email BOB@example.org --full-name X
+    said 'email is already registered'
+    for words in '' '--json' '--username' '--username=' '--username=a@b' '--email=' '--email=x' '--email=@x.y' '--full-name=' '--gender=' \
+        '--age=0' '--age=151' '--age=x' '--age=' '--password=x' "--username=$(printf 'x%.0s' $(seq 65))" \
+        "--full-name=$(printf 'x%.0s' $(seq 121))" "--gender=$(printf 'x%.0s' $(seq 33))" $'--username=\xff' $'--username=a\nb' $'--full-name=\xff'; do
+        # shellcheck disable=SC2086 # words
+        tool 2 user edit anna $words
+    done
+    tool 2 user edit anna
+    said 'nothing is to be changed'
+    tool 4 user edit ann --age 3
+    same "$(query 'SELECT * FROM users')" "$before"
+}
+
+@test "user quota: of one account, for every way to write, from the next write on; default and none undo it" {
+    add ann
+    add bob
+    login ann
+    for key in a b c; do store $key '"12345678"'; done
+    quota 0
+    same "$(of tojson)" '{"bytes":30,"keys":3,"max_bytes":1073741824,"max_keys":100000,"own_max_bytes":false,"own_max_keys":false,"user_id":1,"username":"ann"}'
+    quota 0 --keys 3
+    same "$stderr" ''
+    same "$(of '[.max_keys, .max_bytes, .own_max_keys, .own_max_bytes] | tojson')" '[3,1073741824,true,false]'
+    store d 1
+    same "$code $(jq -r '.code + " " + .details.limits' <<<"$body")" '507 QUOTA_EXCEEDED 3 keys, 1073741824 bytes'
+    cgi data PUT /d '{"value":1,"upsert":true}'
+    [ "$code" != 201 ]
+    cgi batch POST '' '{"operations":[{"op":"increment","key":"d"}]}'
+    same "$code $(jq -r .details.code <<<"$body")" '409 QUOTA_EXCEEDED'
+    for mode in merge replace; do
+        cgi me POST /import "{\"mode\":\"$mode\",\"items\":[{\"key\":\"a\",\"value\":1},{\"key\":\"b\",\"value\":1},{\"key\":\"c\",\"value\":1},{\"key\":\"d\",\"value\":1}]}"
+        same "$code $(jq -r .code <<<"$body")" '507 QUOTA_EXCEEDED'
+    done
+    # Nor as many of one key, which would keep the others waiting.
+    cgi me POST /import '{"items":[{"key":"a","value":1},{"key":"a","value":1},{"key":"a","value":1},{"key":"a","value":1}]}'
+    same "$code $(jq -r .details.items <<<"$body")" '507 are more than this user may store'
+    cgi data PUT /a '{"value":"12345678"}'
+    same "$code" 200
+    cgi me GET
+    same "$(jq -c '[.data.limits.keys, .data.limits.bytes]' <<<"$body")" '[3,1073741824]'
+    # Another's is as it was, and so is what the one stores already.
+    login bob
+    for key in 1 2 3 4; do store $key 1; done
+    same "$code" 201
+    login ann
+    quota 0 --bytes 20 --keys none
+    said 'stores more than that'
+    same "$(of '[.max_keys, .max_bytes, .own_max_keys, .own_max_bytes] | tojson')" '[null,20,true,true]'
+    cgi me GET
+    same "$(jq -c '[.data.limits.keys, .data.limits.bytes]' <<<"$body")" '[null,20]'
+    cgi data PUT /a '{"value":"123456789"}'
+    same "$code $(jq -r .details.limits <<<"$body")" '507 20 bytes'
+    cgi data PUT /a '{"value":"1234567"}'
+    same "$code" 200
+    read_value b
+    same "$code" 200
+    tool 0 user show ann --json
+    same "$(of '[.max_keys, .max_bytes, .own_max_keys] | tojson')" '[null,20,true]'
+    # None is more than the settings allow, default what they say today.
+    echo 'max_user_keys = 1' >>"$conf"
+    quota 0 --bytes 2K
+    same "$(of .max_bytes)" 2048
+    store e 1
+    same "$code" 201
+    quota 0 --keys default --bytes default
+    same "$(of '[.max_keys, .own_max_keys, .own_max_bytes] | tojson')" '[1,false,false]'
+    store f 1
+    same "$code" 507
+    same "$(query 'SELECT max_keys IS NULL AND max_bytes IS NULL FROM users WHERE id = 1')" 1
+    before=$(query 'SELECT * FROM users')
+    for word in 0 -1 '' x 1.5 1k 1KB K 1025T 1125899906842625 99999999999999999999 ' 1' None; do
+        tool 2 user quota ann --keys "$word"
+        tool 2 user quota ann --bytes "$word"
+        said '--bytes must be a number from 1 on, none, or default'
+    done
+    tool 4 user quota nobody --keys 1
+    tool 4 user quota nobody
+    tool 2 user quota
+    same "$(query 'SELECT * FROM users')" "$before"
+    tool 0 check
+}
+
+@test "user quota: goes with exports, backups and databases of before" {
+    add ann
+    tool 0 user quota ann --keys 2 --bytes none
+    tool 0 export "$BATS_TEST_TMPDIR/dump"
+    tool 0 backup "$BATS_TEST_TMPDIR/copy"
+    tool 0 user quota ann --keys default --bytes default
+    tool 0 restore "$BATS_TEST_TMPDIR/copy" --yes
+    quota 0
+    same "$(of '[.max_keys, .max_bytes] | tojson')" '[2,null]'
+    # One of before has no such members, and none there are too many of.
+    jq -c 'del(.max_keys, .max_bytes)' "$BATS_TEST_TMPDIR/dump" >"$BATS_TEST_TMPDIR/old"
+    for file in dump old; do
+        tool 0 user delete ann --yes
+        tool 0 import "$BATS_TEST_TMPDIR/$file"
+        quota 0
+        same "$(of '[.own_max_keys, .own_max_bytes] | tojson')" "$([ $file = dump ] && echo '[true,true]' || echo '[false,false]')"
+    done
+    tool 0 user delete ann --yes
+    jq -c 'if .max_keys then .max_keys = -2 else . end' "$BATS_TEST_TMPDIR/dump" >"$BATS_TEST_TMPDIR/bad"
+    tool 1 import "$BATS_TEST_TMPDIR/bad"
+    said '"max_keys" is missing or not valid'
+}
+
+@test "user keys: those of one account in order, page by page, with the text of values, and nobody else's" {
+    add ann
+    add bob
+    login bob
+    store mine 1
+    login ann
+    tool 0 user keys ann --json
+    same "$output" '[]'
+    store 'b/2' '{"n":1.0}'
+    store 'b/1' '"x"'
+    store a 12345678901234567890
+    cgi data POST '' '{"key":"gone","value":1}'
+    cgi data DELETE /gone
+    cgi data POST '' '{"key":"code","value":4711,"ttl":300}'
+    tool 0 user keys ANN@example.org --json
+    same "$(of '[.[].key] | tojson')" '["a","b/1","b/2","code"]'
+    same "$(of '.[2] | [.version, .size] | tojson') $(of '.[0].expires_at')" '[1,9] null'
+    has_not value
+    tool 0 user keys ann --json --values --prefix b/
+    same "$(grep -o '"value":.*' <<<"$output")" '"value":"x"},
+"value":{"n":1.0}}'
+    tool 0 user keys ann --values
+    same "$(sed -n '2,3s/.*T..:..:..  //p' <<<"$output")" 'a  12345678901234567890
+b/1  "x"'
+    query "UPDATE items SET expires_at = 1 WHERE key = 'code'; UPDATE users SET next_expiry = 1 WHERE id = 1"
+    tool 0 user keys ann --json --prefix c
+    same "$output" '[]'
+    # More than a page, and more than a page of values.
+    query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1234) INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) SELECT 1, 'k' || printf('%05d', i), 100 + i, 20002, 1, 1, '\"' || printf('%020000d', i) || '\"' FROM n"
+    tool 0 user keys ann --json --prefix k
+    same "$(of '[length, .[0].key, .[500].key, .[-1].key, ([.[].key] | unique | length)] | tojson')" '[1234,"k00001","k00501","k01234",1234]'
+    "$TOOL" user keys ann --json --prefix k --values | jq -e 'length == 1234 and all(.[]; (.value | length) == 20000)'
+    for words in nobody 'nobody --values'; do
+        # shellcheck disable=SC2086 # words
+        tool 4 user keys $words
+    done
+    tool 2 user keys
+    tool 2 user keys ann --prefix "$(printf 'x%.0s' $(seq 513))"
+    tool 2 user keys ann --prefix $'\xff'
+    tool 2 user keys ann --prefix $'a\nb'
+    run -1 bash -c '"$TOOL" user keys ann >/dev/full'
+    # A terminal obeys nothing that a user has stored.
+    query "UPDATE items SET key = 'a' || char(27) || '[31m', value = '1' || char(10) || char(27) WHERE key = 'a'"
+    tool 0 user keys ann --values
+    case $output in *$'\e'*) fail 'the terminal obeys' ;; esac
+}
+
+has_not() { case $output in *"$1"*) fail "has $1" ;; esac; }
+
+@test "user keys: does not keep writers out while somebody reads slowly" {
+    add ann
+    login ann
+    query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) SELECT 1, 'k' || printf('%0300d', i), 100 + i, 1, 1, 1, '1' FROM n"
+    query 'UPDATE users SET version = 4000'
+    echo 'busy_timeout = 0' >>"$conf"
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    "$TOOL" user keys ann >"$BATS_TEST_TMPDIR/pipe" 3>&- &
+    reader=$!
+    exec 5<"$BATS_TEST_TMPDIR/pipe"
+    read -r _ <&5
+    store late 1
+    same "$code" 201
+    # What is new lies behind what was read.
+    same "$(wc -l <&5)" 3001
+    exec 5<&-
+    wait "$reader"
+}

@@ -104,8 +104,10 @@ static int backup_to_output(struct tool *tool)
     }
     const char *draft =
         arena_printf(&tool->arena, "%s.backup-%ld", tool->config.database, (long)getpid());
-    int status =
-        draft != NULL ? file_become_owner(tool, tool->config.database) : tool_out_of_memory(tool);
+    if (draft == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    int status = file_become_owner(tool, tool->config.database);
     if (status == TOOL_DONE) {
         status = file_make_draft(tool, draft);
     }

@@ -151,54 +151,67 @@ static bool is_of_group(const struct tool_command *command, const char *word)
            memcmp(command->name, word, size) == 0;
 }
 
-/* Prints the commands of the group WORD, or none (TO is NULL); false when there is no such group.
- */
-static bool print_group(FILE *to, const char *word)
+static bool is_group(const char *word)
 {
-    bool any = false;
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        for (size_t k = 0; k < groups[i]->count; k++) {
+            if (is_of_group(&groups[i]->commands[k], word)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Prints the commands of the group WORD. */
+static void print_group(FILE *to, const char *word)
+{
     for (size_t i = 0; i < GROUP_COUNT; i++) {
         for (size_t k = 0; k < groups[i]->count; k++) {
             const struct tool_command *command = &groups[i]->commands[k];
             if (is_of_group(command, word)) {
-                any = true;
-                if (to != NULL) {
-                    (void)fprintf(to, "  cubby %-18s %s\n", command->name, command->summary);
-                }
+                (void)fprintf(to, "  cubby %-18s %s\n", command->name, command->summary);
             }
         }
     }
-    return any;
+}
+
+/* The first word of a command, or with GROUP the second of one of that group, which is nearest to
+ * WORD; NULL when none is near. */
+static const char *nearest_command(struct tool *tool, const char *group, const char *word)
+{
+    struct nearest nearest = nearest_to(word);
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        for (size_t k = 0; k < groups[i]->count; k++) {
+            const struct tool_command *command = &groups[i]->commands[k];
+            size_t size = first_size(command);
+            const char *name = group != NULL ? command->name + size + 1
+                                             : arena_copy(&tool->arena, command->name, size);
+            if (name != NULL && (group == NULL || is_of_group(command, group))) {
+                nearest_look(&nearest, name);
+            }
+        }
+    }
+    return nearest.name;
 }
 
 /* Says that no command is named FIRST, or FIRST and SECOND where FIRST is a group, and which one is
  * nearest. */
 static int no_command(struct tool *tool, const char *first, const char *second)
 {
-    bool group = print_group(NULL, first);
+    bool group = is_group(first);
     if (group && second == NULL) {
         (void)tool_fail(tool, "\"%s\" wants one word more:", first);
-        (void)print_group(stderr, first);
+        print_group(stderr, first);
         return TOOL_USAGE;
     }
-    struct nearest nearest = nearest_to(group ? second : first);
-    for (size_t i = 0; i < GROUP_COUNT; i++) {
-        for (size_t k = 0; k < groups[i]->count; k++) {
-            const struct tool_command *command = &groups[i]->commands[k];
-            size_t size = first_size(command);
-            const char *name =
-                group ? command->name + size + 1 : arena_copy(&tool->arena, command->name, size);
-            if (name != NULL && (!group || is_of_group(command, first))) {
-                nearest_look(&nearest, name);
-            }
-        }
-    }
+    const char *name = nearest_command(tool, group ? first : NULL, group ? second : first);
     const char *before = group ? first : "";
     const char *blank = group ? " " : "";
-    (void)tool_fail(
-        tool, "there is no command \"%s%s%s\"%s%s%s%s%s; see cubby %s%s--help", before, blank,
-        group ? second : first, nearest.name != NULL ? "; the nearest is \"" : "",
-        nearest.name != NULL ? before : "", nearest.name != NULL ? blank : "",
-        nearest.name != NULL ? nearest.name : "", nearest.name != NULL ? "\"" : "", before, blank);
+    (void)tool_fail(tool, "there is no command \"%s%s%s\"%s%s%s%s%s; see cubby %s%s--help", before,
+                    blank, group ? second : first, name != NULL ? "; the nearest is \"" : "",
+                    name != NULL ? before : "", name != NULL ? blank : "", name != NULL ? name : "",
+                    name != NULL ? "\"" : "", before, blank);
     return TOOL_USAGE;
 }
 
@@ -257,7 +270,7 @@ static int run_help(struct tool *tool)
     const char *second = tool->word_count > 1 ? tool->words[1] : NULL;
     int used = 0;
     const struct tool_command *command = first != NULL ? find_command(first, second, &used) : NULL;
-    bool group = first != NULL && second == NULL && print_group(NULL, first);
+    bool group = first != NULL && second == NULL && is_group(first);
     if (command != NULL && used < tool->word_count) {
         return tool_misuse(tool, "unexpected \"%s\"", second);
     }
@@ -270,7 +283,7 @@ static int run_help(struct tool *tool)
     if (command != NULL) {
         print_help(command);
     } else if (group) {
-        (void)print_group(stdout, first);
+        print_group(stdout, first);
     } else {
         print_all_help(stdout);
     }
@@ -458,7 +471,8 @@ static int start(struct tool *tool, int count, char **words)
     if (tool->command != NULL) {
         return run(tool, count - used, words + used);
     }
-    if (second != NULL && asks_for_help(second) && print_group(stdout, words[0])) {
+    if (second != NULL && asks_for_help(second) && is_group(words[0])) {
+        print_group(stdout, words[0]);
         return tool_finish_output(tool);
     }
     return no_command(tool, words[0], second);

@@ -1,5 +1,5 @@
 /*
- * export.c - export [FILE]: the whole store as JSON lines.
+ * export.c - export [FILE]: the whole store as JSON lines, or one account as a document.
  *
  * Whoever reads the lines may be slow, and with a rollback journal a reader keeps writers out for
  * as long as it reads. So the lines are written from a copy of the database, a file already
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "db/engine/schema.h"
+#include "db/tool/commands/export_account.h"
 #include "db/tool/files.h"
 #include "db/tool/transfer.h"
 
@@ -27,6 +28,10 @@ struct export
     int64_t counts[TRANSFER_TABLE_COUNT];
     int64_t done;
     int64_t total;
+    const char *user; /* the name of the one account to write; NULL: all */
+    struct account account;
+    int64_t tokens; /* of the account */
+    int64_t items;
 };
 
 /* ---- the copy ------------------------------------------------------------------------------- */
@@ -185,8 +190,19 @@ static int write_end(struct export *export)
     return write_line(export, line);
 }
 
+static int write_account(struct export *export)
+{
+    int status = account_find(export->tool, export->copy, export->user, &export->account);
+    return status == TOOL_DONE ? export_account_write(export->tool, export->copy, &export->account,
+                                                      export->to, &export->tokens, &export->items)
+                               : status;
+}
+
 static int write_all(struct export *export)
 {
+    if (export->user != NULL) {
+        return write_account(export);
+    }
     int status = write_start(export);
     for (size_t i = 0; i < TRANSFER_TABLE_COUNT && status == TOOL_DONE; i++) {
         status = write_table(export, i);
@@ -224,9 +240,28 @@ static int write_file(struct export *export, const char *path, bool over)
     return status;
 }
 
+/* Says what was written to PATH. */
+static int tell(const struct export *export, const char *path)
+{
+    struct tool *tool = export->tool;
+    cJSON *object = cJSON_CreateObject();
+    json_add(object, "file", cJSON_CreateString(path));
+    if (export->user == NULL) {
+        transfer_add_counts(tool, object, export->counts);
+        return tool_result(tool, object, "%s: %" PRId64 " users, %" PRId64 " items", path,
+                           export->counts[0], export->counts[1]);
+    }
+    json_add(object, "user_id", json_new_integer(&tool->scratch, export->account.id));
+    json_add(object, "username", cJSON_CreateString(export->account.username));
+    json_add(object, "items", json_new_integer(&tool->scratch, export->items));
+    json_add(object, "device_tokens", json_new_integer(&tool->scratch, export->tokens));
+    return tool_result(tool, object, "%s: user %s, %" PRId64 " items", path,
+                       export->account.username, export->items);
+}
+
 static int run_export(struct tool *tool)
 {
-    struct export export = {.tool = tool, .to = stdout};
+    struct export export = {.tool = tool, .to = stdout, .user = tool_option(tool, "--user")};
     const char *path =
         tool->word_count > 0 && strcmp(tool->words[0], "-") != 0 ? tool->words[0] : NULL;
     bool over = false;
@@ -244,16 +279,15 @@ static int run_export(struct tool *tool)
     if (status != TOOL_DONE) {
         return status;
     }
-    tool_audit(tool, "export", 0, "%s", path != NULL ? path : "standard output");
-    if (path == NULL) {
-        return TOOL_DONE;
-    }
-    cJSON *object = cJSON_CreateObject();
-    json_add(object, "file", cJSON_CreateString(path));
-    transfer_add_counts(tool, object, export.counts);
-    return tool_result(tool, object, "%s: %" PRId64 " users, %" PRId64 " items", path,
-                       export.counts[0], export.counts[1]);
+    tool_audit(tool, "export", export.account.id, "%s", path != NULL ? path : "standard output");
+    return path != NULL ? tell(&export, path) : TOOL_DONE;
 }
+
+static const struct tool_option options[] = {
+    {"--user", "NAME",
+     "only this account, as the one document that GET /api/me/export\n"
+     "answers and POST /api/me/import takes: no hash, no digest"},
+};
 
 static const struct tool_command commands[] = {
     {.name = "export",
@@ -266,6 +300,8 @@ static const struct tool_command commands[] = {
          "to\n"
          "standard output. \"cubby import\" makes the same store of it elsewhere. --json is for\n"
          "the result beside FILE: it counts what was written.\n",
+     .options = options,
+     .option_count = 1,
      .words_most = 1,
      .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
      .run = run_export},

@@ -2,6 +2,8 @@
  * stats.c - stats: how much there is.
  */
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "common/identity/device.h"
 #include "db/engine/schema.h"
@@ -54,8 +56,57 @@ static enum db_class add_store_id(struct db_connection *connection, cJSON *repor
     return class;
 }
 
+/* ---- for Prometheus ------------------------------------------------------------------------- */
+
+/* The gauges, and what they count; names without "cubby_". */
+static const struct {
+    const char *name;
+    const char *help;
+} gauges[] = {
+    {"users", "Accounts."},
+    {"disabled_users", "Accounts that nobody can log in to."},
+    {"items", "Keys of all accounts."},
+    {"item_bytes", "Bytes of their values."},
+    {"tombstones", "Deletions that are remembered for those who follow the changes."},
+    {"device_tokens", "Device tokens."},
+    {"reset_codes", "Codes for a lost password that are good."},
+    {"throttle", "Counts of failed logins and registrations that hold."},
+    {"events", "Security events in the database."},
+    {"database_bytes", "Size of the database file."},
+    {"unused_bytes", "Bytes of it that hold nothing."},
+};
+
+/* Prints REPORT in the text-based exposition format, version 0.0.4. Each text of it that gets into
+ * a label is made of letters and digits. */
+static int print_prometheus(struct tool *tool, const cJSON *report)
+{
+    const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(report, "store_id"));
+    if (arena_failed(&tool->scratch)) {
+        return tool_out_of_memory(tool);
+    }
+    bool plain = id != NULL && id[strspn(id, "0123456789abcdef")] == '\0';
+    printf("# HELP cubby_info Version of the tool, schema and id of the store.\n"
+           "# TYPE cubby_info gauge\n"
+           "cubby_info{version=\"%s\",schema=\"%" PRId64 "\",store_id=\"%s\"} 1\n",
+           CUBBY_VERSION, schema_number, plain ? id : "");
+    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++) {
+        const char *text =
+            cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(report, gauges[i].name));
+        if (text == NULL) {
+            return tool_out_of_memory(tool);
+        }
+        printf("# HELP cubby_%s %s\n# TYPE cubby_%s gauge\ncubby_%s %s\n", gauges[i].name,
+               gauges[i].help, gauges[i].name, gauges[i].name, text);
+    }
+    return TOOL_DONE;
+}
+
 static int run_stats(struct tool *tool)
 {
+    bool prometheus = tool_option(tool, "--prometheus") != NULL;
+    if (prometheus && tool->json) {
+        return tool_misuse(tool, "--prometheus and --json are two forms of one result");
+    }
     struct db_connection *connection;
     int64_t bytes = 0;
     int64_t unused = 0;
@@ -79,14 +130,25 @@ static int run_stats(struct tool *tool)
         status = admin_fail(tool, connection, tool->config.database, class, "counting");
     }
     admin_driver->close(connection);
-    return status == TOOL_DONE ? tool_print_counts(tool, report) : status;
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    return prometheus ? print_prometheus(tool, report) : tool_print_counts(tool, report);
 }
+
+static const struct tool_option options[] = {
+    {"--prometheus", NULL, "print the text format of Prometheus"},
+};
 
 static const struct tool_command commands[] = {
     {.name = "stats",
      .words = "",
      .summary = "show how much there is of everything",
-     .text = "Counts accounts, items, tokens and the like, and the room they take.\n",
+     .text =
+         "Counts accounts, items, tokens and the like, and the room they take. --prometheus is\n"
+         "for a scraper, as by the textfile collector of node_exporter.\n",
+     .options = options,
+     .option_count = 1,
      .flags = COMMAND_JSON,
      .run = run_stats},
 };

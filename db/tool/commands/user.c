@@ -1,5 +1,6 @@
 /*
- * user.c - the commands of "cubby user"; those that set passwords are in user_password.c.
+ * user.c - the commands of "cubby user"; those that set passwords are in user_password.c, those
+ * that change an account in user_edit.c, and what a user has stored is listed in user_keys.c.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -106,9 +107,8 @@ static cJSON *token_json(struct tool *tool, struct db_prepared *row, int64_t use
     return object;
 }
 
-/* The device tokens of the user as an array. */
-static enum db_class list_tokens(struct tool *tool, struct db_connection *connection,
-                                 int64_t user_id, cJSON **out)
+enum db_class user_list_tokens(struct tool *tool, struct db_connection *connection, int64_t user_id,
+                               cJSON **out)
 {
     const struct db_value values[] = {db_integer(tokens_id(user_id, 0)),
                                       db_integer(tokens_id(user_id + 1, 0))};
@@ -166,7 +166,7 @@ static int run_show(struct tool *tool)
     status = account_find(tool, connection, tool->words[0], &account);
     if (status == TOOL_DONE) {
         object = account_json(tool, &account);
-        enum db_class class = list_tokens(tool, connection, account.id, &tokens);
+        enum db_class class = user_list_tokens(tool, connection, account.id, &tokens);
         if (class != DB_OK) {
             status = admin_fail(tool, connection, tool->config.database, class, "listing tokens");
         }
@@ -321,6 +321,24 @@ static const struct tool_option add_options[] = {
     {"--password-stdin", NULL, "read the password from standard input, its first line"},
 };
 
+static const struct tool_option edit_options[] = {
+    {"--username", "NAME", "a new name, which no other account may have"},
+    {"--email", "ADDRESS", "the e-mail, which no other account may have"},
+    {"--full-name", "TEXT", "the full name"},
+    {"--age", "YEARS", "the age"},
+    {"--gender", "TEXT", "the gender"},
+};
+
+static const struct tool_option quota_options[] = {
+    {"--keys", "NUMBER", "how many keys; none: no limit, default: as the settings say"},
+    {"--bytes", "NUMBER", "how many bytes of values, likewise; K, M, G and T may follow"},
+};
+
+static const struct tool_option keys_options[] = {
+    {"--prefix", "TEXT", "only the keys that start with it"},
+    {"--values", NULL, "the values, too"},
+};
+
 static const struct tool_option code_options[] = {
     {"--valid", "SECONDS", "how long the code is good (86400, one day)"},
 };
@@ -354,6 +372,40 @@ static const struct tool_command commands[] = {
      .words_most = 1,
      .flags = COMMAND_JSON,
      .run = user_run_add},
+    {.name = "user edit",
+     .words = "NAME",
+     .summary = "change name, e-mail and profile of an account",
+     .text = "Changes what is given, by the rules of POST /api/register; the rest stays. The user\n"
+             "logs in by the new name or e-mail from then on; tokens and data stay as they are.\n",
+     .options = edit_options,
+     .option_count = sizeof edit_options / sizeof edit_options[0],
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = user_run_edit},
+    {.name = "user quota",
+     .words = "NAME",
+     .summary = "show or set how much an account may store",
+     .text = "Without options shows what the account stores and may store. A quota holds from the\n"
+             "next write on, instead of max_user_keys and max_user_bytes of the settings. What is\n"
+             "stored beyond it already stays, and can only become less.\n",
+     .options = quota_options,
+     .option_count = sizeof quota_options / sizeof quota_options[0],
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = user_run_quota},
+    {.name = "user keys",
+     .words = "NAME",
+     .summary = "list the keys that an account has stored",
+     .text = "Lists the keys in their order, with version, size and time of the last change. Does\n"
+             "not keep writers out while somebody reads slowly.\n",
+     .options = keys_options,
+     .option_count = sizeof keys_options / sizeof keys_options[0],
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = user_run_keys},
     {.name = "user disable",
      .words = "NAME",
      .summary = "end all sessions of a user, and let nobody log in",
