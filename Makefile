@@ -294,6 +294,18 @@ $(NPM_READY):
 			[ $$try != 3 ] || { cat $(BUILD)/npm/log; rm -rf $(BUILD)/npm; exit 1; }; \
 		done && touch $@
 
+space := $(empty) $(empty)
+
+# What Debian's packages of web servers bring, below a folder for each: tests deploy into copies.
+DEBIAN_SERVERS := apache2 lighttpd
+DEBIAN_FILES := $(BUILD)/debian/.made-of-$(subst $(space),-,$(DEBIAN_SERVERS))
+$(DEBIAN_FILES):
+	$(call say,APT,$(DEBIAN_SERVERS))rm -rf $(@D) && mkdir -p $(@D) && cd $(@D) && \
+		apt-get download -q $(DEBIAN_SERVERS) >log 2>&1 || { cat log; exit 1; } && \
+		for name in $(DEBIAN_SERVERS); do \
+			mkdir $$name && dpkg --fsys-tarfile $${name}_*.deb | tar -C $$name -xf - || exit 1; \
+		done && touch $(@F)
+
 # With ONLY another suite, the programs for boards are not made.
 ONLY ?=
 WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
@@ -301,7 +313,7 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NPM_READY) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
@@ -376,7 +388,6 @@ bench-board: packages-bench
 # ---- installing ------------------------------------------------------------------------------------
 
 empty :=
-space := $(empty) $(empty)
 MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
 PAGES := $(notdir $(wildcard www/*.*))

@@ -17,6 +17,7 @@
 /* The items of the user $1 from the key $2 to before $3, as they are at $4. */
 #define WITHIN                                                                                     \
     " WHERE user_id = $1 AND key >= $2 AND key < $3 AND (expires_at IS NULL OR expires_at > $4)"
+
 /* What the operator lets the user store instead of what the settings say. */
 #define QUOTA "max_keys, max_bytes"
 

@@ -111,7 +111,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     tool 0 doctor "$address" --json
     same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database files health if-match if-none-match keys login override post put slashes'
+        'authorization clock database empty-segments files health if-match if-none-match keys login override post put slashes'
     tool 0 doctor "$address/"
     case $output in *'0 problems') ;; *) fail 'no conclusion' ;; esac
     same "$(sqlite3 "$folder/data/cubby.db" 'SELECT COUNT(*) FROM items')" 0
@@ -120,7 +120,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
 @test "doctor: busybox cuts bodies of PUT short, which is noted and no problem" {
     served busybox
     tool 0 doctor "$address" --json
-    same "$(state put) $(state post) $(state authorization) $(state slashes)" 'note ok ok note'
+    same "$(state put) $(state post) $(state authorization) $(state slashes) $(state empty-segments)" 'note ok ok note note'
     same "$(state override) $(state if-match) $(state if-none-match)" 'ok ok note'
     case $(of '.checks[] | select(.check == "if-none-match") | .remedy') in *'?if_none_match='*) ;; *) fail 'no remedy' ;; esac
     case $(of '.checks[] | select(.check == "put") | .remedy') in *X-HTTP-Method-Override*) ;; *) fail 'no remedy' ;; esac
@@ -284,9 +284,9 @@ problem'
     export CURL_CA_BUNDLE=$folder/run/certificate
     tool 0 doctor "$address" --host api.example.org --json
     same "$(of '[.checks[].state] | unique | join(" ")')" 'note ok'
-    same "$(of '[.checks[] | select(.state == "note") | .check] | join(" ")')" slashes
+    same "$(of '[.checks[] | select(.state == "note") | .check] | join(" ")')" 'slashes empty-segments'
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database files health if-match if-none-match keys login override post put slashes'
+        'authorization clock database empty-segments files health if-match if-none-match keys login override post put slashes'
     # Whatever the operator has set for curl otherwise.
     printf '%s\n' 'header = "Authorization: x"' 'url = "http://127.0.0.1:1/"' >"$folder/.curlrc"
     HOME=$folder https_proxy=http://127.0.0.1:1 tool 0 doctor "$address" --host api.example.org

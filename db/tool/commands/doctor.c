@@ -343,12 +343,32 @@ static void ask_slashes(struct doctor *doctor)
     const char *why = ask_api(doctor, "GET", "/data/cubby%2Fdoctor",
                               "Authorization: Bearer cubby.doctor.probe\r\n", NULL);
     bool good = why == NULL && doctor->answer.status == 401;
-    tell(
-        doctor, "slashes", good ? STATE_OK : STATE_NOTE,
-        good
-            ? ""
-            : "write such keys as /data/a/b or /data?key=a%2Fb; Apache: \"AllowEncodedSlashes On\"",
-        good ? "%%2F in an address reaches the programs" : "the server refuses %%2F in an address");
+    tell(doctor, "slashes", good ? STATE_OK : STATE_NOTE,
+         good ? ""
+              : "write such keys as /data/a/b or /data?key=a%2Fb; Apache: \"AllowEncodedSlashes "
+                "On\" inside <VirtualHost>",
+         good ? "%%2F in an address reaches the programs"
+              : "the server refuses %%2F in an address");
+}
+
+/* cubby-doctor//x names no key; merged, it names another one. A program that gets the address as it
+ * is refuses it whoever asks (404); one that gets another goes on and finds that nobody has the
+ * TOKEN (401). */
+static void ask_empty_segments(struct doctor *doctor)
+{
+    const char *token = doctor->no_authorization ? NULL : token_of_nobody(doctor);
+    char headers[1024];
+    if (token == NULL || snprintf(headers, sizeof headers, "Authorization: Bearer %s\r\n", token) >=
+                             (int)sizeof headers) {
+        return; /* ask_conditions has said why */
+    }
+    const char *why = ask_api(doctor, "GET", "/data/cubby-doctor//x", headers, NULL);
+    bool merged = why == NULL && doctor->answer.status == 401;
+    tell(doctor, "empty-segments", merged ? STATE_NOTE : STATE_OK,
+         merged ? "write a key whose slashes matter as ?key=; Apache: the <If> of cubby's snippet"
+                : "",
+         merged ? "the server merges slashes: /data/a//b means the key a/b"
+                : "an address with an empty segment names no other key");
 }
 
 /* Tells when the programs, which could just write, run as root. That shows in a database which only
@@ -527,6 +547,7 @@ static int run_doctor(struct tool *tool)
         ask_conditions(&doctor);
         ask_bodies(&doctor);
         ask_slashes(&doctor);
+        ask_empty_segments(&doctor);
         ask_login(&doctor);
         check_clock(&doctor);
         check_served(&doctor);
@@ -556,12 +577,12 @@ static const struct tool_command commands[] = {
          "URL is the address of the API, as http://127.0.0.1/api. Asks as a client would: do the\n"
          "programs answer, do the headers Authorization, If-Match, If-None-Match and\n"
          "X-HTTP-Method-Override reach them, do bodies of PUT and POST arrive whole, does an\n"
-         "address with %2F, do the programs run as root, are the clocks sane, and does the server\n"
-         "give out the database or the keys; and looks at owners and modes of the files. Nothing\n"
-         "is stored but one failed login of nobody. Run it on the machine of the web server. An\n"
-         "https:// address is asked by the program curl, which must be installed, and the\n"
-         "certificate must be good for the host, or for the name given by --host; CURL_CA_BUNDLE\n"
-         "names a file with a certificate of your own.\n",
+         "address with %2F or with an empty segment, do the programs run as root, are the clocks\n"
+         "sane, and does the server give out the database or the keys; and looks at owners and\n"
+         "modes of the files. Nothing is stored but one failed login of nobody. Run it on the\n"
+         "machine of the web server. An https:// address is asked by the program curl, which must\n"
+         "be installed, and the certificate must be good for the host, or for the name given by\n"
+         "--host; CURL_CA_BUNDLE names a file with a certificate of your own.\n",
      .options = options,
      .option_count = 1,
      .words_least = 1,

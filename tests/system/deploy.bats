@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# Deploying as the README says, word for word, into what Debian's packages bring: their files lie in a
+# folder of the test, where only addresses, paths and ports are others.
+
+load system
+
+debian=$root/build/debian
+
+setup_file() {
+    export stage=$BATS_FILE_TMPDIR/stage owner
+    copy_built_checkout "$BATS_FILE_TMPDIR/checkout"
+    make_in "$BATS_FILE_TMPDIR/checkout" install DESTDIR="$stage" >/dev/null
+    owner=$(is_root && echo www-data || id -un)
+    chmod 755 "$BATS_FILE_TMPDIR"
+}
+
+# A machine of its own: $machine/etc and so on, as the packages bring them, and a free port.
+setup() {
+    PATH=$PATH:/usr/sbin:/sbin
+    machine=$BATS_TEST_TMPDIR/machine
+    mkdir -p "$machine/var/www/html" "$machine/var/log/apache2" "$machine/var/log/lighttpd" "$machine/var/log/nginx" "$machine/run/lock/apache2" "$machine/run/apache2/socks" \
+        "$machine/var/cache/lighttpd/uploads" "$machine/state" "$machine/bin" "$machine/usr/local"
+    cp -a "$stage/usr/local/." "$machine/usr/local/"
+    echo '<html>hello' >"$machine/var/www/html/index.html"
+    chmod 755 "$BATS_TEST_TMPDIR" "$machine"
+    ! is_root || chown www-data "$machine/var/cache/lighttpd/uploads" "$machine/var/log/lighttpd" "$machine/run/apache2/socks"
+    conf=$machine/usr/local/etc/cubby/cubby.conf
+    printf '%s\n' "database = $machine/var/lib/cubby/cubby.db" "keys = $machine/var/lib/cubby/keys.json" 'password_cost = 1' >"$conf"
+    chmod 644 "$conf"
+    # Those that a server starts know nothing of this folder: the snippets name the settings.
+    grep -rl /usr/local "$machine/usr/local/share/cubby" | while read -r file; do
+        sed -i -e "s|/usr/local/|$machine/usr/local/|g" -e "s|#\(SetEnv CUBBY_CONF\) .*|\1 $conf|" \
+            -e "s|#\(setenv.set-environment.*CUBBY_CONF\" => \)\"[^\"]*\"|\1\"$conf\"|" \
+            -e "s|#\(fastcgi_param CUBBY_CONF\) .*|\1 $conf;|" "$file"
+    done
+    port=$((20000 + RANDOM % 10000))
+    while (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; do
+        port=$((20000 + RANDOM % 10000))
+    done
+    site=http://127.0.0.1:$port
+}
+
+teardown() { stop_all; }
+
+# here FILE…: paths of the packages become those of the machine, and the port the free one.
+here() {
+    sed -i -E -e "s#(^|[^A-Za-z0-9_./-])/(etc/(apache2|lighttpd|nginx)|var/(www|log|cache|run)|run|usr/share/lighttpd/[a-z0-9-]*\.pl|usr/share/nginx)#\1$machine/\2#g" \
+        -e "s#$machine/var/run#$machine/run#g" "$@"
+}
+
+# a_package NAME PATH…: what that package brings there.
+a_package() {
+    local name=$1 path
+    shift
+    for path; do
+        mkdir -p "$machine/${path%/*}"
+        cp -a "$debian/$name/$path" "$machine/$path"
+    done
+}
+
+debian_apache() {
+    a_package apache2 etc/apache2
+    local etc=$machine/etc/apache2 name
+    here "$etc"/*.conf "$etc"/envvars "$etc"/sites-available/*.conf "$etc"/mods-available/*.conf "$etc"/conf-available/*.conf
+    sed -i "s/Listen 80$/Listen 127.0.0.1:$port/" "$etc/ports.conf"
+    sed -i "s/\*:80>/*:$port>/" "$etc"/sites-available/000-default.conf
+    sed -i "s/www-data/$owner/" "$etc/envvars"
+    # What the package enables when it is installed.
+    mkdir -p "$etc"/{mods,conf,sites}-enabled
+    a2 enmod -q authz_host auth_basic access_compat authn_file authz_user alias dir autoindex env mime negotiation setenvif \
+        filter deflate status reqtimeout mpm_event
+    a2 enconf -q charset localized-error-pages other-vhosts-access-log security serve-cgi-bin
+    a2 ensite -q 000-default
+}
+
+# a2 WORD ARGUMENT…: a2enmod and the like of the package, for this machine.
+a2() {
+    ln -sf "$debian/apache2/usr/sbin/a2enmod" "$machine/bin/a2$1"
+    APACHE_CONFDIR=$machine/etc/apache2 APACHE_STATE_DIRECTORY=$machine/state APACHE_ENVVARS=$machine/etc/apache2/envvars \
+        perl "$machine/bin/a2$1" "${@:2}" >>"$machine/state/log" 2>&1 || fail "$(cat "$machine/state/log")"
+}
+
+debian_lighttpd() {
+    a_package lighttpd etc/lighttpd usr/share/lighttpd
+    here "$machine"/etc/lighttpd/*.conf "$machine"/etc/lighttpd/conf-available/*.conf "$machine"/usr/share/lighttpd/*.pl
+    sed -i -e "s/= 80$/= $port/" -e '1i server.bind = "127.0.0.1"' -e '/use-ipv6/d' "$machine/etc/lighttpd/lighttpd.conf"
+    is_root || sed -i '/server.*name *= "www-data"/d' "$machine/etc/lighttpd/lighttpd.conf"
+    mkdir -p "$machine/etc/lighttpd/conf-enabled"
+    sed "s|/etc/lighttpd|$machine/etc/lighttpd|" "$debian/lighttpd/usr/sbin/lighty-enable-mod" >"$machine/bin/lighty-enable-mod"
+    chmod 755 "$machine/bin/lighty-enable-mod"
+}
+
+# commands TITLE: the lines with a # prompt of the README's chapter, as they are for this machine.
+commands() {
+    awk -v title="### $1" '/^##/ { on = $0 == title } on && /^# / { print substr($0, 3) }' "$root/README.md" |
+        sed -E -e 's/systemctl reload ([a-z0-9]+)/start_\1/g' -e 's/^apt install .*/:/' \
+            -e "s#http://127.0.0.1/#$site/#g" -e "s#(/etc/(apache2|lighttpd|nginx)|/usr/local)/#$machine\1/#g" \
+            -e 's/\ba2(enmod|enconf|ensite)\b/a2 \1/g' -e "s#\blighty-enable-mod\b#lighty#g" -e "s#--owner www-data#--owner $owner#"
+}
+
+cubby() { "$machine/usr/local/sbin/cubby" -c "$conf" "$@"; }
+lighty() { perl "$machine/bin/lighty-enable-mod" "$@" >/dev/null; }
+
+start_apache2() {
+    # As the service does: with the variables of envvars.
+    run_start bash -c 'unset HOME; . "$0/envvars"; exec apache2 -d "$0" -f "$0/apache2.conf" -DFOREGROUND' "$machine/etc/apache2"
+    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
+}
+start_lighttpd() {
+    run_start lighttpd -D -f "$machine/etc/lighttpd/lighttpd.conf"
+    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
+}
+
+# follow TITLE: does what the README says; leaves in $doctor what the last line, cubby doctor, says.
+follow() {
+    commands "$1" >"$BATS_TEST_TMPDIR/commands"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -ge 4 ]
+    while IFS= read -r line <&9; do
+        echo "# $line"
+        case $line in
+        *'cubby doctor '*) doctor=$(eval "$line" 2>&1) || fail "$doctor $(cat "$machine"/var/log/*/error.log)" ;;
+        *) eval "$line" || fail "$line" ;;
+        esac
+    done 9<"$BATS_TEST_TMPDIR/commands"
+    same "$(tail -n 1 <<<"$doctor")" '0 problems'
+}
+
+# store_slashes: leaves $token of a user who has a/b.
+store_slashes() {
+    six_calls "$site/api"
+    call POST "$site/api/data" -d '{"key":"a/b","value":[1]}'
+    same "$code" 201
+}
+
+# refused_empty: an address with an empty segment names no key, and least of all another one.
+refused_empty() {
+    for path in a//b /a/b a/b// a%2F%2Fb a/%2fb; do
+        for method in GET DELETE; do
+            call "$method" "$site/api/data/$path"
+            same "$code$(jq -r .status <<<"$body")" 404error
+        done
+    done
+    call GET "$site/api/data/a/b?x=//"
+    same "$code" 200
+}
+
+@test "deploy: Apache as Debian ships it, by the README's commands: cubby doctor finds no problem" {
+    debian_apache
+    follow 'Apache on Debian'
+    store_slashes
+    call GET "$site/cubby/"
+    has "$body" '<html'
+    for path in a//b /a/b a/b//; do
+        call DELETE "$site/api/data/$path"
+        same "$code$(jq -r .status <<<"$body")" 404error
+    done
+    # Without the line in the virtual host.
+    has "$doctor" 'note     slashes'
+    has "$doctor" 'AllowEncodedSlashes On" inside <VirtualHost>'
+    call GET "$site/api/data?key=a%2Fb"
+    same "$code" 200
+    call GET "$site/api/data/a%2Fb"
+    same "$code" 404
+    # What is not cubby's is as it was.
+    echo guarded >"$machine/var/www/html/file"
+    printf '<Location "/file">\nRequire all denied\n</Location>\n' >"$machine/etc/apache2/conf-enabled/guard.conf"
+    run_stop TERM
+    start_apache2
+    call GET "$site//file"
+    same "$code" 403
+    call GET "$site/a//b"
+    same "$code" 404
+}
+
+@test "deploy: Apache as Debian ships it, with the line for %2F that the README names" {
+    debian_apache
+    line=$(sed -n 's/^# \(sed -i .*AllowEncodedSlashes.*\)/\1/p' "$root/README.md" | sed "s#/etc/#$machine/etc/#")
+    [ -n "$line" ]
+    eval "$line"
+    follow 'Apache on Debian'
+    store_slashes
+    has "$doctor" 'ok       slashes'
+    call GET "$site/api/data/a%2Fb"
+    same "$code" 200
+    refused_empty
+    has "$doctor" 'ok       empty-segments'
+}
+
+@test "deploy: lighttpd as Debian ships it, by the README's commands: cubby doctor finds no problem" {
+    debian_lighttpd
+    follow lighttpd
+    store_slashes
+    has "$doctor" 'ok       slashes'
+    call GET "$site/api/data/a%2Fb"
+    same "$code" 200
+    call GET "$site/cubby/"
+    has "$body" '<html'
+    call GET "$site/api/data?key=a%0Ab"
+    same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
+    # lighttpd merges slashes itself, and says so to nobody.
+    has "$doctor" 'note     empty-segments'
+    call GET "$site/nothing"
+    same "$code" 404
+}
