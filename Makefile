@@ -297,8 +297,8 @@ $(NPM_READY):
 space := $(empty) $(empty)
 
 # What Debian's packages of web servers bring, below a folder for each: tests deploy into copies.
-DEBIAN_SERVERS := apache2 lighttpd
-DEBIAN_FILES := $(BUILD)/debian/.made-of-$(subst $(space),-,$(DEBIAN_SERVERS))
+DEBIAN_SERVERS := apache2 lighttpd nginx nginx-common fcgiwrap libfcgi0ldbl civetweb libcivetweb1
+DEBIAN_FILES := $(BUILD)/debian/.$(subst $(space),+,$(DEBIAN_SERVERS))
 $(DEBIAN_FILES):
 	$(call say,APT,$(DEBIAN_SERVERS))rm -rf $(@D) && mkdir -p $(@D) && cd $(@D) && \
 		apt-get download -q $(DEBIAN_SERVERS) >log 2>&1 || { cat log; exit 1; } && \
@@ -390,6 +390,7 @@ bench-board: packages-bench
 empty :=
 MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
+SNIPPETS := $(patsubst %.in,%,$(notdir $(wildcard cgi-bin/server/cubby.*.in)))
 PAGES := $(notdir $(wildcard www/*.*))
 ERRORS := $(notdir $(wildcard www/errors/*.json))
 D := $(DESTDIR)
@@ -411,7 +412,7 @@ endif
 	$(Q)install -m 644 db/tool/cubby.bash '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
 	$(Q)umask 022 && sed $(MARKS) common/settings/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
-	$(Q)umask 022 && for name in cubby.apache.conf cubby.htaccess cubby.lighttpd.conf; do \
+	$(Q)umask 022 && for name in $(SNIPPETS); do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
 	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'
 	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-httpd'

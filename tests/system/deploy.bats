@@ -19,7 +19,7 @@ setup() {
     PATH=$PATH:/usr/sbin:/sbin
     machine=$BATS_TEST_TMPDIR/machine
     mkdir -p "$machine/var/www/html" "$machine/var/log/apache2" "$machine/var/log/lighttpd" "$machine/var/log/nginx" "$machine/run/lock/apache2" "$machine/run/apache2/socks" \
-        "$machine/var/cache/lighttpd/uploads" "$machine/state" "$machine/bin" "$machine/usr/local"
+        "$machine/var/cache/lighttpd/uploads" "$machine/state" "$machine/bin" "$machine/usr/local" "$machine/etc"
     cp -a "$stage/usr/local/." "$machine/usr/local/"
     echo '<html>hello' >"$machine/var/www/html/index.html"
     chmod 755 "$BATS_TEST_TMPDIR" "$machine"
@@ -31,7 +31,7 @@ setup() {
     grep -rl /usr/local "$machine/usr/local/share/cubby" | while read -r file; do
         sed -i -e "s|/usr/local/|$machine/usr/local/|g" -e "s|#\(SetEnv CUBBY_CONF\) .*|\1 $conf|" \
             -e "s|#\(setenv.set-environment.*CUBBY_CONF\" => \)\"[^\"]*\"|\1\"$conf\"|" \
-            -e "s|#\(fastcgi_param CUBBY_CONF\) .*|\1 $conf;|" "$file"
+            -e "s|#\(fastcgi_param CUBBY_CONF\) .*|\1 $conf;|" -e "s|#\(cgi_environment CUBBY_CONF=\).*|\1$conf|" "$file"
     done
     port=$((20000 + RANDOM % 10000))
     while (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; do
@@ -94,7 +94,8 @@ debian_lighttpd() {
 commands() {
     awk -v title="### $1" '/^##/ { on = $0 == title } on && /^# / { print substr($0, 3) }' "$root/README.md" |
         sed -E -e 's/systemctl reload ([a-z0-9]+)/start_\1/g' -e 's/^apt install .*/:/' \
-            -e "s#http://127.0.0.1/#$site/#g" -e "s#(/etc/(apache2|lighttpd|nginx)|/usr/local)/#$machine\1/#g" \
+            -e 's/^civetweb .* &$/start_civetweb/' \
+            -e "s#http://127.0.0.1(:8080)?/#$site/#g" -e "s#(/etc/(apache2|lighttpd|nginx)|/usr/local|/var/www)/#$machine\1/#g" -e "s#/etc/civetweb#$machine/etc/civetweb#" \
             -e 's/\ba2(enmod|enconf|ensite)\b/a2 \1/g' -e "s#\blighty-enable-mod\b#lighty#g" -e "s#--owner www-data#--owner $owner#"
 }
 
@@ -109,6 +110,41 @@ start_apache2() {
 start_lighttpd() {
     run_start lighttpd -D -f "$machine/etc/lighttpd/lighttpd.conf"
     until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
+}
+
+# libraries PACKAGE…: where they brought theirs
+libraries() { find "${@/#/$debian/}" -name '*.so.*' -printf '%h:' ; }
+
+debian_nginx() {
+    local etc=$machine/etc/nginx path
+    a_package nginx-common etc/nginx
+    mkdir -p "$etc/sites-enabled" "$etc/modules-enabled"
+    ln -sf ../sites-available/default "$etc/sites-enabled/default"
+    here "$etc/nginx.conf" "$etc/sites-available/default"
+    sed -i -e "s/listen 80 /listen 127.0.0.1:$port /" -e '/listen \[::\]/d' "$etc/sites-available/default"
+    # What is compiled in as a folder of the package.
+    for path in client_body proxy fastcgi uwsgi scgi; do
+        echo "${path}_temp_path $machine/state/$path;"
+    done >"$etc/conf.d/paths.conf"
+    sed -i "s|unix:/run/|unix:$machine/run/|" "$machine/usr/local/share/cubby/cubby.nginx-fcgiwrap.conf"
+    ! is_root || chown www-data "$machine/run"
+    is_root || sed -i '/^user /d' "$etc/nginx.conf"
+}
+
+start_nginx() {
+    local as=()
+    ! is_root || as=(setpriv --reuid www-data --regid www-data --clear-groups)
+    run_start "${as[@]}" env LD_LIBRARY_PATH="$(libraries libfcgi0ldbl)" "$debian/fcgiwrap/usr/sbin/fcgiwrap" -s "unix:$machine/run/fcgiwrap.socket"
+    until_true 15 test -S "$machine/run/fcgiwrap.socket" || fail "$(cat "$run_output")"
+    run_start "$debian/nginx/usr/sbin/nginx" -c "$machine/etc/nginx/nginx.conf" -e "$machine/var/log/nginx/error.log" -g 'daemon off;'
+    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
+}
+
+start_civetweb() {
+    sed -i "s/^listening_ports .*/listening_ports 127.0.0.1:$port/" "$machine/etc/civetweb-cubby.conf"
+    is_root || sed -i '/^run_as_user/d' "$machine/etc/civetweb-cubby.conf"
+    run_start env LD_LIBRARY_PATH="$(libraries libcivetweb1)" "$debian/civetweb/usr/bin/civetweb" "$machine/etc/civetweb-cubby.conf"
+    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output")"
 }
 
 # follow TITLE: does what the README says; leaves in $doctor what the last line, cubby doctor, says.
@@ -201,4 +237,42 @@ refused_empty() {
     has "$doctor" 'note     empty-segments'
     call GET "$site/nothing"
     same "$code" 404
+}
+
+@test "deploy: nginx as Debian ships it, with fcgiwrap: the six calls, and no problem" {
+    debian_nginx
+    follow 'nginx, by fcgiwrap'
+    store_slashes
+    has "$doctor" 'ok       slashes'
+    has "$doctor" 'ok       empty-segments'
+    call GET "$site/api/data/a%2Fb"
+    same "$code" 200
+    refused_empty
+    for path in nothing nothing/x datax .errors/404.json '' %2e%2e/share; do
+        call GET "$site/api/$path"
+        same "$code" 404
+        case $path in %*) ;; *) same "$(jq -r .status <<<"$body")" error ;; esac
+    done
+    head -c 80000000 /dev/zero >"$BATS_TEST_TMPDIR/large"
+    call POST "$site/api/me/import" --data-binary "@$BATS_TEST_TMPDIR/large"
+    same "$code$(jq -r .code <<<"$body")" 413BODY_TOO_LARGE
+    call GET "$site/cubby/"
+    has "$body" '<html'
+    call GET "$site/"
+    has "$body" '<html>hello'
+}
+
+@test "deploy: civetweb of Debian: the six calls, and no problem" {
+    follow civetweb
+    store_slashes
+    has "$doctor" 'ok       slashes'
+    call GET "$site/api/data/a%2Fb"
+    same "$code" 200
+    call GET "$site/"
+    has "$body" '<html'
+    # No program runs from elsewhere, and none is given out as a file.
+    call GET "$site/api/nothing"
+    same "$code" 404
+    ! curl -sf --max-time 10 "$site/api/" || fail 'a list of the programs'
+    ! is_root || same "$(stat -c %U "$machine/var/lib/cubby/cubby.db")" www-data
 }

@@ -49,6 +49,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     done
     [ -x "$installed/sbin/cubby" ] && [ -x "$installed/sbin/cubby-httpd" ]
     for file in etc/cubby/cubby.conf.sample share/cubby/cubby.apache.conf share/cubby/cubby.htaccess \
+        share/cubby/cubby.nginx-fcgiwrap.conf share/cubby/cubby.civetweb.conf \
         share/cubby/cubby.lighttpd.conf share/cubby/www/index.html share/cubby/www/console.js \
         share/cubby/www/json_text.js share/cubby/www/console.css share/cubby/www/errors/404.json; do
         [ -s "$installed/$file" ] || fail "no $file"

@@ -70,8 +70,8 @@ static void print_all_help(FILE *to)
     }
     (void)fprintf(to,
                   "\ncubby help COMMAND tells more of each.\n"
-                  "CONF is the file of settings; else the one named by CUBBY_CONF, else %s;\n"
-                  "in a checkout where nothing is installed, " CHECKOUT_SETTINGS
+                  "CONF is the file of settings; else the one named by CUBBY_CONF, else %s.\n"
+                  "In a checkout where nothing is installed it is " CHECKOUT_SETTINGS
                   " of \"make run\".\n"
                   "Exit status: 0 done, 1 something is wrong, 2 wrong usage, 3 not confirmed,\n"
                   "4 no such user or key, 5 the database is busy.\n",
