@@ -240,6 +240,58 @@ $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 
 -include $(wildcard $(SAN_OBJ)/*/*.d $(SAN_OBJ)/*/*/*.d)
 
+# ---- the same sources under libFuzzer -----------------------------------------------------------------
+
+# Each tests/fuzz/target_NAME.c is a program: one for each place where bytes come in from outside.
+FUZZ_CC := clang
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined
+FUZZ_DEP_FLAGS := -O1 -g $(WIDE) $(WIDE_CLAIMS) -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address
+FUZZ_DIR := $(BUILD)/deps/fuzz
+FUZZ := $(BUILD)/fuzz
+FUZZ_OBJ := $(FUZZ)/obj
+FUZZ_TARGETS := $(patsubst tests/fuzz/target_%.c,%,$(wildcard tests/fuzz/target_*.c))
+FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(FUZZ)/%)
+# In the place of two files stand others: an arena whose pieces the sanitizer can tell apart, and no
+# allocations that are made to fail.
+FUZZ_SOURCES := $(filter-out common/base/arena.c common/base/heap.c,$(LIBRARY_SOURCES)) \
+	$(wildcard cgi-bin/*.c) $(addprefix tests/inproc/,tape.c world.c forge.c faults.c) \
+	$(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c))
+
+$(eval $(call dep_rules,$(FUZZ_DIR),$(FUZZ_CC),$(FUZZ_DEP_FLAGS),,))
+
+$(FUZZ_OBJ)/%.o: %.c $(FUZZ_DIR)/.ready Makefile
+	$(call say,FUZZ,$<)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) $(OWN_CFLAGS) \
+		-isystem $(FUZZ_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
+		$(if $(filter $(PROGRAMS:%=cgi-bin/%.c),$<),-Dmain=$(*F)_main -Wno-missing-prototypes) -c $< -o $@
+
+$(FUZZ)/libcubby.a: $(FUZZ_SOURCES:%.c=$(FUZZ_OBJ)/%.o)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(FUZZ_PROGRAMS): $(FUZZ)/%: $(FUZZ_OBJ)/tests/fuzz/target_%.o $(FUZZ)/libcubby.a
+	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $^ -L$(FUZZ_DIR)/lib -ljwt -ljansson \
+		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lcmocka -lm -o $@
+
+$(FUZZ_TARGETS:%=$(FUZZ_OBJ)/tests/fuzz/target_%.o):
+$(FUZZ_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
+
+# Looks for inputs that break something: TARGET, or all of them, for TIME seconds each.
+TIME ?= 60
+TARGET ?=
+.PHONY: fuzz fuzz-programs fuzz-coverage
+fuzz-programs: $(FUZZ_PROGRAMS)
+fuzz: packages-test
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 fuzz-programs
+	$(Q)bash tests/fuzz/run.sh fuzz '$(TIME)' $(TARGET)
+
+# What of the sources all inputs together reach, those in build/fuzz/corpus included.
+fuzz-coverage: packages-test
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 FUZZ=$(FUZZ)-coverage fuzz-programs \
+		FUZZ_FLAGS='-O1 -g -fprofile-instr-generate -fcoverage-mapping -fsanitize=address'
+	$(Q)bash tests/fuzz/run.sh coverage
+
+-include $(wildcard $(FUZZ_OBJ)/*/*.d $(FUZZ_OBJ)/*/*/*.d)
+
 # ---- for boards --------------------------------------------------------------------------------------
 
 ARCH ?=
@@ -306,14 +358,16 @@ $(DEBIAN_FILES):
 			mkdir $$name && dpkg --fsys-tarfile $${name}_*.deb | tar -C $$name -xf - || exit 1; \
 		done && touch $(@F)
 
-# With ONLY another suite, the programs for boards are not made.
+# With ONLY another suite, the programs for boards and for fuzzing are not made.
 ONLY ?=
+WITH_FUZZ := $(if $(ONLY),$(findstring $(ONLY),fuzz),yes)
 WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc)
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(if $(WITH_FUZZ),fuzz-programs)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
@@ -485,6 +539,7 @@ test-packages: packages-test-packages
 clean:
 	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated $(BUILD)/test $(BUILD)/.flags \
 		$(BUILD)/test-tools $(BUILD)/bench $(BUILD)/dist $(wildcard $(BUILD)/board/*.tar.gz $(BUILD)/deb/*.deb) \
+		$(FUZZ)-coverage $(filter-out %/corpus %/executions,$(wildcard $(FUZZ)/*)) \
 		$(filter-out %/deps,$(wildcard $(addprefix $(BUILD)/,board/*/* board/*/.flags deb/*/* deb/*/.flags)))
 distclean:
 	$(Q)rm -rf $(BUILD)
@@ -495,9 +550,12 @@ help:
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
 	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data  HOST=127.0.0.1'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
-	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, lint, ...)'
+	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, fuzz, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
 	@echo 'make lint            the checks of the sources alone; FIX=1 lets clang-format rewrite'
+	@echo 'make fuzz            looks for inputs that break something; what it finds, make test replays'
+	@echo '    TIME=60  seconds for each place where bytes come in     TARGET=  only that place'
+	@echo 'make fuzz-coverage   what of each source file the inputs reach'
 	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
 	@echo 'make bench           what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
@@ -527,6 +585,7 @@ help:
 	@echo 'make packages-build packages-run packages-test packages-bench'
 	@echo 'make packages-dist packages-deb packages-test-packages'
 	@echo '                     only installs the Debian packages that building, running, ... want'
+	@echo 'make fuzz-programs   builds what make fuzz runs'
 	@echo 'make bench-programs  builds what make bench measures'
 	@echo 'make help            this text'
 	@echo

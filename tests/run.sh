@@ -5,7 +5,8 @@
 # by side. The last line says `N passed, N failed`; the exit status is 1 unless all passed and
 # some ran.
 #
-#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, system, postman, console, board)
+#   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, fuzz, system, postman, console,
+#                 board)
 #   SERVER=NAME   of the suites http and console only that server's
 #   FILTER=REGEX  only tests whose name fits (of those that bats runs; the contract's client rests then)
 #
@@ -181,6 +182,12 @@ suite_inproc() {
     note_end inproc $?
 }
 
+# The inputs that are kept for each place where bytes come in.
+suite_fuzz() {
+    timeout 2400 bash tests/fuzz/run.sh replay
+    note_end fuzz $?
+}
+
 # A board of another processor, under emulation: an empty root with busybox, where the archive is
 # unpacked and set up as the README says. The contract's client, then what a board adds to it.
 suite_board() {
@@ -240,6 +247,7 @@ done
 # The others take turns beside those: more at once would only wait for each other.
 others=(system lint)
 [ ! -x build/san/inproc ] || others+=(inproc)
+[ ! -x build/fuzz/requests ] || others+=(fuzz)
 # The budgets are of the static programs.
 grep -q ld-linux "$PROGRAMS/data" || others+=(instructions)
 [ -n "${FILTER:-}" ] || others+=(postman console)

@@ -25,8 +25,8 @@ packages_of() {
     run-lighttpd) echo lighttpd curl util-linux ;;
     test)
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
-            clang clang-format clang-tidy cppcheck shellcheck git procps \
-            valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
+            clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
+            git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
         # A Node.js from elsewhere serves as well as Debian's.
         command -v node >/dev/null || echo nodejs
         command -v npm >/dev/null || echo npm

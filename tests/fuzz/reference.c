@@ -1,0 +1,115 @@
+/*
+ * reference.c - JSON as jansson reads it.
+ */
+#include "tests/fuzz/reference.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fuzz/fuzz.h"
+
+struct reference reference_read(struct text text)
+{
+    enum { FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL };
+    json_error_t error;
+    json_set_alloc_funcs(malloc, free); /* cubby lets it work on arenas */
+    struct reference out = {.top = json_loadb(text.at, text.size, FLAGS, &error)};
+    if (out.top == NULL) {
+        out.too_large = json_error_code(&error) == json_error_numeric_overflow;
+        return out;
+    }
+    json_t *once = json_loadb(text.at, text.size, FLAGS | JSON_REJECT_DUPLICATES, &error);
+    out.duplicates = once == NULL;
+    json_decref(once);
+    return out;
+}
+
+size_t reference_depth(const json_t *top)
+{
+    size_t deepest = 0;
+    if (json_is_array(top)) {
+        for (size_t i = 0; i < json_array_size(top); i++) {
+            size_t depth = reference_depth(json_array_get(top, i));
+            deepest = depth > deepest ? depth : deepest;
+        }
+        return deepest + 1;
+    }
+    if (!json_is_object(top)) {
+        return 0;
+    }
+    union {
+        const json_t *from;
+        json_t *to;
+    } object = {.from = top}; /* an iterator takes no const pointer */
+    for (void *at = json_object_iter(object.to); at != NULL;
+         at = json_object_iter_next(object.to, at)) {
+        size_t depth = reference_depth(json_object_iter_value(at));
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest + 1;
+}
+
+static bool same_children(const cJSON *node, const json_t *top)
+{
+    size_t count = 0;
+    for (const cJSON *child = node->child; child != NULL; child = child->next, count++) {
+        const json_t *other =
+            cJSON_IsArray(node) ? json_array_get(top, count) : json_object_get(top, child->string);
+        if (other == NULL || !reference_same(child, other)) {
+            return false;
+        }
+    }
+    return count == (cJSON_IsArray(node) ? json_array_size(top) : json_object_size(top));
+}
+
+bool reference_same(const cJSON *node, const json_t *top)
+{
+    switch (json_typeof(top)) {
+    case JSON_OBJECT:
+        return cJSON_IsObject(node) && same_children(node, top);
+    case JSON_ARRAY:
+        return cJSON_IsArray(node) && same_children(node, top);
+    case JSON_STRING:
+        return cJSON_IsString(node) && strlen(node->valuestring) == json_string_length(top) &&
+               strcmp(node->valuestring, json_string_value(top)) == 0;
+    case JSON_INTEGER:
+    case JSON_REAL: {
+        double a = node->valuedouble;
+        double b = json_number_value(top);
+        return cJSON_IsNumber(node) && memcmp(&a, &b, sizeof a) == 0;
+    }
+    case JSON_TRUE:
+        return cJSON_IsTrue(node);
+    case JSON_FALSE:
+        return cJSON_IsFalse(node);
+    case JSON_NULL:
+    default:
+        return cJSON_IsNull(node);
+    }
+}
+
+bool reference_plain_numbers(struct text text)
+{
+    enum { DIGITS = 15 };
+    bool in_string = false;
+    size_t digits = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.at[i];
+        if (in_string) {
+            i += c == '\\' ? 1 : 0;
+            in_string = c != '"';
+            continue;
+        }
+        in_string = c == '"';
+        bool digit = c >= '0' && c <= '9';
+        if ((digits > 0 && (c == '.' || c == 'e' || c == 'E')) || (c == '-')) {
+            return c == '-' && i + 1 < text.size && text.at[i + 1] != '0' &&
+                   reference_plain_numbers((struct text){text.at + i + 1, text.size - i - 1});
+        }
+        digits = digit ? digits + 1 : 0;
+        if (digits > DIGITS) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,293 @@
+/*
+ * target_headers.c - the head of a request: method, length, token, address of the client, origin
+ * and conditions, and the body as its length says.
+ *
+ * An input has lines NAME=value, the meta-variables of a request, then an empty line and the body.
+ * PROXIES and ORIGINS stand for settings, PIECE for the bytes that come at a time.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/http/address.h"
+#include "common/serve/condition.h"
+#include "common/serve/cors.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { VARIABLES_MAXIMUM = 32, BODY_MAXIMUM = 5000 };
+
+struct head {
+    struct transport transport;
+    const char *variables[VARIABLES_MAXIMUM];
+    size_t count;
+    struct text body;
+    size_t read;
+    size_t piece;
+};
+
+void fuzz_start(void)
+{
+}
+
+static const char *variable(struct transport *transport, const char *name)
+{
+    const struct head *head = (const struct head *)(void *)transport;
+    size_t length = strlen(name);
+    for (size_t i = 0; i < head->count; i++) {
+        if (strncmp(head->variables[i], name, length) == 0 && head->variables[i][length] == '=') {
+            return head->variables[i] + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static int64_t read_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
+{
+    struct head *head = (struct head *)(void *)transport;
+    (void)timeout;
+    size_t left = head->body.size - head->read;
+    size = size < left ? size : left;
+    size = size < head->piece ? size : head->piece;
+    if (size > 0) {
+        memcpy(to, head->body.at + head->read, size);
+    }
+    head->read += size;
+    return (int64_t)size;
+}
+
+static void check_body(struct head *head, struct request *request)
+{
+    enum error_code error =
+        request_read_body(&head->transport, &fuzz_arena, BODY_MAXIMUM, 1000, request);
+    const char *length = variable(&head->transport, "CONTENT_LENGTH");
+    if (error != ERR_NONE) {
+        fuzz_check(error == ERR_INVALID_LENGTH || error == ERR_BODY_TOO_LARGE ||
+                       error == ERR_INCOMPLETE_BODY || error == ERR_LENGTH_REQUIRED,
+                   "a body ends with error %d", error);
+        return;
+    }
+    size_t size = request->body.size;
+    fuzz_check(size <= BODY_MAXIMUM && size == head->read, "a body of another size");
+    fuzz_check(size == 0 || memcmp(request->body.at, head->body.at, size) == 0, "another body");
+    fuzz_check(request->body.at[size] == '\0' && !request->body_pending, "a body without end");
+    fuzz_check(request->length_kind != LENGTH_KNOWN || (int64_t)size == request->length,
+               "not as long as announced");
+    fuzz_check(request->length_kind != LENGTH_UNTIL_END || size == head->body.size,
+               "not to the end of input");
+    fuzz_check(request->length_kind != LENGTH_NONE || length == NULL || *length == '\0' ||
+                   variable(&head->transport, "HTTP_TRANSFER_ENCODING") != NULL,
+               "a length that is not looked at");
+}
+
+/* ---- conditions, in a second way ---------------------------------------------------------------
+ */
+
+enum { TAGS_MAXIMUM = 1024 };
+
+struct list {
+    bool good;
+    bool any;
+    size_t count;
+    int64_t strong[TAGS_MAXIMUM]; /* the version that a tag names; 0: none */
+    int64_t weak[TAGS_MAXIMUM];
+};
+
+/* The version of the opaque part AT to END; 0 when it is none. */
+static int64_t version_of(const char *at, const char *end)
+{
+    if (end - at > 5 && memcmp(end - 5, "-gzip", 5) == 0) {
+        end -= 5;
+    } else if (end - at > 3 && memcmp(end - 3, "-br", 3) == 0) {
+        end -= 3;
+    }
+    if (at == end || *at == '0' || end - at > 18) {
+        return 0;
+    }
+    int64_t number = 0;
+    for (; at < end; at++) {
+        if (*at < '0' || *at > '9') {
+            return 0;
+        }
+        number = number * 10 + (*at - '0');
+    }
+    return number;
+}
+
+static struct list read_list(const char *text)
+{
+    struct list list = {.good = true};
+    size_t stars = 0;
+    const char *at = text;
+    for (;;) {
+        at += strspn(at, " \t,");
+        if (*at == '\0' || list.count == TAGS_MAXIMUM) {
+            break;
+        }
+        int64_t version = 0;
+        bool weak = false;
+        if (*at == '*') {
+            stars++;
+            at++;
+        } else if (*at >= '0' && *at <= '9') {
+            const char *end = at + strspn(at, "0123456789");
+            version = version_of(at, end);
+            at = end;
+        } else {
+            weak = at[0] == 'W' && at[1] == '/';
+            at += weak ? 2 : 0;
+            const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
+            if (end == NULL) {
+                list.good = false;
+                break;
+            }
+            version = version_of(at + 1, end);
+            at = end + 1;
+        }
+        list.strong[list.count] = weak ? 0 : version;
+        list.weak[list.count++] = version;
+        at += strspn(at, " \t");
+        if (*at != ',' && *at != '\0') {
+            list.good = false;
+            break;
+        }
+    }
+    list.any = stars > 0;
+    list.good = list.good && list.count > 0 && (stars == 0 || list.count == 1);
+    return list;
+}
+
+static bool has_version(const struct list *list, bool weakly, int64_t version)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if ((weakly ? list->weak[i] : list->strong[i]) == version) {
+            return true;
+        }
+    }
+    return list->any;
+}
+
+static void check_evaluation(const struct condition *condition)
+{
+    static const int64_t versions[] = {1, 2, 7, 10, 123, 4711};
+    struct list match = read_list(condition->if_match != NULL ? condition->if_match : "");
+    struct list none = read_list(condition->if_none_match != NULL ? condition->if_none_match : "");
+    fuzz_check(condition->if_match == NULL || match.good || match.count == TAGS_MAXIMUM,
+               "If-Match: %s", condition->if_match);
+    fuzz_check(condition->if_none_match == NULL || none.good || none.count == TAGS_MAXIMUM,
+               "If-None-Match: %s", condition->if_none_match);
+    if (match.count == TAGS_MAXIMUM || none.count == TAGS_MAXIMUM) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        for (int state = 0; state < 4; state++) {
+            bool exists = (state & 1) != 0;
+            bool reads = (state & 2) != 0;
+            int64_t version = exists ? versions[i] : 0;
+            enum condition_result wanted =
+                condition->if_match != NULL && !(exists && has_version(&match, false, version))
+                    ? CONDITION_FAILS
+                : condition->if_none_match != NULL && exists && has_version(&none, true, version)
+                    ? (reads ? CONDITION_NOT_MODIFIED : CONDITION_FAILS)
+                    : CONDITION_HOLDS;
+            enum condition_result result = condition_evaluate(condition, reads, exists, version);
+            fuzz_check(result == wanted, "version %d: %d instead of %d", (int)version, (int)result,
+                       (int)wanted);
+        }
+    }
+    fuzz_check(condition_creates(condition) == (condition->if_none_match != NULL && none.any),
+               "it creates");
+}
+
+static void check_condition(struct call *call)
+{
+    struct condition condition;
+    enum error_code error = condition_read(call, &condition);
+    if (error == ERR_NONE) {
+        check_evaluation(&condition);
+        return;
+    }
+    fuzz_check(error == ERR_INVALID_PARAMETER && call->response.details != NULL,
+               "a condition ends with error %d", error);
+    const char *match = call->request.if_match;
+    const char *none = call->request.if_none_match;
+    struct list lists[] = {read_list(match != NULL ? match : "1"),
+                           read_list(none != NULL ? none : "1")};
+    fuzz_check(*call->request.query != '\0' || !lists[0].good || !lists[1].good,
+               "a good condition is refused");
+}
+
+/* ---- what remains -----------------------------------------------------------------------------
+ */
+
+static void check_address(struct head *head)
+{
+    const char *proxies = variable(&head->transport, "PROXIES");
+    const char *remote = variable(&head->transport, "REMOTE_ADDR");
+    proxies = proxies != NULL ? proxies : "";
+    (void)address_list_valid(proxies);
+    const char *address = request_address(&head->transport, &fuzz_arena, proxies);
+    char bare[ADDRESS_TEXT_SIZE];
+    fuzz_check(strlen(address) < sizeof bare, "a long address");
+    memcpy(bare, address, strlen(address) + 1);
+    bare[strcspn(bare, "/")] = '\0';
+    unsigned char bytes[16];
+    fuzz_check(strcmp(bare, "unknown") == 0 || inet_pton(AF_INET, bare, bytes) == 1 ||
+                   inet_pton(AF_INET6, bare, bytes) == 1,
+               "no address: %s", address);
+    if (strspn(proxies, " \t") == strlen(proxies)) {
+        address_of_client(remote, NULL, "", bare);
+        fuzz_check(strcmp(bare, address) == 0, "another than the peer: %s", address);
+    }
+}
+
+static void check_origin(struct call *call, const char *origins)
+{
+    cors_add(call);
+    for (size_t i = 0; i < call->response.header_count; i++) {
+        const struct response_header *header = &call->response.headers[i];
+        fuzz_check(!text_has_control(text_of(header->value)), "a control character in the head");
+        fuzz_check(strcmp(header->name, "Access-Control-Allow-Origin") != 0 ||
+                       (strcmp(header->value, call->request.origin) == 0 &&
+                        (strstr(origins, header->value) != NULL || strchr(origins, '*') != NULL)),
+                   "an origin that is not allowed");
+    }
+}
+
+static void check_token(const struct request *request)
+{
+    struct text token = request_token(request);
+    if (request->authorization == NULL) {
+        fuzz_check(token.size == 0, "a token of nothing");
+        return;
+    }
+    struct text whole = text_of(request->authorization);
+    fuzz_check(token.at >= whole.at && token.at + token.size <= whole.at + whole.size &&
+                   (token.size == 0 || (token.at[0] != ' ' && token.at[token.size - 1] != ' ')),
+               "a token of something else");
+}
+
+void fuzz_one(struct text input)
+{
+    struct head head = {.transport = {.variable = variable, .read_body = read_body}};
+    struct text rest = input;
+    while (rest.size > 0 && head.count < VARIABLES_MAXIMUM) {
+        struct text line = fuzz_line(&rest);
+        if (line.size == 0) {
+            break;
+        }
+        head.variables[head.count++] = fuzz_string(line);
+    }
+    const char *piece = variable(&head.transport, "PIECE");
+    head.body = rest;
+    head.piece = piece != NULL && *piece != '\0' ? (unsigned char)*piece : SIZE_MAX;
+    const char *origins = variable(&head.transport, "ORIGINS");
+    const struct config config = {.cors_origins = origins != NULL ? origins : ""};
+    struct call call = {.arena = &fuzz_arena, .config = &config, .transport = &head.transport};
+    response_init(&call.response, &fuzz_arena);
+    request_read_head(&head.transport, &call.request);
+    check_token(&call.request);
+    check_address(&head);
+    check_origin(&call, config.cors_origins);
+    check_condition(&call);
+    check_body(&head, &call.request);
+}

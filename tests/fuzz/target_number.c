@@ -1,0 +1,182 @@
+/*
+ * target_number.c - numbers and times: comparing them exactly, whole numbers of a body, digits of a
+ * query, and RFC 3339.
+ *
+ * An input is two texts on a line each. If both are JSON numbers, they are compared: with plain
+ * arithmetic on their digits, and with the doubles that strtod reads.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json/json_number.h"
+#include "common/serve/input.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { DIGITS_MAXIMUM = 512 };
+
+/* A number as its digits, without zeros at either end, times ten to the power. */
+struct decimal {
+    bool negative;
+    char digits[DIGITS_MAXIMUM];
+    size_t count;
+    int64_t power;
+    bool far; /* the exponent is beyond what the product compares */
+};
+
+void fuzz_start(void)
+{
+}
+
+static bool is_number(struct text text)
+{
+    struct json_fault fault;
+    return text.size > 0 && text.size < DIGITS_MAXIMUM &&
+           (text.at[0] == '-' || (text.at[0] >= '0' && text.at[0] <= '9')) &&
+           strspn(text.at, "-+.0123456789eE") == text.size && json_check(text, &fault);
+}
+
+static struct decimal read_decimal(const char *text)
+{
+    struct decimal out = {.negative = *text == '-'};
+    const char *at = text + out.negative;
+    bool behind_point = false;
+    for (; *at != '\0' && *at != 'e' && *at != 'E'; at++) {
+        if (*at == '.') {
+            behind_point = true;
+            continue;
+        }
+        out.power -= behind_point;
+        if (out.count > 0 || *at != '0') {
+            out.digits[out.count++] = *at;
+        }
+    }
+    while (out.count > 0 && out.digits[out.count - 1] == '0') {
+        out.count--;
+        out.power++;
+    }
+    int64_t exponent = 0;
+    if (*at != '\0') {
+        bool minus = at[1] == '-';
+        for (at += 1 + (at[1] == '-' || at[1] == '+'); *at != '\0'; at++) {
+            exponent = exponent < INT64_C(1) << 58 ? exponent * 10 + (*at - '0') : exponent;
+        }
+        out.far = exponent > INT64_C(1) << 50;
+        exponent = minus ? -exponent : exponent;
+    }
+    out.power += exponent;
+    if (out.count == 0) {
+        out.negative = false;
+        out.power = 0;
+    }
+    return out;
+}
+
+static void check_equality(const char *a, const char *b)
+{
+    struct decimal x = read_decimal(a);
+    struct decimal y = read_decimal(b);
+    bool equal = json_numbers_equal(a, b);
+    fuzz_check(json_numbers_equal(b, a) == equal, "equal one way round only");
+    fuzz_check(json_numbers_equal(a, a), "a number is not equal to itself");
+    if (x.far || y.far) {
+        fuzz_check(equal == (strcmp(a, b) == 0), "numbers beyond all bounds");
+        return;
+    }
+    bool wanted = x.negative == y.negative && x.power == y.power && x.count == y.count &&
+                  memcmp(x.digits, y.digits, x.count) == 0;
+    fuzz_check(equal == wanted, "%s and %s: equal is %d", a, b, equal);
+    double one = strtod(a, NULL);
+    double two = strtod(b, NULL);
+    fuzz_check(!equal || !(one < two || one > two), "equal, but not as doubles");
+    enum { EXACT_DIGITS = 15, EXACT_POWER = 290 };
+    bool exact = x.count <= EXACT_DIGITS && y.count <= EXACT_DIGITS &&
+                 llabs(x.power) < EXACT_POWER && llabs(y.power) < EXACT_POWER;
+    fuzz_check(!exact || equal == (one >= two && one <= two), "not equal, but as doubles");
+}
+
+struct whole {
+    int64_t number;
+};
+
+static void check_whole(const char *text)
+{
+    enum { LEAST = -1000000000, MOST = 1000000000 };
+    static const struct input_field fields[] = {{"n", INPUT_WHOLE, false,
+                                                 offsetof(struct whole, number), LEAST, MOST, NULL,
+                                                 ERR_INVALID_PARAMETER}};
+    static const struct config config = {.max_body_bytes = 65536};
+    struct call call = {.arena = &fuzz_arena, .config = &config};
+    struct json_fault fault;
+    struct whole out = {.number = 0};
+    response_init(&call.response, &fuzz_arena);
+    char *body = arena_printf(&fuzz_arena, "{\"n\":%s}", text);
+    fuzz_check(json_read_object(&fuzz_arena, text_of(body), &call.body, &fault), "the body");
+    enum error_code error = input_read(&call, fields, 1, &out);
+    fuzz_check(error == ERR_NONE || error == ERR_INVALID_PARAMETER, "error %d", error);
+    struct decimal decimal = read_decimal(text);
+    double number = strtod(text, NULL);
+    bool wanted = decimal.power >= 0 && number >= LEAST && number <= MOST;
+    fuzz_check((error == ERR_NONE) == wanted, "%s: whole and within bounds is %d", text,
+               error == ERR_NONE);
+    fuzz_check(error != ERR_NONE || out.number == (int64_t)number, "%s became %" PRId64, text,
+               out.number);
+}
+
+static void check_digits(struct text text)
+{
+    static const int64_t bounds[] = {0, 9, 10, 1000, INT32_MAX, INT64_MAX - 1, INT64_MAX};
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        bool over;
+        int64_t number = -1;
+        bool good = text_to_int64(text, bounds[i], &over, &number);
+        char printed[INTEGER_TEXT_SIZE];
+        bool digits = text.size > 0;
+        size_t zeros = 0;
+        for (size_t at = 0; at < text.size; at++) {
+            digits = digits && text.at[at] >= '0' && text.at[at] <= '9';
+            zeros += text.at[at] == '0' && zeros == at ? 1 : 0;
+        }
+        fuzz_check(digits || (!good && !over), "no digits are a number");
+        fuzz_check(!digits || good != over, "digits are neither good nor too large");
+        if (good) {
+            fuzz_check(number >= 0 && number <= bounds[i], "out of bounds");
+            zeros -= zeros == text.size ? 1 : 0;
+            size_t size = integer_to_text(number, printed);
+            fuzz_check(size == text.size - zeros && memcmp(printed, text.at + zeros, size) == 0,
+                       "another number: %s", printed);
+        }
+    }
+}
+
+static void check_time(struct text text)
+{
+    int64_t time;
+    if (!text_to_time(text, &time)) {
+        return;
+    }
+    char printed[TIME_TEXT_SIZE];
+    int64_t again;
+    time_to_text(time, printed);
+    fuzz_check(text_to_time(text_of(printed), &again) && again == time, "another time: %s",
+               printed);
+    fuzz_check(memcmp(printed, text.at, strlen("2026-01-31T12:00:00")) == 0, "another second: %s",
+               printed);
+}
+
+void fuzz_one(struct text input)
+{
+    struct text rest = input;
+    struct text first = fuzz_line(&rest);
+    struct text second = fuzz_line(&rest);
+    check_digits(first);
+    check_time(first);
+    const char *a = fuzz_string(first);
+    const char *b = fuzz_string(second);
+    if (is_number(text_of(a)) && is_number(text_of(b))) {
+        check_equality(a, b);
+        check_whole(a);
+        check_whole(b);
+    }
+}

@@ -1,0 +1,143 @@
+/*
+ * target_requests.c - whole requests through the gate and the handlers.
+ *
+ * An input is one request or more, with a line --- between them: METHOD PROGRAM PATH?QUERY, then
+ * lines NAME=value of meta-variables, an empty line and the body. AUTH=ann, bob, reader or writer
+ * is a token of theirs, ANNOUNCED the length that is told, PIECE the bytes that come at a time.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/play.h"
+
+enum { REQUESTS_MAXIMUM = 6, VARIABLES_MAXIMUM = 16 };
+
+static const struct program *const programs[] = {
+    &data_program, &batch_program,    &changes_program, &health_program, &keys_program,
+    &me_program,   &register_program, &reset_program,   &token_program};
+
+static const char *bobs_item;
+
+void fuzz_start(void)
+{
+    play_start();
+    struct tape_request request = {.path = "/greeting", .authorization = world_bob};
+    bobs_item = strdup(play(&data_program, request)->body);
+}
+
+/* Takes what stands before the next SEPARATOR, or all; it goes with it. */
+static struct text take(struct text *rest, const char *separator)
+{
+    size_t length = strlen(separator);
+    const char *end = memmem(rest->at, rest->size, separator, length);
+    size_t size = end != NULL ? (size_t)(end - rest->at) : rest->size;
+    struct text out = {.at = rest->at, .size = size};
+    size += end != NULL ? length : 0;
+    rest->at += size;
+    rest->size -= size;
+    return out;
+}
+
+struct script {
+    struct tape_request request;
+    const struct program *program;
+    const char *variables[VARIABLES_MAXIMUM + 1];
+    size_t count;
+    bool by_bob;
+    bool by_device;
+};
+
+static void read_variable(struct script *script, const char *line)
+{
+    if (strncmp(line, "AUTH=", 5) == 0) {
+        const char *who = line + 5;
+        script->by_bob = strcmp(who, "bob") == 0;
+        script->by_device = strcmp(who, "reader") == 0 || strcmp(who, "writer") == 0;
+        script->request.authorization = strcmp(who, "ann") == 0      ? world_ann
+                                        : script->by_bob             ? world_bob
+                                        : strcmp(who, "reader") == 0 ? play_reader
+                                        : strcmp(who, "writer") == 0 ? play_writer
+                                                                     : who;
+    } else if (strncmp(line, "ANNOUNCED=", 10) == 0) {
+        script->request.announced = line + 10;
+    } else if (strncmp(line, "PIECE=", 6) == 0) {
+        script->request.piece = (unsigned char)line[6];
+    } else if (script->count < VARIABLES_MAXIMUM && strncmp(line, "CUBBY_CONF=", 11) != 0) {
+        script->variables[script->count++] = line;
+    }
+}
+
+static bool read_script(struct text text, struct script *script)
+{
+    *script = (struct script){.program = NULL};
+    struct text first = fuzz_line(&text);
+    script->request.method = fuzz_string(take(&first, " "));
+    struct text name = take(&first, " ");
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        if (text_equal(name, text_of(programs[i]->name))) {
+            script->program = programs[i];
+        }
+    }
+    script->request.path = fuzz_string(take(&first, "?"));
+    script->request.query = fuzz_string(first);
+    struct text line = {.at = NULL, .size = 0};
+    while (text.size > 0 && (line = fuzz_line(&text)).size > 0) {
+        read_variable(script, fuzz_string(line));
+    }
+    if (text.size > 0) {
+        script->request.body = text.at;
+        script->request.body_size = text.size;
+    }
+    script->request.variables = script->variables;
+    return script->program != NULL;
+}
+
+/* What was stored comes back as it was sent. */
+static void check_stored(const struct script *script, const struct tape_answer *answer)
+{
+    struct json_object object;
+    struct json_fault fault;
+    const struct tape_request *request = &script->request;
+    if (script->program != &data_program || (answer->status != 200 && answer->status != 201) ||
+        (strcmp(request->method, "PUT") != 0 && strcmp(request->method, "POST") != 0) ||
+        request->body == NULL || request->announced != NULL || script->count != 0) {
+        return;
+    }
+    struct text body = {.at = request->body, .size = request->body_size};
+    fuzz_check(json_read_object(&fuzz_arena, body, &object, &fault), "stored without an object");
+    const struct text *value = json_member(&object, "value");
+    fuzz_check(value != NULL, "stored without a value");
+    const char *wanted =
+        arena_printf(&fuzz_arena, "\"value\":%.*s,\"version\":", (int)value->size, value->at);
+    fuzz_check(strstr(answer->body, wanted) != NULL, "stored %s\nbut %s", wanted, answer->body);
+}
+
+void fuzz_one(struct text input)
+{
+    bool by_bob = false;
+    bool by_device = false;
+    bool refused = true;
+    for (size_t count = 0; input.size > 0 && count < REQUESTS_MAXIMUM; count++) {
+        struct script script;
+        if (!read_script(take(&input, "\n---\n"), &script)) {
+            continue;
+        }
+        const struct tape_answer *answer = play(script.program, script.request);
+        json_use_arena(&fuzz_arena);
+        check_stored(&script, answer);
+        by_bob = by_bob || script.by_bob;
+        by_device = by_device || script.by_device;
+        refused = refused && answer->status >= 400;
+    }
+    if (!play_changed()) {
+        return;
+    }
+    fuzz_check(!refused || by_device || play_same_rows(), "refused, but done");
+    if (!by_bob) {
+        struct tape_request request = {.path = "/greeting", .authorization = world_bob};
+        const struct tape_answer *answer = play(&data_program, request);
+        fuzz_check(strcmp(answer->body, bobs_item) == 0, "an item of somebody else");
+    }
+    play_restore();
+}
