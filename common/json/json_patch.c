@@ -12,6 +12,7 @@
  * - it takes an empty array index for 0 [issue 1009, open] and 18446744073709551617 for 1 [issue
  *   1070, closed; pull request 1002, open]
  * - it moves a replaced member to the end of its object [not reported]
+ * - it removes, replaces and moves a member whose name differs in case alone [not reported]
  * - it leaves the first operations done when a later one fails [issue 997, open]
  */
 #include "common/json/json_patch.h"
