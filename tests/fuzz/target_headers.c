@@ -116,8 +116,11 @@ static int64_t version_of(const char *at, const char *end)
 static struct list read_list(const char *text)
 {
     struct list list = {.good = true};
-    size_t stars = 0;
-    const char *at = text;
+    const char *at = text + strspn(text, " \t");
+    if (*at == '*' && strspn(at + 1, " \t") == strlen(at + 1)) {
+        list.any = true;
+        return list;
+    }
     for (;;) {
         at += strspn(at, " \t,");
         if (*at == '\0' || list.count == TAGS_MAXIMUM) {
@@ -125,10 +128,7 @@ static struct list read_list(const char *text)
         }
         int64_t version = 0;
         bool weak = false;
-        if (*at == '*') {
-            stars++;
-            at++;
-        } else if (*at >= '0' && *at <= '9') {
+        if (*at >= '0' && *at <= '9') {
             const char *end = at + strspn(at, "0123456789");
             version = version_of(at, end);
             at = end;
@@ -151,8 +151,7 @@ static struct list read_list(const char *text)
             break;
         }
     }
-    list.any = stars > 0;
-    list.good = list.good && list.count > 0 && (stars == 0 || list.count == 1);
+    list.good = list.good && list.count > 0;
     return list;
 }
 
