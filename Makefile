@@ -23,6 +23,8 @@ PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 # 1: all programs are one executable under several names, which needs a fifth of the room.
 MULTICALL ?=
 SERVER ?= apache
+# `cgi`: a process for each request. `fastcgi`: processes that stay.
+MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
 PORT ?= 5000
 DATA ?= data
 WERROR ?= 1
@@ -69,7 +71,7 @@ TOOL_SOURCES := $(wildcard db/tool/*.c db/tool/commands/*.c)
 slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
 
 ifeq ($(DEPS),system)
-PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto
+PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto fcgi
 OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(OBJ)/.system
 # Warnings are about our own sources.
@@ -86,7 +88,7 @@ DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls
 	-DCUBBY_OWN_HEAP \
 	-ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
-DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lm
+DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lfcgi -lm
 ifeq ($(PROFILE),generate)
 DEP_INCLUDE += -isystem $(XCRYPT)/include
 DEP_LIBS := -L$(DEP_DIR)/lib -L$(XCRYPT)/lib $(DEP_LIBS) -lgcov
@@ -155,7 +157,7 @@ $(OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 # ---- the libraries ---------------------------------------------------------------------------------
 
 # The longest first: each build is one process, and two run at a time.
-LIBRARIES := sqlite libxcrypt mbedtls jansson libjwt cjson
+LIBRARIES := sqlite libxcrypt mbedtls jansson libjwt fcgi cjson
 BUILT_HERE := $(filter-out $(if $(filter generate,$(PROFILE)),libxcrypt),$(LIBRARIES))
 DEP_SOURCES ?= $(BUILD)/deps/src
 AMALGAMATION := $(dir $(DEP_SOURCES))amalgamation
@@ -236,7 +238,7 @@ $(SAN_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 	$(call say,LINK,$@)$(SAN_CC) $(SAN_FLAGS) $(WRAP) $^ -L$(SAN_DIR)/lib -ljwt -ljansson \
-		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lcmocka -lm -o $@
+		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lfcgi -lcmocka -lm -o $@
 
 -include $(wildcard $(SAN_OBJ)/*/*.d $(SAN_OBJ)/*/*/*.d)
 
@@ -314,13 +316,16 @@ boards-tested:
 packages-build:
 	$(Q)sh common/deps/packages.sh $(if $(filter fetched,$(DEPS)),build)
 packages-run: packages-build
-	$(Q)sh common/deps/packages.sh run-$(SERVER)
+	$(Q)sh common/deps/packages.sh run-$(SERVER)$(if $(filter fastcgi,$(MODE)),-fastcgi)
 packages-test: packages-build
 	$(Q)sh common/deps/packages.sh test
 
 ifneq ($(filter run packages-run,$(MAKECMDGOALS)),)
-ifeq ($(filter $(SERVER),apache busybox lighttpd),)
-$(error SERVER must be apache, busybox or lighttpd, not "$(SERVER)")
+ifeq ($(filter $(SERVER),apache busybox lighttpd nginx),)
+$(error SERVER must be apache, busybox, lighttpd or nginx, not "$(SERVER)")
+endif
+ifeq ($(filter $(SERVER)-$(MODE),apache-cgi busybox-cgi lighttpd-cgi apache-fastcgi lighttpd-fastcgi nginx-fastcgi),)
+$(error MODE must be cgi or fastcgi, with SERVER=busybox cgi and with SERVER=nginx fastcgi, not "$(MODE)")
 endif
 endif
 
@@ -330,7 +335,7 @@ ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.
 .PHONY: run
 run: packages-run
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
-	$(Q)SERVER=$(SERVER) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
+	$(Q)SERVER=$(SERVER) MODE=$(MODE) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
 
 # What runs the Postman collection, and what drives a browser and judges what it shows. Kept until
@@ -467,9 +472,11 @@ endif
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
 	$(Q)umask 022 && sed $(MARKS) common/settings/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
 	$(Q)umask 022 && for name in $(SNIPPETS); do \
-		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
-	$(Q)sed $(MARKS) cgi-bin/server/cubby-httpd.in >'$(D)$(SBINDIR)/cubby-httpd'
-	$(Q)chmod 755 '$(D)$(SBINDIR)/cubby-httpd'
+		awk -v programs='$(PROGRAMS)' -f cgi-bin/server/each.awk "cgi-bin/server/$$name.in" | \
+			sed $(MARKS) >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
+	$(Q)for name in cubby-httpd cubby-loop; do \
+		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SBINDIR)'/"$$name" && \
+			chmod 755 '$(D)$(SBINDIR)'/"$$name" || exit 1; done
 	$(call say,DONE,installed under $(D)$(PREFIX); next: cubby init)
 
 # What an archive for boards has beside that: the script that sets a board up, and what it starts cubby by.
@@ -486,7 +493,7 @@ install-board: install
 .PHONY: uninstall
 uninstall:
 	$(Q)rm -f $(PROGRAMS:%='$(D)$(CGIDIR)/%') '$(D)$(SBINDIR)/cubby' '$(D)$(SBINDIR)/cubby-httpd' \
-		'$(D)$(SYSCONFDIR)/cubby.conf.sample' '$(D)$(MANDIR)/man8/cubby.8' '$(D)$(BASHCOMPDIR)/cubby'
+		'$(D)$(SBINDIR)/cubby-loop' '$(D)$(SYSCONFDIR)/cubby.conf.sample' '$(D)$(MANDIR)/man8/cubby.8' '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)rm -rf '$(D)$(SHAREDIR)'
 	$(Q)rmdir -p --ignore-fail-on-non-empty '$(D)$(CGIDIR)' '$(D)$(SYSCONFDIR)' \
 		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' 2>/dev/null || true
@@ -548,7 +555,7 @@ distclean:
 help:
 	@echo 'make                 static programs in build/cgi-bin, the tool in build/bin/cubby'
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
-	@echo '    SERVER=apache|busybox|lighttpd  PORT=5000  DATA=data  HOST=127.0.0.1'
+	@echo '    SERVER=apache|busybox|lighttpd|nginx  MODE=cgi|fastcgi  PORT=5000  DATA=data  HOST=127.0.0.1'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, fuzz, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'

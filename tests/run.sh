@@ -7,7 +7,8 @@
 #
 #   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, fuzz, system, postman, console,
 #                 board)
-#   SERVER=NAME   of the suites http and console only that server's
+#   SERVER=NAME   of the suites http and console only that server's: apache, busybox, lighttpd; with
+#                 programs that stay (FastCGI): lighttpd-loop, nginx-loop, apache-loop
 #   FILTER=REGEX  only tests whose name fits (of those that bats runs; the contract's client rests then)
 #
 # Ctrl-C and SIGTERM stop the suites and their servers. One run at a time in a checkout.
@@ -17,8 +18,8 @@ cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 out=$root/build/test
 only=${ONLY:-}
-servers=${SERVER:-apache busybox lighttpd}
-unset SERVER MAKEFLAGS MAKELEVEL MFLAGS READY DATA PORT CUBBY_CONF RUN_USER
+servers=${SERVER:-apache busybox lighttpd lighttpd-loop nginx-loop}
+unset SERVER MODE MAKEFLAGS MAKELEVEL MFLAGS READY DATA PORT CUBBY_CONF RUN_USER
 umask 022
 mkdir -p "$root/build"
 exec 9>"$root/build/.test-lock"
@@ -98,14 +99,16 @@ with_server() {
     shift 3
     mkdir -p "$folder/data"
     printf '%s' "$settings" >"$folder/data/cubby.conf"
-    SERVER=$server PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$out/$name.log" 2>&1 &
+    local mode=cgi
+    case $server in *-loop) server=${server%-loop} mode=fastcgi ;; esac
+    SERVER=$server MODE=$mode PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$out/$name.log" 2>&1 &
     runner=$!
     for _ in $(seq 300); do
         [ -f "$folder/ready" ] && break
         sleep 0.1
     done
     if [ -f "$folder/ready" ]; then
-        SERVER=$server BASE=$(cat "$folder/ready") DATA=$folder/data FOLDER=$folder "$@"
+        SERVER=$server MODE=$mode SUITE=$name BASE=$(cat "$folder/ready") DATA=$folder/data FOLDER=$folder "$@"
     else
         echo "not ok 1 $name: $server starts"
         sed 's/^/# /' "$out/$name.log"
@@ -131,11 +134,11 @@ register_limit = 0
 # shellcheck disable=SC2153 # FOLDER comes from with_server
 http_tests() {
     run_bats "$FOLDER/bats" tests/http
-    note_end "http-$SERVER" $?
+    note_end "$SUITE" $?
     # A client that knows only the contract, against the same server.
     if [ -z "${FILTER:-}" ]; then
         timeout --foreground 120 node --test-reporter=tap tests/contract/client.js
-        note_end "contract-$SERVER" $?
+        note_end "contract-${SUITE#http-}" $?
     fi
 }
 

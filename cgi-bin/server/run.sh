@@ -2,12 +2,14 @@
 # run.sh - serves cubby from a checkout, in the foreground, until Ctrl-C or SIGTERM.
 #
 # Reads from the environment:
-#   SERVER    apache (default), busybox or lighttpd
+#   SERVER    apache (default), busybox, lighttpd or nginx
+#   MODE      cgi (a process for each request) or fastcgi (processes that stay; nginx knows nothing else)
 #   PORT      5000; 0 picks a free one
 #   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
 #             hold, and the lines that name database and keys are put at its head
 #   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the pages
+#   PROCESSES with MODE=fastcgi, but for lighttpd: as many of each program
 #   RUN_USER  as root: the user the programs run as (www-data, else nobody)
 #   READY     a file to write the address of the API to, once it answers
 #
@@ -19,6 +21,10 @@ set -eu
 umask 022 # another user reads what is made here; data are closed by the mode of their folder
 
 SERVER=${SERVER:-apache}
+case $SERVER in
+nginx) MODE=${MODE:-fastcgi} ;;
+*) MODE=${MODE:-cgi} ;;
+esac
 PORT=${PORT:-5000}
 DATA=${DATA:-data}
 PROGRAMS=${PROGRAMS:-build/cgi-bin}
@@ -26,6 +32,10 @@ TOOL=${TOOL:-build/bin/cubby}
 WWW=${WWW:-www}
 READY=${READY:-}
 HOST=${HOST:-127.0.0.1}
+of_each=''
+for name in ${PROCESSES:+PROCESSES PROCESSES_data PROCESSES_token PROCESSES_changes}; do
+    of_each="$of_each $name=$PROCESSES"
+done
 here=$(dirname "$0")
 
 say() { printf '%s\n' "$*"; }
@@ -35,9 +45,13 @@ fail() {
 }
 
 case $SERVER in
-apache | lighttpd) prefix=/api ;;
+apache | lighttpd | nginx) prefix=/api ;;
 busybox) prefix=/cgi-bin ;;
-*) fail "SERVER must be apache, busybox or lighttpd, not \"$SERVER\"" ;;
+*) fail "SERVER must be apache, busybox, lighttpd or nginx, not \"$SERVER\"" ;;
+esac
+case $SERVER-$MODE in
+apache-cgi | busybox-cgi | lighttpd-cgi | apache-fastcgi | lighttpd-fastcgi | nginx-fastcgi) ;;
+*) fail "MODE must be cgi or fastcgi, with busybox cgi and with nginx fastcgi, not \"$MODE\"" ;;
 esac
 case $PORT in
 '' | *[!0-9]*) fail "PORT must be a number, not \"$PORT\"" ;;
@@ -113,7 +127,7 @@ make_run_folder() {
     for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
         run=$(mktemp -d "$base/cubby-run.XXXXXX" 2>/dev/null) || continue
         chmod 755 "$run"
-        mkdir "$run/cgi-bin" "$run/state"
+        mkdir "$run/cgi-bin" "$run/state" "$run/sockets"
         cp "$PROGRAMS"/* "$run/cgi-bin"
         chmod 755 "$run/cgi-bin" "$run/cgi-bin"/*
         # Not on a file system mounted noexec, nor below a folder closed to the user.
@@ -209,23 +223,27 @@ prepare_settings() {
 
 # ---- the servers ---------------------------------------------------------------------------------------
 
+names_of_programs() { (cd "$run/cgi-bin" && set -- * && IFS='|' && say "$*"); }
+
 fill() {
-    sed -e "s|max-read-idle = 30|max-read-idle = $body_timeout|" -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
-        -e "s|@SYSCONFDIR@|$run|g" "$here/$1.in"
+    awk -v programs="$(names_of_programs | tr '|' ' ')" -f "$here/each.awk" "$here/$1.in" | sed -e "s|max-read-idle = 30|max-read-idle = $body_timeout|" -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
+        -e "s|@SYSCONFDIR@|$run|g" -e "s|@SBINDIR@|$run|g" -e "s#@PROGRAMS@#$(names_of_programs)#g" \
+        -e "s|/run/lighttpd/|$run/sockets/|g" -e "s|/run/cubby|$run/sockets|g"
 }
 
 write_apache() {
     modules=/usr/lib/apache2/modules
     [ -d "$modules" ] || modules=$(apache2 -V 2>/dev/null | sed -n 's/.*HTTPD_ROOT="\(.*\)"/\1/p')/modules
     {
-        for name in mpm_event authz_core alias env mime dir cgid headers reqtimeout setenvif; do
+        cgi=cgid
+        [ "$MODE" = cgi ] || cgi='proxy proxy_fcgi'
+        for name in mpm_event authz_core alias env mime dir $cgi headers reqtimeout setenvif; do
             say "LoadModule ${name}_module $modules/mod_$name.so"
         done
         cat <<CONF
 ServerRoot "$run/state"
 DefaultRuntimeDir "$run/state"
 PidFile "$run/state/pid"
-ScriptSock "$run/state/cgid"
 Mutex pthread
 Listen $HOST:$PORT
 ServerName $reach:$PORT
@@ -264,6 +282,11 @@ SetEnv CUBBY_CONF "$run/cubby.conf"
 MergeSlashes Off
 CONF
         fill cubby.apache.conf
+        if [ "$MODE" = fastcgi ]; then
+            fill cubby.apache-fastcgi.conf
+        else
+            say "ScriptSock \"$run/state/cgid\""
+        fi
         # Whatever is asked here, the answer is JSON.
         sed -n 's/^ *\(ErrorDocument .*\)/\1/p' "$here/cubby.apache.conf.in"
     } >"$run/server.conf"
@@ -284,6 +307,7 @@ mimetype.assign = ( ".html" => "text/html; charset=utf-8", ".css" => "text/css; 
 static-file.exclude-extensions = ( ".conf" )
 CONF
         fill cubby.lighttpd.conf
+        [ "$MODE" = cgi ] || fill cubby.lighttpd-fastcgi.conf
         say "setenv.set-environment = ( \"CUBBY_CONF\" => \"$run/cubby.conf\" )"
         say "server.errorfile-prefix = \"$run/share/www/errors/error-\""
         if [ -n "$user" ]; then
@@ -313,13 +337,90 @@ write_busybox() {
     } >"$run/server.conf"
 }
 
+write_nginx() {
+    mkdir -p "$run/upload"
+    chmod 700 "$run/upload"
+    [ -z "$user" ] || chown "$user:$group" "$run/upload"
+    {
+        [ -z "$user" ] || say "user $user $group;"
+        cat <<CONF
+daemon off;
+pid $run/state/pid;
+error_log stderr error;
+worker_processes 2;
+events { worker_connections 512; }
+http {
+    access_log off;
+    server_tokens off;
+    client_body_temp_path $run/upload;
+    fastcgi_temp_path $run/state/fastcgi;
+    proxy_temp_path $run/state/proxy;
+    uwsgi_temp_path $run/state/uwsgi;
+    scgi_temp_path $run/state/scgi;
+    types {
+        text/html html;
+        text/css css;
+        text/javascript js;
+        application/json json;
+        image/svg+xml svg;
+    }
+    charset_types text/css text/javascript;
+    charset utf-8;
+    server {
+        listen $HOST:$PORT;
+        server_name $HOST;
+        root $run/share/www;
+        index index.html;
+CONF
+        fill cubby.nginx.conf
+        say "    }"
+        say "}"
+    } >"$run/server.conf"
+}
+
+# cubby-loop, and what runs it beside the web server "$@": one process that ends with it, and then ends
+# the programs.
+write_loop() {
+    fill cubby-loop >"$run/cubby-loop"
+    chmod 755 "$run/cubby-loop"
+    cat >"$run/serve" <<'CONF'
+#!/bin/sh
+trap 'kill -TERM "$server" 2>/dev/null' TERM INT HUP
+sh "$RUN/cubby-loop" run &
+loop=$!
+for program in "$RUN"/cgi-bin/*; do
+    tries=0
+    while [ ! -S "$RUNDIR/${program##*/}.sock" ] && [ "$tries" -lt 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+done
+"$@" &
+server=$!
+wait "$server"
+status=$?
+while kill -0 "$server" 2>/dev/null; do wait "$server"; done
+kill -TERM "$loop" 2>/dev/null
+while kill -0 "$loop" 2>/dev/null; do wait "$loop"; done
+exit "$status"
+CONF
+}
+
 server_command() {
     case $SERVER in
+    nginx) set -- nginx -p "$run/state" -c "$run/server.conf" -e stderr ;;
     apache) set -- apache2 -d "$run/state" -f "$run/server.conf" -DFOREGROUND ;;
     lighttpd) set -- lighttpd -D -f "$run/server.conf" ;;
     busybox)
         set -- busybox httpd -f -p "$HOST:$PORT" -h "$run/docroot" -c "$run/server.conf"
         [ -z "$user" ] || set -- "$@" -u "$user:$group"
+        ;;
+    esac
+    case $SERVER-$MODE in
+    apache-fastcgi | nginx-fastcgi)
+        # shellcheck disable=SC2086 # words
+        set -- RUN="$run" ${user:+RUN_USER="$user"} ${user:+WEB_GROUP="$group"} RUNDIR="$run/sockets" $of_each \
+            sh "$run/serve" "$@"
         ;;
     esac
     # Nothing of the caller's environment reaches the programs.
@@ -337,7 +438,9 @@ random_port() { say $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000)); }
 
 # 0: answers. 1: ended at once. Waits up to 20 seconds.
 start_server() {
+    [ -z "$user" ] || chown "$user:$group" "$run/sockets"
     "write_$SERVER"
+    [ "$MODE" = cgi ] || write_loop
     server_command >"$run/state/output" 2>&1 </dev/null &
     server_pid=$!
     tries=0
@@ -402,8 +505,10 @@ quoted() {
     esac
 }
 
+with_mode=''
+[ "$MODE" = cgi ] || with_mode=", $MODE"
 base=http://$reach:$PORT$prefix
-say "cubby serves at $base  (page: http://$reach:$PORT/, data: $DATA, $SERVER; Ctrl-C stops it)"
+say "cubby serves at $base  (page: http://$reach:$PORT/, data: $DATA, $SERVER$with_mode; Ctrl-C stops it)"
 [ "$HOST" = "$reach" ] || say "and at port $PORT of every address of this machine: whoever reaches it may register"
 say "try:  curl $base/health"
 say "tool: $(quoted "$TOOL") -c $(quoted "${DATA%/}/cubby.conf") user list"

@@ -68,6 +68,11 @@ static void store_run_deferred(void *store, int64_t now_ms)
     db_deferred_end(store);
 }
 
+static bool store_rest(void *store)
+{
+    return db_rest(store);
+}
+
 static void store_destroy(void *store)
 {
     db_free(store);
@@ -81,4 +86,5 @@ const struct store_class database_store = {.make = store_make,
                                            .add_event = store_add_event,
                                            .has_deferred = store_has_deferred,
                                            .run_deferred = store_run_deferred,
+                                           .rest = store_rest,
                                            .destroy = store_destroy};

@@ -13,7 +13,9 @@
  * For one thread only. The static programs use it; with DEPS=system and under sanitizers malloc is
  * the system's.
  */
-#include <stddef.h> /* first: ISO C forbids a source without any declaration */
+#include "common/base/heap.h"
+
+#include <stddef.h>
 
 #ifdef CUBBY_OWN_HEAP
 
@@ -66,6 +68,7 @@ __attribute__((common)) _Alignas(UNIT) unsigned char heap_first[FIRST_BYTES];
 static unsigned char *at;  /* the next head */
 static unsigned char *end; /* of the area */
 static struct free_piece *bins[BINS];
+static bool wipes_freed;
 
 static struct head *head_of(void *piece)
 {
@@ -276,6 +279,9 @@ void free(void *piece)
         (void)munmap(mapping, mapping->size);
         return;
     }
+    if (wipes_freed) {
+        explicit_bzero(piece, room_of(piece));
+    }
     size_t units = head->units;
     size_t bin = find_bin(&units);
     struct free_piece *freed = piece;
@@ -287,6 +293,27 @@ void free(void *piece)
 size_t malloc_usable_size(void *piece)
 {
     return piece != NULL ? room_of(piece) : 0;
+}
+
+void heap_wipe_freed(void)
+{
+    wipes_freed = true;
+}
+
+#else
+
+#include <stdlib.h> /* defines __GLIBC__ where that is the library */
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+void heap_wipe_freed(void)
+{
+#ifdef __GLIBC__
+    enum { FILLING = 0xa5 };
+    (void)mallopt(M_PERTURB, FILLING);
+#endif
 }
 
 #endif

@@ -168,6 +168,29 @@ EXPORT
         -- $files
 }
 
+# Of the library only what serves requests, without what starts processes or stands for stdio. What it
+# would tell by the name of a file and a line ends the process all the same.
+build_fcgi() {
+    mkdir -p "$work/include"
+    cp "$source/include/fcgiapp.h" include/
+    cat >"$work/include/fcgi_config.h" <<'CONFIG'
+#include <stdlib.h>
+#define HAVE_ARPA_INET_H 1
+#define HAVE_LIMITS_H 1
+#define HAVE_NETDB_H 1
+#define HAVE_NETINET_IN_H 1
+#define HAVE_SOCKLEN 1
+#define HAVE_STRERROR 1
+#define HAVE_SYS_PARAM_H 1
+#define HAVE_SYS_SOCKET_H 1
+#define HAVE_SYS_TIME_H 1
+#define HAVE_UNISTD_H 1
+#define ASSERT(held) ((held) ? (void)0 : abort())
+CONFIG
+    compile libfcgi -D_GNU_SOURCE -I"$work/include" -I"$source/include" -- \
+        "$source/libfcgi/fcgiapp.c" "$source/libfcgi/os_unix.c"
+}
+
 sqlite_omit='-DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_SHARED_CACHE
     -DSQLITE_OMIT_PROGRESS_CALLBACK -DSQLITE_OMIT_DECLTYPE -DSQLITE_OMIT_TRACE
     -DSQLITE_OMIT_AUTHORIZATION -DSQLITE_OMIT_UTF16 -DSQLITE_OMIT_JSON

@@ -21,6 +21,7 @@ cjson     cjson      1.7.18
 jansson   jansson    2.14
 sqlite    sqlite3    3.46
 libxcrypt libxcrypt  4.4.33
+fcgi      libfcgi    2.4.2
 '
 # Where to look, in this order: the newest first, and what a mirror has dropped there in the next.
 suites='unstable testing stable'

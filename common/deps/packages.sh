@@ -1,7 +1,7 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [--missing] [GROUP…]     build, release, run-apache, run-busybox, run-lighttpd, test, bench,
+# usage: packages.sh [--missing] [GROUP…]     build, release, run-SERVER, run-SERVER-fastcgi, test, bench,
 #                                            dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
@@ -22,8 +22,13 @@ packages_of() {
     # apache2-bin brings server and modules, and no service that would start
     run-apache) echo apache2-bin curl util-linux ;;
     run-busybox) echo busybox curl util-linux ;;
-    run-lighttpd) echo lighttpd curl util-linux ;;
+    run-lighttpd | run-lighttpd-fastcgi) echo lighttpd curl util-linux ;;
+    run-apache-fastcgi) packages_of run-apache && echo spawn-fcgi ;;
+    run-nginx | run-nginx-fastcgi) echo nginx-light spawn-fcgi curl util-linux ;;
     test)
+        packages_of run-apache-fastcgi
+        packages_of run-nginx
+        echo libfcgi-bin wrk
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core

@@ -1,73 +1,25 @@
 /*
  * cgi.c - the CGI transport (RFC 3875): meta-variables from the environment, the body from standard
  * input, one request, the answer to standard output.
- *
- * No other file of the CGI programs uses the environment or the file descriptors 0 and 1.
  */
 #include "common/http/cgi.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/http/process.h"
 
-#if defined(CUBBY_OWN_HEAP) && defined(__LP64__)
-/* Replaces the C library's function, which first looks up the call in the kernel's shared object
- * (vDSO). For a process that asks for the time twice, that costs more than two system calls. */
-int clock_gettime(clockid_t clock, struct timespec *time)
-{
-    return (int)syscall(SYS_clock_gettime, clock, time);
-}
-
-time_t time(time_t *out)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (out != NULL) {
-        *out = now.tv_sec;
-    }
-    return now.tv_sec;
-}
-#endif
-
-static bool cgi_next(struct transport *transport)
+static enum transport_event cgi_next(struct transport *transport, int64_t patience)
 {
     struct cgi_transport *cgi = (struct cgi_transport *)transport;
+    (void)patience;
     bool first = !cgi->served;
     cgi->served = true;
-    return first;
-}
-
-static const char *cgi_variable(struct transport *transport, const char *name)
-{
-    (void)transport;
-    /* Cheaper than getenv: most variables that are asked for are not there, and the first character
-     * usually tells. */
-    size_t length = strlen(name);
-    for (char **each = environ; *each != NULL; each++) {
-        const char *entry = *each;
-        if (entry[0] == name[0] && strncmp(entry, name, length) == 0 && entry[length] == '=') {
-            return entry + length + 1;
-        }
-    }
-    return NULL;
-}
-
-static int64_t cgi_now_ms(struct transport *transport)
-{
-    (void)transport;
-    struct timespec now;
-    return clock_gettime(CLOCK_REALTIME, &now) == 0
-               ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000
-               : 0;
+    return first ? TRANSPORT_REQUEST : TRANSPORT_END;
 }
 
 static int64_t cgi_read_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
@@ -169,32 +121,16 @@ static void cgi_outlive_answer(struct transport *transport)
     (void)signal(SIGTERM, SIG_IGN);
 }
 
-static bool cgi_random(struct transport *transport, unsigned char *bytes, size_t size)
-{
-    (void)transport;
-    while (size > 0) {
-        ssize_t got = getrandom(bytes, size, 0);
-        if (got < 0 && errno != EINTR) {
-            return false;
-        }
-        if (got > 0) {
-            bytes += got;
-            size -= (size_t)got;
-        }
-    }
-    return true;
-}
-
 void cgi_transport_init(struct cgi_transport *cgi)
 {
     *cgi = (struct cgi_transport){.transport = {.ends_process = true,
                                                 .next = cgi_next,
-                                                .variable = cgi_variable,
+                                                .variable = process_variable,
                                                 .read_body = cgi_read_body,
                                                 .discard_body = cgi_discard_body,
                                                 .send = cgi_send,
                                                 .outlive_answer = cgi_outlive_answer,
-                                                .now_ms = cgi_now_ms,
+                                                .now_ms = process_now_ms,
                                                 .sleep = cgi_sleep,
-                                                .random = cgi_random}};
+                                                .random = process_random}};
 }

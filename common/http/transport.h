@@ -3,7 +3,8 @@
  *
  * The loop in serve.c knows nothing of CGI: it asks a transport for the next request, for its
  * meta-variables (named as in RFC 3875 section 4.1), for its body, and hands it one whole answer.
- * cgi.c is the transport of the programs; the in-process tests bring another.
+ * The programs have two, for one request (cgi.c) and for many (fcgi.c); the in-process tests bring
+ * another.
  */
 #ifndef CUBBY_COMMON_HTTP_TRANSPORT_H
 #define CUBBY_COMMON_HTTP_TRANSPORT_H
@@ -12,13 +13,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum transport_event {
+    TRANSPORT_REQUEST, /* there is a request */
+    TRANSPORT_IDLE,    /* none came in time */
+    TRANSPORT_END      /* none will come */
+};
+
 struct transport {
     /* The process ends after its last request, so memory and descriptors need not be released one
      * by one. */
     bool ends_process;
 
-    /* Moves on to the next request; false when there is none. */
-    bool (*next)(struct transport *transport);
+    /* Moves on to the next request, and waits for it at most PATIENCE milliseconds; -1: without
+     * limit. */
+    enum transport_event (*next)(struct transport *transport, int64_t patience);
 
     /* A meta-variable of the request, or NULL. Valid until `next`. */
     const char *(*variable)(struct transport *transport, const char *name);
@@ -36,6 +44,11 @@ struct transport {
     bool (*send)(struct transport *transport, const char *head, size_t head_size, const char *body,
                  size_t body_size);
 
+    /* The answer is complete, and what is left of the body is of no use: ends the request, so that
+     * the client has the answer whatever the program does then. False when the client is gone. NULL
+     * where that is so once it is sent. */
+    bool (*finish)(struct transport *transport);
+
     /* To be called before the answer is sent when work follows it: from then on the program ignores
      * a web server that ends it once it has the whole answer. NULL where no server does that. */
     void (*outlive_answer)(struct transport *transport);
@@ -43,14 +56,14 @@ struct transport {
     /* Milliseconds since 1970. */
     int64_t (*now_ms)(struct transport *transport);
 
-    /* Lets MILLISECONDS pass; false when the client is known to be gone. NULL where no request may
-     * wait. */
+    /* Lets MILLISECONDS pass; false when the request should wait no longer: the client is gone,
+     * others wait for this process, or it is told to end. NULL where no request may wait. */
     bool (*sleep)(struct transport *transport, int64_t milliseconds);
 
     /* Fills BYTES with SIZE bytes fit for keys and salts; false when there are none. */
     bool (*random)(struct transport *transport, unsigned char *bytes, size_t size);
 
-    /* Adds one line, without the newline, to the log of the process; NULL: standard error. */
+    /* Adds one line, without the newline, to the log of the web server; NULL: standard error. */
     void (*log)(struct transport *transport, const char *line);
 };
 

@@ -165,6 +165,7 @@ enum error_code token_keys_load(const char *path, struct token_keys **out, struc
 static void free_set(struct token_keys *keys)
 {
     if (!arena_failed(&keys->arena)) {
+        use_memory(NULL); /* the libraries may have been told otherwise since */
         jwks_free(keys->set);
     }
     arena_reset(&keys->arena);

@@ -42,6 +42,7 @@ copyright() {
     licence mbedtls Apache-2.0 "$here/licence-mbedtls"
     licence cjson MIT-cjson "$sources/cjson/LICENSE"
     licence jansson MIT-jansson "$sources/jansson/LICENSE"
+    licence fcgi OML "$sources/fcgi/LICENSE"
     licence sqlite public-domain "$sources/sqlite/LICENSE.md"
     licence libxcrypt 'LGPL-2.1+ and others' "$sources/libxcrypt/LICENSING"
 }

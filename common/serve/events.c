@@ -8,7 +8,7 @@
 
 static void write_log(struct call *call, const char *line)
 {
-    if (call->transport->log != NULL) {
+    if (*call->config->log == '\0' && call->transport->log != NULL) {
         call->transport->log(call->transport, line);
     } else {
         log_write(call->config->log, line);

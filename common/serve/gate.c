@@ -45,15 +45,9 @@ static enum error_code read_body(struct call *call)
 
 enum error_code call_keys(struct call *call, const struct token_keys **out)
 {
-    struct serve *serve = call->serve;
-    if (serve->keys == NULL) {
-        enum error_code error = token_keys_load(call->config->keys, &serve->keys, &call->cause);
-        if (error != ERR_NONE) {
-            return error;
-        }
-    }
-    *out = serve->keys;
-    return ERR_NONE;
+    enum error_code error = keep_keys(call->serve, &call->cause);
+    *out = error == ERR_NONE ? call->serve->keys : NULL;
+    return error;
 }
 
 enum error_code call_refuse_token(struct call *call, const char *why)
@@ -145,30 +139,13 @@ static enum error_code check_token(struct call *call)
     }
 }
 
-/* Whether the key file was replaced or changed since the last look. The first look counts as a
- * change. */
-static bool keys_changed(struct call *call)
-{
-    struct stat there = {0};
-    (void)stat(call->config->keys, &there); /* a file that is gone counts as changed */
-    struct stat *seen = &call->serve->keys_file;
-    bool same = there.st_ino == seen->st_ino && there.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
-                there.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
-    *seen = there;
-    return !same;
-}
-
 enum error_code call_authenticate_again(struct call *call)
 {
     if (call->claims.device != 0) {
         return authenticate_device(call, false);
     }
-    if (!keys_changed(call)) {
-        return ERR_NONE;
-    }
-    token_keys_free(call->serve->keys);
-    call->serve->keys = NULL;
-    return check_token(call);
+    keep_new_keys(call->serve);
+    return call->serve->keys == NULL ? check_token(call) : ERR_NONE;
 }
 
 enum error_code call_authenticate_to_write(struct call *call)
@@ -230,24 +207,6 @@ static enum error_code read_input(struct call *call)
     return error != ERR_NONE ? error : ERR_INVALID_BODY;
 }
 
-static enum error_code configure(struct call *call)
-{
-    struct serve *serve = call->serve;
-    if (!serve->configured) {
-        const char *path = call->transport->variable(call->transport, "CUBBY_CONF");
-        enum error_code error =
-            config_load(&serve->arena, path != NULL && *path != '\0' ? path : NULL, &serve->config,
-                        &call->cause);
-        if (error != ERR_NONE) {
-            arena_reset(&serve->arena);
-            config_defaults(&serve->config);
-            return error;
-        }
-        serve->configured = true;
-    }
-    return ERR_NONE;
-}
-
 /* Who calls, and whether all the parameters are known. */
 static enum error_code check_caller(struct call *call)
 {
@@ -260,7 +219,7 @@ static enum error_code check_caller(struct call *call)
 
 enum error_code gate_pass(struct call *call)
 {
-    enum error_code error = configure(call);
+    enum error_code error = keep_settings(call->serve, &call->cause);
     if (error != ERR_NONE) {
         return error;
     }

@@ -1,15 +1,14 @@
 /*
  * loop.h - internal declarations of the loop; only its own files include this header.
  *
- * One request goes through them in this order: serve.c takes it from the transport, gate.c brings
- * it to its handler, finish.c makes the answer and ends the transaction (events.c has the lines of
- * the log), send.c sends it.
+ * One request goes through them in this order: serve.c takes it from the transport (keep.c has what
+ * it finds from the one before), gate.c brings it to its handler, finish.c makes the answer and
+ * ends the transaction (events.c has the lines of the log), send.c sends it.
  */
 #ifndef CUBBY_COMMON_SERVE_LOOP_H
 #define CUBBY_COMMON_SERVE_LOOP_H
 
-#include <sys/stat.h>
-
+#include "common/base/stamp.h"
 #include "common/serve/serve.h"
 
 /* What lives as long as the process: settings, keys and the connection to the database. */
@@ -19,10 +18,29 @@ struct serve {
     struct arena arena; /* of the settings */
     struct config config;
     bool configured;
+    const char *settings_path; /* of the file they were read from */
+    struct stamp settings_file;
     struct token_keys *keys;
-    struct stat keys_file; /* as call_authenticate_again saw it last */
+    struct stamp keys_file; /* when the keys were read; of a process that ends with the request,
+                               when call_authenticate_again looked last */
     void *store;
+    int64_t served;  /* requests */
+    int64_t started; /* monotonic_ms; of a process that lives on */
 };
+
+/* keep.c: settings and keys are read on first use, and then kept. */
+enum error_code keep_settings(struct serve *serve, struct cause *cause);
+enum error_code keep_keys(struct serve *serve, struct cause *cause);
+
+/* Between two requests: gives up what has changed since it was read. */
+void keep_current(struct serve *serve);
+
+/* Gives up the keys if their file has changed since the last look. */
+void keep_new_keys(struct serve *serve);
+
+/* Gives up the store, or everything. */
+void keep_release_store(struct serve *serve);
+void keep_nothing(struct serve *serve);
 
 /* Passes CALL through the checks of the gate and then to its handler. Returns ERR_NONE or the first
  * error, of which the answer is then made. */

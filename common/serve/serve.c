@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/clock.h"
+#include "common/base/heap.h"
 #include "common/serve/loop.h"
 
 /* The memory of the settings, and of one request beside the copies of its body: decoded fields, the
@@ -44,6 +46,14 @@ static void close_spools(struct call *call)
     }
 }
 
+/* Nothing of the request stays with the store but its connection and its statements. */
+static void rest_store(struct serve *serve)
+{
+    if (serve->store != NULL && !serve->program->store->rest(serve->store)) {
+        keep_release_store(serve);
+    }
+}
+
 static bool serve_one(struct serve *serve)
 {
     struct arena arena;
@@ -68,33 +78,75 @@ static bool serve_one(struct serve *serve)
     if (call.request.body_pending) {
         call.transport->discard_body(call.transport);
     }
+    if (call.transport->finish != NULL) {
+        sent = call.transport->finish(call.transport) && sent;
+    }
     if (deferred) {
         serve->program->store->run_deferred(call.store, call.now_ms);
     }
     if (!serve->transport->ends_process) {
         close_spools(&call);
+        rest_store(serve);
         json_use_arena(NULL);
         arena_reset(&arena);
     }
     return sent;
 }
 
-int serve(const struct program *program, struct transport *transport)
+/* Milliseconds until the process has lived long enough; 0: it has, -1: there is no limit. */
+static int64_t time_left(const struct serve *serve)
+{
+    const struct config *config = &serve->config;
+    if (config->loop_requests > 0 && serve->served >= config->loop_requests) {
+        return 0;
+    }
+    if (config->loop_lifetime == 0) {
+        return -1;
+    }
+    int64_t left = serve->started + config->loop_lifetime * 1000 - monotonic_ms();
+    return left > 0 ? left : 0;
+}
+
+/* Waits for the next request; false when there will be none. A process that has nothing to do
+ * leaves the database, so that the last one out can empty the write-ahead log. */
+static bool wait_for_request(struct serve *serve)
+{
+    enum { RESTLESS_MS = 1000 };
+    struct transport *transport = serve->transport;
+    for (;;) {
+        int64_t left = time_left(serve);
+        int64_t patience =
+            serve->store != NULL && (left < 0 || left > RESTLESS_MS) ? RESTLESS_MS : left;
+        enum transport_event event =
+            left != 0 ? transport->next(transport, patience) : TRANSPORT_END;
+        if (event != TRANSPORT_IDLE) {
+            return event == TRANSPORT_REQUEST;
+        }
+        keep_release_store(serve);
+    }
+}
+
+static int serve_many(struct serve *serve)
 {
     int unsent = 0;
+    heap_wipe_freed();
+    serve->started = monotonic_ms();
+    while (wait_for_request(serve)) {
+        keep_current(serve);
+        unsent += serve_one(serve) ? 0 : 1;
+        serve->served++;
+    }
+    keep_nothing(serve);
+    return unsent;
+}
+
+int serve(const struct program *program, struct transport *transport)
+{
     struct serve serve = {.program = program, .transport = transport};
     arena_init(&serve.arena, CONFIG_ARENA_MAXIMUM);
     config_defaults(&serve.config);
-    while (transport->next(transport)) {
-        unsent += serve_one(&serve) ? 0 : 1;
+    if (!transport->ends_process) {
+        return serve_many(&serve);
     }
-    if (transport->ends_process) {
-        return unsent;
-    }
-    if (serve.store != NULL) {
-        program->store->destroy(serve.store);
-    }
-    token_keys_free(serve.keys);
-    arena_reset(&serve.arena);
-    return unsent;
+    return transport->next(transport, -1) == TRANSPORT_REQUEST && !serve_one(&serve) ? 1 : 0;
 }

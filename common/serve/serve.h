@@ -103,6 +103,9 @@ struct store_class {
      * must be quick, and its failures are not reported. */
     bool (*has_deferred)(const void *store);
     void (*run_deferred)(void *store, int64_t now_ms);
+    /* The request is over and the process lives on: forgets what was of the request, keeps what the
+     * next one can use. False when the store had better be destroyed. */
+    bool (*rest)(void *store);
     /* Frees the store, which is not NULL. */
     void (*destroy)(void *store);
 };
@@ -151,7 +154,8 @@ struct call {
 /* Serves every request of TRANSPORT; returns how many answers could not be sent. */
 int serve(const struct program *program, struct transport *transport);
 
-/* Serves one request from the CGI environment (RFC 3875); the return value of main. */
+/* Serves one request from the CGI environment (RFC 3875), or, when standard input is a listening
+ * socket, those that come there (FastCGI); the return value of main. */
 int cgi_main(const struct program *program);
 
 /* Records a cause for the log and returns CODE, for `return call_fail(...)`. */
@@ -159,7 +163,8 @@ __attribute__((format(printf, 3, 4))) enum error_code
 call_fail(struct call *call, enum error_code code, const char *format, ...);
 
 /* Sleeps for MILLISECONDS and updates call->now_ms. Returns false when waiting makes no sense: the
- * client is gone, or the transport does not wait. No transaction may be open. */
+ * client is gone, others need the process, or the transport does not wait. No transaction may be
+ * open. */
 bool call_sleep(struct call *call, int64_t milliseconds);
 
 /* For a call that has waited: its time is the present one from here on, though never an earlier

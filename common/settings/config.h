@@ -40,6 +40,8 @@ struct config {
     int64_t register_window;     /* seconds */
     int64_t max_hashes;          /* password hashes at once, over all processes; 0: no limit */
     int64_t audit_rows;          /* security events kept in the database; 0: in the log only */
+    int64_t loop_requests;       /* after which a process that serves many ends; 0: no limit */
+    int64_t loop_lifetime;       /* seconds after which it does; 0: no limit */
     const char *trusted_proxies; /* addresses and networks whose X-Forwarded-For is believed */
 };
 

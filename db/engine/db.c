@@ -14,7 +14,9 @@ struct db {
     const struct db_role *role;
     struct db_connection *connection;
     bool writable; /* what `connection` was opened for */
-    bool checked;  /* its schema number was compared */
+    bool checked;  /* its schema number was compared, in this request */
+    bool kept;     /* it was opened for an earlier request */
+    bool lasting;  /* the process serves many requests */
     struct db_prepared *prepared[DB_STATEMENT_COUNT];
 
     /* Of the present request. */
@@ -24,6 +26,7 @@ struct db {
     bool only_reads;     /* a read transaction of a request that may write */
     bool row_incomplete; /* memory was out while a text of a row was read */
     bool write_refused;  /* a write failed: disk full, or read-only */
+    bool doubtful;       /* the connection failed in a way that a new one may not */
     struct cause *cause;
     int64_t used_token; /* recorded after the request; 0: none */
     bool empty_log;     /* then empty the write-ahead log too */
@@ -50,6 +53,7 @@ const char *db_engine_version(void)
 static enum error_code fail(struct db *db, enum db_class class, const char *doing)
 {
     const char *why = db->driver->message(db->connection);
+    db->doubtful = db->doubtful || (class != DB_BUSY && class != DB_CONFLICT);
     db->write_refused = db->write_refused || class == DB_FULL || class == DB_READ_ONLY;
     switch (class) {
     case DB_BUSY:
@@ -80,6 +84,7 @@ static void db_disconnect(struct db *db)
         db->connection = NULL;
     }
     db->checked = false;
+    db->kept = false;
 }
 
 /* A statement that is not reset keeps its locks. */
@@ -92,10 +97,9 @@ static void reset_statements(struct db *db)
     }
 }
 
-static enum error_code check_schema(struct db *db)
+/* What reading the schema number gave: CLASS, and NUMBER. */
+static enum error_code judge_schema(struct db *db, enum db_class class, int64_t number)
 {
-    int64_t number;
-    enum db_class class = db->driver->schema_number(db->connection, &number);
     if (class != DB_OK) {
         return fail(db, class, "reading the schema number");
     }
@@ -106,19 +110,21 @@ static enum error_code check_schema(struct db *db)
                          number < schema_number ? "\"cubby migrate\" brings it up to date"
                                                 : "install the newer version of cubby");
     }
+    db->checked = true;
     return ERR_NONE;
 }
 
-/* A connection for writing checks the schema number in its first transaction, or before its first
- * statement outside of one, so that the locks for it are not taken a second time. */
+/* A connection for writing checks the schema number in its first transaction of a request, or
+ * before its first statement outside of one, so that the locks for it are not taken a second time.
+ */
 static enum error_code check_schema_once(struct db *db)
 {
     if (db->checked) {
         return ERR_NONE;
     }
-    enum error_code error = check_schema(db);
-    db->checked = error == ERR_NONE;
-    return error;
+    int64_t number = 0;
+    enum db_class class = db->driver->schema_number(db->connection, &number);
+    return judge_schema(db, class, number);
 }
 
 /* A request that only reads uses one transaction: schema number, schema and rows are the state of
@@ -133,12 +139,10 @@ static enum error_code begin_read(struct db *db)
     return ERR_NONE;
 }
 
-static enum error_code connect(struct db *db)
+static enum error_code open_connection(struct db *db)
 {
-    if (db->connection != NULL && (db->writable || !db->writes)) {
-        return db->writes || db->in_transaction ? ERR_NONE : begin_read(db);
-    }
     db_disconnect(db);
+    db->in_transaction = false;
     db->writable = db->writes;
     enum db_class class =
         db->driver->open(db->config->database, db->writes,
@@ -153,6 +157,29 @@ static enum error_code connect(struct db *db)
         db_disconnect(db);
     }
     return error;
+}
+
+/* Begins to read on a connection that is there already. One for reading only, kept from another
+ * request, is replaced when it fails: a new one mends what a writer left that died, which one that
+ * has statements can't (driver.h, schema_number). */
+static enum error_code read_on(struct db *db)
+{
+    enum error_code error = begin_read(db);
+    if (error != ERR_NONE || db->checked || db->writable) {
+        return error;
+    }
+    int64_t number = 0;
+    enum db_class class = db->driver->schema_number(db->connection, &number);
+    return class == DB_OK || class == DB_BUSY || !db->kept ? judge_schema(db, class, number)
+                                                           : open_connection(db);
+}
+
+static enum error_code connect(struct db *db)
+{
+    if (db->connection == NULL || (db->writes && !db->writable)) {
+        return open_connection(db);
+    }
+    return db->writes || db->in_transaction ? ERR_NONE : read_on(db);
 }
 
 enum error_code db_begin(struct db *db)
@@ -357,10 +384,22 @@ struct db *db_make(const struct config *config, const struct db_role *role)
 
 void db_start(struct db *db, bool writes, struct cause *cause)
 {
+    if (db->connection != NULL && db->driver->replaced(db->connection)) {
+        db_disconnect(db);
+    }
+    db->kept = db->connection != NULL;
+    db->checked = false;
     db->writes = writes;
     db->row_incomplete = false;
     db->write_refused = false;
+    db->doubtful = false;
     db->cause = cause;
+}
+
+bool db_rest(struct db *db)
+{
+    db->lasting = true;
+    return db->connection == NULL || (!db->doubtful && db->driver->rest(db->connection));
 }
 
 /* A connection that was opened for reading is replaced by one for writing when the next statement
@@ -442,7 +481,9 @@ void db_end_separate(struct db *db, bool good)
 
 void db_deferred_end(struct db *db)
 {
-    if (log_is_long(db)) {
+    if (log_is_long(db) && db->lasting) {
+        db->driver->trim_log(db->connection);
+    } else if (log_is_long(db)) {
         db_disconnect(db);
     }
     db->cause = NULL;

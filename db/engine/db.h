@@ -72,6 +72,11 @@ void db_allow_writes(struct db *db, struct cause *cause);
  * error of a commit that failed, or ERR_INTERNAL when memory was out while a row was read. */
 enum error_code db_end(struct db *db, bool good);
 
+/* To be called after db_end and deferred work by a process that goes on: the connection and its
+ * statements stay open for the next request. False when the store had better be freed: something
+ * went wrong with it that a new one may not have, or somebody wants to be alone in the database. */
+bool db_rest(struct db *db);
+
 /* Accepts NULL. */
 void db_free(struct db *db);
 

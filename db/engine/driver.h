@@ -50,7 +50,8 @@ struct db_driver {
     enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
     enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
     /* Switches the database to a write-ahead log or to a rollback journal, for all connections and
-     * permanently. DB_BUSY while others are connected. Outside a transaction. */
+     * permanently. DB_BUSY while others are connected for longer than the timeout. Outside a
+     * transaction. */
     enum db_class (*set_journal)(struct db_connection *connection, bool ahead);
     /* Empties the write-ahead log into the database, so that no deleted data is left in it; does
      * nothing where there is no such log. Outside a transaction. DB_BUSY while others read for
@@ -60,6 +61,14 @@ struct db_driver {
      * connection should be closed: the last connection that closes moves the log into the database.
      * Processes that end without closing let it grow, and every reader has to read all of it. */
     bool (*log_is_long)(const struct db_connection *connection);
+    /* Copies the write-ahead log into the database as far as no reader is in the way, and without
+     * waiting: the next writer then starts it anew. What a process does that stays connected. */
+    void (*trim_log)(struct db_connection *connection);
+    /* Whether another file lies at the path of the connection by now. */
+    bool (*replaced)(const struct db_connection *connection);
+    /* A request is over, and the connection is kept for the next one: forgets parameters. False
+     * when somebody waits for all others to leave the database (set_journal, seize). */
+    bool (*rest)(struct db_connection *connection);
     /* Starts a transaction that holds the write lock from here on. */
     enum db_class (*begin)(struct db_connection *connection);
     enum db_class (*commit)(struct db_connection *connection);

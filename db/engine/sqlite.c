@@ -100,6 +100,12 @@ enum db_class sqlite_script(struct db_connection *connection, const char *sql)
                            sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
 }
 
+/* The file that the path resolved last leads to; 0 when there is none. */
+static struct {
+    dev_t device;
+    ino_t inode;
+} resolved;
+
 static int (*resolve_path)(sqlite3_vfs *vfs, const char *path, int size, char *out);
 
 /* Replaces SQLite's full path resolution, which checks every folder of the path for symbolic links.
@@ -115,6 +121,8 @@ static int full_path(sqlite3_vfs *vfs, const char *path, int size, char *out)
     if (exists && S_ISLNK(there.st_mode)) {
         exists = stat(path, &there) == 0;
     }
+    resolved.device = exists ? there.st_dev : 0;
+    resolved.inode = exists ? there.st_ino : 0;
     if (exists && !S_ISREG(there.st_mode)) {
         return SQLITE_CANTOPEN;
     }
@@ -181,6 +189,8 @@ static int open_handle(struct db_connection *connection, int flags)
     if (code == SQLITE_OK) {
         code = sqlite3_open_v2(connection->path, &connection->handle,
                                flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+        connection->device = resolved.device;
+        connection->inode = resolved.inode;
     }
     return code != SQLITE_OK ? code
                              : sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
@@ -197,6 +207,7 @@ static void sqlite_close(struct db_connection *connection)
     if (connection == NULL) {
         return;
     }
+    (void)sqlite3_finalize(connection->schema_number);
     (void)sqlite3_close(connection->handle);
     write_queue_leave(&connection->queue);
     connection->closed_before = last_closed;
@@ -269,21 +280,27 @@ int sqlite_first_row(struct db_connection *connection, const char *sql, sqlite3_
 
 static int read_user_version(struct db_connection *connection, int64_t *out)
 {
-    sqlite3_stmt *statement;
-    int code = sqlite_first_row(connection, "PRAGMA user_version", &statement);
+    int code = connection->schema_number == NULL
+                   ? sqlite_first_row(connection, "PRAGMA user_version", &connection->schema_number)
+                   : sqlite3_step(connection->schema_number);
     if (code == SQLITE_ROW) {
-        *out = sqlite3_column_int64(statement, 0);
+        *out = sqlite3_column_int64(connection->schema_number, 0);
         code = SQLITE_OK;
     }
-    (void)sqlite3_finalize(statement);
+    (void)sqlite3_reset(connection->schema_number);
     return code;
 }
 
 static enum db_class sqlite_schema_number(struct db_connection *connection, int64_t *out)
 {
     int code = read_user_version(connection, out);
-    if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
-        code == SQLITE_READONLY_CANTINIT) {
+    if (code != SQLITE_OK) {
+        (void)sqlite3_finalize(connection->schema_number);
+        connection->schema_number = NULL;
+    }
+    if ((code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
+         code == SQLITE_READONLY_CANTINIT) &&
+        sqlite3_next_stmt(connection->handle, NULL) == NULL) {
         /* A reader that comes first after a writer died: the dead writer's changes must be rolled
          * back, and only a connection for writing can do that. */
         (void)sqlite3_close(connection->handle);
@@ -321,16 +338,47 @@ static enum db_class journal_mode(struct db_connection *connection, const char *
 
 static enum db_class sqlite_set_journal(struct db_connection *connection, bool ahead)
 {
-    bool done;
-    enum db_class class =
-        journal_mode(connection, ahead ? "PRAGMA journal_mode=wal" : "PRAGMA journal_mode=delete",
-                     ahead ? "wal" : "delete", &done);
-    return class == DB_OK && !done ? DB_BUSY : class;
+    bool done = false;
+    enum db_class class = DB_BUSY;
+    write_queue_ask_out(&connection->queue, connection->path);
+    for (int times = 0; class == DB_BUSY && (times == 0 || wait_for_lock(connection, times - 1));
+         times++) {
+        class = journal_mode(connection,
+                             ahead ? "PRAGMA journal_mode=wal" : "PRAGMA journal_mode=delete",
+                             ahead ? "wal" : "delete", &done);
+        class = class == DB_OK && !done ? DB_BUSY : class;
+    }
+    write_queue_let_in(&connection->queue);
+    return class;
 }
 
 static bool sqlite_log_is_long(const struct db_connection *connection)
 {
     return connection->log_is_long;
+}
+
+static void sqlite_trim_log(struct db_connection *connection)
+{
+    (void)sqlite3_wal_checkpoint_v2(connection->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                    NULL);
+    connection->log_is_long = false;
+}
+
+static bool sqlite_replaced(const struct db_connection *connection)
+{
+    struct stat there;
+    return stat(connection->path, &there) != 0 || there.st_dev != connection->device ||
+           there.st_ino != connection->inode;
+}
+
+static bool sqlite_rest(struct db_connection *connection)
+{
+    for (sqlite3_stmt *each = sqlite3_next_stmt(connection->handle, NULL); each != NULL;
+         each = sqlite3_next_stmt(connection->handle, each)) {
+        (void)sqlite3_clear_bindings(each);
+    }
+    connection->problem = NULL;
+    return !write_queue_is_asked_out(&connection->queue, connection->path);
 }
 
 static enum db_class sqlite_checkpoint(struct db_connection *connection)
@@ -511,6 +559,9 @@ const struct db_driver db_sqlite = {
     .set_journal = sqlite_set_journal,
     .checkpoint = sqlite_checkpoint,
     .log_is_long = sqlite_log_is_long,
+    .trim_log = sqlite_trim_log,
+    .replaced = sqlite_replaced,
+    .rest = sqlite_rest,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

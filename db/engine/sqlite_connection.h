@@ -5,6 +5,8 @@
 #ifndef CUBBY_DB_ENGINE_SQLITE_CONNECTION_H
 #define CUBBY_DB_ENGINE_SQLITE_CONNECTION_H
 
+#include <sys/types.h>
+
 #include "db/engine/driver.h"
 #include "db/engine/write_queue.h"
 
@@ -13,7 +15,10 @@ struct sqlite3_stmt;
 
 struct db_connection {
     struct sqlite3 *handle;
-    const char *path;    /* borrowed */
+    struct sqlite3_stmt *schema_number; /* kept, since each request asks */
+    const char *path;                   /* borrowed */
+    dev_t device;                       /* of the file, as are these */
+    ino_t inode;
     int busy_timeout;    /* milliseconds */
     int64_t waits_since; /* monotonic_ms */
     bool queued;         /* the wait began before SQLite was asked */

@@ -66,6 +66,7 @@ static enum db_class sqlite_copy(struct db_connection *from, struct db_connectio
  * begins a transaction of its own. */
 static enum db_class sqlite_seize(struct db_connection *connection)
 {
+    write_queue_ask_out(&connection->queue, connection->path); /* until it is closed */
     enum db_class class = sqlite_script(connection, "PRAGMA locking_mode=EXCLUSIVE");
     return class == DB_OK ? sqlite_in_queue(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
 }

@@ -18,11 +18,25 @@
 #include "common/base/clock.h"
 
 static const off_t queue_byte = 0x40000000 + 1024;
+static const off_t leave_byte = 0x40000000 + 1025; /* of who asks the others out */
+
+static struct flock lock_of(off_t byte, short type)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+}
 
 static int set_lock(int file, int command, short type)
 {
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = queue_byte, .l_len = 1};
+    struct flock lock = lock_of(queue_byte, type);
     return fcntl(file, command, &lock) == 0 ? 0 : errno;
+}
+
+static bool open_file(struct write_queue *queue, const char *path)
+{
+    if (queue->file < 0) {
+        queue->file = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    }
+    return queue->file >= 0;
 }
 
 static void ignore_signal(int number)
@@ -69,10 +83,7 @@ bool write_queue_enter(struct write_queue *queue, const char *path, int timeout)
     if (queue->held) {
         return true;
     }
-    if (queue->file < 0) {
-        queue->file = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-    }
-    if (queue->file < 0) {
+    if (!open_file(queue, path)) {
         return true;
     }
     int problem = set_lock(queue->file, F_OFD_SETLK, F_WRLCK);
@@ -89,6 +100,28 @@ void write_queue_leave(struct write_queue *queue)
         (void)set_lock(queue->file, F_OFD_SETLK, F_UNLCK);
         queue->held = false;
     }
+}
+
+void write_queue_ask_out(struct write_queue *queue, const char *path)
+{
+    struct flock lock = lock_of(leave_byte, F_WRLCK);
+    queue->asked_out = open_file(queue, path) && fcntl(queue->file, F_OFD_SETLK, &lock) == 0;
+}
+
+void write_queue_let_in(struct write_queue *queue)
+{
+    if (queue->asked_out) {
+        struct flock lock = lock_of(leave_byte, F_UNLCK);
+        (void)fcntl(queue->file, F_OFD_SETLK, &lock);
+        queue->asked_out = false;
+    }
+}
+
+bool write_queue_is_asked_out(struct write_queue *queue, const char *path)
+{
+    struct flock lock = lock_of(leave_byte, F_WRLCK);
+    return open_file(queue, path) && fcntl(queue->file, F_OFD_GETLK, &lock) == 0 &&
+           lock.l_type != F_UNLCK;
 }
 
 void write_queue_close(struct write_queue *queue)

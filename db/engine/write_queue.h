@@ -15,6 +15,7 @@
 struct write_queue {
     int file; /* -1: not opened */
     bool held;
+    bool asked_out; /* by this process */
 };
 
 #define WRITE_QUEUE_NONE ((struct write_queue){.file = -1})
@@ -28,6 +29,15 @@ bool write_queue_enter(struct write_queue *queue, const char *path, int timeout)
 
 /* Leaves the queue and lets the next process in. Does nothing when not at its head. */
 void write_queue_leave(struct write_queue *queue);
+
+/* A second lock, beside the queue: with a write-ahead log every process that is connected holds a
+ * lock of the engine, even between two requests, and what must be alone in the database would wait
+ * for them for ever. write_queue_ask_out asks them to leave, until write_queue_let_in or
+ * write_queue_close; write_queue_is_asked_out tells a process between two requests whether somebody
+ * else does. */
+void write_queue_ask_out(struct write_queue *queue, const char *path);
+void write_queue_let_in(struct write_queue *queue);
+bool write_queue_is_asked_out(struct write_queue *queue, const char *path);
 
 /* Leaves the queue and closes the file. To be called only after all other descriptors of the
  * database in this process are closed: closing any descriptor of a file releases the POSIX locks of

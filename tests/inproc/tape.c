@@ -53,13 +53,14 @@ static void end_turn(struct tape *tape)
     tape->playing = false;
 }
 
-static bool play_next(struct transport *transport)
+static enum transport_event play_next(struct transport *transport, int64_t patience)
 {
+    (void)patience;
     struct tape *tape = tape_of(transport);
     end_turn(tape);
     tape->request = (struct tape_request){0};
     if (!tape->next(tape->self, &tape->request)) {
-        return false;
+        return TRANSPORT_END;
     }
     log_used = 0;
     log_room[0] = '\0';
@@ -73,7 +74,7 @@ static bool play_next(struct transport *transport)
     tape->now_ms = request->now_ms;
     tape->answers = 0;
     tape->playing = true;
-    return true;
+    return TRANSPORT_REQUEST;
 }
 
 static const char *play_variable(struct transport *transport, const char *name)

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/heap.h"
 #include "tests/inproc/memory.h"
 #include "tests/inproc/suites.h"
 
@@ -161,6 +162,29 @@ static void without_memory_of_the_system_it_says_so(void **state)
     heap_free(again);
 }
 
+static void what_is_freed_is_wiped_when_that_is_asked(void **state)
+{
+    (void)state;
+    static const char secret[] = "correct horse battery staple";
+    heap_wipe_freed();
+    for (size_t size = sizeof secret + 16; size < 50000; size *= 2) {
+        char *volatile piece = heap_malloc(size);
+        assert_non_null(piece);
+        memset(piece, 'x', size);
+        memcpy(piece + size - sizeof secret, secret, sizeof secret);
+        char *moved = heap_realloc(piece, size * 8); /* which frees what it copied from */
+        assert_non_null(moved);
+        if (moved != piece) {
+            assert_memory_not_equal(piece + size - sizeof secret, secret, sizeof secret);
+        }
+        heap_free(moved);
+        char *again = heap_malloc(size * 8);
+        assert_ptr_equal(again, moved);
+        assert_memory_not_equal(again + size - sizeof secret, secret, sizeof secret);
+        heap_free(again);
+    }
+}
+
 static void freeing_twice_ends_the_program(void **state)
 {
     (void)state;
@@ -181,6 +205,7 @@ const struct CMUnitTest heap_tests[] = {
     cmocka_unit_test(pieces_never_touch_each_other),
     cmocka_unit_test(what_is_too_large_is_refused),
     cmocka_unit_test(without_memory_of_the_system_it_says_so),
+    cmocka_unit_test(what_is_freed_is_wiped_when_that_is_asked),
     cmocka_unit_test(freeing_twice_ends_the_program),
 };
 const size_t heap_test_count = sizeof heap_tests / sizeof *heap_tests;

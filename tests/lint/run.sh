@@ -30,7 +30,7 @@ mapfile -t sources < <(files '*.c' | grep -v '^common/deps/')
 mapfile -t headers < <(files '*.h' | grep -v '^common/deps/')
 mapfile -t product < <(files 'cgi-bin/*.c' 'cgi-bin/*.h' 'common/*.c' 'common/*.h' 'db/*.c' 'db/*.h' | grep -v '^common/deps/')
 mapfile -t compiled < <(printf '%s\n' "${product[@]}" | grep '\.c$')
-mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'common/packages/cubby-setup.in' 'common/packages/*.init' \
+mapfile -t scripts < <(files '*.sh' '*.bash' '.ci/run' 'cgi-bin/server/cubby-httpd.in' 'cgi-bin/server/cubby-loop.in' 'common/packages/cubby-setup.in' 'common/packages/*.init' \
     'common/packages/debian/p*st*')
 mapfile -t suites < <(files '*.bats')
 mapfile -t javascript < <(files '*.js')
@@ -100,11 +100,12 @@ check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/engine/sqlite_
     '^db/engine/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"
 check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/identity/token\.c$' "${product[@]}"
 check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/identity/password\.c$' "${product[@]}"
-check 'only the transport and the tool read the environment' only '\b(getenv|secure_getenv|environ)\b' \
-    '^(common/http/cgi\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
-check 'only the transport and the tool know standard input and output' \
+check 'only fcgi.c includes fcgiapp.h' only '<fcgiapp\.h>|FCGX_' '^common/http/fcgi\.c$' "${product[@]}"
+check 'only the transports and the tool read the environment' only '\b(getenv|secure_getenv|environ)\b' \
+    '^(common/http/process\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+check 'only the transports and the tool know standard input and output' \
     only '\b(stdin|stdout|STDIN_FILENO|STDOUT_FILENO)\b|(^|[^(_a-z])(printf|puts|putchar|scanf|getchar)\(' \
-    '^(common/http/cgi\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
+    '^(common/http/f?cgi\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
 check 'SQL stands in the tables of statements, the migrations and the driver' \
     only '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM)\b' \
     '^db/(tool|engine)/(statements[a-z_]*|schema[a-z_]*|sqlite[a-z_]*)\.c$' "${product[@]}"

@@ -7,7 +7,8 @@
  * PROGRAM is the path of the program data, run as a web server would, one process a request; its
  * settings come by CUBBY_CONF. TOKENS is a file of access tokens, one a line: writer N works for
  * user N modulo their number. Each writer owns some keys; it creates, updates, reads and deletes
- * them, WRITES writes in all. KILLS of 1000 writes are killed at a random moment.
+ * them, WRITES writes in all. KILLS of 1000 writes are killed at a random moment. KILLS -1: PROGRAM
+ * asks processes that somebody else kills, so that any request may stay without an answer.
  *
  * A write is acknowledged when its whole answer came. Whatever was acknowledged must be there at
  * the next read and at the end; a killed write may have happened or not. No answer may be a 5xx. At
@@ -65,7 +66,7 @@ struct writer {
 static const char *program;
 static char tokens[USERS_MAXIMUM][TOKEN_ROOM];
 static int user_count;
-static int kills;
+static int kills; /* -1: somebody else kills */
 static struct totals *totals;
 
 static uint32_t draw(struct writer *writer, uint32_t below)
@@ -195,7 +196,10 @@ static void check(struct writer *writer, int number)
     char path[64];
     struct answer answer;
     path_of(writer, number, path, sizeof path);
-    ask(writer, "GET", path, "", -1, &answer);
+    int tries = kills < 0 ? 100 : 1;
+    do {
+        ask(writer, "GET", path, "", -1, &answer);
+    } while (answer.status == 0 && --tries > 0);
     (void)__sync_add_and_fetch(&totals->reads, 1);
     int64_t value = answer.status == 200 ? number_behind(answer.text, "\"value\":") : 0;
     bool known = value == key->value || (key->maybe >= 0 && value == key->maybe);
@@ -244,7 +248,7 @@ static void put(struct writer *writer, int number)
         key->value = value;
         key->version = number_behind(answer.text, "\"version\":");
         (void)__sync_add_and_fetch(&totals->acknowledged[writer->user], 1);
-    } else if (kill_it && answer.status == 0) {
+    } else if ((kill_it || kills < 0) && answer.status == 0) {
         key->maybe = value;
         (void)__sync_add_and_fetch(&totals->unknown[writer->user], 1);
         check(writer, number); /* the very next request must work without help */

@@ -182,13 +182,13 @@ SH
 }
 
 @test "make DEPS=system: an old libjwt, and a library that is missing, are told clearly" {
-    fake_pkg_config 'libjwt 1.10.2' 'libcjson 1.7.15' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15'
+    fake_pkg_config 'libjwt 1.10.2' 'libcjson 1.7.15' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15' 'fcgi 2.4.2'
     status=0
     output=$(make_in "$checkout" DEPS=system all 2>&1) || status=$?
     [ "$status" != 0 ]
     has "$output" 'DEPS=system needs libjwt 3 or newer, here is 1.10.2.'
     has "$output" 'Plain "make" fetches and builds one.'
-    fake_pkg_config 'libjwt 3.3.3' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15'
+    fake_pkg_config 'libjwt 3.3.3' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15' 'fcgi 2.4.2'
     status=0
     output=$(make_in "$checkout" DEPS=system all 2>&1) || status=$?
     [ "$status" != 0 ]
@@ -201,7 +201,7 @@ SH
 }
 
 @test "make DEPS=system: every source compiles as it does there" {
-    fake_pkg_config 'libjwt 3.3.3' 'libcjson 1.7.15' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15'
+    fake_pkg_config 'libjwt 3.3.3' 'libcjson 1.7.15' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15' 'fcgi 2.4.2'
     sed -n 's/^PACKAGES := //p' "$root/Makefile" | tr ' ' '\n' | sed 's/$/ 9/' >"$BATS_TEST_TMPDIR/modules"
     # The headers of the libraries that were fetched; of OpenSSL, what is used of it.
     mkdir -p "$BATS_TEST_TMPDIR/include/openssl"

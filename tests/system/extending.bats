@@ -84,5 +84,7 @@ named: $named"
 @test "extending: it is installed, and the snippets that list programs name it" {
     make_in "$copy" DESTDIR="$BATS_TEST_TMPDIR/installed" install >/dev/null
     [ -x "$BATS_TEST_TMPDIR/installed/usr/local/lib/cubby/cgi-bin/tally" ]
-    grep -q 'tally' "$BATS_TEST_TMPDIR/installed/usr/local/share/cubby/cubby.htaccess"
+    for snippet in cubby.htaccess cubby.nginx.conf cubby.apache-fastcgi.conf cubby.lighttpd-fastcgi.conf; do
+        grep -q 'tally' "$BATS_TEST_TMPDIR/installed/usr/local/share/cubby/$snippet"
+    done
 }

@@ -47,16 +47,17 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     for program in "$root"/cgi-bin/*.c; do
         [ -x "$installed/lib/cubby/cgi-bin/$(basename "$program" .c)" ]
     done
-    [ -x "$installed/sbin/cubby" ] && [ -x "$installed/sbin/cubby-httpd" ]
+    [ -x "$installed/sbin/cubby" ] && [ -x "$installed/sbin/cubby-httpd" ] && [ -x "$installed/sbin/cubby-loop" ]
     for file in etc/cubby/cubby.conf.sample share/cubby/cubby.apache.conf share/cubby/cubby.htaccess \
         share/cubby/cubby.nginx-fcgiwrap.conf share/cubby/cubby.civetweb.conf \
+        share/cubby/cubby.nginx.conf share/cubby/cubby.lighttpd-fastcgi.conf share/cubby/cubby.apache-fastcgi.conf \
         share/cubby/cubby.lighttpd.conf share/cubby/www/index.html share/cubby/www/console.js \
         share/cubby/www/json_text.js share/cubby/www/console.css share/cubby/www/errors/404.json; do
         [ -s "$installed/$file" ] || fail "no $file"
     done
     closed=$(find "$stage" \( -type d ! -perm -755 \) -o \( -type f ! -perm -644 \))
     same "$closed" ''
-    ! grep -rE '@[A-Z]+@' "$installed/etc" "$installed/share" "$installed/sbin/cubby-httpd" || fail 'a mark is left'
+    ! grep -rE '@[A-Z]+@' "$installed/etc" "$installed/share" "$installed/sbin/cubby-httpd" "$installed/sbin/cubby-loop" || fail 'a mark is left'
     # The settings are the administrator's; an upgrade does not bring them back.
     [ ! -e "$installed/etc/cubby/cubby.conf" ]
 }
@@ -67,7 +68,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     [ -x "$folder/other/srv/cgi/data" ] && [ -x "$folder/other/opt/bin/cubby" ]
     grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"
     grep -q 'ScriptAlias\|/srv/cgi' "$folder/other/opt/share/cubby.apache.conf"
-    ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd" || fail "a default is left"
+    ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd" "$folder/other/opt/bin/cubby-loop" || fail "a default is left"
     has "$("$folder/other/opt/bin/cubby" --help)" 'else /etc/cubby-api/cubby.conf.'
     has "$(CUBBY_CONF=/dev/null "$folder/other/opt/bin/cubby" config)" 'database = /srv/cubby/cubby.db'
     make_in "$checkout" uninstall DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \

@@ -1,0 +1,336 @@
+/*
+ * fcgi.c - the FastCGI transport: requests over a listening socket that is standard input, one at a
+ * time, by libfcgi. Only this file may include fcgiapp.h.
+ *
+ * Signals that end the process are blocked but while it waits, so that none cuts a request short.
+ */
+#include "common/http/fcgi.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <fcgiapp.h>
+
+#include "common/base/clock.h"
+#include "common/http/process.h"
+
+enum { LISTENER = STDIN_FILENO, PATH_ROOM = 4096 };
+
+struct fcgi {
+    struct transport transport; /* must be first: its functions cast its address */
+    FCGX_Request request;
+    sigset_t waiting; /* the signals that are blocked while it waits */
+    bool others_wait; /* for a process of this program, at the last look of this request */
+    char program[PATH_ROOM];
+    struct stat image; /* of the file at that path when the process began */
+};
+
+static const int ending_signals[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
+
+static volatile sig_atomic_t told_to_end;
+
+static void note_end(int number)
+{
+    (void)number;
+    told_to_end = 1;
+}
+
+static struct fcgi *fcgi_of(struct transport *transport)
+{
+    return (struct fcgi *)(void *)transport;
+}
+
+bool fcgi_is_wanted(void)
+{
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    return getsockopt(LISTENER, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
+
+/* Polls with the ending signals unblocked; TIMEOUT -1 is without limit. One of them makes it fail.
+ */
+static int wait_for(struct fcgi *fcgi, struct pollfd *descriptors, nfds_t count, int64_t timeout)
+{
+    const struct timespec limit = {.tv_sec = (time_t)(timeout / 1000),
+                                   .tv_nsec = (long)(timeout % 1000) * 1000000};
+    return ppoll(descriptors, count, timeout < 0 ? NULL : &limit, &fcgi->waiting);
+}
+
+/* Whether another file lies where the program was started from, or none: an upgrade. */
+static bool was_replaced(const struct fcgi *fcgi)
+{
+    struct stat there;
+    return fcgi->program[0] != '\0' &&
+           (stat(fcgi->program, &there) != 0 || there.st_dev != fcgi->image.st_dev ||
+            there.st_ino != fcgi->image.st_ino ||
+            there.st_mtim.tv_sec != fcgi->image.st_mtim.tv_sec ||
+            there.st_mtim.tv_nsec != fcgi->image.st_mtim.tv_nsec);
+}
+
+/* Closes the connection. libfcgi would wait for the web server to close it first. */
+static void hang_up(struct fcgi *fcgi)
+{
+    (void)FCGX_Detach(&fcgi->request);
+    FCGX_Free(&fcgi->request, 1);
+}
+
+/* Waits until a request can be read. A connection that the web server keeps open for further ones
+ * gives way when others wait for theirs. */
+static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience)
+{
+    struct pollfd descriptors[] = {{.fd = LISTENER, .events = POLLIN},
+                                   {.fd = fcgi->request.ipcFd, .events = POLLIN}};
+    int ready = wait_for(fcgi, descriptors, 2, patience);
+    if (told_to_end || was_replaced(fcgi) || (ready < 0 && errno != EINTR)) {
+        return TRANSPORT_END;
+    }
+    if (ready <= 0) {
+        return TRANSPORT_IDLE;
+    }
+    if (fcgi->request.ipcFd >= 0 && descriptors[1].revents == 0) {
+        hang_up(fcgi);
+    }
+    return TRANSPORT_REQUEST;
+}
+
+static enum transport_event fcgi_next(struct transport *transport, int64_t patience)
+{
+    struct fcgi *fcgi = fcgi_of(transport);
+    const int64_t end = monotonic_ms() + patience;
+    for (int64_t left = patience;;) {
+        enum transport_event event = wait_for_request(fcgi, left);
+        if (event != TRANSPORT_REQUEST) {
+            return event;
+        }
+        fcgi->others_wait = false;
+        int result = FCGX_Accept_r(&fcgi->request);
+        if (result == 0) {
+            return TRANSPORT_REQUEST;
+        }
+        /* Another process was quicker, or the connection is gone; all other errors stay. */
+        if (result != -EAGAIN && result != -EINTR) {
+            return TRANSPORT_END;
+        }
+        if (patience >= 0) {
+            left = end - monotonic_ms();
+            left = left > 0 ? left : 0;
+        }
+    }
+}
+
+/* ---- a request --------------------------------------------------------------------------------
+ */
+
+/* The environment of the process may name the settings, and nothing else. */
+static const char *fcgi_variable(struct transport *transport, const char *name)
+{
+    const char *value = FCGX_GetParam(name, fcgi_of(transport)->request.envp);
+    return value == NULL && strcmp(name, "CUBBY_CONF") == 0 ? process_variable(transport, name)
+                                                            : value;
+}
+
+static void set_timeout(struct fcgi *fcgi, int option, int64_t milliseconds)
+{
+    const struct timeval limit = {.tv_sec = (time_t)(milliseconds / 1000),
+                                  .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
+    (void)setsockopt(fcgi->request.ipcFd, SOL_SOCKET, option, &limit, sizeof limit);
+}
+
+/* The timeout is the socket's: libfcgi reads ahead, so that polling would not tell what is there.
+ */
+static int64_t fcgi_read_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
+{
+    struct fcgi *fcgi = fcgi_of(transport);
+    FCGX_Stream *in = fcgi->request.in;
+    if (*timeout <= 0) {
+        return -1;
+    }
+    if (size == 0) {
+        return 0;
+    }
+    bool waits = in->rdNext == in->stop;
+    int64_t before = waits ? monotonic_ms() : 0;
+    if (waits) {
+        set_timeout(fcgi, SO_RCVTIMEO, *timeout);
+    }
+    int first = FCGX_GetChar(in); /* waits for the next piece; FCGX_GetStr would for all of SIZE */
+    *timeout -= waits ? monotonic_ms() - before : 0;
+    if (first < 0) {
+        return FCGX_GetError(in) == 0 ? 0 : -1;
+    }
+    to[0] = (char)first;
+    size_t there = (size_t)(in->stop - in->rdNext);
+    size_t more = there < size - 1 ? there : size - 1;
+    return 1 + (more > 0 ? FCGX_GetStr(to + 1, (int)more, in) : 0);
+}
+
+/* Reads up to the end of the body. */
+static void drain(struct transport *transport)
+{
+    enum { TIMEOUT_MS = 2000, BYTES_MAXIMUM = 64 * 1024 * 1024 };
+    char piece[16 * 1024];
+    int64_t timeout = TIMEOUT_MS;
+    int64_t got = 1;
+    for (int64_t all = 0; got > 0 && all < BYTES_MAXIMUM; all += got) {
+        got = fcgi_read_body(transport, piece, sizeof piece, &timeout);
+    }
+    if (got > 0) {
+        fcgi_of(transport)->request.keepConnection = 0;
+    }
+}
+
+static void fcgi_discard_body(struct transport *transport)
+{
+    (void)FCGX_FFlush(fcgi_of(transport)->request.out);
+    drain(transport);
+}
+
+static bool put(FCGX_Stream *out, const char *from, size_t size)
+{
+    enum { PIECE = 1 << 20 };
+    while (size > 0) {
+        int piece = size < PIECE ? (int)size : PIECE;
+        if (FCGX_PutStr(from, piece, out) != piece) {
+            return false;
+        }
+        from += piece;
+        size -= (size_t)piece;
+    }
+    return true;
+}
+
+static bool fcgi_send(struct transport *transport, const char *head, size_t head_size,
+                      const char *body, size_t body_size)
+{
+    enum { TIMEOUT_MS = 30000 };
+    struct fcgi *fcgi = fcgi_of(transport);
+    if (head_size > 0) {
+        set_timeout(fcgi, SO_SNDTIMEO, TIMEOUT_MS);
+    }
+    return put(fcgi->request.out, head, head_size) && put(fcgi->request.out, body, body_size);
+}
+
+static bool fcgi_finish(struct transport *transport)
+{
+    struct fcgi *fcgi = fcgi_of(transport);
+    FCGX_Request *request = &fcgi->request;
+    /* The end of the body has a record of its own, which would be in the way of the next request,
+     * and which, unread, would make closing look like a failure to the web server. */
+    drain(transport);
+    bool sent = FCGX_FClose(request->err) == 0;
+    sent = FCGX_FClose(request->out) == 0 && sent;
+    if (!sent || !request->keepConnection) {
+        request->keepConnection = 0;
+        (void)FCGX_Detach(request);
+    }
+    FCGX_Finish_r(request);
+    return sent;
+}
+
+/* A connection that nobody takes means that all processes of the program are in use. A request that
+ * only waits then gives way, but not to one that is just being taken. */
+static bool gives_way(struct fcgi *fcgi)
+{
+    struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
+    bool waited_before = fcgi->others_wait;
+    fcgi->others_wait = poll(&listener, 1, 0) > 0;
+    return waited_before && fcgi->others_wait;
+}
+
+static bool fcgi_sleep(struct transport *transport, int64_t milliseconds)
+{
+    struct fcgi *fcgi = fcgi_of(transport);
+    struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = 0};
+    return wait_for(fcgi, &connection, 1, milliseconds) == 0 && !told_to_end && !gives_way(fcgi);
+}
+
+static void fcgi_log(struct transport *transport, const char *line)
+{
+    FCGX_Stream *err = fcgi_of(transport)->request.err;
+    if (put(err, line, strlen(line))) {
+        (void)put(err, "\n", 1);
+    }
+}
+
+/* ---- the process ------------------------------------------------------------------------------
+ */
+
+static void find_program(struct fcgi *fcgi)
+{
+    ssize_t length = readlink("/proc/self/exe", fcgi->program, PATH_ROOM);
+    if (length < 0 || length >= PATH_ROOM) {
+        length = 0; /* without /proc, who upgrades has to end the processes */
+    }
+    fcgi->program[length] = '\0';
+    if (stat(fcgi->program, &fcgi->image) != 0) {
+        fcgi->image = (struct stat){0};
+    }
+}
+
+static void hold_signals(struct fcgi *fcgi)
+{
+    struct sigaction action = {.sa_handler = note_end};
+    sigset_t ending;
+    (void)sigemptyset(&ending);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+        (void)sigaction(ending_signals[i], &action, NULL);
+        (void)sigaddset(&ending, ending_signals[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &ending, &fcgi->waiting);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+        (void)sigdelset(&fcgi->waiting, ending_signals[i]);
+    }
+    action.sa_handler = SIG_IGN; /* in the place of libfcgi's handler */
+    (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+struct transport *fcgi_open(void)
+{
+    struct fcgi *fcgi = calloc(1, sizeof *fcgi);
+    if (fcgi == NULL) {
+        return NULL;
+    }
+    fcgi->transport = (struct transport){.next = fcgi_next,
+                                         .variable = fcgi_variable,
+                                         .read_body = fcgi_read_body,
+                                         .discard_body = fcgi_discard_body,
+                                         .send = fcgi_send,
+                                         .finish = fcgi_finish,
+                                         .now_ms = process_now_ms,
+                                         .sleep = fcgi_sleep,
+                                         .random = process_random,
+                                         .log = fcgi_log};
+    /* Several processes wait at one socket, and all but one find that another took the connection.
+     */
+    int flags = fcntl(LISTENER, F_GETFL);
+    if (FCGX_Init() != 0 ||
+        FCGX_InitRequest(&fcgi->request, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) != 0 || flags < 0 ||
+        fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) != 0) {
+        free(fcgi);
+        return NULL;
+    }
+    find_program(fcgi);
+    hold_signals(fcgi);
+    return &fcgi->transport;
+}
+
+void fcgi_close(struct transport *transport)
+{
+    struct fcgi *fcgi = fcgi_of(transport);
+    if (fcgi->request.ipcFd >= 0) {
+        hang_up(fcgi);
+    }
+    free(fcgi);
+}

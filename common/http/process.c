@@ -1,0 +1,72 @@
+/*
+ * process.c - environment, clock and random bytes of the process.
+ *
+ * Beside it only the files of the transports use the environment or the file descriptors 0 and 1.
+ */
+#include "common/http/process.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(CUBBY_OWN_HEAP) && defined(__LP64__)
+/* Replaces the C library's function, which first looks up the call in the kernel's shared object
+ * (vDSO). For a process that asks for the time twice, that costs more than two system calls. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    return (int)syscall(SYS_clock_gettime, clock, time);
+}
+
+time_t time(time_t *out)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (out != NULL) {
+        *out = now.tv_sec;
+    }
+    return now.tv_sec;
+}
+#endif
+
+const char *process_variable(struct transport *transport, const char *name)
+{
+    (void)transport;
+    /* Cheaper than getenv: most variables that are asked for are not there, and the first character
+     * usually tells. */
+    size_t length = strlen(name);
+    for (char **each = environ; *each != NULL; each++) {
+        const char *entry = *each;
+        if (entry[0] == name[0] && strncmp(entry, name, length) == 0 && entry[length] == '=') {
+            return entry + length + 1;
+        }
+    }
+    return NULL;
+}
+
+int64_t process_now_ms(struct transport *transport)
+{
+    (void)transport;
+    struct timespec now;
+    return clock_gettime(CLOCK_REALTIME, &now) == 0
+               ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000
+               : 0;
+}
+
+bool process_random(struct transport *transport, unsigned char *bytes, size_t size)
+{
+    (void)transport;
+    while (size > 0) {
+        ssize_t got = getrandom(bytes, size, 0);
+        if (got < 0 && errno != EINTR) {
+            return false;
+        }
+        if (got > 0) {
+            bytes += got;
+            size -= (size_t)got;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,593 @@
+# Programs that stay: nothing of one request is found in the next, what changes outside is noticed, and
+# a process ends well.
+
+load tool.bash
+load loop.bash
+
+teardown() {
+    loops_stop
+    [ ! -f "$BATS_TEST_TMPDIR/server" ] || kill -TERM "$(cat "$BATS_TEST_TMPDIR/server")" 2>/dev/null || true
+    [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
+}
+
+# ---- one request and the next -----------------------------------------------------------------------
+
+# alike TEXT: without what may differ between two stores that were asked the same.
+alike() {
+    sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/WHEN/g; s/eyJ[A-Za-z0-9_.-]+/TOKEN/g
+        s/(cubby_[0-9]+_[0-9]+)_[A-Za-z0-9_-]+/\1_SECRET/g; s/^Content-Length: .*/Content-Length/' <<<"$1"
+}
+
+# raw_call PROGRAM METHOD PATH QUERY TOKEN ANNOUNCED BODY [NAME=VALUE]: the whole answer into $answer.
+raw_call() {
+    answer=$(printf '%s' "$7" | env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD="$2" PATH_INFO="$3" QUERY_STRING="$4" \
+        REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="${6:-${#7}}" CONTENT_TYPE=application/json \
+        ${5:+HTTP_AUTHORIZATION="Bearer $5"} ${8:+"$8"} timeout 20 "$PROGRAMS/$1" 2>>"$BATS_TEST_TMPDIR/log")
+}
+
+# Requests of every kind, by number: each once by a fresh process and once by one that stays.
+requests() {
+    local big deep
+    deep=$(head -c 101 /dev/zero | tr '\0' '[')
+    of_ann=(
+        "data|GET|/a|||" "data|GET|/none|||" "data|PUT|/a|||{\"value\":{\"n\":1.0}}" "data|PUT|/a|||{\"value\":"
+        "data|DELETE|/gone|||" "data|POST||||{\"key\":\"gone\",\"value\":[1,2]}" "data|GET||prefix=a&values=true&count=true|||"
+        "data|PUT|/a||400000|{}" "data|PUT|/a||500|{\"value\":" "data|PUT|/a|upsert=perhaps||{\"value\":1}"
+        "data|PUT|/a|||{\"value\":$deep}" "data|PUT|/a|||{\"value\":3}|HTTP_IF_MATCH=\"1\"" "data|HEAD|/a|||" "data|OPTIONS|/a|||"
+        "data|PATCH|/a|||[{\"op\":\"test\",\"path\":\"/n\",\"value\":7}]|CONTENT_TYPE=application/json-patch+json" "data|TRACE|/a|||" "data|GET|/a|if_none_match=*||"
+        "batch|POST||||{\"operations\":[{\"op\":\"increment\",\"key\":\"i\"},{\"op\":\"get\",\"key\":\"a\"}]}"
+        "batch|POST||||{\"operations\":[{\"op\":\"create\",\"key\":\"a\",\"value\":1}]}"
+        "batch|POST||||{\"operations\":[{}]}" "data|GET|/large|||"
+        "changes|GET||since=0&limit=3||" "changes|GET||since=900000||" "me|GET||||" "me|PATCH||||{\"age\":0}"
+        "me|GET|/export|||" "me|POST|/import|mode=merge||{\"items\":[{\"key\":\"x\",\"value\":[]}]}" "keys|GET||||"
+        "me|POST|/import|mode=merge|9000000000|{}"
+    )
+}
+
+# both NUMBER USER: the request to both; fails unless the answers are alike.
+both() {
+    local program method path query announced sent variable fresh token=$2
+    IFS='|' read -r program method path query announced sent variable <<<"${of_ann[$1]}"
+    raw_call "$program" "$method" "$path" "$query" "$token" "$announced" "$sent" "$variable"
+    fresh=$answer
+    CUBBY_CONF=$BATS_TEST_TMPDIR/twin.conf
+    looped raw_call "$program" "$method" "$path" "$query" "$token" "$announced" "$sent" "$variable"
+    CUBBY_CONF=$conf
+    same "$(alike "$answer")" "$(alike "$fresh")"
+}
+
+# twins: a copy of the installation for the processes that stay, so that both are asked the same.
+twins() {
+    cp -a "$home" "$home.twin"
+    sed "s|$home/|$home.twin/|" "$conf" >"$BATS_TEST_TMPDIR/twin.conf"
+    conf=$BATS_TEST_TMPDIR/twin.conf loop_start data batch changes me keys
+}
+
+@test "loop: each answer is that of a fresh process, whatever was asked before and by whom" {
+    installation 'max_body_bytes = 3000000' 'max_value_bytes = 2000000' 'max_import_bytes = 3000000'
+    new_user bob
+    store a '"of bob"'
+    bob=$token
+    cgi keys POST '' '{"name":"d","scope":"read","prefix":"a"}'
+    device=$(jq -r .token <<<"$body")
+    new_user ann
+    store a 1
+    ann=$token
+    # more than there is memory for, once the limits are lower
+    printf '{"key":"large","value":"%s"}' "$(head -c 1500000 /dev/zero | tr '\0' x)" >"$BATS_TEST_TMPDIR/large"
+    env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST CONTENT_LENGTH="$(stat -c %s "$BATS_TEST_TMPDIR/large")" \
+        HTTP_AUTHORIZATION="$token" "$PROGRAMS/data" <"$BATS_TEST_TMPDIR/large" >/dev/null
+    sed -i 's/^max_body.*/max_body_bytes = 1024/; s/^max_value.*/max_value_bytes = 500/; s/^max_import.*/max_import_bytes = 100000/' "$conf"
+    requests
+    twins
+    statuses=''
+    for ((one = 0; one < ${#of_ann[@]}; one++)); do
+        for ((other = one; other < ${#of_ann[@]}; other += 3)); do
+            both "$one" "$ann"
+            statuses+=" ${answer:8:3}"
+            both "$other" "$bob"
+            both "$one" "$device"
+        done
+        both "$one" ''
+        both "$one" "${ann}x"
+    done
+    # All that is to be compared was there: found, made, refused in many ways, memory exhausted.
+    for status in 200 201 204 304 400 404 405 409 410 412 413 422 500; do
+        case $statuses in *" $status"*) ;; *) fail "no $status among $statuses" ;; esac
+    done
+}
+
+@test "loop: after a busy database the next answer is as if it had not been" {
+    installation 'busy_timeout = 100'
+    new_user ann
+    store a 1
+    loop_start data
+    ask data PUT /a '{"value":2}'
+    answered 200
+    hold
+    ask data PUT /a '{"value":3}'
+    answered 503 SERVICE_UNAVAILABLE
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 2
+    let_go
+    ask data PUT /a '{"value":4}'
+    answered 200
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 4
+}
+
+@test "loop: after a full disk writes are refused, and go on once there is room" {
+    installation
+    new_user ann
+    store a 1
+    (ulimit -f 150; loop_start data)
+    value=$(head -c 30000 /dev/zero | tr '\0' x)
+    for number in $(seq 20); do
+        ask data POST '' "{\"key\":\"fill/$number\",\"value\":\"$value\"}"
+        [ "$code" = 201 ] || break
+    done
+    answered 507 INSUFFICIENT_STORAGE
+    ask data GET /a
+    answered 200
+    cgi data DELETE /fill/1
+    cgi data DELETE /fill/2
+    ask data POST '' '{"key":"b","value":1}'
+    answered 201
+    same "$(query 'PRAGMA integrity_check')" ok
+}
+
+@test "loop: a writer that died leaves nothing that a process which only reads can't go on from" {
+    installation
+    new_user ann
+    store a 1
+    loop_start data
+    ask data GET /a
+    answered 200
+    # killed when the database is changed and the journal still there
+    printf '#!/bin/sh\nstrace -qq -o /dev/null -e trace=unlink -e inject=unlink:signal=KILL:when=1 "%s"\nexit 0\n' "$PROGRAMS/data" \
+        >"$BATS_TEST_TMPDIR/dying"
+    chmod 755 "$BATS_TEST_TMPDIR/dying"
+    PROGRAMS=$BATS_TEST_TMPDIR cgi dying PUT /a '{"value":2}'
+    [ -s "$database-journal" ] || fail 'no journal is left'
+    ask data GET /a
+    answered 200
+    same "$(jq -c .data.value <<<"$body")" 1
+    ask data PUT /a '{"value":3}'
+    answered 200
+}
+
+# ---- what changes outside ---------------------------------------------------------------------------
+
+@test "loop: settings count from the next request on, bad ones too" {
+    installation
+    new_user ann
+    loop_start data
+    ask data POST '' '{"key":"a","value":"0123456789"}'
+    answered 201
+    echo 'max_value_bytes = 5' >>"$conf"
+    ask data PUT /a '{"value":"0123456789"}'
+    answered 413 VALUE_TOO_LARGE
+    sed -i 's/^max_value_bytes.*/max_value_bytes = some/' "$conf"
+    ask data GET /a
+    answered 500 INTERNAL_ERROR
+    grep -q 'max_value_bytes must be a whole number' "$BATS_TEST_TMPDIR/log"
+    sed -i '/^max_value_bytes/d' "$conf"
+    ask data PUT /a '{"value":"0123456789"}'
+    answered 200
+    # another database by the settings
+    sed "s|$home|$home/two|" "$conf" >"$conf.new"
+    CUBBY_CONF=$conf.new "$TOOL" init >/dev/null
+    cp "$home/keys.json" "$home/two/keys.json"
+    mv "$conf.new" "$conf"
+    ask data GET /a
+    answered 401 INVALID_TOKEN
+}
+
+@test "loop: keys that are rotated and retired, tokens that are revoked, users that are disabled: at once" {
+    installation
+    new_user ann
+    loop_start data token me
+    ask data GET /a
+    answered 404
+    ask token DELETE
+    answered 200
+    ask data GET /a
+    answered 401
+    login ann
+    tool 0 user disable --yes ann
+    ask data GET /a
+    answered 401
+    tool 0 user enable ann
+    login ann
+    old=$token
+    tool 0 key rotate
+    looped login ann
+    new=$token
+    token=$old
+    ask data GET /a
+    answered 404
+    tool 0 key rotate --retire-others --yes
+    ask data GET /a
+    answered 401 INVALID_TOKEN
+    token=$new
+    ask data GET /a
+    answered 401
+    looped login ann
+    ask data GET /a
+    answered 404
+}
+
+# put_back JOURNAL: another content of the database, another file, none, and a newer schema
+put_back() {
+    installation "journal = $1" 'busy_timeout = 3000'
+    new_user ann
+    loop_start data
+    ask data POST '' '{"key":"a","value":1}'
+    tool 0 backup "$BATS_TEST_TMPDIR/copy"
+    ask data PUT /a '{"value":2}'
+    answered 200
+    # while it is asked all the time
+    (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
+    asking=$!
+    tool 0 restore --yes --keep-sessions "$BATS_TEST_TMPDIR/copy"
+    touch "$BATS_TEST_TMPDIR/enough"
+    wait "$asking"
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 1
+    # the file itself is another one
+    cp "$BATS_TEST_TMPDIR/copy" "$home/other.db"
+    sqlite3 "$home/other.db" "UPDATE items SET value = '3'"
+    for beside in '' -wal -shm; do
+        [ ! -e "$database$beside" ] || mv "$database$beside" "$BATS_TEST_TMPDIR/away$beside"
+    done
+    ask data GET /a
+    answered 500 INTERNAL_ERROR
+    mv "$home/other.db" "$database"
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 3
+    ask data PUT /a '{"value":4}'
+    answered 200
+    same "$(query "SELECT value FROM items WHERE key = 'a'")" 4
+    query 'PRAGMA user_version=99999'
+    ask data GET /a
+    answered 500 INTERNAL_ERROR
+    ask data PUT /a '{"value":5}'
+    answered 500 INTERNAL_ERROR
+    query "PRAGMA user_version=$(sqlite3 "$BATS_TEST_TMPDIR/copy" 'PRAGMA user_version')"
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 4
+    same "$(query 'PRAGMA integrity_check')" ok
+}
+
+@test "loop: a restored database, another file in its place, none, a newer schema: noticed at once" { put_back rollback; }
+
+@test "loop: the same with a write-ahead log" { put_back wal; }
+
+@test "loop: the journal is changed while programs stay, to and fro" {
+    installation
+    new_user ann
+    loop_start data
+    ask data POST '' '{"key":"a","value":1}'
+    for journal in wal rollback wal; do
+        sed -i '/^journal/d' "$conf"
+        echo "journal = $journal" >>"$conf"
+        ask data PUT /a '{"value":2}'
+        answered 200
+        (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
+        asking=$!
+        tool 0 migrate
+        touch "$BATS_TEST_TMPDIR/enough"
+        wait "$asking"
+        rm "$BATS_TEST_TMPDIR/enough"
+        same "$(query 'PRAGMA journal_mode')" "${journal/rollback/delete}"
+        ask data PUT /a '{"value":3}'
+        answered 200
+    done
+}
+
+@test "loop: beside programs that live for one request, the write-ahead log stays short and the order is kept" {
+    installation 'journal = wal'
+    new_user ann
+    loop_start data
+    for number in $(seq 150); do
+        ask data POST '' "{\"key\":\"stays/$number\",\"value\":\"0123456789012345678901234567890123456789\"}"
+        same "$code" 201
+        cgi data POST '' "{\"key\":\"ends/$number\",\"value\":\"0123456789012345678901234567890123456789\"}"
+        same "$code" 201
+        same "$(jq .data.version <<<"$body")" "$((number * 2))"
+    done
+    # 300 writes are some 1500 pages
+    [ "$(stat -c %s "$database-wal")" -lt 1200000 ] || fail "the log has $(stat -c %s "$database-wal") bytes"
+    # who has nothing to do leaves, and the last one out takes the log along
+    for _ in $(seq 60); do
+        [ -e "$database-wal" ] || break
+        sleep 0.1
+    done
+    [ ! -e "$database-wal" ] || fail 'the log is still there'
+    tool 0 check
+}
+
+@test "loop: between two requests it holds no lock" {
+    installation 'busy_timeout = 0'
+    new_user ann
+    loop_start data
+    for call in 'POST  {"key":"a","value":1}' 'GET /a' 'PUT /a {"value":2}' 'GET /b' 'PUT /a {' 'DELETE /b'; do
+        IFS=' ' read -r method path sent <<<"$call"
+        [ "$method" != POST ] || { sent=$path path=''; }
+        ask data "$method" "$path" "$sent"
+        query 'BEGIN EXCLUSIVE; ROLLBACK;'
+        same "$(grep -c ":$(stat -c %i "$database") " /proc/locks || true)" 0
+    done
+}
+
+@test "loop: a program whose file was replaced ends before it takes another request" {
+    installation
+    new_user ann
+    mkdir "$BATS_TEST_TMPDIR/programs"
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs"
+    LOOP_PROGRAMS=$BATS_TEST_TMPDIR/programs loop_start data
+    ask data POST '' '{"key":"a","value":1}'
+    answered 201
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs/new"
+    mv "$BATS_TEST_TMPDIR/programs/new" "$BATS_TEST_TMPDIR/programs/data"
+    ask data PUT /a '{"value":2}' || true
+    same "$code" ''
+    ends "$loop_data"
+    same "$(query "SELECT value FROM items WHERE key = 'a'")" 1
+}
+
+# ---- the end ------------------------------------------------------------------------------------------
+
+@test "loop: SIGTERM and SIGUSR1 end it at once when it waits, and after the request when it does not" {
+    installation
+    new_user ann
+    store a 1
+    for signal in TERM USR1; do
+        loop_start data changes
+        kill -s "$signal" "$loop_data"
+        ends "$loop_data"
+        # in the middle of a body
+        loop_start data
+        printf '#!/bin/sh\n(head -c 10; sleep 0.7; cat) | "%s"\n' "$BATS_TEST_TMPDIR/asking/data" >"$BATS_TEST_TMPDIR/slow"
+        chmod 755 "$BATS_TEST_TMPDIR/slow"
+        (
+            PROGRAMS=$BATS_TEST_TMPDIR
+            cgi slow PUT /a "{\"value\":\"$signal\"}"
+            echo "$code" >"$BATS_TEST_TMPDIR/code"
+        ) &
+        slow=$!
+        sleep 0.3
+        kill -s "$signal" "$loop_data"
+        wait "$slow"
+        same "$(cat "$BATS_TEST_TMPDIR/code")" 200
+        ends "$loop_data"
+        read_value a
+        same "$(jq -r .data.value <<<"$body")" "$signal"
+        # a request that waits is answered now
+        began=$(date +%s%N)
+        (
+            PROGRAMS=$BATS_TEST_TMPDIR/asking
+            version=$(cgi data GET /a; jq .data.version <<<"$body")
+            answer=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=$1&wait=20" \
+                HTTP_AUTHORIZATION="$token" "$PROGRAMS/changes")
+            printf '%s' "$answer" >"$BATS_TEST_TMPDIR/waited"
+        ) &
+        waiting=$!
+        sleep 0.4
+        kill -s "$signal" "$loop_changes"
+        wait "$waiting" || true
+        ends "$loop_changes"
+        [ $(($(date +%s%N) - began)) -lt 5000000000 ] || fail 'it waited on'
+    done
+}
+
+@test "loop: who went away costs nothing" {
+    installation
+    new_user ann
+    store a 1
+    loop_start changes data
+    files=$(ls "/proc/$loop_changes/fd" | wc -l)
+    env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=1&wait=20" HTTP_AUTHORIZATION="$token" \
+        "$BATS_TEST_TMPDIR/asking/changes" >/dev/null &
+    impatient=$!
+    sleep 0.4
+    kill -KILL "$impatient"
+    for _ in $(seq 100); do
+        [ "$(ls "/proc/$loop_changes/fd" | wc -l)" != "$files" ] || break
+        sleep 0.05
+    done
+    same "$(ls "/proc/$loop_changes/fd" | wc -l)" "$files"
+    ask changes GET
+    answered 200
+    # in the middle of a body, and of an answer
+    for _ in 1 2 3 4 5; do
+        (printf '{"va'; sleep 0.2) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/a CONTENT_LENGTH=900 \
+            HTTP_AUTHORIZATION="$token" timeout -s KILL 0.1 "$BATS_TEST_TMPDIR/asking/data" >/dev/null || true
+        ask data GET /a
+        answered 200
+        env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO=/a HTTP_AUTHORIZATION="$token" \
+            "$BATS_TEST_TMPDIR/asking/data" | true
+    done
+    kill -0 "$loop_data"
+    kill -0 "$loop_changes"
+}
+
+@test "loop: it ends after loop_requests, and after loop_lifetime though nothing is asked" {
+    installation 'loop_requests = 3'
+    loop_start health
+    ask health GET
+    ask health GET
+    kill -0 "$loop_health"
+    ask health GET
+    answered 200
+    ends "$loop_health"
+    sed -i 's/^loop_requests.*/loop_lifetime = 1/' "$conf"
+    loop_start health
+    ask health GET
+    answered 200
+    ends "$loop_health"
+}
+
+@test "loop: who waits for changes gives way when all processes wait" {
+    installation
+    new_user ann
+    store a 1
+    loop_start changes
+    env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=1&wait=20" HTTP_AUTHORIZATION="$token" \
+        "$BATS_TEST_TMPDIR/asking/changes" >"$BATS_TEST_TMPDIR/waited" &
+    waiting=$!
+    sleep 0.5
+    kill -0 "$waiting"
+    SECONDS=0
+    for _ in 1 2 3; do
+        ask changes GET
+        answered 200
+    done
+    wait "$waiting"
+    [ "$SECONDS" -lt 5 ] || fail "after $SECONDS s"
+    grep -q '^Status: 200' "$BATS_TEST_TMPDIR/waited"
+    grep -q '"changes":\[\]' "$BATS_TEST_TMPDIR/waited"
+}
+
+# ---- cubby-loop, and long lives -----------------------------------------------------------------------
+
+# keeper: cubby-loop of this checkout, with its sockets in $sockets
+keeper() {
+    sockets=$BATS_TEST_TMPDIR/kept
+    mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
+    sed -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
+        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
+    printf '%s\n' "RUNDIR=$sockets" "RUN_USER=$(id -un)" "WEB_GROUP=$(id -gn)" "$@" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
+    env CUBBY_CONF="$conf" setsid sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
+    keeper=$!
+    for name in "$PROGRAMS"/*; do
+        name=${name##*/}
+        printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name.sock" >"$BATS_TEST_TMPDIR/asking/$name"
+        chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
+        for _ in $(seq 100); do
+            [ ! -S "$sockets/$name.sock" ] || break
+            sleep 0.05
+        done
+    done
+}
+
+keeper_stop() {
+    kill -TERM "$keeper"
+    for _ in $(seq 100); do
+        kill -0 -- "-$keeper" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    kill -KILL -- "-$keeper"
+    fail 'cubby-loop, or what it started, is still there'
+}
+
+# pids_of PROGRAM: of the processes that cubby-loop keeps
+pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
+
+@test "cubby-loop: keeps as many as it is told, starts anew what ends, and takes all along" {
+    installation
+    keeper PROCESSES_data=3 PROCESSES_me=2
+    same "$(pids_of data | wc -l)" 3
+    same "$(pids_of me | wc -l)" 2
+    same "$(pids_of health | wc -l)" 1
+    looped six_in_order
+    # shellcheck disable=SC2046 # words
+    kill -TERM $(pids_of data)
+    looped six_in_order
+    for _ in $(seq 100); do
+        [ "$(pids_of data | wc -l)" != 3 ] || break
+        sleep 0.05
+    done
+    same "$(pids_of data | wc -l)" 3
+    keeper_stop
+}
+
+six_in_order() {
+    new_user "u$RANDOM$RANDOM"
+    store a 1
+    same "$code" 201
+    read_value a
+    same "$code" 200
+}
+
+@test "loop: processes that are killed at any moment lose nothing that was acknowledged" {
+    installation 'busy_timeout = 60000' 'loop_requests = 200'
+    for journal in rollback wal; do
+        sed -i '/^journal/d' "$conf"
+        echo "journal = $journal" >>"$conf"
+        tool 0 migrate
+        : >"$BATS_TEST_TMPDIR/tokens"
+        for number in 1 2 3 4; do
+            new_user "$journal$number"
+            echo "$token" >>"$BATS_TEST_TMPDIR/tokens"
+        done
+        keeper PROCESSES_data=4
+        (
+            killed=0
+            while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
+                sleep 0.15
+                pid=$(pids_of data | shuf -n 1)
+                [ -z "$pid" ] || ! kill -KILL "$pid" 2>/dev/null || killed=$((killed + 1))
+            done
+            echo "$killed" >"$BATS_TEST_TMPDIR/killed"
+        ) &
+        killer=$!
+        looped timeout 200 "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/tokens" 8 60 -1
+        touch "$BATS_TEST_TMPDIR/enough"
+        wait "$killer"
+        rm "$BATS_TEST_TMPDIR/enough"
+        [ "$(cat "$BATS_TEST_TMPDIR/killed")" -ge 5 ] || fail "only $(cat "$BATS_TEST_TMPDIR/killed") were killed"
+        keeper_stop
+        same "$(query 'PRAGMA integrity_check')" ok
+    done
+    tool 0 check
+}
+
+# resident PID: KB
+resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
+
+@test "loop: a process has the same memory after 200,000 requests as after 1,000, and no more open files" {
+    DATA=$BATS_TEST_TMPDIR/data
+    mkdir -m 700 "$DATA"
+    printf '%s\n' 'password_cost = 1' 'loop_requests = 0' 'loop_lifetime = 0' >"$DATA/cubby.conf"
+    ready=$BATS_TEST_TMPDIR/ready
+    env -u CUBBY_CONF SERVER=nginx MODE=fastcgi PORT=0 DATA="$DATA" READY="$ready" WWW="$root/www" PROCESSES=1 \
+        sh "$root/cgi-bin/server/run.sh" >"$BATS_TEST_TMPDIR/server.log" 2>&1 3>&- 4>&- &
+    server=$!
+    echo "$server" >"$BATS_TEST_TMPDIR/server"
+    for _ in $(seq 300); do
+        [ ! -f "$ready" ] || break
+        sleep 0.1
+    done
+    base=$(cat "$ready")
+    curl -s "$base/register" -d "{\"username\":\"ann\",\"email\":\"a@example.org\",\"full_name\":\"Ann\",\"age\":3,\"gender\":\"f\",\"password\":\"$PASSWORD\"}" >/dev/null
+    token=$(curl -s "$base/token" -d "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}" | jq -r .token)
+    for number in $(seq 1000); do
+        echo "url = $base/data"
+        echo "header = \"Authorization: $token\""
+        echo "data = \"{\\\"key\\\":\\\"k/$number\\\",\\\"value\\\":$number}\""
+        echo next
+    done | sed '$d' | curl -s -K - >/dev/null
+    pid=$(pgrep -s "$(pgrep -P "$server" | head -n 1)" -x data)
+    [ -n "$pid" ] || fail 'no process'
+    before=$(resident "$pid")
+    sleep 1.5 # without anything to do it leaves the database
+    files=$(ls "/proc/$pid/fd" | wc -l)
+    done=0
+    # reads, lists, refusals
+    while [ "$done" -lt 200000 ]; do
+        for path in data/k/7 'data?limit=20&values=true' data/none 'data?limit=x'; do
+            said=$(wrk -t1 -c2 -d3 -H "Authorization: $token" "$base/$path")
+            [[ $said =~ ([0-9]+)' requests in' ]] || fail "$said"
+            done=$((done + BASH_REMATCH[1]))
+        done
+    done
+    after=$(resident "$pid")
+    echo "# $done requests, $before KB before, $after KB after" >&3
+    [ $((after - before)) -le 256 ] || fail "$before KB became $after KB"
+    [ "$after" -le 4096 ] || fail "$after KB"
+    sleep 1.5
+    same "$(ls "/proc/$pid/fd" | wc -l)" "$files"
+    kill "$server"
+    wait "$server" || true
+}
