@@ -302,7 +302,9 @@ struct transport *fcgi_open(void)
     if (fcgi == NULL) {
         return NULL;
     }
-    fcgi->transport = (struct transport){.next = fcgi_next,
+    /* FastCGI carries the body in records, of which an empty one is the end. */
+    fcgi->transport = (struct transport){.delimits_body = true,
+                                         .next = fcgi_next,
                                          .variable = fcgi_variable,
                                          .read_body = fcgi_read_body,
                                          .discard_body = fcgi_discard_body,

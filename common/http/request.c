@@ -78,9 +78,9 @@ static bool says_chunked(const char *codings)
     return false;
 }
 
-/* Without a length. Apache and lighttpd decode chunks. busybox httpd passes them on as they are,
- * with no length or any; of others it can't be known, and some, as uhttpd, do not even pass on that
- * there are chunks. Those are asked for a length. */
+/* Without a length. Apache, lighttpd and nginx decode chunks. busybox httpd passes them on as they
+ * are, with no length or any; of others it can't be known, and some, as uhttpd, do not even pass on
+ * that there are chunks. Those are asked for a length. */
 static void read_no_length(struct request *request, bool chunked, bool decodes)
 {
     bool busybox = server_is(request->server_software, "busybox");
@@ -96,7 +96,8 @@ static void read_length(struct transport *transport, struct request *request)
     const char *length = header_value(transport, "CONTENT_LENGTH");
     const char *server = request->server_software;
     bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
-    bool decodes = server_is(server, "Apache") || server_is(server, "lighttpd");
+    bool decodes = transport->delimits_body || server_is(server, "Apache") ||
+                   server_is(server, "lighttpd") || server_is(server, "nginx");
     if (length == NULL) {
         /* busybox httpd sets only this one for methods other than POST. */
         length = header_value(transport, "HTTP_CONTENT_LENGTH");

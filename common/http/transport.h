@@ -24,6 +24,10 @@ struct transport {
      * by one. */
     bool ends_process;
 
+    /* read_body gives the body alone and finds its end, whatever the request says of its length.
+     * Where it is false, that depends on the web server. */
+    bool delimits_body;
+
     /* Moves on to the next request, and waits for it at most PATIENCE milliseconds; -1: without
      * limit. */
     enum transport_event (*next)(struct transport *transport, int64_t patience);

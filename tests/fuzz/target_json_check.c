@@ -38,17 +38,20 @@ static void check_walk(struct text text, const struct reference *reference)
     }
 }
 
-/* The decoded name in NAME is one that jansson found, too. */
+/* The decoded names are those that jansson found, too. One with a NUL is asked for by nobody. */
 static void check_members(const struct json_object *object, const struct reference *reference)
 {
     for (size_t i = 0; i < object->count; i++) {
         const struct json_member *member = &object->members[i];
         const char *name = fuzz_string(member->name);
-        fuzz_check(strlen(name) == member->name.size, "a NUL in a name");
         fuzz_check(is_json(member->value), "a member's value is no JSON");
+        if (strlen(name) != member->name.size) {
+            fuzz_check(reference->nul, "a NUL in a name");
+            fuzz_check(json_member(object, name) != &member->value, "a name cut at its NUL");
+            continue;
+        }
         fuzz_check(json_member(object, name) == &member->value, "a member is not found");
-        fuzz_check(reference->top == NULL || reference->nul ||
-                       json_object_get(reference->top, name) != NULL,
+        fuzz_check(reference->top == NULL || json_object_get(reference->top, name) != NULL,
                    "a member that is none");
     }
     fuzz_check(reference->top == NULL || object->count == json_object_size(reference->top),

@@ -197,7 +197,6 @@ static bool has_header(const char *head, const char *name)
     return count_header(head, name, &value) == 1 && *value != '\r';
 }
 
-/* Lines of printable text that end with CRLF, one empty line at the end. */
 /* Whether the answer may be a bare value. */
 static bool may_be_raw(const struct tape *tape, const struct tape_answer *answer)
 {
@@ -205,6 +204,7 @@ static bool may_be_raw(const struct tape *tape, const struct tape_answer *answer
            strstr(tape->request.query, "raw=true") != NULL;
 }
 
+/* Lines of printable text that end with CRLF, one empty line at the end. */
 static const char *head_fault(const struct tape_answer *answer, bool raw)
 {
     if (strlen(answer->head) != answer->head_size) {
@@ -238,8 +238,18 @@ static const char *head_fault(const struct tape_answer *answer, bool raw)
                : NULL;
 }
 
+/* Whether the request has TEXT: a name that is not known is told as it came. */
+static bool request_has(const struct tape_request *request, const char *text)
+{
+    size_t size = request->body_size > 0  ? request->body_size
+                  : request->body != NULL ? strlen(request->body)
+                                          : 0;
+    return (request->query != NULL && strstr(request->query, text) != NULL) ||
+           (size > 0 && memmem(request->body, size, text, strlen(text)) != NULL);
+}
+
 /* The top object has the members of the contract and no others. */
-static const char *body_fault(const struct tape_answer *answer)
+static const char *body_fault(const struct tape *tape, const struct tape_answer *answer)
 {
     if (strlen(answer->body) != answer->body_size) {
         return "a NUL in the body";
@@ -255,8 +265,9 @@ static const char *body_fault(const struct tape_answer *answer)
         return "the body does not start with status and code as it should";
     }
     static const char *const secrets[] = {"SELECT ", "INSERT ", "PRAGMA", "/cubby-tape", "$y$"};
-    for (size_t i = 0; fails && i < sizeof secrets / sizeof *secrets; i++) {
-        if (strstr(answer->body, secrets[i]) != NULL) {
+    bool shows_item = answer->status == 412; /* the present one, whatever its value is */
+    for (size_t i = 0; fails && !shows_item && i < sizeof secrets / sizeof *secrets; i++) {
+        if (strstr(answer->body, secrets[i]) != NULL && !request_has(&tape->request, secrets[i])) {
             return "an error that tells how things are inside";
         }
     }
@@ -281,7 +292,7 @@ static const char *form_fault(const struct tape *tape, const struct tape_answer 
     if (lengths != 1 || strtoull(length, NULL, 10) != answer->body_size) {
         return "Content-Length is not that of the body";
     }
-    return raw ? NULL : body_fault(answer);
+    return raw ? NULL : body_fault(tape, answer);
 }
 
 static bool play_send(struct transport *transport, const char *head, size_t head_size,

@@ -287,6 +287,7 @@ static void broken_bodies_are_refused_and_store_nothing(void **state)
                                          "HTTP_TRANSFER_ENCODING=", "HTTP_CONTENT_LENGTH=", NULL};
     static const char *const apache[] = {"SERVER_SOFTWARE=Apache", NULL};
     static const char *const lighttpd[] = {"SERVER_SOFTWARE=lighttpd/1.4.69", NULL};
+    static const char *const nginx[] = {"SERVER_SOFTWARE=nginx/1.22.1", NULL};
     static const char *const busybox[] = {"SERVER_SOFTWARE=busybox httpd/1.35.0", NULL};
     const struct {
         struct tape_request request;
@@ -318,6 +319,7 @@ static void broken_bodies_are_refused_and_store_nothing(void **state)
         {{.announced = ""}, 411, "LENGTH_REQUIRED"},
         {{.announced = "", .variables = apache}, 400, "INVALID_REQUEST"},
         {{.announced = "", .variables = lighttpd}, 400, "INVALID_REQUEST"},
+        {{.announced = "", .variables = nginx}, 400, "INVALID_REQUEST"},
         {{.announced = "", .variables = busybox}, 400, "INVALID_REQUEST"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -176,7 +176,7 @@ refused_empty() {
             same "$code$(jq -r .status <<<"$body")" 404error
         done
     done
-    call GET "$site/api/data/a/b?x=//"
+    call GET "$site/api/data?prefix=a//"
     same "$code" 200
 }
 
