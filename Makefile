@@ -272,7 +272,7 @@ $(FUZZ)/libcubby.a: $(FUZZ_SOURCES:%.c=$(FUZZ_OBJ)/%.o)
 
 $(FUZZ_PROGRAMS): $(FUZZ)/%: $(FUZZ_OBJ)/tests/fuzz/target_%.o $(FUZZ)/libcubby.a
 	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $^ -L$(FUZZ_DIR)/lib -ljwt -ljansson \
-		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lcmocka -lm -o $@
+		-lmbedcrypto -lcjson -lsqlite3 -lfcgi -l:libcrypt.a -lcmocka -lm -o $@
 
 $(FUZZ_TARGETS:%=$(FUZZ_OBJ)/tests/fuzz/target_%.o):
 $(FUZZ_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h

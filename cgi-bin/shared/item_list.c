@@ -106,7 +106,11 @@ static unsigned member_named(struct call *call, struct text name)
 /* The members that FIELDS lists; no list at all means all of them. */
 static enum error_code read_fields(struct call *call, struct text fields, unsigned *members)
 {
-    *members = fields.at == NULL ? ITEM_SHOWS_ALL : 0;
+    if (fields.at == NULL) {
+        *members = ITEM_SHOWS_ALL;
+        return ERR_NONE;
+    }
+    *members = 0;
     const char *end = fields.at + fields.size;
     for (const char *at = fields.at; at != NULL;) {
         const char *comma = memchr(at, ',', (size_t)(end - at));

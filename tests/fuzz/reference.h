@@ -15,11 +15,13 @@
 /* What jansson makes of a text; numbers are doubles. To be given back by json_decref. */
 struct reference {
     json_t *top;     /* NULL: it is refused */
-    bool too_large;  /* because a number is beyond all doubles */
+    bool too_large;  /* because a number is beyond all doubles, or jansson can't tell */
     bool duplicates; /* two members of one name: it keeps the last */
+    bool nul;        /* strings that have an escaped NUL have another character there */
 };
 
-/* Reads TEXT. */
+/* Reads TEXT. jansson has no NUL in a member's name, so that an escaped one is read as another
+ * character; a text that has that one as well is not read (too_large). */
 struct reference reference_read(struct text text);
 
 /* Levels of arrays and objects. */

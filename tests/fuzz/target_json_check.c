@@ -47,7 +47,8 @@ static void check_members(const struct json_object *object, const struct referen
         fuzz_check(strlen(name) == member->name.size, "a NUL in a name");
         fuzz_check(is_json(member->value), "a member's value is no JSON");
         fuzz_check(json_member(object, name) == &member->value, "a member is not found");
-        fuzz_check(reference->top == NULL || json_object_get(reference->top, name) != NULL,
+        fuzz_check(reference->top == NULL || reference->nul ||
+                       json_object_get(reference->top, name) != NULL,
                    "a member that is none");
     }
     fuzz_check(reference->top == NULL || object->count == json_object_size(reference->top),
@@ -112,7 +113,9 @@ void fuzz_one(struct text input)
         fuzz_check(node != NULL, "cJSON refuses it");
         fuzz_check(is_json(text_of(cJSON_PrintUnformatted(node))), "what cJSON prints is no JSON");
         if (reference.top != NULL && !reference.duplicates) {
-            fuzz_check(reference_same(node, reference.top), "cJSON and jansson read it otherwise");
+            /* cJSON cuts a string at an escaped NUL */
+            fuzz_check(reference.nul || reference_same(node, reference.top),
+                       "cJSON and jansson read it otherwise");
             fuzz_check(reference_depth(reference.top) == json_depth(input), "another depth");
         }
         if (cJSON_IsArray(node) || cJSON_IsObject(node)) {

@@ -142,15 +142,45 @@ struct query {
     bool values;
 };
 
+static const struct parameter query_parameters[] = {
+    {"prefix", PARAMETER_TEXT, offsetof(struct query, prefix), 0, 0, item_prefix_fault},
+    {"limit", PARAMETER_WHOLE, offsetof(struct query, limit), 1, 1000, NULL},
+    {"values", PARAMETER_FLAG, offsetof(struct query, values), 0, 0, NULL},
+    PARAMETERS_END,
+};
+
+/* Whether each parameter of QUERY that has a name or a value is one of query_parameters. */
+static bool all_known(const char *query)
+{
+    const char *word = query;
+    while (word != NULL) {
+        const char *end = strchr(word, '&');
+        size_t whole = end != NULL ? (size_t)(end - word) : strlen(word);
+        const char *equals = memchr(word, '=', whole);
+        size_t size = equals != NULL ? (size_t)(equals - word) : whole;
+        bool known = whole == 0;
+        for (size_t i = 0; query_parameters[i].name != NULL; i++) {
+            const char *name = query_parameters[i].name;
+            known = known || (strlen(name) == size && memcmp(name, word, size) == 0);
+        }
+        if (!known) {
+            return false;
+        }
+        word = end != NULL ? end + 1 : NULL;
+    }
+    return true;
+}
+
 static void check_parameters(struct call *call)
 {
-    static const struct parameter parameters[] = {
-        {"prefix", PARAMETER_TEXT, offsetof(struct query, prefix), 0, 0, item_prefix_fault},
-        {"limit", PARAMETER_WHOLE, offsetof(struct query, limit), 1, 1000, NULL},
-        {"values", PARAMETER_FLAG, offsetof(struct query, values), 0, 0, NULL},
-    };
+    static const struct route route = {.path = "", .parameters = query_parameters};
     struct query query = {.limit = 100};
-    enum error_code error = parameters_read(call, parameters, 3, &query);
+    call->route = &route;
+    enum error_code error = parameters_check(call);
+    fuzz_check(error == (all_known(call->request.query) ? ERR_NONE : ERR_UNKNOWN_PARAMETER),
+               "names of parameters end with error %d", error);
+    fuzz_check(error == ERR_NONE || call->response.details != NULL, "no name is told");
+    error = parameters_read(call, &query);
     fuzz_check(error == ERR_NONE ||
                    (error == ERR_INVALID_PARAMETER && call->response.details != NULL),
                "parameters end with error %d", error);
