@@ -192,7 +192,7 @@ suite_fuzz() {
 }
 
 # A board of another processor, under emulation: an empty root with busybox, where the archive is
-# unpacked and set up as the README says. The contract's client, then what a board adds to it.
+# unpacked and set up as the page says. The contract's client, then what a board adds to it.
 suite_board() {
     local folder=$scratch/board-$1 port
     mkdir -p "$folder"

@@ -115,7 +115,7 @@ machine_answers() { # BASE
     return 1
 }
 
-# machine_install: what the README tells to type on a board, and prints what was said
+# machine_install: what the page tells to type on a board, and prints what was said
 machine_install() { # ADDRESS
     local archive user=()
     archive=$(echo build/board/cubby-*-"$BOARD".tar.gz)

@@ -22,7 +22,7 @@ load lib.bash
     for path in '' /; do
         call GET "$path"
         if [ "$SERVER" = busybox ]; then # it serves nothing there
-            [ "$code" != 200 ] || fail 'it does answer: tell the README'
+            [ "$code" != 200 ] || fail 'it does answer: tell the page'
             continue
         fi
         succeeded 200

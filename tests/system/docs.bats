@@ -2,20 +2,15 @@
 # The pages in www/docs: what they tell people to type works as it stands.
 
 load system.bash
-
-docs=$root/www/docs
-
-# commands PAGE: the lines of its sh blocks.
-commands() {
-    awk '/^```/ && on { on = 0; next } $0 == "```sh" { on = 1; next } on' "$docs/$1"
-}
+load pages.bash
 
 @test "contributing: every command of the page does what it says" {
     checkout=$BATS_TEST_TMPDIR/checkout
     copy_built_checkout "$checkout"
     cp -a "$root"/build/san "$root"/build/test-tools "$checkout/build/"
     ln -s "$root/build/npm" "$checkout/build/npm"
-    commands contributing.md >"$BATS_TEST_TMPDIR/commands"
+    typed www/docs/contributing.md 'Build one program, run one test' sh >"$BATS_TEST_TMPDIR/commands"
+    typed www/docs/contributing.md 'Sanitizers' sh >>"$BATS_TEST_TMPDIR/commands"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -ge 6 ]
     # Nothing of this run reaches the one inside, its filter least of all.
     mapfile -t unset < <(compgen -e | grep -E '^(BATS_|MAKE|MFLAGS|ONLY$|FILTER$|SERVER$|BOARDS$)' | sed 's/^/--unset=/')
@@ -30,12 +25,21 @@ commands() {
     done <"$BATS_TEST_TMPDIR/commands"
 }
 
-@test "docs: every link to a file of the project leads somewhere" {
+# anchors PAGE: what a code host makes of its headings.
+anchors() {
+    awk '/^```/ { inside = !inside } !inside && /^#+ /' "$1" |
+        sed -E -e 's/^#+ //' -e 's/[^[:alnum:]_ -]//g' -e 's/ /-/g' | tr '[:upper:]' '[:lower:]'
+}
+
+@test "docs: every link to a file of the project leads somewhere, to a heading too" {
     cd "$root"
     broken=''
     for page in README.md www/docs/*.md; do
-        for target in $(grep -oE '\]\([^)#]+' "$page" | cut -c3- | grep -v '^https:'); do
-            [ -e "$(dirname "$page")/$target" ] || broken="$broken $page:$target"
+        for target in $(tr '\n' ' ' <"$page" | grep -oE '\]\([^) ]+' | cut -c3- | grep -v '^https:'); do
+            file=$page
+            [ -z "${target%%#*}" ] || file=$(dirname "$page")/${target%%#*}
+            [ -e "$file" ] || broken="$broken $page:$target"
+            case $target in *#*) anchors "$file" | grep -qxF -e "${target#*#}" || broken="$broken $page:$target" ;; esac
         done
     done
     [ -z "$broken" ] || fail "$broken"

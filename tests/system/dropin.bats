@@ -112,7 +112,7 @@ named_settings() { sed "s|#SetEnv CUBBY_CONF .*|SetEnv CUBBY_CONF $folder/cubby.
     debian_apache
     cp "$PROGRAMS"/* "$folder/cgi-bin"
     init_data
-    # As the README has it: the snippet names the cgi-bin that is there.
+    # As the page has it: the snippet names the cgi-bin that is there.
     sed -e "s|^Define CUBBY_PROGRAMS .*|Define CUBBY_PROGRAMS \"$folder/cgi-bin\"|" \
         -e "s|^Define CUBBY_SHARE .*|Define CUBBY_SHARE \"$share\"|" "$share/cubby.apache.conf" |
         named_settings >"$folder/etc/apache2/conf-enabled/cubby.conf"

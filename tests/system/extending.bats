@@ -2,28 +2,23 @@
 # An endpoint of one's own, made from the page that tells how: www/docs/extending.md.
 
 load system.bash
+load pages.bash
 
 page=$root/www/docs/extending.md
 
-# block KIND NUMBER: the NUMBERth fenced block of that kind.
-block() {
-    awk -v kind="$1" -v wanted="$2" '
-        /^```/ && on { on = 0; next }
-        $0 == "```" kind { number++; on = number == wanted; next }
-        on' "$page"
-}
+the_program() { typed www/docs/extending.md 'The program' c; }
 
-# amend FILE FILTER BLOCK: FILE of the copy, changed by jq with the block as $block.
+# amend FILE FILTER NUMBER: FILE of the copy, changed by jq with that block of the description as $block.
 amend() {
-    jq --argjson block "$(block json "$3")" "$2" "$root/www/$1" >"$copy/www/$1"
+    jq --argjson block "$(typed www/docs/extending.md 'The description' json | jq -s ".[$3 - 1]")" "$2" "$root/www/$1" >"$copy/www/$1"
 }
 
 setup_file() {
     export copy=$BATS_FILE_TMPDIR/checkout
     copy_built_checkout "$copy"
-    block diff 1 | patch -d "$copy" -p1 -s >&2
-    block c 1 >"$copy/cgi-bin/tally.c"
-    block sh 1 >"$copy/tests/http/tally.bats"
+    typed www/docs/extending.md 'The SQL' diff | patch -d "$copy" -p1 -s >&2
+    the_program >"$copy/cgi-bin/tally.c"
+    typed www/docs/extending.md 'The test' sh >"$copy/tests/http/tally.bats"
     amend openapi.json '.paths += $block' 1
     amend cubby.postman_collection.json '.item += [$block]' 2
     make_in "$copy" -j2 all >"$BATS_FILE_TMPDIR/make.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/make.log"; return 1; }
@@ -68,7 +63,7 @@ named: $named"
 }
 
 @test "extending: a program is about 60 lines" {
-    [ "$(block c 1 | wc -l)" -le 65 ]
+    [ "$(the_program | wc -l)" -le 65 ]
 }
 
 @test "extending: the checks of OpenAPI and Postman know it" {

@@ -3,6 +3,7 @@
 # they are for. `make test-packages` installs the Debian packages.
 
 load system
+load pages
 
 setup_file() {
     export version out=$BATS_FILE_TMPDIR/dist
@@ -82,6 +83,15 @@ command /usr/sbin/cubby-httpd run'
     has "$said" 'CC="board-gcc"'
     has "$said" 'STATEDIR=/srv/cubby'
     has "$said" "$package/S80cubby"
+}
+
+@test "buildroot: the commands of the page find what they name in a release" {
+    mapfile -t lines < <(commands www/docs/boards.md 'Buildroot')
+    same "${lines[0]}" 'make dist'
+    same "${lines[1]}" 'cd ../buildroot'
+    [[ ${lines[2]} =~ ^make\ BR2_EXTERNAL=\.\./cubby/build/dist/([a-z]+)\ menuconfig$ ]] || fail "${lines[2]}"
+    grep -qx 'name: CUBBY' "$out/${BASH_REMATCH[1]}/external.desc"
+    grep -q 'package/cubby/Config.in' "$out/${BASH_REMATCH[1]}/Config.in"
 }
 
 @test "yocto: the recipe names this release, its licence, a user of its own" {

@@ -2,6 +2,7 @@
 # make run, from a checkout that lies where the programs' user may not enter
 
 load system
+load pages
 
 setup_file() {
     export home=$BATS_FILE_TMPDIR/home
@@ -102,6 +103,16 @@ next_run() {
     rm -rf "$DATA"
     full_round apache TERM fastcgi
     next_run nginx
+}
+
+@test "make run: the README's line serves" {
+    line=$(commands README.md 'A minute to run')
+    same "$line" 'make run'
+    run_start sh -c "cd '$home/cubby' && exec $line PORT=0 DATA='$DATA'"
+    run_wait
+    six_calls "$base"
+    run_stop INT
+    check_left_nothing
 }
 
 @test "make run: SIGTERM to make alone ends the server too, and so does a hang-up" {

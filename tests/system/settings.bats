@@ -9,7 +9,7 @@ changes() {
     jq -r '"\(.code // .status) \([.data.changes[]?.key] | join(","))"' <<<"$body"
 }
 
-@test "settings of 0: each number takes it, with a meaning in the README, or refuses it" {
+@test "settings of 0: each number takes it, with a meaning in the table of settings, or refuses it" {
     conf=$BATS_TEST_TMPDIR/cubby.conf
     export CUBBY_CONF=$conf
     taken=''
@@ -17,12 +17,12 @@ changes() {
         echo "$name = 0" >"$conf"
         if "$TOOL" config >/dev/null 2>"$BATS_TEST_TMPDIR/said"; then
             taken="$taken $name"
-            grep -q "^| \`$name\` .*\b0\b:\?.* |$" "$root/README.md" || fail "the README does not say what 0 is for $name"
+            grep -q "^| \`$name\` .*\b0\b:\?.* |$" "$root/www/docs/operating.md" || fail "the page does not say what 0 is for $name"
         else
             grep -q "^cubby: $conf:1: $name must be a whole number from 1" "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
         fi
     done < <(CUBBY_CONF=/dev/null "$TOOL" config | sed -n 's/^\([a-z_]*\) = [0-9]*$/\1/p')
-    same "$taken" ' password_cost max_user_keys max_user_bytes tombstones busy_timeout login_limit_account login_limit_address register_limit max_hashes audit_rows'
+    same "$taken" ' password_cost max_user_keys max_user_bytes tombstones busy_timeout login_limit_account login_limit_address register_limit max_hashes audit_rows loop_requests loop_lifetime'
 }
 
 @test "settings of 0: no limit of attempts, and nothing is counted" {

@@ -2,6 +2,7 @@
 # cubby backup and restore: a consistent copy while programs write, and back again.
 
 load tool
+load pages
 
 setup() {
     installation
@@ -26,6 +27,28 @@ untouched() {
     same "$(sqlite3 "$copy" 'PRAGMA integrity_check; SELECT value FROM items')" 'ok
 {"a":1.0}'
     same "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name 'copy*')" "$copy"
+}
+
+@test "backup: the page's line for cron makes a copy for the day of the week, with its sum" {
+    new_user ann
+    line=$(typed www/docs/operating.md 'Backup' text)
+    [[ $line == '15 3 * * *  www-data  '* ]] || fail "$line"
+    line=${line#*www-data  }
+    has_part() { case $line in *"$1"*) ;; *) fail "no $1 in: $line" ;; esac; }
+    has_part 'cd /var/backups/cubby '
+    has_part '/usr/local/sbin/cubby '
+    mkdir "$BATS_TEST_TMPDIR/backups"
+    # cron makes a percent sign a line break unless it is escaped.
+    line=${line//'\%'/%}
+    line=${line//\/var\/backups\/cubby/$BATS_TEST_TMPDIR/backups}
+    line=${line//\/usr\/local\/sbin\/cubby/$TOOL}
+    for _ in 1 2; do
+        env -i CUBBY_CONF="$CUBBY_CONF" PATH=/usr/bin:/bin sh -c "$line"
+    done
+    cd "$BATS_TEST_TMPDIR/backups"
+    same "$(ls | wc -l)" 2
+    sha256sum -c --quiet ./*.db.sha256
+    same "$(sqlite3 ./*.db 'SELECT username FROM users')" ann
 }
 
 @test "backup: never over a file without leave, never over what belongs to the installation" {
