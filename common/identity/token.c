@@ -82,6 +82,9 @@ static const char *key_fault(const jwk_item_t *key)
     if (jwks_item_key_bits(key) < TOKEN_KEY_MINIMUM * 8) {
         return "has less than 32 bytes";
     }
+    if (jwks_item_kid(key) != NULL && strlen(jwks_item_kid(key)) > TOKEN_KEY_ID_MAXIMUM) {
+        return "has a kid of more than 256 bytes";
+    }
     if (jwks_item_alg(key) != JWT_ALG_NONE && jwks_item_alg(key) != JWT_ALG_HS256) {
         return "names an algorithm other than HS256";
     }

@@ -16,6 +16,7 @@
 enum {
     TOKEN_MAXIMUM = 4096,       /* the most bytes of a token; longer ones are refused unread */
     TOKEN_KEY_MINIMUM = 32,     /* bytes of a key (RFC 7518 section 3.2) */
+    TOKEN_KEY_ID_MAXIMUM = 256, /* bytes of a `kid`, which stands in every token, escaped */
     TOKEN_KEY_FILE_SIZE = 4096, /* a key file must be smaller; this is room for dozens of keys and
                                    fits on the stack */
     TOKEN_ID_SIZE = 32,         /* characters of `jti` */
@@ -40,9 +41,10 @@ struct token_claims {
 
 enum token_state { TOKEN_VALID, TOKEN_INVALID, TOKEN_EXPIRED };
 
-/* Reads the key file. Each key must be of type `oct` with at least TOKEN_KEY_MINIMUM bytes and,
- * where it names an algorithm, HS256. On success *OUT is the caller's, to be freed with
- * token_keys_free; otherwise ERR_INTERNAL with a cause that holds no key material. */
+/* Reads the key file. Each key must be of type `oct` with at least TOKEN_KEY_MINIMUM bytes, a
+ * `kid` of at most TOKEN_KEY_ID_MAXIMUM, or none, and, where it names an algorithm, HS256. On
+ * success *OUT is the caller's, to be freed with token_keys_free; otherwise ERR_INTERNAL with a
+ * cause that holds no key material. */
 enum error_code token_keys_load(const char *path, struct token_keys **out, struct cause *cause);
 
 /* Accepts NULL. */

@@ -150,6 +150,22 @@ keys.json'
     cmp "$keys" "$BATS_TEST_TMPDIR/before"
 }
 
+@test "key: an id that makes tokens too long to be accepted is refused, the longest works" {
+    new_user ann
+    for count in 256 257; do
+        jq --arg id "$(head -c "$count" /dev/zero | tr '\0' '\001')" '.keys[0].kid = $id' "$keys" >"$BATS_TEST_TMPDIR/new"
+        cp "$BATS_TEST_TMPDIR/new" "$keys"
+        if [ "$count" = 256 ]; then
+            tool 0 key list
+            new_user ben
+            store k 1
+        else
+            tool 1 key list
+            said 'more than 256 bytes'
+        fi
+    done
+}
+
 @test "key rotate: readers never see half a file, and of ten at once none is lost" {
     new_user ann
     store k 1
