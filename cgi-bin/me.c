@@ -157,6 +157,9 @@ static enum error_code change_password(struct call *call)
     if (error == ERR_NONE) {
         error = input_read(call, change_fields, sizeof change_fields / sizeof *change_fields, &in);
     }
+    if (error == ERR_NONE) {
+        error = attempt_new_password(call, "new_password", in.next);
+    }
     if (error != ERR_NONE) {
         return error;
     }

@@ -60,6 +60,7 @@ static const struct setting settings[] = {
     NUMBER(token_lifetime, 3600, 1, 10 * INT64_C(365) * 86400),
     STRING(password_method, KIND_WORD, "yescrypt", "yescrypt scrypt bcrypt sha512crypt"),
     NUMBER(password_cost, 0, 0, 999999999),
+    STRING(refused_passwords, KIND_PATH, "", NULL),
     NUMBER(max_value_bytes, 256 * INT64_C(1024), 1, 64 * INT64_C(1024) * 1024),
     NUMBER(max_body_bytes, INT64_C(1024) * 1024, 1024, 128 * INT64_C(1024) * 1024),
     NUMBER(max_import_bytes, INT64_C(64) << 20, 1024, INT64_C(1) << IMPORT_MAXIMUM_BITS),
