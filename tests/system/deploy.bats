@@ -168,6 +168,14 @@ store_slashes() {
     same "$code" 201
 }
 
+# guarded: no browser shows the page inside of another, or takes a file for what it is not.
+guarded() {
+    head=$(curl -sSI --max-time 30 "$site/cubby/" | tr -d '\r' | tr '[:upper:]' '[:lower:]')
+    for line in "content-security-policy: frame-ancestors 'none'" 'x-content-type-options: nosniff' 'cache-control: no-cache'; do
+        grep -qxF -- "$line" <<<"$head" || fail "no $line: $head"
+    done
+}
+
 # refused_empty: an address with an empty segment names no key, and least of all another one.
 refused_empty() {
     for path in a//b /a/b a/b// a%2F%2Fb a/%2fb; do
@@ -176,7 +184,7 @@ refused_empty() {
             same "$code$(jq -r .status <<<"$body")" 404error
         done
     done
-    call GET "$site/api/data/a/b?x=//"
+    call GET "$site/api/data/a/b?if_none_match=%22//%22"
     same "$code" 200
 }
 
@@ -201,7 +209,9 @@ refused_empty() {
     echo guarded >"$machine/var/www/html/file"
     printf '<Location "/file">\nRequire all denied\n</Location>\n' >"$machine/etc/apache2/conf-enabled/guard.conf"
     run_stop TERM
+    a2 enmod -q headers
     start_apache2
+    guarded
     call GET "$site//file"
     same "$code" 403
     call GET "$site/a//b"
@@ -231,6 +241,7 @@ refused_empty() {
     same "$code" 200
     call GET "$site/cubby/"
     has "$body" '<html'
+    guarded
     call GET "$site/api/data?key=a%0Ab"
     same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
     # lighttpd merges slashes itself, and says so to nobody.
@@ -258,6 +269,7 @@ refused_empty() {
     same "$code$(jq -r .code <<<"$body")" 413BODY_TOO_LARGE
     call GET "$site/cubby/"
     has "$body" '<html'
+    guarded
     call GET "$site/"
     has "$body" '<html>hello'
 }
