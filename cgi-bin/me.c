@@ -172,7 +172,7 @@ static enum error_code change_password(struct call *call)
         error = users_set_password(call->store, &owner, proof.old_hash, proof.new_hash,
                                    call->now_ms, &epoch);
     }
-    return error == ERR_NONE ? session_answer(call, owner.user_id, epoch, query.raw,
+    return error == ERR_NONE ? session_answer(call, owner.user_id, epoch, 0, query.raw,
                                               "Password changed successfully.")
                              : error;
 }

@@ -58,6 +58,7 @@ static const struct setting settings[] = {
     STRING(keys, KIND_PATH, CUBBY_STATEDIR "/keys.json", NULL),
     STRING(log, KIND_PATH, "", NULL),
     NUMBER(token_lifetime, 3600, 1, 10 * INT64_C(365) * 86400),
+    NUMBER(session_lifetime, 0, 0, 10 * INT64_C(365) * 86400),
     STRING(password_method, KIND_WORD, "yescrypt", "yescrypt scrypt bcrypt sha512crypt"),
     NUMBER(password_cost, 0, 0, 999999999),
     STRING(refused_passwords, KIND_PATH, "", NULL),

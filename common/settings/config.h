@@ -25,6 +25,7 @@ struct config {
     int64_t password_cost;         /* in the method's own unit; 0: the method's default */
     const char *refused_passwords; /* path of the list of passwords nobody may choose; "": none */
     int64_t token_lifetime;        /* seconds */
+    int64_t session_lifetime; /* seconds since the password, then no token is renewed; 0: no end */
     int64_t max_value_bytes;
     int64_t max_body_bytes;
     int64_t max_user_keys;  /* items of one user; 0: no limit */
