@@ -157,6 +157,9 @@ static enum error_code change_password(struct call *call)
     if (error == ERR_NONE) {
         error = input_read(call, change_fields, sizeof change_fields / sizeof *change_fields, &in);
     }
+    if (error == ERR_NONE) {
+        error = attempt_new_password(call, "new_password", in.next);
+    }
     if (error != ERR_NONE) {
         return error;
     }
@@ -169,7 +172,7 @@ static enum error_code change_password(struct call *call)
         error = users_set_password(call->store, &owner, proof.old_hash, proof.new_hash,
                                    call->now_ms, &epoch);
     }
-    return error == ERR_NONE ? session_answer(call, owner.user_id, epoch, query.raw,
+    return error == ERR_NONE ? session_answer(call, owner.user_id, epoch, 0, query.raw,
                                               "Password changed successfully.")
                              : error;
 }

@@ -83,6 +83,9 @@ static enum error_code register_user(struct call *call)
 {
     struct registration in = {0};
     enum error_code error = input_read_known(call, fields, sizeof fields / sizeof *fields, &in);
+    if (error == ERR_NONE) {
+        error = attempt_new_password(call, "password", in.password);
+    }
     if (error != ERR_NONE) {
         return error;
     }

@@ -68,6 +68,9 @@ static enum error_code reset_password(struct call *call)
 {
     struct input_values in = {0};
     enum error_code error = input_read(call, fields, sizeof fields / sizeof *fields, &in);
+    if (error == ERR_NONE) {
+        error = attempt_new_password(call, "new_password", in.new_password);
+    }
     if (error != ERR_NONE) {
         return error;
     }

@@ -98,7 +98,7 @@ static enum error_code create_token(struct call *call)
     if (error == ERR_NONE && new_hash != NULL) {
         error = users_rehash(call->store, &user, new_hash);
     }
-    return error == ERR_NONE ? session_answer(call, user.id, user.epoch, query.raw,
+    return error == ERR_NONE ? session_answer(call, user.id, user.epoch, 0, query.raw,
                                               "Access token generated successfully.")
                              : error;
 }
@@ -111,7 +111,9 @@ static enum error_code refresh_token(struct call *call)
     if (error == ERR_NONE) {
         error = users_live(call->store, &owner);
     }
-    return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch, query.raw,
+    const struct token_claims *claims = &call->claims;
+    int64_t started = claims->started != 0 ? claims->started : claims->issued;
+    return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch, started, query.raw,
                                               "Access token refreshed successfully.")
                              : error;
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "common/identity/password.h"
+#include "common/identity/password_list.h"
 #include "common/base/slots.h"
 
 static enum error_code out_of_memory(struct call *call)
@@ -126,6 +127,18 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
     }
     if (error != ERR_NONE) {
         attempt_end(attempt);
+    }
+    return error;
+}
+
+enum error_code attempt_new_password(struct call *call, const char *field, struct text password)
+{
+    bool refused;
+    enum error_code error =
+        password_list_has(call->config->refused_passwords, password, &refused, &call->cause);
+    if (error == ERR_NONE && refused) {
+        response_detail(&call->response, field, password_list_reason);
+        error = ERR_INVALID_PASSWORD;
     }
     return error;
 }

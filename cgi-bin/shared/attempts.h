@@ -36,6 +36,10 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
 enum error_code attempt_verify(struct call *call, const char *stored, struct text password,
                                bool *matches);
 
+/* ERR_INVALID_PASSWORD, with the reason in the details under FIELD, when the operator's list
+ * refuses PASSWORD, which somebody chooses anew. ERR_INTERNAL when that list can't be read. */
+enum error_code attempt_new_password(struct call *call, const char *field, struct text password);
+
 /* Hashes a new password by the method and cost of the settings. */
 enum error_code attempt_hash(struct call *call, struct text password, const char **hash);
 

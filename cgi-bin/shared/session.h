@@ -15,9 +15,11 @@ struct session_query {
 extern const struct parameter session_parameters[];
 
 /* Signs a token for USER_ID with its current EPOCH and answers with it: 200, MESSAGE, `token` and
- * `data`; or RAW, the token alone. ERR_INTERNAL, with a cause, when the key file can't be used, or
- * there are no random bytes or no memory. */
-enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch, bool raw,
-                               const char *message);
+ * `data`; or RAW, the token alone. STARTED is when the password was given, in seconds since 1970;
+ * 0: in this call. The token ends no later than session_lifetime after that, and when that time is
+ * over there is none: ERR_INVALID_TOKEN. ERR_INTERNAL, with a cause, when the key file can't be
+ * used, or there are no random bytes or no memory. */
+enum error_code session_answer(struct call *call, int64_t user_id, int64_t epoch, int64_t started,
+                               bool raw, const char *message);
 
 #endif

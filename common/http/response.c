@@ -178,6 +178,9 @@ static size_t print_head(const struct response *response, int status, bool has_b
         add_line(head, room, &used, "Content-Length", digits);
     }
     add_line(head, room, &used, "X-Content-Type-Options", "nosniff");
+    /* A browser shows no answer inside of a page, and loads and runs nothing that one names. */
+    add_line(head, room, &used, "Content-Security-Policy",
+             "default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
     bool with_etag = response->etag != NULL && (status < 400 || response->errors_carry_data);
     add_line(head, room, &used, "Cache-Control",
              with_etag && response->revalidated ? "private, no-cache" : "no-store");

@@ -10,8 +10,9 @@
 #include "common/base/digest.h"
 #include "common/base/text.h"
 
-/* 20 characters of 5 bits each, in groups of five: "7MZQ2-K4T9A-0XHBN-PD6WE" and a NUL. */
-enum { RESET_CODE_BYTES = 20, RESET_CODE_TEXT_SIZE = 24 };
+/* 30 characters of 5 bits each, in groups of five: "7MZQ2-K4T9A-0XHBN-PD6WE-3VC8J-R5SGY" and a NUL.
+ * With 150 bits a plain digest is enough to store it by. */
+enum { RESET_CODE_BYTES = 30, RESET_CODE_TEXT_SIZE = 36 };
 
 /* Writes the code made of RESET_CODE_BYTES random bytes. */
 void reset_code_text(const unsigned char *bytes, char out[RESET_CODE_TEXT_SIZE]);

@@ -261,7 +261,8 @@ enum error_code token_sign(const struct token_keys *keys, const struct token_cla
                 set_integer(builder, "iat", claims->issued) &&
                 set_integer(builder, "exp", claims->expires) &&
                 set_text(builder, "jti", claims->id) &&
-                set_integer(builder, "epoch", claims->epoch);
+                set_integer(builder, "epoch", claims->epoch) &&
+                (claims->started == 0 || set_integer(builder, "auth_time", claims->started));
     *out = good ? jwt_builder_generate(builder) : NULL;
     use_memory(NULL);
     if (arena_failed(arena)) {
@@ -302,11 +303,11 @@ static const char *get_text(jwt_t *jwt, const char *name)
     return jwt_claim_get(jwt, &claim) == JWT_VALUE_ERR_NONE ? claim.str_val : NULL;
 }
 
-/* `nbf` may be absent, but if present it must be an integer. */
-static bool get_not_before(jwt_t *jwt, int64_t *out)
+/* For a claim that may be absent, *OUT is 0 then, but if present must be an integer. */
+static bool get_optional_integer(jwt_t *jwt, const char *name, int64_t *out)
 {
     jwt_value_t claim;
-    jwt_set_GET_INT(&claim, "nbf");
+    jwt_set_GET_INT(&claim, name);
     jwt_value_error_t error = jwt_claim_get(jwt, &claim);
     *out = error == JWT_VALUE_ERR_NONE ? claim.int_val : 0;
     return error == JWT_VALUE_ERR_NONE || error == JWT_VALUE_ERR_NOEXIST;
@@ -317,7 +318,9 @@ static bool get_claims(jwt_t *jwt, struct reading *reading)
     struct token_claims *claims = &reading->claims;
     if (!get_integer(jwt, "user_id", &claims->user_id) ||
         !get_integer(jwt, "iat", &claims->issued) || !get_integer(jwt, "exp", &claims->expires) ||
-        !get_integer(jwt, "epoch", &claims->epoch) || !get_not_before(jwt, &reading->not_before)) {
+        !get_integer(jwt, "epoch", &claims->epoch) ||
+        !get_optional_integer(jwt, "nbf", &reading->not_before) ||
+        !get_optional_integer(jwt, "auth_time", &claims->started) || claims->started < 0) {
         return false;
     }
     char subject[24];
@@ -405,7 +408,8 @@ enum token_state token_verify(const struct token_keys *keys, struct arena *arena
     if (reading.claims.expires <= now) {
         return TOKEN_EXPIRED;
     }
-    if (reading.not_before > now || reading.claims.issued > now + TOKEN_CLOCK_TOLERANCE) {
+    if (reading.not_before > now || reading.claims.issued > now + TOKEN_CLOCK_TOLERANCE ||
+        reading.claims.started > now + TOKEN_CLOCK_TOLERANCE) {
         return TOKEN_INVALID;
     }
     *claims = reading.claims;

@@ -30,6 +30,7 @@ struct token_claims {
     int64_t epoch;   /* the user's, when the token was issued */
     int64_t issued;  /* seconds since 1970 */
     int64_t expires; /* seconds since 1970 */
+    int64_t started; /* `auth_time`, when the password was given, seconds since 1970; 0: not said */
     char id[TOKEN_ID_SIZE + 1];
 
     /* For a device token (device.h), which has no claims of its own: what the database says about

@@ -30,6 +30,21 @@ void cause_log(struct call *call, enum error_code error)
     write_log(call, line);
 }
 
+void event_of_refusal(struct call *call, enum error_code error)
+{
+    struct audit *audit = &call->audit;
+    bool refused = error == ERR_FORBIDDEN ||
+                   (error == ERR_INVALID_TOKEN && request_token(&call->request).size > 0);
+    if (audit->event != NULL || !refused) {
+        return;
+    }
+    *audit = (struct audit){.event = "access", .only_logged = true};
+    if (error == ERR_FORBIDDEN) {
+        audit->user_id = call->claims.user_id;
+        audit->token = call->claims.device;
+    }
+}
+
 const char *event_text(struct call *call, enum error_code error, bool named)
 {
     const struct audit *audit = &call->audit;
@@ -58,8 +73,9 @@ const char *event_text(struct call *call, enum error_code error, bool named)
  * there may be a flood of them. */
 bool event_is_kept(const struct call *call, const char *event, enum error_code error)
 {
-    return event != NULL && call->store != NULL && call->config->audit_rows > 0 &&
-           error != ERR_TOO_MANY_ATTEMPTS && error_info(error)->status != 503;
+    return event != NULL && !call->audit.only_logged && call->store != NULL &&
+           call->config->audit_rows > 0 && error != ERR_TOO_MANY_ATTEMPTS &&
+           error_info(error)->status != 503;
 }
 
 /* The event of a successful call is part of the call's transaction; after a failure, which rolls

@@ -51,6 +51,7 @@ void finish_call(struct call *call, enum error_code error, struct rendered *answ
     if (!printed && error == ERR_NONE) {
         error = call_fail(call, ERR_INTERNAL, "out of memory while building an answer");
     }
+    event_of_refusal(call, error);
     const char *event = event_text(call, error, true);
     bool kept = event_is_kept(call, event, error);
     enum error_code ended = ERR_NONE;

@@ -52,6 +52,11 @@ enum error_code gate_pass(struct call *call);
  */
 void finish_call(struct call *call, enum error_code error, struct rendered *answer);
 
+/* Makes a security event of a call without one whose token was refused, or reached outside of its
+ * scope (ERROR); a call without any token is none. Such events are not kept in the database: there
+ * may be a flood of them, and calls that only read may not write there. */
+void event_of_refusal(struct call *call, enum error_code error);
+
 /* The security event of CALL, which ended with ERROR, as one line of JSON on its arena; unless
  * NAMED it leaves out the user and the address. NULL when there is no event, or no memory. */
 const char *event_text(struct call *call, enum error_code error, bool named);

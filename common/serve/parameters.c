@@ -110,19 +110,41 @@ static bool is_known(const struct call *call, struct text name, struct unknown *
     return false;
 }
 
+/* Whether the query from AT on has a parameter NAME. */
+static bool has_parameter(const char *at, struct text name)
+{
+    while (*at != '\0') {
+        size_t name_size = strcspn(at, "&=");
+        if (text_equal((struct text){.at = at, .size = name_size}, name)) {
+            return true;
+        }
+        at += strcspn(at, "&");
+        at += *at == '&';
+    }
+    return false;
+}
+
 enum error_code parameters_check(struct call *call)
 {
     size_t told = 0;
+    bool twice = false; /* and then no more are looked for, so that the work stays small */
     for (const char *at = call->request.query; *at != '\0' && told < UNKNOWN_TOLD_MAXIMUM;) {
         size_t size = strcspn(at, "&");
         size_t name_size = strcspn(at, "&=");
         struct unknown unknown;
-        if (size > 0 && !is_known(call, (struct text){.at = at, .size = name_size}, &unknown)) {
-            unknown_tell(call, &unknown, "");
-            told++;
-        }
+        const struct text name = {.at = at, .size = name_size};
         at += size;
         at += *at == '&';
+        if (size > 0 && !is_known(call, name, &unknown)) {
+            unknown_tell(call, &unknown, "");
+            told++;
+        } else if (size > 0 && !twice && has_parameter(at, name)) {
+            const char *field = arena_copy(call->arena, name.at, name.size);
+            if (field != NULL) {
+                response_detail(&call->response, field, "is given more than once");
+            }
+            twice = true;
+        }
     }
-    return told > 0 ? ERR_UNKNOWN_PARAMETER : ERR_NONE;
+    return told > 0 ? ERR_UNKNOWN_PARAMETER : twice ? ERR_INVALID_PARAMETER : ERR_NONE;
 }

@@ -126,6 +126,7 @@ struct audit {
     const char *event; /* "login", "password_change"; NULL: none */
     int64_t user_id;   /* 0: nobody known */
     int64_t token;     /* number of a device token; 0: none */
+    bool only_logged;  /* never kept in the database */
 };
 
 /* One request on its way through a program. */

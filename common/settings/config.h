@@ -17,13 +17,15 @@
 
 /* Strings live on the arena given to config_load, or are constants. */
 struct config {
-    const char *database;        /* path of the database file */
-    const char *keys;            /* path of the JWKS file */
-    const char *log;             /* path of the log file; "": standard error */
-    const char *password_method; /* yescrypt, bcrypt, sha512crypt, scrypt */
-    const char *cors_origins;    /* origins separated by blanks, or *; "": none */
-    int64_t password_cost;       /* in the method's own unit; 0: the method's default */
-    int64_t token_lifetime;      /* seconds */
+    const char *database;          /* path of the database file */
+    const char *keys;              /* path of the JWKS file */
+    const char *log;               /* path of the log file; "": standard error */
+    const char *password_method;   /* yescrypt, bcrypt, sha512crypt, scrypt */
+    const char *cors_origins;      /* origins separated by blanks, or *; "": none */
+    int64_t password_cost;         /* in the method's own unit; 0: the method's default */
+    const char *refused_passwords; /* path of the list of passwords nobody may choose; "": none */
+    int64_t token_lifetime;        /* seconds */
+    int64_t session_lifetime; /* seconds since the password, then no token is renewed; 0: no end */
     int64_t max_value_bytes;
     int64_t max_body_bytes;
     int64_t max_user_keys;  /* items of one user; 0: no limit */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/identity/password.h"
+#include "common/identity/password_list.h"
 
 enum { LINE_SIZE = PASSWORD_MAXIMUM + 2 };
 
@@ -110,7 +111,14 @@ int terminal_new_password(struct tool *tool, struct text *password)
     const struct text text = text_of(line);
     const char *weakness =
         text.size > PASSWORD_MAXIMUM ? "must have at most 512 bytes" : password_weakness(text);
-    if (weakness == NULL) {
+    struct cause cause = {0};
+    bool refused = false;
+    enum error_code error =
+        password_list_has(tool->config.refused_passwords, text, &refused, &cause);
+    weakness = weakness == NULL && refused ? password_list_reason : weakness;
+    if (error != ERR_NONE) {
+        status = tool_fail(tool, "%s", cause.text);
+    } else if (weakness == NULL) {
         const char *copy = arena_copy(&tool->arena, text.at, text.size);
         *password = (struct text){.at = copy, .size = text.size};
         status = copy != NULL ? TOOL_DONE : tool_out_of_memory(tool);

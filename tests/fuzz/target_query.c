@@ -171,13 +171,35 @@ static bool all_known(const char *query)
     return true;
 }
 
+/* Whether one of query_parameters is there more than once. */
+static bool one_twice(const char *query)
+{
+    for (size_t i = 0; query_parameters[i].name != NULL; i++) {
+        const char *name = query_parameters[i].name;
+        size_t count = 0;
+        for (const char *word = query; word != NULL; word = strchr(word, '&')) {
+            word += *word == '&';
+            size_t size = strlen(name);
+            count += strncmp(word, name, size) == 0 &&
+                     (word[size] == '=' || word[size] == '&' || word[size] == '\0');
+        }
+        if (count > 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_parameters(struct call *call)
 {
     static const struct route route = {.path = "", .parameters = query_parameters};
     struct query query = {.limit = 100};
     call->route = &route;
     enum error_code error = parameters_check(call);
-    fuzz_check(error == (all_known(call->request.query) ? ERR_NONE : ERR_UNKNOWN_PARAMETER),
+    const char *text = call->request.query;
+    fuzz_check(error == (!all_known(text)  ? ERR_UNKNOWN_PARAMETER
+                         : one_twice(text) ? ERR_INVALID_PARAMETER
+                                           : ERR_NONE),
                "names of parameters end with error %d", error);
     fuzz_check(error == ERR_NONE || call->response.details != NULL, "no name is told");
     error = parameters_read(call, &query);

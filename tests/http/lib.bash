@@ -73,6 +73,9 @@ fail() {
     return 1
 }
 
+# No browser may show an answer inside of a page, or load or run what it names.
+POLICY="default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+
 # The form that every answer has. Leaves what the body says in $said_status, $said_code,
 # $said_message and $said_data (whether there are data).
 check_form() {
@@ -91,6 +94,7 @@ check_form() {
     esac
     same "${head[x-content-type-options]-}" nosniff
     [ -n "${head[cache-control]-}" ] || fail 'no Cache-Control'
+    same "${head[content-security-policy]-}" "$POLICY"
 }
 
 # succeeded CODE [MESSAGE]

@@ -16,6 +16,7 @@ bare() {
     read_head
     same "${head[content-type]-}" "$2"
     same "${head[x-content-type-options]-}" nosniff
+    same "${head[content-security-policy]-}" "$POLICY"
     same "${head[content-length]-}" "$(stat -c %s "$3")"
     cmp "$3" "$body_file" || fail 'other bytes'
 }

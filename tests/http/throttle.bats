@@ -512,6 +512,43 @@ logout_all done $user_id
 password_reset INVALID_CREDENTIALS $user_id"
 }
 
+@test "audit: a token that is refused is a line of the log, of no token at all there is none" {
+    name=$(fresh_name)
+    known "$name"
+    user_id=$(field .data.user_id)
+    attempt "$name" "$PASSWORD"
+    token=$(field .token)
+    send POST /keys '{"name":"k","scope":"read","prefix":"a/"}'
+    number=$(field .data.id)
+    device=$(field .token)
+    kept=$(sql "SELECT MAX(name) FROM meta WHERE name LIKE 'audit/%'")
+    before=$(wc -l <"$BATS_FILE_TMPDIR/server.log")
+    call GET /data/a/x
+    refused 401 INVALID_TOKEN
+    as_user GET /data/a/x
+    refused 404 KEY_NOT_FOUND
+    for other in "${token}x" nonsense "${device}x"; do
+        call GET /data/a/x -H "Authorization: Bearer $other" -H "X-Forwarded-For: $address"
+        refused 401 INVALID_TOKEN
+    done
+    for path in /data/b /me; do
+        call GET "$path" -H "Authorization: Bearer $device" -H "X-Forwarded-For: $address"
+        refused 403 FORBIDDEN
+    done
+    sleep 0.3
+    tail -n "+$((before + 1))" "$BATS_FILE_TMPDIR/server.log" | grep -o 'audit {.*}' |
+        sed 's/\\"/"/g; s/^audit //' >"$BATS_TEST_TMPDIR/events"
+    same "$(jq -r '"\(.event) \(.outcome) \(.user_id) \(.token) \(.address)"' "$BATS_TEST_TMPDIR/events")" \
+        "access INVALID_TOKEN null null $address
+access INVALID_TOKEN null null $address
+access INVALID_TOKEN null null $address
+access FORBIDDEN $user_id $number $address
+access FORBIDDEN $user_id $number $address"
+    ! grep -qF -- "${device: -43}" "$BATS_FILE_TMPDIR/server.log" || fail 'the log shows a token'
+    # There may be a flood of them, and they cost the database nothing.
+    same "$(sql "SELECT MAX(name) FROM meta WHERE name LIKE 'audit/%'")" "$kept"
+}
+
 @test "audit: the latest are kept in the database, and no more than are set" {
     name=$(fresh_name)
     known "$name"

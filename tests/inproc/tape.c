@@ -229,7 +229,8 @@ static const char *head_fault(const struct tape_answer *answer, bool raw)
                ? "Content-Type is not application/json"
            : !header_is(answer->head, "X-Content-Type-Options", "nosniff")
                ? "no X-Content-Type-Options: nosniff"
-           : !has_header(answer->head, "Cache-Control") ? "no Cache-Control"
+           : !has_header(answer->head, "Content-Security-Policy") ? "no Content-Security-Policy"
+           : !has_header(answer->head, "Cache-Control")           ? "no Cache-Control"
            : status == 401 && !has_header(answer->head, "WWW-Authenticate")
                ? "401 without WWW-Authenticate"
            : status == 405 && !has_header(answer->head, "Allow") ? "405 without Allow"

@@ -242,5 +242,7 @@ json() {
 }
 check 'each JSON file is JSON' json
 
+check 'the page about ASVS cites tests that are there, and leaves no requirement out' bash tests/lint/asvs.sh
+
 echo "1..$number"
 [ "$failures" = 0 ]

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/identity/password_list.h"
 #include "common/identity/token.h"
 #include "db/engine/schema.h"
 #include "db/model/tokens.h"
@@ -347,6 +348,18 @@ static void warn_of_memory(const struct check *check, const char *name, const ch
     }
 }
 
+static void check_refused_passwords(const struct check *check)
+{
+    bool refused;
+    struct cause cause = {0};
+    if (password_list_has(check->tool->config.refused_passwords, (struct text){.at = "", .size = 0},
+                          &refused, &cause) != ERR_NONE) {
+        check->sink->found(
+            check->sink->self, "settings", cause.text,
+            "make the list readable for the programs' user, or take the setting out");
+    }
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
 static void print_problem(void *self, const char *where, const char *problem, const char *remedy)
@@ -402,6 +415,7 @@ int run_check(struct tool *tool)
             return TOOL_FAILED;
         }
         check_database(&check);
+        check_refused_passwords(&check);
         check_left_over(&check, tool->config.database, "data");
         check_left_over(&check, tool->config.keys, "keys");
         file_become_self();
