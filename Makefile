@@ -22,6 +22,8 @@ DEPS ?= fetched
 PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 # 1: all programs are one executable under several names, which needs a fifth of the room.
 MULTICALL ?=
+# Empty: without the pages of documentation in HTML, which no board has room for.
+DOCS ?= $(if $(MULTICALL),,yes)
 SERVER ?= apache
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
 MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
@@ -107,7 +109,7 @@ LIBRARY := $(OBJ)/libcubby.a
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(OBJ)/%.o)
 
 .PHONY: all
-all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby
+all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby $(if $(DOCS),$(BUILD)/docs/.made)
 
 # The results lie in one place whatever they were built with; the stamp says with what.
 $(BUILD)/.flags: FORCE
@@ -154,6 +156,16 @@ $(OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 -include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d $(OBJ)/*/*/*/*.d)
 
+# ---- the pages of documentation ----------------------------------------------------------------------
+
+# A release carries them rendered.
+$(BUILD)/docs/.made: README.md NEWS LICENSE $(wildcard www/docs/*)
+	$(call say,PAGES,$(@D))rm -rf $(@D) && mkdir -p $(@D) && if [ -d www/docs/html ]; then \
+			cp www/docs/html/* $(@D)/; \
+		else \
+			sh common/deps/packages.sh --missing docs && perl www/docs/render.pl $(@D); \
+		fi && touch $@
+
 # ---- the libraries ---------------------------------------------------------------------------------
 
 # The longest first: each build is one process, and two run at a time.
@@ -194,7 +206,7 @@ $(PROFILE_BUILD)/.counted: $(DEP_SOURCES)/VERSIONS common/deps/build.sh common/d
 		$(wildcard common/deps/mbedtls_*) $(AMALGAMATION)/.amalgamation $(DEP_DIR)/.libxcrypt
 	$(Q)rm -rf $(PROFILE_BUILD)
 	$(Q)$(MAKE) --no-print-directory BUILD=$(PROFILE_BUILD) DEP_SOURCES=$(DEP_SOURCES) \
-		PROFILE=generate XCRYPT=$(DEP_DIR) CFLAGS=-O1 all
+		PROFILE=generate XCRYPT=$(DEP_DIR) CFLAGS=-O1 DOCS= all
 	$(call say,COUNT,what the programs run)sh common/deps/count.sh $(PROFILE_BUILD)
 	$(Q)find $(PROFILE_BUILD) -mindepth 1 -maxdepth 1 ! -name counts -exec rm -rf {} +
 	$(Q)touch $@
@@ -336,7 +348,7 @@ ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.
 run: packages-run
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)SERVER=$(SERVER) MODE=$(MODE) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
-		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
+		TOOL=$(BUILD)/bin/cubby WWW=www DOCUMENTATION=$(if $(DOCS),$(BUILD)/docs) exec sh cgi-bin/server/run.sh
 
 # What runs the Postman collection, and what drives a browser and judges what it shows. Kept until
 # distclean, so that tests work offline afterwards.
@@ -449,6 +461,9 @@ bench-board: packages-bench
 empty :=
 MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
+# The pages name the folders of an installation without settings of its own.
+MOVED := -e 's|/usr/local/lib/cubby/cgi-bin|$(CGIDIR)|g' -e 's|/usr/local/sbin|$(SBINDIR)|g' \
+	-e 's|/usr/local/share/cubby|$(SHAREDIR)|g' -e 's|/usr/local/etc/cubby|$(SYSCONFDIR)|g' -e 's|/var/lib/cubby|$(STATEDIR)|g'
 SNIPPETS := $(patsubst %.in,%,$(notdir $(wildcard cgi-bin/server/cubby.*.in)))
 PAGES := $(notdir $(wildcard www/*.*))
 ERRORS := $(notdir $(wildcard www/errors/*.json))
@@ -468,6 +483,13 @@ endif
 	$(Q)install -m 755 $(BUILD)/bin/cubby '$(D)$(SBINDIR)'
 	$(Q)install -m 644 $(PAGES:%=www/%) '$(D)$(SHAREDIR)/www'
 	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
+ifneq ($(DOCS),)
+	$(Q)install -d '$(D)$(SHAREDIR)/www/docs'
+	$(Q)umask 022 && for file in $(BUILD)/docs/*; do \
+		sed $(MOVED) "$$file" >'$(D)$(SHAREDIR)/www/docs/'"$${file##*/}" || exit 1; done
+else
+	$(Q)sed -i '/href="docs\//d' '$(D)$(SHAREDIR)/www/index.html'
+endif
 	$(Q)install -m 644 db/tool/cubby.bash '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
 	$(Q)umask 022 && sed $(MARKS) common/settings/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
@@ -544,7 +566,7 @@ test-packages: packages-test-packages
 
 .PHONY: clean distclean
 clean:
-	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated $(BUILD)/test $(BUILD)/.flags \
+	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/docs $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated $(BUILD)/test $(BUILD)/.flags \
 		$(BUILD)/test-tools $(BUILD)/bench $(BUILD)/dist $(wildcard $(BUILD)/board/*.tar.gz $(BUILD)/deb/*.deb) \
 		$(FUZZ)-coverage $(filter-out %/corpus %/executions,$(wildcard $(FUZZ)/*)) \
 		$(filter-out %/deps,$(wildcard $(addprefix $(BUILD)/,board/*/* board/*/.flags deb/*/* deb/*/.flags)))
@@ -598,6 +620,7 @@ help:
 	@echo
 	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
+	@echo 'DOCS=                without the pages of documentation in HTML, as with MULTICALL=1'
 	@echo 'MULTICALL=1          all programs as one executable under several names'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'PKG_CONFIG=          the pkg-config that finds them, for DEPS=system with a cross compiler'

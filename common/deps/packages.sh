@@ -1,7 +1,7 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [--missing] [GROUP…]     build, release, run-SERVER, run-SERVER-fastcgi, test, bench,
+# usage: packages.sh [--missing] [GROUP…]     build, release, docs, run-SERVER, run-SERVER-fastcgi, test, bench,
 #                                            dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
@@ -15,8 +15,10 @@ packages_of() {
         [ "${CC:-musl-gcc}" != musl-gcc ] || echo musl-tools
         echo gcc make linux-libc-dev libc6-dev perl xz-utils bzip2
         ;;
+    docs) echo cmark-gfm perl ;;
     build)
         packages_of release
+        packages_of docs
         echo pkg-config autoconf automake libtool libltdl-dev ca-certificates debian-archive-keyring
         ;;
     # apache2-bin brings server and modules, and no service that would start

@@ -271,6 +271,27 @@ SH
     case $output in *musl-tools*) fail "$output" ;; esac
 }
 
+@test "make: without the converter the pages are not made, and it says what is missing and how to do without" {
+    bare=$BATS_TEST_TMPDIR/bare
+    mkdir -p "$bare" "$BATS_TEST_TMPDIR/bin"
+    tar -C "$root" --exclude=./build --exclude=./.git --exclude=./data -cf - . | tar -C "$bare" -xf -
+    printf '#!/bin/sh\nfor last; do :; done\n[ "$last" != cmark-gfm ] && echo installed\n' >"$BATS_TEST_TMPDIR/bin/dpkg-query"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/dpkg-query"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run make_in "$bare" build/docs/.made
+    [ "$status" != 0 ]
+    has "$output" 'missing: cmark-gfm; install with: sudo apt-get install --no-install-recommends cmark-gfm'
+    # On another system than Debian.
+    rm "$BATS_TEST_TMPDIR/bin/dpkg-query"
+    ln -s /usr/bin/* "$BATS_TEST_TMPDIR/bin/"
+    rm "$BATS_TEST_TMPDIR/bin/apt-get" "$BATS_TEST_TMPDIR/bin/cmark-gfm"
+    PATH=$BATS_TEST_TMPDIR/bin run make_in "$bare" build/docs/.made
+    [ "$status" != 0 ]
+    has "$output" 'make DOCS= does without'
+    [ ! -e "$bare/build/docs/.made" ]
+    output=$(make_in "$bare" -n DOCS= all)
+    case $output in *render.pl*) fail "$output" ;; esac
+}
+
 @test "make: an archive of a library that can't be unpacked stops the build and is not called verified" {
     mkdir "$BATS_TEST_TMPDIR/bin"
     # An archive that has the checksum of the index, and a tar that can't read it.

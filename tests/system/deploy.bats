@@ -196,12 +196,25 @@ refused_empty() {
     same "$code" 200
 }
 
+# serves_pages ADDRESS: the console there, and the documentation beside it.
+serves_pages() {
+    call GET "$1"
+    has "$body" '<html'
+    call GET "$1docs/"
+    same "$code" 200
+    has "$body" '<title>cubby</title>'
+    call GET "$1docs/deploying.html" -D "$BATS_TEST_TMPDIR/head"
+    has "$body" "$machine/usr/local/share/cubby/cubby.apache.conf"
+    grep -qi '^content-type: *text/html' "$BATS_TEST_TMPDIR/head"
+    call GET "$1docs/docs.css" -D "$BATS_TEST_TMPDIR/head"
+    grep -qi '^content-type: *text/css' "$BATS_TEST_TMPDIR/head"
+}
+
 @test "deploy: Apache as Debian ships it, by the page's commands: cubby doctor finds no problem" {
     debian_apache
     follow www/docs/deploying.md 'Apache on Debian'
     store_slashes
-    call GET "$site/cubby/"
-    has "$body" '<html'
+    serves_pages "$site/cubby/"
     for path in a//b /a/b a/b//; do
         call DELETE "$site/api/data/$path"
         same "$code$(jq -r .status <<<"$body")" 404error
@@ -245,8 +258,7 @@ refused_empty() {
     has "$doctor" 'ok       slashes'
     call GET "$site/api/data/a%2Fb"
     same "$code" 200
-    call GET "$site/cubby/"
-    has "$body" '<html'
+    serves_pages "$site/cubby/"
     call GET "$site/api/data?key=a%0Ab"
     same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
     # lighttpd merges slashes itself, and says so to nobody.
@@ -272,8 +284,7 @@ refused_empty() {
     head -c 80000000 /dev/zero >"$BATS_TEST_TMPDIR/large"
     call POST "$site/api/me/import" --data-binary "@$BATS_TEST_TMPDIR/large"
     same "$code$(jq -r .code <<<"$body")" 413BODY_TOO_LARGE
-    call GET "$site/cubby/"
-    has "$body" '<html'
+    serves_pages "$site/cubby/"
     call GET "$site/"
     has "$body" '<html>hello'
 }
@@ -284,8 +295,7 @@ refused_empty() {
     has "$doctor" 'ok       slashes'
     call GET "$site/api/data/a%2Fb"
     same "$code" 200
-    call GET "$site/"
-    has "$body" '<html'
+    serves_pages "$site/"
     # No program runs from elsewhere, and none is given out as a file.
     call GET "$site/api/nothing"
     same "$code" 404
@@ -297,8 +307,7 @@ refused_empty() {
     follow www/docs/deploying.md 'busybox httpd'
     call POST "$site/cgi-bin/register" -d "{\"username\":\"ann\",\"email\":\"ann@example.org\",\"full_name\":\"Ann\",\"age\":30,\"gender\":\"female\",\"password\":\"$PASSWORD\"}"
     same "$code" 201
-    call GET "$site/"
-    has "$body" '<html'
+    serves_pages "$site/"
 }
 
 @test "deploy: Apache as Debian ships it, by the README's few lines" {
