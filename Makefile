@@ -166,6 +166,16 @@ $(BUILD)/docs/.made: README.md NEWS LICENSE $(wildcard www/docs/*)
 			sh common/deps/packages.sh --missing docs && perl www/docs/render.pl $(@D); \
 		fi && touch $@
 
+# What is made of the OpenAPI description and is committed, so that it can be read without being made; the lint
+# compares.
+.PHONY: packages-api api
+packages-api:
+	$(Q)sh common/deps/packages.sh api
+api: packages-api
+	$(Q)node www/docs/reference.js >$(BUILD)/reference && cp $(BUILD)/reference www/docs/reference.md
+	$(Q)node www/docs/collection.js >$(BUILD)/collection && cp $(BUILD)/collection www/cubby.postman_collection.json
+	$(Q)rm $(BUILD)/reference $(BUILD)/collection
+
 # ---- the libraries ---------------------------------------------------------------------------------
 
 # The longest first: each build is one process, and two run at a time.
@@ -350,12 +360,13 @@ run: packages-run
 	$(Q)SERVER=$(SERVER) MODE=$(MODE) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
 		TOOL=$(BUILD)/bin/cubby WWW=www DOCUMENTATION=$(if $(DOCS),$(BUILD)/docs) exec sh cgi-bin/server/run.sh
 
-# What runs the Postman collection, and what drives a browser and judges what it shows. Kept until
-# distclean, so that tests work offline afterwards.
-NPM_TOOLS := 'newman@>=6.2 <7' 'puppeteer-core@>=24 <25' 'axe-core@>=4.10 <5'
-NPM_READY := $(BUILD)/npm/ready-3
+# What runs the Postman collection, drives a browser and judges what it shows, and what judges the OpenAPI
+# description. Kept until distclean, so that tests work offline afterwards.
+NPM_TOOLS := 'newman@>=6.2 <7' 'puppeteer-core@>=24 <25' 'axe-core@>=4.10 <5' \
+	'@stoplight/spectral-cli@>=6.11 <7' '@redocly/openapi-core@>=1.34 <2' 'typescript@>=5.4 <6'
+NPM_READY := $(BUILD)/npm/ready-4
 $(NPM_READY):
-	$(call say,NPM,newman puppeteer-core axe-core)mkdir -p $(BUILD)/npm && \
+	$(call say,NPM,newman puppeteer-core axe-core spectral redocly typescript)mkdir -p $(BUILD)/npm && \
 		for try in 1 2 3; do \
 			timeout 300 npm install --prefix $(BUILD)/npm --no-audit --no-fund --loglevel=error \
 				--fetch-timeout=60000 --fetch-retries=1 $(NPM_TOOLS) \
@@ -582,6 +593,7 @@ help:
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, fuzz, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
 	@echo 'make lint            the checks of the sources alone; FIX=1 lets clang-format rewrite'
+	@echo 'make api             writes the reference and the Postman collection anew from www/openapi.json'
 	@echo 'make fuzz            looks for inputs that break something; what it finds, make test replays'
 	@echo '    TIME=60  seconds for each place where bytes come in     TARGET=  only that place'
 	@echo 'make fuzz-coverage   what of each source file the inputs reach'
@@ -612,7 +624,7 @@ help:
 	@echo 'make all             the same as make alone'
 	@echo 'make deps            the libraries only'
 	@echo 'make packages-build packages-run packages-test packages-bench'
-	@echo 'make packages-dist packages-deb packages-test-packages'
+	@echo 'make packages-dist packages-deb packages-test-packages packages-api'
 	@echo '                     only installs the Debian packages that building, running, ... want'
 	@echo 'make fuzz-programs   builds what make fuzz runs'
 	@echo 'make bench-programs  builds what make bench measures'

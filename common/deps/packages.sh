@@ -1,7 +1,7 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [--missing] [GROUP…]     build, release, docs, run-SERVER, run-SERVER-fastcgi, test, bench,
+# usage: packages.sh [--missing] [GROUP…]     build, release, docs, api, run-SERVER, run-SERVER-fastcgi, test, bench,
 #                                            dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
@@ -32,10 +32,9 @@ packages_of() {
         packages_of run-nginx
         echo libfcgi-bin wrk
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
-            clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
+            python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
-        # A Node.js from elsewhere serves as well as Debian's.
-        command -v node >/dev/null || echo nodejs
+        packages_of api
         command -v npm >/dev/null || echo npm
         ;;
     # board-ARCH:TRIPLET, the compiler for the processor of a board
@@ -44,6 +43,8 @@ packages_of() {
         board=${1#board-}
         echo "gcc-${board#*:}" "libc6-dev-${board%:*}-cross" | tr _ -
         ;;
+    # A Node.js from elsewhere serves as well as Debian's.
+    api) command -v node >/dev/null || echo nodejs ;;
     dist) packages_of build && echo git ;;
     deb) echo dpkg-dev git ;;
     test-packages) echo mmdebstrap qemu-user-static util-linux curl ;;

@@ -28,6 +28,14 @@ www/docs/operating.md|Backup|text|tool_backup.bats|runs as a line of cron does
 www/docs/contributing.md|Build one program, run one test|sh|docs.bats|runs in a checkout
 www/docs/contributing.md|Sanitizers|sh|docs.bats|runs in a checkout
 www/docs/contributing.md|Fuzzing|console|pages.bats|are targets of make
+www/docs/clients.md|Python|python|pages.bats|runs
+www/docs/clients.md|Python|text|pages.bats|compares what it prints
+www/docs/clients.md|TypeScript|ts|pages.bats|runs, its types checked
+www/docs/clients.md|TypeScript|text|pages.bats|compares what it prints
+www/docs/extending.md|In 20 lines|c|extending.bats|builds it
+www/docs/extending.md|In 20 lines|console|extending.bats|asks it
+www/docs/extending.md|In 20 lines|json|extending.bats|compares the answer
+www/docs/extending.md|The description|diff|extending.bats|makes the endpoint
 www/docs/extending.md|The SQL|diff|extending.bats|makes the endpoint
 www/docs/extending.md|The program|c|extending.bats|makes the endpoint
 www/docs/extending.md|The test|sh|extending.bats|makes the endpoint
@@ -200,6 +208,47 @@ follow() {
     follow www/docs/recipes.md busybox
 }
 
+# A program of a page with the address of this service, as it stands but for that.
+program() { sed "s|http://127.0.0.1:5000/api|$base|" >"$BATS_TEST_TMPDIR/$1"; }
+
+python_client() {
+    serve "$@"
+    typed www/docs/clients.md 'Python' python | program client.py
+    same "$(python3 -I "$BATS_TEST_TMPDIR/client.py")" "$(typed www/docs/clients.md 'Python' text)"
+    # Done again, the name is taken: that is a failure.
+    run python3 -I "$BATS_TEST_TMPDIR/client.py"
+    [ "$status" != 0 ]
+    has "$output" 'HTTP Error 400'
+}
+
+typescript_client() {
+    serve "$@"
+    typed www/docs/clients.md 'TypeScript' ts | program client.mts
+    "$root/build/npm/node_modules/.bin/tsc" --strict --noUnusedLocals --target es2022 --module nodenext --lib es2022,dom \
+        --outDir "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/client.mts"
+    same "$(node "$BATS_TEST_TMPDIR/client.mjs")" "$(typed www/docs/clients.md 'TypeScript' text)"
+    run node "$BATS_TEST_TMPDIR/client.mjs"
+    [ "$status" != 0 ]
+    has "$output" USERNAME_EXISTS
+}
+
+@test "pages: the client in Python runs as written under Apache" { python_client apache; }
+
+@test "pages: the client in Python runs as written under busybox httpd" { python_client busybox; }
+
+@test "pages: the client in TypeScript has no fault of types, and runs as written under Apache" { typescript_client apache; }
+
+@test "pages: the client in TypeScript runs as written under busybox httpd" { typescript_client busybox; }
+
+@test "pages: a client is ten lines" {
+    for language in 'Python python' 'TypeScript ts'; do
+        # The first block, without blank lines.
+        awk -v kind="${language#* }" '$0 == "```" kind { on = 1; next } /^```/ && on { exit } on && NF' "$root/www/docs/clients.md" >"$BATS_TEST_TMPDIR/lines"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/lines")" -le 10 ]
+        [ -s "$BATS_TEST_TMPDIR/lines" ]
+    done
+}
+
 @test "pages: every block is run, or read by the test that the list names" {
     local page heading kind line
     ls "$root"/README.md "$root"/www/docs/*.md | sed "s|^$root/||" | while read -r page; do
@@ -292,7 +341,7 @@ cubby-setup'
     local name count=0
     while IFS= read -r name; do
         # What the example adds.
-        case $name in cgi-bin/tally.c | tests/http/tally.bats | *NAME*) continue ;; esac
+        case $name in cgi-bin/tally.c | cgi-bin/clock.c | tests/http/tally.bats | *NAME*) continue ;; esac
         [ -e "$root/$name" ] || fail "no $name"
         count=$((count + 1))
     done < <(cd "$root" && grep -hoE '`(cgi-bin|common|db|tests|www)/[A-Za-z0-9_./-]*`' README.md www/docs/*.md | tr -d '`' | sort -u)
