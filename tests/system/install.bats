@@ -87,7 +87,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     done
     make_in "$checkout" install DOCS= DESTDIR="$folder/lean" >/dev/null
     [ ! -e "$folder/lean/usr/local/share/cubby/www/docs" ]
-    ! grep -q 'docs/' "$folder/lean/usr/local/share/cubby/www/index.html"
+    ! grep 'docs/' "$folder/lean/usr/local/share/cubby/www/index.html" || fail 'the link is there'
     grep -q 'docs/index.html' "$installed/share/cubby/www/index.html"
 }
 

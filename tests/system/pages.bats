@@ -150,7 +150,7 @@ follow() {
         . "$block" >"${block%.sh}.out"
         # Where no error is shown, none may come.
         if [ ! -f "${block%.sh}.json" ] && [ ! -f "${block%.sh}.http" ]; then
-            ! grep '"status":"error"' "${block%.sh}.out"
+            ! grep '"status":"error"' "${block%.sh}.out" || fail 'an error that the page does not show'
         fi
         check_answer "${block%.sh}"
         count=$((count + 1))
@@ -276,6 +276,51 @@ typescript_client() {
     done < <(grep . <<<"$elsewhere")
 }
 
+# careless FILE: of commands of a shell those of curl whose answer goes on to something else, though a
+# refusal would too: captured, piped or written into a file, without -f or --fail-with-body. And those
+# that POST without a body, which lighttpd answers with 411.
+careless() {
+    perl -0777 -ne '
+        s/\\\n\s*/ /g;
+        # What stands in quotes is data, but for a capture in double quotes.
+        s/\x27[^\x27]*\x27/Q/g;
+        1 while s/("[^"\$]*)\$(?!\()([^"]*")/$1$2/;
+        s/"(?:[^"\$])*"/Q/g;
+        while (/(\$\(\s*)?\bcurl ([^\n|;)&]*)([^\n]?)[ \n]*(\|?)/g) {
+            my ($captured, $words, $next, $far) = ($1, $2, $3, $4);
+            my $whole = "curl $words"; my $fails = $words =~ /(^| )-[a-zA-Z]*f[a-zA-Z]*( |$)|(^| )--fail/;
+            my $used = defined $captured || $next eq "|" || $words =~ m{(^| )-o (?!/dev/null)} || $words =~ m{(^|[^0-9])>\s*(?!/dev/null)\S};
+            print "its answer is used: $whole\n" if $used and !$fails;
+            print "POST without a body: $whole\n" if $words =~ /(^| )-X POST/ and $words !~ /(^| )(-d|-T|--data[a-z-]*) ?/;
+        }' "$1"
+}
+
+@test "pages: a curl whose answer is used fails when it is refused, and a POST has a body" {
+    local page kind count=0
+    while IFS= read -r page; do
+        for kind in sh console; do
+            awk -v kind="$kind" '$0 == "```" kind { on = 1; next } /^```/ { on = 0 } on { sub(/^[$#] /, ""); print }' "$root/$page" >"$BATS_TEST_TMPDIR/typed"
+            careless "$BATS_TEST_TMPDIR/typed" >"$BATS_TEST_TMPDIR/found"
+            [ ! -s "$BATS_TEST_TMPDIR/found" ] || fail "$page: $(cat "$BATS_TEST_TMPDIR/found")"
+            count=$((count + $(grep -c 'curl' "$BATS_TEST_TMPDIR/typed" || true)))
+        done
+    done < <(cd "$root" && ls README.md www/docs/*.md)
+    [ "$count" -ge 70 ]
+    # It finds them.
+    for line in 'X=$(curl -s $API/me)' 'curl $API/me | sed s/a/b/' 'curl -s "$API/me" -o file' 'curl -sS $API/me >file' \
+        'X=$(curl "$API/token?raw=true" -d "$BODY")' 'curl -X POST $API/token/refresh' \
+        'echo "$(curl -s $API/me)"' "curl -H 'A: b' \\
+            \$API/me | cat"; do
+        printf '%s\n' "$line" >"$BATS_TEST_TMPDIR/typed"
+        [ -n "$(careless "$BATS_TEST_TMPDIR/typed")" ] || fail "not found: $line"
+    done
+    for line in 'X=$(curl -fsS $API/me)' 'curl -sf $API/me | cat' 'curl $API/me' 'curl -sS --fail-with-body $API/me -o file' \
+        'curl -X POST $API/token/refresh -d ""' 'curl -s -o /dev/null $API/me' "curl \$API/x -d 'a | b > c'"; do
+        printf '%s\n' "$line" >"$BATS_TEST_TMPDIR/typed"
+        same "$(careless "$BATS_TEST_TMPDIR/typed")" ''
+    done
+}
+
 # Lines of make alone: what they begin would take minutes or for ever, and has suites of its own.
 targets_of_make() {
     commands "$1" "$2" >"$BATS_TEST_TMPDIR/make"
@@ -315,6 +360,8 @@ targets_of_make() {
     sh "$root/common/deps/board.sh" --list | grep -qw "$name"
     same "$(cat given)" 'tar -C / -xz
 cubby-setup'
+    grep -qE '/bin/tar -xzf [^ ]+ -C /' "$root/tests/board/machine.bash"
+    grep -qE 'within .*/cubby-setup' "$root/tests/board/machine.bash"
 }
 
 @test "pages: the table of settings is that of the sample, defaults included" {
