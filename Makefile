@@ -159,7 +159,7 @@ $(OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 # ---- the pages of documentation ----------------------------------------------------------------------
 
 # A release carries them rendered.
-$(BUILD)/docs/.made: README.md NEWS LICENSE $(wildcard www/docs/*)
+$(BUILD)/docs/.made: README.md NEWS LICENSE www/console.css $(wildcard www/docs/*)
 	$(call say,PAGES,$(@D))rm -rf $(@D) && mkdir -p $(@D) && if [ -d www/docs/html ]; then \
 			cp www/docs/html/* $(@D)/; \
 		else \

@@ -817,7 +817,7 @@ for (const name of fs.readdirSync('build/docs').filter((file) => file.endsWith('
         const page = await open(`${origin}/docs/${name}`);
         await page.looksGood(`docs-${path.basename(name, '.html')}`);
         // Its style is there, and what is in the contents list leads to a heading.
-        assert.equal(await page.tab.evaluate(() => document.styleSheets.length), 2);
+        assert.equal(await page.tab.evaluate(() => document.styleSheets.length), 1);
         const away = await page.tab.evaluate(() => [...document.querySelectorAll('.contents a')].filter((a) => !document.querySelector(`main :is(h2, h3)[id="${a.hash.slice(1)}"]`)).length);
         assert.equal(away, 0);
     });

@@ -79,6 +79,12 @@ anchors() {
     [ "$status" = 0 ]
 }
 
+@test "docs: the style has the colours of the console, and nothing for single elements, since headings may have their ids" {
+    grep -q '^  --paper: #' "$root/build/docs/docs.css"
+    run grep -nE '^[^{]*#[a-z-]+[^;{]*\{' "$root/build/docs/docs.css"
+    same "$output" ''
+}
+
 @test "docs: a heading has the id that a code host gives it" {
     for page in api operating deploying; do
         anchors "$root/www/docs/$page.md" >"$BATS_TEST_TMPDIR/$page"

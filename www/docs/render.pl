@@ -5,7 +5,7 @@
 #
 # README.md becomes index.html and gives the order of the pages. cmark-gfm turns each Markdown into HTML,
 # without any that stands in the text; added here are the frame, a contents list, ids of headings as
-# code hosts make them, and links to .html. A relative link to what is no page stops it.
+# code hosts make them, links to .html, and the colours of the console. A relative link to what is no page stops it.
 use strict;
 use warnings;
 use utf8;
@@ -141,7 +141,6 @@ sub page {
 <meta name="color-scheme" content="light dark">
 <title>$heading</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="../console.css">
 <link rel="stylesheet" href="docs.css">
 </head>
 <body class="docs">
@@ -160,4 +159,6 @@ PAGE
 mkdir $out;
 page($_->[0], $_->[1]) for @pages;
 write_to('license.txt', text_of('LICENSE'));
-write_to('docs.css', text_of("$here/docs.css"));
+# The console's look: its sheet without what it says of single elements, whose ids headings have here.
+my $style = join '', grep { !/^(?!\s*--)[^{]*#[a-z]/ } text_of('www/console.css') =~ /^.*\n/gm;
+write_to('docs.css', $style . text_of("$here/docs.css"));
