@@ -22,6 +22,8 @@ DEPS ?= fetched
 PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 # 1: all programs are one executable under several names, which needs a fifth of the room.
 MULTICALL ?=
+# Empty: without the pages of documentation in HTML, which no board has room for.
+DOCS ?= $(if $(MULTICALL),,yes)
 SERVER ?= apache
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
 MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
@@ -107,7 +109,7 @@ LIBRARY := $(OBJ)/libcubby.a
 LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(OBJ)/%.o)
 
 .PHONY: all
-all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby
+all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby $(if $(DOCS),$(BUILD)/docs/.made)
 
 # The results lie in one place whatever they were built with; the stamp says with what.
 $(BUILD)/.flags: FORCE
@@ -154,6 +156,26 @@ $(OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 -include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d $(OBJ)/*/*/*/*.d)
 
+# ---- the pages of documentation ----------------------------------------------------------------------
+
+# A release carries them rendered.
+$(BUILD)/docs/.made: README.md NEWS LICENSE www/console.css $(wildcard www/docs/*)
+	$(call say,PAGES,$(@D))rm -rf $(@D) && mkdir -p $(@D) && if [ -d www/docs/html ]; then \
+			cp www/docs/html/* $(@D)/; \
+		else \
+			sh common/deps/packages.sh --missing docs && perl www/docs/render.pl $(@D); \
+		fi && touch $@
+
+# What is made of the OpenAPI description and is committed, so that it can be read without being made; the lint
+# compares.
+.PHONY: packages-api api
+packages-api:
+	$(Q)sh common/deps/packages.sh api
+api: packages-api
+	$(Q)node www/docs/reference.js >$(BUILD)/reference && cp $(BUILD)/reference www/docs/reference.md
+	$(Q)node www/docs/collection.js >$(BUILD)/collection && cp $(BUILD)/collection www/cubby.postman_collection.json
+	$(Q)rm $(BUILD)/reference $(BUILD)/collection
+
 # ---- the libraries ---------------------------------------------------------------------------------
 
 # The longest first: each build is one process, and two run at a time.
@@ -194,7 +216,7 @@ $(PROFILE_BUILD)/.counted: $(DEP_SOURCES)/VERSIONS common/deps/build.sh common/d
 		$(wildcard common/deps/mbedtls_*) $(AMALGAMATION)/.amalgamation $(DEP_DIR)/.libxcrypt
 	$(Q)rm -rf $(PROFILE_BUILD)
 	$(Q)$(MAKE) --no-print-directory BUILD=$(PROFILE_BUILD) DEP_SOURCES=$(DEP_SOURCES) \
-		PROFILE=generate XCRYPT=$(DEP_DIR) CFLAGS=-O1 all
+		PROFILE=generate XCRYPT=$(DEP_DIR) CFLAGS=-O1 DOCS= all
 	$(call say,COUNT,what the programs run)sh common/deps/count.sh $(PROFILE_BUILD)
 	$(Q)find $(PROFILE_BUILD) -mindepth 1 -maxdepth 1 ! -name counts -exec rm -rf {} +
 	$(Q)touch $@
@@ -336,14 +358,15 @@ ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.
 run: packages-run
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)SERVER=$(SERVER) MODE=$(MODE) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
-		TOOL=$(BUILD)/bin/cubby WWW=www exec sh cgi-bin/server/run.sh
+		TOOL=$(BUILD)/bin/cubby WWW=www DOCUMENTATION=$(if $(DOCS),$(BUILD)/docs) exec sh cgi-bin/server/run.sh
 
-# What runs the Postman collection, and what drives a browser and judges what it shows. Kept until
-# distclean, so that tests work offline afterwards.
-NPM_TOOLS := 'newman@>=6.2 <7' 'puppeteer-core@>=24 <25' 'axe-core@>=4.10 <5'
-NPM_READY := $(BUILD)/npm/ready-3
+# What runs the Postman collection, drives a browser and judges what it shows, and what judges the OpenAPI
+# description. Kept until distclean, so that tests work offline afterwards.
+NPM_TOOLS := 'newman@>=6.2 <7' 'puppeteer-core@>=24 <25' 'axe-core@>=4.10 <5' \
+	'@stoplight/spectral-cli@>=6.11 <7' '@redocly/openapi-core@>=1.34 <2' 'typescript@>=5.4 <6'
+NPM_READY := $(BUILD)/npm/ready-4
 $(NPM_READY):
-	$(call say,NPM,newman puppeteer-core axe-core)mkdir -p $(BUILD)/npm && \
+	$(call say,NPM,newman puppeteer-core axe-core spectral redocly typescript)mkdir -p $(BUILD)/npm && \
 		for try in 1 2 3; do \
 			timeout 300 npm install --prefix $(BUILD)/npm --no-audit --no-fund --loglevel=error \
 				--fetch-timeout=60000 --fetch-retries=1 $(NPM_TOOLS) \
@@ -449,6 +472,9 @@ bench-board: packages-bench
 empty :=
 MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
+# The pages name the folders of an installation without settings of its own.
+MOVED := -e 's|/usr/local/lib/cubby/cgi-bin|$(CGIDIR)|g' -e 's|/usr/local/sbin|$(SBINDIR)|g' \
+	-e 's|/usr/local/share/cubby|$(SHAREDIR)|g' -e 's|/usr/local/etc/cubby|$(SYSCONFDIR)|g' -e 's|/var/lib/cubby|$(STATEDIR)|g'
 SNIPPETS := $(patsubst %.in,%,$(notdir $(wildcard cgi-bin/server/cubby.*.in)))
 PAGES := $(notdir $(wildcard www/*.*))
 ERRORS := $(notdir $(wildcard www/errors/*.json))
@@ -468,6 +494,13 @@ endif
 	$(Q)install -m 755 $(BUILD)/bin/cubby '$(D)$(SBINDIR)'
 	$(Q)install -m 644 $(PAGES:%=www/%) '$(D)$(SHAREDIR)/www'
 	$(Q)install -m 644 $(ERRORS:%=www/errors/%) '$(D)$(SHAREDIR)/www/errors'
+ifneq ($(DOCS),)
+	$(Q)install -d '$(D)$(SHAREDIR)/www/docs'
+	$(Q)umask 022 && for file in $(BUILD)/docs/*; do \
+		sed $(MOVED) "$$file" >'$(D)$(SHAREDIR)/www/docs/'"$${file##*/}" || exit 1; done
+else
+	$(Q)sed -i '/href="docs\//d' '$(D)$(SHAREDIR)/www/index.html'
+endif
 	$(Q)install -m 644 db/tool/cubby.bash '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
 	$(Q)umask 022 && sed $(MARKS) common/settings/cubby.conf.sample >'$(D)$(SYSCONFDIR)/cubby.conf.sample'
@@ -544,7 +577,7 @@ test-packages: packages-test-packages
 
 .PHONY: clean distclean
 clean:
-	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated $(BUILD)/test $(BUILD)/.flags \
+	$(Q)rm -rf $(BUILD)/obj-* $(BUILD)/san $(BUILD)/docs $(BUILD)/cgi-bin $(BUILD)/bin $(BUILD)/generated $(BUILD)/test $(BUILD)/.flags \
 		$(BUILD)/test-tools $(BUILD)/bench $(BUILD)/dist $(wildcard $(BUILD)/board/*.tar.gz $(BUILD)/deb/*.deb) \
 		$(FUZZ)-coverage $(filter-out %/corpus %/executions,$(wildcard $(FUZZ)/*)) \
 		$(filter-out %/deps,$(wildcard $(addprefix $(BUILD)/,board/*/* board/*/.flags deb/*/* deb/*/.flags)))
@@ -560,6 +593,7 @@ help:
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, fuzz, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
 	@echo 'make lint            the checks of the sources alone; FIX=1 lets clang-format rewrite'
+	@echo 'make api             writes the reference and the Postman collection anew from www/openapi.json'
 	@echo 'make fuzz            looks for inputs that break something; what it finds, make test replays'
 	@echo '    TIME=60  seconds for each place where bytes come in     TARGET=  only that place'
 	@echo 'make fuzz-coverage   what of each source file the inputs reach'
@@ -590,7 +624,7 @@ help:
 	@echo 'make all             the same as make alone'
 	@echo 'make deps            the libraries only'
 	@echo 'make packages-build packages-run packages-test packages-bench'
-	@echo 'make packages-dist packages-deb packages-test-packages'
+	@echo 'make packages-dist packages-deb packages-test-packages packages-api'
 	@echo '                     only installs the Debian packages that building, running, ... want'
 	@echo 'make fuzz-programs   builds what make fuzz runs'
 	@echo 'make bench-programs  builds what make bench measures'
@@ -598,6 +632,7 @@ help:
 	@echo
 	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
+	@echo 'DOCS=                without the pages of documentation in HTML, as with MULTICALL=1'
 	@echo 'MULTICALL=1          all programs as one executable under several names'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'PKG_CONFIG=          the pkg-config that finds them, for DEPS=system with a cross compiler'

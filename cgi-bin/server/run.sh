@@ -8,7 +8,8 @@
 #   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
 #             hold, and the lines that name database and keys are put at its head
-#   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the pages
+#   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the page
+#   DOCUMENTATION  folder of the pages of documentation in HTML (build/docs); left out when it is missing
 #   PROCESSES with MODE=fastcgi, but for lighttpd: as many of each program
 #   RUN_USER  as root: the user the programs run as (www-data, else nobody)
 #   READY     a file to write the address of the API to, once it answers
@@ -30,6 +31,7 @@ DATA=${DATA:-data}
 PROGRAMS=${PROGRAMS:-build/cgi-bin}
 TOOL=${TOOL:-build/bin/cubby}
 WWW=${WWW:-www}
+DOCUMENTATION=${DOCUMENTATION-build/docs}
 READY=${READY:-}
 HOST=${HOST:-127.0.0.1}
 of_each=''
@@ -150,6 +152,12 @@ make_pages() {
         cp "$file" "$run/share/www/errors/$name.json"
         cp "$file" "$run/share/www/errors/error-$name.html"
     done
+    if [ -n "$DOCUMENTATION" ] && [ -d "$DOCUMENTATION" ]; then
+        mkdir "$run/share/www/docs"
+        cp "$DOCUMENTATION"/* "$run/share/www/docs/"
+    else
+        sed -i '/href="docs\//d' "$run/share/www/index.html"
+    fi
     chmod -R a+rX "$run/share"
 }
 

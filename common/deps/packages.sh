@@ -1,7 +1,7 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [--missing] [GROUP…]     build, release, run-SERVER, run-SERVER-fastcgi, test, bench,
+# usage: packages.sh [--missing] [GROUP…]     build, release, docs, api, run-SERVER, run-SERVER-fastcgi, test, bench,
 #                                            dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
@@ -15,8 +15,10 @@ packages_of() {
         [ "${CC:-musl-gcc}" != musl-gcc ] || echo musl-tools
         echo gcc make linux-libc-dev libc6-dev perl xz-utils bzip2
         ;;
+    docs) echo cmark-gfm perl ;;
     build)
         packages_of release
+        packages_of docs
         echo pkg-config autoconf automake libtool libltdl-dev ca-certificates debian-archive-keyring
         ;;
     # apache2-bin brings server and modules, and no service that would start
@@ -30,10 +32,9 @@ packages_of() {
         packages_of run-nginx
         echo libfcgi-bin wrk
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
-            clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
+            python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
-        # A Node.js from elsewhere serves as well as Debian's.
-        command -v node >/dev/null || echo nodejs
+        packages_of api
         command -v npm >/dev/null || echo npm
         ;;
     # board-ARCH:TRIPLET, the compiler for the processor of a board
@@ -42,6 +43,8 @@ packages_of() {
         board=${1#board-}
         echo "gcc-${board#*:}" "libc6-dev-${board%:*}-cross" | tr _ -
         ;;
+    # A Node.js from elsewhere serves as well as Debian's.
+    api) command -v node >/dev/null || echo nodejs ;;
     dist) packages_of build && echo git ;;
     deb) echo dpkg-dev git ;;
     test-packages) echo mmdebstrap qemu-user-static util-linux curl ;;

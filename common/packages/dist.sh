@@ -67,6 +67,8 @@ trap 'exit 143' TERM
 
 git ls-files | while read -r file; do [ ! -f "$file" ] || echo "$file"; done >"$work/files"
 tar -cf - --files-from="$work/files" | tar -C "$work/$name" -xf -
+# The pages of documentation in HTML, so that who builds needs no converter.
+perl www/docs/render.pl "$work/$name/www/docs/html" || die 'the pages could not be rendered'
 for archive in $(awk '!/^#/ { print $4 }' "$sources/VERSIONS"); do
     cp "$sources/archives/$archive" "$archives/"
 done

@@ -122,7 +122,7 @@ class Page {
             else if (!request.url().startsWith(origin) && !/^(data|blob):/.test(request.url())) self.faults.push('foreign: ' + request.url());
         });
         await self.tab.goto(address);
-        await self.until(() => !document.querySelector('#service') || document.querySelector('#service').className !== '');
+        await self.until(() => !document.querySelector('header #service') || document.querySelector('header #service').className !== '');
         return self;
     }
 

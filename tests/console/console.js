@@ -812,6 +812,27 @@ test('the last call as curl does the same again, and has neither token nor passw
     assert.equal(await page.text('#request'), '');
 });
 
+for (const name of fs.readdirSync('build/docs').filter((file) => file.endsWith('.html'))) {
+    test(`documentation: ${name} is without fault by axe, and no wider than the screen`, async ({ open }) => {
+        const page = await open(`${origin}/docs/${name}`);
+        await page.looksGood(`docs-${path.basename(name, '.html')}`);
+        // Its style is there, and what is in the contents list leads to a heading.
+        assert.equal(await page.tab.evaluate(() => document.styleSheets.length), 1);
+        const away = await page.tab.evaluate(() => [...document.querySelectorAll('.contents a')].filter((a) => !document.querySelector(`main :is(h2, h3)[id="${a.hash.slice(1)}"]`)).length);
+        assert.equal(away, 0);
+    });
+}
+
+test('documentation: the console leads there, and back', async ({ open }) => {
+    const page = await open();
+    await page.press('footer a[href="docs/index.html"]');
+    await page.shown('main h1');
+    await page.press('header nav a[href="api.html"]');
+    await page.until(() => document.querySelector('h1')?.textContent === 'The API');
+    await page.press('header p a');
+    await page.shown('#welcome');
+});
+
 test('the page is served beside other pages as well, and refuses to be framed', async ({ open }) => {
     const user = await newUser();
     if (base.endsWith('/api')) {

@@ -242,6 +242,11 @@ json() {
 }
 check 'each JSON file is JSON' json
 
+made_of_openapi() {
+    node www/docs/reference.js | diff - www/docs/reference.md && node www/docs/collection.js | diff - www/cubby.postman_collection.json
+}
+check 'reference and Postman collection are what "make api" makes of the OpenAPI description' made_of_openapi
+
 check 'the page about ASVS cites tests that are there, and leaves no requirement out' bash tests/lint/asvs.sh
 
 echo "1..$number"

@@ -32,7 +32,7 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
         grep -q "^  LINK  build/cgi-bin/$program$" "$BATS_FILE_TMPDIR/log"
     done
     same "$("$checkout/build/bin/cubby" --version)" "cubby $(sed -n 's/^VERSION := //p' "$root/Makefile")"
-    ! grep -vE '^  (CC|AR|LINK|DEP|PERL) ' "$BATS_FILE_TMPDIR/log" || fail 'it says more than needed'
+    ! grep -vE '^  (CC|AR|LINK|DEP|PERL|PAGES) ' "$BATS_FILE_TMPDIR/log" || fail 'it says more than needed'
 }
 
 @test "make: programs are static, without an interpreter, and below 1.2 MB" {
@@ -269,6 +269,27 @@ SH
     [ "$(grep -vc '^make' <<<"$output")" = 1 ] || fail "$output"
     PATH=$BATS_TEST_TMPDIR/bin:$PATH run make_in "$bare" CC=some-other-gcc
     case $output in *musl-tools*) fail "$output" ;; esac
+}
+
+@test "make: without the converter the pages are not made, and it says what is missing and how to do without" {
+    bare=$BATS_TEST_TMPDIR/bare
+    mkdir -p "$bare" "$BATS_TEST_TMPDIR/bin"
+    tar -C "$root" --exclude=./build --exclude=./.git --exclude=./data -cf - . | tar -C "$bare" -xf -
+    printf '#!/bin/sh\nfor last; do :; done\n[ "$last" != cmark-gfm ] && echo installed\n' >"$BATS_TEST_TMPDIR/bin/dpkg-query"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/dpkg-query"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run make_in "$bare" build/docs/.made
+    [ "$status" != 0 ]
+    has "$output" 'missing: cmark-gfm; install with: sudo apt-get install --no-install-recommends cmark-gfm'
+    # On another system than Debian.
+    rm "$BATS_TEST_TMPDIR/bin/dpkg-query"
+    ln -s /usr/bin/* "$BATS_TEST_TMPDIR/bin/"
+    rm "$BATS_TEST_TMPDIR/bin/apt-get" "$BATS_TEST_TMPDIR/bin/cmark-gfm"
+    PATH=$BATS_TEST_TMPDIR/bin run make_in "$bare" build/docs/.made
+    [ "$status" != 0 ]
+    has "$output" 'make DOCS= does without'
+    [ ! -e "$bare/build/docs/.made" ]
+    output=$(make_in "$bare" -n DOCS= all)
+    case $output in *render.pl*) fail "$output" ;; esac
 }
 
 @test "make: an archive of a library that can't be unpacked stops the build and is not called verified" {

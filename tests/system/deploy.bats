@@ -1,15 +1,23 @@
 #!/usr/bin/env bats
-# Deploying as the README says, word for word, into what Debian's packages bring: their files lie in a
+# Deploying as the pages say, word for word, into what Debian's packages bring: their files lie in a
 # folder of the test, where only addresses, paths and ports are others.
 
 load system
+load pages
 
 debian=$root/build/debian
 
 setup_file() {
     export stage=$BATS_FILE_TMPDIR/stage owner
     copy_built_checkout "$BATS_FILE_TMPDIR/checkout"
-    make_in "$BATS_FILE_TMPDIR/checkout" install DESTDIR="$stage" >/dev/null
+    commands www/docs/deploying.md 'Deploying' >"$BATS_FILE_TMPDIR/commands"
+    same "$(wc -l <"$BATS_FILE_TMPDIR/commands")" 2
+    while read -r line; do
+        case $line in
+        make | 'sudo make install') make_in "$BATS_FILE_TMPDIR/checkout" ${line#*make} DESTDIR="$stage" >/dev/null ;;
+        *) fail "$line" ;;
+        esac
+    done <"$BATS_FILE_TMPDIR/commands"
     owner=$(is_root && echo www-data || id -un)
     chmod 755 "$BATS_FILE_TMPDIR"
 }
@@ -28,7 +36,7 @@ setup() {
     printf '%s\n' "database = $machine/var/lib/cubby/cubby.db" "keys = $machine/var/lib/cubby/keys.json" 'password_cost = 1' >"$conf"
     chmod 644 "$conf"
     # Those that a server starts know nothing of this folder: the snippets name the settings.
-    grep -rl /usr/local "$machine/usr/local/share/cubby" | while read -r file; do
+    grep -rl /usr/local "$machine/usr/local/share/cubby" "$machine/usr/local/sbin/cubby-httpd" | while read -r file; do
         sed -i -e "s|/usr/local/|$machine/usr/local/|g" -e "s|#\(SetEnv CUBBY_CONF\) .*|\1 $conf|" \
             -e "s|#\(setenv.set-environment.*CUBBY_CONF\" => \)\"[^\"]*\"|\1\"$conf\"|" \
             -e "s|#\(fastcgi_param CUBBY_CONF\) .*|\1 $conf;|" -e "s|#\(cgi_environment CUBBY_CONF=\).*|\1$conf|" "$file"
@@ -40,7 +48,10 @@ setup() {
     site=http://127.0.0.1:$port
 }
 
-teardown() { stop_all; }
+teardown() {
+    [ ! -d "$machine/run/cubby-httpd" ] || cubby-httpd stop
+    stop_all
+}
 
 # here FILE…: paths of the packages become those of the machine, and the port the free one.
 here() {
@@ -90,16 +101,21 @@ debian_lighttpd() {
     chmod 755 "$machine/bin/lighty-enable-mod"
 }
 
-# commands TITLE: the lines with a # prompt of the README's chapter, as they are for this machine.
-commands() {
-    awk -v title="### $1" '/^##/ { on = $0 == title } on && /^# / { print substr($0, 3) }' "$root/README.md" |
-        sed -E -e 's/systemctl reload ([a-z0-9]+)/start_\1/g' -e 's/^apt install .*/:/' \
+# here_commands PAGE HEADING: the commands there, as they are for this machine, where everything is installed.
+here_commands() {
+    commands "$1" "$2" |
+        sed -E -e 's/^sudo //' -e 's/^make( install)?$/:/' -e 's/systemctl reload ([a-z0-9]+)/start_\1/g' -e 's/^apt install .*/:/' \
             -e 's/^civetweb .* &$/start_civetweb/' \
             -e "s#http://127.0.0.1(:8080)?/#$site/#g" -e "s#(/etc/(apache2|lighttpd|nginx)|/usr/local|/var/www)/#$machine\1/#g" -e "s#/etc/civetweb#$machine/etc/civetweb#" \
             -e 's/\ba2(enmod|enconf|ensite)\b/a2 \1/g' -e "s#\blighty-enable-mod\b#lighty#g" -e "s#--owner www-data#--owner $owner#"
 }
 
 cubby() { "$machine/usr/local/sbin/cubby" -c "$conf" "$@"; }
+cubby-httpd() {
+    env ADDRESS="127.0.0.1:$port" LOG="$machine/var/log/cubby-httpd.log" RUNDIR="$machine/run/cubby-httpd" CUBBY_CONF="$conf" \
+        "$machine/usr/local/sbin/cubby-httpd" "$@" 3>&-
+    until_true 15 curl -s -o /dev/null "$site/" || [ "$1" = stop ]
+}
 lighty() { perl "$machine/bin/lighty-enable-mod" "$@" >/dev/null; }
 
 start_apache2() {
@@ -147,9 +163,9 @@ start_civetweb() {
     until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output")"
 }
 
-# follow TITLE: does what the README says; leaves in $doctor what the last line, cubby doctor, says.
+# follow PAGE HEADING: does what it says; leaves in $doctor what the last line, cubby doctor, says.
 follow() {
-    commands "$1" >"$BATS_TEST_TMPDIR/commands"
+    here_commands "$1" "$2" >"$BATS_TEST_TMPDIR/commands"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -ge 4 ]
     while IFS= read -r line <&9; do
         echo "# $line"
@@ -184,16 +200,29 @@ refused_empty() {
             same "$code$(jq -r .status <<<"$body")" 404error
         done
     done
-    call GET "$site/api/data/a/b?if_none_match=%22//%22"
+    call GET "$site/api/data?prefix=a//"
     same "$code" 200
 }
 
-@test "deploy: Apache as Debian ships it, by the README's commands: cubby doctor finds no problem" {
-    debian_apache
-    follow 'Apache on Debian'
-    store_slashes
-    call GET "$site/cubby/"
+# serves_pages ADDRESS: the console there, and the documentation beside it.
+serves_pages() {
+    call GET "$1"
     has "$body" '<html'
+    call GET "$1docs/"
+    same "$code" 200
+    has "$body" '<title>cubby</title>'
+    call GET "$1docs/deploying.html" -D "$BATS_TEST_TMPDIR/head"
+    has "$body" "$machine/usr/local/share/cubby/cubby.apache.conf"
+    grep -qi '^content-type: *text/html' "$BATS_TEST_TMPDIR/head"
+    call GET "$1docs/docs.css" -D "$BATS_TEST_TMPDIR/head"
+    grep -qi '^content-type: *text/css' "$BATS_TEST_TMPDIR/head"
+}
+
+@test "deploy: Apache as Debian ships it, by the page's commands: cubby doctor finds no problem" {
+    debian_apache
+    follow www/docs/deploying.md 'Apache on Debian'
+    store_slashes
+    serves_pages "$site/cubby/"
     for path in a//b /a/b a/b//; do
         call DELETE "$site/api/data/$path"
         same "$code$(jq -r .status <<<"$body")" 404error
@@ -218,12 +247,12 @@ refused_empty() {
     same "$code" 404
 }
 
-@test "deploy: Apache as Debian ships it, with the line for %2F that the README names" {
+@test "deploy: Apache as Debian ships it, with the line for %2F that the page names" {
     debian_apache
-    line=$(sed -n 's/^# \(sed -i .*AllowEncodedSlashes.*\)/\1/p' "$root/README.md" | sed "s#/etc/#$machine/etc/#")
+    line=$(sed -n 's/^# \(sed -i .*AllowEncodedSlashes.*\)/\1/p' "$root/www/docs/deploying.md" | sed "s#/etc/#$machine/etc/#")
     [ -n "$line" ]
     eval "$line"
-    follow 'Apache on Debian'
+    follow www/docs/deploying.md 'Apache on Debian'
     store_slashes
     has "$doctor" 'ok       slashes'
     call GET "$site/api/data/a%2Fb"
@@ -232,15 +261,14 @@ refused_empty() {
     has "$doctor" 'ok       empty-segments'
 }
 
-@test "deploy: lighttpd as Debian ships it, by the README's commands: cubby doctor finds no problem" {
+@test "deploy: lighttpd as Debian ships it, by the page's commands: cubby doctor finds no problem" {
     debian_lighttpd
-    follow lighttpd
+    follow www/docs/deploying.md 'lighttpd'
     store_slashes
     has "$doctor" 'ok       slashes'
     call GET "$site/api/data/a%2Fb"
     same "$code" 200
-    call GET "$site/cubby/"
-    has "$body" '<html'
+    serves_pages "$site/cubby/"
     guarded
     call GET "$site/api/data?key=a%0Ab"
     same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
@@ -252,7 +280,7 @@ refused_empty() {
 
 @test "deploy: nginx as Debian ships it, with fcgiwrap: the six calls, and no problem" {
     debian_nginx
-    follow 'nginx, by fcgiwrap'
+    follow www/docs/deploying.md 'nginx, by fcgiwrap'
     store_slashes
     has "$doctor" 'ok       slashes'
     has "$doctor" 'ok       empty-segments'
@@ -267,24 +295,44 @@ refused_empty() {
     head -c 80000000 /dev/zero >"$BATS_TEST_TMPDIR/large"
     call POST "$site/api/me/import" --data-binary "@$BATS_TEST_TMPDIR/large"
     same "$code$(jq -r .code <<<"$body")" 413BODY_TOO_LARGE
-    call GET "$site/cubby/"
-    has "$body" '<html'
+    serves_pages "$site/cubby/"
     guarded
     call GET "$site/"
     has "$body" '<html>hello'
 }
 
 @test "deploy: civetweb of Debian: the six calls, and no problem" {
-    follow civetweb
+    follow www/docs/deploying.md 'civetweb'
     store_slashes
     has "$doctor" 'ok       slashes'
     call GET "$site/api/data/a%2Fb"
     same "$code" 200
-    call GET "$site/"
-    has "$body" '<html'
+    serves_pages "$site/"
     # No program runs from elsewhere, and none is given out as a file.
     call GET "$site/api/nothing"
     same "$code" 404
     ! curl -sf --max-time 10 "$site/api/" || fail 'a list of the programs'
     ! is_root || same "$(stat -c %U "$machine/var/lib/cubby/cubby.db")" www-data
+}
+
+@test "deploy: busybox httpd, by cubby-httpd: the six calls, and no problem" {
+    follow www/docs/deploying.md 'busybox httpd'
+    call POST "$site/cgi-bin/register" -d "{\"username\":\"ann\",\"email\":\"ann@example.org\",\"full_name\":\"Ann\",\"age\":30,\"gender\":\"female\",\"password\":\"$PASSWORD\"}"
+    same "$code" 201
+    serves_pages "$site/"
+}
+
+@test "deploy: Apache as Debian ships it, by the README's few lines" {
+    debian_apache
+    follow README.md 'Deploy in short'
+    six_calls "$site/api"
+}
+
+@test "deploy: nginx of Debian reads the line for FastCGI" {
+    debian_nginx
+    line=$(typed www/docs/deploying.md 'nginx, by FastCGI' nginx | sed "s#/usr/local#$machine/usr/local#")
+    sed -i "s|root /var/www/html;|&\n\t$line|; s|root $machine/var/www/html;|&\n\t$line|" "$machine/etc/nginx/sites-available/default"
+    grep -qF "$line" "$machine/etc/nginx/sites-available/default"
+    nginx_says=$("$debian/nginx/usr/sbin/nginx" -t -c "$machine/etc/nginx/nginx.conf" -e "$machine/var/log/nginx/error.log" 2>&1) || fail "$nginx_says"
+    has "$nginx_says" 'syntax is ok'
 }

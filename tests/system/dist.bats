@@ -22,7 +22,7 @@ release() {
 alone() {
     local stubs=$BATS_TEST_TMPDIR/stubs name
     mkdir -p "$stubs"
-    for name in apt-get curl wget git autoreconf autoconf automake aclocal autoheader libtoolize m4 tclsh; do
+    for name in apt-get curl wget git autoreconf autoconf automake aclocal autoheader libtoolize m4 tclsh cmark-gfm; do
         printf '#!/bin/sh\nexit 9\n' >"$stubs/$name"
         chmod 755 "$stubs/$name"
     done
@@ -41,12 +41,13 @@ alone() {
 
 @test "make dist: has what git knows, the libraries as they were verified, and nothing else" {
     archives=common/deps/archives
-    same "$(cd "$tree" && find . -type f ! -path "./$archives/*" | sort)" \
+    same "$(cd "$tree" && find . -type f ! -path "./$archives/*" ! -path './www/docs/html/*' | sort)" \
         "$(cd "$root" && git ls-files | while read -r file; do [ ! -f "$file" ] || echo "./$file"; done | LC_ALL=C sort)"
     while read -r library _ _ name sum; do
         grep -q "^$library .* $name $sum$" "$tree/$archives/VERSIONS" || fail "$library"
         same "sha256:$(sha256sum "$tree/$archives/$name" | cut -d' ' -f1)" "$sum"
     done < <(grep -v '^#' "$root/build/deps/VERSIONS")
+    diff -r --exclude=.made "$root/build/docs" "$tree/www/docs/html"
     same "$(ls "$tree/$archives" | wc -l)" "$(($(grep -vc '^#' "$tree/$archives/VERSIONS") + 1))"
 }
 
@@ -55,6 +56,9 @@ alone() {
     same "$status" 0
     run env -i REQUEST_METHOD=GET GATEWAY_INTERFACE=CGI/1.1 "$tree/build/cgi-bin/health" </dev/null
     has "$output" "\"version\":\"$version\""
+    run alone make -C "$tree" --no-print-directory build/docs/.made
+    same "$status" 0
+    cmp "$tree/www/docs/html/api.html" "$tree/build/docs/api.html"
     ! readelf -lW "$tree/build/cgi-bin/health" | grep INTERP || fail 'it is not static'
 }
 

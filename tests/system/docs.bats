@@ -44,3 +44,72 @@ anchors() {
     done
     [ -z "$broken" ] || fail "$broken"
 }
+
+@test "docs: the pages in HTML have a policy, no script, ids that are once there, and links that lead somewhere" {
+    # shellcheck disable=SC2016 # a program of JavaScript
+    run node -e '
+        const fs = require("fs");
+        const folder = process.argv[1] + "/build/docs/";
+        const names = fs.readdirSync(folder).filter((name) => name.endsWith(".html"));
+        const sources = fs.readdirSync(process.argv[1] + "/www/docs").filter((name) => name.endsWith(".md"));
+        if (names.length !== sources.length + 1) throw new Error(`${names} of ${sources}`);
+        const text = Object.fromEntries(names.map((name) => [name, fs.readFileSync(folder + name, "utf8")]));
+        const ids = Object.fromEntries(names.map((name) => [name, [...text[name].matchAll(/ id="([^"]*)"/g)].map((found) => found[1])]));
+        const policy = "default-src \x27none\x27; style-src \x27self\x27; img-src data:; base-uri \x27none\x27; form-action \x27none\x27";
+        let links = 0;
+        for (const name of names) {
+            const html = text[name];
+            if (html.match(/http-equiv="Content-Security-Policy" content="([^"]*)"/)[1] !== policy) throw new Error(`${name}: the policy`);
+            if (/<script|<style|<iframe|<img|\son[a-z]+="|\sstyle="|javascript:/.test(html.replace(/<pre>[^]*?<\/pre>/g, ""))) throw new Error(`${name}: inline`);
+            if (new Set(ids[name]).size !== ids[name].length) throw new Error(`${name}: an id twice`);
+            if (html.match(/<h1 /g).length !== 1) throw new Error(`${name}: titles`);
+            for (const [, target] of html.matchAll(/\shref="([^"]*)"/g)) {
+                if (/^(https?:|data:,$)/.test(target)) continue;
+                const [file, anchor] = target.split("#");
+                if (file.startsWith("../")) {
+                    if (!fs.existsSync(process.argv[1] + "/www/" + file.slice(3))) throw new Error(`${name}: ${target}`);
+                } else if (!fs.existsSync(folder + (file || name))) throw new Error(`${name}: ${target}`);
+                if (anchor !== undefined && !ids[file || name].includes(anchor)) throw new Error(`${name}: ${target}`);
+                links++;
+            }
+        }
+        if (links < 200) throw new Error(`found too few: ${links}`);
+        ' "$root"
+    echo "$output"
+    [ "$status" = 0 ]
+}
+
+@test "docs: the style has the colours of the console, and nothing for single elements, since headings may have their ids" {
+    grep -q '^  --paper: #' "$root/build/docs/docs.css"
+    run grep -nE '^[^{]*#[a-z-]+[^;{]*\{' "$root/build/docs/docs.css"
+    same "$output" ''
+}
+
+@test "docs: a heading has the id that a code host gives it" {
+    for page in api operating deploying; do
+        anchors "$root/www/docs/$page.md" >"$BATS_TEST_TMPDIR/$page"
+        grep -oE '<h[1-6] id="[^"]*"' "$root/build/docs/$page.html" | cut -d'"' -f2 | diff "$BATS_TEST_TMPDIR/$page" -
+    done
+}
+
+@test "docs: what can't be rendered stops it, with the page and the reason" {
+    mkdir "$BATS_TEST_TMPDIR/here"
+    cp -r "$root/README.md" "$root/NEWS" "$root/LICENSE" "$root/www" "$BATS_TEST_TMPDIR/here"
+    cd "$BATS_TEST_TMPDIR/here"
+    perl www/docs/render.pl out
+    cp www/docs/speed.md kept
+    echo '[gone](gone.md)' >>www/docs/speed.md
+    run perl www/docs/render.pl out
+    [ "$status" != 0 ]
+    has "$output" 'www/docs/speed.md links to gone.md'
+    mv kept www/docs/speed.md
+    echo '# New' >www/docs/new.md
+    run perl www/docs/render.pl out
+    [ "$status" != 0 ]
+    has "$output" 'lacks www/docs/new.md'
+    rm www/docs/new.md
+    # Markup in a page is left out, not passed on.
+    echo '<script>alert(1)</script>' >>www/docs/speed.md
+    perl www/docs/render.pl out
+    ! grep 'alert' out/speed.html || fail 'markup is passed on'
+}

@@ -13,14 +13,18 @@ amend() {
     jq --argjson block "$(typed www/docs/extending.md 'The description' json | jq -s ".[$3 - 1]")" "$2" "$root/www/$1" >"$copy/www/$1"
 }
 
+teardown() { stop_all; }
+
 setup_file() {
     export copy=$BATS_FILE_TMPDIR/checkout
     copy_built_checkout "$copy"
     typed www/docs/extending.md 'The SQL' diff | patch -d "$copy" -p1 -s >&2
+    typed www/docs/extending.md 'The description' diff | patch -d "$copy" -p1 -s >&2
     the_program >"$copy/cgi-bin/tally.c"
     typed www/docs/extending.md 'The test' sh >"$copy/tests/http/tally.bats"
     amend openapi.json '.paths += $block' 1
-    amend cubby.postman_collection.json '.item += [$block]' 2
+    amend docs/flow.json '.folders[3].calls += [$block]' 2
+    make_in "$copy" api >&2
     make_in "$copy" -j2 all >"$BATS_FILE_TMPDIR/make.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/make.log"; return 1; }
 }
 
@@ -62,8 +66,27 @@ named: $named"
     tried lighttpd
 }
 
-@test "extending: a program is about 60 lines" {
+@test "extending: a program is 20 lines, and about 60 with data" {
+    [ "$(typed www/docs/extending.md 'In 20 lines' c | wc -l)" -le 20 ]
     [ "$(the_program | wc -l)" -le 65 ]
+}
+
+@test "extending: the 20 lines are built and answer what the page says" {
+    small=$BATS_TEST_TMPDIR/small
+    copy_built_checkout "$small"
+    typed www/docs/extending.md 'In 20 lines' c >"$small/cgi-bin/clock.c"
+    make_in "$small" -j2 all >"$BATS_TEST_TMPDIR/make.log" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/make.log")"
+    run_start make --no-print-directory -C "$small" run PORT=0 DATA="$BATS_TEST_TMPDIR/data"
+    run_wait
+    line=$(commands www/docs/extending.md 'In 20 lines')
+    answer=$(eval "${line/http:\/\/127.0.0.1:5000\/api/-sS $base}")
+    plain() { sed -E 's/"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"/TIME/'; }
+    same "$(plain <<<"$answer")" "$(typed www/docs/extending.md 'In 20 lines' json | plain)"
+    call POST "$base/clock" -d ''
+    same "$code" 405
+    call GET "$base/clock?x=1"
+    same "$code" 400
+    run_stop TERM
 }
 
 @test "extending: the checks of OpenAPI and Postman know it" {
@@ -74,6 +97,9 @@ named: $named"
     run bats --tap -f 'description has the routes' "$copy/tests/system/www.bats"
     amend openapi.json '.paths += $block' 1
     [ "$status" = 1 ]
+    # What is listed, and the reference.
+    has "$(REQUEST_METHOD=GET PATH_INFO='' "$copy/build/cgi-bin/health")" '"GET /tally/{key}"'
+    grep -qx '### GET /tally/{key}' "$copy/www/docs/reference.md"
 }
 
 @test "extending: it is installed, and the snippets that list programs name it" {

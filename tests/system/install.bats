@@ -55,6 +55,9 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
         share/cubby/www/json_text.js share/cubby/www/console.css share/cubby/www/errors/404.json; do
         [ -s "$installed/$file" ] || fail "no $file"
     done
+    for file in "$root"/build/docs/*; do
+        [ -s "$installed/share/cubby/www/docs/${file##*/}" ] || fail "no ${file##*/}"
+    done
     closed=$(find "$stage" \( -type d ! -perm -755 \) -o \( -type f ! -perm -644 \))
     same "$closed" ''
     ! grep -rE '@[A-Z]+@' "$installed/etc" "$installed/share" "$installed/sbin/cubby-httpd" "$installed/sbin/cubby-loop" || fail 'a mark is left'
@@ -69,11 +72,23 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"
     grep -q 'ScriptAlias\|/srv/cgi' "$folder/other/opt/share/cubby.apache.conf"
     ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd" "$folder/other/opt/bin/cubby-loop" || fail "a default is left"
+    grep -qF '/opt/share/cubby.apache.conf' "$folder/other/opt/share/www/docs/deploying.html"
     has "$("$folder/other/opt/bin/cubby" --help)" 'else /etc/cubby-api/cubby.conf.'
     has "$(CUBBY_CONF=/dev/null "$folder/other/opt/bin/cubby" config)" 'database = /srv/cubby/cubby.db'
     make_in "$checkout" uninstall DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
         SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api
     same "$(find "$folder/other" -type f)" ''
+}
+
+@test "make install DOCS=: without the pages, and without the link to them; so it is for boards" {
+    for option in DOCS= MULTICALL=1; do
+        make_in "$checkout" -n install "$option" DESTDIR="$folder/lean" >"$folder/said"
+        ! grep -q 'build/docs' "$folder/said" || fail "$option: $(cat "$folder/said")"
+    done
+    make_in "$checkout" install DOCS= DESTDIR="$folder/lean" >/dev/null
+    [ ! -e "$folder/lean/usr/local/share/cubby/www/docs" ]
+    ! grep 'docs/' "$folder/lean/usr/local/share/cubby/www/index.html" || fail 'the link is there'
+    grep -q 'docs/index.html' "$installed/share/cubby/www/index.html"
 }
 
 @test "install: Apache serves from there by the snippet" {

@@ -28,6 +28,14 @@ www/docs/operating.md|Backup|text|tool_backup.bats|runs as a line of cron does
 www/docs/contributing.md|Build one program, run one test|sh|docs.bats|runs in a checkout
 www/docs/contributing.md|Sanitizers|sh|docs.bats|runs in a checkout
 www/docs/contributing.md|Fuzzing|console|pages.bats|are targets of make
+www/docs/clients.md|Python|python|pages.bats|runs
+www/docs/clients.md|Python|text|pages.bats|compares what it prints
+www/docs/clients.md|TypeScript|ts|pages.bats|runs, its types checked
+www/docs/clients.md|TypeScript|text|pages.bats|compares what it prints
+www/docs/extending.md|In 20 lines|c|extending.bats|builds it
+www/docs/extending.md|In 20 lines|console|extending.bats|asks it
+www/docs/extending.md|In 20 lines|json|extending.bats|compares the answer
+www/docs/extending.md|The description|diff|extending.bats|makes the endpoint
 www/docs/extending.md|The SQL|diff|extending.bats|makes the endpoint
 www/docs/extending.md|The program|c|extending.bats|makes the endpoint
 www/docs/extending.md|The test|sh|extending.bats|makes the endpoint
@@ -142,7 +150,7 @@ follow() {
         . "$block" >"${block%.sh}.out"
         # Where no error is shown, none may come.
         if [ ! -f "${block%.sh}.json" ] && [ ! -f "${block%.sh}.http" ]; then
-            ! grep '"status":"error"' "${block%.sh}.out"
+            ! grep '"status":"error"' "${block%.sh}.out" || fail 'an error that the page does not show'
         fi
         check_answer "${block%.sh}"
         count=$((count + 1))
@@ -200,6 +208,47 @@ follow() {
     follow www/docs/recipes.md busybox
 }
 
+# A program of a page with the address of this service, as it stands but for that.
+program() { sed "s|http://127.0.0.1:5000/api|$base|" >"$BATS_TEST_TMPDIR/$1"; }
+
+python_client() {
+    serve "$@"
+    typed www/docs/clients.md 'Python' python | program client.py
+    same "$(python3 -I "$BATS_TEST_TMPDIR/client.py")" "$(typed www/docs/clients.md 'Python' text)"
+    # Done again, the name is taken: that is a failure.
+    run python3 -I "$BATS_TEST_TMPDIR/client.py"
+    [ "$status" != 0 ]
+    has "$output" 'HTTP Error 400'
+}
+
+typescript_client() {
+    serve "$@"
+    typed www/docs/clients.md 'TypeScript' ts | program client.mts
+    "$root/build/npm/node_modules/.bin/tsc" --strict --noUnusedLocals --target es2022 --module nodenext --lib es2022,dom \
+        --outDir "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/client.mts"
+    same "$(node "$BATS_TEST_TMPDIR/client.mjs")" "$(typed www/docs/clients.md 'TypeScript' text)"
+    run node "$BATS_TEST_TMPDIR/client.mjs"
+    [ "$status" != 0 ]
+    has "$output" USERNAME_EXISTS
+}
+
+@test "pages: the client in Python runs as written under Apache" { python_client apache; }
+
+@test "pages: the client in Python runs as written under busybox httpd" { python_client busybox; }
+
+@test "pages: the client in TypeScript has no fault of types, and runs as written under Apache" { typescript_client apache; }
+
+@test "pages: the client in TypeScript runs as written under busybox httpd" { typescript_client busybox; }
+
+@test "pages: a client is ten lines" {
+    for language in 'Python python' 'TypeScript ts'; do
+        # The first block, without blank lines.
+        awk -v kind="${language#* }" '$0 == "```" kind { on = 1; next } /^```/ && on { exit } on && NF' "$root/www/docs/clients.md" >"$BATS_TEST_TMPDIR/lines"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/lines")" -le 10 ]
+        [ -s "$BATS_TEST_TMPDIR/lines" ]
+    done
+}
+
 @test "pages: every block is run, or read by the test that the list names" {
     local page heading kind line
     ls "$root"/README.md "$root"/www/docs/*.md | sed "s|^$root/||" | while read -r page; do
@@ -225,6 +274,51 @@ follow() {
         [ "$kind" = console ] || reading="$reading $kind"
         grep -qE -e "$reading" "$root/tests/system/$file" || fail "$file does not read $page '$heading' $kind"
     done < <(grep . <<<"$elsewhere")
+}
+
+# careless FILE: of commands of a shell those of curl whose answer goes on to something else, though a
+# refusal would too: captured, piped or written into a file, without -f or --fail-with-body. And those
+# that POST without a body, which lighttpd answers with 411.
+careless() {
+    perl -0777 -ne '
+        s/\\\n\s*/ /g;
+        # What stands in quotes is data, but for a capture in double quotes.
+        s/\x27[^\x27]*\x27/Q/g;
+        1 while s/("[^"\$]*)\$(?!\()([^"]*")/$1$2/;
+        s/"(?:[^"\$])*"/Q/g;
+        while (/(\$\(\s*)?\bcurl ([^\n|;)&]*)([^\n]?)[ \n]*(\|?)/g) {
+            my ($captured, $words, $next, $far) = ($1, $2, $3, $4);
+            my $whole = "curl $words"; my $fails = $words =~ /(^| )-[a-zA-Z]*f[a-zA-Z]*( |$)|(^| )--fail/;
+            my $used = defined $captured || $next eq "|" || $words =~ m{(^| )-o (?!/dev/null)} || $words =~ m{(^|[^0-9])>\s*(?!/dev/null)\S};
+            print "its answer is used: $whole\n" if $used and !$fails;
+            print "POST without a body: $whole\n" if $words =~ /(^| )-X POST/ and $words !~ /(^| )(-d|-T|--data[a-z-]*) ?/;
+        }' "$1"
+}
+
+@test "pages: a curl whose answer is used fails when it is refused, and a POST has a body" {
+    local page kind count=0
+    while IFS= read -r page; do
+        for kind in sh console; do
+            awk -v kind="$kind" '$0 == "```" kind { on = 1; next } /^```/ { on = 0 } on { sub(/^[$#] /, ""); print }' "$root/$page" >"$BATS_TEST_TMPDIR/typed"
+            careless "$BATS_TEST_TMPDIR/typed" >"$BATS_TEST_TMPDIR/found"
+            [ ! -s "$BATS_TEST_TMPDIR/found" ] || fail "$page: $(cat "$BATS_TEST_TMPDIR/found")"
+            count=$((count + $(grep -c 'curl' "$BATS_TEST_TMPDIR/typed" || true)))
+        done
+    done < <(cd "$root" && ls README.md www/docs/*.md)
+    [ "$count" -ge 70 ]
+    # It finds them.
+    for line in 'X=$(curl -s $API/me)' 'curl $API/me | sed s/a/b/' 'curl -s "$API/me" -o file' 'curl -sS $API/me >file' \
+        'X=$(curl "$API/token?raw=true" -d "$BODY")' 'curl -X POST $API/token/refresh' \
+        'echo "$(curl -s $API/me)"' "curl -H 'A: b' \\
+            \$API/me | cat"; do
+        printf '%s\n' "$line" >"$BATS_TEST_TMPDIR/typed"
+        [ -n "$(careless "$BATS_TEST_TMPDIR/typed")" ] || fail "not found: $line"
+    done
+    for line in 'X=$(curl -fsS $API/me)' 'curl -sf $API/me | cat' 'curl $API/me' 'curl -sS --fail-with-body $API/me -o file' \
+        'curl -X POST $API/token/refresh -d ""' 'curl -s -o /dev/null $API/me' "curl \$API/x -d 'a | b > c'"; do
+        printf '%s\n' "$line" >"$BATS_TEST_TMPDIR/typed"
+        same "$(careless "$BATS_TEST_TMPDIR/typed")" ''
+    done
 }
 
 # Lines of make alone: what they begin would take minutes or for ever, and has suites of its own.
@@ -266,6 +360,8 @@ targets_of_make() {
     sh "$root/common/deps/board.sh" --list | grep -qw "$name"
     same "$(cat given)" 'tar -C / -xz
 cubby-setup'
+    grep -qE '/bin/tar -xzf [^ ]+ -C /' "$root/tests/board/machine.bash"
+    grep -qE 'within .*/cubby-setup' "$root/tests/board/machine.bash"
 }
 
 @test "pages: the table of settings is that of the sample, defaults included" {
@@ -292,7 +388,7 @@ cubby-setup'
     local name count=0
     while IFS= read -r name; do
         # What the example adds.
-        case $name in cgi-bin/tally.c | tests/http/tally.bats | *NAME*) continue ;; esac
+        case $name in cgi-bin/tally.c | cgi-bin/clock.c | tests/http/tally.bats | *NAME*) continue ;; esac
         [ -e "$root/$name" ] || fail "no $name"
         count=$((count + 1))
     done < <(cd "$root" && grep -hoE '`(cgi-bin|common|db|tests|www)/[A-Za-z0-9_./-]*`' README.md www/docs/*.md | tr -d '`' | sort -u)

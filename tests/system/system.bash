@@ -38,7 +38,7 @@ copy_checkout() {
 # The same with everything that was built, as new as it is: make has nothing to do there.
 copy_built_checkout() {
     copy_checkout "$1"
-    cp -a "$root"/build/obj* "$root"/build/bin "$root"/build/generated "$root"/build/cgi-bin "$root"/build/.flags "$1/build/"
+    cp -a "$root"/build/obj* "$root"/build/bin "$root"/build/generated "$root"/build/docs "$root"/build/cgi-bin "$root"/build/.flags "$1/build/"
 }
 
 # make without what the make above passed on
