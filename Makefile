@@ -22,6 +22,8 @@ DEPS ?= fetched
 PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 # 1: all programs are one executable under several names, which needs a fifth of the room.
 MULTICALL ?=
+# Empty: programs that can't confine themselves, whatever the settings say.
+SANDBOX ?= 1
 SERVER ?= apache
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
 MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
@@ -57,7 +59,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Ws
 WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 WIDE_CLAIMS := -DJWT_USES_LONG_LONG=1
 DEFINES := -D_GNU_SOURCE $(WIDE) $(if $(filter fetched,$(DEPS)),$(WIDE_CLAIMS)) -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(SYSCONFDIR)"' \
-	-DCUBBY_STATEDIR='"$(STATEDIR)"'
+	-DCUBBY_STATEDIR='"$(STATEDIR)"' $(if $(SANDBOX),,-DCUBBY_NO_SANDBOX)
 OWN_CFLAGS := -std=c11 -I. -I$(GENERATED) $(DEFINES) $(WARNINGS) -MMD -MP
 
 PROGRAMS := $(patsubst cgi-bin/%.c,%,$(wildcard cgi-bin/*.c))
@@ -148,6 +150,11 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 $(OBJ)/%.o: %.c $(DEPS_READY)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(DEP_INCLUDE) -c $< -o $@
 
+# Of the processor that CC compiles for.
+$(GENERATED)/common/sandbox/filters.h: common/sandbox/filters.pl common/sandbox/calls $(BUILD)/.flags
+	$(call say,PERL,$@)mkdir -p $(@D) && CC='$(CC)' TMPDIR=$(@D) perl $< $(word 2,$^) >$@
+$(OBJ)/common/sandbox/seccomp.o: $(GENERATED)/common/sandbox/filters.h
+
 $(GENERATED)/common/base/unicode_tables.h: common/base/unicode.pl
 	$(call say,PERL,$@)mkdir -p $(@D) && perl $< >$@
 $(OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
@@ -234,6 +241,7 @@ $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 		$(if $(filter $(PROGRAMS:%=cgi-bin/%.c),$<),-Dmain=$(*F)_main -Wno-missing-prototypes) \
 		$(if $(filter common/base/heap.c,$<),$(HEAP_BESIDE) -Wno-missing-prototypes) -c $< -o $@
 
+$(SAN_OBJ)/common/sandbox/seccomp.o: $(GENERATED)/common/sandbox/filters.h
 $(SAN_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
@@ -275,6 +283,7 @@ $(FUZZ_PROGRAMS): $(FUZZ)/%: $(FUZZ_OBJ)/tests/fuzz/target_%.o $(FUZZ)/libcubby.
 		-lmbedcrypto -lcjson -lsqlite3 -l:libcrypt.a -lcmocka -lm -o $@
 
 $(FUZZ_TARGETS:%=$(FUZZ_OBJ)/tests/fuzz/target_%.o):
+$(FUZZ_OBJ)/common/sandbox/seccomp.o: $(GENERATED)/common/sandbox/filters.h
 $(FUZZ_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 # Looks for inputs that break something: TARGET, or all of them, for TIME seconds each.
@@ -599,6 +608,7 @@ help:
 	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
 	@echo 'MULTICALL=1          all programs as one executable under several names'
+	@echo 'SANDBOX=             programs that can not confine themselves, whatever the settings say'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'PKG_CONFIG=          the pkg-config that finds them, for DEPS=system with a cross compiler'
 	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'

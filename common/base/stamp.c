@@ -43,3 +43,9 @@ bool stamp_differs(const struct stamp *stamp, const char *path)
            now.size != stamp->size || now.changed.tv_sec != stamp->changed.tv_sec ||
            now.changed.tv_nsec != stamp->changed.tv_nsec;
 }
+
+bool stamp_is_other_file(const struct stamp *stamp, const char *path)
+{
+    const struct stamp now = look(path);
+    return now.device != stamp->device || now.inode != stamp->inode;
+}

@@ -24,4 +24,7 @@ void stamp_take(struct stamp *stamp, const char *path);
  */
 bool stamp_differs(const struct stamp *stamp, const char *path);
 
+/* Whether another file is at PATH, or none; the same one may have grown. */
+bool stamp_is_other_file(const struct stamp *stamp, const char *path);
+
 #endif

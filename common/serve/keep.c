@@ -62,6 +62,9 @@ enum error_code keep_settings(struct serve *serve, struct cause *cause)
     if (error == ERR_NONE) {
         error = config_load(&serve->arena, path, &serve->config, cause);
     }
+    if (error == ERR_NONE) {
+        error = confine(serve, cause);
+    }
     if (error != ERR_NONE) {
         keep_nothing(serve);
         return error;

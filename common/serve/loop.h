@@ -24,6 +24,11 @@ struct serve {
     struct stamp keys_file; /* when the keys were read; of a process that ends with the request,
                                when call_authenticate_again looked last */
     void *store;
+    bool confined;            /* sandbox_enter was called */
+    unsigned sandbox;         /* and what it put into force */
+    char *confined_to;        /* the settings that it went by; of a process that lives on */
+    struct stamp log_file;    /* that it made a rule for; likewise */
+    bool misplaced;           /* it was asked for other files than those */
     int64_t served;  /* requests */
     int64_t started; /* monotonic_ms; of a process that lives on */
 };
@@ -37,6 +42,17 @@ void keep_current(struct serve *serve);
 
 /* Gives up the keys if their file has changed since the last look. */
 void keep_new_keys(struct serve *serve);
+
+/* confine.c: to be called with settings just read. Confines the process the first time, unless the
+ * transport has it for other things. ERR_SERVICE_UNAVAILABLE, with a cause, when it is confined to
+ * the files of other settings; then it ends before the next request. */
+enum error_code confine(struct serve *serve, struct cause *cause);
+
+/* Has the process end before a request that it is confined too much for. */
+void confine_watch(struct serve *serve);
+
+/* Frees what confine remembers. */
+void confine_forget(struct serve *serve);
 
 /* Gives up the store, or everything. */
 void keep_release_store(struct serve *serve);

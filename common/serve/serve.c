@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/heap.h"
+#include "common/sandbox/sandbox.h"
 #include "common/serve/loop.h"
 
 /* The memory of the settings, and of one request beside the copies of its body: decoded fields, the
@@ -130,13 +131,18 @@ static int serve_many(struct serve *serve)
 {
     int unsent = 0;
     heap_wipe_freed();
+    confine_watch(serve);
     serve->started = monotonic_ms();
     while (wait_for_request(serve)) {
         keep_current(serve);
+        if (serve->sandbox != 0) {
+            sandbox_renew();
+        }
         unsent += serve_one(serve) ? 0 : 1;
         serve->served++;
     }
     keep_nothing(serve);
+    confine_forget(serve);
     return unsent;
 }
 
