@@ -36,6 +36,17 @@ void stamp_take(struct stamp *stamp, const char *path)
     stamp->recent = age > -TICK_MS && age < TICK_MS;
 }
 
+void stamp_take_settled(struct stamp *stamp, const char *path)
+{
+    enum { TIMES = 3 };
+    const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+    stamp_take(stamp, path);
+    for (int times = 0; stamp->recent && times < TIMES; times++) {
+        (void)nanosleep(&tick, NULL);
+        stamp_take(stamp, path);
+    }
+}
+
 bool stamp_differs(const struct stamp *stamp, const char *path)
 {
     const struct stamp now = look(path);

@@ -3,11 +3,11 @@
  *
  * Files. A database comes with others that come and go beside it (journal, log, shared memory,
  * places of slots, spools), and is replaced by `cubby restore`: so the rule is its folder, with the
- * right to make and remove plain files, and no others. The key file is replaced too, so its folder
- * may be read. The log is one file that is written to; without one that is there, what goes there
- * goes to standard error. A program that changes nothing may only read, unless a journal or a log
- * lies there: it then has to bring back what a writer left. /dev/urandom is no file that is needed:
- * random bytes come by getrandom(2).
+ * right to make and remove plain files, and no others. A key file in another folder, and the log,
+ * have a rule of their own, which ends when another file takes their place: what lies beside them
+ * is nobody's business. A program that changes nothing may only read, unless a journal or a log
+ * lies there: it then has to bring back what a writer left. The settings were read before;
+ * /dev/urandom is no file that is needed, as random bytes come by getrandom(2).
  *
  * Limits are far above what any request takes, so that they only end what has gone wrong.
  */
@@ -131,11 +131,11 @@ static void allow_log(struct files *files, const char *path)
     if (*path == '\0') {
         return;
     }
-    bool known = lstat(path, &there) == 0;
-    if (known && S_ISREG(there.st_mode) && is_granted(files, path, LANDLOCK_WRITE_FILE)) {
+    if (lstat(path, &there) == 0 && S_ISREG(there.st_mode) &&
+        is_granted(files, path, LANDLOCK_WRITE_FILE)) {
         return;
     }
-    if (!known) {
+    if (stat(path, &there) != 0) {
         int log =
             open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
         if (log >= 0) {
@@ -145,22 +145,27 @@ static void allow_log(struct files *files, const char *path)
     landlock_allow(&files->landlock, path, LANDLOCK_WRITE_FILE);
 }
 
+bool sandbox_has_folder(const struct config *config, const char *path)
+{
+    size_t length = folder_length(path);
+    struct stat there;
+    return length == folder_length(config->database) &&
+           strncmp(config->database, path, length) == 0 &&
+           !(lstat(path, &there) == 0 && S_ISLNK(there.st_mode));
+}
+
 /* Leaves in *THERE what the database is. */
 static bool confine_files(const struct sandbox_needs *needs, bool writes, struct stat *there)
 {
     const struct config *config = needs->config;
-    struct stat ignored;
     struct files files = {.granted = 0};
     landlock_open(&files.landlock);
     if (files.landlock.rules < 0) {
         return false;
     }
     allow_beside(&files, config->database, writes ? WRITES : READS, there);
-    if (needs->writes) {
-        allow_beside(&files, config->keys, LANDLOCK_READ_FILE, &ignored);
-    }
-    if (needs->settings != NULL) {
-        allow_beside(&files, needs->settings, LANDLOCK_READ_FILE, &ignored);
+    if (needs->keys_have_rule) {
+        landlock_allow(&files.landlock, config->keys, LANDLOCK_READ_FILE);
     }
     allow_log(&files, config->log);
     return landlock_enter(&files.landlock);
@@ -169,16 +174,16 @@ static bool confine_files(const struct sandbox_needs *needs, bool writes, struct
 /* ---- limits -------------------------------------------------------------------------------------
  */
 
-/* What is lower already stays. FOR_GOOD: can't be raised any more either. */
-static void limit(int resource, rlim_t most, bool for_good)
+/* Sets both limits to MOST. What was lower is set back: most often nothing was, and a call is
+ * saved. Who may not raise a limit fails, and has the lower one still. */
+static void limit(int resource, rlim_t most)
 {
-    struct rlimit now;
-    if (getrlimit(resource, &now) != 0 || now.rlim_cur <= most) {
-        return;
+    const struct rlimit wanted = {.rlim_cur = most, .rlim_max = most};
+    struct rlimit before;
+    if (prlimit(0, resource, &wanted, &before) == 0 && before.rlim_cur < most) {
+        before.rlim_max = before.rlim_max < most ? before.rlim_max : most;
+        (void)prlimit(0, resource, &before, NULL);
     }
-    now.rlim_cur = most;
-    now.rlim_max = for_good && now.rlim_max > most ? most : now.rlim_max;
-    (void)setrlimit(resource, &now);
 }
 
 static void set_limits(const struct sandbox_needs *needs, const struct stat *database)
@@ -186,11 +191,14 @@ static void set_limits(const struct sandbox_needs *needs, const struct stat *dat
     const struct config *config = needs->config;
     rlim_t memory = memory_least + BODY_COPIES * (rlim_t)config->max_body_bytes +
                     IMPORT_COPIES * (rlim_t)config->max_import_bytes;
-    limit(RLIMIT_DATA, memory, true);
-    limit(RLIMIT_FSIZE, file_growth + (rlim_t)database->st_size, true);
-    limit(RLIMIT_CPU, PROCESSOR_SECONDS, !needs->stays);
+    limit(RLIMIT_DATA, memory);
+    limit(RLIMIT_FSIZE, file_growth + (rlim_t)database->st_size);
+    if (!needs->stays) {
+        limit(RLIMIT_CPU, PROCESSOR_SECONDS);
+    }
 }
 
+/* Only the limit that can be raised again is set. */
 void sandbox_renew(void)
 {
     struct rlimit now;
@@ -199,10 +207,8 @@ void sandbox_renew(void)
         return;
     }
     rlim_t most = (rlim_t)used.tv_sec + PROCESSOR_SECONDS;
-    /* Only a limit that was set here is moved, and only when it has come nearer by a good part. */
-    if (now.rlim_cur != RLIM_INFINITY && now.rlim_cur < now.rlim_max &&
-        now.rlim_cur + PROCESSOR_SECONDS / 2 < most) {
-        now.rlim_cur = most < now.rlim_max ? most : now.rlim_max;
+    if (now.rlim_max > most) {
+        now.rlim_cur = most;
         (void)setrlimit(RLIMIT_CPU, &now);
     }
 }

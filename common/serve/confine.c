@@ -1,9 +1,10 @@
 /*
  * confine.c - a process gives up what it does not need as soon as it has its settings (sandbox.h).
- * One that stays must notice when later settings, or a log that was moved, want what it has given
- * up: then it ends before it takes a request, and whoever keeps the processes starts another.
+ *
+ * One that stays can't open what takes the place of its settings, of the folder of the database, or
+ * of a key file or log outside of that. It ends when it notices, before it takes a request, and
+ * whoever keeps the processes starts another.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/sandbox/sandbox.h"
@@ -20,99 +21,76 @@ static bool program_writes(const struct program *program)
     return false;
 }
 
-/* The settings that confinement goes by, as one text. NULL when memory is out. */
-static char *wanted(const struct config *config)
+/* What the folder of the database and the log are, for has_to_end. */
+static void note_files(struct serve *serve)
 {
-    const char *const parts[] = {config->sandbox, config->database, config->keys, config->log};
-    enum { COUNT = sizeof parts / sizeof *parts };
-    size_t size = 1;
-    for (int i = 0; i < COUNT; i++) {
-        size += strlen(parts[i]) + 1;
+    const char *database = serve->config.database;
+    const char *slash = strrchr(database, '/');
+    int length = slash != NULL ? (int)(slash - database) + 1 : 0;
+    serve->folder = arena_printf(&serve->arena, "%.*s", length, database);
+    if (serve->folder != NULL) {
+        stamp_take(&serve->folder_rule, serve->folder);
     }
-    char *text = calloc(1, size);
-    for (size_t i = 0, used = 0; text != NULL && i < COUNT; i++) {
-        memcpy(text + used, parts[i], strlen(parts[i]));
-        used += strlen(parts[i]);
-        text[used++] = '\n'; /* no setting has one */
+    if (*serve->config.log != '\0') {
+        stamp_take(&serve->log_rule, serve->config.log);
     }
-    return text;
 }
 
-static bool is_other(const struct serve *serve, const struct config *config)
-{
-    char *text = wanted(config);
-    bool other =
-        text == NULL || serve->confined_to == NULL || strcmp(text, serve->confined_to) != 0;
-    free(text);
-    return other;
-}
-
-enum error_code confine(struct serve *serve, struct cause *cause)
+void confine(struct serve *serve)
 {
     const struct config *config = &serve->config;
-    if (!serve->transport->confines) {
-        return ERR_NONE;
+    if (!serve->transport->confines || serve->sandbox != 0) {
+        return;
     }
-    if (serve->confined) {
-        if (!is_other(serve, config)) {
-            return ERR_NONE;
-        }
-        serve->misplaced = true;
-        return cause_set(cause, ERR_SERVICE_UNAVAILABLE,
-                         "this process is confined to the files of other settings; it ends, for "
-                         "another one to take its place");
+    struct sandbox_needs needs = {.config = config,
+                                  .writes = program_writes(serve->program),
+                                  .stays = !serve->transport->ends_process};
+    needs.keys_have_rule = needs.writes && !sandbox_has_folder(config, config->keys);
+    serve->keys_have_rule = needs.keys_have_rule;
+    if (serve->keys_have_rule) {
+        stamp_take(&serve->keys_rule, config->keys);
     }
-    const struct sandbox_needs needs = {.config = config,
-                                        .settings = serve->settings_path,
-                                        .writes = program_writes(serve->program),
-                                        .stays = !serve->transport->ends_process};
-    serve->confined = true;
     serve->sandbox = sandbox_enter(&needs);
     if (needs.stays) {
-        serve->confined_to = wanted(config);
-        stamp_take(&serve->log_file, config->log);
+        note_files(serve);
     }
-    return ERR_NONE;
 }
 
-/* Reads settings that have changed, only to see whether they want something else. Bad ones do not:
- * the request is told so. */
-static bool settings_are_other(const struct serve *serve)
+bool confine_holds(const struct serve *serve)
 {
-    enum { SETTINGS_MAXIMUM = 256 * 1024 };
-    struct arena arena;
-    struct config config;
-    struct cause cause = {0};
-    arena_init(&arena, SETTINGS_MAXIMUM);
-    bool other = config_load(&arena, serve->settings_path, &config, &cause) == ERR_NONE &&
-                 is_other(serve, &config);
-    arena_reset(&arena);
-    return other;
+    return serve->sandbox != 0;
+}
+
+bool confine_keeps_from_keys(const struct serve *serve)
+{
+    return serve->sandbox != 0 && serve->keys_have_rule &&
+           stamp_is_other_file(&serve->keys_rule, serve->config.keys);
+}
+
+enum error_code confine_gives_way(struct serve *serve, struct cause *cause, const char *why)
+{
+    serve->misplaced = true;
+    return cause_set(cause, ERR_SERVICE_UNAVAILABLE,
+                     "%s, and this process has given up the right to read them; another one takes "
+                     "its place",
+                     why);
 }
 
 static bool has_to_end(void *self)
 {
     const struct serve *serve = self;
-    if (serve->misplaced) {
-        return true;
+    if (serve->sandbox == 0 || !serve->configured) {
+        return serve->misplaced;
     }
-    if (!serve->confined || !serve->configured) {
-        return false;
-    }
-    bool log_moved = serve->sandbox != 0 && *serve->config.log != '\0' &&
-                     stamp_is_other_file(&serve->log_file, serve->config.log);
-    return log_moved || (stamp_differs(&serve->settings_file, serve->settings_path) &&
-                         settings_are_other(serve));
+    const char *log = serve->config.log;
+    return stamp_differs(&serve->settings_file, serve->settings_path) ||
+           confine_keeps_from_keys(serve) ||
+           (serve->folder != NULL && stamp_is_other_file(&serve->folder_rule, serve->folder)) ||
+           (*log != '\0' && stamp_is_other_file(&serve->log_rule, log));
 }
 
 void confine_watch(struct serve *serve)
 {
     serve->transport->self = serve;
     serve->transport->has_to_end = has_to_end;
-}
-
-void confine_forget(struct serve *serve)
-{
-    free(serve->confined_to);
-    serve->confined_to = NULL;
 }

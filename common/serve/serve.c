@@ -119,7 +119,7 @@ static bool wait_for_request(struct serve *serve)
         int64_t patience =
             serve->store != NULL && (left < 0 || left > RESTLESS_MS) ? RESTLESS_MS : left;
         enum transport_event event =
-            left != 0 ? transport->next(transport, patience) : TRANSPORT_END;
+            left != 0 && !serve->misplaced ? transport->next(transport, patience) : TRANSPORT_END;
         if (event != TRANSPORT_IDLE) {
             return event == TRANSPORT_REQUEST;
         }
@@ -142,7 +142,6 @@ static int serve_many(struct serve *serve)
         serve->served++;
     }
     keep_nothing(serve);
-    confine_forget(serve);
     return unsent;
 }
 
