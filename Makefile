@@ -22,6 +22,8 @@ DEPS ?= fetched
 PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 # 1: all programs are one executable under several names, which needs a fifth of the room.
 MULTICALL ?=
+# 1: each start of a program is at another address, which takes 3 to 8 % longer.
+PIE ?=
 # Empty: programs that can't confine themselves, whatever the settings say.
 SANDBOX ?= 1
 SERVER ?= apache
@@ -81,22 +83,38 @@ DEP_INCLUDE = $(patsubst -I%,-isystem%,$(shell $(PKG_CONFIG) --cflags $(PACKAGES
 DEP_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 LINK :=
 else ifeq ($(DEPS),fetched)
-DEP_CFLAGS := -O2 $(WIDE) $(WIDE_CLAIMS) -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
+# What makes it harder to take a program over: canaries on the stack; with glibc, checks of sizes too.
+PROTECTION := -fstack-protector-strong
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+POSITION := $(if $(PIE),-fPIE,-fno-pie)
+DEP_CFLAGS := -O2 $(WIDE) $(WIDE_CLAIMS) -ffunction-sections -fdata-sections $(POSITION) -fno-asynchronous-unwind-tables \
+	$(PROTECTION) $(FORTIFY)
 DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS) $(PROFILE))
 PROFILE_BUILD := $(BUILD)/deps/profile-$(call slug,$(CC) $(DEP_CFLAGS))
 OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS) $(DEP_DIR))
 DEPS_READY := $(DEP_DIR)/.ready
 DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
 	-DCUBBY_OWN_HEAP \
-	-ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables \
-	-fstack-protector-strong
+	-ffunction-sections -fdata-sections $(POSITION) -fno-asynchronous-unwind-tables \
+	$(PROTECTION) $(FORTIFY)
 DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lfcgi -lm
 ifeq ($(PROFILE),generate)
 DEP_INCLUDE += -isystem $(XCRYPT)/include
 DEP_LIBS := -L$(DEP_DIR)/lib -L$(XCRYPT)/lib $(DEP_LIBS) -lgcov
 endif
 # Code and constants in one piece: each further one costs a process some microseconds.
-LINK := -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro \
+ifneq ($(PIE),)
+# musl-gcc knows no -static-pie, but its folder has the file that such a program starts by.
+ifeq ($(CC),musl-gcc)
+MUSL := $(shell sed -n 's/.*-specs "\(.*\)\/musl-gcc.specs".*/\1/p' "$$(command -v musl-gcc)")
+KIND := -static -Wl,-pie,--no-dynamic-linker,-z,text -nostartfiles $(addprefix $(MUSL)/,rcrt1.o crti.o crtn.o)
+else
+KIND := -static-pie
+endif
+else
+KIND := -static -no-pie
+endif
+LINK := $(KIND) -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro \
 	-Wl,-z,now -s
 else
 $(error DEPS must be "fetched" or "system")

@@ -75,9 +75,11 @@ void landlock_open(struct landlock *landlock)
     int version = NEWEST;
     landlock->rules = create(version);
     if (landlock->rules < 0 && errno != ENOSYS && errno != EOPNOTSUPP) {
-        int known = landlock_version();
-        version = known < NEWEST ? known : NEWEST;
-        landlock->rules = version > 0 ? create(version) : -1;
+        version = landlock_version();
+        if (version > NEWEST) {
+            version = NEWEST;
+        }
+        landlock->rules = create(version); /* version 0 handles nothing, which is refused */
     }
     landlock->handled = handled[version].files;
 }

@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -175,14 +176,15 @@ static bool confine_files(const struct sandbox_needs *needs, bool writes, struct
  */
 
 /* Sets both limits to MOST. What was lower is set back: most often nothing was, and a call is
- * saved. Who may not raise a limit fails, and has the lower one still. */
+ * saved. Who may not raise a limit fails, and has the lower one still. By the call itself: the C
+ * libraries disagree about the type of RESOURCE. */
 static void limit(int resource, rlim_t most)
 {
     const struct rlimit wanted = {.rlim_cur = most, .rlim_max = most};
     struct rlimit before;
-    if (prlimit(0, resource, &wanted, &before) == 0 && before.rlim_cur < most) {
+    if (syscall(SYS_prlimit64, 0, resource, &wanted, &before) == 0 && before.rlim_cur < most) {
         before.rlim_max = before.rlim_max < most ? before.rlim_max : most;
-        (void)prlimit(0, resource, &before, NULL);
+        (void)syscall(SYS_prlimit64, 0, resource, &before, NULL);
     }
 }
 

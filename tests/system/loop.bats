@@ -296,6 +296,7 @@ put_back() {
     for journal in wal rollback wal; do
         sed -i '/^journal/d' "$conf"
         echo "journal = $journal" >>"$conf"
+        made_anew data
         ask data PUT /a '{"value":2}'
         answered 200
         (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
