@@ -24,6 +24,10 @@ PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
 MULTICALL ?=
 # Empty: without the pages of documentation in HTML, which no board has room for.
 DOCS ?= $(if $(MULTICALL),,yes)
+# 1: each start of a program is at another address, which takes 3 to 8 % longer.
+PIE ?=
+# Empty: programs that can't confine themselves, whatever the settings say.
+SANDBOX ?= 1
 SERVER ?= apache
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
 MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
@@ -59,7 +63,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Ws
 WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 WIDE_CLAIMS := -DJWT_USES_LONG_LONG=1
 DEFINES := -D_GNU_SOURCE $(WIDE) $(if $(filter fetched,$(DEPS)),$(WIDE_CLAIMS)) -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(SYSCONFDIR)"' \
-	-DCUBBY_STATEDIR='"$(STATEDIR)"'
+	-DCUBBY_STATEDIR='"$(STATEDIR)"' $(if $(SANDBOX),,-DCUBBY_NO_SANDBOX)
 OWN_CFLAGS := -std=c11 -I. -I$(GENERATED) $(DEFINES) $(WARNINGS) -MMD -MP
 
 PROGRAMS := $(patsubst cgi-bin/%.c,%,$(wildcard cgi-bin/*.c))
@@ -81,22 +85,38 @@ DEP_INCLUDE = $(patsubst -I%,-isystem%,$(shell $(PKG_CONFIG) --cflags $(PACKAGES
 DEP_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 LINK :=
 else ifeq ($(DEPS),fetched)
-DEP_CFLAGS := -O2 $(WIDE) $(WIDE_CLAIMS) -ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables
+# What makes it harder to take a program over: canaries on the stack; with glibc, checks of sizes too.
+PROTECTION := -fstack-protector-strong
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+POSITION := $(if $(PIE),-fPIE,-fno-pie)
+DEP_CFLAGS := -O2 $(WIDE) $(WIDE_CLAIMS) -ffunction-sections -fdata-sections $(POSITION) -fno-asynchronous-unwind-tables \
+	$(PROTECTION) $(FORTIFY)
 DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS) $(PROFILE))
 PROFILE_BUILD := $(BUILD)/deps/profile-$(call slug,$(CC) $(DEP_CFLAGS))
 OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS) $(DEP_DIR))
 DEPS_READY := $(DEP_DIR)/.ready
 DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
 	-DCUBBY_OWN_HEAP \
-	-ffunction-sections -fdata-sections -fno-pie -fno-asynchronous-unwind-tables \
-	-fstack-protector-strong
+	-ffunction-sections -fdata-sections $(POSITION) -fno-asynchronous-unwind-tables \
+	$(PROTECTION) $(FORTIFY)
 DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lfcgi -lm
 ifeq ($(PROFILE),generate)
 DEP_INCLUDE += -isystem $(XCRYPT)/include
 DEP_LIBS := -L$(DEP_DIR)/lib -L$(XCRYPT)/lib $(DEP_LIBS) -lgcov
 endif
 # Code and constants in one piece: each further one costs a process some microseconds.
-LINK := -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro \
+ifneq ($(PIE),)
+# musl-gcc knows no -static-pie, but its folder has the file that such a program starts by.
+ifeq ($(CC),musl-gcc)
+MUSL := $(shell sed -n 's/.*-specs "\(.*\)\/musl-gcc.specs".*/\1/p' "$$(command -v musl-gcc)")
+KIND := -static -Wl,-pie,--no-dynamic-linker,-z,text -nostartfiles $(addprefix $(MUSL)/,rcrt1.o crti.o crtn.o)
+else
+KIND := -static-pie
+endif
+else
+KIND := -static -no-pie
+endif
+LINK := $(KIND) -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro \
 	-Wl,-z,now -s
 else
 $(error DEPS must be "fetched" or "system")
@@ -149,6 +169,11 @@ $(LIBRARY): $(LIBRARY_OBJECTS)
 
 $(OBJ)/%.o: %.c $(DEPS_READY)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) $(DEP_INCLUDE) -c $< -o $@
+
+# Of the processor that CC compiles for.
+$(GENERATED)/common/sandbox/filters.h: common/sandbox/filters.pl common/sandbox/calls $(BUILD)/.flags
+	$(call say,PERL,$@)mkdir -p $(@D) && CC='$(CC)' TMPDIR=$(@D) perl $< $(word 2,$^) >$@
+$(OBJ)/common/sandbox/seccomp.o: $(GENERATED)/common/sandbox/filters.h
 
 $(GENERATED)/common/base/unicode_tables.h: common/base/unicode.pl
 	$(call say,PERL,$@)mkdir -p $(@D) && perl $< >$@
@@ -256,6 +281,7 @@ $(SAN_OBJ)/%.o: %.c $(SAN_DIR)/.ready Makefile
 		$(if $(filter $(PROGRAMS:%=cgi-bin/%.c),$<),-Dmain=$(*F)_main -Wno-missing-prototypes) \
 		$(if $(filter common/base/heap.c,$<),$(HEAP_BESIDE) -Wno-missing-prototypes) -c $< -o $@
 
+$(SAN_OBJ)/common/sandbox/seccomp.o: $(GENERATED)/common/sandbox/filters.h
 $(SAN_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
@@ -297,6 +323,7 @@ $(FUZZ_PROGRAMS): $(FUZZ)/%: $(FUZZ_OBJ)/tests/fuzz/target_%.o $(FUZZ)/libcubby.
 		-lmbedcrypto -lcjson -lsqlite3 -lfcgi -l:libcrypt.a -lcmocka -lm -o $@
 
 $(FUZZ_TARGETS:%=$(FUZZ_OBJ)/tests/fuzz/target_%.o):
+$(FUZZ_OBJ)/common/sandbox/seccomp.o: $(GENERATED)/common/sandbox/filters.h
 $(FUZZ_OBJ)/common/base/unicode.o: $(GENERATED)/common/base/unicode_tables.h
 
 # Looks for inputs that break something: TARGET, or all of them, for TIME seconds each.
@@ -394,7 +421,7 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
 		$(if $(WITH_FUZZ),fuzz-programs)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
@@ -411,6 +438,12 @@ STORE_SOURCES := $(wildcard $(addsuffix /*.c,common/base common/json common/iden
 $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
+
+# A program that tries what none may. It answers to a second name too.
+FORBIDDEN := $(BUILD)/test-tools/forbidden
+$(FORBIDDEN): tests/system/forbidden.c $(LIBRARY) $(BUILD)/.flags
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
+		$(LDFLAGS) $< $(LIBRARY) $(DEP_LIBS) -o $@ && ln -f $@ $@-reader
 
 # The same for all processors that `make board` knows, and for compilers with flags behind their
 # names: this takes a while, and shows how far it is.
@@ -634,6 +667,7 @@ help:
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
 	@echo 'DOCS=                without the pages of documentation in HTML, as with MULTICALL=1'
 	@echo 'MULTICALL=1          all programs as one executable under several names'
+	@echo 'SANDBOX=             programs that can not confine themselves, whatever the settings say'
 	@echo 'PROFILE=             builds the libraries once, without a run that shows what in them is used'
 	@echo 'PKG_CONFIG=          the pkg-config that finds them, for DEPS=system with a cross compiler'
 	@echo 'DEPS=system          shared libraries found by pkg-config instead of fetched ones'

@@ -75,6 +75,8 @@ static enum error_code report_health(struct call *call)
     response_text(response, "engine",
                   arena_printf(call->arena, "%s %s", db_engine(), db_engine_version()));
     response_text(response, "database", database_state(error));
+    const char *sandbox = call_sandbox(call);
+    response_raw(response, "sandbox", sandbox, strlen(sandbox));
     const char *where = links_for(call->request.server_software);
     response_raw(response, "links", where, strlen(where));
     response_raw(response, "endpoints", endpoints, sizeof endpoints - 1);

@@ -36,10 +36,27 @@ void stamp_take(struct stamp *stamp, const char *path)
     stamp->recent = age > -TICK_MS && age < TICK_MS;
 }
 
+void stamp_take_settled(struct stamp *stamp, const char *path)
+{
+    enum { TIMES = 3 };
+    const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+    stamp_take(stamp, path);
+    for (int times = 0; stamp->recent && times < TIMES; times++) {
+        (void)nanosleep(&tick, NULL);
+        stamp_take(stamp, path);
+    }
+}
+
 bool stamp_differs(const struct stamp *stamp, const char *path)
 {
     const struct stamp now = look(path);
     return stamp->recent || now.device != stamp->device || now.inode != stamp->inode ||
            now.size != stamp->size || now.changed.tv_sec != stamp->changed.tv_sec ||
            now.changed.tv_nsec != stamp->changed.tv_nsec;
+}
+
+bool stamp_is_other_file(const struct stamp *stamp, const char *path)
+{
+    const struct stamp now = look(path);
+    return now.device != stamp->device || now.inode != stamp->inode;
 }

@@ -18,7 +18,7 @@ finish() {
 trap finish EXIT
 conf=$scratch/conf
 printf '%s\n' "database = $scratch/cubby.db" "keys = $scratch/keys.json" "log = $scratch/log" \
-    'password_cost = 1' >"$conf"
+    'password_cost = 1' 'sandbox = off' >"$conf" # what ran is written at the end, to other files
 token=''
 
 # call STATUS METHOD PROGRAM PATH QUERY [BODY]: one request; what comes back must have STATUS.

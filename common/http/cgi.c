@@ -124,6 +124,7 @@ static void cgi_outlive_answer(struct transport *transport)
 void cgi_transport_init(struct cgi_transport *cgi)
 {
     *cgi = (struct cgi_transport){.transport = {.ends_process = true,
+                                                .confines = true,
                                                 .next = cgi_next,
                                                 .variable = process_variable,
                                                 .read_body = cgi_read_body,

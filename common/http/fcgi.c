@@ -79,6 +79,11 @@ static bool was_replaced(const struct fcgi *fcgi)
             there.st_mtim.tv_nsec != fcgi->image.st_mtim.tv_nsec);
 }
 
+static bool is_outdated(const struct fcgi *fcgi)
+{
+    return fcgi->transport.has_to_end != NULL && fcgi->transport.has_to_end(fcgi->transport.self);
+}
+
 /* Closes the connection. libfcgi would wait for the web server to close it first. */
 static void hang_up(struct fcgi *fcgi)
 {
@@ -93,7 +98,7 @@ static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience
     struct pollfd descriptors[] = {{.fd = LISTENER, .events = POLLIN},
                                    {.fd = fcgi->request.ipcFd, .events = POLLIN}};
     int ready = wait_for(fcgi, descriptors, 2, patience);
-    if (told_to_end || was_replaced(fcgi) || (ready < 0 && errno != EINTR)) {
+    if (told_to_end || was_replaced(fcgi) || is_outdated(fcgi) || (ready < 0 && errno != EINTR)) {
         return TRANSPORT_END;
     }
     if (ready <= 0) {
@@ -304,6 +309,7 @@ struct transport *fcgi_open(void)
     }
     /* FastCGI carries the body in records, of which an empty one is the end. */
     fcgi->transport = (struct transport){.delimits_body = true,
+                                         .confines = true,
                                          .next = fcgi_next,
                                          .variable = fcgi_variable,
                                          .read_body = fcgi_read_body,

@@ -28,6 +28,14 @@ struct transport {
      * Where it is false, that depends on the web server. */
     bool delimits_body;
 
+    /* The process has no other purpose, so the loop may confine it for good. */
+    bool confines;
+
+    /* Set by the loop, and asked before a request is taken: whether the process had better end
+     * instead, because another one would do what it can't. NULL: never. */
+    bool (*has_to_end)(void *self);
+    void *self;
+
     /* Moves on to the next request, and waits for it at most PATIENCE milliseconds; -1: without
      * limit. */
     enum transport_event (*next)(struct transport *transport, int64_t patience);

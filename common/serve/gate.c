@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "common/sandbox/sandbox.h"
 #include "common/serve/cors.h"
 #include "common/serve/loop.h"
 #include "common/serve/parameters.h"
@@ -61,6 +62,11 @@ enum error_code call_refuse_token(struct call *call, const char *why)
 const char *call_address(struct call *call)
 {
     return request_address(call->transport, call->arena, call->config->trusted_proxies);
+}
+
+const char *call_sandbox(const struct call *call)
+{
+    return sandbox_json(call->serve->sandbox);
 }
 
 static enum error_code start_store(struct call *call)

@@ -46,7 +46,12 @@ static enum error_code note_settings(struct serve *serve, const char *path, stru
     if (path == NULL) {
         path = config_default_path();
     }
-    stamp_take(&serve->settings_file, path);
+    if (serve->transport->confines) {
+        /* A confined process ends when they change: not because they might have. */
+        stamp_take_settled(&serve->settings_file, path);
+    } else {
+        stamp_take(&serve->settings_file, path);
+    }
     serve->settings_path = arena_copy(&serve->arena, path, strlen(path));
     return serve->settings_path != NULL ? ERR_NONE
                                         : cause_set(cause, ERR_INTERNAL, "out of memory");
@@ -57,6 +62,9 @@ enum error_code keep_settings(struct serve *serve, struct cause *cause)
     if (serve->configured) {
         return ERR_NONE;
     }
+    if (confine_holds(serve)) {
+        return confine_gives_way(serve, cause, "the request names other settings");
+    }
     const char *path = settings_path(serve->transport);
     enum error_code error = note_settings(serve, path, cause);
     if (error == ERR_NONE) {
@@ -66,6 +74,7 @@ enum error_code keep_settings(struct serve *serve, struct cause *cause)
         keep_nothing(serve);
         return error;
     }
+    confine(serve);
     serve->configured = true;
     return ERR_NONE;
 }
@@ -74,6 +83,9 @@ enum error_code keep_keys(struct serve *serve, struct cause *cause)
 {
     if (serve->keys != NULL) {
         return ERR_NONE;
+    }
+    if (confine_keeps_from_keys(serve)) {
+        return confine_gives_way(serve, cause, "the key file was replaced");
     }
     if (!serve->transport->ends_process) {
         stamp_take(&serve->keys_file, serve->config.keys);
@@ -96,7 +108,7 @@ void keep_current(struct serve *serve)
     }
     const char *path = settings_path(serve->transport);
     if (strcmp(path != NULL ? path : config_default_path(), serve->settings_path) != 0 ||
-        stamp_differs(&serve->settings_file, serve->settings_path)) {
+        (!confine_holds(serve) && stamp_differs(&serve->settings_file, serve->settings_path))) {
         keep_nothing(serve);
     } else if (serve->keys != NULL) {
         keep_new_keys(serve);

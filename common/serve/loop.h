@@ -24,6 +24,13 @@ struct serve {
     struct stamp keys_file; /* when the keys were read; of a process that ends with the request,
                                when call_authenticate_again looked last */
     void *store;
+    unsigned sandbox;       /* what sandbox_enter put into force */
+    struct stamp keys_rule; /* the files that had rules of their own then; the key file when */
+    struct stamp log_rule;
+    struct stamp folder_rule;
+    const char *folder; /* of the database; of a process that lives on */
+    bool keys_have_rule;
+    bool misplaced;  /* it was asked for what it has given up */
     int64_t served;  /* requests */
     int64_t started; /* monotonic_ms; of a process that lives on */
 };
@@ -37,6 +44,23 @@ void keep_current(struct serve *serve);
 
 /* Gives up the keys if their file has changed since the last look. */
 void keep_new_keys(struct serve *serve);
+
+/* confine.c: confines the process to what the settings name, unless the transport has it for other
+ * things. */
+void confine(struct serve *serve);
+
+/* Whether it is confined, and thus reads no settings any more. */
+bool confine_holds(const struct serve *serve);
+
+/* Whether there is a key file that it has no right to read. */
+bool confine_keeps_from_keys(const struct serve *serve);
+
+/* Records that the process can't serve this request, and ends before the next one, for another to
+ * take its place. ERR_SERVICE_UNAVAILABLE. */
+enum error_code confine_gives_way(struct serve *serve, struct cause *cause, const char *why);
+
+/* Has a process that lives on end before a request that it is confined too much for. */
+void confine_watch(struct serve *serve);
 
 /* Gives up the store, or everything. */
 void keep_release_store(struct serve *serve);

@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/heap.h"
+#include "common/sandbox/sandbox.h"
 #include "common/serve/loop.h"
 
 /* The memory of the settings, and of one request beside the copies of its body: decoded fields, the
@@ -118,7 +119,7 @@ static bool wait_for_request(struct serve *serve)
         int64_t patience =
             serve->store != NULL && (left < 0 || left > RESTLESS_MS) ? RESTLESS_MS : left;
         enum transport_event event =
-            left != 0 ? transport->next(transport, patience) : TRANSPORT_END;
+            left != 0 && !serve->misplaced ? transport->next(transport, patience) : TRANSPORT_END;
         if (event != TRANSPORT_IDLE) {
             return event == TRANSPORT_REQUEST;
         }
@@ -130,9 +131,13 @@ static int serve_many(struct serve *serve)
 {
     int unsent = 0;
     heap_wipe_freed();
+    confine_watch(serve);
     serve->started = monotonic_ms();
     while (wait_for_request(serve)) {
         keep_current(serve);
+        if (serve->sandbox != 0) {
+            sandbox_renew();
+        }
         unsent += serve_one(serve) ? 0 : 1;
         serve->served++;
     }

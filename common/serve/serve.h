@@ -190,6 +190,9 @@ enum error_code call_authenticate_again(struct call *call);
  * transaction that writes, and starts that. Claims that were read before are no longer valid. */
 enum error_code call_authenticate_to_write(struct call *call);
 
+/* What confines this process, as an array of JSON; see sandbox_json. */
+const char *call_sandbox(const struct call *call);
+
 /* The client's address, by which this call is throttled; see request_address. NULL when memory is
  * out. */
 const char *call_address(struct call *call);

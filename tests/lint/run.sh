@@ -68,7 +68,7 @@ mapfile -t database < <(in_room db)
 
 # The rooms from the lowest to the highest, as the README's map has them. A file includes what lies in
 # its own room or in a lower one, by its whole path, and nothing else.
-rooms=(common/base common/json common/identity common/http common/settings common/serve
+rooms=(common/base common/json common/identity common/http common/settings common/sandbox common/serve
     db/engine db/model db/tool db/tool/commands cgi-bin/shared cgi-bin cgi-bin/multicall)
 arrows() {
     printf '%s\n' "${product[@]}" | xargs perl -e '

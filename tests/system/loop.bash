@@ -52,6 +52,15 @@ ends() {
     same "$status" 0
 }
 
+# made_anew PROGRAM: its process, which is confined, ends before it takes another request, as settings have
+# changed; and whoever keeps the processes starts one.
+made_anew() {
+    eval "set -- $1 \$loop_$1"
+    ask "$1" GET || true
+    ends "$2"
+    loop_start "$1"
+}
+
 loops_stop() {
     local pid
     [ -f "$BATS_TEST_TMPDIR/loops" ] || return 0

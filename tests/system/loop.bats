@@ -165,9 +165,11 @@ twins() {
     ask data POST '' '{"key":"a","value":"0123456789"}'
     answered 201
     echo 'max_value_bytes = 5' >>"$conf"
+    made_anew data
     ask data PUT /a '{"value":"0123456789"}'
     answered 413 VALUE_TOO_LARGE
     sed -i 's/^max_value_bytes.*/max_value_bytes = some/' "$conf"
+    made_anew data
     ask data GET /a
     answered 500 INTERNAL_ERROR
     grep -q 'max_value_bytes must be a whole number' "$BATS_TEST_TMPDIR/log"
@@ -179,8 +181,31 @@ twins() {
     CUBBY_CONF=$conf.new "$TOOL" init >/dev/null
     cp "$home/keys.json" "$home/two/keys.json"
     mv "$conf.new" "$conf"
+    made_anew data
     ask data GET /a
     answered 401 INVALID_TOKEN
+}
+
+@test "loop: without a sandbox a process reads settings anew, and stays" {
+    installation 'sandbox = off'
+    new_user ann
+    loop_start data
+    ask data POST '' '{"key":"a","value":"0123456789"}'
+    answered 201
+    echo 'max_value_bytes = 5' >>"$conf"
+    ask data PUT /a '{"value":"0123456789"}'
+    answered 413 VALUE_TOO_LARGE
+    sed -i 's/^max_value_bytes.*/max_value_bytes = some/' "$conf"
+    ask data GET /a
+    answered 500 INTERNAL_ERROR
+    sed -i '/^max_value_bytes/d' "$conf"
+    ask data PUT /a '{"value":"0123456789"}'
+    answered 200
+    # switched on, it is confined from then on
+    sed -i 's/^sandbox.*/sandbox = on/' "$conf"
+    ask data GET /a
+    answered 200
+    grep -q '^Seccomp:.*2$' "/proc/$loop_data/status"
 }
 
 @test "loop: keys that are rotated and retired, tokens that are revoked, users that are disabled: at once" {
@@ -271,6 +296,7 @@ put_back() {
     for journal in wal rollback wal; do
         sed -i '/^journal/d' "$conf"
         echo "journal = $journal" >>"$conf"
+        made_anew data
         ask data PUT /a '{"value":2}'
         answered 200
         (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &

@@ -111,7 +111,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     tool 0 doctor "$address" --json
     same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database empty-segments files health if-match if-none-match keys login override post put slashes'
+        'authorization clock database empty-segments files health if-match if-none-match keys login override post put sandbox slashes'
     tool 0 doctor "$address/"
     case $output in *'0 problems') ;; *) fail 'no conclusion' ;; esac
     same "$(sqlite3 "$folder/data/cubby.db" 'SELECT COUNT(*) FROM items')" 0

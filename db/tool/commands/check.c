@@ -16,6 +16,7 @@
 
 #include "common/identity/password_list.h"
 #include "common/identity/token.h"
+#include "common/sandbox/sandbox.h"
 #include "db/engine/schema.h"
 #include "db/model/tokens.h"
 #include "db/tool/admin.h"
@@ -380,6 +381,17 @@ static void list_problem(void *self, const char *where, const char *problem, con
     add_row(list->problems, where, problem, remedy);
 }
 
+/* What programs confine themselves by on this kernel. */
+static void print_sandbox(const struct tool *tool)
+{
+    unsigned offered = sandbox_offered();
+    bool off = strcmp(tool->config.sandbox, "on") != 0;
+    printf("sandbox: Landlock %s, seccomp %s%s\n",
+           (offered & SANDBOX_LANDLOCK) != 0 ? "offered by this kernel" : "not offered",
+           (offered & SANDBOX_SECCOMP) != 0 ? "offered" : "not offered",
+           off ? "; switched off by the settings" : "");
+}
+
 static int conclude(struct tool *tool, cJSON *problems, cJSON *warnings)
 {
     tool_progress_end(tool);
@@ -389,8 +401,10 @@ static int conclude(struct tool *tool, cJSON *problems, cJSON *warnings)
         json_add(object, "ok", cJSON_CreateBool(status == TOOL_DONE));
         json_add(object, "problems", problems);
         json_add(object, "warnings", warnings);
+        json_add(object, "kernel_offers", cJSON_Parse(sandbox_json(sandbox_offered())));
         return tool_print_json(tool, object, true) == TOOL_DONE ? status : TOOL_FAILED;
     }
+    print_sandbox(tool);
     if (status == TOOL_DONE) {
         puts("all in order");
     } else {

@@ -123,6 +123,29 @@ static const char *guess(const struct http_answer *answer)
     }
 }
 
+/* What confines the programs, by the answer about their health. */
+static void look_at_sandbox(struct doctor *doctor)
+{
+    const cJSON *top = cJSON_ParseWithLength(doctor->answer.body, doctor->answer.body_size);
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(top, "data");
+    const cJSON *parts = cJSON_GetObjectItemCaseSensitive(data, "sandbox");
+    char names[64] = "";
+    const cJSON *part;
+    cJSON_ArrayForEach(part, parts)
+    {
+        size_t used = strlen(names);
+        const char *name = cJSON_GetStringValue(part);
+        (void)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? " and " : "",
+                       name != NULL ? name : "?");
+    }
+    bool whole = cJSON_GetArraySize(parts) == 2;
+    tell(doctor, "sandbox", whole ? STATE_OK : STATE_NOTE,
+         whole ? ""
+               : "\"cubby check\" says what the kernel offers; the setting sandbox may be off, and "
+                 "so may it in how the programs were built",
+         "the programs are confined by %s", *names != '\0' ? names : "nothing");
+}
+
 /* False when no further request makes sense. */
 static bool ask_health(struct doctor *doctor)
 {
@@ -149,6 +172,7 @@ static bool ask_health(struct doctor *doctor)
         tell(doctor, "version", STATE_PROBLEM, "install programs and tool from one version",
              "the programs are of version %s, this tool of %s", version, CUBBY_VERSION);
     }
+    look_at_sandbox(doctor);
     return true;
 }
 

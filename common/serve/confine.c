@@ -1,0 +1,96 @@
+/*
+ * confine.c - a process gives up what it does not need as soon as it has its settings (sandbox.h).
+ *
+ * One that stays can't open what takes the place of its settings, of the folder of the database, or
+ * of a key file or log outside of that. It ends when it notices, before it takes a request, and
+ * whoever keeps the processes starts another.
+ */
+#include <string.h>
+
+#include "common/sandbox/sandbox.h"
+#include "common/serve/loop.h"
+
+/* Whether some route changes the database, be it that a device token was used. */
+static bool program_writes(const struct program *program)
+{
+    for (size_t i = 0; i < program->route_count; i++) {
+        if ((program->routes[i].flags & (ROUTE_TOKEN | ROUTE_WRITES)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the folder of the database and the log are, for has_to_end. */
+static void note_files(struct serve *serve)
+{
+    const char *database = serve->config.database;
+    const char *slash = strrchr(database, '/');
+    int length = slash != NULL ? (int)(slash - database) + 1 : 0;
+    serve->folder = arena_printf(&serve->arena, "%.*s", length, database);
+    if (serve->folder != NULL) {
+        stamp_take(&serve->folder_rule, serve->folder);
+    }
+    if (*serve->config.log != '\0') {
+        stamp_take(&serve->log_rule, serve->config.log);
+    }
+}
+
+void confine(struct serve *serve)
+{
+    const struct config *config = &serve->config;
+    if (!serve->transport->confines || serve->sandbox != 0) {
+        return;
+    }
+    struct sandbox_needs needs = {.config = config,
+                                  .writes = program_writes(serve->program),
+                                  .stays = !serve->transport->ends_process};
+    needs.keys_have_rule = needs.writes && !sandbox_has_folder(config, config->keys);
+    serve->keys_have_rule = needs.keys_have_rule;
+    if (serve->keys_have_rule) {
+        stamp_take(&serve->keys_rule, config->keys);
+    }
+    serve->sandbox = sandbox_enter(&needs);
+    if (needs.stays) {
+        note_files(serve);
+    }
+}
+
+bool confine_holds(const struct serve *serve)
+{
+    return serve->sandbox != 0;
+}
+
+bool confine_keeps_from_keys(const struct serve *serve)
+{
+    return serve->sandbox != 0 && serve->keys_have_rule &&
+           stamp_is_other_file(&serve->keys_rule, serve->config.keys);
+}
+
+enum error_code confine_gives_way(struct serve *serve, struct cause *cause, const char *why)
+{
+    serve->misplaced = true;
+    return cause_set(cause, ERR_SERVICE_UNAVAILABLE,
+                     "%s, and this process has given up the right to read them; another one takes "
+                     "its place",
+                     why);
+}
+
+static bool has_to_end(void *self)
+{
+    const struct serve *serve = self;
+    if (serve->sandbox == 0 || !serve->configured) {
+        return serve->misplaced;
+    }
+    const char *log = serve->config.log;
+    return stamp_differs(&serve->settings_file, serve->settings_path) ||
+           confine_keeps_from_keys(serve) ||
+           (serve->folder != NULL && stamp_is_other_file(&serve->folder_rule, serve->folder)) ||
+           (*log != '\0' && stamp_is_other_file(&serve->log_rule, log));
+}
+
+void confine_watch(struct serve *serve)
+{
+    serve->transport->self = serve;
+    serve->transport->has_to_end = has_to_end;
+}

@@ -1,0 +1,244 @@
+/*
+ * forbidden.c - a program as the others, but that its handler tries what no program may: it plays
+ * one that somebody has taken over. Built for the tests only, and never installed.
+ *
+ * GET /?try=WHAT&at=PATH answers with what came of it: "works", or the name of the error. Started
+ * as `forbidden-reader` it has no route that writes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cgi-bin/shared/store.h"
+#include "common/serve/parameters.h"
+#include "common/serve/serve.h"
+#include "db/engine/db.h"
+
+struct asked {
+    struct text what;
+    struct text at;
+};
+
+/* Each returns a negative number when it failed, with errno. */
+static int closed(int file)
+{
+    return file >= 0 ? close(file) : -1;
+}
+
+static int try_read(const char *at)
+{
+    return closed(open(at, O_RDONLY));
+}
+
+static int try_write(const char *at)
+{
+    return closed(open(at, O_WRONLY));
+}
+
+static int try_create(const char *at)
+{
+    return closed(open(at, O_WRONLY | O_CREAT | O_EXCL, 0600));
+}
+
+static int try_remove(const char *at)
+{
+    return unlink(at);
+}
+
+static int try_folder(const char *at)
+{
+    return mkdir(at, 0700);
+}
+
+static int try_rename(const char *at)
+{
+    char to[4096];
+    (void)snprintf(to, sizeof to, "%s.renamed", at);
+    return rename(at, to);
+}
+
+static int try_link(const char *at)
+{
+    return symlink("/etc/passwd", at);
+}
+
+static int try_mode(const char *at)
+{
+    return chmod(at, 0666);
+}
+
+static int try_execute(const char *at)
+{
+    char *const none[] = {NULL};
+    return execve(at, none, none);
+}
+
+static int try_fork(const char *at)
+{
+    (void)at;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(0);
+    }
+    return child > 0 ? 0 : -1; /* nobody waits for it: that is refused in any case */
+}
+
+static int try_socket(const char *at)
+{
+    (void)at;
+    return closed(socket(AF_INET, SOCK_DGRAM, 0));
+}
+
+/* To a port of this machine: refused by nobody there, or by the kernel. */
+static int try_connect(const char *at)
+{
+    (void)at;
+    const struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(1), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int connection = socket(AF_INET, SOCK_STREAM, 0);
+    return connection < 0 ? -1 : connect(connection, (const void *)&to, sizeof to);
+}
+
+static int try_listen(const char *at)
+{
+    (void)at;
+    const struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    return listener < 0 ? -1 : bind(listener, (const void *)&any, sizeof any);
+}
+
+static int try_trace(const char *at)
+{
+    (void)at;
+    return (int)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static int try_signal(const char *at)
+{
+    (void)at;
+    return kill(getppid(), 0);
+}
+
+static int try_code(const char *at)
+{
+    (void)at;
+    void *memory =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED ? 0 : -1;
+}
+
+static int try_make_code(const char *at)
+{
+    (void)at;
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED ? mprotect(memory, 4096, PROT_READ | PROT_EXEC) : -1;
+}
+
+static int try_dumpable(const char *at)
+{
+    (void)at;
+    return prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
+}
+
+/* 3 GiB of private memory, which are never touched. */
+static int try_memory(const char *at)
+{
+    (void)at;
+    enum { PIECE = 1 << 28, PIECES = 12 };
+    for (int i = 0; i < PIECES; i++) {
+        if (mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                 -1, 0) == MAP_FAILED) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A byte behind two TiB. */
+static int try_size(const char *at)
+{
+    int file = open(at, O_WRONLY);
+    return file >= 0 ? (int)pwrite(file, "", 1, (off_t)1 << 41) - 1 : -1;
+}
+
+static const struct attempt {
+    const char *name;
+    int (*make)(const char *at);
+} attempts[] = {{"read", try_read},           {"write", try_write},
+                {"create", try_create},       {"remove", try_remove},
+                {"folder", try_folder},       {"rename", try_rename},
+                {"link", try_link},           {"mode", try_mode},
+                {"execute", try_execute},     {"fork", try_fork},
+                {"socket", try_socket},       {"connect", try_connect},
+                {"listen", try_listen},       {"trace", try_trace},
+                {"signal", try_signal},       {"code", try_code},
+                {"make-code", try_make_code}, {"dumpable", try_dumpable},
+                {"memory", try_memory},       {"size", try_size}};
+
+static const char *name_of(int problem)
+{
+    switch (problem) {
+    case EACCES:
+        return "EACCES";
+    case ENOSYS:
+        return "ENOSYS";
+    case ENOMEM:
+        return "ENOMEM";
+    case EFBIG:
+        return "EFBIG";
+    default:
+        return strerror(problem);
+    }
+}
+
+static enum error_code try_it(struct call *call)
+{
+    struct asked asked = {.at = text_of("")};
+    enum error_code error = parameters_read(call, &asked);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+        if (strcmp(asked.what.at, attempts[i].name) == 0) {
+            bool done = attempts[i].make(asked.at.at) >= 0;
+            response_text(&call->response, "outcome", done ? "works" : name_of(errno));
+            const char *sandbox = call_sandbox(call);
+            response_raw(&call->response, "sandbox", sandbox, strlen(sandbox));
+            return ERR_NONE;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+static const struct parameter parameters[] = {
+    {"try", PARAMETER_TEXT, offsetof(struct asked, what), 0, 0, NULL},
+    {"at", PARAMETER_TEXT, offsetof(struct asked, at), 0, 0, NULL},
+    PARAMETERS_END};
+
+static const struct route reading[] = {{HTTP_GET, "", 0, ERR_NONE, try_it, parameters}};
+static const struct route writing[] = {{HTTP_GET, "", ROUTE_WRITES, ERR_NONE, try_it, parameters}};
+
+static const struct db_role role = {NULL, 0};
+
+int main(int argc, char **argv)
+{
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    bool reads = slash != NULL && strcmp(slash, "/forbidden-reader") == 0;
+    const struct program program = {.name = "forbidden",
+                                    .routes = reads ? reading : writing,
+                                    .route_count = 1,
+                                    .store = &database_store,
+                                    .store_role = &role};
+    return cgi_main(&program);
+}

@@ -1,0 +1,331 @@
+# Confined programs: what they must not do is stopped, what requests need is not, and a process that stays
+# notices what it has given up.
+
+load tool.bash
+load loop.bash
+
+has() { case $1 in *"$2"*) ;; *) fail "\"$2\" is not in: $1" ;; esac; }
+
+setup_file() {
+    export FORBIDDEN=$root/build/test-tools
+    # What the kernel of this machine offers decides what there is to see.
+    offered=$("$TOOL" -c /dev/null check --json 2>/dev/null | jq -c .kernel_offers)
+    export offered
+}
+
+teardown() { loops_stop; }
+
+# confined LINE…: an installation with a folder beside that of the database, which nothing may be done in.
+confined() {
+    installation "$@"
+    beside=$BATS_TEST_TMPDIR/beside
+    mkdir "$beside"
+    echo secret >"$beside/file"
+    program=forbidden
+}
+
+# attempt WHAT [PATH]: what came of it, into $outcome.
+attempt() {
+    local answer
+    answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING="try=$1&at=${2:-}" \
+        REMOTE_ADDR=192.0.2.1 "$FORBIDDEN/$program" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
+    body=${answer#*$'\r\n\r\n'}
+    outcome=$(jq -r '.data.outcome // .code' <<<"$body")
+}
+
+# ends_in OUTCOME WHAT [PATH]
+ends_in() {
+    attempt "$2" "${3:-}"
+    [ "$outcome" = "$1" ] || fail "$2 ${3:-}: $outcome, not $1"
+}
+
+# Every attempt, by what has to come of it. With OUTCOME works for all of them the sandbox is off.
+outside() { # FILES CALLS: the outcomes that Landlock and seccomp have to give
+    ends_in "$1" read /etc/passwd
+    ends_in "$1" read "$beside/file"
+    ends_in "$1" write "$beside/file"
+    ends_in "$1" create "$beside/new"
+    ends_in "$1" read "$FORBIDDEN/$program"
+    if [ "$2" != works ]; then
+        ends_in "$2" folder "$beside/folder"
+        ends_in "$2" rename "$beside/file"
+        ends_in "$2" link "$beside/link"
+        ends_in "$2" mode "$beside/file"
+        ends_in "$2" execute /bin/true
+        ends_in "$2" make-code
+        ends_in "$2" code
+    fi
+    ends_in "$2" fork
+    ends_in "$2" socket
+    ends_in "$2" trace
+    ends_in "$2" dumpable
+    ends_in "$2" signal
+}
+
+# within: what a program needs, and what no setting gives it.
+within() {
+    ends_in works read "$database"
+    ends_in works read "$keys"
+    ends_in works write "$database"
+    ends_in works create "$home/new"
+    ends_in works remove "$home/new"
+}
+
+@test "sandbox: the kernel of the tests offers both" {
+    same "$offered" '["landlock","seccomp"]'
+}
+
+@test "sandbox: files outside, other calls, code and processes are out of a program's reach" {
+    confined
+    outside EACCES ENOSYS
+    ends_in ENOSYS connect
+    ends_in ENOSYS listen
+    within
+    ends_in ENOMEM memory
+    ends_in EFBIG size "$database"
+    # nothing came of any of it
+    same "$(cat "$beside/file") $(ls "$beside") $(stat -c %a "$beside/file")" 'secret file 644'
+}
+
+@test "sandbox: a program that only reads can change no file, the database neither" {
+    confined
+    program=forbidden-reader
+    outside EACCES ENOSYS
+    ends_in works read "$database"
+    ends_in EACCES write "$database"
+    ends_in EACCES write "$keys"
+    ends_in EACCES create "$home/new"
+    ends_in ENOSYS remove "$keys"
+    # but where a journal lies there, it may have to roll back
+    touch "$database-journal"
+    ends_in works write "$database"
+    ends_in works remove "$database-journal"
+    # and so with a write-ahead log, whose shared memory every reader writes
+    sed -i 's/^password_cost/journal = wal\n&/' "$conf"
+    tool 0 migrate
+    ends_in works write "$database"
+}
+
+@test "sandbox = off: all of it goes through, so it is the sandbox that stops it" {
+    confined 'sandbox = off'
+    outside works works
+    ends_in works connect || [ "$outcome" = 'Connection refused' ]
+    ends_in works listen
+    within
+    ends_in works memory
+    same "$(jq -c .data.sandbox <<<"$body")" '[]'
+    cgi health GET
+    same "$(jq -c .data.sandbox <<<"$body")" '[]'
+}
+
+@test "sandbox: on, off, and nothing else" {
+    confined
+    cgi health GET
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 ["landlock","seccomp"]'
+    for bad in '' yes 1 ON landlock; do
+        sed -i '/^sandbox/d' "$conf"
+        echo "sandbox = $bad" >>"$conf"
+        cgi health GET
+        same "$code" 500
+        tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'sandbox must be one of: on off' || fail "$(tail -n 1 "$BATS_TEST_TMPDIR/log")"
+    done
+}
+
+@test "sandbox: keys, database and log elsewhere, and behind symbolic links" {
+    installation
+    mkdir -p "$BATS_TEST_TMPDIR/keys" "$BATS_TEST_TMPDIR/logs" "$BATS_TEST_TMPDIR/disk" "$BATS_TEST_TMPDIR/more"
+    mv "$keys" "$BATS_TEST_TMPDIR/keys/k.json"
+    ln -s "$BATS_TEST_TMPDIR/keys/k.json" "$keys"
+    mv "$database" "$BATS_TEST_TMPDIR/disk/data.db"
+    ln -s "$BATS_TEST_TMPDIR/disk/data.db" "$database"
+    ln -s "$BATS_TEST_TMPDIR/logs/log" "$BATS_TEST_TMPDIR/more/log"
+    echo "log = $BATS_TEST_TMPDIR/more/log" >>"$conf"
+    new_user ann
+    store a 1
+    same "$code" 201
+    cgi data PUT /a '{"value":2}'
+    same "$code" 200
+    cgi me GET /export
+    same "$code" 200
+    cgi data GET /a
+    same "$(jq -c .data.value <<<"$body")" 2
+    grep -q '"event":"login"' "$BATS_TEST_TMPDIR/logs/log"
+    # a log that is not there yet, is a device, or a pipe
+    rm "$BATS_TEST_TMPDIR/logs/log" "$BATS_TEST_TMPDIR/more/log"
+    login ann
+    same "$(stat -c %a "$BATS_TEST_TMPDIR/more/log")" 600
+    grep -q '"event":"login"' "$BATS_TEST_TMPDIR/more/log"
+    sed -i 's|^log = .*|log = /dev/full|' "$conf"
+    login ann
+    same "$code" 200
+    tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q '"event":"login"'
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    sed -i "s|^log = .*|log = $BATS_TEST_TMPDIR/pipe|" "$conf"
+    cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/piped" 3>&- &
+    sleep 0.2
+    login ann
+    same "$code" 200
+    wait $!
+    grep -q '"event":"login"' "$BATS_TEST_TMPDIR/piped"
+}
+
+@test "sandbox: a limit that is lower already stays" {
+    confined
+    attempt() { # with 8 MB of processor... the limits of the shell that starts it
+        answer=$(ulimit -d 200000; ulimit -f 100; env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= \
+            QUERY_STRING="try=$1&at=${2:-}" "$FORBIDDEN/$program" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
+        body=${answer#*$'\r\n\r\n'}
+        outcome=$(jq -r '.data.outcome // .code' <<<"$body")
+    }
+    ends_in ENOMEM memory
+    ends_in EFBIG size "$database"
+    cgi() {
+        answer=$(ulimit -S -f 100; ulimit -S -t 50; env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= \
+            strace -qq -o "$BATS_TEST_TMPDIR/calls" -e trace=prlimit64 "$PROGRAMS/health" </dev/null)
+    }
+    cgi
+    # the last word on each is the one of the shell
+    grep FSIZE "$BATS_TEST_TMPDIR/calls" | tail -n 1 | grep -q 'rlim_cur=100\*1024'
+    grep CPU "$BATS_TEST_TMPDIR/calls" | tail -n 1 | grep -q 'rlim_cur=50'
+}
+
+@test "sandbox: a kernel without one of them, or without both, goes on" {
+    confined
+    # as such kernels answer
+    without() { # CALL=ERROR…: into $code and $body
+        local options=() each
+        for each; do options+=(-e "inject=${each%=*}:error=${each#*=}"); done
+        answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= strace -qq -o /dev/null "${options[@]}" "$PROGRAMS/health" </dev/null)
+        code=${answer#Status: }
+        code=${code%% *}
+        body=${answer#*$'\r\n\r\n'}
+    }
+    without landlock_create_ruleset=ENOSYS
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 ["seccomp"]'
+    without landlock_create_ruleset=EOPNOTSUPP
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 ["seccomp"]'
+    without landlock_restrict_self=EPERM
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 ["seccomp"]'
+    without seccomp=ENOSYS
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 ["landlock","seccomp"]' # by prctl
+    without seccomp,prctl=EINVAL
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 []'
+    without seccomp,prctl,landlock_create_ruleset=ENOSYS
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 []'
+    # an older Landlock: the first attempt with all rights is refused, the next one is not
+    answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= strace -qq -o "$BATS_TEST_TMPDIR/calls" \
+        -e trace=landlock_create_ruleset -e inject=landlock_create_ruleset:error=E2BIG:when=1 "$PROGRAMS/health" </dev/null)
+    same "$(jq -c .data.sandbox <<<"${answer#*$'\r\n\r\n'}")" '["landlock","seccomp"]'
+    same "$(wc -l <"$BATS_TEST_TMPDIR/calls")" 3
+}
+
+@test "sandbox: cubby check says what the kernel offers, whatever the settings say" {
+    confined
+    tool 0 check
+    has "$output" 'sandbox: Landlock offered by this kernel, seccomp offered'
+    echo 'sandbox = off' >>"$conf"
+    tool 0 check
+    has "$output" 'switched off by the settings'
+    tool 0 check --json
+    same "$(of '.kernel_offers | tojson')" '["landlock","seccomp"]'
+    output=$(strace -qq -o /dev/null -e inject=landlock_create_ruleset,prctl:error=ENOSYS "$TOOL" check)
+    has "$output" 'sandbox: Landlock not offered, seccomp not offered'
+}
+
+@test "sandbox: programs that stay are confined likewise, and to what they need for that" {
+    confined
+    LOOP_PROGRAMS=$FORBIDDEN loop_start forbidden
+    attempt() {
+        answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING="try=$1&at=${2:-}" \
+            "$BATS_TEST_TMPDIR/asking/forbidden" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
+        body=${answer#*$'\r\n\r\n'}
+        outcome=$(jq -r '.data.outcome // .code' <<<"$body")
+    }
+    outside EACCES ENOSYS
+    ends_in ENOSYS connect
+    ends_in ENOSYS listen
+    within
+    ends_in ENOMEM memory
+    ends_in EFBIG size "$database"
+    same "$(jq -c .data.sandbox <<<"$body")" '["landlock","seccomp"]'
+}
+
+@test "sandbox: a process that stays ends before a request for other files, and answers none from them" {
+    installation
+    new_user ann
+    loop_start data
+    ask data GET /a
+    answered 404
+    # other settings, a log that was moved away, another folder of the database: each time it makes place
+    echo "log = $BATS_TEST_TMPDIR/the-log" >>"$conf"
+    made_anew data
+    ask data GET /a
+    answered 404
+    mv "$BATS_TEST_TMPDIR/the-log" "$BATS_TEST_TMPDIR/the-log.1"
+    made_anew data
+    ask data GET /a
+    answered 404
+    [ -e "$BATS_TEST_TMPDIR/the-log" ]
+    cp -a "$home" "$home.copy"
+    mv "$home" "$home.old"
+    mv "$home.copy" "$home"
+    made_anew data
+    ask data GET /a
+    answered 404
+    # keys in a folder of their own, which are rotated
+    mkdir "$BATS_TEST_TMPDIR/keys"
+    mv "$keys" "$BATS_TEST_TMPDIR/keys/"
+    sed -i "s|^keys = .*|keys = $BATS_TEST_TMPDIR/keys/keys.json|" "$conf"
+    made_anew data
+    ask data GET /a
+    answered 404
+    tool 0 key rotate
+    made_anew data
+    ask data GET /a
+    answered 404
+    # a request that names other settings, as no server does by itself
+    sed "s|$home|$home/three|" "$conf" >"$conf.other"
+    CUBBY_CONF=$conf.other "$TOOL" init >/dev/null
+    CUBBY_CONF=$conf.other ask data GET /a
+    answered 503
+    ends "$loop_data"
+}
+
+@test "sandbox: with a slow disk, keys, hashes, exports, imports and long waits nothing is refused" {
+    installation 'audit_rows = 100' 'journal = wal'
+    new_user ann
+    for program in batch changes data health keys me register reset token; do
+        mkdir -p "$BATS_TEST_TMPDIR/traced"
+        printf '#!/bin/sh\nexec strace -f -qq -A -o "%s" -e trace=all "%s"\n' "$BATS_TEST_TMPDIR/trace" "$PROGRAMS/$program" \
+            >"$BATS_TEST_TMPDIR/traced/$program"
+        chmod 755 "$BATS_TEST_TMPDIR/traced/$program"
+    done
+    PROGRAMS=$BATS_TEST_TMPDIR/traced
+    new_user bob
+    store a 1
+    cgi data PUT /a '{"value":2}'
+    same "$code" 200
+    cgi data GET /a
+    cgi batch POST '' '{"operations":[{"op":"create","key":"b","value":1}]}'
+    same "$code" 200
+    cgi me GET /export
+    same "$code" 200
+    printf '%s' "$body" >"$BATS_TEST_TMPDIR/export"
+    cgi me POST /import '{"items":[{"key":"l","value":1}]}'
+    same "$code" 200
+    cgi keys POST '' '{"name":"phone","scope":"read"}'
+    same "$code" 201
+    device=$(jq -r .data.token <<<"$body")
+    before=$token
+    token=$device
+    cgi data GET /a
+    same "$code" 200
+    token=$before
+    QUERY_STRING='' cgi changes GET
+    cgi me PUT /password "{\"password\":\"$PASSWORD\",\"new_password\":\"Other-1234\"}"
+    cgi health GET
+    same "$code" 200
+    # no call of any of them was refused by the filter, nor a file by a rule
+    ! grep -nE '= -1 (ENOSYS|EACCES)' "$BATS_TEST_TMPDIR/trace" || fail 'something is refused'
+    [ "$(grep -c '^[0-9]* *exit_group\|exit_group' "$BATS_TEST_TMPDIR/trace")" -ge 10 ]
+}
