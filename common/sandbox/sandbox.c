@@ -168,6 +168,9 @@ static bool confine_files(const struct sandbox_needs *needs, bool writes, struct
     if (needs->keys_have_rule) {
         landlock_allow(&files.landlock, config->keys, LANDLOCK_READ_FILE);
     }
+    if (needs->writes && *config->refused_passwords != '\0') {
+        landlock_allow(&files.landlock, config->refused_passwords, LANDLOCK_READ_FILE);
+    }
     allow_log(&files, config->log);
     return landlock_enter(&files.landlock);
 }

@@ -2,8 +2,8 @@
  * confine.c - a process gives up what it does not need as soon as it has its settings (sandbox.h).
  *
  * One that stays can't open what takes the place of its settings, of the folder of the database, or
- * of a key file or log outside of that. It ends when it notices, before it takes a request, and
- * whoever keeps the processes starts another.
+ * of a key file, a log or a list of passwords outside of that. It ends when it notices, before it
+ * takes a request, and whoever keeps the processes starts another.
  */
 #include <string.h>
 
@@ -21,7 +21,7 @@ static bool program_writes(const struct program *program)
     return false;
 }
 
-/* What the folder of the database and the log are, for has_to_end. */
+/* What the folder of the database, the log and the refused passwords are, for has_to_end. */
 static void note_files(struct serve *serve)
 {
     const char *database = serve->config.database;
@@ -33,6 +33,9 @@ static void note_files(struct serve *serve)
     }
     if (*serve->config.log != '\0') {
         stamp_take(&serve->log_rule, serve->config.log);
+    }
+    if (*serve->config.refused_passwords != '\0') {
+        stamp_take(&serve->passwords_rule, serve->config.refused_passwords);
     }
 }
 
@@ -83,10 +86,12 @@ static bool has_to_end(void *self)
         return serve->misplaced;
     }
     const char *log = serve->config.log;
+    const char *passwords = serve->config.refused_passwords;
     return stamp_differs(&serve->settings_file, serve->settings_path) ||
            confine_keeps_from_keys(serve) ||
            (serve->folder != NULL && stamp_is_other_file(&serve->folder_rule, serve->folder)) ||
-           (*log != '\0' && stamp_is_other_file(&serve->log_rule, log));
+           (*log != '\0' && stamp_is_other_file(&serve->log_rule, log)) ||
+           (*passwords != '\0' && stamp_is_other_file(&serve->passwords_rule, passwords));
 }
 
 void confine_watch(struct serve *serve)

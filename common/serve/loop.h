@@ -27,6 +27,7 @@ struct serve {
     unsigned sandbox;       /* what sandbox_enter put into force */
     struct stamp keys_rule; /* the files that had rules of their own then; the key file when */
     struct stamp log_rule;
+    struct stamp passwords_rule;
     struct stamp folder_rule;
     const char *folder; /* of the database; of a process that lives on */
     bool keys_have_rule;

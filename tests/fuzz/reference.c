@@ -13,19 +13,18 @@ static const char nul[] = "\\u0000";
 static const char stand_in[] = "\\ue0f0";
 static const char stand_in_bytes[] = "\xee\x83\xb0";
 
-/* A copy of TEXT with the stand-in for each escaped NUL; NULL when TEXT has the stand-in already.
- */
-static char *without_nuls(struct text text)
+/* Puts the stand-in into TEXT for each escaped NUL; false when there is none. A backslash that is
+ * escaped itself begins no escape. */
+static bool replace_nuls(char *text)
 {
-    char *copy = arena_copy(&fuzz_arena, text.at, text.size);
-    if (copy == NULL || strcasestr(copy, stand_in) != NULL ||
-        strstr(copy, stand_in_bytes) != NULL) {
-        return NULL;
+    bool any = false;
+    for (char *at = strchr(text, '\\'); at != NULL && at[1] != '\0'; at = strchr(at + 2, '\\')) {
+        if (strncmp(at, nul, sizeof nul - 1) == 0) {
+            memcpy(at, stand_in, sizeof stand_in - 1);
+            any = true;
+        }
     }
-    for (char *at = strstr(copy, nul); at != NULL; at = strstr(at, nul)) {
-        memcpy(at, stand_in, strlen(stand_in));
-    }
-    return copy;
+    return any;
 }
 
 struct reference reference_read(struct text text)
@@ -33,18 +32,20 @@ struct reference reference_read(struct text text)
     enum { FLAGS = JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL };
     json_error_t error;
     json_set_alloc_funcs(malloc, free); /* cubby lets it work on arenas */
-    struct reference out = {.nul = memmem(text.at, text.size, nul, strlen(nul)) != NULL};
-    const char *at = out.nul ? without_nuls(text) : text.at;
-    if (at == NULL) {
+    char *copy = arena_copy(&fuzz_arena, text.at, text.size);
+    fuzz_check(copy != NULL, "out of memory");
+    bool ambiguous = strcasestr(copy, stand_in) != NULL || strstr(copy, stand_in_bytes) != NULL;
+    struct reference out = {.nul = replace_nuls(copy)};
+    if (out.nul && ambiguous) {
         out.too_large = true;
         return out;
     }
-    out.top = json_loadb(at, text.size, FLAGS, &error);
+    out.top = json_loadb(copy, text.size, FLAGS, &error);
     if (out.top == NULL) {
         out.too_large = json_error_code(&error) == json_error_numeric_overflow;
         return out;
     }
-    json_t *once = json_loadb(at, text.size, FLAGS | JSON_REJECT_DUPLICATES, &error);
+    json_t *once = json_loadb(copy, text.size, FLAGS | JSON_REJECT_DUPLICATES, &error);
     out.duplicates = once == NULL;
     json_decref(once);
     return out;

@@ -186,6 +186,30 @@ twins() {
     answered 401 INVALID_TOKEN
 }
 
+person() {
+    jq -cn --arg password "$1" '{username: "ann", email: "ann@example.org", full_name: "Ann", age: 30, gender: "x", password: $password}'
+}
+
+@test "loop: a list of refused passwords that is written anew or replaced counts at once" {
+    list=$BATS_TEST_TMPDIR/elsewhere/refused.txt
+    mkdir "${list%/*}"
+    echo cubbyhole >"$list"
+    installation "refused_passwords = $list"
+    loop_start register
+    ask register POST '' "$(person Cubbyhole.7)"
+    answered 400 INVALID_PASSWORD
+    echo letmein >"$list"
+    ask register POST '' "$(person LetMeIn#99)"
+    answered 400 INVALID_PASSWORD
+    echo cubbyhole >"$list.new"
+    mv "$list.new" "$list"
+    made_anew register
+    ask register POST '' "$(person Cubbyhole.7)"
+    answered 400 INVALID_PASSWORD
+    ask register POST '' "$(person LetMeIn#99)"
+    answered 201
+}
+
 @test "loop: without a sandbox a process reads settings anew, and stays" {
     installation 'sandbox = off'
     new_user ann
