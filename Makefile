@@ -407,6 +407,12 @@ soak: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
 	$(Q)bash tests/soak/run.sh
 
+# A million requests in one process that stays (REQUESTS=, FOLDER=): is its memory the same?
+.PHONY: soak-loop
+soak-loop: packages-test
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
+	$(Q)bash tests/soak/loop.sh
+
 .PHONY: lint
 lint: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all

@@ -100,7 +100,7 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
      * slot needs to finish. */
     enum error_code error = db_commit_early(call->store);
     return error == ERR_NONE
-               ? slot_take(&slots, call->config->busy_timeout, &attempt->slot, &call->cause)
+               ? slot_take(&slots, call->patience, &attempt->slot, &call->cause)
                : error;
 }
 

@@ -141,7 +141,7 @@ enum error_code export_account(struct call *call)
     }
     enum error_code error =
         spool_open(spool, call->arena, call->config->database, call->claims.user_id,
-                   call->config->busy_timeout, &call->cause);
+                   call->patience, &call->cause);
     call->response.spool = spool;
     if (error != ERR_NONE) {
         return error;

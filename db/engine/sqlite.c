@@ -265,6 +265,11 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
     return class;
 }
 
+static void sqlite_set_patience(struct db_connection *connection, int busy_timeout)
+{
+    connection->busy_timeout = busy_timeout;
+}
+
 static enum db_class sqlite_begin_read(struct db_connection *connection)
 {
     connection->reads = true;
@@ -551,6 +556,7 @@ const struct db_driver db_sqlite = {
     .name = "sqlite",
     .version = sqlite_version,
     .open = sqlite_open,
+    .set_patience = sqlite_set_patience,
     .close = sqlite_close,
     .message = sqlite_message,
     .begin_read = sqlite_begin_read,
