@@ -3,6 +3,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/heap.h"
@@ -151,6 +152,13 @@ static bool wait_for_request(struct serve *serve)
     return event == TRANSPORT_REQUEST;
 }
 
+/* What calls that have returned left there: libjwt, for one, the signature of a token. */
+__attribute__((noinline)) static void wipe_stack(void)
+{
+    unsigned char below[32 * 1024];
+    explicit_bzero(below, sizeof below);
+}
+
 static int serve_many(struct serve *serve)
 {
     int unsent = 0;
@@ -159,6 +167,7 @@ static int serve_many(struct serve *serve)
     while (wait_for_request(serve)) {
         keep_current(serve);
         unsent += serve_one(serve) ? 0 : 1;
+        wipe_stack();
         serve->served++;
     }
     keep_nothing(serve);

@@ -59,3 +59,36 @@ loops_stop() {
         kill -KILL "$pid" 2>/dev/null || true
     done <"$BATS_TEST_TMPDIR/loops"
 }
+
+# keeper LINE…: cubby-loop of this checkout, with its sockets in $sockets and these lines of settings
+keeper() {
+    sockets=$BATS_TEST_TMPDIR/kept
+    mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
+    sed -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
+        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
+    printf '%s\n' "RUNDIR=$sockets" "RUN_USER=$(id -un)" "WEB_GROUP=$(id -gn)" "$@" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
+    env CUBBY_CONF="$conf" setsid sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
+    keeper=$!
+    for name in "$PROGRAMS"/*; do
+        name=${name##*/}
+        printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name.sock" >"$BATS_TEST_TMPDIR/asking/$name"
+        chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
+        for _ in $(seq 100); do
+            [ ! -S "$sockets/$name.sock" ] || break
+            sleep 0.05
+        done
+    done
+}
+
+keeper_stop() {
+    kill -TERM "$keeper"
+    for _ in $(seq 100); do
+        kill -0 -- "-$keeper" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    kill -KILL -- "-$keeper"
+    fail 'cubby-loop, or what it started, is still there'
+}
+
+# pids_of PROGRAM: of the processes that cubby-loop keeps
+pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }

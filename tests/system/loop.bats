@@ -97,23 +97,88 @@ twins() {
     done
 }
 
-@test "loop: after a busy database the next answer is as if it had not been" {
+@test "loop: after a busy database each answer is that of a fresh process" {
     installation 'busy_timeout = 100'
+    new_user bob
+    store a 1
+    bob=$token
     new_user ann
     store a 1
-    loop_start data
-    ask data PUT /a '{"value":2}'
+    ann=$token
+    requests
+    twins
+    database=$home.twin/cubby.db
+    for ((one = 0; one < 18; one++)); do
+        hold
+        looped twin_call data PUT /a '{"value":3}'
+        answered 503 SERVICE_UNAVAILABLE
+        let_go
+        rm "$BATS_TEST_TMPDIR"/h?ld
+        both "$one" "$([ $((one % 2)) = 0 ] && echo "$ann" || echo "$bob")"
+    done
+    both 2 "$ann"
+    case $answer in 'Status: 200 '*) ;; *) fail "$answer" ;; esac
+}
+
+# twin_call PROGRAM METHOD PATH BODY: cgi, in the twin of the installation
+twin_call() {
+    CUBBY_CONF=$BATS_TEST_TMPDIR/twin.conf
+    cgi "$@"
+    CUBBY_CONF=$conf
+}
+
+@test "loop: after a full disk each answer is that of a fresh process" {
+    installation
+    new_user bob
+    store a 1
+    bob=$token
+    new_user ann
+    store a 1
+    ann=$token
+    requests
+    (ulimit -f 150 && twins)
+    value=$(head -c 30000 /dev/zero | tr '\0' x)
+    for number in $(seq 20); do
+        looped twin_call data POST '' "{\"key\":\"fill/$number\",\"value\":\"$value\"}"
+        [ "$code" = 201 ] || break
+        cgi data POST '' "{\"key\":\"fill/$number\",\"value\":\"$value\"}"
+    done
+    answered 507 INSUFFICIENT_STORAGE
+    # What writes nothing, after a write that finds no room.
+    for one in 0 1 3 6 7 8 9 10 12 13 15 16; do
+        both "$one" "$ann"
+        looped twin_call data POST '' "{\"key\":\"fill/$number\",\"value\":\"$value\"}"
+        answered 507 INSUFFICIENT_STORAGE
+        both "$one" "$bob"
+    done
+}
+
+@test "loop: passwords and tokens of a request that is over are not in memory any more" {
+    PASSWORD=Xq7-nowhere-else
+    installation
+    new_user ann
+    old=$token
+    loop_start token me data keys
+    finds() { node "$root/tests/system/memory.js" "$@"; }
+    looped login ann
+    [ -n "$token" ] || fail 'no token'
+    same "$(finds "$loop_token" "$PASSWORD" "${token: -43}" "$conf")" "$conf" # that stays, and is found
+    ask keys POST '' '{"name":"d","scope":"read"}'
+    device=$(jq -r .token <<<"$body")
+    same "$(finds "$loop_keys" "${device: -40}" "${token: -43}" "$conf")" "$conf"
+    ask data POST '' '{"key":"a","value":"of nobody else"}'
+    answered 201
+    ask data PUT /a '{"value":"of nobody at all"'
+    answered 400
+    token=$device ask data GET /a
     answered 200
-    hold
-    ask data PUT /a '{"value":3}'
-    answered 503 SERVICE_UNAVAILABLE
-    ask data GET /a
-    same "$(jq -c .data.value <<<"$body")" 2
-    let_go
-    ask data PUT /a '{"value":4}'
+    same "$(finds "$loop_data" "${device: -40}" "${token: -43}" 'of nobody at all' "$conf")" "$conf"
+    sleep 1.5 # without anything to do it leaves the database, and what that has in memory
+    same "$(finds "$loop_data" 'of nobody else' "$conf")" "$conf"
+    token=$old ask me PUT /password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass-9\"}"
     answered 200
-    ask data GET /a
-    same "$(jq -c .data.value <<<"$body")" 4
+    new=$(jq -r .data.access_token <<<"$body")
+    same "$(finds "$loop_me" "$PASSWORD" Other-pass-9 "${old: -43}" "${new: -43}" "$conf")" "$conf"
 }
 
 @test "loop: after a full disk writes are refused, and go on once there is room" {
@@ -450,39 +515,6 @@ put_back() {
 }
 
 # ---- cubby-loop, and long lives -----------------------------------------------------------------------
-
-# keeper: cubby-loop of this checkout, with its sockets in $sockets
-keeper() {
-    sockets=$BATS_TEST_TMPDIR/kept
-    mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
-    sed -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
-        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
-    printf '%s\n' "RUNDIR=$sockets" "RUN_USER=$(id -un)" "WEB_GROUP=$(id -gn)" "$@" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
-    env CUBBY_CONF="$conf" setsid sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
-    keeper=$!
-    for name in "$PROGRAMS"/*; do
-        name=${name##*/}
-        printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name.sock" >"$BATS_TEST_TMPDIR/asking/$name"
-        chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
-        for _ in $(seq 100); do
-            [ ! -S "$sockets/$name.sock" ] || break
-            sleep 0.05
-        done
-    done
-}
-
-keeper_stop() {
-    kill -TERM "$keeper"
-    for _ in $(seq 100); do
-        kill -0 -- "-$keeper" 2>/dev/null || return 0
-        sleep 0.05
-    done
-    kill -KILL -- "-$keeper"
-    fail 'cubby-loop, or what it started, is still there'
-}
-
-# pids_of PROGRAM: of the processes that cubby-loop keeps
-pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
 
 @test "cubby-loop: keeps as many as it is told, starts anew what ends, and takes all along" {
     installation
