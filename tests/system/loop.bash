@@ -60,14 +60,16 @@ loops_stop() {
     done <"$BATS_TEST_TMPDIR/loops"
 }
 
-# keeper LINE…: cubby-loop of this checkout, with its sockets in $sockets and these lines of settings
+# keeper LINE…: cubby-loop of this checkout, with its sockets in $sockets and these lines of settings;
+# started by the words in $keeper_by
 keeper() {
     sockets=$BATS_TEST_TMPDIR/kept
     mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
     sed -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
         "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
     printf '%s\n' "RUNDIR=$sockets" "RUN_USER=$(id -un)" "WEB_GROUP=$(id -gn)" "$@" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
-    env CUBBY_CONF="$conf" setsid sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
+    # shellcheck disable=SC2086 # words
+    env CUBBY_CONF="$conf" setsid ${keeper_by:-} sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
     keeper=$!
     for name in "$PROGRAMS"/*; do
         name=${name##*/}

@@ -405,6 +405,26 @@ put_back() {
     tool 0 check
 }
 
+@test "loop: with a write-ahead log many writers at once take hardly more flushes than writes, and the log stays short" {
+    installation 'journal = wal' 'busy_timeout = 60000'
+    for number in 1 2 3 4; do
+        new_user "user$number"
+        echo "$token" >>"$BATS_TEST_TMPDIR/tokens"
+    done
+    keeper_by="strace -f -qq -c -e trace=fdatasync,?fsync -o $BATS_TEST_TMPDIR/flushes"
+    keeper PROCESSES_data=3
+    looped "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/tokens" 4 100 0
+    long=$(stat -c %s "$database-wal")
+    kill -TERM -- "-$keeper"
+    for _ in $(seq 100); do
+        kill -0 -- "-$keeper" 2>/dev/null || break
+        sleep 0.05
+    done
+    flushes=$(awk '/sync/ { count += $4 } END { print count }' "$BATS_TEST_TMPDIR/flushes")
+    [ "$flushes" -ge 400 ] && [ "$flushes" -le 560 ] || fail "$flushes flushes for 400 writes"
+    [ "$long" -lt 1000000 ] || fail "a log of $long bytes" # all of it would be 8 MB
+}
+
 @test "loop: between two requests it holds no lock" {
     installation 'busy_timeout = 0'
     new_user ann
