@@ -94,3 +94,28 @@ keeper_stop() {
 
 # pids_of PROGRAM: of the processes that cubby-loop keeps
 pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
+
+# served_by SERVER MODE: run.sh over the installation's database; sets $address and $server
+served_by() {
+    [ -f "$home/cubby.conf" ] || sed '/^database\|^keys/d' "$conf" >"$home/cubby.conf"
+    SERVER=$1 MODE=$2 PORT=0 DATA=$home READY=$BATS_TEST_TMPDIR/ready.$1 sh "$root/cgi-bin/server/run.sh" \
+        >"$BATS_TEST_TMPDIR/$1.log" 2>&1 3>&- 4>&- &
+    server=$!
+    echo "$server" >>"$BATS_TEST_TMPDIR/servers"
+    for _ in $(seq 300); do
+        [ ! -f "$BATS_TEST_TMPDIR/ready.$1" ] || break
+        sleep 0.1
+    done
+    address=$(cat "$BATS_TEST_TMPDIR/ready.$1") || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
+}
+
+# servers_stop: those, and all that they started
+servers_stop() {
+    local pid
+    [ -f "$BATS_TEST_TMPDIR/servers" ] || return 0
+    while read -r pid; do
+        kill -TERM "$pid" 2>/dev/null || true
+        wait "$pid" || true
+    done <"$BATS_TEST_TMPDIR/servers"
+    rm "$BATS_TEST_TMPDIR/servers"
+}

@@ -6,10 +6,7 @@ load loop.bash
 
 teardown() {
     loops_stop
-    for file in "$BATS_TEST_TMPDIR"/server "$BATS_TEST_TMPDIR"/servers; do
-        # shellcheck disable=SC2046 # numbers
-        [ ! -f "$file" ] || kill -TERM $(cat "$file") 2>/dev/null || true
-    done
+    servers_stop
     [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
 }
 
@@ -645,22 +642,9 @@ six_in_order() {
     same "$code" 200
 }
 
-# served_by SERVER MODE: run.sh over the installation's database; sets $address
-served_by() {
-    SERVER=$1 MODE=$2 PORT=0 DATA=$home READY=$BATS_TEST_TMPDIR/ready.$1 sh "$root/cgi-bin/server/run.sh" \
-        >"$BATS_TEST_TMPDIR/$1.log" 2>&1 3>&- 4>&- &
-    echo "$!" >>"$BATS_TEST_TMPDIR/servers"
-    for _ in $(seq 300); do
-        [ ! -f "$BATS_TEST_TMPDIR/ready.$1" ] || break
-        sleep 0.1
-    done
-    address=$(cat "$BATS_TEST_TMPDIR/ready.$1") || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
-}
-
 # beside JOURNAL: a process for each request and processes that stay, on one database, at the same time
 beside() {
     installation "journal = $1" 'busy_timeout = 60000' 'register_limit = 0' 'loop_requests = 500'
-    sed '/^database\|^keys/d' "$conf" >"$home/cubby.conf"
     for of in stays ends; do
         for number in 1 2 3; do
             new_user "$of$number"
@@ -693,11 +677,7 @@ beside() {
     same "$(query 'PRAGMA integrity_check')" ok
     tool 0 -c "$home/cubby.conf" check
     keeper_stop
-    while read -r pid; do
-        kill -TERM "$pid"
-        wait "$pid" || true
-    done <"$BATS_TEST_TMPDIR/servers"
-    rm "$BATS_TEST_TMPDIR/servers"
+    servers_stop
 }
 
 @test "loop: Apache with a process for each request and nginx with ones that stay, at once under load, rollback journal" {
@@ -743,9 +723,7 @@ beside() {
     # shellcheck source=tests/soak/long_life.bash
     . "$root/tests/soak/long_life.bash"
     long_life_start "$BATS_TEST_TMPDIR/data"
-    echo "$server" >"$BATS_TEST_TMPDIR/server"
+    echo "$server" >"$BATS_TEST_TMPDIR/servers"
     long_life 200000 || fail "$life"
     echo "# $life" >&3
-    kill "$server"
-    wait "$server" || true
 }

@@ -6,6 +6,7 @@ load loop.bash
 
 teardown() {
     [ -z "${stopped:-}" ] || kill -KILL "$stopped" 2>/dev/null || true
+    servers_stop
     loops_stop
     [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
 }
@@ -169,4 +170,24 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     answered 200
     ask data GET /a
     same "$(jq -r .data.value <<<"$body")" "$value"
+}
+
+# refused_by SERVER: how it answers for a program of which no process is left
+refused_by() {
+    served_by "$1" fastcgi
+    # shellcheck disable=SC2046 # numbers: cubby-loop of this program, and what it keeps
+    kill -KILL $(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/changes$')
+    answer=$(curl -si -m 20 "$address/changes" -H "Authorization: $token" | tr -d '\r')
+    said="$(sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //p' <<<"$answer" | paste -sd' ') $(tail -n 1 <<<"$answer" | jq -r .code)"
+    same "$(curl -s -o "$BATS_TEST_TMPDIR/others" -w '%{http_code}' "$address/data/none" -H "Authorization: $token")" 404
+    servers_stop
+}
+
+@test "waits: without any process of a program the web server answers at once, in the contract's form" {
+    installation
+    new_user ann
+    refused_by apache
+    same "$said" '503 1 SERVICE_UNAVAILABLE'
+    refused_by nginx
+    same "$said" '502 BAD_GATEWAY'
 }
