@@ -463,6 +463,12 @@ soak: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
 	$(Q)bash tests/soak/run.sh
 
+# A million requests in one process that stays (REQUESTS=, FOLDER=): is its memory the same?
+.PHONY: soak-loop
+soak-loop: packages-test
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
+	$(Q)bash tests/soak/loop.sh
+
 .PHONY: lint
 lint: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
@@ -631,6 +637,8 @@ help:
 	@echo '    TIME=60  seconds for each place where bytes come in     TARGET=  only that place'
 	@echo 'make fuzz-coverage   what of each source file the inputs reach'
 	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
+	@echo 'make soak-loop       a million requests to one process that stays: is its memory the same?'
+	@echo '    REQUESTS=1000000'
 	@echo 'make bench           what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'

@@ -75,6 +75,9 @@ static enum error_code report_health(struct call *call)
     response_text(response, "engine",
                   arena_printf(call->arena, "%s %s", db_engine(), db_engine_version()));
     response_text(response, "database", database_state(error));
+    if (!call->transport->ends_process) {
+        response_text(response, "mode", "fastcgi"); /* this program stays */
+    }
     const char *sandbox = call_sandbox(call);
     response_raw(response, "sandbox", sandbox, strlen(sandbox));
     const char *where = links_for(call->request.server_software);

@@ -272,7 +272,6 @@ ThreadsPerChild 32
 MaxRequestWorkers 128
 # Apache waits for the body itself: as long as a program would, and longer only for one that comes.
 Timeout $body_timeout
-CGIDScriptTimeout 60
 RequestReadTimeout header=20-40,MinRate=500 body=$body_timeout,MinRate=32000
 DocumentRoot "$run/share/www"
 TypesConfig /dev/null
@@ -295,6 +294,7 @@ CONF
             fill cubby.apache-fastcgi.conf
         else
             say "ScriptSock \"$run/state/cgid\""
+            say "CGIDScriptTimeout 60"
         fi
         # Whatever is asked here, the answer is JSON.
         sed -n 's/^ *\(ErrorDocument .*\)/\1/p' "$here/cubby.apache.conf.in"

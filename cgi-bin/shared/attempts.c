@@ -100,9 +100,8 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
     /* While this call waits for a slot, it must not hold a database lock that the holder of the
      * slot needs to finish. */
     enum error_code error = db_commit_early(call->store);
-    return error == ERR_NONE
-               ? slot_take(&slots, call->config->busy_timeout, &attempt->slot, &call->cause)
-               : error;
+    return error == ERR_NONE ? slot_take(&slots, call->patience, &attempt->slot, &call->cause)
+                             : error;
 }
 
 enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t user_id,

@@ -139,9 +139,8 @@ enum error_code export_account(struct call *call)
     if (spool == NULL) {
         return call_fail(call, ERR_INTERNAL, "out of memory");
     }
-    enum error_code error =
-        spool_open(spool, call->arena, call->config->database, call->claims.user_id,
-                   call->config->busy_timeout, &call->cause);
+    enum error_code error = spool_open(spool, call->arena, call->config->database,
+                                       call->claims.user_id, call->patience, &call->cause);
     call->response.spool = spool;
     if (error != ERR_NONE) {
         return error;

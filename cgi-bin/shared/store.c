@@ -13,9 +13,10 @@ static void *store_make(const struct config *config, const void *role)
     return db_make(config, role);
 }
 
-static void store_start(void *store, bool writes, struct cause *cause)
+static void store_start(void *store, bool writes, int64_t patience, struct cause *cause)
 {
     db_start(store, writes, cause);
+    db_set_patience(store, patience);
 }
 
 static enum error_code store_authenticate(void *store, struct arena *arena,

@@ -23,13 +23,19 @@
 #include "common/base/clock.h"
 #include "common/http/process.h"
 
-enum { LISTENER = STDIN_FILENO, PATH_ROOM = 4096 };
+enum { LISTENER = STDIN_FILENO, PATH_ROOM = 4096, HEAD_TIMEOUT_MS = 10000 };
 
 struct fcgi {
     struct transport transport; /* must be first: its functions cast its address */
     FCGX_Request request;
     sigset_t waiting; /* the signals that are blocked while it waits */
-    bool others_wait; /* for a process of this program, at the last look of this request */
+    enum {
+        BODY_COMES,   /* or is complete */
+        BODY_LOST,    /* the connection broke, or nothing came in time */
+        BODY_GAVE_WAY /* to other requests */
+    } body;           /* of this request */
+    int64_t waited;   /* milliseconds for it */
+    bool hurried;     /* one gave way, and others have waited since */
     char program[PATH_ROOM];
     struct stat image; /* of the file at that path when the process began */
 };
@@ -66,6 +72,13 @@ static int wait_for(struct fcgi *fcgi, struct pollfd *descriptors, nfds_t count,
     const struct timespec limit = {.tv_sec = (time_t)(timeout / 1000),
                                    .tv_nsec = (long)(timeout % 1000) * 1000000};
     return ppoll(descriptors, count, timeout < 0 ? NULL : &limit, &fcgi->waiting);
+}
+
+/* A connection that nobody takes means that all processes of the program are in use. */
+static bool others_wait(void)
+{
+    struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
+    return poll(&listener, 1, 0) > 0;
 }
 
 /* Whether another file lies where the program was started from, or none: an upgrade. */
@@ -110,16 +123,28 @@ static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience
     return TRANSPORT_REQUEST;
 }
 
+static void set_timeout(struct fcgi *fcgi, int option, int64_t milliseconds)
+{
+    const struct timeval limit = {.tv_sec = (time_t)(milliseconds / 1000),
+                                  .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
+    (void)setsockopt(fcgi->request.ipcFd, SOL_SOCKET, option, &limit, sizeof limit);
+}
+
 static enum transport_event fcgi_next(struct transport *transport, int64_t patience)
 {
     struct fcgi *fcgi = fcgi_of(transport);
+    fcgi->hurried = (fcgi->hurried || fcgi->body == BODY_GAVE_WAY) && others_wait();
+    fcgi->body = BODY_COMES;
+    fcgi->waited = 0;
     const int64_t end = monotonic_ms() + patience;
     for (int64_t left = patience;;) {
         enum transport_event event = wait_for_request(fcgi, left);
         if (event != TRANSPORT_REQUEST) {
             return event;
         }
-        fcgi->others_wait = false;
+        if (fcgi->request.ipcFd >= 0) {
+            set_timeout(fcgi, SO_RCVTIMEO, HEAD_TIMEOUT_MS); /* it may have that of a body */
+        }
         int result = FCGX_Accept_r(&fcgi->request);
         if (result == 0) {
             return TRANSPORT_REQUEST;
@@ -146,34 +171,72 @@ static const char *fcgi_variable(struct transport *transport, const char *name)
                                                             : value;
 }
 
-static void set_timeout(struct fcgi *fcgi, int option, int64_t milliseconds)
+/* How long a body may keep the process waiting while other requests wait for it. After one that
+ * took longer those that have waited meanwhile get less, until nobody waits any more. */
+static int64_t allowance(const struct fcgi *fcgi)
 {
-    const struct timeval limit = {.tv_sec = (time_t)(milliseconds / 1000),
-                                  .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
-    (void)setsockopt(fcgi->request.ipcFd, SOL_SOCKET, option, &limit, sizeof limit);
+    enum { USUAL_MS = 1000, HURRIED_MS = 100 };
+    return fcgi->hurried ? HURRIED_MS : USUAL_MS;
 }
 
-/* The timeout is the socket's: libfcgi reads ahead, so that polling would not tell what is there.
- */
+static bool gives_way(const struct fcgi *fcgi)
+{
+    return fcgi->waited >= allowance(fcgi) && others_wait();
+}
+
+/* Whether nothing came in time, and then makes libfcgi forget that. It lets go of a piece that it
+ * has begun to look at; but the head of one, which is what may be lost so, is written at once. */
+static bool nothing_came(FCGX_Stream *in)
+{
+    if (FCGX_GetError(in) != EAGAIN) {
+        return false;
+    }
+    FCGX_ClearError(in);
+    in->isClosed = 0;
+    in->stop = in->rdNext;
+    return true;
+}
+
+/* Waits for the next piece of the body, in steps, and returns its first byte. Negative at the end,
+ * and when there will be none, which BODY then tells. The timeout is the socket's: libfcgi reads
+ * ahead, so that polling would not tell what is there. */
+static int next_piece(struct fcgi *fcgi, int64_t *timeout)
+{
+    FCGX_Stream *in = fcgi->request.in;
+    for (;;) {
+        if (*timeout <= 0 || gives_way(fcgi)) {
+            fcgi->body = *timeout > 0 ? BODY_GAVE_WAY : BODY_LOST;
+            return -1;
+        }
+        int64_t step = *timeout < allowance(fcgi) ? *timeout : allowance(fcgi);
+        int64_t before = monotonic_ms();
+        set_timeout(fcgi, SO_RCVTIMEO, step);
+        int first = FCGX_GetChar(in); /* FCGX_GetStr would wait for all that it is asked for */
+        int64_t passed = monotonic_ms() - before;
+        fcgi->waited += passed;
+        *timeout -= passed;
+        if (first >= 0 || FCGX_GetError(in) == 0) {
+            return first;
+        }
+        if (!nothing_came(in)) {
+            fcgi->body = BODY_LOST;
+            return -1;
+        }
+    }
+}
+
 static int64_t fcgi_read_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
 {
     struct fcgi *fcgi = fcgi_of(transport);
     FCGX_Stream *in = fcgi->request.in;
-    if (*timeout <= 0) {
-        return -1;
-    }
     if (size == 0) {
         return 0;
     }
-    bool waits = in->rdNext == in->stop;
-    int64_t before = waits ? monotonic_ms() : 0;
-    if (waits) {
-        set_timeout(fcgi, SO_RCVTIMEO, *timeout);
-    }
-    int first = FCGX_GetChar(in); /* waits for the next piece; FCGX_GetStr would for all of SIZE */
-    *timeout -= waits ? monotonic_ms() - before : 0;
+    int first = fcgi->body != BODY_COMES ? -1
+                : in->rdNext == in->stop ? next_piece(fcgi, timeout)
+                                         : FCGX_GetChar(in);
     if (first < 0) {
-        return FCGX_GetError(in) == 0 ? 0 : -1;
+        return fcgi->body == BODY_COMES ? 0 : fcgi->body == BODY_LOST ? -1 : TRANSPORT_GAVE_WAY;
     }
     to[0] = (char)first;
     size_t there = (size_t)(in->stop - in->rdNext);
@@ -236,7 +299,7 @@ static bool fcgi_finish(struct transport *transport)
     drain(transport);
     bool sent = FCGX_FClose(request->err) == 0;
     sent = FCGX_FClose(request->out) == 0 && sent;
-    if (!sent || !request->keepConnection) {
+    if (!sent || !request->keepConnection || fcgi->body != BODY_COMES) {
         request->keepConnection = 0;
         (void)FCGX_Detach(request);
     }
@@ -244,21 +307,25 @@ static bool fcgi_finish(struct transport *transport)
     return sent;
 }
 
-/* A connection that nobody takes means that all processes of the program are in use. A request that
- * only waits then gives way, but not to one that is just being taken. */
-static bool gives_way(struct fcgi *fcgi)
+/* False when the client went away, or the process is to end. */
+static bool let_pass(struct fcgi *fcgi, int64_t milliseconds)
 {
-    struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
-    bool waited_before = fcgi->others_wait;
-    fcgi->others_wait = poll(&listener, 1, 0) > 0;
-    return waited_before && fcgi->others_wait;
+    struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = 0};
+    return wait_for(fcgi, &connection, 1, milliseconds) == 0 && !told_to_end;
 }
 
+/* A request that only waits gives way to others, but not to one that is just being taken. */
 static bool fcgi_sleep(struct transport *transport, int64_t milliseconds)
 {
+    enum { TAKEN_WITHIN_MS = 10 };
     struct fcgi *fcgi = fcgi_of(transport);
-    struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = 0};
-    return wait_for(fcgi, &connection, 1, milliseconds) == 0 && !told_to_end && !gives_way(fcgi);
+    if (milliseconds > TAKEN_WITHIN_MS && others_wait()) {
+        if (!let_pass(fcgi, TAKEN_WITHIN_MS) || others_wait()) {
+            return false;
+        }
+        milliseconds -= TAKEN_WITHIN_MS;
+    }
+    return let_pass(fcgi, milliseconds);
 }
 
 static void fcgi_log(struct transport *transport, const char *line)

@@ -142,6 +142,13 @@ void request_read_head(struct transport *transport, struct request *request)
     read_length(transport, request);
 }
 
+/* GOT is what reading the body returned before its end. */
+static enum error_code no_more_comes(struct request *request, int64_t got)
+{
+    request->body_pending = false;
+    return got == TRANSPORT_GAVE_WAY ? ERR_SERVICE_UNAVAILABLE : ERR_INCOMPLETE_BODY;
+}
+
 static enum error_code read_known(struct transport *transport, struct arena *arena, int64_t timeout,
                                   struct request *request)
 {
@@ -154,8 +161,7 @@ static enum error_code read_known(struct transport *transport, struct arena *are
     while (used < size) {
         int64_t got = transport->read_body(transport, body + used, size - used, &timeout);
         if (got <= 0) {
-            request->body_pending = false; /* nothing more comes */
-            return ERR_INCOMPLETE_BODY;
+            return no_more_comes(request, got);
         }
         used += (size_t)got;
     }
@@ -174,8 +180,7 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
     while (body != NULL) {
         int64_t got = transport->read_body(transport, body + used, room - used, &timeout);
         if (got < 0) {
-            request->body_pending = false;
-            return ERR_INCOMPLETE_BODY;
+            return no_more_comes(request, got);
         }
         used += (size_t)got;
         if (used > maximum) {
@@ -232,8 +237,7 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
         int64_t for_this = timeout;
         int64_t got = transport->read_body(transport, to, room < left ? room : left, &for_this);
         if (got < 0 || (got == 0 && known)) {
-            request->body_pending = false;
-            return ERR_INCOMPLETE_BODY;
+            return no_more_comes(request, got);
         }
         if (got == 0) {
             break;

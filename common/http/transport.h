@@ -19,6 +19,8 @@ enum transport_event {
     TRANSPORT_END      /* none will come */
 };
 
+enum { TRANSPORT_GAVE_WAY = -2 };
+
 struct transport {
     /* The process ends after its last request, so memory and descriptors need not be released one
      * by one. */
@@ -44,7 +46,9 @@ struct transport {
     const char *(*variable)(struct transport *transport, const char *name);
 
     /* Reads up to SIZE bytes of the body: their number, 0 at its end, -1 when reading fails or
-     * nothing came within *TIMEOUT milliseconds. The time it waited is subtracted from *TIMEOUT. */
+     * nothing came within *TIMEOUT milliseconds, TRANSPORT_GAVE_WAY when it had waited for some
+     * time and other requests wait for this process. The time it waited is subtracted from
+     * *TIMEOUT. */
     int64_t (*read_body)(struct transport *transport, char *to, size_t size, int64_t *timeout);
 
     /* Reads and drops the rest of a body, for a limited time. A web server that is still sending it

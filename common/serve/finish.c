@@ -45,7 +45,7 @@ static bool render(struct call *call, enum error_code error, struct rendered *an
     return response_render(&call->response, error, !call->request.head, answer);
 }
 
-void finish_call(struct call *call, enum error_code error, struct rendered *answer)
+enum error_code finish_call(struct call *call, enum error_code error, struct rendered *answer)
 {
     bool printed = render(call, error, answer);
     if (!printed && error == ERR_NONE) {
@@ -79,4 +79,5 @@ void finish_call(struct call *call, enum error_code error, struct rendered *answ
     if (event != NULL) {
         event_log(call, event);
     }
+    return error;
 }

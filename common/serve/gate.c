@@ -18,9 +18,8 @@ enum { BODY_COPIES = 4 };
 
 static enum error_code spool_body(struct call *call)
 {
-    enum error_code error =
-        spool_open(&call->body_spool, call->arena, call->config->database, call->claims.user_id,
-                   call->config->busy_timeout, &call->cause);
+    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->database,
+                                       call->claims.user_id, call->patience, &call->cause);
     return error == ERR_NONE
                ? request_spool_body(call->transport, &call->body_spool,
                                     (size_t)call->config->max_import_bytes,
@@ -82,7 +81,8 @@ static enum error_code start_store(struct call *call)
             return call_fail(call, ERR_INTERNAL, "out of memory");
         }
     }
-    class->start(serve->store, (call->route->flags & ROUTE_WRITES) != 0, &call->cause);
+    class->start(serve->store, (call->route->flags & ROUTE_WRITES) != 0, call->patience,
+                 &call->cause);
     call->store = serve->store;
     return ERR_NONE;
 }
@@ -223,12 +223,22 @@ static enum error_code check_caller(struct call *call)
     return error == ERR_NONE ? parameters_check(call) : error;
 }
 
+/* While requests wait for the process because another one waited in vain, they are tried, and
+ * answered 503 unless it goes quickly. */
+static int64_t patience_of(const struct serve *serve)
+{
+    enum { CONGESTED_MS = 10 };
+    int64_t usual = serve->config.busy_timeout;
+    return serve->congestion.is_there && usual > CONGESTED_MS ? CONGESTED_MS : usual;
+}
+
 enum error_code gate_pass(struct call *call)
 {
     enum error_code error = keep_settings(call->serve, &call->cause);
     if (error != ERR_NONE) {
         return error;
     }
+    call->patience = patience_of(call->serve);
     cors_add(call);
     error = call_find_route(call);
     if (error != ERR_NONE || call->route == NULL) {

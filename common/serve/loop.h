@@ -11,6 +11,14 @@
 #include "common/base/stamp.h"
 #include "common/serve/serve.h"
 
+/* What is known of requests that wait for this process. A request that waited in vain, for a lock
+ * or a place, has kept others waiting as long; they must not wait once more in its place. */
+struct congestion {
+    bool is_there;
+    bool of_writers; /* the one that waited was to write, so that only another writer proves an end
+                        of it */
+};
+
 /* What lives as long as the process: settings, keys and the connection to the database. */
 struct serve {
     const struct program *program;
@@ -32,6 +40,7 @@ struct serve {
     const char *folder; /* of the database; of a process that lives on */
     bool keys_have_rule;
     bool misplaced;  /* it was asked for what it has given up */
+    struct congestion congestion;
     int64_t served;  /* requests */
     int64_t started; /* monotonic_ms; of a process that lives on */
 };
@@ -73,9 +82,9 @@ enum error_code gate_pass(struct call *call);
 
 /* Ends a call whose gate or handler returned ERROR. Prints the answer into memory before it ends
  * the transaction, because texts borrowed from the store live only until then; a success is sent
- * only after its commit. ANSWER is complete in every case, perhaps with another error than ERROR.
- */
-void finish_call(struct call *call, enum error_code error, struct rendered *answer);
+ * only after its commit. ANSWER is complete in every case, perhaps with another error than ERROR,
+ * which is returned. */
+enum error_code finish_call(struct call *call, enum error_code error, struct rendered *answer);
 
 /* Makes a security event of a call without one whose token was refused, or reached outside of its
  * scope (ERROR); a call without any token is none. Such events are not kept in the database: there

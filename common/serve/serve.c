@@ -3,6 +3,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/heap.h"
@@ -55,6 +56,18 @@ static void rest_store(struct serve *serve)
     }
 }
 
+/* CALL has ended with ERROR. */
+static void note_congestion(struct serve *serve, const struct call *call, enum error_code error)
+{
+    struct congestion *congestion = &serve->congestion;
+    bool writes = call->route != NULL && (call->route->flags & ROUTE_WRITES) != 0;
+    if (error == ERR_SERVICE_UNAVAILABLE) {
+        *congestion = (struct congestion){.is_there = true, .of_writers = writes};
+    } else if (error == ERR_NONE && call->route != NULL && (writes || !congestion->of_writers)) {
+        congestion->is_there = false;
+    }
+}
+
 static bool serve_one(struct serve *serve)
 {
     struct arena arena;
@@ -70,7 +83,7 @@ static bool serve_one(struct serve *serve)
     response_init(&call.response, &arena);
     request_read_head(call.transport, &call.request);
     struct rendered answer;
-    finish_call(&call, gate_pass(&call), &answer);
+    enum error_code error = finish_call(&call, gate_pass(&call), &answer);
     bool deferred = call.store != NULL && serve->program->store->has_deferred(call.store);
     if (deferred && call.transport->outlive_answer != NULL) {
         call.transport->outlive_answer(call.transport);
@@ -86,6 +99,7 @@ static bool serve_one(struct serve *serve)
         serve->program->store->run_deferred(call.store, call.now_ms);
     }
     if (!serve->transport->ends_process) {
+        note_congestion(serve, &call, error);
         close_spools(&call);
         rest_store(serve);
         json_use_arena(NULL);
@@ -108,23 +122,43 @@ static int64_t time_left(const struct serve *serve)
     return left > 0 ? left : 0;
 }
 
+/* After a request that waited in vain: whether another one is there already, and has waited for the
+ * process meanwhile. If none is, the congestion is over. */
+static enum transport_event next_in_congestion(struct serve *serve)
+{
+    enum transport_event event = serve->transport->next(serve->transport, 0);
+    serve->congestion.is_there = event != TRANSPORT_IDLE;
+    return event;
+}
+
 /* Waits for the next request; false when there will be none. A process that has nothing to do
  * leaves the database, so that the last one out can empty the write-ahead log. */
 static bool wait_for_request(struct serve *serve)
 {
     enum { RESTLESS_MS = 1000 };
     struct transport *transport = serve->transport;
-    for (;;) {
+    enum transport_event event = TRANSPORT_IDLE;
+    if (serve->congestion.is_there && time_left(serve) != 0 && !serve->misplaced) {
+        event = next_in_congestion(serve);
+    }
+    while (event == TRANSPORT_IDLE) {
         int64_t left = time_left(serve);
         int64_t patience =
             serve->store != NULL && (left < 0 || left > RESTLESS_MS) ? RESTLESS_MS : left;
-        enum transport_event event =
+        event =
             left != 0 && !serve->misplaced ? transport->next(transport, patience) : TRANSPORT_END;
-        if (event != TRANSPORT_IDLE) {
-            return event == TRANSPORT_REQUEST;
+        if (event == TRANSPORT_IDLE) {
+            keep_release_store(serve);
         }
-        keep_release_store(serve);
     }
+    return event == TRANSPORT_REQUEST;
+}
+
+/* What calls that have returned left there: libjwt, for one, the signature of a token. */
+__attribute__((noinline)) static void wipe_stack(void)
+{
+    unsigned char below[32 * 1024];
+    explicit_bzero(below, sizeof below);
 }
 
 static int serve_many(struct serve *serve)
@@ -139,6 +173,7 @@ static int serve_many(struct serve *serve)
             sandbox_renew();
         }
         unsent += serve_one(serve) ? 0 : 1;
+        wipe_stack();
         serve->served++;
     }
     keep_nothing(serve);

@@ -79,9 +79,9 @@ struct route {
 struct store_class {
     /* A store for a program that plays ROLE, not yet opened. NULL when memory is out. */
     void *(*make)(const struct config *config, const void *role);
-    /* Tells the store that a request begins, whether it may write, and where to record causes of
-     * failures. */
-    void (*start)(void *store, bool writes, struct cause *cause);
+    /* Tells the store that a request begins, whether it may write, how many milliseconds it may
+     * wait for a lock, and where to record causes of failures. */
+    void (*start)(void *store, bool writes, int64_t patience, struct cause *cause);
     /* Looks up a device token: ERR_INVALID_TOKEN, or what it allows in CLAIMS. With WRITES, in the
      * transaction that then writes. Texts are on ARENA. */
     enum error_code (*authenticate)(void *store, struct arena *arena,
@@ -141,6 +141,7 @@ struct call {
     struct response response;
     struct cause cause;
     int64_t now_ms;             /* the time of the whole call, in milliseconds since 1970 */
+    int64_t patience;           /* milliseconds to wait for a lock, or for a place; then 503 */
     struct text item;           /* what stands for "/{}" in the address, not yet checked */
     struct token_claims claims; /* with ROUTE_TOKEN */
     struct device_token device; /* with claims.device */

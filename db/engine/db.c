@@ -17,6 +17,7 @@ struct db {
     bool checked;  /* its schema number was compared, in this request */
     bool kept;     /* it was opened for an earlier request */
     bool lasting;  /* the process serves many requests */
+    int patience;  /* milliseconds to wait for a lock */
     struct db_prepared *prepared[DB_STATEMENT_COUNT];
 
     /* Of the present request. */
@@ -144,9 +145,8 @@ static enum error_code open_connection(struct db *db)
     db_disconnect(db);
     db->in_transaction = false;
     db->writable = db->writes;
-    enum db_class class =
-        db->driver->open(db->config->database, db->writes,
-                         db->no_wait ? 0 : (int)db->config->busy_timeout, &db->connection);
+    enum db_class class = db->driver->open(db->config->database, db->writes,
+                                           db->no_wait ? 0 : db->patience, &db->connection);
     enum error_code error = class == DB_OK ? ERR_NONE : fail(db, class, "opening");
     if (error == ERR_NONE && !db->writes) {
         error = begin_read(db);
@@ -378,6 +378,7 @@ struct db *db_make(const struct config *config, const struct db_role *role)
         db->driver = driver_in_use;
         db->config = config;
         db->role = role;
+        db->patience = (int)config->busy_timeout;
     }
     return db;
 }
@@ -394,6 +395,14 @@ void db_start(struct db *db, bool writes, struct cause *cause)
     db->write_refused = false;
     db->doubtful = false;
     db->cause = cause;
+}
+
+void db_set_patience(struct db *db, int64_t patience)
+{
+    db->patience = (int)patience;
+    if (db->connection != NULL) {
+        db->driver->set_patience(db->connection, db->patience);
+    }
 }
 
 bool db_rest(struct db *db)

@@ -64,6 +64,10 @@ struct db *db_make(const struct config *config, const struct db_role *role);
  * which must live until db_end. Nothing is opened yet. */
 void db_start(struct db *db, bool writes, struct cause *cause);
 
+/* How long the request that has begun may wait for a lock, in milliseconds; until then, as long as
+ * busy_timeout of the settings. */
+void db_set_patience(struct db *db, int64_t patience);
+
 /* Lets a request write that was started as one that only reads, or that has ended its transaction.
  */
 void db_allow_writes(struct db *db, struct cause *cause);

@@ -40,6 +40,8 @@ struct db_driver {
      * milliseconds. */
     enum db_class (*open)(const char *path, bool writable, int busy_timeout,
                           struct db_connection **out);
+    /* Another BUSY_TIMEOUT than it was opened with. */
+    void (*set_patience)(struct db_connection *connection, int busy_timeout);
     /* Accepts NULL. */
     void (*close)(struct db_connection *connection);
     /* About the last failure, for the log; borrowed until the next call. */

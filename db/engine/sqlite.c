@@ -240,17 +240,38 @@ static const char *sqlite_message(struct db_connection *connection)
     return connection->problem != NULL ? connection->problem : sqlite3_errmsg(connection->handle);
 }
 
+static void copy_log(sqlite3 *handle)
+{
+    (void)sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+/* Whether this commit, the last of HANDLE, made the log, which now has PAGES pages, longer than a
+ * multiple of STEP. */
+static bool log_passed(sqlite3 *handle, int pages, int step)
+{
+    int written = 0;
+    int highest;
+    (void)sqlite3_db_status(handle, SQLITE_DBSTATUS_CACHE_WRITE, &written, &highest, 1);
+    return pages / step > (pages - written) / step;
+}
+
 /* Called by SQLite after each commit to the write-ahead log, which now has PAGES pages. It replaces
- * SQLite's own hook, which only copies a long log into the database. The log is reused from its
- * start only if some process stays connected; here processes end, so a long log has to be closed by
- * the last of them (log_is_long). */
+ * SQLite's own hook, which copies a log of 1000 pages into the database. The log is reused from its
+ * start when all of it is copied and no reader looks into it.
+ *
+ * A process that ends leaves that to the last one that closes (log_is_long). One that stays copies
+ * it itself, here, while it is still the first in the queue of writers: were it done later, the
+ * next commit would be there already, and the log would only grow. It flushes the log and the
+ * database, which 25 updates share: copying after each one that finds the log long would take as
+ * many flushes as three updates. */
 static int note_log(void *self, sqlite3 *handle, const char *schema, int pages)
 {
     enum { GROWN_PAGES = 100, LONG_PAGES = 1000 };
     struct db_connection *connection = self;
-    connection->log_is_long = pages >= GROWN_PAGES;
-    if (pages >= LONG_PAGES) {
-        (void)sqlite3_wal_checkpoint_v2(handle, schema, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    (void)schema;
+    connection->log_is_long = !connection->stays && pages >= GROWN_PAGES;
+    if (connection->stays ? log_passed(handle, pages, GROWN_PAGES) : pages >= LONG_PAGES) {
+        copy_log(handle);
     }
     return SQLITE_OK;
 }
@@ -274,6 +295,11 @@ static enum db_class sqlite_open(const char *path, bool writable, int busy_timeo
         class = make_durable(connection);
     }
     return class;
+}
+
+static void sqlite_set_patience(struct db_connection *connection, int busy_timeout)
+{
+    connection->busy_timeout = busy_timeout;
 }
 
 static enum db_class sqlite_begin_read(struct db_connection *connection)
@@ -370,8 +396,7 @@ static bool sqlite_log_is_long(const struct db_connection *connection)
 
 static void sqlite_trim_log(struct db_connection *connection)
 {
-    (void)sqlite3_wal_checkpoint_v2(connection->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
-                                    NULL);
+    copy_log(connection->handle);
     connection->log_is_long = false;
 }
 
@@ -389,6 +414,7 @@ static bool sqlite_rest(struct db_connection *connection)
         (void)sqlite3_clear_bindings(each);
     }
     connection->problem = NULL;
+    connection->stays = true;
     return !write_queue_is_asked_out(&connection->queue, connection->path);
 }
 
@@ -562,6 +588,7 @@ const struct db_driver db_sqlite = {
     .name = "sqlite",
     .version = sqlite_version,
     .open = sqlite_open,
+    .set_patience = sqlite_set_patience,
     .close = sqlite_close,
     .message = sqlite_message,
     .begin_read = sqlite_begin_read,

@@ -24,6 +24,7 @@ struct db_connection {
     bool queued;         /* the wait began before SQLite was asked */
     bool reads;          /* in a transaction that reads */
     bool log_is_long;    /* the write-ahead log, after the last commit */
+    bool stays;          /* open from one request to the next */
     const char *problem; /* the last failure, where it was not SQLite's; NULL: it was */
     struct write_queue queue;
     struct db_connection *closed_before; /* the list of closed connections */

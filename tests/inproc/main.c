@@ -51,6 +51,7 @@ int main(int argc, char **argv)
     add(call_tests, call_test_count);
     add(token_tests, token_test_count);
     add(state_tests, state_test_count);
+    add(pair_tests, pair_test_count);
     add(fault_tests, fault_test_count);
     add(mutation_tests, mutation_test_count);
     add(write_queue_tests, write_queue_test_count);

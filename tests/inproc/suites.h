@@ -18,6 +18,8 @@ extern const struct CMUnitTest fault_tests[];
 extern const size_t fault_test_count;
 extern const struct CMUnitTest state_tests[];
 extern const size_t state_test_count;
+extern const struct CMUnitTest pair_tests[];
+extern const size_t pair_test_count;
 extern const struct CMUnitTest token_tests[];
 extern const size_t token_test_count;
 extern const struct CMUnitTest text_tests[];

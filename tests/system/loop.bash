@@ -68,3 +68,63 @@ loops_stop() {
         kill -KILL "$pid" 2>/dev/null || true
     done <"$BATS_TEST_TMPDIR/loops"
 }
+
+# keeper LINE…: cubby-loop of this checkout, with its sockets in $sockets and these lines of settings;
+# started by the words in $keeper_by
+keeper() {
+    sockets=$BATS_TEST_TMPDIR/kept
+    mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
+    sed -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
+        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
+    printf '%s\n' "RUNDIR=$sockets" "RUN_USER=$(id -un)" "WEB_GROUP=$(id -gn)" "$@" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
+    # shellcheck disable=SC2086 # words
+    env CUBBY_CONF="$conf" setsid ${keeper_by:-} sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
+    keeper=$!
+    for name in "$PROGRAMS"/*; do
+        name=${name##*/}
+        printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name.sock" >"$BATS_TEST_TMPDIR/asking/$name"
+        chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
+        for _ in $(seq 100); do
+            [ ! -S "$sockets/$name.sock" ] || break
+            sleep 0.05
+        done
+    done
+}
+
+keeper_stop() {
+    kill -TERM "$keeper"
+    for _ in $(seq 100); do
+        kill -0 -- "-$keeper" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    kill -KILL -- "-$keeper"
+    fail 'cubby-loop, or what it started, is still there'
+}
+
+# pids_of PROGRAM: of the processes that cubby-loop keeps
+pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
+
+# served_by SERVER MODE: run.sh over the installation's database; sets $address and $server
+served_by() {
+    [ -f "$home/cubby.conf" ] || sed '/^database\|^keys/d' "$conf" >"$home/cubby.conf"
+    SERVER=$1 MODE=$2 PORT=0 DATA=$home READY=$BATS_TEST_TMPDIR/ready.$1 sh "$root/cgi-bin/server/run.sh" \
+        >"$BATS_TEST_TMPDIR/$1.log" 2>&1 3>&- 4>&- &
+    server=$!
+    echo "$server" >>"$BATS_TEST_TMPDIR/servers"
+    for _ in $(seq 300); do
+        [ ! -f "$BATS_TEST_TMPDIR/ready.$1" ] || break
+        sleep 0.1
+    done
+    address=$(cat "$BATS_TEST_TMPDIR/ready.$1") || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
+}
+
+# servers_stop: those, and all that they started
+servers_stop() {
+    local pid
+    [ -f "$BATS_TEST_TMPDIR/servers" ] || return 0
+    while read -r pid; do
+        kill -TERM "$pid" 2>/dev/null || true
+        wait "$pid" || true
+    done <"$BATS_TEST_TMPDIR/servers"
+    rm "$BATS_TEST_TMPDIR/servers"
+}

@@ -6,7 +6,7 @@ load loop.bash
 
 teardown() {
     loops_stop
-    [ ! -f "$BATS_TEST_TMPDIR/server" ] || kill -TERM "$(cat "$BATS_TEST_TMPDIR/server")" 2>/dev/null || true
+    servers_stop
     [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
 }
 
@@ -97,23 +97,88 @@ twins() {
     done
 }
 
-@test "loop: after a busy database the next answer is as if it had not been" {
+@test "loop: after a busy database each answer is that of a fresh process" {
     installation 'busy_timeout = 100'
+    new_user bob
+    store a 1
+    bob=$token
     new_user ann
     store a 1
-    loop_start data
-    ask data PUT /a '{"value":2}'
+    ann=$token
+    requests
+    twins
+    database=$home.twin/cubby.db
+    for ((one = 0; one < 18; one++)); do
+        hold
+        looped twin_call data PUT /a '{"value":3}'
+        answered 503 SERVICE_UNAVAILABLE
+        let_go
+        rm "$BATS_TEST_TMPDIR"/h?ld
+        both "$one" "$([ $((one % 2)) = 0 ] && echo "$ann" || echo "$bob")"
+    done
+    both 2 "$ann"
+    case $answer in 'Status: 200 '*) ;; *) fail "$answer" ;; esac
+}
+
+# twin_call PROGRAM METHOD PATH BODY: cgi, in the twin of the installation
+twin_call() {
+    CUBBY_CONF=$BATS_TEST_TMPDIR/twin.conf
+    cgi "$@"
+    CUBBY_CONF=$conf
+}
+
+@test "loop: after a full disk each answer is that of a fresh process" {
+    installation
+    new_user bob
+    store a 1
+    bob=$token
+    new_user ann
+    store a 1
+    ann=$token
+    requests
+    (ulimit -f 150 && twins)
+    value=$(head -c 30000 /dev/zero | tr '\0' x)
+    for number in $(seq 20); do
+        looped twin_call data POST '' "{\"key\":\"fill/$number\",\"value\":\"$value\"}"
+        [ "$code" = 201 ] || break
+        cgi data POST '' "{\"key\":\"fill/$number\",\"value\":\"$value\"}"
+    done
+    answered 507 INSUFFICIENT_STORAGE
+    # What writes nothing, after a write that finds no room.
+    for one in 0 1 3 6 7 8 9 10 12 13 15 16; do
+        both "$one" "$ann"
+        looped twin_call data POST '' "{\"key\":\"fill/$number\",\"value\":\"$value\"}"
+        answered 507 INSUFFICIENT_STORAGE
+        both "$one" "$bob"
+    done
+}
+
+@test "loop: passwords and tokens of a request that is over are not in memory any more" {
+    PASSWORD=Xq7-nowhere-else
+    installation
+    new_user ann
+    old=$token
+    loop_start token me data keys
+    finds() { node "$root/tests/system/memory.js" "$@"; }
+    looped login ann
+    [ -n "$token" ] || fail 'no token'
+    same "$(finds "$loop_token" "$PASSWORD" "${token: -43}" "$conf")" "$conf" # that stays, and is found
+    ask keys POST '' '{"name":"d","scope":"read"}'
+    device=$(jq -r .token <<<"$body")
+    same "$(finds "$loop_keys" "${device: -40}" "${token: -43}" "$conf")" "$conf"
+    ask data POST '' '{"key":"a","value":"of nobody else"}'
+    answered 201
+    ask data PUT /a '{"value":"of nobody at all"'
+    answered 400
+    token=$device ask data GET /a
     answered 200
-    hold
-    ask data PUT /a '{"value":3}'
-    answered 503 SERVICE_UNAVAILABLE
-    ask data GET /a
-    same "$(jq -c .data.value <<<"$body")" 2
-    let_go
-    ask data PUT /a '{"value":4}'
+    same "$(finds "$loop_data" "${device: -40}" "${token: -43}" 'of nobody at all' "$conf")" "$conf"
+    sleep 1.5 # without anything to do it leaves the database, and what that has in memory
+    same "$(finds "$loop_data" 'of nobody else' "$conf")" "$conf"
+    token=$old ask me PUT /password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass-9\"}"
     answered 200
-    ask data GET /a
-    same "$(jq -c .data.value <<<"$body")" 4
+    new=$(jq -r .data.access_token <<<"$body")
+    same "$(finds "$loop_me" "$PASSWORD" Other-pass-9 "${old: -43}" "${new: -43}" "$conf")" "$conf"
 }
 
 @test "loop: after a full disk writes are refused, and go on once there is room" {
@@ -312,6 +377,36 @@ put_back() {
 
 @test "loop: the same with a write-ahead log" { put_back wal; }
 
+@test "loop: a database of the first version is refused, and served once it is migrated" {
+    installation
+    new_user ann
+    hash=$(query 'SELECT password_hash FROM users')
+    loop_start data token
+    ask data GET /k
+    answered 404
+    {
+        first_schema
+        echo "INSERT INTO users VALUES (7, 'ann', 'ann', 'a@example.org', 'a@example.org', 'Ann', 30, 'female', '$hash', 5, 1, 1000, 1000);"
+        echo "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) VALUES (7, 'k', 1, 3, 1000, 1000, '1.0');"
+        echo 'PRAGMA user_version = 1;'
+    } | sqlite3 "$home/old"
+    mv "$home/old" "$database"
+    for _ in 1 2; do
+        ask data GET /k
+        answered 500 INTERNAL_ERROR
+        ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+        answered 500 INTERNAL_ERROR
+    done
+    grep -q 'has schema 1, .*cubby migrate' "$BATS_TEST_TMPDIR/log"
+    tool 0 migrate
+    looped login ann
+    same "$code" 200
+    ask data GET /k
+    case $body in *'"value":1.0,'*) ;; *) fail 'another value' ;; esac
+    ask data PUT /k '{"value":2}'
+    answered 200
+}
+
 @test "loop: the journal is changed while programs stay, to and fro" {
     installation
     new_user ann
@@ -357,6 +452,26 @@ put_back() {
     tool 0 check
 }
 
+@test "loop: with a write-ahead log many writers at once take hardly more flushes than writes, and the log stays short" {
+    installation 'journal = wal' 'busy_timeout = 60000'
+    for number in 1 2 3 4; do
+        new_user "user$number"
+        echo "$token" >>"$BATS_TEST_TMPDIR/tokens"
+    done
+    keeper_by="strace -f -qq -c -e trace=fdatasync,?fsync -o $BATS_TEST_TMPDIR/flushes"
+    keeper PROCESSES_data=3
+    looped "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/tokens" 4 100 0
+    long=$(stat -c %s "$database-wal")
+    kill -TERM -- "-$keeper"
+    for _ in $(seq 100); do
+        kill -0 -- "-$keeper" 2>/dev/null || break
+        sleep 0.05
+    done
+    flushes=$(awk '/sync/ { count += $4 } END { print count }' "$BATS_TEST_TMPDIR/flushes")
+    [ "$flushes" -ge 400 ] && [ "$flushes" -le 560 ] || fail "$flushes flushes for 400 writes"
+    [ "$long" -lt 1000000 ] || fail "a log of $long bytes" # all of it would be 8 MB
+}
+
 @test "loop: between two requests it holds no lock" {
     installation 'busy_timeout = 0'
     new_user ann
@@ -368,6 +483,23 @@ put_back() {
         query 'BEGIN EXCLUSIVE; ROLLBACK;'
         same "$(grep -c ":$(stat -c %i "$database") " /proc/locks || true)" 0
     done
+}
+
+@test "loop: with a write-ahead log no reader's mark is left between two requests, so that it can be emptied" {
+    installation 'journal = wal' 'loop_lifetime = 0'
+    new_user ann
+    loop_start data changes me
+    for call in 'data POST  {"key":"a","value":1}' 'data GET /a' 'data PUT /a {"value":2}' 'data GET /b' 'data PUT /a {' \
+        'changes GET' 'me GET' 'me GET /export' 'data DELETE /b' 'data GET /a'; do
+        IFS=' ' read -r program method path sent <<<"$call"
+        [ "$method" != POST ] || { sent=$path path=''; }
+        ask "$program" "$method" "$path" "$sent"
+        # not busy, and nothing left: no pages, none of them copied
+        same "$(query 'PRAGMA wal_checkpoint(TRUNCATE)')" '0|0|0'
+        same "$(stat -c %s "$database-wal")" 0
+    done
+    ask data PUT /a '{"value":3}'
+    answered 200
 }
 
 @test "loop: a program whose file was replaced ends before it takes another request" {
@@ -501,39 +633,6 @@ put_back() {
 
 # ---- cubby-loop, and long lives -----------------------------------------------------------------------
 
-# keeper: cubby-loop of this checkout, with its sockets in $sockets
-keeper() {
-    sockets=$BATS_TEST_TMPDIR/kept
-    mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
-    sed -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
-        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
-    printf '%s\n' "RUNDIR=$sockets" "RUN_USER=$(id -un)" "WEB_GROUP=$(id -gn)" "$@" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
-    env CUBBY_CONF="$conf" setsid sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
-    keeper=$!
-    for name in "$PROGRAMS"/*; do
-        name=${name##*/}
-        printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name.sock" >"$BATS_TEST_TMPDIR/asking/$name"
-        chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
-        for _ in $(seq 100); do
-            [ ! -S "$sockets/$name.sock" ] || break
-            sleep 0.05
-        done
-    done
-}
-
-keeper_stop() {
-    kill -TERM "$keeper"
-    for _ in $(seq 100); do
-        kill -0 -- "-$keeper" 2>/dev/null || return 0
-        sleep 0.05
-    done
-    kill -KILL -- "-$keeper"
-    fail 'cubby-loop, or what it started, is still there'
-}
-
-# pids_of PROGRAM: of the processes that cubby-loop keeps
-pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
-
 @test "cubby-loop: keeps as many as it is told, starts anew what ends, and takes all along" {
     installation
     keeper PROCESSES_data=3 PROCESSES_me=2
@@ -552,6 +651,39 @@ pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
     keeper_stop
 }
 
+@test "cubby-loop: an upgrade takes the place of programs that stay, and costs no request" {
+    installation
+    new_user ann
+    store a 1
+    mkdir "$BATS_TEST_TMPDIR/programs"
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs"
+    PROGRAMS=$BATS_TEST_TMPDIR/programs
+    keeper PROCESSES_data=2
+    before=$(pids_of data | sort)
+    same "$(wc -l <<<"$before")" 2
+    for number in 1 2 3; do
+        for _ in 1 2 3 4; do
+            ask data GET /a
+            answered 200
+        done
+        cp "$root/build/cgi-bin/data" "$BATS_TEST_TMPDIR/new"
+        mv "$BATS_TEST_TMPDIR/new" "$PROGRAMS/data"
+        ask data PUT /a "{\"value\":$number}"
+        answered 200
+    done
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 3
+    for _ in $(seq 100); do
+        after=$(pids_of data | sort)
+        [ "$(wc -l <<<"$after")" != 2 ] || [ -n "$(comm -12 <(echo "$before") <(echo "$after"))" ] || break
+        ask data GET /a
+        answered 200
+        sleep 0.05
+    done
+    same "$(comm -12 <(echo "$before") <(echo "$after"))" ''
+    keeper_stop
+}
+
 six_in_order() {
     new_user "u$RANDOM$RANDOM"
     store a 1
@@ -559,6 +691,50 @@ six_in_order() {
     read_value a
     same "$code" 200
 }
+
+# beside JOURNAL: a process for each request and processes that stay, on one database, at the same time
+beside() {
+    installation "journal = $1" 'busy_timeout = 60000' 'register_limit = 0' 'loop_requests = 500'
+    for of in stays ends; do
+        for number in 1 2 3; do
+            new_user "$of$number"
+            echo "$token" >>"$BATS_TEST_TMPDIR/$of"
+        done
+    done
+    new_user ann
+    for number in $(seq 1000); do echo "{\"key\":\"k/$number\",\"value\":$number}"; done |
+        jq -s '{items:.}' >"$BATS_TEST_TMPDIR/items"
+    served_by apache cgi
+    ends=$address
+    served_by nginx fastcgi
+    curl -sf -o "$BATS_TEST_TMPDIR/imported" "$address/me/import" -H "Authorization: $token" -d "@$BATS_TEST_TMPDIR/items"
+    conf=$home/cubby.conf
+    keeper PROCESSES_data=3
+    # writers that know what they wrote, and, over real servers, a mixture of everything
+    looped "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/stays" 6 60 0 &
+    began
+    for at in "$address" "$ends"; do
+        wrk -t1 -c3 -d6 --timeout 60 -s "$root/tests/soak/mixed.lua" "$at" -- "$token" 7 >"$BATS_TEST_TMPDIR/said.${#at}.$RANDOM" &
+        began
+    done
+    "$root/build/test-tools/load" "$PROGRAMS/data" "$BATS_TEST_TMPDIR/ends" 6 60 0
+    wait "${started[0]}" # fails when the other one did
+    wait_all
+    for said in "$BATS_TEST_TMPDIR"/said.*; do
+        IFS=$'\t' read -r requests broken lost < <(tail -n 1 "$said")
+        [ "$requests" -gt 100 ] && [ "$broken" = 0 ] && [ "$lost" = 0 ] || fail "$(cat "$said")"
+    done
+    same "$(query 'PRAGMA integrity_check')" ok
+    tool 0 -c "$home/cubby.conf" check
+    keeper_stop
+    servers_stop
+}
+
+@test "loop: Apache with a process for each request and nginx with ones that stay, at once under load, rollback journal" {
+    beside rollback
+}
+
+@test "loop: the same two at once, write-ahead log" { beside wal; }
 
 @test "loop: processes that are killed at any moment lose nothing that was acknowledged" {
     installation 'busy_timeout = 60000' 'loop_requests = 200'
@@ -593,51 +769,11 @@ six_in_order() {
     tool 0 check
 }
 
-# resident PID: KB
-resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
-
 @test "loop: a process has the same memory after 200,000 requests as after 1,000, and no more open files" {
-    DATA=$BATS_TEST_TMPDIR/data
-    mkdir -m 700 "$DATA"
-    printf '%s\n' 'password_cost = 1' 'loop_requests = 0' 'loop_lifetime = 0' >"$DATA/cubby.conf"
-    ready=$BATS_TEST_TMPDIR/ready
-    env -u CUBBY_CONF SERVER=nginx MODE=fastcgi PORT=0 DATA="$DATA" READY="$ready" WWW="$root/www" PROCESSES=1 \
-        sh "$root/cgi-bin/server/run.sh" >"$BATS_TEST_TMPDIR/server.log" 2>&1 3>&- 4>&- &
-    server=$!
-    echo "$server" >"$BATS_TEST_TMPDIR/server"
-    for _ in $(seq 300); do
-        [ ! -f "$ready" ] || break
-        sleep 0.1
-    done
-    base=$(cat "$ready")
-    curl -s "$base/register" -d "{\"username\":\"ann\",\"email\":\"a@example.org\",\"full_name\":\"Ann\",\"age\":3,\"gender\":\"f\",\"password\":\"$PASSWORD\"}" >/dev/null
-    token=$(curl -s "$base/token" -d "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}" | jq -r .token)
-    for number in $(seq 1000); do
-        echo "url = $base/data"
-        echo "header = \"Authorization: $token\""
-        echo "data = \"{\\\"key\\\":\\\"k/$number\\\",\\\"value\\\":$number}\""
-        echo next
-    done | sed '$d' | curl -s -K - >/dev/null
-    pid=$(pgrep -s "$(pgrep -P "$server" | head -n 1)" -x data)
-    [ -n "$pid" ] || fail 'no process'
-    before=$(resident "$pid")
-    sleep 1.5 # without anything to do it leaves the database
-    files=$(ls "/proc/$pid/fd" | wc -l)
-    done=0
-    # reads, lists, refusals
-    while [ "$done" -lt 200000 ]; do
-        for path in data/k/7 'data?limit=20&values=true' data/none 'data?limit=x'; do
-            said=$(wrk -t1 -c2 -d3 -H "Authorization: $token" "$base/$path")
-            [[ $said =~ ([0-9]+)' requests in' ]] || fail "$said"
-            done=$((done + BASH_REMATCH[1]))
-        done
-    done
-    after=$(resident "$pid")
-    echo "# $done requests, $before KB before, $after KB after" >&3
-    [ $((after - before)) -le 256 ] || fail "$before KB became $after KB"
-    [ "$after" -le 4096 ] || fail "$after KB"
-    sleep 1.5
-    same "$(ls "/proc/$pid/fd" | wc -l)" "$files"
-    kill "$server"
-    wait "$server" || true
+    # shellcheck source=tests/soak/long_life.bash
+    . "$root/tests/soak/long_life.bash"
+    long_life_start "$BATS_TEST_TMPDIR/data"
+    echo "$server" >"$BATS_TEST_TMPDIR/servers"
+    long_life 200000 || fail "$life"
+    echo "# $life" >&3
 }

@@ -90,6 +90,12 @@ stop_gateway() {
     : >"$BATS_TEST_TMPDIR/port"
 }
 
+# The SQL of the first migration.
+first_schema() {
+    awk '/^    \/\* 1\. /{on=1} /^    \/\* 2\. /{exit} on' "$root/db/engine/schema.c" |
+        sed -n 's/^    "\(.*\)",\{0,1\}$/\1/p' | tr -d '\n'
+}
+
 # query SQL: asks the database file itself
 query() { sqlite3 "$database" "$1"; }
 

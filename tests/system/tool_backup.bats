@@ -527,12 +527,6 @@ refused() {
     same "$code" 200
 }
 
-# The SQL of the first migration.
-first_schema() {
-    awk '/^    \/\* 1\. /{on=1} /^    \/\* 2\. /{exit} on' "$BATS_TEST_DIRNAME/../../db/engine/schema.c" |
-        sed -n 's/^    "\(.*\)",\{0,1\}$/\1/p' | tr -d '\n'
-}
-
 @test "restore: a backup of the first version is migrated" {
     {
         first_schema

@@ -111,10 +111,32 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     tool 0 doctor "$address" --json
     same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database empty-segments files health if-match if-none-match keys login override post put sandbox slashes'
+        'authorization clock database empty-segments files health if-match if-none-match keys login mode override post programs put sandbox slashes'
     tool 0 doctor "$address/"
     case $output in *'0 problems') ;; *) fail 'no conclusion' ;; esac
     same "$(sqlite3 "$folder/data/cubby.db" 'SELECT COUNT(*) FROM items')" 0
+}
+
+@test "doctor: knows whether programs stay, and names the one of which no process is left" {
+    served apache
+    tool 0 doctor "$address" --json
+    same "$(state mode) $(state programs)" 'ok ok'
+    about mode 'a process for each request'
+    kill "$server"
+    wait "$server" || true
+    rm -rf "$folder/data" "$folder/ready"
+    served nginx
+    tool 0 doctor "$address" --json
+    same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
+    about mode 'stay between requests (FastCGI)'
+    same "$(curl -s "$address/health" | jq -r .data.mode)" fastcgi
+    # cubby-loop of this program, and what it keeps
+    # shellcheck disable=SC2046 # numbers
+    kill -KILL $(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/changes$')
+    tool 1 doctor "$address" --json
+    same "$(state mode) $(state programs) $(state health)" 'ok problem ok'
+    about programs 'do not answer: /changes (502)'
+    about programs 'cubby-loop run'
 }
 
 @test "doctor: busybox cuts bodies of PUT short, which is noted and no problem" {
@@ -286,7 +308,7 @@ problem'
     same "$(of '[.checks[].state] | unique | join(" ")')" 'note ok'
     same "$(of '[.checks[] | select(.state == "note") | .check] | join(" ")')" 'slashes empty-segments'
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database empty-segments files health if-match if-none-match keys login override post put slashes'
+        'authorization clock database empty-segments files health if-match if-none-match keys login mode override post programs put slashes'
     # Whatever the operator has set for curl otherwise.
     printf '%s\n' 'header = "Authorization: x"' 'url = "http://127.0.0.1:1/"' >"$folder/.curlrc"
     HOME=$folder https_proxy=http://127.0.0.1:1 tool 0 doctor "$address" --host api.example.org

@@ -22,6 +22,10 @@
 
 enum state { STATE_OK, STATE_NOTE, STATE_PROBLEM };
 
+/* Each is one program. */
+static const char *const programs[] = {"/batch", "/changes",  "/data",  "/health", "/keys",
+                                       "/me",    "/register", "/reset", "/token"};
+
 struct doctor {
     struct tool *tool;
     struct arena arena; /* of one request */
@@ -174,6 +178,30 @@ static bool ask_health(struct doctor *doctor)
     }
     look_at_sandbox(doctor);
     return true;
+}
+
+/* After ask_health: whether programs stay, and whether each of them answers. Every one that stays
+ * has a socket and processes of its own, which may be missing. */
+static void ask_programs(struct doctor *doctor)
+{
+    bool stay = strcmp(answered(doctor, "data", "mode"), "fastcgi") == 0;
+    tell(doctor, "mode", STATE_OK, "",
+         stay ? "programs stay between requests (FastCGI)" : "a process for each request (CGI)");
+    const char *silent = "";
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        const char *why = ask_api(doctor, "GET", programs[i], "", NULL);
+        int status = why == NULL ? doctor->answer.status : 0;
+        /* A program wants a token, or another method. */
+        if (status != 200 && status != 401 && status != 405) {
+            silent = arena_printf(&doctor->tool->arena, "%s %s (%d)", silent, programs[i], status);
+            silent = silent != NULL ? silent : "";
+        }
+    }
+    tell(doctor, "programs", *silent == '\0' ? STATE_OK : STATE_PROBLEM,
+         *silent == '\0' ? ""
+         : stay ? "is \"cubby-loop run\" running, and does the web server reach its sockets?"
+                : "are all programs there, and may the web server run them?",
+         *silent == '\0' ? "each of them answers%s" : "do not answer:%s", silent);
 }
 
 static void ask_authorization(struct doctor *doctor)
@@ -566,6 +594,7 @@ static int run_doctor(struct tool *tool)
         doctor.url.authority = host;
     }
     if (ask_health(&doctor)) {
+        ask_programs(&doctor);
         ask_authorization(&doctor);
         ask_override(&doctor);
         ask_conditions(&doctor);
@@ -598,15 +627,16 @@ static const struct tool_command commands[] = {
      .words = "URL",
      .summary = "ask the running web server whether all is set up right",
      .text =
-         "URL is the address of the API, as http://127.0.0.1/api. Asks as a client would: do the\n"
-         "programs answer, do the headers Authorization, If-Match, If-None-Match and\n"
-         "X-HTTP-Method-Override reach them, do bodies of PUT and POST arrive whole, does an\n"
-         "address with %2F or with an empty segment, do the programs run as root, are the clocks\n"
-         "sane, and does the server give out the database or the keys; and looks at owners and\n"
-         "modes of the files. Nothing is stored but one failed login of nobody. Run it on the\n"
-         "machine of the web server. An https:// address is asked by the program curl, which must\n"
-         "be installed, and the certificate must be good for the host, or for the name given by\n"
-         "--host; CURL_CA_BUNDLE names a file with a certificate of your own.\n",
+         "URL is the address of the API, as http://127.0.0.1/api. Asks as a client would: do all\n"
+         "programs answer, by a process for each request or by ones that stay, do the headers\n"
+         "Authorization, If-Match, If-None-Match and X-HTTP-Method-Override reach them, do bodies\n"
+         "of PUT and POST arrive whole, does an address with %2F or with an empty segment, do the\n"
+         "programs run as root, are the clocks sane, and does the server give out the database or\n"
+         "the keys; and looks at owners and modes of the files. Nothing is stored but one failed\n"
+         "login of nobody. Run it on the machine of the web server. An https:// address is asked\n"
+         "by the program curl, which must be installed, and the certificate must be good for the\n"
+         "host, or for the name given by --host; CURL_CA_BUNDLE names a file with a certificate\n"
+         "of your own.\n",
      .options = options,
      .option_count = 1,
      .words_least = 1,

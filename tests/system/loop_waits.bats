@@ -1,0 +1,193 @@
+# Programs that stay, all of whose processes wait for something: who else asks is answered all the same,
+# within a time that does not grow with the number of those who ask.
+
+load tool.bash
+load loop.bash
+
+teardown() {
+    [ -z "${stopped:-}" ] || kill -KILL "$stopped" 2>/dev/null || true
+    servers_stop
+    loops_stop
+    [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
+}
+
+# crowd COUNT PROGRAM METHOD PATH QUERY BODY: so many requests at once, by $token; $all is how they were
+# answered, one line for each, in seconds at most $took.
+crowd() {
+    local count=$1 program=$2 method=$3 path=$4 query=$5 sent=$6 number
+    SECONDS=0
+    for ((number = 0; number < count; number++)); do
+        printf '%s' "$sent" | env -i CUBBY_CONF="$conf" REQUEST_METHOD="$method" PATH_INFO="$path" QUERY_STRING="$query" \
+            REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="${#sent}" ${token:+HTTP_AUTHORIZATION="$token"} \
+            timeout 100 "$BATS_TEST_TMPDIR/asking/$program" >"$BATS_TEST_TMPDIR/answer.$number" 2>>"$BATS_TEST_TMPDIR/log" 3>&- 4>&- &
+        began
+    done
+    wait_all
+    took=$SECONDS
+    all=''
+    for ((number = 0; number < count; number++)); do
+        all+=$(tr -d '\r' <"$BATS_TEST_TMPDIR/answer.$number" |
+            sed -n 's/^Status: \([0-9]*\).*/\1/p; s/^Retry-After: \(.*\)/\1/p; s/^.*"code":"\([A-Z_]*\)".*/\1/p' | paste -sd' ')$'\n'
+        rm "$BATS_TEST_TMPDIR/answer.$number"
+    done
+}
+
+# each LINE: every answer was this one
+each() { same "$(sort -u <<<"${all%$'\n'}")" "$1"; }
+
+# within SECONDS: that is much less than all of them one after the other would take
+within() { [ "$took" -lt "$1" ] || fail "it took $took s"; }
+
+# locks FILE: how many there are on it
+locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
+
+@test "waits: the lock of the database stays taken: all are answered 503 once one has waited" {
+    installation 'busy_timeout = 2000'
+    new_user ann
+    store a 1
+    keeper PROCESSES_data=2 PROCESSES_batch=2
+    looped read_value a
+    same "$code" 200
+    hold
+    crowd 24 data PUT /a '' '{"value":2}' # 24 s for two processes
+    each '503 1 SERVICE_UNAVAILABLE'
+    within 12
+    crowd 24 batch POST '' '' '{"operations":[{"op":"put","key":"a","value":2}]}'
+    each '503 1 SERVICE_UNAVAILABLE'
+    within 12
+    # Who comes when nobody waits has the whole time again.
+    (
+        sleep 1
+        printf 'ROLLBACK;\n' >&5
+    ) &
+    began
+    crowd 2 data PUT /a '' '{"value":3}'
+    each 200
+    let_go
+    crowd 12 data PUT /a '' '{"value":4}'
+    each 200
+    looped read_value a
+    same "$(jq -c .data.value <<<"$body")" 4
+}
+
+@test "waits: nobody can even read, as when a backup is put back: 503 for all" {
+    installation 'busy_timeout = 2000'
+    new_user ann
+    store a 1
+    loop_start data health me
+    ask data GET /a
+    answered 200
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
+    holder=$!
+    exec 5>"$BATS_TEST_TMPDIR/hold"
+    printf 'BEGIN EXCLUSIVE;\nSELECT 1;\n' >&5
+    for _ in $(seq 300); do
+        [ ! -s "$BATS_TEST_TMPDIR/held" ] || break
+        sleep 0.1
+    done
+    for program in data me health; do
+        path=''
+        [ "$program" != data ] || path=/a
+        crowd 12 "$program" GET "$path" '' '' # 24 s
+        each '503 1 SERVICE_UNAVAILABLE'
+        within 12
+    done
+    let_go
+    crowd 12 data GET /a '' ''
+    each 200
+}
+
+@test "waits: all places for hashes are taken: 503 for who logs in, and the rest goes on" {
+    installation 'busy_timeout = 2000' 'max_hashes = 1' 'login_limit_address = 0' 'login_limit_account = 0'
+    new_user ann
+    hash=$(query 'SELECT password_hash FROM users')
+    keeper PROCESSES_token=2
+    # A program that is stopped while it computes a hash, of a kind that takes a minute.
+    query "UPDATE users SET password_hash = '\$2b\$20\$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyz01234'"
+    login="{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST CONTENT_LENGTH=${#login} "$PROGRAMS/token" <<<"$login" >/dev/null 2>&1 3>&- 4>&- &
+    stopped=$!
+    for _ in $(seq 300); do
+        [ "$(locks "$database-hashes") $(locks "$database")" != '1 0' ] || break
+        sleep 0.02
+    done
+    kill -STOP "$stopped"
+    same "$(locks "$database-hashes") $(locks "$database")" '1 0'
+    kept=$token
+    token=''
+    crowd 24 token POST '' '' "$login" # 24 s for two processes
+    each '503 1 SERVICE_UNAVAILABLE'
+    within 12
+    token=$kept
+    crowd 6 data POST '' '' '{"key":"a","value":1}'
+    same "$(grep -c '^201' <<<"$all")" 1
+    kill -KILL "$stopped"
+    wait "$stopped" || true
+    stopped=''
+    token=''
+    query "UPDATE users SET password_hash = '$hash'"
+    crowd 4 token POST '' '' "$login"
+    each 200
+}
+
+@test "waits: many who follow the changes share few processes, and none is kept from an answer" {
+    installation
+    new_user ann
+    store a 1
+    keeper PROCESSES_changes=2
+    crowd 40 changes GET '' 'since=1&wait=8' '' # 160 s
+    each 200
+    within 40 # the last two have nobody behind them
+    # whoever comes is answered by the first that sees it
+    crowd 1 changes GET '' 'since=1&wait=2' ''
+    each 200
+}
+
+@test "waits: bodies that come slowly give way to others, and are told to come again" {
+    installation
+    new_user ann
+    store a 1
+    loop_start data
+    for number in 1 2 3 4 5 6; do
+        (
+            printf '{"va'
+            sleep 25
+        ) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/a CONTENT_LENGTH=900 HTTP_AUTHORIZATION="$token" \
+            timeout -s KILL 25 "$BATS_TEST_TMPDIR/asking/data" >"$BATS_TEST_TMPDIR/slow.$number" 2>/dev/null 3>&- 4>&- &
+    done
+    sleep 0.5
+    crowd 3 data GET /a '' ''
+    each 200
+    within 15 # of 150
+    same "$(cat "$BATS_TEST_TMPDIR"/slow.? | grep -c '^Status: 503')" 6
+    same "$(cat "$BATS_TEST_TMPDIR"/slow.? | grep -c '^Retry-After: 1')" 6
+    # One that keeps nobody waiting has its time, and comes whole.
+    printf '#!/bin/sh\n(head -c 10; sleep 2.5; cat) | "%s"\n' "$BATS_TEST_TMPDIR/asking/data" >"$BATS_TEST_TMPDIR/asking/slow"
+    chmod 755 "$BATS_TEST_TMPDIR/asking/slow"
+    value=$(head -c 20000 /dev/zero | tr '\0' x)
+    ask slow PUT /a "{\"value\":\"$value\"}"
+    answered 200
+    ask data GET /a
+    same "$(jq -r .data.value <<<"$body")" "$value"
+}
+
+# refused_by SERVER: how it answers for a program of which no process is left
+refused_by() {
+    served_by "$1" fastcgi
+    # shellcheck disable=SC2046 # numbers: cubby-loop of this program, and what it keeps
+    kill -KILL $(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/changes$')
+    answer=$(curl -si -m 20 "$address/changes" -H "Authorization: $token" | tr -d '\r')
+    said="$(sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //p' <<<"$answer" | paste -sd' ') $(tail -n 1 <<<"$answer" | jq -r .code)"
+    same "$(curl -s -o "$BATS_TEST_TMPDIR/others" -w '%{http_code}' "$address/data/none" -H "Authorization: $token")" 404
+    servers_stop
+}
+
+@test "waits: without any process of a program the web server answers at once, in the contract's form" {
+    installation
+    new_user ann
+    refused_by apache
+    same "$said" '503 1 SERVICE_UNAVAILABLE'
+    refused_by nginx
+    same "$said" '502 BAD_GATEWAY'
+}
