@@ -219,6 +219,40 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     same "$status" 3
 }
 
+@test "cubby-httpd: prepare makes database and key for the user of the programs, once, and refuses one there is not" {
+    board
+    RUN_USER=nobody-there script prepare
+    [ "$status" != 0 ]
+    has "$output" 'there is no user nobody-there'
+    [ ! -e "$folder/data/cubby.db" ]
+    RUN_USER=$owner:whatever script prepare
+    same "$status" 0
+    same "$(stat -c '%U %a' "$folder/data" "$folder/data/cubby.db" "$folder/data/keys.json" | tr '\n' ' ')" "$owner 700 $owner 600 $owner 600 "
+    key=$(sha256sum <"$folder/data/keys.json")
+    RUN_USER=$owner script prepare
+    same "$status" 0
+    same "$(sha256sum <"$folder/data/keys.json")" "$key"
+    rm -r "$folder/data"
+    RUN_USER=$(id -u "$owner") script prepare
+    same "$(stat -c %U "$folder/data/cubby.db")" "$owner"
+}
+
+@test "cubby-httpd: without any httpd it says so; one that came with cubby is taken before that of busybox" {
+    make_data
+    board
+    rm "$folder/applets/httpd" "$folder/applets/busybox"
+    script start
+    same "$status" 1
+    has "$output" 'there is no httpd'
+    # Stands beside the programs, and says that it was the one.
+    printf '#!/bin/sh\necho "brought: $*"\n' >"$installed/lib/cubby/httpd"
+    chmod 755 "$installed/lib/cubby/httpd"
+    ln -s "$(command -v busybox)" "$folder/applets/busybox"
+    script run
+    rm "$installed/lib/cubby/httpd"
+    has "$output" 'brought: -f -p'
+}
+
 @test "cubby-httpd: says what is missing or wrong, and starts nothing" {
     board
     script start
@@ -227,7 +261,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     for word in '' reload; do
         script $word
         same "$status" 2
-        has "$output" 'usage: cubby-httpd start|stop|restart|status|run'
+        has "$output" 'usage: cubby-httpd start|stop|restart|status|run|prepare'
     done
     if is_root; then
         "$installed/sbin/cubby" init >/dev/null

@@ -50,9 +50,8 @@ openwrt() {
     grep -qx 'USE_PROCD=1' "$init"
     # shellcheck disable=SC1090
     said=$(procd_set_param() { echo "$*"; } && procd_open_instance() { :; } && procd_close_instance() { :; } &&
-        mkdir() { :; } && . <(sed -E 's#/usr/sbin/cubby (init|migrate)#echo cubby \1#' "$init") && start_service)
-    same "$(head -n 3 <<<"$said")" 'cubby init --owner cubby
-cubby migrate
+        . <(sed -E 's#/usr/sbin/cubby-httpd prepare#echo prepare#' "$init") && start_service)
+    same "$(head -n 2 <<<"$said")" 'prepare
 command /usr/sbin/cubby-httpd run'
 }
 

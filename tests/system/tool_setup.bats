@@ -244,6 +244,12 @@ found_alone() {
             found_alone "$database$companion: belongs to another user than $database" 'chown it'
             rm "$database$companion"
         done
+        # A folder that was there before, and stayed root's.
+        chown root "$home"
+        chmod 755 "$home"
+        found "$home: the owner of $database may not write here" 'chown it'
+        chown nobody "$home"
+        chmod 700 "$home"
         chmod 711 "$BATS_TEST_TMPDIR"
         mkdir -m 700 "$BATS_TEST_TMPDIR/closed"
         mv "$home" "$BATS_TEST_TMPDIR/closed/home"
