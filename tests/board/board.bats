@@ -148,7 +148,8 @@ host() {
         if "$compiler" -dM -E - </dev/null | grep -q '__SIZEOF_LONG__ 8'; then
             [ "$status" = 0 ] || fail "$output"
         else
-            [ "$status" != 0 ] && has_text "$output" 'build with -D'
+            [ "$status" != 0 ]
+            has_text "$output" 'build with -D'
         fi
     }
     refuses common/base/clock.c

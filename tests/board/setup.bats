@@ -44,8 +44,10 @@ modes() { (cd "$BOARD_ROOT" && stat -c '%n %a' "$@" | tr '\n' ' '); }
     within /bin/sh /usr/sbin/cubby-setup remove
     ! answers "$BASE" || fail 'it still answers'
     same "$(cat "$BOARD_ROOT/etc/inittab")" '::sysinit:/bin/true'
-    [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ] && [ ! -e "$BOARD_ROOT/usr/share/cubby/www/index.html" ]
-    [ -f "$BOARD_ROOT/srv/cubby/cubby.db" ] && [ -f "$BOARD_ROOT/etc/cubby/cubby.conf" ]
+    [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ]
+    [ ! -e "$BOARD_ROOT/usr/share/cubby/www/index.html" ]
+    [ -f "$BOARD_ROOT/srv/cubby/cubby.db" ]
+    [ -f "$BOARD_ROOT/etc/cubby/cubby.conf" ]
 }
 
 @test "setup: a board whose rcS runs scripts gets one, and serves after a boot: as another user, from a folder with blanks" {
@@ -80,7 +82,8 @@ modes() { (cd "$BOARD_ROOT" && stat -c '%n %a' "$@" | tr '\n' ' '); }
     within /bin/sh /usr/sbin/cubby-setup remove
     same "$(cd "$BOARD_ROOT/usr" && find . -path '*cubby*' ! -type d)" ./share/cubby/www/mine
     [ ! -e "$BOARD_ROOT/usr/lib/cubby" ]
-    ! answers "$BASE" && [ ! -e "$BOARD_ROOT/etc/init.d/S80cubby" ]
+    ! answers "$BASE" || fail 'it still answers'
+    [ ! -e "$BOARD_ROOT/etc/init.d/S80cubby" ]
 }
 
 @test "setup: under procd and systemd their own files are put in place" {
@@ -108,7 +111,8 @@ SH
     same "$(tr '\n' ' ' <"$BOARD_ROOT/tmp/told")" 'enable start '
     has_text "$(within /bin/ps)" '/real/httpd'
     within /bin/sh /usr/sbin/cubby-setup remove
-    ! answers "$BASE" && [ ! -e "$BOARD_ROOT/etc/init.d/cubby" ]
+    ! answers "$BASE" || fail 'it still answers'
+    [ ! -e "$BOARD_ROOT/etc/init.d/cubby" ]
     rm "$BOARD_ROOT/etc/rc.common" "$BOARD_ROOT/tmp/told"
     mkdir -p "$BOARD_ROOT/run/systemd/system" "$BOARD_ROOT/etc/systemd/system"
     printf '#!/bin/sh\necho "$*" >>/tmp/told\ncase $1 in start|stop) /usr/sbin/cubby-httpd "$1" ;; esac\n' >"$BOARD_ROOT/bin/systemctl"
@@ -130,7 +134,8 @@ SH
     # refuses STATUS TEXT WORD…: and changes nothing
     refuses() {
         run setup_again "${@:3}"
-        [ "$status" = "$1" ] && has_text "$output" "$2"
+        [ "$status" = "$1" ]
+        has_text "$output" "$2"
         same "$(cd "$BOARD_ROOT" && find etc srv usr ! -type d -exec sha256sum {} + | sort)" "$state"
     }
     for words in --address '--data' 'restart' '--adress 80' 'remove now' '--no-start remove'; do
@@ -184,11 +189,13 @@ SH
     within /bin/mount -t tmpfs tmpfs /tmp
     before=$(find "$BOARD_ROOT/etc" -type f -exec sha256sum {} +)
     run setup_again --data /var/lib/cubby
-    [ "$status" = 1 ] && has_text "$output" '/var/lib/cubby lies in memory'
+    [ "$status" = 1 ]
+    has_text "$output" '/var/lib/cubby lies in memory'
     same "$(find "$BOARD_ROOT/etc" -type f -exec sha256sum {} +)" "$before"
     printf '#!/bin/sh\nexit 126\n' >"$BOARD_ROOT/usr/sbin/cubby"
     run setup_again
-    [ "$status" = 1 ] && has_text "$output" 'is the archive that of this processor'
+    [ "$status" = 1 ]
+    has_text "$output" 'is the archive that of this processor'
     # It can still be taken away.
     within /bin/sh /usr/sbin/cubby-setup remove
     [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ]

@@ -124,7 +124,8 @@ serves_by_busybox() {
     has "$(within cubby user list)" ann
     within cubby-httpd stop
     within dpkg -r cubby
-    [ -f "$place/var/lib/cubby/cubby.db" ] && [ -f "$place/etc/cubby/cubby.conf" ]
+    [ -f "$place/var/lib/cubby/cubby.db" ]
+    [ -f "$place/etc/cubby/cubby.conf" ]
     within dpkg -P cubby
     [ ! -e "$place/var/lib/cubby" ] && [ ! -e "$place/etc/cubby" ]
 }

@@ -47,7 +47,9 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     for program in "$root"/cgi-bin/*.c; do
         [ -x "$installed/lib/cubby/cgi-bin/$(basename "$program" .c)" ]
     done
-    [ -x "$installed/sbin/cubby" ] && [ -x "$installed/sbin/cubby-httpd" ] && [ -x "$installed/sbin/cubby-loop" ]
+    [ -x "$installed/sbin/cubby" ]
+    [ -x "$installed/sbin/cubby-httpd" ]
+    [ -x "$installed/sbin/cubby-loop" ]
     for file in etc/cubby/cubby.conf.sample share/cubby/cubby.apache.conf share/cubby/cubby.htaccess \
         share/cubby/cubby.nginx-fcgiwrap.conf share/cubby/cubby.civetweb.conf \
         share/cubby/cubby.nginx.conf share/cubby/cubby.lighttpd-fastcgi.conf share/cubby/cubby.apache-fastcgi.conf \
@@ -65,7 +67,8 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
 @test "make install: its names are honoured, in the files and in the tool" {
     make_in "$checkout" install DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
         SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api >/dev/null
-    [ -x "$folder/other/srv/cgi/data" ] && [ -x "$folder/other/opt/bin/cubby" ]
+    [ -x "$folder/other/srv/cgi/data" ]
+    [ -x "$folder/other/opt/bin/cubby" ]
     grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"
     grep -q 'ScriptAlias\|/srv/cgi' "$folder/other/opt/share/cubby.apache.conf"
     ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd" "$folder/other/opt/bin/cubby-loop" || fail "a default is left"
@@ -298,7 +301,8 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     make_in "$checkout" uninstall DESTDIR="$folder/stage"
     same "$(cd "$folder/stage" && find . -type f | sort | tr '\n' ' ')" \
         './usr/local/etc/cubby/cubby.conf ./usr/local/sbin/other ./var/lib/cubby/cubby.db '
-    [ ! -e "$here/share/cubby" ] && [ ! -e "$here/lib/cubby" ]
+    [ ! -e "$here/share/cubby" ]
+    [ ! -e "$here/lib/cubby" ]
     # Twice is no trouble.
     make_in "$checkout" uninstall DESTDIR="$folder/stage"
 }

@@ -73,6 +73,16 @@ command /usr/sbin/cubby-httpd run'
     sed -n '/^\thelp$/,$p' "$package/Config.in" | tail -n +2 | grep . | while IFS= read -r line; do
         [[ $line == $'\t  '[!\ ]* ]] && [ "${#line}" -le 65 ] || fail "$line"
     done
+    # Variables in brackets, one blank before a backslash, no empty lines in a row or at the end.
+    ! grep -nP '[^$]\$\{\w|(  |\t ?)\\\\$|^\s*(else\s+)?ifn?def\b' "$package/cubby.mk" || fail 'an odd word'
+    for file in "$package"/{cubby.mk,cubby.hash,Config.in,S80cubby}; do
+        cmp <(cat -s "$file") "$file"
+        [ -n "$(sed '$!d' "$file")" ]
+        same "$(tail -c 1 "$file" | wc -l)" 1
+        [ ! -x "$file" ] || fail "$file"
+    done
+    # The script of init is named after what it starts.
+    same "$(sed -n 's/^DAEMON="\(.*\)"$/\1/p' "$package/S80cubby")" cubby
     grep -qP '^\tcubby -1 cubby -1 \* - - - ' "$package/cubby.mk"
     # Its commands, as make expands them.
     said=$(printf '%s\n' 'INSTALL = install' 'TARGET_CC = board-gcc' 'generic-package = all:; @:' \

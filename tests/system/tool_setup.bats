@@ -94,7 +94,8 @@ found_alone() {
         'WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO half SELECT randomblob(3000) FROM n' \
         '.shell kill -9 $PPID' >/dev/null 2>&1 || true
     chmod 600 "$database"*
-    [ -s "$database" ] && [ -s "$database-journal" ]
+    [ -s "$database" ]
+    [ -s "$database-journal" ]
     tool 0 init
     case $output in *"made   $database"*) ;; *) fail 'not made' ;; esac
     tool 0 check
