@@ -98,6 +98,13 @@ serves_by_busybox() {
     six_calls "http://127.0.0.1:$port/cgi-bin"
 }
 
+@test "deb: lintian finds no error in those of any processor" {
+    for arch in amd64 armhf arm64; do
+        run lintian --allow-root --fail-on error "$root/build/deb/cubby_$version-1_$arch.deb"
+        [ "$status" = 0 ] || fail "$arch: $output"
+    done
+}
+
 @test "deb: Apache serves after the three commands of README.Debian" {
     install_deb amd64
     is_installed

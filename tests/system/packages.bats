@@ -100,6 +100,8 @@ command /usr/sbin/cubby-httpd run'
     for file in $(sed -n 's|.*file://\(cubby\.[a-z]*\).*|\1|p' "$recipe"); do
         [ -f "${recipe%/*}/files/$file" ] || fail "no $file"
     done
+    # Both releases that have UNPACKDIR and those that have not.
+    ! grep -nF '${UNPACKDIR}' "$recipe" || fail 'scarthgap has no UNPACKDIR'
     grep -q '^inherit .*update-rc\.d .*systemd.* useradd' "$recipe"
     grep -q '^USERADD_PARAM:${PN} = .* cubby"$' "$recipe"
 }
