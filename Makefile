@@ -351,7 +351,7 @@ HOST ?=
 BOARDS_TESTED := armhf mips
 
 .PHONY: board boards-tested
-board: $(if $(ARCH)$(HOST),packages-build)
+board:
 	$(Q)$(ONE_BUILD) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
 		sh common/deps/board.sh $(ARCH)
 boards-tested:

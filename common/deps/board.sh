@@ -10,6 +10,7 @@
 # and mode. All endpoints are one executable with a name for each. MAKE and VERSION come from the
 # environment.
 set -eu
+umask 022
 
 cd "$(dirname "$0")/../.."
 
@@ -93,6 +94,10 @@ if [ "${1:-}" = --list ]; then
     echo "$known"
     exit 0
 fi
+[ $# -le 1 ] || {
+    echo "board: one processor at a time, not \"$*\"" >&2
+    exit 2
+}
 arch=${1:-}
 name=${arch:-${HOST:-}}
 if [ -z "$name" ]; then
@@ -100,24 +105,25 @@ if [ -z "$name" ]; then
     echo 'make board HOST=NAME CC=... AR=... for any other compiler; NAME is then yours to choose'
     exit 0
 fi
+case $name in
+[.-]* | *[!A-Za-z0-9._-]*)
+    echo "board: \"$name\" can't be part of a file's name" >&2
+    exit 2
+    ;;
+esac
 if [ -n "$arch" ]; then
     triplet=$(triplet_of "$arch") || {
         echo "board: no processor named \"$arch\"; there are: $known" >&2
         exit 2
     }
-    sh common/deps/packages.sh "board-$arch:$triplet"
+    sh common/deps/packages.sh build "board-$arch:$triplet"
     CC=$triplet-gcc
     AR=$triplet-ar
     musl_compiler
 else
     : "${CC:?board: HOST needs CC, and AR}" "${AR:?board: HOST needs AR, and CC}"
+    sh common/deps/packages.sh build
 fi
-case $name in
-*[!A-Za-z0-9._-]*)
-    echo "board: \"$name\" can't be part of a file's name" >&2
-    exit 2
-    ;;
-esac
 
 # An archive of a board is of use to nobody if its compiler does not work: asked before all else.
 target=$($CC -dumpmachine) || {

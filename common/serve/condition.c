@@ -111,7 +111,8 @@ static enum error_code read_list(struct call *call, const char *field, const cha
             response_detail(&call->response, name, "differs from the header of that name");
             return ERR_INVALID_PARAMETER;
         }
-        *out = read ? text.at : given ? "" : field;
+        bool whole = read && strlen(text.at) == text.size; /* no NUL in it */
+        *out = whole ? text.at : given ? "" : field;
     }
     if (*out == NULL || is_any(*out) || is_list(*out)) {
         return ERR_NONE;

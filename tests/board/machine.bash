@@ -116,13 +116,14 @@ machine_answers() { # BASE
 }
 
 # machine_install: what the page tells to type on a board, and prints what was said
-machine_install() { # ADDRESS
-    local archive user=()
+machine_install() { # ADDRESS [OPTION…]
+    local address=$1 archive user=()
     archive=$(echo build/board/cubby-*-"$BOARD".tar.gz)
     cp "$archive" "$BOARD_ROOT/tmp/cubby.tar.gz"
     within /bin/tar -xzf /tmp/cubby.tar.gz -C / || return 1
     emulated "$BOARD_ROOT"/usr/sbin/cubby "$BOARD_ROOT"/usr/lib/cubby/httpd "$BOARD_ROOT"/usr/lib/cubby/cgi-bin/*
+    shift
     # Who is not root here has one user to give.
     [ "$(id -u)" = 0 ] || user=(--user root)
-    within /bin/sh /usr/sbin/cubby-setup --address "$1" "${user[@]}"
+    within /bin/sh /usr/sbin/cubby-setup --address "$address" "$@" "${user[@]}"
 }

@@ -44,24 +44,46 @@ modes() { (cd "$BOARD_ROOT" && stat -c '%n %a' "$@" | tr '\n' ' '); }
     within /bin/sh /usr/sbin/cubby-setup remove
     ! answers "$BASE" || fail 'it still answers'
     same "$(cat "$BOARD_ROOT/etc/inittab")" '::sysinit:/bin/true'
-    [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ] && [ ! -e "$BOARD_ROOT/usr/share/cubby/www/index.html" ]
-    [ -f "$BOARD_ROOT/srv/cubby/cubby.db" ] && [ -f "$BOARD_ROOT/etc/cubby/cubby.conf" ]
+    [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ]
+    [ ! -e "$BOARD_ROOT/usr/share/cubby/www/index.html" ]
+    [ -f "$BOARD_ROOT/srv/cubby/cubby.db" ]
+    [ -f "$BOARD_ROOT/etc/cubby/cubby.conf" ]
 }
 
-@test "setup: a board whose rcS runs scripts gets one, and serves after a boot" {
+@test "setup: a board whose rcS runs scripts gets one, and serves after a boot: as another user, from a folder with blanks" {
+    web=(--user web)
+    [ "$(id -u)" = 0 ] || web=()
+    printf 'root:x:0:0:root:/root:/bin/sh' >"$BOARD_ROOT/etc/passwd"
+    mv "$BOARD_ROOT/etc/group" "$BOARD_ROOT/etc/group.real"
+    ln -s group.real "$BOARD_ROOT/etc/group"
     mkdir "$BOARD_ROOT/etc/init.d"
     printf '#!/bin/sh\nfor script in /etc/init.d/S??*; do "$script" start; done\n' >"$BOARD_ROOT/etc/init.d/rcS"
     chmod 755 "$BOARD_ROOT/etc/init.d/rcS"
     echo '::sysinit:/etc/init.d/rcS' >"$BOARD_ROOT/etc/inittab"
     machine_boot
-    has_text "$(machine_install "127.0.0.1:$port")" 'boot: /etc/init.d/S80cubby'
+    said=$(machine_install "127.0.0.1:$port" --data '/mnt/my disk #1/' "${web[@]}")
+    has_text "$said" 'boot: /etc/init.d/S80cubby'
+    has_text "$said" 'data: database and key made in /mnt/my disk #1'
+    # Lines of their own, and a link that stays one.
+    same "$(head -n 1 "$BOARD_ROOT/etc/passwd")" 'root:x:0:0:root:/root:/bin/sh'
+    [ -L "$BOARD_ROOT/etc/group" ]
+    [ "$(id -u)" != 0 ] || same "$(sed -n 2p "$BOARD_ROOT/etc/passwd") $(sed -n 2p "$BOARD_ROOT/etc/group.real")" \
+        'web:x:300:300:cubby:/nonexistent:/bin/false web:x:300:'
     machine_answers "$BASE"
     machine_loses_power
     machine_boot
     machine_answers "$BASE" || fail "$(cat "$BOARD_ROOT.log")"
     within /etc/init.d/S80cubby status
+    new_user
+    store kept 1
+    # The same words again are no other folder.
+    has_text "$(setup_again --data '/mnt/my disk #1' --no-start)" 'data: /mnt/my disk #1, as it was'
+    echo mine >"$BOARD_ROOT/usr/share/cubby/www/mine"
     within /bin/sh /usr/sbin/cubby-setup remove
-    ! answers "$BASE" && [ ! -e "$BOARD_ROOT/etc/init.d/S80cubby" ]
+    same "$(cd "$BOARD_ROOT/usr" && find . -path '*cubby*' ! -type d)" ./share/cubby/www/mine
+    [ ! -e "$BOARD_ROOT/usr/lib/cubby" ]
+    ! answers "$BASE" || fail 'it still answers'
+    [ ! -e "$BOARD_ROOT/etc/init.d/S80cubby" ]
 }
 
 @test "setup: under procd and systemd their own files are put in place" {
@@ -89,7 +111,8 @@ SH
     same "$(tr '\n' ' ' <"$BOARD_ROOT/tmp/told")" 'enable start '
     has_text "$(within /bin/ps)" '/real/httpd'
     within /bin/sh /usr/sbin/cubby-setup remove
-    ! answers "$BASE" && [ ! -e "$BOARD_ROOT/etc/init.d/cubby" ]
+    ! answers "$BASE" || fail 'it still answers'
+    [ ! -e "$BOARD_ROOT/etc/init.d/cubby" ]
     rm "$BOARD_ROOT/etc/rc.common" "$BOARD_ROOT/tmp/told"
     mkdir -p "$BOARD_ROOT/run/systemd/system" "$BOARD_ROOT/etc/systemd/system"
     printf '#!/bin/sh\necho "$*" >>/tmp/told\ncase $1 in start|stop) /usr/sbin/cubby-httpd "$1" ;; esac\n' >"$BOARD_ROOT/bin/systemctl"
@@ -107,22 +130,73 @@ SH
     machine_install "127.0.0.1:$port" >/dev/null
     within /bin/sh /usr/sbin/cubby-setup remove
     machine_install "127.0.0.1:$port" >/dev/null
-    for words in --address '--data' 'restart' '--adress 80'; do
+    state=$(cd "$BOARD_ROOT" && find etc srv usr ! -type d -exec sha256sum {} + | sort)
+    # refuses STATUS TEXT WORD…: and changes nothing
+    refuses() {
+        run setup_again "${@:3}"
+        [ "$status" = "$1" ]
+        has_text "$output" "$2"
+        same "$(cd "$BOARD_ROOT" && find etc srv usr ! -type d -exec sha256sum {} + | sort)" "$state"
+    }
+    for words in --address '--data' 'restart' '--adress 80' 'remove now' '--no-start remove'; do
         # shellcheck disable=SC2086 # words
-        run setup_again $words
-        [ "$status" = 2 ] && has_text "$output" 'cubby-setup [--address ADDRESS]'
+        refuses 2 'cubby-setup [--address ADDRESS]' $words
     done
-    run setup_again --data /elsewhere
-    [ "$status" = 1 ] && has_text "$output" 'names the database /srv/cubby/cubby.db'
-    # As on OpenWrt, where /var is a link into memory.
+    # The address goes into a file that a shell reads, the user into /etc/passwd, the folder into settings.
+    for address in '80;reboot' '$(reboot)' '80 81' 0 65536 http $'80\n81' '127.0.0.1:' 'a/b:80'; do
+        refuses 1 "--address can't be" --address "$address"
+    done
+    for folder in here ./here $'/a\nkeys = /b' '/a '; do
+        refuses 1 "--data can't be" --data "$folder"
+    done
+    for name in a:b 'a b' -x 0 $'a\nb' ../a; do
+        refuses 1 "--user can't be" --user "$name"
+    done
+    refuses 1 'names the database /srv/cubby/cubby.db' --data /elsewhere
+    refuses 1 "--user can't change it" --user other
+    # Settings that the programs would refuse
+    echo 'pasword_cost = 3' >>"$BOARD_ROOT/etc/cubby/cubby.conf"
+    state=$(cd "$BOARD_ROOT" && find etc srv usr ! -type d -exec sha256sum {} + | sort)
+    refuses 1 "/etc/cubby/cubby.conf can't be used"
     rm "$BOARD_ROOT/etc/cubby/cubby.conf"
+    # A busybox without what is needed, and a root that can't be written
+    mv "$BOARD_ROOT/bin/awk" "$BOARD_ROOT/bin/sleep" "$BOARD_ROOT/tmp/"
+    state=$(cd "$BOARD_ROOT" && find etc srv usr ! -type d -exec sha256sum {} + | sort)
+    refuses 1 'which are needed: awk sleep'
+    mv "$BOARD_ROOT/tmp/awk" "$BOARD_ROOT/tmp/sleep" "$BOARD_ROOT/bin/"
+    within /bin/mount -t tmpfs -o ro tmpfs /etc
+    refuses 1 'no file can be made in /etc'
+    within /bin/umount /etc
+    # Data of another user, a folder of another user, what is no folder
+    if [ "$(id -u)" = 0 ]; then
+        chown -R 77 "$BOARD_ROOT/srv/cubby"
+        refuses 1 '/srv/cubby is there and belongs to the user with the number 77'
+        chown -R 300 "$BOARD_ROOT/srv/cubby"
+        mkdir "$BOARD_ROOT/roots"
+        refuses 1 '/roots is there and belongs to the user with the number 0' --data /roots
+    fi
+    ln -s nowhere "$BOARD_ROOT/dangling"
+    refuses 1 '/dangling is no folder' --data /dangling/cubby
+    # Memory: a place with a blank in its name, and a layer over another system
+    mkdir -p "$BOARD_ROOT/mnt/in memory" "$BOARD_ROOT/mnt/over"
+    within /bin/mount -t tmpfs tmpfs '/mnt/in memory'
+    refuses 1 '/mnt/in memory/cubby lies in memory' --data '/mnt/in memory/cubby'
+    within /bin/sh -c 'mkdir /tmp/m && mount -t tmpfs tmpfs /tmp/m && mkdir /tmp/m/upper /tmp/m/work &&
+        mount -t overlay -o lowerdir=/srv,upperdir=/tmp/m/upper,workdir=/tmp/m/work overlay /mnt/over'
+    refuses 1 '/mnt/over/cubby2 lies in memory' --data /mnt/over/cubby2
+    # As on OpenWrt, where /var is a link into memory.
     rm -rf "${BOARD_ROOT:?}/var" && ln -s tmp "$BOARD_ROOT/var"
     within /bin/mount -t tmpfs tmpfs /tmp
     before=$(find "$BOARD_ROOT/etc" -type f -exec sha256sum {} +)
     run setup_again --data /var/lib/cubby
-    [ "$status" = 1 ] && has_text "$output" '/var/lib/cubby lies in memory'
+    [ "$status" = 1 ]
+    has_text "$output" '/var/lib/cubby lies in memory'
     same "$(find "$BOARD_ROOT/etc" -type f -exec sha256sum {} +)" "$before"
     printf '#!/bin/sh\nexit 126\n' >"$BOARD_ROOT/usr/sbin/cubby"
     run setup_again
-    [ "$status" = 1 ] && has_text "$output" 'is the archive that of this processor'
+    [ "$status" = 1 ]
+    has_text "$output" 'is the archive that of this processor'
+    # It can still be taken away.
+    within /bin/sh /usr/sbin/cubby-setup remove
+    [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ]
 }

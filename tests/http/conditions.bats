@@ -107,10 +107,17 @@ none_match() {
     tag=$(header ETag)
     send PUT "/data/both?if_match=$(encode_query "$tag")" '{"value":2}'
     succeeded 200
+    now=$(encode_query "$(header ETag)")
     for method in PUT PATCH DELETE; do
         send "$method" "/data/both?if_match=$(encode_query "$tag")" '{"value":3}' -H 'Content-Type: application/json'
         same "$code $(field .code)" '412 PRECONDITION_FAILED'
         same "$(field .data.current.value)" 2
+    done
+    # What would hold up to a NUL is no list.
+    for list in "$now%00" "$now%00,%221%22" '*%00'; do
+        send PUT "/data/both?if_match=$list" '{"value":3}'
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | keys[0]')" if_match
     done
     send PUT "/data/both?if_match=*" '{"value":3}'
     succeeded 200

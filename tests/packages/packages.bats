@@ -98,6 +98,13 @@ serves_by_busybox() {
     six_calls "http://127.0.0.1:$port/cgi-bin"
 }
 
+@test "deb: lintian finds no error in those of any processor" {
+    for arch in amd64 armhf arm64; do
+        run lintian --allow-root --fail-on error "$root/build/deb/cubby_$version-1_$arch.deb"
+        [ "$status" = 0 ] || fail "$arch: $output"
+    done
+}
+
 @test "deb: Apache serves after the three commands of README.Debian" {
     install_deb amd64
     is_installed
@@ -124,7 +131,8 @@ serves_by_busybox() {
     has "$(within cubby user list)" ann
     within cubby-httpd stop
     within dpkg -r cubby
-    [ -f "$place/var/lib/cubby/cubby.db" ] && [ -f "$place/etc/cubby/cubby.conf" ]
+    [ -f "$place/var/lib/cubby/cubby.db" ]
+    [ -f "$place/etc/cubby/cubby.conf" ]
     within dpkg -P cubby
     [ ! -e "$place/var/lib/cubby" ] && [ ! -e "$place/etc/cubby" ]
 }

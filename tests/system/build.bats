@@ -324,8 +324,14 @@ SH
     VERSION=0 HOST=x CC=no-such-cc AR=ar run sh "$root/common/deps/board.sh"
     [ "$status" = 1 ]
     has "$output" 'no-such-cc does not run'
-    VERSION=0 HOST=../x CC=gcc AR=ar run sh "$root/common/deps/board.sh"
+    for name in ../x .. . -x 'a b' 'a;b'; do
+        VERSION=0 HOST=$name CC=gcc AR=ar run sh "$root/common/deps/board.sh"
+        [ "$status" = 2 ]
+        has "$output" "\"$name\" can't be part of a file's name"
+    done
+    VERSION=0 run sh "$root/common/deps/board.sh" armhf mips
     [ "$status" = 2 ]
+    has "$output" 'one processor at a time'
 }
 
 @test "libxcrypt: is configured for the target that the compiler names, flags in CC or not" {

@@ -47,7 +47,9 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     for program in "$root"/cgi-bin/*.c; do
         [ -x "$installed/lib/cubby/cgi-bin/$(basename "$program" .c)" ]
     done
-    [ -x "$installed/sbin/cubby" ] && [ -x "$installed/sbin/cubby-httpd" ] && [ -x "$installed/sbin/cubby-loop" ]
+    [ -x "$installed/sbin/cubby" ]
+    [ -x "$installed/sbin/cubby-httpd" ]
+    [ -x "$installed/sbin/cubby-loop" ]
     for file in etc/cubby/cubby.conf.sample share/cubby/cubby.apache.conf share/cubby/cubby.htaccess \
         share/cubby/cubby.nginx-fcgiwrap.conf share/cubby/cubby.civetweb.conf \
         share/cubby/cubby.nginx.conf share/cubby/cubby.lighttpd-fastcgi.conf share/cubby/cubby.apache-fastcgi.conf \
@@ -68,7 +70,8 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
 @test "make install: its names are honoured, in the files and in the tool" {
     make_in "$checkout" install DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
         SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api >/dev/null
-    [ -x "$folder/other/srv/cgi/data" ] && [ -x "$folder/other/opt/bin/cubby" ]
+    [ -x "$folder/other/srv/cgi/data" ]
+    [ -x "$folder/other/opt/bin/cubby" ]
     grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"
     grep -q 'ScriptAlias\|/srv/cgi' "$folder/other/opt/share/cubby.apache.conf"
     ! grep -rE '/usr/local|@[A-Z]+@' "$folder/other/opt/share" "$folder/other/etc" "$folder/other/opt/bin/cubby-httpd" "$folder/other/opt/bin/cubby-loop" || fail "a default is left"
@@ -234,6 +237,40 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     same "$status" 3
 }
 
+@test "cubby-httpd: prepare makes database and key for the user of the programs, once, and refuses one there is not" {
+    board
+    RUN_USER=nobody-there script prepare
+    [ "$status" != 0 ]
+    has "$output" 'there is no user nobody-there'
+    [ ! -e "$folder/data/cubby.db" ]
+    RUN_USER=$owner:whatever script prepare
+    same "$status" 0
+    same "$(stat -c '%U %a' "$folder/data" "$folder/data/cubby.db" "$folder/data/keys.json" | tr '\n' ' ')" "$owner 700 $owner 600 $owner 600 "
+    key=$(sha256sum <"$folder/data/keys.json")
+    RUN_USER=$owner script prepare
+    same "$status" 0
+    same "$(sha256sum <"$folder/data/keys.json")" "$key"
+    rm -r "$folder/data"
+    RUN_USER=$(id -u "$owner") script prepare
+    same "$(stat -c %U "$folder/data/cubby.db")" "$owner"
+}
+
+@test "cubby-httpd: without any httpd it says so; one that came with cubby is taken before that of busybox" {
+    make_data
+    board
+    rm "$folder/applets/httpd" "$folder/applets/busybox"
+    script start
+    same "$status" 1
+    has "$output" 'there is no httpd'
+    # Stands beside the programs, and says that it was the one.
+    printf '#!/bin/sh\necho "brought: $*"\n' >"$installed/lib/cubby/httpd"
+    chmod 755 "$installed/lib/cubby/httpd"
+    ln -s "$(command -v busybox)" "$folder/applets/busybox"
+    script run
+    rm "$installed/lib/cubby/httpd"
+    has "$output" 'brought: -f -p'
+}
+
 @test "cubby-httpd: says what is missing or wrong, and starts nothing" {
     board
     script start
@@ -242,7 +279,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     for word in '' reload; do
         script $word
         same "$status" 2
-        has "$output" 'usage: cubby-httpd start|stop|restart|status|run'
+        has "$output" 'usage: cubby-httpd start|stop|restart|status|run|prepare'
     done
     if is_root; then
         "$installed/sbin/cubby" init >/dev/null
@@ -279,7 +316,8 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     make_in "$checkout" uninstall DESTDIR="$folder/stage"
     same "$(cd "$folder/stage" && find . -type f | sort | tr '\n' ' ')" \
         './usr/local/etc/cubby/cubby.conf ./usr/local/sbin/other ./var/lib/cubby/cubby.db '
-    [ ! -e "$here/share/cubby" ] && [ ! -e "$here/lib/cubby" ]
+    [ ! -e "$here/share/cubby" ]
+    [ ! -e "$here/lib/cubby" ]
     # Twice is no trouble.
     make_in "$checkout" uninstall DESTDIR="$folder/stage"
 }

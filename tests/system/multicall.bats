@@ -66,3 +66,31 @@ ask() {
         has "$output" '"code":"NOT_FOUND"'
     done
 }
+
+# as NAME: the program, told by the caller that this is its name; its file is that of data
+as() {
+    run env -i CUBBY_CONF="$conf" SERVER_SOFTWARE=test REQUEST_METHOD=GET PATH_INFO=/a QUERY_STRING= \
+        bash -c 'exec -a "$1" "$2"' as "$1" "$installed/data" </dev/null
+}
+
+@test "multicall: a name that the caller makes up opens nothing, and forges no line of the log" {
+    for name in '' / data/ 'data ' ' data' data/. ../ $'data\nx' '-data'; do
+        as "$name"
+        [ "$status" != 0 ]
+        has "$output" 'which is no program of cubby'
+        has "$output" 'Status: 404'
+    done
+    as $'x\ncubby token: forged'
+    same "$(grep -c '^cubby ' <<<"$output")" 1
+    as "$(printf 'x%.0s' {1..100000})"
+    [ "$status" != 0 ]
+    has "$output" 'Status: 404'
+    # Only what stands behind the last slash counts.
+    as /token/keys/health
+    has "$output" 'Status: 404'
+    as /no/such/place/data
+    has "$output" 'Status: 401'
+    # The names of routes and of paths are no programs.
+    ask "$installed/data" GET /../health/../token
+    ! grep -q 'Status: 200' <<<"$output" || fail "$output"
+}

@@ -51,9 +51,8 @@ openwrt() {
     grep -qx 'USE_PROCD=1' "$init"
     # shellcheck disable=SC1090
     said=$(procd_set_param() { echo "$*"; } && procd_open_instance() { :; } && procd_close_instance() { :; } &&
-        mkdir() { :; } && . <(sed -E 's#/usr/sbin/cubby (init|migrate)#echo cubby \1#' "$init") && start_service)
-    same "$(head -n 3 <<<"$said")" 'cubby init --owner cubby
-cubby migrate
+        . <(sed -E 's#/usr/sbin/cubby-httpd prepare#echo prepare#' "$init") && start_service)
+    same "$(head -n 2 <<<"$said")" 'prepare
 command /usr/sbin/cubby-httpd run'
 }
 
@@ -75,6 +74,16 @@ command /usr/sbin/cubby-httpd run'
     sed -n '/^\thelp$/,$p' "$package/Config.in" | tail -n +2 | grep . | while IFS= read -r line; do
         [[ $line == $'\t  '[!\ ]* ]] && [ "${#line}" -le 65 ] || fail "$line"
     done
+    # Variables in brackets, one blank before a backslash, no empty lines in a row or at the end.
+    ! grep -nP '[^$]\$\{\w|(  |\t ?)\\\\$|^\s*(else\s+)?ifn?def\b' "$package/cubby.mk" || fail 'an odd word'
+    for file in "$package"/{cubby.mk,cubby.hash,Config.in,S80cubby}; do
+        cmp <(cat -s "$file") "$file"
+        [ -n "$(sed '$!d' "$file")" ]
+        same "$(tail -c 1 "$file" | wc -l)" 1
+        [ ! -x "$file" ] || fail "$file"
+    done
+    # The script of init is named after what it starts.
+    same "$(sed -n 's/^DAEMON="\(.*\)"$/\1/p' "$package/S80cubby")" cubby
     grep -qP '^\tcubby -1 cubby -1 \* - - - ' "$package/cubby.mk"
     # Its commands, as make expands them.
     said=$(printf '%s\n' 'INSTALL = install' 'TARGET_CC = board-gcc' 'generic-package = all:; @:' \
@@ -101,6 +110,8 @@ command /usr/sbin/cubby-httpd run'
     for file in $(sed -n 's|.*file://\(cubby\.[a-z]*\).*|\1|p' "$recipe"); do
         [ -f "${recipe%/*}/files/$file" ] || fail "no $file"
     done
+    # Both releases that have UNPACKDIR and those that have not.
+    ! grep -nF '${UNPACKDIR}' "$recipe" || fail 'scarthgap has no UNPACKDIR'
     grep -q '^inherit .*update-rc\.d .*systemd.* useradd' "$recipe"
     grep -q '^USERADD_PARAM:${PN} = .* cubby"$' "$recipe"
 }

@@ -465,11 +465,13 @@ refused() {
     same "$status" 1
     [[ $output == *'standard output: No space left on device'* ]]
     run bash -c 'ulimit -f 40 -c 0; "$TOOL" backup - | wc -c; exit ${PIPESTATUS[0]}'
-    [ "$status" = 1 ] && same "${lines[-1]}" 0
+    [ "$status" = 1 ]
+    same "${lines[-1]}" 0
     cp "$database" "$BATS_TEST_TMPDIR/good"
     dd if=/dev/urandom of="$database" bs=4096 seek=2 count=3 conv=notrunc status=none
     run bash -c '"$TOOL" backup - | wc -c; exit ${PIPESTATUS[0]}'
-    [ "$status" = 1 ] && same "${lines[-1]}" 0
+    [ "$status" = 1 ]
+    same "${lines[-1]}" 0
     same "$(find "$home" -name '*.backup-*')" ''
     cp "$BATS_TEST_TMPDIR/good" "$database"
     tool 0 restore "$copy" --yes

@@ -94,7 +94,8 @@ found_alone() {
         'WITH n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO half SELECT randomblob(3000) FROM n' \
         '.shell kill -9 $PPID' >/dev/null 2>&1 || true
     chmod 600 "$database"*
-    [ -s "$database" ] && [ -s "$database-journal" ]
+    [ -s "$database" ]
+    [ -s "$database-journal" ]
     tool 0 init
     case $output in *"made   $database"*) ;; *) fail 'not made' ;; esac
     tool 0 check
@@ -244,6 +245,12 @@ found_alone() {
             found_alone "$database$companion: belongs to another user than $database" 'chown it'
             rm "$database$companion"
         done
+        # A folder that was there before, and stayed root's.
+        chown root "$home"
+        chmod 755 "$home"
+        found "$home: the owner of $database may not write here" 'chown it'
+        chown nobody "$home"
+        chmod 700 "$home"
         chmod 711 "$BATS_TEST_TMPDIR"
         mkdir -m 700 "$BATS_TEST_TMPDIR/closed"
         mv "$home" "$BATS_TEST_TMPDIR/closed/home"

@@ -215,7 +215,7 @@ fresh_store() {
 # with_hash HASH: a dump of a store with one account, its hash replaced; $dump
 with_hash() {
     sed "2s|\"password_hash\":\"[^\"]*\"|\"password_hash\":\"$1\"|" "$dump" >"$BATS_TEST_TMPDIR/changed"
-    ! cmp -s "$dump" "$BATS_TEST_TMPDIR/changed"
+    ! cmp -s "$dump" "$BATS_TEST_TMPDIR/changed" || fail 'nothing was changed'
 }
 
 # crypt PASSWORD SETTING: by the C library of this machine

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -118,6 +119,22 @@ static void check_reach(const struct check *check, const char *path)
     file_become_self();
 }
 
+/* The journal is made beside the database, by its owner. */
+static void check_folder(const struct check *check, const char *path)
+{
+    const char *folder = file_directory(check->tool, path);
+    if (folder == NULL || file_become_owner(check->tool, path) != TOOL_DONE) {
+        return;
+    }
+    struct stat there;
+    if (stat(path, &there) == 0 && faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) != 0 &&
+        errno == EACCES) {
+        found(check, folder, "chown it to the programs' user",
+              "the owner of %s may not write here, where its journal is made", path);
+    }
+    file_become_self();
+}
+
 /* The programs also write to the companions of the database, and existing ones must have the same
  * owner. */
 static void check_companions(const struct check *check, uid_t owner)
@@ -143,6 +160,7 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
     bool has_keys = check_file(&check, tool->config.keys, &keys_owner);
     if (has_database) {
         check_reach(&check, tool->config.database);
+        check_folder(&check, tool->config.database);
         check_companions(&check, database_owner);
     }
     if (has_keys) {
