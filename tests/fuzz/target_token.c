@@ -73,12 +73,15 @@ static enum verdict judge(const json_t *header, const json_t *payload)
     int64_t expires;
     int64_t epoch;
     int64_t not_before = 0;
+    int64_t started = 0;
     char subject[24];
     const char *sub = json_string_value(json_object_get(payload, "sub"));
     const char *id = json_string_value(json_object_get(payload, "jti"));
     if (!integer(payload, "user_id", &user_id) || !integer(payload, "iat", &issued) ||
         !integer(payload, "exp", &expires) || !integer(payload, "epoch", &epoch) ||
         (json_object_get(payload, "nbf") != NULL && !integer(payload, "nbf", &not_before)) ||
+        (json_object_get(payload, "auth_time") != NULL &&
+         (!integer(payload, "auth_time", &started) || started < 0)) ||
         sub == NULL || id == NULL || *id == '\0' || strlen(id) > TOKEN_ID_SIZE) {
         return REFUSED;
     }
@@ -89,11 +92,12 @@ static enum verdict judge(const json_t *header, const json_t *payload)
     if (expires <= now) {
         return EXPIRED;
     }
-    if (not_before > now || issued > now + TOKEN_CLOCK_TOLERANCE) {
+    if (not_before > now || issued > now + TOKEN_CLOCK_TOLERANCE ||
+        started > now + TOKEN_CLOCK_TOLERANCE) {
         return REFUSED;
     }
     return has_others(header, " alg kid typ ") ||
-                   has_others(payload, " user_id iat exp epoch nbf sub jti ")
+                   has_others(payload, " user_id iat exp epoch nbf auth_time sub jti ")
                ? ANY
                : VALID;
 }

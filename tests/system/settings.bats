@@ -22,7 +22,7 @@ changes() {
             grep -q "^cubby: $conf:1: $name must be a whole number from 1" "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
         fi
     done < <(CUBBY_CONF=/dev/null "$TOOL" config | sed -n 's/^\([a-z_]*\) = [0-9]*$/\1/p')
-    same "$taken" ' password_cost max_user_keys max_user_bytes tombstones busy_timeout login_limit_account login_limit_address register_limit max_hashes audit_rows loop_requests loop_lifetime'
+    same "$taken" ' session_lifetime password_cost max_user_keys max_user_bytes tombstones busy_timeout login_limit_account login_limit_address register_limit max_hashes audit_rows loop_requests loop_lifetime'
 }
 
 @test "settings of 0: no limit of attempts, and nothing is counted" {
