@@ -124,7 +124,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     port=$(free_port)
     modules=/usr/lib/apache2/modules
     mkdir -p "$folder/site/app"
-    cp "$installed"/lib/cubby/cgi-bin/* "$installed/share/cubby/www/index.html" "$folder/site/app"
+    cp -r "$installed"/lib/cubby/cgi-bin/* "$installed/share/cubby/www/." "$folder/site/app"
     sed "s|#SetEnv CUBBY_CONF .*|SetEnv CUBBY_CONF $CUBBY_CONF|" "$installed/share/cubby/cubby.htaccess" >"$folder/site/app/.htaccess"
     cp "$folder/data/cubby.db" "$folder/site/app/cubby.db"
     chmod -R a+rX "$folder/site"
@@ -145,6 +145,8 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     six_calls "http://127.0.0.1:$port/app"
     call GET "http://127.0.0.1:$port/app/index.html"
     has "$body" '<html'
+    call GET "http://127.0.0.1:$port/app/docs/deploying.html"
+    same "$code" 200
     call GET "http://127.0.0.1:$port/app/cubby.db"
     same "$code" 403
     run_stop TERM
