@@ -27,7 +27,10 @@ struct forms {
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z') {
+        c = (char)(c - 'A' + 'a');
+    }
+    return c;
 }
 
 /* The letter that C, in lower case, stands for. What looks like an i or an l is one letter. */
@@ -36,7 +39,10 @@ static char undressed(char c)
     static const char signs[] = "@4013$57!|+l";
     static const char letters[] = "aaoiesstiiti";
     const char *found = c != '\0' ? strchr(signs, c) : NULL;
-    return found != NULL ? letters[found - signs] : c;
+    if (found != NULL) {
+        c = letters[found - signs];
+    }
+    return c;
 }
 
 /* Bytes of other scripts are letters. */

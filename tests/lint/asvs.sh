@@ -10,6 +10,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 page=${1:-www/docs/asvs.md}
+[ -f "$page" ] || { echo "$page is missing"; exit 1; }
 
 # The requirements of levels 1 and 2 of edition 5.0.0: chapter.section, and the last numbers.
 requirements='1.1:1-2 1.2:1-9 1.3:1-11 1.4:1-3 1.5:1-2 2.1:1-3 2.2:1-3 2.3:1-4 2.4:1 3.2:1-2 3.3:1-4 3.4:1-6 3.5:1-5 3.7:1-2
