@@ -39,7 +39,7 @@ struct serve {
     struct stamp folder_rule;
     const char *folder; /* of the database; of a process that lives on */
     bool keys_have_rule;
-    bool misplaced;  /* it was asked for what it has given up */
+    bool misplaced; /* it was asked for what it has given up */
     struct congestion congestion;
     int64_t served;  /* requests */
     int64_t started; /* monotonic_ms; of a process that lives on */
