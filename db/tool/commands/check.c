@@ -372,7 +372,7 @@ static void list_problem(void *self, const char *where, const char *problem, con
 static void print_sandbox(const struct tool *tool)
 {
     unsigned offered = sandbox_offered();
-    bool off = strcmp(tool->config.sandbox, "on") != 0;
+    bool off = strcmp(tool->config.sandbox, "off") == 0;
     printf("sandbox: Landlock %s, seccomp %s%s\n",
            (offered & SANDBOX_LANDLOCK) != 0 ? "offered by this kernel" : "not offered",
            (offered & SANDBOX_SECCOMP) != 0 ? "offered" : "not offered",
