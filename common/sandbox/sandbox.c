@@ -227,7 +227,8 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
 #ifdef CUBBY_NO_SANDBOX
     return parts;
 #endif
-    if (strcmp(needs->config->sandbox, "on") != 0) {
+    const char *wanted = needs->config->sandbox;
+    if (strcmp(wanted, "off") == 0) {
         return parts;
     }
     bool writes = needs->writes || needs->stays || reading_writes(needs->config->database);
@@ -238,10 +239,12 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
     }
     parts |= confine_files(needs, writes, &database) ? SANDBOX_LANDLOCK : 0U;
     set_limits(needs, &database);
-    enum seccomp_filter filter = needs->stays ? SECCOMP_STAY
-                                 : writes     ? SECCOMP_WRITE
-                                              : SECCOMP_READ;
-    parts |= seccomp_enter(filter) ? SANDBOX_SECCOMP : 0U;
+    if (needs->stays || strcmp(wanted, "all") == 0) {
+        enum seccomp_filter filter = needs->stays ? SECCOMP_STAY
+                                     : writes     ? SECCOMP_WRITE
+                                                  : SECCOMP_READ;
+        parts |= seccomp_enter(filter) ? SANDBOX_SECCOMP : 0U;
+    }
     return parts;
 }
 

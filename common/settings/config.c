@@ -80,7 +80,7 @@ static const struct setting settings[] = {
     STRING(trusted_proxies, KIND_TEXT, "", NULL),
     NUMBER(audit_rows, 0, 0, 10000000),
     STRING(cors_origins, KIND_TEXT, "", NULL),
-    STRING(sandbox, KIND_WORD, "on", "on off"),
+    STRING(sandbox, KIND_WORD, "on", "on all off"),
     NUMBER(loop_requests, 100000, 0, INT64_C(1000000000000)),
     NUMBER(loop_lifetime, 3600, 0, 10 * INT64_C(365) * 86400),
 };

@@ -44,7 +44,7 @@ struct config {
     int64_t audit_rows;          /* security events kept in the database; 0: in the log only */
     int64_t loop_requests;       /* after which a process that serves many ends; 0: no limit */
     int64_t loop_lifetime;       /* seconds after which it does; 0: no limit */
-    const char *sandbox;         /* on, off: whether programs confine themselves */
+    const char *sandbox;         /* how far programs confine themselves: on, all, off */
     const char *trusted_proxies; /* addresses and networks whose X-Forwarded-For is believed */
 };
 

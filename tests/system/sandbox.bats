@@ -17,7 +17,7 @@ teardown() { loops_stop; }
 
 # confined LINE…: an installation with a folder beside that of the database, which nothing may be done in.
 confined() {
-    installation "$@"
+    installation "${@:-sandbox = all}"
     beside=$BATS_TEST_TMPDIR/beside
     mkdir "$beside"
     echo secret >"$beside/file"
@@ -118,7 +118,28 @@ within() {
     same "$(jq -c .data.sandbox <<<"$body")" '[]'
 }
 
-@test "sandbox: on, off, and nothing else" {
+@test "sandbox: on, the default, is files and limits; a process for one request has all calls" {
+    installation
+    cgi health GET
+    same "$code $(jq -c .data.sandbox <<<"$body")" '200 ["landlock"]'
+    confined 'sandbox = on'
+    ends_in EACCES read /etc/passwd
+    ends_in EACCES write "$beside/file"
+    ends_in EACCES create "$beside/new"
+    ends_in EACCES folder "$home/folder"
+    ends_in EACCES link "$home/link"
+    ends_in EACCES rename "$beside/file"
+    ends_in EACCES execute /bin/true
+    ends_in EACCES listen
+    ends_in EACCES connect
+    within
+    ends_in ENOMEM memory
+    ends_in EFBIG size "$database"
+    ends_in works fork
+    ends_in works code
+}
+
+@test "sandbox: on, all, off, and nothing else" {
     confined
     cgi health GET
     same "$code $(jq -c .data.sandbox <<<"$body")" '200 ["landlock","seccomp"]'
@@ -127,12 +148,12 @@ within() {
         echo "sandbox = $bad" >>"$conf"
         cgi health GET
         same "$code" 500
-        tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'sandbox must be one of: on off' || fail "$(tail -n 1 "$BATS_TEST_TMPDIR/log")"
+        tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'sandbox must be one of: on all off' || fail "$(tail -n 1 "$BATS_TEST_TMPDIR/log")"
     done
 }
 
 @test "sandbox: keys, database and log elsewhere, and behind symbolic links" {
-    installation
+    installation 'sandbox = all'
     mkdir -p "$BATS_TEST_TMPDIR/keys" "$BATS_TEST_TMPDIR/logs" "$BATS_TEST_TMPDIR/disk" "$BATS_TEST_TMPDIR/more"
     mv "$keys" "$BATS_TEST_TMPDIR/keys/k.json"
     ln -s "$BATS_TEST_TMPDIR/keys/k.json" "$keys"
@@ -223,7 +244,7 @@ within() {
     confined
     tool 0 check
     has "$output" 'sandbox: Landlock offered by this kernel, seccomp offered'
-    echo 'sandbox = off' >>"$conf"
+    sed -i 's/^sandbox.*/sandbox = off/' "$conf"
     tool 0 check
     has "$output" 'switched off by the settings'
     tool 0 check --json
@@ -233,7 +254,7 @@ within() {
 }
 
 @test "sandbox: programs that stay are confined likewise, and to what they need for that" {
-    confined
+    confined 'sandbox = on'
     LOOP_PROGRAMS=$FORBIDDEN loop_start forbidden
     attempt() {
         answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING="try=$1&at=${2:-}" \
@@ -292,7 +313,7 @@ within() {
 }
 
 @test "sandbox: with a slow disk, keys, hashes, exports, imports and long waits nothing is refused" {
-    installation 'audit_rows = 100' 'journal = wal'
+    installation 'audit_rows = 100' 'journal = wal' 'sandbox = all'
     new_user ann
     for program in batch changes data health keys me register reset token; do
         mkdir -p "$BATS_TEST_TMPDIR/traced"

@@ -308,7 +308,7 @@ problem'
     same "$(of '[.checks[].state] | unique | join(" ")')" 'note ok'
     same "$(of '[.checks[] | select(.state == "note") | .check] | join(" ")')" 'slashes empty-segments'
     same "$(of '[.checks[].check] | sort | join(" ")')" \
-        'authorization clock database empty-segments files health if-match if-none-match keys login mode override post programs put slashes'
+        'authorization clock database empty-segments files health if-match if-none-match keys login mode override post programs put sandbox slashes'
     # Whatever the operator has set for curl otherwise.
     printf '%s\n' 'header = "Authorization: x"' 'url = "http://127.0.0.1:1/"' >"$folder/.curlrc"
     HOME=$folder https_proxy=http://127.0.0.1:1 tool 0 doctor "$address" --host api.example.org

@@ -403,7 +403,7 @@ static void list_problem(void *self, const char *where, const char *problem, con
 static void print_sandbox(const struct tool *tool)
 {
     unsigned offered = sandbox_offered();
-    bool off = strcmp(tool->config.sandbox, "on") != 0;
+    bool off = strcmp(tool->config.sandbox, "off") == 0;
     printf("sandbox: Landlock %s, seccomp %s%s\n",
            (offered & SANDBOX_LANDLOCK) != 0 ? "offered by this kernel" : "not offered",
            (offered & SANDBOX_SECCOMP) != 0 ? "offered" : "not offered",
@@ -422,7 +422,6 @@ static int conclude(struct tool *tool, cJSON *problems, cJSON *warnings)
         json_add(object, "kernel_offers", cJSON_Parse(sandbox_json(sandbox_offered())));
         return tool_print_json(tool, object, true) == TOOL_DONE ? status : TOOL_FAILED;
     }
-    print_sandbox(tool);
     if (status == TOOL_DONE) {
         puts("all in order");
     } else {
@@ -439,6 +438,9 @@ int run_check(struct tool *tool)
                                     .found = tool->json ? list_problem : print_problem};
     struct check check = {
         .tool = tool, .sink = &sink, .warnings = tool->json ? cJSON_CreateArray() : NULL};
+    if (!tool->json) {
+        print_sandbox(tool);
+    }
     check_owners_and_modes(tool, &sink);
     warn_of_memory(&check, "database", tool->config.database);
     warn_of_memory(&check, "keys", tool->config.keys);

@@ -142,7 +142,7 @@ static void look_at_sandbox(struct doctor *doctor)
         (void)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? " and " : "",
                        name != NULL ? name : "?");
     }
-    bool whole = cJSON_GetArraySize(parts) == 2;
+    bool whole = cJSON_GetArraySize(parts) > 0;
     tell(doctor, "sandbox", whole ? STATE_OK : STATE_NOTE,
          whole ? ""
                : "\"cubby check\" says what the kernel offers; the setting sandbox may be off, and "
