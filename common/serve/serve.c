@@ -56,12 +56,12 @@ static void rest_store(struct serve *serve)
     }
 }
 
-/* CALL has ended with ERROR. */
+/* CALL has ended with ERROR. Without the store it did not wait for a lock: its body gave way. */
 static void note_congestion(struct serve *serve, const struct call *call, enum error_code error)
 {
     struct congestion *congestion = &serve->congestion;
     bool writes = call->route != NULL && (call->route->flags & ROUTE_WRITES) != 0;
-    if (error == ERR_SERVICE_UNAVAILABLE) {
+    if (error == ERR_SERVICE_UNAVAILABLE && call->store != NULL) {
         *congestion = (struct congestion){.is_there = true, .of_writers = writes};
     } else if (error == ERR_NONE && call->route != NULL && (writes || !congestion->of_writers)) {
         congestion->is_there = false;

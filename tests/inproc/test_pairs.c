@@ -23,12 +23,12 @@
 struct trouble {
     const char *name;
     const char *announced; /* CONTENT_LENGTH */
-    enum tape_ending ending;
     const char *authorization;
     size_t memory; /* this allocation fails, and all after it */
     size_t step;   /* this step in the database finds it … */
     size_t commit; /* … or this commit */
     enum db_class class;
+    enum tape_ending ending;
 };
 
 static const struct trouble troubles[] = {
