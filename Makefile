@@ -210,11 +210,15 @@ BUILT_HERE := $(filter-out $(if $(filter generate,$(PROFILE)),libxcrypt),$(LIBRA
 DEP_SOURCES ?= $(BUILD)/deps/src
 AMALGAMATION := $(dir $(DEP_SOURCES))amalgamation
 
+# Before anything is compiled: what is missing, and how to install it.
+CHECK_PACKAGES = sh common/deps/packages.sh --missing $(if $(wildcard common/deps/archives),release,build)
+
 $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
-	$(Q)CC='$(CC)' sh common/deps/packages.sh --missing $(if $(wildcard common/deps/archives),release,build)
+	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/fetch.sh $(@D)
 	$(Q)cp $@ $(dir $(DEP_SOURCES))VERSIONS
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
+	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/build.sh amalgamation $(DEP_SOURCES) $(@D)
 
 # Where what ran is counted.
@@ -224,6 +228,7 @@ PROFILE_DIR := $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD))/cou
 # library has a stamp, `.ready` is all of them.
 define dep_rules
 $(1)/.%: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
+	$$(Q)CC='$(2)' $$(CHECK_PACKAGES)
 	$$(Q)CC='$(2)' AR='$(AR)' DEP_CFLAGS='$(3)' DEP_LDFLAGS='$(4)' PROFILE_STAGE='$(5)' \
 		PROFILE='$(PROFILE_DIR)' sh common/deps/build.sh $$* $(DEP_SOURCES) $(1)
 $(1)/.sqlite: $(AMALGAMATION)/.amalgamation

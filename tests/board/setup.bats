@@ -146,7 +146,7 @@ SH
     for address in '80;reboot' '$(reboot)' '80 81' 0 65536 http $'80\n81' '127.0.0.1:' 'a/b:80'; do
         refuses 1 "--address can't be" --address "$address"
     done
-    for folder in here ./here $'/a\nkeys = /b' '/a '; do
+    for folder in / // here ./here $'/a\nkeys = /b' '/a '; do
         refuses 1 "--data can't be" --data "$folder"
     done
     for name in a:b 'a b' -x 0 $'a\nb' ../a; do

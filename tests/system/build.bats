@@ -267,6 +267,13 @@ SH
     has "$output" 'missing: xz-utils libtool; install with: sudo apt-get install --no-install-recommends xz-utils libtool'
     case $output in *FETCH* | *' CC '*) fail "$output" ;; esac
     [ "$(grep -vc '^make' <<<"$output")" = 1 ] || fail "$output"
+    # With the sources there already too.
+    mkdir "$BATS_TEST_TMPDIR/src"
+    cp "$root/build/deps/src/VERSIONS" "$BATS_TEST_TMPDIR/src/"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run make_in "$bare" DEP_SOURCES="$BATS_TEST_TMPDIR/src"
+    [ "$status" != 0 ] || fail 'goes on'
+    has "$output" 'missing: xz-utils libtool; install with:'
+    case $output in *' DEP '* | *' CC '*) fail "$output" ;; esac
     PATH=$BATS_TEST_TMPDIR/bin:$PATH run make_in "$bare" CC=some-other-gcc
     case $output in *musl-tools*) fail "$output" ;; esac
 }
