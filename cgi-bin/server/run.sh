@@ -234,7 +234,7 @@ prepare_settings() {
 names_of_programs() { (cd "$run/cgi-bin" && set -- * && IFS='|' && say "$*"); }
 
 fill() {
-    awk -v programs="$(names_of_programs | tr '|' ' ')" -f "$here/each.awk" "$here/$1.in" | sed -e "s|max-read-idle = 30|max-read-idle = $body_timeout|" \
+    awk -v programs="$(names_of_programs | tr '|' ' ')" -f "$here/each.awk" "$here/$1.in" | sed -e "s|max-read-idle = 33|max-read-idle = $((body_timeout + 3))|" \
         -e "s|client_body_timeout 30s|client_body_timeout ${body_timeout}s|" -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
         -e "s|@SYSCONFDIR@|$run|g" -e "s|@SBINDIR@|$run|g" -e "s#@PROGRAMS@#$(names_of_programs)#g" \
         -e "s|/run/lighttpd/|$run/sockets/|g" -e "s|/run/cubby|$run/sockets|g"

@@ -751,14 +751,14 @@ beside() {
         (
             killed=0
             while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
-                sleep 0.15
+                sleep 0.05
                 pid=$(pids_of data | shuf -n 1)
                 [ -z "$pid" ] || ! kill -KILL "$pid" 2>/dev/null || killed=$((killed + 1))
             done
             echo "$killed" >"$BATS_TEST_TMPDIR/killed"
         ) &
         killer=$!
-        looped timeout 200 "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/tokens" 8 60 -1
+        looped timeout 200 "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/tokens" 8 240 -1
         touch "$BATS_TEST_TMPDIR/enough"
         wait "$killer"
         rm "$BATS_TEST_TMPDIR/enough"
