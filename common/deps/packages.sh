@@ -30,7 +30,7 @@ packages_of() {
     test)
         packages_of run-apache-fastcgi
         packages_of run-nginx
-        echo libfcgi-bin wrk
+        echo libfcgi-bin wrk seccomp libpcap0.8-dev
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core

@@ -3,6 +3,7 @@
 # this machine.
 
 load ../http/lib.bash
+load ../system/filters.bash
 load machine
 
 setup() {
@@ -162,4 +163,18 @@ host() {
     [ "$status" = 0 ] || fail "$output"
     syntax common/identity/token.c -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DJWT_USES_LONG_LONG=1
     [ "$status" = 0 ] || fail "$output"
+}
+
+# The emulator has no seccomp, so what a kernel would make of the filters is found out by itself.
+@test "board: the filter decides about each system call of this processor as the list says" {
+    libc=musl
+    . "$repository/build/board/$BOARD/compiler"
+    case $CC in *musl*) ;; *) libc=glibc ;; esac
+    case $TARGET in
+    arm*) of=arm ;;
+    i?86-*) of=x86 ;;
+    powerpc64le-*) of=ppc64le ;;
+    *) of=${TARGET%%-*} ;;
+    esac
+    filters_decide_as_listed "$repository/build/board/$BOARD/generated/common/sandbox/filters.h" "$of" "$libc"
 }

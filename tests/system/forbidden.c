@@ -17,10 +17,12 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "cgi-bin/shared/store.h"
+#include "common/sandbox/landlock.h"
 #include "common/serve/parameters.h"
 #include "common/serve/serve.h"
 #include "db/engine/db.h"
@@ -56,9 +58,31 @@ static int try_remove(const char *at)
     return unlink(at);
 }
 
+/* Of a file that is open for writing elsewhere too, so without opening it. */
+static int try_truncate(const char *at)
+{
+    return truncate(at, 0);
+}
+
 static int try_folder(const char *at)
 {
     return mkdir(at, 0700);
+}
+
+static int try_remove_folder(const char *at)
+{
+    return rmdir(at);
+}
+
+static int try_fifo(const char *at)
+{
+    return mkfifo(at, 0600);
+}
+
+/* /dev/null by another name. */
+static int try_device(const char *at)
+{
+    return mknod(at, S_IFCHR | 0600, makedev(1, 3));
 }
 
 static int try_rename(const char *at)
@@ -118,6 +142,25 @@ static int try_listen(const char *at)
     return listener < 0 ? -1 : bind(listener, (const void *)&any, sizeof any);
 }
 
+/* A socket of this machine, with a name in a folder. */
+static int try_name(const char *at)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    (void)snprintf(name.sun_path, sizeof name.sun_path, "%s", at);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    return listener < 0 ? -1 : bind(listener, (const void *)&name, sizeof name);
+}
+
+/* A process that listens under a name which is in no folder (unix(7), abstract). */
+static int try_abstract(const char *at)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    (void)snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "%s", at);
+    int connection = socket(AF_UNIX, SOCK_STREAM, 0);
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(at));
+    return connection < 0 ? -1 : connect(connection, (const void *)&name, length);
+}
+
 static int try_trace(const char *at)
 {
     (void)at;
@@ -151,6 +194,21 @@ static int try_dumpable(const char *at)
     return prctl(PR_SET_DUMPABLE, 1L, 0L, 0L, 0L);
 }
 
+/* Whether others of the same user could look into this process. */
+static int try_look_into(const char *at)
+{
+    (void)at;
+    errno = EACCES;
+    return prctl(PR_GET_DUMPABLE, 0L, 0L, 0L, 0L) == 1 ? 0 : -1;
+}
+
+/* Another process's limits. */
+static int try_limits(const char *at)
+{
+    (void)at;
+    return prlimit(getppid(), RLIMIT_CORE, NULL, &(struct rlimit){0});
+}
+
 /* 3 GiB of private memory, which are never touched. */
 static int try_memory(const char *at)
 {
@@ -175,22 +233,28 @@ static int try_size(const char *at)
 static const struct attempt {
     const char *name;
     int (*make)(const char *at);
-} attempts[] = {{"read", try_read},           {"write", try_write},
-                {"create", try_create},       {"remove", try_remove},
-                {"folder", try_folder},       {"rename", try_rename},
-                {"link", try_link},           {"mode", try_mode},
-                {"execute", try_execute},     {"fork", try_fork},
-                {"socket", try_socket},       {"connect", try_connect},
-                {"listen", try_listen},       {"trace", try_trace},
-                {"signal", try_signal},       {"code", try_code},
-                {"make-code", try_make_code}, {"dumpable", try_dumpable},
-                {"memory", try_memory},       {"size", try_size}};
+} attempts[] = {{"read", try_read},         {"write", try_write},
+                {"create", try_create},     {"remove", try_remove},
+                {"truncate", try_truncate}, {"folder", try_folder},
+                {"fifo", try_fifo},         {"remove-folder", try_remove_folder},
+                {"device", try_device},     {"rename", try_rename},
+                {"link", try_link},         {"mode", try_mode},
+                {"execute", try_execute},   {"fork", try_fork},
+                {"socket", try_socket},     {"connect", try_connect},
+                {"listen", try_listen},     {"name", try_name},
+                {"trace", try_trace},       {"abstract", try_abstract},
+                {"signal", try_signal},     {"code", try_code},
+                {"limits", try_limits},     {"make-code", try_make_code},
+                {"memory", try_memory},     {"dumpable", try_dumpable},
+                {"size", try_size},         {"look-into", try_look_into}};
 
 static const char *name_of(int problem)
 {
     switch (problem) {
     case EACCES:
         return "EACCES";
+    case EPERM:
+        return "EPERM";
     case ENOSYS:
         return "ENOSYS";
     case ENOMEM:
@@ -215,6 +279,7 @@ static enum error_code try_it(struct call *call)
             response_text(&call->response, "outcome", done ? "works" : name_of(errno));
             const char *sandbox = call_sandbox(call);
             response_raw(&call->response, "sandbox", sandbox, strlen(sandbox));
+            response_integer(&call->response, "landlock", landlock_version());
             return ERR_NONE;
         }
     }

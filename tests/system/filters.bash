@@ -1,0 +1,138 @@
+# filters.bash - what the filters of system calls decide, for any processor: libpcap runs them, and the numbers
+# come from libseccomp's tables, so that nothing of filters.pl itself is believed.
+
+repository=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+
+# What no program may call, whatever the list says.
+never='execve execveat fork vfork clone clone3 ptrace process_vm_readv process_vm_writev kill tkill tgkill
+    rt_sigqueueinfo pidfd_open pidfd_send_signal socket socketpair connect bind listen mprotect pkey_mprotect
+    prctl seccomp setrlimit ulimit personality mkdir mkdirat rmdir mknod mknodat rename renameat renameat2 link linkat
+    symlink symlinkat chmod fchmodat chown lchown chown32 lchown32 fchownat chroot pivot_root mount umount umount2
+    unshare setns setuid setuid32 setgid setgid32 setresuid setresgid setgroups capset bpf perf_event_open
+    userfaultfd io_uring_setup io_uring_enter keyctl add_key request_key init_module finit_module delete_module
+    kexec_load reboot swapon ioperm iopl modify_ldt open_by_handle_at name_to_handle_at ioctl shmget shmat msgget
+    semget ipc inotify_init fanotify_init setsid setpgid sethostname settimeofday clock_settime adjtimex truncate
+    truncate64 utimensat setxattr removexattr nice setpriority sched_setscheduler mq_open timer_create'
+
+# Where libseccomp tells of calls for sockets only that they may go by socketcall(2): the names in the order of
+# their numbers, from the first number on (arch/*/kernel/syscalls/syscall*.tbl of Linux).
+by_socketcall() {
+    case $architecture in
+    x86 | s390x) echo 359 socket socketpair bind connect listen accept4 getsockopt setsockopt getsockname \
+        getpeername sendto sendmsg recvfrom recvmsg shutdown ;;
+    ppc64le) echo 326 socket bind connect listen accept getsockname getpeername socketpair send sendto recv \
+        recvfrom shutdown setsockopt getsockopt sendmsg recvmsg recvmmsg accept4 ;;
+    mips*) echo 4168 accept bind connect getpeername getsockname getsockopt listen recv recvfrom recvmsg send \
+        sendmsg sendto setsockopt shutdown socket socketpair ;;
+    esac
+}
+
+# number NAME: of the system call; nothing when the processor $architecture has none of that name.
+number() {
+    local found each
+    found=$(scmp_sys_resolver -a "$architecture" "$1")
+    [ "$found" -lt 0 ] || { echo "$found" && return; }
+    # shellcheck disable=SC2046 # words
+    set -- "$1" $(by_socketcall)
+    [ $# -gt 1 ] || return 0
+    found=$2
+    for each in "${@:3}"; do
+        [ "$each" != "$1" ] || echo "$found"
+        found=$((found + 1))
+    done
+}
+
+# first_of NAME|NAME…: numbers, of all of them for glibc, else of the first that there is.
+first_of() {
+    local each found
+    for each in ${1//|/ }; do
+        found=$(number "$each")
+        [ -n "$found" ] || continue
+        echo "$found"
+        [ "$libc" = glibc ] || return 0
+    done
+}
+
+# listed KIND GROUP: the words of a group, or of what is checked in it.
+listed() {
+    awk -v kind="$1" -v name="$2" '{ sub(/#.*/, "") }
+        $1 == "group" { group = $2; next }
+        $1 == "filter" { next }
+        $1 == "checked" { if (kind == "checked" && $2 == name) for (i = 3; i <= NF; i++) print $i; next }
+        kind == "group" && group == name { for (i = 1; i <= NF; i++) print $i }' "$repository/common/sandbox/calls"
+}
+
+# decided: asks for each line "FILTER PROCESSOR NUMBER [ARGUMENT…]", and leaves lines with the answer behind.
+decided() { "$BATS_TEST_TMPDIR/decide"; }
+
+# says ANSWER FILTER NAME [ARGUMENT…]: of a call that the processor has
+says() {
+    local answer=$1 filter=$2 call=$3 of
+    of=$(number "$call")
+    [ -n "$of" ] || return 0
+    shift 3
+    same "$filter $call $* $(decided <<<"$filter $architecture $of $*" | sed 's/.* //')" "$filter $call $* $answer"
+}
+
+# filters_decide_as_listed FILTERS_H PROCESSOR musl|glibc
+filters_decide_as_listed() {
+    local header=$1 architecture=$2 libc=$3 filter groups group word base=0 other
+    gcc -std=c11 -D_GNU_SOURCE -DFILTERS="\"$header\"" "$repository/tests/system/filters.c" -lpcap -o "$BATS_TEST_TMPDIR/decide"
+    case $architecture in mips*) base=4000 ;; esac
+    for word in $never; do number "$word"; done >"$BATS_TEST_TMPDIR/never"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/never")" -gt 70 ]
+    for filter in read write stay; do
+        case $filter in
+        read) groups='reads' ;;
+        write) groups='reads writes' ;;
+        stay) groups='reads writes stays' ;;
+        esac
+        for group in $groups; do
+            for word in $(listed group "$group") $(listed checked "$group"); do
+                [ "$word" = socketcall ] || first_of "$word" # without arguments it is refused
+            done
+        done | sort -nu >"$BATS_TEST_TMPDIR/wanted"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/wanted")" -gt 30 ]
+        # each number that there can be, and those of the other ABI of x86-64, 0x40000000 higher
+        seq "$base" $((base + 1100)) | sed "s/^/$filter $architecture /" | decided | awk '$NF == "allow" {print $3}' |
+            sort -nu >"$BATS_TEST_TMPDIR/allowed"
+        diff "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/allowed" >&2 || fail "$filter of $architecture: < listed, > allowed"
+        same "$(seq 1073741824 1073742900 | sed "s/^/$filter $architecture /" | decided | grep -c allow)" 0
+        # those of other processors
+        for other in x86_64 x86 arm aarch64 mips mipsel ppc64le s390x riscv64; do
+            [ "$other" = "$architecture" ] ||
+                same "$other $(seq 0 4400 | sed "s/^/$filter $other /" | decided | grep -c allow)" "$other 0"
+        done
+        same "$(sed "s/^/$filter $architecture /" "$BATS_TEST_TMPDIR/never" | decided | grep -c allow)" 0
+        # memory that can be executed: where the arguments lie in registers
+        if [ "$architecture" != s390x ]; then
+            for word in mmap mmap2; do
+                [ "$word" = "$(first_named mmap2 mmap)" ] || continue
+                says allow "$filter" "$word" 0 4096 3
+                says refuse "$filter" "$word" 0 4096 4
+                says refuse "$filter" "$word" 0 4096 7
+                says refuse "$filter" "$word" 0 4096 5
+            done
+        fi
+    done
+    says refuse read prlimit64 0
+    says refuse write prlimit64 0
+    says allow stay prlimit64 0
+    says refuse stay prlimit64 1
+    says refuse stay prlimit64 4294967295
+    says refuse write socketcall 5
+    for word in 5 9 10 11 12 13 14 15 16 17 18; do # accept, send to accept4
+        says allow stay socketcall "$word"
+    done
+    for word in 0 1 2 3 4 6 7 8 19 20 4294967295; do # socket, bind, connect, listen, socketpair
+        says refuse stay socketcall "$word"
+    done
+}
+
+# first_named NAME…: the first that the processor has
+first_named() {
+    local each
+    for each; do
+        [ -z "$(number "$each")" ] || { echo "$each" && return; }
+    done
+}
