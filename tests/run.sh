@@ -1,8 +1,8 @@
 #!/bin/bash
 # run.sh - runs every test of the project over what `make` built; `make test` calls it.
 #
-# Each suite writes TAP to build/test/SUITE.tap, and what its servers said beside it. The suites over HTTP run side
-# by side. The last line says `N passed, N failed`; the exit status is 1 unless all passed and
+# Each suite writes TAP to build/test/SUITE.tap, and what its servers said beside it. Several run side by
+# side. The last line says `N passed, N failed`; the exit status is 1 unless all passed and
 # some ran.
 #
 #   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, fuzz, system, postman, console,
@@ -235,50 +235,46 @@ suite_lint() {
     note_end lint $?
 }
 
+# All suites wait in one line, the longest first, and as many run at once as keep the processors busy: a suite
+# waits for timers and disks about half of its time.
 names=()
-start() {
-    local name=$1
-    shift
-    chosen "$name" || return 0
-    names+=("$name")
-    "$@" >"$out/$name.tap" 2>"$out/$name.err" </dev/null 9>&- &
-    groups+=("$!")
+line=()
+queue() { # NAME FUNCTION [ARGUMENT…]
+    chosen "$1" || return 0
+    names+=("$1")
+    line+=("$*")
+    : >"$out/$1.tap"
 }
 
+queue system suite_system
 for server in $servers; do
-    start "http-$server" suite_http "$server"
+    queue "http-$server" suite_http "$server"
+done
+queue lint suite_lint
+[ ! -x build/san/inproc ] || queue inproc suite_inproc
+[ ! -x build/fuzz/requests ] || queue fuzz suite_fuzz
+# The budgets are of the static programs.
+grep -q ld-linux "$PROGRAMS/data" || queue instructions suite_instructions
+[ -n "${FILTER:-}" ] || queue postman suite_postman
+[ -n "${FILTER:-}" ] || queue console suite_console
+for arch in ${BOARDS:-}; do
+    queue "board-$arch" suite_board "$arch"
 done
 
-# The others take turns beside those: more at once would only wait for each other.
-others=(system lint)
-[ ! -x build/san/inproc ] || others+=(inproc)
-[ ! -x build/fuzz/requests ] || others+=(fuzz)
-# The budgets are of the static programs.
-grep -q ld-linux "$PROGRAMS/data" || others+=(instructions)
-[ -n "${FILTER:-}" ] || others+=(postman console)
-for arch in ${BOARDS:-}; do
-    others+=("board-$arch")
-done
-turns=()
-for name in "${others[@]}"; do
-    chosen "$name" || continue
-    names+=("$name")
-    turns+=("$name")
-    : >"$out/$name.tap"
-done
-in_turn() {
-    local name
-    for name; do
-        case $name in
-        board-*) (suite_board "${name#board-}") ;;
-        *) "suite_$name" ;;
-        esac >"$out/$name.tap" 2>"$out/$name.err"
+at_once=$((2 * $(nproc)))
+[ "$at_once" -ge 4 ] || at_once=4
+next=0
+# start_waiting: starts suites, as long as there is place; false when none is left.
+start_waiting() {
+    local suite
+    while [ "$next" -lt "${#line[@]}" ] && [ "$(jobs -rp | wc -l)" -lt "$at_once" ]; do
+        read -ra suite <<<"${line[next]}"
+        next=$((next + 1))
+        "${suite[@]:1}" >"$out/${suite[0]}.tap" 2>"$out/${suite[0]}.err" </dev/null 9>&- &
+        groups+=("$!")
     done
+    [ "$next" -lt "${#line[@]}" ]
 }
-if [ "${#turns[@]}" != 0 ]; then
-    in_turn "${turns[@]}" </dev/null 9>&- &
-    groups+=("$!")
-fi
 
 count() {
     local files=()
@@ -297,7 +293,7 @@ slowest() {
 }
 
 shown=0
-while [ -n "$(jobs -rp)" ]; do
+while start_waiting || [ -n "$(jobs -rp)" ]; do
     sleep 2
     shown=$((shown + 1))
     [ $((shown % 5)) -ne 0 ] || printf '  %4d s  %4d passed, %d failed\n' "$SECONDS" "$(count '^ok')" "$(count '^not ok')"
