@@ -168,7 +168,7 @@ within() {
     mkdir "$logs"
     confined 'sandbox = on' "log = $logs/log"
     mkdir "$home/empty"
-    cp /bin/true "$home/true"
+    cp "$FORBIDDEN/forbidden" "$home/true" # static: no other file is needed to execute it
     files EACCES
     ends_in works truncate "$home/true"
     # the log is for writing at its end, and its folder is nobody's business
@@ -330,6 +330,18 @@ within() {
     same "$(jq -c .data.sandbox <<<"$body")" '["landlock","seccomp"]'
 }
 
+@test "sandbox: each request of a process that stays has an hour of processor time" {
+    installation
+    loop_start health
+    ask health GET
+    answered 200
+    prlimit --pid "$loop_health" --cpu=50:unlimited
+    ask health GET
+    answered 200
+    left=$(prlimit --pid "$loop_health" --cpu --noheadings --output SOFT)
+    [ "$left" -ge 3600 ] && [ "$left" -le 3610 ] || fail "$left seconds"
+}
+
 @test "sandbox: a process that stays ends before a request for other files, and answers none from them" {
     installation
     new_user ann
@@ -360,6 +372,17 @@ within() {
     ask data GET /a
     answered 404
     tool 0 key rotate
+    made_anew data
+    ask data GET /a
+    answered 404
+    # another list of refused passwords
+    echo Password-1 >"$BATS_TEST_TMPDIR/refused"
+    echo "refused_passwords = $BATS_TEST_TMPDIR/refused" >>"$conf"
+    made_anew data
+    ask data GET /a
+    answered 404
+    echo Password-2 >"$BATS_TEST_TMPDIR/refused.new"
+    mv "$BATS_TEST_TMPDIR/refused.new" "$BATS_TEST_TMPDIR/refused"
     made_anew data
     ask data GET /a
     answered 404
