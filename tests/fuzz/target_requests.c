@@ -4,6 +4,7 @@
  * An input is one request or more, with a line --- between them: METHOD PROGRAM PATH?QUERY, then
  * lines NAME=value of meta-variables, an empty line and the body. AUTH=ann, bob, reader or writer
  * is a token of theirs, ANNOUNCED the length that is told, PIECE the bytes that come at a time.
+ * RAW=text or RAW=json puts the body bare, and looks whether it comes back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ struct script {
     const struct program *program;
     const char *variables[VARIABLES_MAXIMUM + 1];
     size_t count;
+    const char *raw; /* the type of a value that is put bare */
     bool by_bob;
     bool by_device;
 };
@@ -59,6 +61,10 @@ static void read_variable(struct script *script, const char *line)
                                         : strcmp(who, "reader") == 0 ? play_reader
                                         : strcmp(who, "writer") == 0 ? play_writer
                                                                      : who;
+    } else if (strcmp(line, "RAW=text") == 0) {
+        script->raw = "text/plain";
+    } else if (strcmp(line, "RAW=json") == 0) {
+        script->raw = "application/json";
     } else if (strncmp(line, "ANNOUNCED=", 10) == 0) {
         script->request.announced = line + 10;
     } else if (strncmp(line, "PIECE=", 6) == 0) {
@@ -89,6 +95,15 @@ static bool read_script(struct text text, struct script *script)
         script->request.body = text.at;
         script->request.body_size = text.size;
     }
+    if (script->raw != NULL) { /* nothing else is said, so it is a plain PUT */
+        script->variables[0] = arena_printf(&fuzz_arena, "CONTENT_TYPE=%s", script->raw);
+        script->variables[1] = NULL;
+        script->program = &data_program;
+        script->request.method = "PUT";
+        script->request.query = "raw=true&upsert=true";
+        script->request.authorization = world_ann;
+        script->request.announced = NULL;
+    }
     script->request.variables = script->variables;
     return script->program != NULL;
 }
@@ -101,7 +116,8 @@ static void check_stored(const struct script *script, const struct tape_answer *
     const struct tape_request *request = &script->request;
     if (script->program != &data_program || (answer->status != 200 && answer->status != 201) ||
         (strcmp(request->method, "PUT") != 0 && strcmp(request->method, "POST") != 0) ||
-        request->body == NULL || request->announced != NULL || script->count != 0) {
+        request->body == NULL || request->announced != NULL || script->count != 0 ||
+        *request->query != '\0') {
         return;
     }
     struct text body = {.at = request->body, .size = request->body_size};
@@ -111,6 +127,32 @@ static void check_stored(const struct script *script, const struct tape_answer *
     const char *wanted =
         arena_printf(&fuzz_arena, "\"value\":%.*s,\"version\":", (int)value->size, value->at);
     fuzz_check(strstr(answer->body, wanted) != NULL, "stored %s\nbut %s", wanted, answer->body);
+}
+
+/* A value that came bare goes as it came: texts as they are, other values without the blanks around
+ * them, and with a newline. Only for scripts that say so by RAW=text or RAW=json, of ann. */
+static void check_raw(const struct script *script, const struct tape_answer *answer)
+{
+    const struct tape_request *request = &script->request;
+    if (script->raw == NULL || (answer->status != 200 && answer->status != 201)) {
+        return;
+    }
+    struct text wanted = {.at = request->body, .size = request->body_size};
+    bool is_text = strcmp(script->raw, "text/plain") == 0;
+    if (!is_text) {
+        wanted = json_trim(wanted);
+        if (*wanted.at == '"') {
+            fuzz_check(json_string_decode(&fuzz_arena, wanted, &wanted), "no string was stored");
+        } else {
+            wanted = text_of(arena_printf(&fuzz_arena, "%.*s\n", (int)wanted.size, wanted.at));
+        }
+    }
+    struct tape_request back = {
+        .path = request->path, .query = "raw=true", .authorization = world_ann};
+    answer = play(&data_program, back);
+    fuzz_check(answer->status == 200 && answer->body_size == wanted.size &&
+                   memcmp(answer->body, wanted.at, wanted.size) == 0,
+               "stored %.*s\nbut %s", (int)wanted.size, wanted.at, answer->body);
 }
 
 void fuzz_one(struct text input)
@@ -126,6 +168,7 @@ void fuzz_one(struct text input)
         const struct tape_answer *answer = play(script.program, script.request);
         json_use_arena(&fuzz_arena);
         check_stored(&script, answer);
+        check_raw(&script, answer);
         by_bob = by_bob || script.by_bob;
         by_device = by_device || script.by_device;
         refused = refused && answer->status >= 400;
