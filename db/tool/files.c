@@ -213,9 +213,9 @@ int file_become_owner(struct tool *tool, const char *path)
 
 void file_become_self(void)
 {
-    if (geteuid() != getuid()) {
-        (void)seteuid(getuid());
-        (void)setegid(getgid());
+    if (geteuid() != getuid() && (seteuid(getuid()) != 0 || setegid(getgid()) != 0)) {
+        perror("cubby: can't continue as the user who runs this");
+        exit(TOOL_FAILED);
     }
 }
 
@@ -299,10 +299,9 @@ static void remove_draft_and_end(int signal_number)
     const char *path = draft_path;
     const char *second = second_path;
     if (path != NULL) {
-        if (geteuid() != draft_owner) {
-            (void)seteuid(draft_owner);
+        if (geteuid() == draft_owner || seteuid(draft_owner) == 0) {
+            (void)unlink(path);
         }
-        (void)unlink(path);
     }
     if (second != NULL) {
         (void)unlink(second);
