@@ -46,15 +46,36 @@ int file_sync_directory(struct tool *tool, const char *path)
     return TOOL_DONE;
 }
 
-/* Creates the directory PATH and makes its name durable. One that exists already is an error unless
- * MAY_EXIST. */
-static int make_one_directory(struct tool *tool, const char *path, mode_t mode, bool may_exist)
+/* Creates the directory PATH, unless it is there, and makes its name durable. */
+static int make_one_directory(struct tool *tool, const char *path)
 {
-    if (mkdir(path, mode) != 0) {
-        return may_exist && errno == EEXIST ? TOOL_DONE
-                                            : tool_fail(tool, "%s: %s", path, strerror(errno));
+    if (mkdir(path, 0755) != 0) {
+        return errno == EEXIST ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    (void)chmod(path, mode); /* the umask does not matter */
+    (void)chmod(path, 0755); /* the umask does not matter */
+    return file_sync_directory(tool, path);
+}
+
+/* Creates the directory PATH with its owner from the first moment on: one of root's, which an
+ * interruption would leave, would be refused ever after. */
+static int make_owned_directory(struct tool *tool, const char *path, const struct file_owner *owner)
+{
+    const char *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
+    if (draft == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    if (mkdir(draft, 0700) != 0) {
+        return tool_fail(tool, "%s: %s", draft, strerror(errno));
+    }
+    (void)chmod(draft, 0700); /* the umask does not matter; later it is another user's */
+    int status = file_set_owner(tool, draft, owner);
+    if (status == TOOL_DONE && rename(draft, path) != 0) {
+        status = tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (status != TOOL_DONE) {
+        (void)rmdir(draft);
+        return status;
+    }
     return file_sync_directory(tool, path);
 }
 
@@ -73,18 +94,17 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
     for (char *slash = strchr(directory + 1, '/'); slash != NULL && status == TOOL_DONE;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        status = make_one_directory(tool, directory, 0755, true);
+        status = make_one_directory(tool, directory);
         *slash = '/';
     }
     if (status == TOOL_DONE) {
-        status = make_one_directory(tool, directory, 0700, false);
+        status = make_owned_directory(tool, directory, owner);
     }
-    if (status != TOOL_DONE) {
-        return status;
+    if (status == TOOL_DONE) {
+        const char *shown = arena_printf(&tool->arena, "%s/", directory);
+        tool_file(tool, "made", shown != NULL ? shown : directory);
     }
-    const char *shown = arena_printf(&tool->arena, "%s/", directory);
-    tool_file(tool, "made", shown != NULL ? shown : directory);
-    return file_set_owner(tool, directory, owner);
+    return status;
 }
 
 int file_read(struct tool *tool, const char *path, const char **text)
@@ -213,9 +233,9 @@ int file_become_owner(struct tool *tool, const char *path)
 
 void file_become_self(void)
 {
-    if (geteuid() != getuid()) {
-        (void)seteuid(getuid());
-        (void)setegid(getgid());
+    if (geteuid() != getuid() && (seteuid(getuid()) != 0 || setegid(getgid()) != 0)) {
+        perror("cubby: can't continue as the user who runs this");
+        exit(TOOL_FAILED);
     }
 }
 
@@ -299,10 +319,9 @@ static void remove_draft_and_end(int signal_number)
     const char *path = draft_path;
     const char *second = second_path;
     if (path != NULL) {
-        if (geteuid() != draft_owner) {
-            (void)seteuid(draft_owner);
+        if (geteuid() == draft_owner || seteuid(draft_owner) == 0) {
+            (void)unlink(path);
         }
-        (void)unlink(path);
     }
     if (second != NULL) {
         (void)unlink(second);

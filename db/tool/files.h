@@ -49,7 +49,8 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
  * a user who may write to that directory can't make root write elsewhere. */
 int file_become_owner(struct tool *tool, const char *path);
 
-/* Continues as the user who runs the tool. */
+/* Continues as the user who runs the tool. Where the system refuses that, the tool says so and
+ * ends. */
 void file_become_self(void);
 
 /* The suffixes of the files that belong to a database; the last entry is NULL. */

@@ -200,3 +200,46 @@ SH
     within /bin/sh /usr/sbin/cubby-setup remove
     [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ]
 }
+
+@test "setup: interrupted anywhere it is completed by the next one; without room nothing is changed" {
+    machine_boot
+    echo 'root:*:::::::' >"$BOARD_ROOT/etc/shadow"
+    cp "$BOARD_ROOT/bin/mv" "$BOARD_ROOT/bin/real_mv"
+    printf '#!/bin/sh\nbusybox mv "$@" && kill -9 $PPID\n' >"$BOARD_ROOT/bin/mv"
+    # Each is killed once it gave a file its name.
+    interruptions=0
+    until said=$(machine_install "127.0.0.1:$port" 2>&1 && echo complete) && [ "${said##*$'\n'}" = complete ]; do
+        interruptions=$((interruptions + 1))
+        [ "$interruptions" -lt 9 ] || fail "$said"
+    done
+    [ "$interruptions" -ge 5 ] || fail "$interruptions: $said"
+    machine_answers "$BASE"
+    same "$(cut -d: -f1 "$BOARD_ROOT/etc/passwd" "$BOARD_ROOT/etc/group" "$BOARD_ROOT/etc/shadow" | tr '\n' ' ')" \
+        "$([ "$(id -u)" = 0 ] && echo 'root cubby root cubby root cubby' || echo root root root) "
+    same "$(grep -c cubby-httpd "$BOARD_ROOT/etc/inittab")" 1
+    same "$(cd "$BOARD_ROOT" && find etc srv -name '*.new*' -o -name '*.cubby' -o -name '.cubby*')" ''
+    cp "$BOARD_ROOT/bin/real_mv" "$BOARD_ROOT/bin/mv"
+    # No room in /etc: what is there stays whole, and serves.
+    within /bin/sh -c 'mkdir /tmp/etc && cp -pR /etc/. /tmp/etc && mount -t tmpfs -o size=128k tmpfs /etc && cp -pR /tmp/etc/. /etc
+        cat /emulator >/etc/full' || true
+    state=$(within /bin/sh -c 'cd /etc && cat inittab passwd group shadow cubby/*')
+    for words in '--address 80' '' remove; do
+        # shellcheck disable=SC2086 # words
+        run setup_again $words
+        [ "$status" = 1 ] || fail "$output"
+        has_text "$output" 'room'
+        same "$(within /bin/sh -c 'cd /etc && cat inittab passwd group shadow cubby/*')" "$state"
+        answers "$BASE"
+    done
+    within /bin/sh -c 'rm /etc/full && cubby-setup remove'
+    same "$(within /bin/cat /etc/inittab)" '::sysinit:/bin/true'
+    within /bin/umount /etc
+    # Data of a system that was replaced: the user gets the number that it belongs to.
+    [ "$(id -u)" = 0 ] || return 0
+    echo 'root:x:0:0:root:/root:/bin/sh' >"$BOARD_ROOT/etc/passwd"
+    chown -R 1234:1234 "$BOARD_ROOT/srv/cubby"
+    rm -r "$BOARD_ROOT/etc/cubby" "$BOARD_ROOT/etc/shadow"
+    has_text "$(machine_install "127.0.0.1:$port")" 'data: /srv/cubby, as it was'
+    same "$(grep '^cubby:' "$BOARD_ROOT/etc/passwd" | cut -d: -f3)" 1234
+    machine_answers "$BASE"
+}

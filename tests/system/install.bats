@@ -225,6 +225,21 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     ! pgrep -f "$folder/run" || fail 'a process is left'
 }
 
+@test "cubby-httpd: what is no file, as /dev/null, keeps its mode as a log" {
+    board
+    make_data
+    mkfifo -m 666 "$folder/fifo"
+    exec 5<>"$folder/fifo"
+    LOG=$folder/fifo
+    script start
+    same "$status" 0
+    until_true 10 answers "$base/health" || fail "$output"
+    same "$(stat -c %a "$folder/fifo")" 666
+    script stop
+    same "$status" 0
+    exec 5>&-
+}
+
 @test "cubby-httpd: run serves in the foreground until it is told to end" {
     make_data
     board

@@ -102,6 +102,27 @@ found_alone() {
     [ ! -e "$database-journal" ] || fail 'the journal stays'
 }
 
+@test "init: killed where it gives directory and files to their owner, the next one gives them" {
+    owner=$(is_root && echo 4242 || id -u):$(is_root && echo 4243 || id -g)
+    for call in '?lchown,?fchownat:signal=KILL:when=1' 'fchown:signal=KILL:when=1' 'fchown:signal=KILL:when=2' \
+        '?rename,?renameat,?renameat2:signal=KILL:when=1' '?link,?linkat:signal=KILL:when=1'; do
+        rm -rf "$home"*
+        strace -f -qq -o /dev/null -e "inject=$call" "$TOOL" init --owner "$owner" >/dev/null 2>&1 || true
+        [ ! -s "$keys" ] || fail "$call: it was not killed"
+        tool 0 init --owner "$owner"
+        same "$(stat -c '%u:%g' "$home" "$database" "$keys" | sort -u)" "$owner"
+        same "$(mode "$home") $(mode "$database") $(mode "$keys")" '700 600 600'
+        tool 0 migrate
+    done
+    # An empty file with a second name may be another's: it is left alone.
+    rm -rf "$home"*
+    mkdir -m 700 "$home"
+    : >"$BATS_TEST_TMPDIR/anothers"
+    ln "$BATS_TEST_TMPDIR/anothers" "$database"
+    run "$TOOL" init --owner "$owner"
+    same "$(stat -c %u "$BATS_TEST_TMPDIR/anothers")" "$(id -u)"
+}
+
 @test "init: killed at any moment, the next one makes it whole" {
     for delay in 0.000 0.001 0.002 0.003 0.004 0.006 0.008 0.012; do
         rm -rf "$home"

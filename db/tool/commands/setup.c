@@ -168,6 +168,22 @@ static int undo_interrupted(struct tool *tool, const char *path)
     return status;
 }
 
+/* Gives the open FILE to its owner if it is empty: then an init makes it, or was interrupted before
+ * it had one. A second name it can't have. Closes FILE, which may be -1. */
+static int own_empty(struct tool *tool, int file, const char *path, const struct file_owner *owner)
+{
+    struct stat there;
+    int status = TOOL_DONE;
+    if (file >= 0 && owner->given && fstat(file, &there) == 0 && S_ISREG(there.st_mode) &&
+        there.st_size == 0 && there.st_nlink == 1 && fchown(file, owner->user, owner->group) != 0) {
+        status = tool_fail(tool, "%s: can't give it to the owner: %s", path, strerror(errno));
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return status;
+}
+
 static int init_database(struct tool *tool, const struct file_owner *owner)
 {
     const char *path = tool->config.database;
@@ -180,12 +196,11 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     if (!made && errno != EEXIST) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    if (made) {
-        (void)close(file);
-        status = file_set_owner(tool, path, owner);
-    }
     /* An interrupted init leaves an empty file; this one completes it. */
     struct stat there;
+    status =
+        own_empty(tool, made ? file : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+                  path, owner);
     if (status == TOOL_DONE && !made) {
         status = undo_interrupted(tool, path);
     }
