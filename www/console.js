@@ -1071,7 +1071,7 @@ click('rename', async () => {
   } catch (error) {
     const details = error.code === 'BATCH_FAILED' && error.answer.json.details;
     if (!details) throw error;
-    throw new Error(`Nothing was renamed. ${details.code === 'KEY_EXISTS' ? `There is a key ${key} already.` : details.code === 'PRECONDITION_FAILED' ? 'It was changed meanwhile.' : details.message}`);
+    throw new Error(`Nothing was renamed. ${details.code === 'KEY_EXISTS' ? `There is a key ${key} already.` : details.code === 'PRECONDITION_FAILED' ? 'It was changed meanwhile.' : details.message}${details.key ? `\nkey: ${details.key}` : ''}`);
   }
   keys.delete(old.key);
   stored(await fetchItem(key, true));

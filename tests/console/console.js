@@ -512,6 +512,10 @@ test('duplicates and renames, never over a key that is there', async ({ of }) =>
     await page.answer(true);
     await page.refuses('changed meanwhile');
     assert.equal(await valueOf(user, 'b/100%/x y'), '"theirs"');
+    await page.press('#rename');
+    await page.fill('#question-fields input', 'a//b');
+    await page.answer(true);
+    await page.refuses('key: must not have an empty segment');
 });
 
 test('a time to live is set, kept, cleared, and the end is seen', async ({ of }) => {
