@@ -886,7 +886,7 @@ function checkValue() {
     else if (most && length > most) fault = { what: `${size(length)}; ${size(most)} are allowed`, at: 0 };
     else good = `JSON: ${kind}, ${size(length)}`;
   } catch (error) {
-    fault = { what: `No JSON. ${jsonText.place(text, error.at)}: ${error.message}`, at: error.at };
+    fault = { what: `No JSON. ${jsonText.place(text, error.at)}: ${error.message}`, at: error.at, broken: true };
   }
   $('check').className = fault ? 'hint bad' : 'hint';
   $('check').textContent = fault ? fault.what : good;
@@ -1034,7 +1034,7 @@ function compare(theirs) {
 click('save', save);
 const rewrite = (how) => () => {
   const fault = checkValue();
-  if (fault) throw new Error(fault.what);
+  if (fault && fault.broken) throw new Error(fault.what); // what is too large may be less when compact
   editor.value.value = how(editor.value.value);
   checkValue();
 };

@@ -671,6 +671,20 @@ test('hostile keys and values are text, whatever is in them', async ({ of }) => 
     page.faults.length = 0; // the two attempts, which were told
 });
 
+test('what indenting has made too large can be made compact again', async ({ of }) => {
+    const user = await newUser();
+    const value = `[${Array(90000).fill('1').join()}]`;
+    await put(user, { k: value });
+    const page = await of(user);
+    await page.choose('k');
+    await page.until((n) => document.querySelector('#editor [name=value]').value.length === n, value.length);
+    await page.tab.evaluate(() => document.querySelector('#indent').click());
+    await page.until(() => document.querySelector('#check').textContent.includes('256 KiB are allowed'));
+    await page.tab.evaluate(() => document.querySelector('#compact').click());
+    await page.until((n) => document.querySelector('#editor [name=value]').value.length === n, value.length);
+    assert.match(await page.text('#check'), /^JSON: array/);
+});
+
 test('blanks in a key are shown, every one', async ({ of }) => {
     const user = await newUser();
     await put(user, { 'two  blanks': '1', 'two blanks': '2' });

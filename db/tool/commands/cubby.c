@@ -201,9 +201,8 @@ static int no_command(struct tool *tool, const char *first, const char *second)
 {
     bool group = is_group(first);
     if (first[0] == '-') {
-        (void)tool_fail(tool,
-                        "%s: before the command stands -c CONF alone, and once; see cubby --help",
-                        first);
+        (void)tool_fail(
+            tool, "%s: before the command stands -c CONF alone, and once; see cubby --help", first);
         return TOOL_USAGE;
     }
     if (group && second == NULL) {
