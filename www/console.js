@@ -214,16 +214,16 @@ async function ask(method, path, { body, quiet = false, signal, seconds = 60, ..
   if (base === null) await findService();
   if (base === null) throw new Error('There is no service to ask.');
   const used = session;
+  const stops = [...signal ? [signal] : [], ...rest.open ? [] : [ended.signal]];
   const [sent, headers] = headersOf(method, body, rest);
   if (!quiet) showCall(sent, base + path, headers, body);
   let response;
   let text;
   try {
-    const late = AbortSignal.timeout(seconds * 1000);
-    response = await fetch(base + path, { method: sent, headers, body, cache: 'no-store', signal: signal ? AbortSignal.any([signal, late]) : late });
+    response = await fetch(base + path, { method: sent, headers, body, cache: 'no-store', signal: AbortSignal.any([...stops, AbortSignal.timeout(seconds * 1000)]) });
     text = await response.text();
   } catch (error) {
-    if (signal && signal.aborted) throw error;
+    for (const stop of stops) stop.throwIfAborted();
     throw new Error(error.name === 'TimeoutError' ? `No answer within ${seconds} seconds. What was asked may have been done.` : 'No answer: the server could not be reached, or broke off.');
   }
   const clock = Date.parse(response.headers.get('Date'));
@@ -244,6 +244,8 @@ const STORE = 'cubby-session';
 let session = null; // {token, name, until, renew, old: tokens that were renewed and still live}
 let profile = null; // what GET /me told
 let renewal = 0;
+let lastUser = null; // the number of the account that was signed in last in this tab
+let ended = new AbortController(); // aborts what is under way when the session ends
 
 function keep(answer, name) {
   const now = Date.now();
@@ -297,15 +299,22 @@ function sessionLost() {
   setTimeout(() => say('Your session has ended. Sign in again' + (dirty() ? '; what you were editing is kept.' : '.'), true));
 }
 
+// Nothing that was shown of the account is left for whoever signs in next, and nothing of it goes on; but
+// what was being edited stays, until another signs in or closeItem() takes it.
 function forget() {
-  session = null;
+  session = profile = null;
   store();
   clearTimeout(renewal);
   stopFollowing();
+  ended.abort();
+  ended = new AbortController();
   if (undoing) endUndo();
   show(false);
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
+  for (const field of $('profile').querySelectorAll('input')) field.defaultValue = '';
   for (const form of document.querySelectorAll('#welcome form, #make, #password, #profile, #import')) form.reset();
+  for (const id of ['name', 'undo-what', 'h-question', 'question-text', 'mine', 'theirs', 'h-theirs', 'tokens', 'usage', 'since']) $(id).replaceChildren();
+  $('password').elements.username.value = '';
   hideMade();
   clearKeys();
   notice('');
@@ -331,7 +340,8 @@ async function endTokens() {
 }
 
 click('sign-out', async () => {
-  if (dirty() && !await question('Sign out?', 'What you were editing is not saved.', 'Sign out', { danger: true })) return;
+  const lost = dirty() ? 'What you were editing is not saved.' : transferring() ? 'The export or import under way ends with that.' : '';
+  if (lost && !await question('Sign out?', lost, 'Sign out', { danger: true })) return;
   stopFollowing();
   const until = new Date(session.until).toLocaleString();
   const told = await endTokens();
@@ -345,6 +355,9 @@ click('sign-out', async () => {
 async function enter() {
   profile = (await ask('GET', '/me', { quiet: true })).json.data;
   if (item && item.user !== profile.user_id) closeItem();
+  // The address may name a key of somebody else.
+  if (lastUser !== null && lastUser !== profile.user_id) history.replaceState(null, '', '#keys');
+  lastUser = profile.user_id;
   session.name = profile.username;
   store();
   planRenewal();
@@ -627,7 +640,7 @@ $('search').addEventListener('input', async () => {
   try {
     while (session && word && searched() === word && cursor && rows.length < STEP) await loadPage();
   } catch (error) {
-    say(String(error.message), true);
+    if (error.name !== 'AbortError') say(String(error.message), true);
   }
 });
 
@@ -696,7 +709,7 @@ async function follow(signal) {
         continue;
       }
       since.version = data.last_version;
-      if (data.changes.length) await applyChanges(data.changes);
+      if (data.changes.length) await applyChanges(data.changes, signal);
       wait = 0;
     } catch (error) {
       if (signal.aborted || !session) return;
@@ -711,7 +724,7 @@ async function follow(signal) {
   }
 }
 
-async function applyChanges(changes) {
+async function applyChanges(changes, signal) {
   for (const change of changes) {
     const { key, version } = change;
     if (change.deleted) {
@@ -722,8 +735,9 @@ async function applyChanges(changes) {
     }
     if (item && !item.fresh && item.key === key && version > item.version) item.foreign = { version, deleted: change.deleted };
   }
-  if (cursor) total = (await ask('GET', '/data?limit=1&count=true', { quiet: true })).json.data.total;
-  else total = keys.size;
+  const counted = cursor ? (await ask('GET', '/data?limit=0&count=true', { quiet: true, signal })).json.data.total : keys.size;
+  if (signal.aborted) return;
+  total = counted;
   drawSoon();
   if (!busy) await noticeForeign();
 }
@@ -821,6 +835,8 @@ function closeItem() {
   $('open').hidden = true;
   $('nothing').hidden = false;
   editor.value.value = '';
+  editor.key.value = editor.seconds.value = '';
+  editor.expiry.replaceChildren();
   $('h-item').textContent = '';
   $('facts').replaceChildren();
   notice('');
@@ -870,7 +886,7 @@ function checkValue() {
     else if (most && length > most) fault = { what: `${size(length)}; ${size(most)} are allowed`, at: 0 };
     else good = `JSON: ${kind}, ${size(length)}`;
   } catch (error) {
-    fault = { what: `No JSON. ${jsonText.place(text, error.at)}: ${error.message}`, at: error.at };
+    fault = { what: `No JSON. ${jsonText.place(text, error.at)}: ${error.message}`, at: error.at, broken: true };
   }
   $('check').className = fault ? 'hint bad' : 'hint';
   $('check').textContent = fault ? fault.what : good;
@@ -895,7 +911,7 @@ document.addEventListener('keydown', (event) => {
     act($('save'), save);
   }
 });
-addEventListener('beforeunload', (event) => { if (dirty()) event.preventDefault(); });
+addEventListener('beforeunload', (event) => { if (dirty() || transferring()) event.preventDefault(); });
 
 // What is stored has its text as it was sent, unless it was edited.
 function textToSave() {
@@ -1018,7 +1034,7 @@ function compare(theirs) {
 click('save', save);
 const rewrite = (how) => () => {
   const fault = checkValue();
-  if (fault) throw new Error(fault.what);
+  if (fault && fault.broken) throw new Error(fault.what); // what is too large may be less when compact
   editor.value.value = how(editor.value.value);
   checkValue();
 };
@@ -1055,7 +1071,7 @@ click('rename', async () => {
   } catch (error) {
     const details = error.code === 'BATCH_FAILED' && error.answer.json.details;
     if (!details) throw error;
-    throw new Error(`Nothing was renamed. ${details.code === 'KEY_EXISTS' ? `There is a key ${key} already.` : details.code === 'PRECONDITION_FAILED' ? 'It was changed meanwhile.' : details.message}`);
+    throw new Error(`Nothing was renamed. ${details.code === 'KEY_EXISTS' ? `There is a key ${key} already.` : details.code === 'PRECONDITION_FAILED' ? 'It was changed meanwhile.' : details.message}${details.key ? `\nkey: ${details.key}` : ''}`);
   }
   keys.delete(old.key);
   stored(await fetchItem(key, true));
@@ -1173,6 +1189,8 @@ click('copy', () => copy($('request').textContent, $('request')));
 
 // ---- export and import ---------------------------------------------------------------------------
 
+const transferring = () => document.querySelector('#view-transfer [aria-busy]') !== null;
+
 function progress(id, done, all, text) {
   const [bar, words] = $(id).children;
   $(id).hidden = false;
@@ -1186,6 +1204,8 @@ function progress(id, done, all, text) {
 }
 
 click('export', async () => {
+  const used = session;
+  const { signal } = ended;
   const headers = headersOf('GET', undefined, {})[1];
   const file = `cubby-${session.name.replace(/[^\p{L}\p{N}._-]/gu, '_')}.json`;
   showCall('GET', base + '/me/export', headers, undefined, ` \\\n  -o '${file}'`);
@@ -1195,7 +1215,7 @@ click('export', async () => {
     const parts = [];
     let got = 0;
     try {
-      response = await fetch(base + '/me/export', { headers, cache: 'no-store' });
+      response = await fetch(base + '/me/export', { headers, cache: 'no-store', signal });
       if (response.ok) {
         const all = Number(response.headers.get('Content-Length'));
         for (const reader = response.body.getReader(); ;) {
@@ -1208,15 +1228,17 @@ click('export', async () => {
         if (all && got !== all) throw new Error('cut');
       }
     } catch {
+      signal.throwIfAborted();
       throw new Error('The export broke off. Nothing was saved.');
     }
     if (!response.ok) {
       const text = await response.text();
+      signal.throwIfAborted();
       showAnswer(response.status, text);
       let json = null;
       try { json = JSON.parse(text); } catch { /* not cubby's */ }
       const refusal = new Refusal({ status: response.status, text, json, headers: response.headers });
-      if (refusal.code === 'INVALID_TOKEN') sessionLost();
+      if (refusal.code === 'INVALID_TOKEN' && session === used) sessionLost();
       throw refusal;
     }
     showAnswer(response.status, `${size(got)}, saved as ${file}`);
@@ -1232,6 +1254,8 @@ click('export', async () => {
 
 // XMLHttpRequest, since fetch does not tell how much was sent.
 function send(path, file, tell) {
+  const used = session;
+  const { signal } = ended;
   const [method, headers] = headersOf('POST', file, {});
   showCall(method, base + path, headers, file);
   return new Promise((done, failed) => {
@@ -1240,7 +1264,9 @@ function send(path, file, tell) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded: sent, total: all }) => tell(sent, all);
     request.upload.onload = () => tell(0, 0);
-    request.onerror = request.onabort = () => failed(new Error('The import broke off: the server could not be reached. Look at your keys before you try again.'));
+    signal.addEventListener('abort', () => request.abort(), { once: true });
+    request.onabort = () => failed(signal.reason);
+    request.onerror = () => failed(new Error('The import broke off: the server could not be reached. Look at your keys before you try again.'));
     request.onload = () => {
       const text = request.responseText;
       showAnswer(request.status, text);
@@ -1248,7 +1274,7 @@ function send(path, file, tell) {
       try { json = JSON.parse(text); } catch { /* not cubby's */ }
       if (request.status === 200 && json) return done(json.data);
       const refusal = new Refusal({ status: request.status, text, json, headers: { get: (name) => request.getResponseHeader(name) } });
-      if (refusal.code === 'INVALID_TOKEN') sessionLost();
+      if (refusal.code === 'INVALID_TOKEN' && session === used) sessionLost();
       failed(refusal);
     };
     request.send(file);
@@ -1258,6 +1284,7 @@ function send(path, file, tell) {
 submit('import', async ({ file, mode }, form) => {
   if (!file || !file.name) throw new Error('Choose a file first.');
   if (mode === 'replace' && !await question('Replace everything?', 'Keys that are not in the document are removed.', 'Replace', { danger: true })) return;
+  progress('import-progress', 0, 0, 'Sending…');
   try {
     const { imported, expired, removed: went } = await send('/me/import?mode=' + mode, file, (sent, all) =>
       progress('import-progress', sent, all, all ? `${size(sent)} of ${size(all)} sent` : 'Sent; the server stores it…'));

@@ -35,6 +35,18 @@ static const char *time_fault(struct text text)
                                         : "must be a time such as 2026-01-31T12:00:00Z (RFC 3339)";
 }
 
+static const char *path_fault(struct text path)
+{
+    uint32_t code;
+    for (size_t at = 0, length; at < path.size; at += length) {
+        length = utf8_decode(path.at + at, path.size - at, &code);
+        if (length == 0) {
+            return "must be UTF-8";
+        }
+    }
+    return json_pointer_fault(path);
+}
+
 #define AT(member) offsetof(struct list_query, member)
 
 const struct parameter list_parameters[] = {
@@ -47,7 +59,7 @@ const struct parameter list_parameters[] = {
     {"since", PARAMETER_TEXT, AT(since), 0, 0, time_fault},
     {"until", PARAMETER_TEXT, AT(until), 0, 0, time_fault},
     {"fields", PARAMETER_TEXT, AT(fields), 0, 0, NULL},
-    {"path", PARAMETER_TEXT, AT(path), 0, 0, json_pointer_fault},
+    {"path", PARAMETER_TEXT, AT(path), 0, 0, path_fault},
     PARAMETERS_END,
 };
 

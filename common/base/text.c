@@ -368,7 +368,8 @@ static bool take_fraction(const char **at, int *out)
     return digits > 0 && digits <= 9;
 }
 
-bool text_to_time(struct text text, int64_t *milliseconds)
+/* As text_to_time, of any year. */
+static bool read_time(struct text text, int64_t *milliseconds)
 {
     enum { LONGEST = 30 }; /* 2026-01-31T12:00:00.000000000Z */
     char copy[LONGEST + 1];
@@ -383,7 +384,7 @@ bool text_to_time(struct text text, int64_t *milliseconds)
     if (!take_digits(&at, 4, '-', &parts.tm_year) || !take_digits(&at, 2, '-', &parts.tm_mon) ||
         !take_digits(&at, 2, 'T', &parts.tm_mday) || !take_digits(&at, 2, ':', &parts.tm_hour) ||
         !take_digits(&at, 2, ':', &parts.tm_min) || !take_digits(&at, 2, '\0', &parts.tm_sec) ||
-        !take_fraction(&at, &fraction) || strcmp(at, "Z") != 0 || parts.tm_year < 1970) {
+        !take_fraction(&at, &fraction) || strcmp(at, "Z") != 0) {
         return false;
     }
     parts.tm_year -= 1900;
@@ -396,6 +397,11 @@ bool text_to_time(struct text text, int64_t *milliseconds)
                   parts.tm_min == wanted.tm_min && parts.tm_sec == wanted.tm_sec;
     *milliseconds = (int64_t)seconds * 1000 + fraction;
     return exists;
+}
+
+bool text_to_time(struct text text, int64_t *milliseconds)
+{
+    return read_time(text, milliseconds) && *milliseconds >= 0;
 }
 
 bool text_to_instant(struct text text, int64_t *milliseconds)
@@ -411,7 +417,7 @@ bool text_to_instant(struct text text, int64_t *milliseconds)
     char *last = copy + text.size - 1;
     if (*last == 'z' || *last == 'Z') {
         *last = 'Z';
-        return text_to_time(text_of(copy), milliseconds);
+        return read_time(text_of(copy), milliseconds);
     }
     if (text.size <= DAY + OFFSET) {
         return false;
@@ -426,7 +432,7 @@ bool text_to_instant(struct text text, int64_t *milliseconds)
         return false;
     }
     memcpy(sign, "Z", 2);
-    if (!text_to_time(text_of(copy), milliseconds)) {
+    if (!read_time(text_of(copy), milliseconds)) {
         return false;
     }
     int64_t offset = (INT64_C(60) * hours + minutes) * 60000;

@@ -3,7 +3,6 @@
  */
 #include "db/tool/file_kind.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -94,4 +93,26 @@ enum file_kind file_kind_of(int file, const char **what)
             : only_zeros(head, size) ? "filled with zeros"
                                      : "of no kind that is known here";
     return FILE_OTHER;
+}
+
+static int64_t read_number(const unsigned char *at, size_t size)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < size; i++) {
+        number = number << 8 | at[i];
+    }
+    return number;
+}
+
+bool file_kind_is_cut(int file, int64_t size, int64_t *whole)
+{
+    enum { PAGE_SIZE = 16, COUNTER = 24, PAGES = 28, COUNTED_AT = 92, HEAD = 100 };
+    unsigned char head[HEAD];
+    if (pread(file, head, sizeof head, 0) != (ssize_t)sizeof head) {
+        return false;
+    }
+    int64_t page = read_number(head + PAGE_SIZE, 2);
+    *whole = (page == 1 ? 65536 : page) * read_number(head + PAGES, 4);
+    /* Old versions of SQLite did not keep the number of pages. */
+    return memcmp(head + COUNTER, head + COUNTED_AT, 4) == 0 && size < *whole;
 }

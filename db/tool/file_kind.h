@@ -5,6 +5,9 @@
 #ifndef CUBBY_DB_TOOL_FILE_KIND_H
 #define CUBBY_DB_TOOL_FILE_KIND_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum file_kind {
     FILE_DATABASE, /* of SQLite, not necessarily cubby's */
     FILE_EXPORT,   /* of "cubby export" */
@@ -15,5 +18,9 @@ enum file_kind {
 /* The kind of the regular file open as FILE; its position stays. *WHAT is a static text that says
  * what it is and, where something makes what is wanted of it, what. */
 enum file_kind file_kind_of(int file, const char **what);
+
+/* Whether the database that is open as FILE, of SIZE bytes, lacks its end by what its head says
+ * (https://sqlite.org/fileformat.html section 1.3). *WHOLE is the number of bytes that it had. */
+bool file_kind_is_cut(int file, int64_t size, int64_t *whole);
 
 #endif

@@ -291,6 +291,23 @@ static bool is_own_file(struct tool *tool, const char *path)
     return false;
 }
 
+/* Whether the folder that PATH shall lie in is there; told when it is not. */
+static int has_folder(struct tool *tool, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == NULL || slash == path ? 1 : (size_t)(slash - path);
+    const char *folder = arena_copy(&tool->arena, slash != NULL ? path : ".", size);
+    struct stat there;
+    if (folder == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    if (stat(folder, &there) != 0) {
+        return tool_fail(tool, "%s: %s", folder,
+                         errno == ENOENT ? "there is no such folder" : strerror(errno));
+    }
+    return S_ISDIR(there.st_mode) ? TOOL_DONE : tool_fail(tool, "%s is no folder", folder);
+}
+
 int file_may_write(struct tool *tool, const char *path, bool *exists)
 {
     struct stat there;
@@ -299,10 +316,11 @@ int file_may_write(struct tool *tool, const char *path, bool *exists)
         return tool_fail(tool, "%s belongs to the installation itself", path);
     }
     if (!*exists) {
-        return TOOL_DONE;
+        return has_folder(tool, path);
     }
     if (!S_ISREG(there.st_mode)) {
-        return tool_fail(tool, "%s: not a regular file", path);
+        return tool_fail(tool, "%s: not a regular file%s", path,
+                         S_ISDIR(there.st_mode) ? ", but a folder" : "");
     }
     return tool_confirm(tool, "%s exists. Replace it?", path);
 }

@@ -124,6 +124,110 @@ test('a session that ended elsewhere asks to sign in again, and keeps what was b
     assert.doesNotMatch(await page.tab.evaluate(() => document.body.textContent + document.querySelector('#editor [name=value]').value), /a long text/);
 });
 
+// Holds back the calls that MATCH, until the function that it gives is called.
+async function holdBack(page, match) {
+    const held = [];
+    let holds = true;
+    await page.tab.setRequestInterception(true);
+    page.tab.on('request', (request) => {
+        if (holds && match.test(`${request.method()} ${request.url()}`)) held.push(request);
+        else request.continue().catch(() => {});
+    });
+    return () => {
+        holds = false;
+        for (const request of held) request.continue().catch(() => {}); // of one that was given up
+    };
+}
+
+const everything = (page) => page.tab.evaluate(() => document.body.textContent +
+    [...document.querySelectorAll('input, textarea')].map((field) => `${field.value} ${field.defaultValue}`).join());
+
+test('nothing of an account is left in its tab for the next one, however slow the answers', async ({ of }) => {
+    const user = await newUser();
+    const next = await newUser();
+    await api('POST', '/keys', { token: user.token, body: { name: 'hidden device', scope: 'read' } });
+    await put(user, { 'hidden key': '"hidden value"', other: '1' });
+    const page = await of(user);
+    await page.view('tokens');
+    await page.until(() => document.querySelector('#tokens').textContent.includes('hidden device'));
+    await page.view('account');
+    await page.until((name) => document.querySelector('#since').textContent.includes(name), user.name);
+    await page.view('keys');
+    await page.choose('hidden key');
+    await page.press('#delete');
+    await page.answer(true);
+    await page.shown('#undo-it');
+    await page.press('#sign-out');
+    await page.says('Signed out');
+    await page.hidden('#undo');
+    const left = await everything(page);
+    assert.doesNotMatch(left, /hidden (key|value|device)/);
+    assert.ok(!left.includes(user.name), left);
+    await page.signIn(next.name);
+    await page.says('Signed in');
+    await page.live();
+    const release = await holdBack(page, /GET .*\/(me|keys)$/);
+    for (const view of ['account', 'tokens']) {
+        await page.tab.evaluate((name) => { location.hash = '#' + name; }, view);
+        await page.until((name) => location.hash === '#' + name, view);
+        const seen = await everything(page);
+        assert.ok(!seen.includes(user.name) && !/hidden (key|value|device)/.test(seen), seen);
+    }
+    release();
+    await page.until(() => document.querySelector('#no-tokens').checkVisibility());
+});
+
+test('what is under way ends with the session, and touches no later one', async ({ of }) => {
+    const user = await newUser();
+    const next = await newUser();
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cubby-console-'));
+    const file = path.join(folder, 'import.json');
+    fs.writeFileSync(file, '{"items":[{"key":"k","value":1}]}');
+    const page = await of(user);
+    await page.view('transfer');
+    const release = await holdBack(page, /\/me\/(export|import)/);
+    await page.press('#export');
+    await (await page.tab.$('#import [name=file]')).uploadFile(file);
+    await page.press('#import button');
+    await page.shown('#import-progress');
+    await page.press('#sign-out');
+    await page.shown('#question');
+    await page.answer(false);
+    await page.shown('#import-progress');
+    await page.press('#sign-out');
+    await page.answer(true);
+    await page.says('Signed out');
+    await page.signIn(next.name);
+    await page.says('Signed in');
+    release();
+    await page.live();
+    assert.equal(await page.tab.$$eval('[aria-busy]', (all) => all.length), 0);
+    await page.view('transfer');
+    assert.equal(await page.tab.$eval('#export-progress', (e) => e.hidden), true);
+    await (await page.tab.$('#import [name=file]')).uploadFile(file);
+    await page.press('#import button');
+    await page.says('Imported 1 key');
+    assert.equal(await page.text('#name'), next.name);
+    assert.equal(await valueOf(next, 'k'), '1');
+    fs.rmSync(folder, { recursive: true });
+});
+
+test('the key of a session that ended is not asked for by another user', async ({ of }) => {
+    const user = await newUser();
+    const next = await newUser();
+    await put(user, { 'hidden-key': '1' });
+    const page = await of(user);
+    await page.choose('hidden-key');
+    await api('DELETE', '/token?all=true', { token: user.token });
+    await page.refuses('Your session has ended');
+    await page.signIn(next.name);
+    await page.says('Signed in');
+    await page.live();
+    assert.equal(await page.tab.evaluate(() => location.hash), '#keys');
+    assert.doesNotMatch(page.calls.slice(page.calls.lastIndexOf('POST /token')).join('\n'), /hidden-key/);
+    assert.doesNotMatch(await everything(page), /hidden-key/);
+});
+
 test('without the server: told, nothing lost, and it goes on when the server is back', async ({ of }) => {
     const user = await newUser();
     await put(user, { note: '"old"' });
@@ -408,6 +512,10 @@ test('duplicates and renames, never over a key that is there', async ({ of }) =>
     await page.answer(true);
     await page.refuses('changed meanwhile');
     assert.equal(await valueOf(user, 'b/100%/x y'), '"theirs"');
+    await page.press('#rename');
+    await page.fill('#question-fields input', 'a//b');
+    await page.answer(true);
+    await page.refuses('key: must not have an empty segment');
 });
 
 test('a time to live is set, kept, cleared, and the end is seen', async ({ of }) => {
@@ -561,6 +669,33 @@ test('hostile keys and values are text, whatever is in them', async ({ of }) => 
     assert.equal(await page.tab.evaluate(() => window.pwned), undefined);
     assert.equal(await page.tab.$$eval('img, main svg', (all) => all.length), 0);
     page.faults.length = 0; // the two attempts, which were told
+});
+
+test('what indenting has made too large can be made compact again', async ({ of }) => {
+    const user = await newUser();
+    const value = `[${Array(90000).fill('1').join()}]`;
+    await put(user, { k: value });
+    const page = await of(user);
+    await page.choose('k');
+    await page.until((n) => document.querySelector('#editor [name=value]').value.length === n, value.length);
+    await page.tab.evaluate(() => document.querySelector('#indent').click());
+    await page.until(() => document.querySelector('#check').textContent.includes('256 KiB are allowed'));
+    await page.tab.evaluate(() => document.querySelector('#compact').click());
+    await page.until((n) => document.querySelector('#editor [name=value]').value.length === n, value.length);
+    assert.match(await page.text('#check'), /^JSON: array/);
+});
+
+test('blanks in a key are shown, every one', async ({ of }) => {
+    const user = await newUser();
+    await put(user, { 'two  blanks': '1', 'two blanks': '2' });
+    const page = await of(user);
+    await page.choose('two  blanks');
+    assert.equal(await page.tab.$eval('#h-item', (e) => e.innerText), 'two  blanks');
+    await page.press('#delete');
+    assert.match(await page.tab.$eval('#h-question', (e) => e.innerText), /two  blanks/);
+    await page.answer(true);
+    await page.until(() => document.querySelector('#undo-what').innerText.includes('two  blanks'));
+    assert.equal(await valueOf(user, 'two blanks'), '2');
 });
 
 test('beyond the quota nothing is stored, and the reason is told', async ({ of }) => {

@@ -52,6 +52,14 @@ untouched() {
 }
 
 @test "backup: never over a file without leave, never over what belongs to the installation" {
+    tool 1 backup "$BATS_TEST_TMPDIR"
+    said "$BATS_TEST_TMPDIR: not a regular file, but a folder"
+    tool 1 backup "$BATS_TEST_TMPDIR/none/copy.db"
+    said "$BATS_TEST_TMPDIR/none: there is no such folder"
+    tool 1 export "$BATS_TEST_TMPDIR/none/all.jsonl"
+    said "$BATS_TEST_TMPDIR/none: there is no such folder"
+    tool 1 backup "$keys/copy.db"
+    said "$keys"
     echo precious >"$copy"
     tool 3 backup "$copy"
     same "$(cat "$copy")" precious
@@ -364,8 +372,12 @@ later'
     echo 'This is no database, but it is longer than a few bytes.' >"$bad"
     tool 1 restore "$bad" --yes
     said 'not a database'
-    head -c $(($(stat -c %s "$copy") - 8192)) "$copy" >"$bad"
-    tool 1 restore "$bad" --yes
+    whole=$(stat -c %s "$copy")
+    for rest in $((whole - 8192)) $((whole - 1)) 4096 100; do
+        head -c "$rest" "$copy" >"$bad"
+        tool 1 restore "$bad" --yes
+        said "$bad is cut short: it has $rest of $whole bytes"
+    done
     cp "$copy" "$bad"
     # page by page, all but the first
     dd if=/dev/urandom of="$bad" bs=4096 seek=2 count=4 conv=notrunc status=none

@@ -86,6 +86,8 @@ key retier --expired|there is no command "key retier"; the nearest is "key retir
 user nonsense|there is no command "user nonsense"; see cubby user --help
 user backup x|there is no command "user backup"; see cubby user --help
 listen|there is no command "listen"; see cubby --help
+--json stats|--json: before the command stands -c CONF alone, and once; see cubby --help
+-c|-c: before the command stands -c CONF alone, and once
 stats --jason|unknown option --jason; the nearest is --json; see cubby stats --help
 backup --progres x|unknown option --progres; the nearest is --progress
 user show --yse ann|unknown option --yse; see
@@ -94,6 +96,10 @@ CASES
     tool 2 "user $(printf 'x%.0s' $(seq 500))"
     tool 2 ''
     said 'there is no command ""'
+    tool 2 user show ''
+    said 'cubby: NAME is empty; see cubby user show --help'
+    tool 2 backup ''
+    said 'cubby: FILE is empty; see cubby backup --help'
     tool 2 user $'l\e[31mst'
     case $stderr in *$'\e'*) fail 'the terminal obeys' ;; esac
 }

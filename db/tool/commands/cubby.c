@@ -200,6 +200,11 @@ static const char *nearest_command(struct tool *tool, const char *group, const c
 static int no_command(struct tool *tool, const char *first, const char *second)
 {
     bool group = is_group(first);
+    if (first[0] == '-') {
+        (void)tool_fail(
+            tool, "%s: before the command stands -c CONF alone, and once; see cubby --help", first);
+        return TOOL_USAGE;
+    }
     if (group && second == NULL) {
         (void)tool_fail(tool, "\"%s\" wants one word more:", first);
         print_group(stderr, first);
@@ -386,6 +391,8 @@ static int read_words(struct tool *tool, int count, char **words)
             }
         } else if (tool->word_count == command->words_most) {
             return tool_misuse(tool, "unexpected \"%s\"", words[i]);
+        } else if (words[i][0] == '\0') {
+            return tool_misuse(tool, "%s is empty", command->words);
         } else {
             tool->words[tool->word_count++] = words[i];
         }

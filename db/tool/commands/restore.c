@@ -77,9 +77,14 @@ static int open_backup(struct restore *restore, int *file)
         return tool_fail(tool, "%s is the database itself", restore->from);
     }
     const char *what;
-    return file_kind_of(*file, &what) == FILE_DATABASE
-               ? TOOL_DONE
-               : tool_fail(tool, "%s: not a database, but %s", restore->from, what);
+    if (file_kind_of(*file, &what) != FILE_DATABASE) {
+        return tool_fail(tool, "%s: not a database, but %s", restore->from, what);
+    }
+    int64_t whole;
+    return file_kind_is_cut(*file, (int64_t)there.st_size, &whole)
+               ? tool_fail(tool, "%s is cut short: it has %" PRId64 " of %" PRId64 " bytes",
+                           restore->from, (int64_t)there.st_size, whole)
+               : TOOL_DONE;
 }
 
 static bool write_all(int file, const char *from, size_t size)
