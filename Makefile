@@ -545,6 +545,8 @@ ifneq ($(DOCS),)
 		sed $(MOVED) "$$file" >'$(D)$(SHAREDIR)/www/docs/'"$${file##*/}" || exit 1; done
 else
 	$(Q)sed -i '/href="docs\//d' '$(D)$(SHAREDIR)/www/index.html'
+	$(Q)for file in $(filter %.json,$(PAGES)); do \
+		sed 's/^ *//' "www/$$file" | tr -d '\n' >'$(D)$(SHAREDIR)/www/'"$$file" || exit 1; done # no indentation
 endif
 	$(Q)install -m 644 db/tool/cubby.bash '$(D)$(BASHCOMPDIR)/cubby'
 	$(Q)umask 022 && sed $(MARKS) db/tool/cubby.8.in >'$(D)$(MANDIR)/man8/cubby.8'
