@@ -1,6 +1,6 @@
 /*
- * empty_fcgi.c - the floor of what stays: a FastCGI program that answers every request with the same
- * bytes and does nothing else. Never installed.
+ * empty_fcgi.c - the floor of what stays: a FastCGI program that answers every request with the
+ * same bytes and does nothing else. Never installed.
  */
 #include <stdlib.h>
 
