@@ -7,7 +7,7 @@
 #   JOURNALS='rollback wal'
 #
 # The rows are copies of one user and one item that the programs themselves made, so the tables may
-# change without this; their values are small. Takes minutes and two gigabytes, in build/bench unless KEEP
+# change without this; their values are small. Takes minutes and one gigabyte, in build/bench unless KEEP
 # says otherwise.
 #
 # First one execution for one item each; then, under lighttpd, as CGI and by programs that stay, any items

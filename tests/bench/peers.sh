@@ -7,6 +7,7 @@
 #   SECONDS_EACH=1          of load per side, call, number of connections and round
 #   CONNECTIONS='1 4 16'
 #   JOURNALS='rollback wal' of the database of each side
+#   WORKERS=2               processes of gunicorn and of Fastify
 #   RESULTS=FILE            instead of build/bench/peers.json
 #
 # The sides: cubby as CGI under lighttpd; cubby's programs that stay, under lighttpd and nginx; under both
@@ -27,6 +28,7 @@ rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-1}
 connections=${CONNECTIONS:-1 4 16}
 journals=${JOURNALS:-rollback wal}
+workers=${WORKERS:-2}
 results=${RESULTS:-$out/peers.json}
 sides='cgi lighttpd nginx empty-lighttpd empty-nginx flask fastify'
 unset SERVER MODE PORT DATA READY PROCESSES
@@ -101,14 +103,14 @@ peer_data() {
     local data
     data=$(data_for "$1")
     sqlite3 "$data/cubby.db" "PRAGMA journal_mode = $([ "$journal" = wal ] && echo WAL || echo DELETE)" >"$scratch/log-$1"
-    peer=(env -i PATH="$PATH" "PEER_DATABASE=$data/cubby.db" "PEER_KEYS=$data/keys.json" "PEER_MODULES=$modules")
+    peer=(env -i PATH="$PATH" "PEER_DATABASE=$data/cubby.db" "PEER_KEYS=$data/keys.json" "PEER_MODULES=$modules" "PEER_PROCESSES=$workers")
 }
 
 start_flask() {
     local at=$scratch/ready-$journal-flask
     peer_data flask
     # Threads are how gunicorn keeps connections open; the plain workers close each.
-    (cd "$here/peers" && exec "${peer[@]}" PYTHONDONTWRITEBYTECODE=1 gunicorn --workers 2 --threads 4 --worker-class gthread \
+    (cd "$here/peers" && exec "${peer[@]}" PYTHONDONTWRITEBYTECODE=1 gunicorn --workers "$workers" --threads 4 --worker-class gthread \
         --keep-alive 30 --bind 127.0.0.1:0 --worker-tmp-dir "$scratch" app:app) >"$scratch/log-flask" 2>&1 &
     running+=($!)
     for _ in $(seq 100); do

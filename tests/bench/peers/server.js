@@ -1,10 +1,10 @@
-// The peer in JavaScript: Fastify, @fastify/jwt and better-sqlite3, two processes by node:cluster, as many
-// as gunicorn has workers.
+// The peer in JavaScript: Fastify, @fastify/jwt and better-sqlite3, in processes by node:cluster.
 //
 // It reads and updates items of a database of cubby, for tokens that cubby made, with cubby's check of the
 // user: the account is there, its sessions were not ended, and neither was this token.
 //
-// PEER_DATABASE and PEER_KEYS name the files, PEER_MODULES the folder of the packages. Prints its address.
+// PEER_DATABASE and PEER_KEYS name the files, PEER_MODULES the folder of the packages, PEER_PROCESSES says
+// how many. Prints its address.
 'use strict';
 
 const cluster = require('node:cluster');
@@ -12,7 +12,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 
 const packages = createRequire(`${process.env.PEER_MODULES}/`);
-const PROCESSES = 2;
+const PROCESSES = Number(process.env.PEER_PROCESSES);
 const VALUE_MAXIMUM = 262144;
 const LIVE = 'users.id = ? AND users.epoch = ? AND users.revoked NOT LIKE ?';
 
