@@ -419,16 +419,17 @@ $(DEBIAN_FILES):
 			mkdir $$name && dpkg --fsys-tarfile $${name}_*.deb | tar -C $$name -xf - || exit 1; \
 		done && touch $(@F)
 
-# With ONLY another suite, the programs for boards and for fuzzing are not made.
+# With ONLY another suite, the programs for boards and for fuzzing are not made, nor what cubby is compared with.
 ONLY ?=
 WITH_FUZZ := $(if $(ONLY),$(findstring $(ONLY),fuzz),yes)
 WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
+WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
 		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
-		$(if $(WITH_FUZZ),fuzz-programs)
+		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
@@ -487,10 +488,13 @@ BENCH := $(BUILD)/bench
 .PHONY: packages-bench
 packages-bench: packages-build
 	$(Q)sh common/deps/packages.sh bench
+.PHONY: packages-bench-peers
+packages-bench-peers: packages-build
+	$(Q)sh common/deps/packages.sh bench-peers
 
 $(BENCH)/%: tests/bench/%.c $(LIBRARY) $(BUILD)/.flags
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $(BENCH)/$*.d $(DEP_INCLUDE) \
-		$(LINK) $(LDFLAGS) $< $(if $(filter bare,$*),$(DEP_LIBS) $(LIBRARY)) -o $@
+		$(LINK) $(LDFLAGS) $< $(if $(filter bare empty_fcgi,$*),$(DEP_LIBS) $(LIBRARY)) -o $@
 $(BENCH)/empty $(BENCH)/bare:
 $(BENCH)/cgi-bin/%: $(BENCH)/%
 	$(Q)mkdir -p $(@D) && cp $< $@
@@ -498,10 +502,33 @@ $(BENCH)/cgi-bin/%: $(BENCH)/%
 .PHONY: bench-programs
 bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
-.PHONY: bench bench-instructions bench-large bench-board
-bench: packages-bench
+# What cubby is compared with, of versions that the Node.js 18 of Debian 12 runs. better-sqlite3 is built
+# from its source, with the headers that lie beside node: no binary is downloaded.
+PEERS_NPM := 'fastify@>=4.29 <5' '@fastify/jwt@>=8 <9' 'better-sqlite3@>=11 <12'
+PEERS_FOLDER := $(BUILD)/bench-npm
+PEERS_READY := $(PEERS_FOLDER)/ready-1
+$(PEERS_READY):
+	$(call say,NPM,fastify @fastify/jwt better-sqlite3)mkdir -p $(PEERS_FOLDER) && \
+		nodedir=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")") && \
+		for try in 1 2 3; do \
+			timeout 600 env npm_config_build_from_source=true npm_config_nodedir="$$nodedir" \
+				npm install --prefix $(PEERS_FOLDER) --no-audit --no-fund --loglevel=error \
+				--fetch-timeout=60000 --fetch-retries=1 $(PEERS_NPM) >$(PEERS_FOLDER)/log 2>&1 && break; \
+			[ $$try != 3 ] || { cat $(PEERS_FOLDER)/log; rm -rf $(PEERS_FOLDER); exit 1; }; \
+		done && touch $@
+
+.PHONY: peers-programs
+peers-programs: all $(BENCH)/empty_fcgi $(PEERS_READY)
+
+.PHONY: bench bench-alone bench-peers bench-instructions bench-large bench-board
+bench: bench-alone
+	$(Q)$(MAKE) --no-print-directory bench-peers
+bench-alone: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
 	$(Q)bash tests/bench/run.sh
+bench-peers: packages-bench-peers
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 peers-programs
+	$(Q)bash tests/bench/peers.sh
 bench-instructions: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
@@ -647,9 +674,13 @@ help:
 	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
 	@echo 'make soak-loop       a million requests to one process that stays: is its memory the same?'
 	@echo '    REQUESTS=1000000'
-	@echo 'make bench           what it costs, alone and under each server (some minutes)'
+	@echo 'make bench           both of these (a quarter of an hour)'
+	@echo 'make bench-alone     what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
-	@echo 'make bench-large     a read among 10,000,000 items (some minutes, 3 GB of disk)'
+	@echo 'make bench-peers     the same read and update by cubby, Flask and Fastify (some minutes)'
+	@echo '    ROUNDS=5  SECONDS_EACH=1  CONNECTIONS="1 4 16"  JOURNALS="rollback wal"  WORKERS=2'
+	@echo 'make bench-large     a read and an update among 10,000,000 items (some minutes, 1 GB of disk)'
+	@echo '    ITEMS=10000000  USERS=100000  KEEP=FOLDER  ROUNDS=5'
 	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
 	@echo '    UPDATES=200'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
@@ -672,7 +703,7 @@ help:
 	@echo 'Parts of these:'
 	@echo 'make all             the same as make alone'
 	@echo 'make deps            the libraries only'
-	@echo 'make packages-build packages-run packages-test packages-bench'
+	@echo 'make packages-build packages-run packages-test packages-bench packages-bench-peers'
 	@echo 'make packages-dist packages-deb packages-test-packages packages-api'
 	@echo '                     only installs the Debian packages that building, running, ... want'
 	@echo 'make fuzz-programs   builds what make fuzz runs'

@@ -2,7 +2,7 @@
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
 # usage: packages.sh [--missing] [GROUP…]     build, release, docs, api, run-SERVER, run-SERVER-fastcgi, test, bench,
-#                                            dist, deb, test-packages, board-ARCH:TRIPLET
+#                                            bench-peers, dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
 # Debian's it names what to install.
@@ -34,8 +34,7 @@ packages_of() {
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
-        packages_of api
-        command -v npm >/dev/null || echo npm
+        packages_of bench-peers
         ;;
     # board-ARCH:TRIPLET, the compiler for the processor of a board
     board-amd64:*) echo gcc libc6-dev ;;
@@ -50,6 +49,14 @@ packages_of() {
     test-packages) echo mmdebstrap qemu-user-static util-linux curl ;;
     bench)
         echo apache2-bin lighttpd busybox curl util-linux wrk jq sqlite3 valgrind strace
+        ;;
+    # what cubby is compared with; npm brings node-gyp and the headers of Debian's Node.js
+    bench-peers)
+        packages_of run-lighttpd
+        packages_of run-nginx
+        packages_of api
+        echo wrk jq sqlite3 python3-flask gunicorn python3-jwt python3 g++ make
+        command -v npm >/dev/null || echo npm
         ;;
     *)
         echo "packages.sh: unknown group $1" >&2

@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -29,6 +31,7 @@ struct fcgi {
     struct transport transport; /* must be first: its functions cast its address */
     FCGX_Request request;
     sigset_t waiting; /* the signals that are blocked while it waits */
+    int turns;        /* tells of connections to the listener, this process or another; -1: can't */
     enum {
         BODY_COMES,   /* or is complete */
         BODY_LOST,    /* the connection broke, or nothing came in time */
@@ -74,6 +77,16 @@ static int wait_for(struct fcgi *fcgi, struct pollfd *descriptors, nfds_t count,
     return ppoll(descriptors, count, timeout < 0 ? NULL : &limit, &fcgi->waiting);
 }
 
+/* The same for the listener alone. For a connection one of the processes that wait is woken, where
+ * poll would wake all of them, and all but one in vain. None is forgotten: who is woken takes it or
+ * ends, and who comes back to wait is told at once of those that nobody took. */
+static int wait_for_turn(struct fcgi *fcgi, int64_t timeout)
+{
+    struct epoll_event event;
+    int limit = timeout < 0 ? -1 : timeout < INT_MAX ? (int)timeout : INT_MAX;
+    return epoll_pwait(fcgi->turns, &event, 1, limit, &fcgi->waiting);
+}
+
 /* A connection that nobody takes means that all processes of the program are in use. */
 static bool others_wait(void)
 {
@@ -110,7 +123,8 @@ static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience
 {
     struct pollfd descriptors[] = {{.fd = LISTENER, .events = POLLIN},
                                    {.fd = fcgi->request.ipcFd, .events = POLLIN}};
-    int ready = wait_for(fcgi, descriptors, 2, patience);
+    bool alone = fcgi->request.ipcFd < 0 && fcgi->turns >= 0;
+    int ready = alone ? wait_for_turn(fcgi, patience) : wait_for(fcgi, descriptors, 2, patience);
     if (told_to_end || was_replaced(fcgi) || is_outdated(fcgi) || (ready < 0 && errno != EINTR)) {
         return TRANSPORT_END;
     }
@@ -351,6 +365,17 @@ static void find_program(struct fcgi *fcgi)
     }
 }
 
+/* Kernels before 4.5 can't wake one process alone. */
+static void take_turns(struct fcgi *fcgi)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+    fcgi->turns = epoll_create1(EPOLL_CLOEXEC);
+    if (fcgi->turns >= 0 && epoll_ctl(fcgi->turns, EPOLL_CTL_ADD, LISTENER, &event) != 0) {
+        (void)close(fcgi->turns);
+        fcgi->turns = -1;
+    }
+}
+
 static void hold_signals(struct fcgi *fcgi)
 {
     struct sigaction action = {.sa_handler = note_end};
@@ -397,6 +422,7 @@ struct transport *fcgi_open(void)
         return NULL;
     }
     find_program(fcgi);
+    take_turns(fcgi);
     hold_signals(fcgi);
     return &fcgi->transport;
 }
@@ -406,6 +432,9 @@ void fcgi_close(struct transport *transport)
     struct fcgi *fcgi = fcgi_of(transport);
     if (fcgi->request.ipcFd >= 0) {
         hang_up(fcgi);
+    }
+    if (fcgi->turns >= 0) {
+        (void)close(fcgi->turns);
     }
     free(fcgi);
 }

@@ -206,16 +206,21 @@ static void set_limits(const struct sandbox_needs *needs, const struct stat *dat
 /* Only the limit that can be raised again is set. */
 void sandbox_renew(void)
 {
+    static rlim_t renewed; /* what it was set to last: limits are whole seconds */
     struct rlimit now;
     struct timespec used;
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0 || getrlimit(RLIMIT_CPU, &now) != 0) {
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) {
         return;
     }
     rlim_t most = (rlim_t)used.tv_sec + PROCESSOR_SECONDS;
+    if (most == renewed || getrlimit(RLIMIT_CPU, &now) != 0) {
+        return;
+    }
     if (now.rlim_max > most) {
         now.rlim_cur = most;
         (void)setrlimit(RLIMIT_CPU, &now);
     }
+    renewed = most;
 }
 
 /* ---- all of it ----------------------------------------------------------------------------------

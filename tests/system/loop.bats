@@ -651,6 +651,42 @@ put_back() {
     keeper_stop
 }
 
+# switches PID…: how often these went to sleep
+switches() {
+    local pid
+    for pid; do
+        awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$pid/status"
+    done | awk '{ n += $1 } END { print n }'
+}
+
+@test "cubby-loop: a connection wakes one of the processes that wait, not all" {
+    installation
+    new_user ann
+    cgi data POST '' '{"key":"one","value":1}'
+    answered 201
+    keeper PROCESSES_data=8
+    for _ in $(seq 100); do
+        mapfile -t pids < <(pids_of data)
+        [ "${#pids[@]}" != 8 ] || break
+        sleep 0.1
+    done
+    same "${#pids[@]}" 8
+    for _ in $(seq 20); do # each has its settings then, and rests
+        ask data GET /one
+        answered 200
+    done
+    sleep 1.5
+    before=$(switches "${pids[@]}")
+    for _ in $(seq 50); do
+        ask data GET /one
+        answered 200
+        sleep 0.02
+    done
+    after=$(switches "${pids[@]}")
+    # With all of them awake it would be 400 at the least.
+    [ $((after - before)) -le 300 ] || fail "$((after - before)) times awake for 50 requests"
+}
+
 @test "cubby-loop: an upgrade takes the place of programs that stay, and costs no request" {
     installation
     new_user ann
