@@ -12,6 +12,8 @@ SBINDIR ?= $(PREFIX)/sbin
 SHAREDIR ?= $(PREFIX)/share/cubby
 MANDIR ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+# Empty: without units of systemd.
+UNITDIR ?= $(if $(MULTICALL),,$(PREFIX)/lib/systemd/system)
 DESTDIR ?=
 
 # `fetched`: static programs from sources that the build fetches. `system`: the shared libraries
@@ -523,6 +525,9 @@ MOVED := -e 's|/usr/local/lib/cubby/cgi-bin|$(CGIDIR)|g' -e 's|/usr/local/sbin|$
 SNIPPETS := $(patsubst %.in,%,$(notdir $(wildcard cgi-bin/server/cubby.*.in)))
 PAGES := $(notdir $(wildcard www/*.*))
 ERRORS := $(notdir $(wildcard www/errors/*.json))
+# How many processes of each program stay: NAME=NUMBER, of those with more than one.
+PROCESSES := $(shell sed -n 's/^PROCESSES_\([a-z]*\)=.*:-\([0-9]*\)}$$/\1=\2/p' cgi-bin/server/cubby-loop.in)
+UNITS := cubby.target $(foreach name,$(PROGRAMS),cubby-$(name).socket cubby-$(name)@.service)
 D := $(DESTDIR)
 
 .PHONY: install
@@ -552,6 +557,14 @@ endif
 	$(Q)umask 022 && for name in $(SNIPPETS); do \
 		awk -v programs='$(PROGRAMS)' -f cgi-bin/server/each.awk "cgi-bin/server/$$name.in" | \
 			sed $(MARKS) >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
+ifneq ($(UNITDIR),)
+	$(Q)install -d '$(D)$(UNITDIR)'
+	$(Q)umask 022 && awk -v programs='$(PROGRAMS)' -v processes='$(PROCESSES)' -f cgi-bin/server/each.awk \
+		cgi-bin/server/systemd/cubby.target.in >'$(D)$(UNITDIR)/cubby.target'
+	$(Q)umask 022 && for name in $(PROGRAMS); do for kind in .socket @.service; do \
+		sed $(MARKS) -e "s|@PROGRAM@|$$name|g" "cgi-bin/server/systemd/program$$kind.in" \
+			>'$(D)$(UNITDIR)'/"cubby-$$name$$kind" || exit 1; done; done
+endif
 	$(Q)for name in cubby-httpd cubby-loop; do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SBINDIR)'/"$$name" && \
 			chmod 755 '$(D)$(SBINDIR)'/"$$name" || exit 1; done
@@ -572,9 +585,9 @@ install-board: install
 uninstall:
 	$(Q)rm -f $(PROGRAMS:%='$(D)$(CGIDIR)/%') '$(D)$(SBINDIR)/cubby' '$(D)$(SBINDIR)/cubby-httpd' \
 		'$(D)$(SBINDIR)/cubby-loop' '$(D)$(SYSCONFDIR)/cubby.conf.sample' '$(D)$(MANDIR)/man8/cubby.8' '$(D)$(BASHCOMPDIR)/cubby'
-	$(Q)rm -rf '$(D)$(SHAREDIR)'
+	$(Q)rm -rf '$(D)$(SHAREDIR)' $(if $(UNITDIR),$(UNITS:%='$(D)$(UNITDIR)/%'))
 	$(Q)rmdir -p --ignore-fail-on-non-empty '$(D)$(CGIDIR)' '$(D)$(SYSCONFDIR)' \
-		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' 2>/dev/null || true
+		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' $(if $(UNITDIR),'$(D)$(UNITDIR)') 2>/dev/null || true
 	$(call say,DONE,uninstalled; $(SYSCONFDIR)/cubby.conf and $(STATEDIR) are left as they are)
 
 # ---- releases and packages -------------------------------------------------------------------------
@@ -656,7 +669,7 @@ help:
 	@echo 'make boards-tested   the archives that make test tries under emulation'
 	@echo 'make test-boards     tries those of all processors (half an hour)'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
-	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR='
+	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR= UNITDIR='
 	@echo 'make install-board   the same, with what sets a board up'
 	@echo 'make uninstall       the same names; settings and data stay'
 	@echo 'make dist            the release in build/dist: builds without network; recipes for packages'

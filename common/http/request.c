@@ -78,6 +78,12 @@ static bool says_chunked(const char *codings)
     return false;
 }
 
+/* Whether LENGTH, of a server that delimits the body itself, is none; Caddy says -1 then. */
+static bool is_unknown(const char *length)
+{
+    return length == NULL || strcmp(length, "-1") == 0;
+}
+
 /* Without a length. Apache, lighttpd and nginx decode chunks. busybox httpd passes them on as they
  * are, with no length or any; of others it can't be known, and some, as uhttpd, do not even pass on
  * that there are chunks. Those are asked for a length. */
@@ -104,6 +110,11 @@ static void read_length(struct transport *transport, struct request *request)
     }
     bool raw = chunked && !decodes &&
                (length == NULL || strcmp(length, "0") == 0 || server_is(server, "busybox"));
+    if (transport->delimits_body && is_unknown(length)) {
+        request->length_kind = LENGTH_UNTIL_END;
+        request->body_pending = chunked || length != NULL;
+        return;
+    }
     if (length == NULL || raw) {
         read_no_length(request, chunked, decodes);
         return;
@@ -184,6 +195,7 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
         }
         used += (size_t)got;
         if (used > maximum) {
+            request->body_pending = true;
             return ERR_BODY_TOO_LARGE;
         }
         if (got == 0) {
@@ -246,6 +258,7 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
         left -= (size_t)got;
     }
     if (!known && left == 0) {
+        request->body_pending = true;
         return ERR_BODY_TOO_LARGE;
     }
     request->body_pending = spool->problem != 0;
