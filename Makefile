@@ -33,7 +33,7 @@ PIE ?=
 SANDBOX ?= 1
 SERVER ?= apache
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
-MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
+MODE ?= $(if $(filter nginx caddy,$(SERVER)),fastcgi,cgi)
 PORT ?= 5000
 DATA ?= data
 WERROR ?= 1
@@ -378,11 +378,11 @@ packages-test: packages-build
 	$(Q)sh common/deps/packages.sh test
 
 ifneq ($(filter run packages-run,$(MAKECMDGOALS)),)
-ifeq ($(filter $(SERVER),apache busybox lighttpd nginx),)
-$(error SERVER must be apache, busybox, lighttpd or nginx, not "$(SERVER)")
+ifeq ($(filter $(SERVER),apache busybox lighttpd nginx caddy),)
+$(error SERVER must be apache, busybox, lighttpd, nginx or caddy, not "$(SERVER)")
 endif
-ifeq ($(filter $(SERVER)-$(MODE),apache-cgi busybox-cgi lighttpd-cgi apache-fastcgi lighttpd-fastcgi nginx-fastcgi),)
-$(error MODE must be cgi or fastcgi, with SERVER=busybox cgi and with SERVER=nginx fastcgi, not "$(MODE)")
+ifeq ($(filter $(SERVER)-$(MODE),apache-cgi busybox-cgi lighttpd-cgi apache-fastcgi lighttpd-fastcgi nginx-fastcgi caddy-fastcgi),)
+$(error MODE must be cgi or fastcgi, with SERVER=busybox cgi, with SERVER=nginx and SERVER=caddy fastcgi, not "$(MODE)")
 endif
 endif
 
@@ -412,7 +412,7 @@ $(NPM_READY):
 space := $(empty) $(empty)
 
 # What Debian's packages of web servers bring, below a folder for each: tests deploy into copies.
-DEBIAN_SERVERS := apache2 lighttpd nginx nginx-common fcgiwrap libfcgi0ldbl civetweb libcivetweb1
+DEBIAN_SERVERS := apache2 libapache2-mod-fcgid lighttpd nginx nginx-common fcgiwrap libfcgi0ldbl civetweb libcivetweb1 caddy
 DEBIAN_FILES := $(BUILD)/debian/.$(subst $(space),+,$(DEBIAN_SERVERS))
 $(DEBIAN_FILES):
 	$(call say,APT,$(DEBIAN_SERVERS))rm -rf $(@D) && mkdir -p $(@D) && cd $(@D) && \
@@ -619,7 +619,7 @@ packages-deb: packages-build
 deb: packages-deb $(DEP_SOURCES)/VERSIONS $(if $(filter $(DEB_NATIVE),$(DEB_ARCH)),$(DEPS_READY))
 	$(Q)rm -rf $(DEB)/root
 	$(Q)$(MAKE) --no-print-directory BUILD=$(DEB) DEP_SOURCES=$(DEP_SOURCES) $(DEB_WITH) PREFIX=/usr \
-		SYSCONFDIR=/etc/cubby STATEDIR=/var/lib/cubby DESTDIR=$(DEB)/root install
+		SYSCONFDIR=/etc/cubby STATEDIR=/var/lib/cubby UNITDIR=/lib/systemd/system DESTDIR=$(DEB)/root install
 	$(Q)MAINTAINER='$(MAINTAINER)' sh common/packages/deb.sh $(VERSION) $(DEB_ARCH) $(DEP_SOURCES) $(DEB)/root \
 		$(BUILD)/deb
 
@@ -646,7 +646,7 @@ distclean:
 help:
 	@echo 'make                 static programs in build/cgi-bin, the tool in build/bin/cubby'
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
-	@echo '    SERVER=apache|busybox|lighttpd|nginx  MODE=cgi|fastcgi  PORT=5000  DATA=data  HOST=127.0.0.1'
+	@echo '    SERVER=apache|busybox|lighttpd|nginx|caddy  MODE=cgi|fastcgi  PORT=5000  DATA=data  HOST=127.0.0.1'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, fuzz, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
