@@ -400,7 +400,12 @@ write_caddy() {
 	log {
 		output stderr
 		format console
-		level ERROR
+		level WARN
+	}
+	servers {
+		timeouts {
+			read_body ${body_timeout}s
+		}
 	}
 }
 http://:$PORT {

@@ -52,6 +52,13 @@ static const char *condition_value(struct transport *transport, const char *name
     return server_is(header_value(transport, "SERVER_SOFTWARE"), "uhttpd") ? NULL : value;
 }
 
+/* Caddy says that a body without a type is a form; what was sent is in another variable. */
+static const char *content_type(struct transport *transport, const char *server)
+{
+    return header_value(transport,
+                        server_is(server, "Caddy") ? "HTTP_CONTENT_TYPE" : "CONTENT_TYPE");
+}
+
 static void read_method(struct transport *transport, struct request *request)
 {
     enum http_method method = method_named(transport->variable(transport, "REQUEST_METHOD"));
@@ -134,10 +141,10 @@ void request_read_head(struct transport *transport, struct request *request)
     *request = (struct request){.path = header_value(transport, "PATH_INFO"),
                                 .query = header_value(transport, "QUERY_STRING"),
                                 .origin = header_value(transport, "HTTP_ORIGIN"),
-                                .content_type = header_value(transport, "CONTENT_TYPE"),
                                 .if_match = condition_value(transport, "HTTP_IF_MATCH"),
                                 .if_none_match = condition_value(transport, "HTTP_IF_NONE_MATCH"),
                                 .server_software = header_value(transport, "SERVER_SOFTWARE")};
+    request->content_type = content_type(transport, request->server_software);
     if (request->path == NULL) {
         request->path = "";
     }
