@@ -4,7 +4,8 @@
 //
 // TOKEN, TOKEN_OTHER and CUBBY_CONF come from the environment. Prints one line for each attack: its name,
 // how the connection ended (the status of an answer, closed, open), and the status of an ordinary request that
-// was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (4000).
+// was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (4000). crowd=N opens so many
+// connections and leaves them; turns=N sends requests of two users by turns on one connection.
 'use strict';
 const net = require('node:net');
 
@@ -42,7 +43,7 @@ function head(more, options) {
     return Buffer.concat([begin(options), stream(PARAMS, variables(more), options), record(PARAMS, Buffer.alloc(0), options)]);
 }
 const end = record(STDIN, Buffer.alloc(0));
-const update = (sent, more = {}) => ({ REQUEST_METHOD: 'PUT', CONTENT_LENGTH: String(sent), ...more });
+const update = (sent) => ({ REQUEST_METHOD: 'PUT', PATH_INFO: '/b', CONTENT_LENGTH: String(sent) });
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 // What the other side sends is gathered, answers by the number of their request.
@@ -79,7 +80,7 @@ async function outcome(connection, milliseconds) {
 async function ordinary(began = Date.now()) {
     const connection = connect();
     connection.write(Buffer.concat([head(), end]));
-    const code = await outcome(connection, 60000);
+    const code = await outcome(connection, Number(process.env.WAIT ?? 60000));
     connection.destroy();
     return Date.now() - began > limit ? `${code} late` : code;
 }
@@ -126,7 +127,7 @@ const names = {
     'negative length': () => send(head(update(-2)), end),
     'longer than announced': () => send(head(update(11)), record(STDIN, Buffer.concat([Buffer.from('{"value":1}'), big(60000)])), end),
     'shorter than announced': () => send(head(update(900)), record(STDIN, Buffer.from('{"value":1}')), end),
-    'no length': () => send(head({ REQUEST_METHOD: 'PUT' }), record(STDIN, Buffer.from('{"value":1}')), end),
+    'no length': () => send(head({ REQUEST_METHOD: 'PUT', PATH_INFO: '/b' }), record(STDIN, Buffer.from('{"value":1}')), end),
     'length unknown': () => send(head(update(-1)), record(STDIN, Buffer.from('{"val')), record(STDIN, Buffer.from('ue":1}')), end),
     'no length, no end of the body': () => send(head({ REQUEST_METHOD: 'PUT', CONTENT_TYPE: 'application/json' }), ...Array(400).fill(record(STDIN, big(65000)))),
     'header of 1 MB': () => send(head({ HTTP_X_LONG: 'x'.repeat(1 << 20) }), end),
@@ -171,7 +172,7 @@ async function crowd(count) {
     await sleep(300);
     const said = await ordinary();
     all.forEach((connection) => connection.destroy());
-    return said;
+    return `${said}, ${await ordinary()}`;
 }
 
 // Two users by turns on one connection that stays open: each gets what is theirs.
