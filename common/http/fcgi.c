@@ -40,12 +40,12 @@ struct fcgi {
     FCGX_Request request;
     sigset_t waiting; /* the signals that are blocked while it waits */
     enum {
-        BODY_COMES,   /* or is complete */
-        BODY_LOST,    /* the connection broke, or nothing came in time */
-        BODY_GAVE_WAY /* to other requests */
-    } body;           /* of this request */
-    int64_t waited;   /* milliseconds for it */
-    bool hurried;     /* one gave way, and others have waited since */
+        BODY_COMES,    /* or is complete */
+        BODY_LOST,     /* the connection broke, or nothing came in time */
+        BODY_GAVE_WAY  /* to other requests */
+    } body;            /* of this request */
+    int64_t waited;    /* milliseconds for it */
+    bool hurried;      /* one gave way, and others have waited since */
     int64_t answering; /* since when, by monotonic_ms */
     int64_t answered;  /* bytes */
     char program[PATH_ROOM];
