@@ -12,6 +12,8 @@ SBINDIR ?= $(PREFIX)/sbin
 SHAREDIR ?= $(PREFIX)/share/cubby
 MANDIR ?= $(PREFIX)/share/man
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+# Empty: without units of systemd.
+UNITDIR ?= $(if $(MULTICALL),,$(PREFIX)/lib/systemd/system)
 DESTDIR ?=
 
 # `fetched`: static programs from sources that the build fetches. `system`: the shared libraries
@@ -31,7 +33,7 @@ PIE ?=
 SANDBOX ?= 1
 SERVER ?= apache
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
-MODE ?= $(if $(filter nginx,$(SERVER)),fastcgi,cgi)
+MODE ?= $(if $(filter nginx caddy,$(SERVER)),fastcgi,cgi)
 PORT ?= 5000
 DATA ?= data
 WERROR ?= 1
@@ -376,11 +378,11 @@ packages-test: packages-build
 	$(Q)sh common/deps/packages.sh test
 
 ifneq ($(filter run packages-run,$(MAKECMDGOALS)),)
-ifeq ($(filter $(SERVER),apache busybox lighttpd nginx),)
-$(error SERVER must be apache, busybox, lighttpd or nginx, not "$(SERVER)")
+ifeq ($(filter $(SERVER),apache busybox lighttpd nginx caddy),)
+$(error SERVER must be apache, busybox, lighttpd, nginx or caddy, not "$(SERVER)")
 endif
-ifeq ($(filter $(SERVER)-$(MODE),apache-cgi busybox-cgi lighttpd-cgi apache-fastcgi lighttpd-fastcgi nginx-fastcgi),)
-$(error MODE must be cgi or fastcgi, with SERVER=busybox cgi and with SERVER=nginx fastcgi, not "$(MODE)")
+ifeq ($(filter $(SERVER)-$(MODE),apache-cgi busybox-cgi lighttpd-cgi apache-fastcgi lighttpd-fastcgi nginx-fastcgi caddy-fastcgi),)
+$(error MODE must be cgi or fastcgi, with SERVER=busybox cgi, with SERVER=nginx and SERVER=caddy fastcgi, not "$(MODE)")
 endif
 endif
 
@@ -410,7 +412,7 @@ $(NPM_READY):
 space := $(empty) $(empty)
 
 # What Debian's packages of web servers bring, below a folder for each: tests deploy into copies.
-DEBIAN_SERVERS := apache2 lighttpd nginx nginx-common fcgiwrap libfcgi0ldbl civetweb libcivetweb1
+DEBIAN_SERVERS := apache2 libapache2-mod-fcgid lighttpd nginx nginx-common fcgiwrap libfcgi0ldbl civetweb libcivetweb1 caddy
 DEBIAN_FILES := $(BUILD)/debian/.$(subst $(space),+,$(DEBIAN_SERVERS))
 $(DEBIAN_FILES):
 	$(call say,APT,$(DEBIAN_SERVERS))rm -rf $(@D) && mkdir -p $(@D) && cd $(@D) && \
@@ -550,6 +552,9 @@ MOVED := -e 's|/usr/local/lib/cubby/cgi-bin|$(CGIDIR)|g' -e 's|/usr/local/sbin|$
 SNIPPETS := $(patsubst %.in,%,$(notdir $(wildcard cgi-bin/server/cubby.*.in)))
 PAGES := $(notdir $(wildcard www/*.*))
 ERRORS := $(notdir $(wildcard www/errors/*.json))
+# How many processes of each program stay: NAME=NUMBER, of those with more than one.
+PROCESSES := $(shell sed -n 's/^PROCESSES_\([a-z]*\)=.*:-\([0-9]*\)}$$/\1=\2/p' cgi-bin/server/cubby-loop.in)
+UNITS := cubby.target $(foreach name,$(PROGRAMS),cubby-$(name).socket cubby-$(name)@.service)
 D := $(DESTDIR)
 
 .PHONY: install
@@ -581,6 +586,14 @@ endif
 	$(Q)umask 022 && for name in $(SNIPPETS); do \
 		awk -v programs='$(PROGRAMS)' -f cgi-bin/server/each.awk "cgi-bin/server/$$name.in" | \
 			sed $(MARKS) >'$(D)$(SHAREDIR)'/"$$name" || exit 1; done
+ifneq ($(UNITDIR),)
+	$(Q)install -d '$(D)$(UNITDIR)'
+	$(Q)umask 022 && awk -v programs='$(PROGRAMS)' -v processes='$(PROCESSES)' -f cgi-bin/server/each.awk \
+		cgi-bin/server/systemd/cubby.target.in >'$(D)$(UNITDIR)/cubby.target'
+	$(Q)umask 022 && for name in $(PROGRAMS); do for kind in .socket @.service; do \
+		sed $(MARKS) -e "s|@PROGRAM@|$$name|g" "cgi-bin/server/systemd/program$$kind.in" \
+			>'$(D)$(UNITDIR)'/"cubby-$$name$$kind" || exit 1; done; done
+endif
 	$(Q)for name in cubby-httpd cubby-loop; do \
 		sed $(MARKS) "cgi-bin/server/$$name.in" >'$(D)$(SBINDIR)'/"$$name" && \
 			chmod 755 '$(D)$(SBINDIR)'/"$$name" || exit 1; done
@@ -601,9 +614,9 @@ install-board: install
 uninstall:
 	$(Q)rm -f $(PROGRAMS:%='$(D)$(CGIDIR)/%') '$(D)$(SBINDIR)/cubby' '$(D)$(SBINDIR)/cubby-httpd' \
 		'$(D)$(SBINDIR)/cubby-loop' '$(D)$(SYSCONFDIR)/cubby.conf.sample' '$(D)$(MANDIR)/man8/cubby.8' '$(D)$(BASHCOMPDIR)/cubby'
-	$(Q)rm -rf '$(D)$(SHAREDIR)'
+	$(Q)rm -rf '$(D)$(SHAREDIR)' $(if $(UNITDIR),$(UNITS:%='$(D)$(UNITDIR)/%'))
 	$(Q)rmdir -p --ignore-fail-on-non-empty '$(D)$(CGIDIR)' '$(D)$(SYSCONFDIR)' \
-		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' 2>/dev/null || true
+		'$(D)$(MANDIR)/man8' '$(D)$(BASHCOMPDIR)' $(if $(UNITDIR),'$(D)$(UNITDIR)') 2>/dev/null || true
 	$(call say,DONE,uninstalled; $(SYSCONFDIR)/cubby.conf and $(STATEDIR) are left as they are)
 
 # ---- releases and packages -------------------------------------------------------------------------
@@ -635,7 +648,7 @@ packages-deb: packages-build
 deb: packages-deb $(DEP_SOURCES)/VERSIONS $(if $(filter $(DEB_NATIVE),$(DEB_ARCH)),$(DEPS_READY))
 	$(Q)rm -rf $(DEB)/root
 	$(Q)$(MAKE) --no-print-directory BUILD=$(DEB) DEP_SOURCES=$(DEP_SOURCES) $(DEB_WITH) PREFIX=/usr \
-		SYSCONFDIR=/etc/cubby STATEDIR=/var/lib/cubby DESTDIR=$(DEB)/root install
+		SYSCONFDIR=/etc/cubby STATEDIR=/var/lib/cubby UNITDIR=/lib/systemd/system DESTDIR=$(DEB)/root install
 	$(Q)MAINTAINER='$(MAINTAINER)' sh common/packages/deb.sh $(VERSION) $(DEB_ARCH) $(DEP_SOURCES) $(DEB)/root \
 		$(BUILD)/deb
 
@@ -662,7 +675,7 @@ distclean:
 help:
 	@echo 'make                 static programs in build/cgi-bin, the tool in build/bin/cubby'
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
-	@echo '    SERVER=apache|busybox|lighttpd|nginx  MODE=cgi|fastcgi  PORT=5000  DATA=data  HOST=127.0.0.1'
+	@echo '    SERVER=apache|busybox|lighttpd|nginx|caddy  MODE=cgi|fastcgi  PORT=5000  DATA=data  HOST=127.0.0.1'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, fuzz, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
@@ -689,7 +702,7 @@ help:
 	@echo 'make boards-tested   the archives that make test tries under emulation'
 	@echo 'make test-boards     tries those of all processors (half an hour)'
 	@echo 'make install         DESTDIR= PREFIX=/usr/local SYSCONFDIR= STATEDIR=/var/lib/cubby CGIDIR='
-	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR='
+	@echo '    SBINDIR= SHAREDIR= MANDIR= BASHCOMPDIR= UNITDIR='
 	@echo 'make install-board   the same, with what sets a board up'
 	@echo 'make uninstall       the same names; settings and data stay'
 	@echo 'make dist            the release in build/dist: builds without network; recipes for packages'

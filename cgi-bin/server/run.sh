@@ -2,8 +2,8 @@
 # run.sh - serves cubby from a checkout, in the foreground, until Ctrl-C or SIGTERM.
 #
 # Reads from the environment:
-#   SERVER    apache (default), busybox, lighttpd or nginx
-#   MODE      cgi (a process for each request) or fastcgi (processes that stay; nginx knows nothing else)
+#   SERVER    apache (default), busybox, lighttpd, nginx or caddy
+#   MODE      cgi (a process for each request) or fastcgi (processes that stay; nginx and caddy know nothing else)
 #   PORT      5000; 0 picks a free one
 #   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
@@ -23,7 +23,7 @@ umask 022 # another user reads what is made here; data are closed by the mode of
 
 SERVER=${SERVER:-apache}
 case $SERVER in
-nginx) MODE=${MODE:-fastcgi} ;;
+nginx | caddy) MODE=${MODE:-fastcgi} ;;
 *) MODE=${MODE:-cgi} ;;
 esac
 PORT=${PORT:-5000}
@@ -47,13 +47,13 @@ fail() {
 }
 
 case $SERVER in
-apache | lighttpd | nginx) prefix=/api ;;
+apache | lighttpd | nginx | caddy) prefix=/api ;;
 busybox) prefix=/cgi-bin ;;
-*) fail "SERVER must be apache, busybox, lighttpd or nginx, not \"$SERVER\"" ;;
+*) fail "SERVER must be apache, busybox, lighttpd, nginx or caddy, not \"$SERVER\"" ;;
 esac
 case $SERVER-$MODE in
-apache-cgi | busybox-cgi | lighttpd-cgi | apache-fastcgi | lighttpd-fastcgi | nginx-fastcgi) ;;
-*) fail "MODE must be cgi or fastcgi, with busybox cgi and with nginx fastcgi, not \"$MODE\"" ;;
+apache-cgi | busybox-cgi | lighttpd-cgi | apache-fastcgi | lighttpd-fastcgi | nginx-fastcgi | caddy-fastcgi) ;;
+*) fail "MODE must be cgi or fastcgi, with busybox cgi, with nginx and caddy fastcgi, not \"$MODE\"" ;;
 esac
 case $PORT in
 '' | *[!0-9]*) fail "PORT must be a number, not \"$PORT\"" ;;
@@ -387,6 +387,39 @@ CONF
     } >"$run/server.conf"
 }
 
+write_caddy() {
+    mkdir -p "$run/state/caddy"
+    [ -z "$user" ] || chown "$user:$group" "$run/state/caddy"
+    {
+        cat <<CONF
+{
+	admin off
+	auto_https off
+	grace_period 4s
+	storage file_system $run/state/caddy
+	log {
+		output stderr
+		format console
+		level WARN
+	}
+	servers {
+		timeouts {
+			read_body ${body_timeout}s
+		}
+	}
+}
+http://:$PORT {
+	bind $HOST
+CONF
+        fill cubby.caddy.conf
+        cat <<CONF
+	root * $run/share/www
+	file_server
+}
+CONF
+    } >"$run/server.conf"
+}
+
 # cubby-loop, and what runs it beside the web server "$@": one process that ends with it, and then ends
 # the programs.
 write_loop() {
@@ -418,6 +451,11 @@ CONF
 server_command() {
     case $SERVER in
     nginx) set -- nginx -p "$run/state" -c "$run/server.conf" -e stderr ;;
+    caddy)
+        set -- caddy run --config "$run/server.conf" --adapter caddyfile
+        [ -z "$user" ] || set -- setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"
+        set -- env HOME="$run/state/caddy" XDG_DATA_HOME="$run/state/caddy" XDG_CONFIG_HOME="$run/state/caddy" "$@"
+        ;;
     apache) set -- apache2 -d "$run/state" -f "$run/server.conf" -DFOREGROUND ;;
     lighttpd) set -- lighttpd -D -f "$run/server.conf" ;;
     busybox)
@@ -426,7 +464,7 @@ server_command() {
         ;;
     esac
     case $SERVER-$MODE in
-    apache-fastcgi | nginx-fastcgi)
+    apache-fastcgi | nginx-fastcgi | caddy-fastcgi)
         # shellcheck disable=SC2086 # words
         set -- RUN="$run" ${user:+RUN_USER="$user"} ${user:+WEB_GROUP="$group"} RUNDIR="$run/sockets" $of_each \
             sh "$run/serve" "$@"

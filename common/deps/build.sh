@@ -169,7 +169,9 @@ EXPORT
 }
 
 # Of the library only what serves requests, without what starts processes or stands for stdio. What it
-# would tell by the name of a file and a line ends the process all the same.
+# would tell by the name of a file and a line ends the process all the same. Two things are others than in
+# the source: a head is 2 MB at most, so that none uses up the memory; and questions about the program
+# (FCGI_GET_VALUES), which no web server asks, are not answered, as the answer may be longer than its buffer.
 build_fcgi() {
     mkdir -p "$work/include"
     cp "$source/include/fcgiapp.h" include/
@@ -187,8 +189,15 @@ build_fcgi() {
 #define HAVE_UNISTD_H 1
 #define ASSERT(held) ((held) ? (void)0 : abort())
 CONFIG
+    sed -e 's/^    int nameLen, valueLen;$/    int nameLen, valueLen, room = 2 << 20;/' \
+        -e 's/^        nameValue = .*Malloc(nameLen + valueLen + 2);$/        if (nameLen > room || valueLen > room - nameLen || (room -= nameLen + valueLen + 16) < 0) {\
+            SetError(stream, FCGX_PARAMS_ERROR);\
+            return -1;\
+        }\
+&/' -e 's/^    if(type == FCGI_GET_VALUES) {$/    if(0) {/' "$source/libfcgi/fcgiapp.c" >"$work/fcgiapp.c"
+    [ "$(grep -c 'room = 2 << 20;\|room -= \|^    if(0) {' "$work/fcgiapp.c")" = 3 ] || die 'changing fcgiapp.c'
     compile libfcgi -D_GNU_SOURCE -I"$work/include" -I"$source/include" -- \
-        "$source/libfcgi/fcgiapp.c" "$source/libfcgi/os_unix.c"
+        "$work/fcgiapp.c" "$source/libfcgi/os_unix.c"
 }
 
 sqlite_omit='-DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_SHARED_CACHE

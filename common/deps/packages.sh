@@ -26,11 +26,13 @@ packages_of() {
     run-busybox) echo busybox curl util-linux ;;
     run-lighttpd | run-lighttpd-fastcgi) echo lighttpd curl util-linux ;;
     run-apache-fastcgi) packages_of run-apache && echo spawn-fcgi ;;
+    run-caddy | run-caddy-fastcgi) echo caddy spawn-fcgi curl util-linux ;;
     run-nginx | run-nginx-fastcgi) echo nginx-light spawn-fcgi curl util-linux ;;
     test)
         packages_of run-apache-fastcgi
         packages_of run-nginx
-        echo libfcgi-bin wrk seccomp libpcap0.8-dev
+        packages_of run-caddy
+        echo libfcgi-bin wrk seccomp libpcap0.8-dev systemd
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core

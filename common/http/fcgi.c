@@ -3,6 +3,10 @@
  * time, by libfcgi. Only this file may include fcgiapp.h.
  *
  * Signals that end the process are blocked but while it waits, so that none cuts a request short.
+ *
+ * libfcgi reads the head of a request and writes an answer without a limit of time. While it does,
+ * the interval timer looks after the connection, and shuts it down when it has kept the process for
+ * too long; libfcgi then finds its end.
  */
 #include "common/http/fcgi.h"
 
@@ -25,7 +29,13 @@
 #include "common/base/clock.h"
 #include "common/http/process.h"
 
-enum { LISTENER = STDIN_FILENO, PATH_ROOM = 4096, HEAD_TIMEOUT_MS = 10000 };
+enum { LISTENER = STDIN_FILENO, NO_LISTENER = -1, PATH_ROOM = 4096 };
+
+enum { RESPONDER = 1 }; /* the role of who answers requests; fcgiapp.h does not name it */
+
+/* How long a head or a body may keep the process waiting while other requests wait for it: at
+ * first, and after one that took longer. */
+enum { USUAL_MS = 1000, HURRIED_MS = 100 };
 
 struct fcgi {
     struct transport transport; /* must be first: its functions cast its address */
@@ -33,12 +43,14 @@ struct fcgi {
     sigset_t waiting; /* the signals that are blocked while it waits */
     int turns;        /* tells of connections to the listener, this process or another; -1: can't */
     enum {
-        BODY_COMES,   /* or is complete */
-        BODY_LOST,    /* the connection broke, or nothing came in time */
-        BODY_GAVE_WAY /* to other requests */
-    } body;           /* of this request */
-    int64_t waited;   /* milliseconds for it */
-    bool hurried;     /* one gave way, and others have waited since */
+        BODY_COMES,    /* or is complete */
+        BODY_LOST,     /* the connection broke, or nothing came in time */
+        BODY_GAVE_WAY  /* to other requests */
+    } body;            /* of this request */
+    int64_t waited;    /* milliseconds for it */
+    bool hurried;      /* one gave way, and others have waited since */
+    int64_t answering; /* since when, by monotonic_ms */
+    int64_t answered;  /* bytes */
     char program[PATH_ROOM];
     struct stat image; /* of the file at that path when the process began */
 };
@@ -46,6 +58,14 @@ struct fcgi {
 static const int ending_signals[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
 
 static volatile sig_atomic_t told_to_end;
+
+/* What the timer looks after; see watch. */
+static struct {
+    int connection;
+    int64_t end;   /* of the time it has in any case, by monotonic_ms */
+    int64_t limit; /* of the time it has while nobody else waits */
+    volatile sig_atomic_t cut;
+} watched;
 
 static void note_end(int number)
 {
@@ -92,6 +112,46 @@ static bool others_wait(void)
 {
     struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
     return poll(&listener, 1, 0) > 0;
+}
+
+/* The handler of the timer. poll, shutdown and clock_gettime are safe in it. */
+static void look_after(int number)
+{
+    (void)number;
+    const int problem = errno;
+    const int64_t now = monotonic_ms();
+    if (now >= watched.limit || (now >= watched.end && others_wait())) {
+        watched.cut = 1;
+        (void)shutdown(watched.connection, SHUT_RDWR);
+    }
+    errno = problem;
+}
+
+static void set_timer(int64_t milliseconds)
+{
+    const struct timeval each = {.tv_sec = (time_t)(milliseconds / 1000),
+                                 .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
+    const struct itimerval timer = {.it_interval = each, .it_value = each};
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Until unwatch, the connection is shut down once it has taken LIMIT milliseconds, or OWN when
+ * others wait. */
+static void watch(const struct fcgi *fcgi, int64_t own, int64_t limit)
+{
+    const int64_t now = monotonic_ms();
+    watched.connection = fcgi->request.ipcFd;
+    watched.end = now + own;
+    watched.limit = now + limit;
+    watched.cut = 0;
+    set_timer(HURRIED_MS);
+}
+
+/* False when the connection was shut down meanwhile. */
+static bool unwatch(void)
+{
+    set_timer(0);
+    return watched.cut == 0;
 }
 
 /* Whether another file lies where the program was started from, or none: an upgrade. */
@@ -144,27 +204,59 @@ static void set_timeout(struct fcgi *fcgi, int option, int64_t milliseconds)
     (void)setsockopt(fcgi->request.ipcFd, SOL_SOCKET, option, &limit, sizeof limit);
 }
 
+/* Has a connection: the present one, or the next that waits. 0, or an errno. */
+static int connect_next(struct fcgi *fcgi)
+{
+    if (fcgi->request.ipcFd >= 0) {
+        set_timeout(fcgi, SO_RCVTIMEO, 0); /* it may have that of a body */
+        return 0;
+    }
+    int connection = accept(LISTENER, NULL, NULL);
+    if (connection < 0) {
+        return errno;
+    }
+    fcgi->request.ipcFd = connection;
+    fcgi->request.keepConnection = 1; /* or FCGX_Accept_r would close it */
+    return 0;
+}
+
+/* Reads the head of a request. False when there is none, or not in time. */
+static bool read_head(struct fcgi *fcgi)
+{
+    enum { TIMEOUT_MS = 10000 };
+    FCGX_Request *request = &fcgi->request;
+    (void)FCGX_Detach(request); /* to be closed without waiting for the other side */
+    watch(fcgi, fcgi->hurried ? HURRIED_MS : USUAL_MS, TIMEOUT_MS);
+    bool there = FCGX_Accept_r(request) == 0;
+    bool in_time = unwatch();
+    fcgi->hurried = fcgi->hurried || !in_time;
+    /* To libfcgi one that breaks off between two variables is whole; the error stays with IN. */
+    if (there && (!in_time || FCGX_GetError(request->in) != 0 || request->role != RESPONDER)) {
+        hang_up(fcgi);
+        return false;
+    }
+    return there;
+}
+
 static enum transport_event fcgi_next(struct transport *transport, int64_t patience)
 {
     struct fcgi *fcgi = fcgi_of(transport);
-    fcgi->hurried = (fcgi->hurried || fcgi->body == BODY_GAVE_WAY) && others_wait();
+    fcgi->hurried = fcgi->hurried || fcgi->body == BODY_GAVE_WAY;
     fcgi->body = BODY_COMES;
     fcgi->waited = 0;
     const int64_t end = monotonic_ms() + patience;
     for (int64_t left = patience;;) {
+        fcgi->hurried = fcgi->hurried && others_wait();
         enum transport_event event = wait_for_request(fcgi, left);
         if (event != TRANSPORT_REQUEST) {
             return event;
         }
-        if (fcgi->request.ipcFd >= 0) {
-            set_timeout(fcgi, SO_RCVTIMEO, HEAD_TIMEOUT_MS); /* it may have that of a body */
-        }
-        int result = FCGX_Accept_r(&fcgi->request);
-        if (result == 0) {
+        int problem = connect_next(fcgi);
+        if (problem == 0 && read_head(fcgi)) {
             return TRANSPORT_REQUEST;
         }
         /* Another process was quicker, or the connection is gone; all other errors stay. */
-        if (result != -EAGAIN && result != -EINTR) {
+        if (problem != 0 && problem != EAGAIN && problem != EINTR && problem != ECONNABORTED) {
             return TRANSPORT_END;
         }
         if (patience >= 0) {
@@ -189,7 +281,6 @@ static const char *fcgi_variable(struct transport *transport, const char *name)
  * took longer those that have waited meanwhile get less, until nobody waits any more. */
 static int64_t allowance(const struct fcgi *fcgi)
 {
-    enum { USUAL_MS = 1000, HURRIED_MS = 100 };
     return fcgi->hurried ? HURRIED_MS : USUAL_MS;
 }
 
@@ -279,16 +370,25 @@ static void fcgi_discard_body(struct transport *transport)
     drain(transport);
 }
 
-static bool put(FCGX_Stream *out, const char *from, size_t size)
+/* Whether the client takes the answer so slowly that others, who wait, come before it. */
+static bool takes_too_long(const struct fcgi *fcgi)
 {
-    enum { PIECE = 1 << 20 };
+    enum { OWN_MS = 30000, BYTES_PER_MS = 32 };
+    int64_t allowed = OWN_MS + fcgi->answered / BYTES_PER_MS;
+    return monotonic_ms() - fcgi->answering > allowed && others_wait();
+}
+
+static bool put(struct fcgi *fcgi, const char *from, size_t size)
+{
+    enum { PIECE = 16 * 1024 };
     while (size > 0) {
         int piece = size < PIECE ? (int)size : PIECE;
-        if (FCGX_PutStr(from, piece, out) != piece) {
+        if (FCGX_PutStr(from, piece, fcgi->request.out) != piece || takes_too_long(fcgi)) {
             return false;
         }
         from += piece;
         size -= (size_t)piece;
+        fcgi->answered += piece;
     }
     return true;
 }
@@ -300,8 +400,10 @@ static bool fcgi_send(struct transport *transport, const char *head, size_t head
     struct fcgi *fcgi = fcgi_of(transport);
     if (head_size > 0) {
         set_timeout(fcgi, SO_SNDTIMEO, TIMEOUT_MS);
+        fcgi->answering = monotonic_ms();
+        fcgi->answered = 0;
     }
-    return put(fcgi->request.out, head, head_size) && put(fcgi->request.out, body, body_size);
+    return put(fcgi, head, head_size) && put(fcgi, body, body_size);
 }
 
 static bool fcgi_finish(struct transport *transport)
@@ -345,8 +447,8 @@ static bool fcgi_sleep(struct transport *transport, int64_t milliseconds)
 static void fcgi_log(struct transport *transport, const char *line)
 {
     FCGX_Stream *err = fcgi_of(transport)->request.err;
-    if (put(err, line, strlen(line))) {
-        (void)put(err, "\n", 1);
+    if (FCGX_PutS(line, err) >= 0) {
+        (void)FCGX_PutChar('\n', err);
     }
 }
 
@@ -391,6 +493,9 @@ static void hold_signals(struct fcgi *fcgi)
     }
     action.sa_handler = SIG_IGN; /* in the place of libfcgi's handler */
     (void)sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = look_after;
+    action.sa_flags = SA_RESTART; /* what it does not end goes on */
+    (void)sigaction(SIGALRM, &action, NULL);
 }
 
 struct transport *fcgi_open(void)
@@ -416,7 +521,7 @@ struct transport *fcgi_open(void)
      */
     int flags = fcntl(LISTENER, F_GETFL);
     if (FCGX_Init() != 0 ||
-        FCGX_InitRequest(&fcgi->request, LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) != 0 || flags < 0 ||
+        FCGX_InitRequest(&fcgi->request, NO_LISTENER, FCGI_FAIL_ACCEPT_ON_INTR) != 0 || flags < 0 ||
         fcntl(LISTENER, F_SETFL, flags | O_NONBLOCK) != 0) {
         free(fcgi);
         return NULL;

@@ -52,6 +52,13 @@ static const char *condition_value(struct transport *transport, const char *name
     return server_is(header_value(transport, "SERVER_SOFTWARE"), "uhttpd") ? NULL : value;
 }
 
+/* Caddy says that a body without a type is a form; what was sent is in another variable. */
+static const char *content_type(struct transport *transport, const char *server)
+{
+    return header_value(transport,
+                        server_is(server, "Caddy") ? "HTTP_CONTENT_TYPE" : "CONTENT_TYPE");
+}
+
 static void read_method(struct transport *transport, struct request *request)
 {
     enum http_method method = method_named(transport->variable(transport, "REQUEST_METHOD"));
@@ -76,6 +83,12 @@ static bool says_chunked(const char *codings)
         }
     }
     return false;
+}
+
+/* Whether LENGTH, of a server that delimits the body itself, is none; Caddy says -1 then. */
+static bool is_unknown(const char *length)
+{
+    return length == NULL || strcmp(length, "-1") == 0;
 }
 
 /* Without a length. Apache, lighttpd and nginx decode chunks. busybox httpd passes them on as they
@@ -104,6 +117,11 @@ static void read_length(struct transport *transport, struct request *request)
     }
     bool raw = chunked && !decodes &&
                (length == NULL || strcmp(length, "0") == 0 || server_is(server, "busybox"));
+    if (transport->delimits_body && is_unknown(length)) {
+        request->length_kind = LENGTH_UNTIL_END;
+        request->body_pending = chunked || length != NULL;
+        return;
+    }
     if (length == NULL || raw) {
         read_no_length(request, chunked, decodes);
         return;
@@ -123,10 +141,10 @@ void request_read_head(struct transport *transport, struct request *request)
     *request = (struct request){.path = header_value(transport, "PATH_INFO"),
                                 .query = header_value(transport, "QUERY_STRING"),
                                 .origin = header_value(transport, "HTTP_ORIGIN"),
-                                .content_type = header_value(transport, "CONTENT_TYPE"),
                                 .if_match = condition_value(transport, "HTTP_IF_MATCH"),
                                 .if_none_match = condition_value(transport, "HTTP_IF_NONE_MATCH"),
                                 .server_software = header_value(transport, "SERVER_SOFTWARE")};
+    request->content_type = content_type(transport, request->server_software);
     if (request->path == NULL) {
         request->path = "";
     }
@@ -184,6 +202,7 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
         }
         used += (size_t)got;
         if (used > maximum) {
+            request->body_pending = true;
             return ERR_BODY_TOO_LARGE;
         }
         if (got == 0) {
@@ -246,6 +265,7 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
         left -= (size_t)got;
     }
     if (!known && left == 0) {
+        request->body_pending = true;
         return ERR_BODY_TOO_LARGE;
     }
     request->body_pending = spool->problem != 0;

@@ -18,7 +18,7 @@
 enum length_kind {
     LENGTH_NONE,     /* no body announced */
     LENGTH_KNOWN,    /* `length` bytes */
-    LENGTH_UNTIL_END /* a decoded chunked body: read to the end of input */
+    LENGTH_UNTIL_END /* a decoded chunked body, or what FastCGI delimits: read to its end */
 };
 
 /* Strings are borrowed from the transport and live as long as the request; absent ones are NULL,

@@ -65,8 +65,8 @@ find "$root/usr/share/man" -type f ! -name '*.gz' -exec gzip -n9 {} +
 cp "$here/README.Debian" "$doc/"
 cp "$here/lintian-overrides" "$root/usr/share/lintian/overrides/cubby"
 (cd "$root" && find etc -type f | sort | sed 's|^|/|') >"$root/DEBIAN/conffiles"
-(cd "$root" && find usr -type f | sort | xargs md5sum) >"$root/DEBIAN/md5sums"
-install -m 755 "$here/postinst" "$here/postrm" "$root/DEBIAN/"
+(cd "$root" && find lib usr -type f | sort | xargs md5sum) >"$root/DEBIAN/md5sums"
+install -m 755 "$here/postinst" "$here/prerm" "$here/postrm" "$root/DEBIAN/"
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@MAINTAINER@/$MAINTAINER/" \
     -e "s/@LIBRARIES@/$(libraries)/" -e "s/@SIZE@/$(du -sk --exclude=DEBIAN "$root" | cut -f1)/" \
     "$here/control.in" >"$root/DEBIAN/control"

@@ -36,9 +36,10 @@ setup() {
     printf '%s\n' "database = $machine/var/lib/cubby/cubby.db" "keys = $machine/var/lib/cubby/keys.json" 'password_cost = 1' >"$conf"
     chmod 644 "$conf"
     # Those that a server starts know nothing of this folder: the snippets name the settings.
-    grep -rl /usr/local "$machine/usr/local/share/cubby" "$machine/usr/local/sbin/cubby-httpd" | while read -r file; do
+    grep -rl /usr/local "$machine/usr/local/share/cubby" "$machine/usr/local/sbin/cubby-httpd" "$machine/usr/local/sbin/cubby-loop" | while read -r file; do
         sed -i -e "s|/usr/local/|$machine/usr/local/|g" -e "s|#\(SetEnv CUBBY_CONF\) .*|\1 $conf|" \
             -e "s|#\(setenv.set-environment.*CUBBY_CONF\" => \)\"[^\"]*\"|\1\"$conf\"|" \
+            -e "s|/run/cubby/|$machine/run/cubby/|g; s|/run/lighttpd/|$machine/run/lighttpd/|g; s|#\(env CUBBY_CONF\) .*|\1 $conf|" \
             -e "s|#\(fastcgi_param CUBBY_CONF\) .*|\1 $conf;|" -e "s|#\(cgi_environment CUBBY_CONF=\).*|\1$conf|" "$file"
     done
     port=$((20000 + RANDOM % 10000))
@@ -55,7 +56,7 @@ teardown() {
 
 # here FILE…: paths of the packages become those of the machine, and the port the free one.
 here() {
-    sed -i -E -e "s#(^|[^A-Za-z0-9_./-])/(etc/(apache2|lighttpd|nginx)|var/(www|log|cache|run)|run|usr/share/lighttpd/[a-z0-9-]*\.pl|usr/share/nginx)#\1$machine/\2#g" \
+    sed -i -E -e "s#(^|[^A-Za-z0-9_./-])/(etc/(apache2|lighttpd|nginx|caddy)|var/(www|log|cache|run)|run|usr/share/lighttpd/[a-z0-9-]*\.pl|usr/share/nginx)#\1$machine/\2#g" \
         -e "s#$machine/var/run#$machine/run#g" "$@"
 }
 
@@ -104,9 +105,9 @@ debian_lighttpd() {
 # here_commands PAGE HEADING: the commands there, as they are for this machine, where everything is installed.
 here_commands() {
     commands "$1" "$2" |
-        sed -E -e 's/^sudo //' -e 's/^make( install)?$/:/' -e 's/systemctl reload ([a-z0-9]+)/start_\1/g' -e 's/^apt install .*/:/' \
+        sed -E -e 's/^sudo //' -e 's/(systemctl daemon-reload && )?systemctl enable --now cubby.target/start_loop/' -e 's/^make( install)?$/:/' -e 's/systemctl reload ([a-z0-9]+)/start_\1/g' -e 's/^apt install .*/:/' \
             -e 's/^civetweb .* &$/start_civetweb/' \
-            -e "s#http://127.0.0.1(:8080)?/#$site/#g" -e "s#(/etc/(apache2|lighttpd|nginx)|/usr/local|/var/www)/#$machine\1/#g" -e "s#/etc/civetweb#$machine/etc/civetweb#" \
+            -e "s#http://127.0.0.1(:8080)?/#$site/#g" -e "s#(/etc/(apache2|lighttpd|nginx|caddy|systemd)|/usr/local|/var/www)/#$machine\1/#g" -e "s#/etc/civetweb#$machine/etc/civetweb#" \
             -e 's/\ba2(enmod|enconf|ensite)\b/a2 \1/g' -e "s#\blighty-enable-mod\b#lighty#g" -e "s#--owner www-data#--owner $owner#"
 }
 
@@ -328,11 +329,166 @@ serves_pages() {
     six_calls "$site/api"
 }
 
-@test "deploy: nginx of Debian reads the line for FastCGI" {
+# ---- processes that stay ----------------------------------------------------------------------------
+
+# In the place of systemd, which is process 1 of no test: cubby-loop, at the same sockets. systemd.bats of the
+# packages has the units themselves.
+start_loop() {
+    mkdir -p "$machine/run/cubby"
+    printf '%s\n' "RUNDIR=$machine/run/cubby" "WEB_GROUP=$(id -gn "$owner")" >"$machine/usr/local/etc/cubby/cubby-loop.conf"
+    run_start env CUBBY_CONF="$conf" sh "$machine/usr/local/sbin/cubby-loop" run
+    for name in "$machine"/usr/local/lib/cubby/cgi-bin/*; do
+        until_true 15 test -S "$machine/run/cubby/${name##*/}.sock" || fail "$(cat "$run_output")"
+    done
+}
+
+# stays PATH…: what holds for each server with programs that stay, beside the six calls; these paths name nothing.
+stays() {
+    has "$doctor" 'ok       mode           programs stay between requests (FastCGI)'
+    has "$doctor" 'ok       programs       each of them answers'
+    for name in authorization if-match if-none-match override put post; do
+        has "$doctor" "ok       $name"
+    done
+    store_slashes
+    value=$(head -c 200000 /dev/zero | tr '\0' x)
+    # a long body, also without a length, and with a length that is wrong
+    printf '{"value":"%s"}' "$value" >"$BATS_TEST_TMPDIR/long"
+    for way in Expect: 'Transfer-Encoding: chunked'; do
+        call PUT "$site/api/data/long?upsert=true" -H "$way" --data-binary "@$BATS_TEST_TMPDIR/long"
+        [ "$code" = 201 ] || same "$code" 200
+        call GET "$site/api/data/long"
+        same "$(jq -r .data.value <<<"$body")" "$value"
+        call DELETE "$site/api/data/long"
+        same "$code" 200
+    done
+    head -c 1000000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/spaces"
+    (printf '{"items":[{"key":"i","value":1}]' && cat "$BATS_TEST_TMPDIR/spaces" && printf '}') >"$BATS_TEST_TMPDIR/import"
+    for way in Expect: 'Transfer-Encoding: chunked'; do
+        call POST "$site/api/me/import" -H "$way" --data-binary "@$BATS_TEST_TMPDIR/import"
+        same "$code" 200
+    done
+    call POST "$site/api/me/import" --data-binary "@$BATS_TEST_TMPDIR/spaces"
+    same "$code$(jq -r .code <<<"$body")" 400INVALID_REQUEST
+    head -c 2000000 /dev/zero >"$BATS_TEST_TMPDIR/zeros"
+    for way in Expect: 'Transfer-Encoding: chunked'; do
+        call PUT "$site/api/data/long" -H "$way" --data-binary "@$BATS_TEST_TMPDIR/zeros"
+        same "$code$(jq -r .code <<<"$body")" 413BODY_TOO_LARGE
+    done
+    # conditions and tokens
+    call PUT "$site/api/data/a/b" -H 'If-Match: "1"' -d '{"value":2}'
+    same "$code$(jq -r .code <<<"$body")" 412PRECONDITION_FAILED
+    call PUT "$site/api/data/a/b" -H 'If-Match: *' -d '{"value":2}'
+    same "$code" 200
+    call PUT "$site/api/data/word?raw=true&upsert=true" -H 'Content-Type: text/plain' -d 'a text'
+    same "$code" 201
+    call GET "$site/api/changes?since=0&wait=2"
+    same "$code" 200
+    for wrong in '' "${token}x" "Basic $token"; do
+        call GET "$site/api/data/a/b" -H "Authorization: $wrong"
+        [ -z "$wrong" ] || same "$(token='' && call GET "$site/api/data/a/b" -H "Authorization: $wrong" && echo "$code$(jq -r .code <<<"$body")")" 401INVALID_TOKEN
+    done
+    same "$(token='' && call GET "$site/api/data/a/b" && echo "$code")" 401
+    # no other key, and no other program
+    for path in data/a%00b datax nothing data%2Fa "$@"; do
+        call DELETE "$site/api/$path"
+        case $code in 400 | 404 | 405) ;; *) fail "$path: $code" ;; esac
+    done
+    call GET "$site/api/data/a/b"
+    same "$code$(jq -r .data.value <<<"$body")" 2002
+    serves_pages "$site/cubby/"
+    guarded
+}
+
+@test "deploy: nginx of Debian, by FastCGI: the six calls, what it refuses, and no problem" {
     debian_nginx
-    line=$(typed www/docs/deploying.md 'nginx, by FastCGI' nginx | sed "s#/usr/local#$machine/usr/local#")
-    sed -i "s|root /var/www/html;|&\n\t$line|; s|root $machine/var/www/html;|&\n\t$line|" "$machine/etc/nginx/sites-available/default"
-    grep -qF "$line" "$machine/etc/nginx/sites-available/default"
-    nginx_says=$("$debian/nginx/usr/sbin/nginx" -t -c "$machine/etc/nginx/nginx.conf" -e "$machine/var/log/nginx/error.log" 2>&1) || fail "$nginx_says"
-    has "$nginx_says" 'syntax is ok'
+    follow www/docs/deploying.md 'nginx, by FastCGI'
+    stays data/a//b data//a/b
+}
+
+@test "deploy: lighttpd of Debian, by FastCGI" {
+    debian_lighttpd
+    mkdir -p "$machine/run/lighttpd"
+    ! is_root || chown www-data "$machine/run/lighttpd"
+    follow www/docs/deploying.md 'lighttpd, by FastCGI'
+    stays
+}
+
+@test "deploy: Apache of Debian, by mod_proxy_fcgi" {
+    debian_apache
+    follow www/docs/deploying.md 'Apache, by mod_proxy_fcgi'
+    stays data/a//b data//a/b
+}
+
+debian_fcgid() {
+    debian_apache
+    a_package libapache2-mod-fcgid etc/apache2/mods-available/fcgid.load etc/apache2/mods-available/fcgid.conf
+    sed -i "s#/usr/lib/apache2#$debian/libapache2-mod-fcgid/usr/lib/apache2#" "$machine/etc/apache2/mods-available/fcgid.load"
+    printf '%s\n' "FcgidIPCDir $machine/run/fcgid" "FcgidProcessTableFile $machine/state/fcgid" >>"$machine/etc/apache2/mods-available/fcgid.conf"
+}
+
+@test "deploy: Apache of Debian, by mod_fcgid: no more processes than the snippet allows, and a token once refused" {
+    debian_fcgid
+    follow www/docs/deploying.md 'Apache, by mod_fcgid'
+    stays data/a//b data//a/b
+    # Many who wait at once are served at once, and others beside them.
+    call GET "$site/api/data?limit=0&count=true"
+    version=$(curl -s "$site/api/changes?since=0" -H "Authorization: $token" | jq .data.last_version)
+    SECONDS=0
+    for number in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        curl -s -o /dev/null -w '%{http_code}\n' "$site/api/changes?since=$version&wait=5" -H "Authorization: $token" >"$BATS_TEST_TMPDIR/wait.$number" &
+        began
+    done
+    sleep 2
+    apache=$run_pid
+    [ "$(pgrep -g "$apache" -f '/cgi-bin/changes$' | wc -l)" -ge 12 ]
+    call GET "$site/api/data/a/b"
+    same "$code" 200
+    wait_all
+    same "$(sort -u "$BATS_TEST_TMPDIR"/wait.*)" 200
+    [ "$SECONDS" -lt 20 ] || fail "it took $SECONDS s"
+    for number in $(seq 40); do
+        curl -s -o /dev/null "$site/api/data/a/b" -H "Authorization: $token" &
+        began
+    done
+    wait_all
+    [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" -le 8 ]
+}
+
+start_caddy() {
+    local as=()
+    sed -i "s/^:80 {/http:\/\/127.0.0.1:$port {/" "$machine/etc/caddy/Caddyfile"
+    mkdir -p "$machine/state/caddy"
+    ! is_root || { chown www-data "$machine/state/caddy" && as=(setpriv --reuid www-data --regid www-data --clear-groups); }
+    run_start "${as[@]}" env HOME="$machine/state/caddy" "$debian/caddy/usr/bin/caddy" run --config "$machine/etc/caddy/Caddyfile" --adapter caddyfile
+    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output")"
+}
+
+debian_caddy() {
+    a_package caddy etc/caddy
+    mkdir -p "$machine/etc/systemd"
+    here "$machine/etc/caddy/Caddyfile"
+    sed -i -e "s#/usr/share/caddy#$machine/var/www/html#" -e "1i {\nadmin off\n}" "$machine/etc/caddy/Caddyfile"
+}
+
+@test "deploy: Caddy of Debian: the six calls, what it refuses, and no problem" {
+    debian_caddy
+    follow www/docs/deploying.md 'Caddy'
+    has "$(cat "$machine/etc/systemd/system/cubby-.socket.d/group.conf")" SocketGroup=caddy
+    stays data/a//b data//a/b
+    refused_empty
+    has "$doctor" 'ok       slashes'
+    has "$doctor" 'ok       empty-segments'
+    call GET "$site/"
+    has "$body" '<html>hello'
+    # What a name of a header with an underscore says is not what one with a hyphen says.
+    call GET "$site/api/data/a/b" -H 'If_None_Match: *'
+    same "$code" 200
+    call GET "$site/api/data/%7Bhttp.request.host%7D"
+    same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
+    call GET "$site/api/health" -D "$BATS_TEST_TMPDIR/head"
+    ! grep -i '^status:' "$BATS_TEST_TMPDIR/head" || fail 'a line of CGI'
+    # Of a program without processes.
+    rm "$machine/run/cubby/changes.sock"
+    call GET "$site/api/changes"
+    same "$code$(jq -r .code <<<"$body")" 502BAD_GATEWAY
 }

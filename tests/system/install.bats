@@ -53,6 +53,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     for file in etc/cubby/cubby.conf.sample share/cubby/cubby.apache.conf share/cubby/cubby.htaccess \
         share/cubby/cubby.nginx-fcgiwrap.conf share/cubby/cubby.civetweb.conf \
         share/cubby/cubby.nginx.conf share/cubby/cubby.lighttpd-fastcgi.conf share/cubby/cubby.apache-fastcgi.conf \
+        share/cubby/cubby.apache-fcgid.conf share/cubby/cubby.caddy.conf lib/systemd/system/cubby.target \
         share/cubby/cubby.lighttpd.conf share/cubby/www/index.html share/cubby/www/console.js \
         share/cubby/www/json_text.js share/cubby/www/console.css share/cubby/www/errors/404.json; do
         [ -s "$installed/$file" ] || fail "no $file"
@@ -62,14 +63,36 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     done
     closed=$(find "$stage" \( -type d ! -perm -755 \) -o \( -type f ! -perm -644 \))
     same "$closed" ''
-    ! grep -rE '@[A-Z]+@' "$installed/etc" "$installed/share" "$installed/sbin/cubby-httpd" "$installed/sbin/cubby-loop" || fail 'a mark is left'
+    ! grep -rE '@[A-Z]+@' "$installed/etc" "$installed/share" "$installed/lib/systemd" "$installed/sbin/cubby-httpd" "$installed/sbin/cubby-loop" || fail 'a mark is left'
     # The settings are the administrator's; an upgrade does not bring them back.
     [ ! -e "$installed/etc/cubby/cubby.conf" ]
 }
 
+@test "make install: units of systemd, each of which it says is confined (at most 2.0) and well made" {
+    units=$installed/lib/systemd/system
+    # as many processes as the page says
+    same "$(sed -n 's/^Wants=cubby-\(.*\)@.*\.service$/\1/p' "$units/cubby.target" | uniq -c | awk '{ print $2 "=" $1 }' | sort | tr '\n' ' ')" \
+        'batch=1 changes=4 data=3 health=1 keys=1 me=1 register=1 reset=1 token=2 '
+    for program in "$root"/cgi-bin/*.c; do
+        name=$(basename "$program" .c)
+        score=$(systemd-analyze security --offline=true --no-pager "$units/cubby-$name@.service" | sed -n 's/.*exposure level[^:]*: \([0-9.]*\).*/\1/p')
+        awk -v score="$score" 'BEGIN { exit !(score != "" && score <= 2.0) }' || fail "$name: $score"
+        grep -qx "ListenStream=/run/cubby/$name.sock" "$units/cubby-$name.socket"
+        grep -qx "Wants=cubby-$name.socket" "$units/cubby.target"
+    done
+    # With the programs at their places, nothing is unknown or missing.
+    mkdir -p "$folder/units"
+    cp "$units"/cubby* "$folder/units"
+    sed -i "s|/usr/local/|$installed/|" "$folder/units"/*
+    said=$(SYSTEMD_UNIT_PATH=$folder/units: systemd-analyze verify --man=no "$folder/units"/cubby.target "$folder"/units/*.service "$folder"/units/*.socket 2>&1) || fail "$said"
+    ! grep -i 'cubby' <<<"$said" || fail "$said"
+}
+
 @test "make install: its names are honoured, in the files and in the tool" {
     make_in "$checkout" install DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
-        SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api >/dev/null
+        SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api UNITDIR=/etc/systemd/system >/dev/null
+    grep -qx 'ExecStart=/srv/cgi/data' "$folder/other/etc/systemd/system/cubby-data@.service"
+    grep -qx 'ReadWritePaths=/srv/cubby' "$folder/other/etc/systemd/system/cubby-data@.service"
     [ -x "$folder/other/srv/cgi/data" ]
     [ -x "$folder/other/opt/bin/cubby" ]
     grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"
@@ -79,7 +102,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     has "$("$folder/other/opt/bin/cubby" --help)" 'else /etc/cubby-api/cubby.conf.'
     has "$(CUBBY_CONF=/dev/null "$folder/other/opt/bin/cubby" config)" 'database = /srv/cubby/cubby.db'
     make_in "$checkout" uninstall DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
-        SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api
+        SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api UNITDIR=/etc/systemd/system
     same "$(find "$folder/other" -type f)" ''
 }
 

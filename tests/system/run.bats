@@ -205,8 +205,8 @@ next_run() {
 }
 
 @test "make run: wrong settings of its own are told before anything is done" {
-    for pair in 'SERVER=caddy|SERVER must be apache, busybox, lighttpd or nginx, not "caddy"' \
-        'MODE=scgi|MODE must be cgi or fastcgi, with SERVER=busybox cgi and with SERVER=nginx fastcgi, not "scgi"' \
+    for pair in 'SERVER=iis|SERVER must be apache, busybox, lighttpd, nginx or caddy, not "iis"' \
+        'MODE=scgi|MODE must be cgi or fastcgi, with SERVER=busybox cgi, with SERVER=nginx and SERVER=caddy fastcgi, not "scgi"' \
         'PORT=http|PORT must be a number, not "http"' 'PORT=70000|PORT must be at most 65535, not 70000'; do
         status=0
         output=$(make_in "$home/cubby" run PORT=0 DATA="$DATA" "${pair%%|*}" 2>&1) || status=$?

@@ -1,0 +1,100 @@
+# Programs that stay, and a web server, or who takes its place, that speaks FastCGI badly: nothing of it is in
+# the next answer, nobody waits for long, and the process goes on.
+
+load tool.bash
+load loop.bash
+
+teardown() { loops_stop; }
+
+setup() {
+    installation
+    new_user bob
+    store a '"of bob"'
+    other=$token
+    new_user ann
+    store a '"of ann"'
+    store b 1
+    loop_start data
+}
+
+# attacks NAME…: what records.js says of these; the process is the same afterwards, with as many files open
+attacks() {
+    local files
+    files=$(ls "/proc/$loop_data/fd" | wc -l)
+    said=$(TOKEN=$token TOKEN_OTHER=$other timeout 250 node "$root/tests/system/records.js" "$sockets/data" "$@" 2>&1) || fail "$said"
+    kill -0 "$loop_data" || fail "the process is gone: $said"
+    until_true 5 eval "[ \$(ls /proc/$loop_data/fd | wc -l) -le $((files + 2)) ]" # the database
+    ask data GET /a
+    answered 200
+    same "$(jq -r .data.value <<<"$body")" 'of ann'
+}
+
+until_true() {
+    local left=$(($1 * 10))
+    shift
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+@test "hostile: what is no request of FastCGI gets no answer, and the next one is answered" {
+    none=('nothing' 'noise' 'version 2' 'role of an authorizer' 'role of a filter' 'role 9' 'number 0' 'short begin' 'params first'
+        'abort first' 'abort in the head' 'input in the head' 'unknown management record' 'many questions' 'padding'
+        'name of 2 GB' 'name longer than the record' 'half a length' 'half a record' 'head of 10 MB')
+    attacks "${none[@]}"
+    same "$said" "$(printf '%s: closed, 200\n' "${none[@]}")"
+}
+
+@test "hostile: bodies that are cut, too long, of another request or without a length" {
+    attacks 'abort in the body' 'body of another request' 'second request among the first' 'many questions in the body' \
+        'length of no number' 'negative length' 'longer than announced' 'shorter than announced' 'no length' 'length unknown' \
+        'no length, no end of the body' 'header of 1 MB' 'token of 1 MB'
+    same "$said" "abort in the body: 400, 200
+body of another request: 400, 200
+second request among the first: 200, 200
+many questions in the body: 400, 200
+length of no number: 400, 200
+negative length: 400, 200
+longer than announced: 200, 200
+shorter than announced: 400, 200
+no length: 200, 200
+length unknown: 200, 200
+no length, no end of the body: 413, 200
+header of 1 MB: 200, 200
+token of 1 MB: 401, 200"
+}
+
+@test "hostile: who is silent, or sends byte by byte or without end, keeps others for no more than a second or so" {
+    attacks 'silence' 'half a head' 'byte by byte' 'a head without end' 'a body without end' 'noise, byte by byte'
+    same "$said" "silence: closed, 200
+half a head: closed, 200
+byte by byte: closed, 200
+a head without end: closed, 200
+a body without end: 503, 200
+noise, byte by byte: closed, 200"
+}
+
+@test "hostile: many connections that are opened and left" {
+    LIMIT=15000 attacks crowd=30
+    same "$said" 'crowd=30: 200, 200'
+    # More than may wait: once they have gone, all is as before.
+    WAIT=3000 attacks crowd=1000
+    same "${said##*, }" 200
+}
+
+@test "hostile: two users by turns on one connection get what is theirs" {
+    attacks turns=300
+    same "$said" 'turns=300: 0 of 300 wrong'
+}
+
+@test "hostile: the memory is the same after many attempts" {
+    attacks 'header of 1 MB' 'head of 10 MB'
+    before=$(awk '/VmRSS/ { print $2 }' "/proc/$loop_data/status")
+    list=()
+    for _ in $(seq 10); do list+=('noise' 'header of 1 MB' 'token of 1 MB' 'head of 10 MB' 'abort in the body' 'no length, no end of the body'); done
+    attacks "${list[@]}"
+    after=$(awk '/VmRSS/ { print $2 }' "/proc/$loop_data/status")
+    [ "$((after - before))" -le 512 ] || fail "$before, then $after kB"
+}

@@ -1,0 +1,210 @@
+// A hostile, or broken, web server: sends FastCGI records of its own making to a program that stays.
+//
+//   node records.js SOCKET ATTACK…
+//
+// TOKEN, TOKEN_OTHER and CUBBY_CONF come from the environment. Prints one line for each attack: its name,
+// how the connection ended (the status of an answer, closed, open), and the status of an ordinary request that
+// was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (4000). crowd=N opens so many
+// connections and leaves them; turns=N sends requests of two users by turns on one connection.
+'use strict';
+const net = require('node:net');
+
+const [socket, ...attacks] = process.argv.slice(2);
+const limit = Number(process.env.LIMIT ?? 4000);
+const BEGIN = 1, ABORT = 2, PARAMS = 4, STDIN = 5, GET_VALUES = 9;
+
+function record(type, content, { id = 1, version = 1, padding = 0, length = content.length } = {}) {
+    const head = Buffer.from([version, type, id >> 8, id & 255, length >> 8, length & 255, padding, 0]);
+    return Buffer.concat([head, content, Buffer.alloc(padding)]);
+}
+function begin({ role = 1, keep = 0, ...rest } = {}) {
+    return record(BEGIN, Buffer.from([role >> 8, role & 255, keep, 0, 0, 0, 0, 0]), rest);
+}
+function size(length) {
+    return length < 128 ? Buffer.from([length]) : Buffer.from([(length >>> 24) | 128, (length >> 16) & 255, (length >> 8) & 255, length & 255]);
+}
+function pair(name, value) {
+    return Buffer.concat([size(Buffer.byteLength(name)), size(Buffer.byteLength(value)), Buffer.from(name), Buffer.from(value)]);
+}
+// A stream in as many records as it takes, without the empty one at its end.
+function stream(type, content, options) {
+    const all = [];
+    for (let at = 0; at < content.length; at += 65000) {
+        all.push(record(type, content.subarray(at, at + 65000), options));
+    }
+    return Buffer.concat(all);
+}
+function variables(more = {}) {
+    const all = { CUBBY_CONF: process.env.CUBBY_CONF, REQUEST_METHOD: 'GET', PATH_INFO: '/a', REMOTE_ADDR: '192.0.2.1',
+        HTTP_AUTHORIZATION: process.env.TOKEN, ...more };
+    return Buffer.concat(Object.entries(all).map(([name, value]) => pair(name, value)));
+}
+function head(more, options) {
+    return Buffer.concat([begin(options), stream(PARAMS, variables(more), options), record(PARAMS, Buffer.alloc(0), options)]);
+}
+const end = record(STDIN, Buffer.alloc(0));
+const update = (sent) => ({ REQUEST_METHOD: 'PUT', PATH_INFO: '/b', CONTENT_LENGTH: String(sent) });
+const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+// What the other side sends is gathered, answers by the number of their request.
+function connect() {
+    const connection = net.connect(socket);
+    connection.got = Buffer.alloc(0);
+    connection.on('close', () => { connection.over = true; });
+    connection.on('error', () => {});
+    connection.on('data', (piece) => { connection.got = Buffer.concat([connection.got, piece]); });
+    return connection;
+}
+// The text of the answers to request ID, and whether it is ended.
+function answered(connection, id = 1) {
+    let text = '', ended = false;
+    for (let at = 0; at + 8 <= connection.got.length;) {
+        const length = connection.got.readUInt16BE(at + 4);
+        if (connection.got.readUInt16BE(at + 2) === id) {
+            if (connection.got[at + 1] === 6) text += connection.got.subarray(at + 8, at + 8 + length).toString();
+            if (connection.got[at + 1] === 3) ended = true;
+        }
+        at += 8 + length + connection.got[at + 6];
+    }
+    return { text, ended };
+}
+const status = (text) => /^Status: (\d+)/.exec(text)?.[1];
+async function until(done, milliseconds) {
+    for (const stop = Date.now() + milliseconds; !done() && Date.now() < stop;) await sleep(5);
+    return done();
+}
+async function outcome(connection, milliseconds) {
+    await until(() => connection.over || answered(connection).ended, milliseconds);
+    return status(answered(connection).text) ?? (connection.over ? 'closed' : 'open');
+}
+async function ordinary(began = Date.now()) {
+    const connection = connect();
+    connection.write(Buffer.concat([head(), end]));
+    const code = await outcome(connection, Number(process.env.WAIT ?? 60000));
+    connection.destroy();
+    return Date.now() - began > limit ? `${code} late` : code;
+}
+async function send(...pieces) {
+    const connection = connect();
+    connection.write(Buffer.concat(pieces));
+    return connection;
+}
+
+const big = (count) => Buffer.alloc(count, 120);
+const names = {
+    // ---- what is no request
+    nothing: () => send(Buffer.alloc(0)),
+    noise: () => send(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20))),
+    'version 2': () => send(begin({ version: 2 })),
+    'role of an authorizer': () => send(head({}, { role: 2 }), end),
+    'role of a filter': () => send(head({}, { role: 3 }), end),
+    'role 9': () => send(head({}, { role: 9 }), end),
+    'number 0': () => send(begin({ id: 0 })),
+    'short begin': () => send(record(BEGIN, Buffer.from([0, 1]))),
+    'params first': () => send(record(PARAMS, variables())),
+    'abort first': () => send(record(ABORT, Buffer.alloc(0))),
+    'abort in the head': () => send(begin(), record(ABORT, Buffer.alloc(0))),
+    'abort in the body': () => send(head(update(900)), record(STDIN, Buffer.from('{"va')), record(ABORT, Buffer.alloc(0))),
+    'input in the head': () => send(begin(), record(STDIN, Buffer.from('{}'))),
+    'body of another request': () => send(head(update(11)), record(STDIN, Buffer.from('{"value":7}'), { id: 2 }), end),
+    'second request among the first': () => send(head(update(11)), begin({ id: 2 }), record(STDIN, Buffer.from('{"value":1}')), end),
+    'unknown management record': () => send(record(200, big(300), { id: 0 }), head(), end),
+    'many questions': () => send(record(GET_VALUES, Buffer.concat(Array(4000).fill(pair('FCGI_MAX_CONNS', ''))), { id: 0 }), head(), end),
+    'many questions in the body': () => send(head(update(11)),
+        record(GET_VALUES, Buffer.concat(Array(4000).fill(pair('FCGI_MPXS_CONNS', ''))), { id: 0 }), record(STDIN, Buffer.from('{"value":1}')), end),
+    'padding': () => send(head({}, { padding: 255 }), end),
+    // ---- lengths
+    'name of 2 GB': () => send(begin(), record(PARAMS, Buffer.from([255, 255, 255, 254, 255, 255, 255, 254, 65]))),
+    'name longer than the record': () => send(begin(), record(PARAMS, Buffer.from([100, 100, 65])), record(PARAMS, Buffer.alloc(0))),
+    'half a length': () => send(begin(), record(PARAMS, Buffer.from([255, 0])), record(PARAMS, Buffer.alloc(0))),
+    'half a record': async () => {
+        const connection = await send(begin(), record(PARAMS, variables()).subarray(0, 20));
+        await sleep(50);
+        connection.end();
+        return connection;
+    },
+    'length of no number': () => send(head(update('many')), end),
+    'negative length': () => send(head(update(-2)), end),
+    'longer than announced': () => send(head(update(11)), record(STDIN, Buffer.concat([Buffer.from('{"value":1}'), big(60000)])), end),
+    'shorter than announced': () => send(head(update(900)), record(STDIN, Buffer.from('{"value":1}')), end),
+    'no length': () => send(head({ REQUEST_METHOD: 'PUT', PATH_INFO: '/b' }), record(STDIN, Buffer.from('{"value":1}')), end),
+    'length unknown': () => send(head(update(-1)), record(STDIN, Buffer.from('{"val')), record(STDIN, Buffer.from('ue":1}')), end),
+    'no length, no end of the body': () => send(head({ REQUEST_METHOD: 'PUT', CONTENT_TYPE: 'application/json' }), ...Array(400).fill(record(STDIN, big(65000)))),
+    'header of 1 MB': () => send(head({ HTTP_X_LONG: 'x'.repeat(1 << 20) }), end),
+    'token of 1 MB': () => send(head({ HTTP_AUTHORIZATION: `Bearer ${'x'.repeat(1 << 20)}` }), end),
+    'head of 10 MB': () => send(head({ HTTP_X_LONG: 'x'.repeat(10 << 20) }), end),
+    // ---- what takes its time
+    'silence': async () => send(),
+    'half a head': async () => send(begin(), record(PARAMS, variables()).subarray(0, 20)),
+    'byte by byte': async () => {
+        const connection = connect();
+        const all = Buffer.concat([head(), end]);
+        for (let at = 0; at < 60 && !connection.over; at++) {
+            connection.write(all.subarray(at, at + 1));
+            await sleep(100);
+        }
+        return connection;
+    },
+    'a head without end': async () => {
+        const connection = await send(begin());
+        const more = record(PARAMS, pair('HTTP_X', 'y'.repeat(100)));
+        for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(20)) connection.write(more);
+        return connection;
+    },
+    'a body without end': async () => {
+        const connection = await send(head(update(200000)));
+        for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(50)) connection.write(record(STDIN, Buffer.from('x')));
+        return connection;
+    },
+    'noise, byte by byte': async () => {
+        const connection = await send(begin({ version: 7 }));
+        for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(200)) connection.write('x');
+        return connection;
+    },
+};
+
+// Connections that are opened and left, before an ordinary request.
+async function crowd(count) {
+    const all = [];
+    for (let number = 0; number < count; number++) {
+        all.push(connect());
+    }
+    await sleep(300);
+    const said = await ordinary();
+    all.forEach((connection) => connection.destroy());
+    return `${said}, ${await ordinary()}`;
+}
+
+// Two users by turns on one connection that stays open: each gets what is theirs.
+async function byTurns(count) {
+    const connection = connect();
+    let bad = 0;
+    for (let number = 1; number <= count; number++) {
+        const own = number % 2 === 1;
+        const options = { id: number, keep: 1 };
+        connection.write(Buffer.concat([head({ HTTP_AUTHORIZATION: own ? process.env.TOKEN : process.env.TOKEN_OTHER }, options),
+            record(STDIN, Buffer.alloc(0), options)]));
+        await until(() => answered(connection, number).ended, 5000);
+        const { text } = answered(connection, number);
+        bad += status(text) === '200' && text.includes(own ? '"of ann"' : '"of bob"') && !text.includes(own ? 'bob' : 'ann') ? 0 : 1;
+        connection.got = Buffer.alloc(0);
+    }
+    connection.destroy();
+    return `${bad} of ${count} wrong`;
+}
+
+(async () => {
+    for (const name of attacks.length > 0 ? attacks : Object.keys(names)) {
+        const [word, count] = name.split('=');
+        if (word === 'crowd' || word === 'turns') {
+            console.log(`${name}: ${await (word === 'crowd' ? crowd : byTurns)(Number(count))}`);
+            continue;
+        }
+        const doing = names[name]();
+        await sleep(100);
+        const meanwhile = await ordinary();
+        const connection = await doing;
+        console.log(`${name}: ${await outcome(connection, 1500)}, ${meanwhile}`);
+        connection.destroy();
+    }
+})();
