@@ -51,7 +51,7 @@ static enum error_code read_profile(struct call *call)
 
 /* The rules of registration; members that are missing are left unchanged. */
 static const struct input_field profile_fields[] = {
-    {"email", INPUT_TEXT, true, AT(email), 1, INT64_MAX, user_email_fault,
+    {"email", INPUT_TEXT, true, AT(email), 1, INT64_MAX, user_new_email_fault,
      ERR_INVALID_REGISTRATION},
     {"full_name", INPUT_TEXT, true, AT(full_name), 1, 120, NULL, ERR_INVALID_REGISTRATION},
     {"age", INPUT_WHOLE, true, AT(age), 1, 150, NULL, ERR_INVALID_AGE},

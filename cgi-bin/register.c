@@ -25,7 +25,7 @@ struct registration {
 static const struct input_field fields[] = {
     {"username", INPUT_TEXT, false, AT(username), 1, 64, user_new_name_fault,
      ERR_INVALID_REGISTRATION},
-    {"email", INPUT_TEXT, false, AT(email), 1, INT64_MAX, user_email_fault,
+    {"email", INPUT_TEXT, false, AT(email), 1, INT64_MAX, user_new_email_fault,
      ERR_INVALID_REGISTRATION},
     {"password", INPUT_TEXT, false, AT(password), 1, INT64_MAX, NULL, ERR_INVALID_REGISTRATION},
     {"full_name", INPUT_TEXT, false, AT(full_name), 1, 120, NULL, ERR_INVALID_REGISTRATION},

@@ -153,22 +153,31 @@ enum error_code attempt_hash(struct call *call, struct text password, const char
     return password_hash(call->arena, salt, &policy, password, hash, &call->cause);
 }
 
-enum error_code attempt_verify(struct call *call, const char *stored, struct text password,
-                               bool *matches)
+/* For an account whose hash nothing can match, or for none: the same work, and no match. */
+static enum error_code verify_nothing(struct call *call, struct text password, const char *fault)
 {
-    *matches = false;
-    const char *fault = stored != NULL ? password_hash_fault(text_of(stored)) : NULL;
+    const char *unused;
     if (fault != NULL) {
         (void)call_fail(call, ERR_INVALID_CREDENTIALS,
                         "the password hash of user %" PRId64 " %s; \"cubby user passwd\" sets "
                         "another",
                         call->audit.user_id, fault);
     }
+    return attempt_hash(call, password, &unused);
+}
+
+enum error_code attempt_verify(struct call *call, const char *stored, struct text password,
+                               bool *matches)
+{
+    *matches = false;
+    const char *fault = stored != NULL ? password_hash_fault(text_of(stored)) : NULL;
     if (stored == NULL || fault != NULL) {
-        const char *unused;
-        return attempt_hash(call, password, &unused);
+        return verify_nothing(call, password, fault);
     }
-    return password_verify(call->arena, stored, password, matches, &call->cause);
+    enum error_code error = password_verify(call->arena, stored, password, matches, &call->cause);
+    return error == ERR_INVALID_CREDENTIALS
+               ? verify_nothing(call, password, "is refused by libxcrypt")
+               : error;
 }
 
 void attempt_end(struct attempt *attempt)

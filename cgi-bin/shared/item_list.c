@@ -71,6 +71,7 @@ struct listing {
     struct item_selection selection;
     unsigned members;            /* enum item_member */
     struct json_pointer pointer; /* with a path */
+    size_t looked_at;            /* bytes, to find what it points to */
     struct item_page page;
 };
 
@@ -171,13 +172,26 @@ static enum error_code read_selection(struct call *call, struct listing *listing
     return ERR_NONE;
 }
 
+/* Whether no more values are looked into for this page. Each step of a path may go through the
+ * whole value once, of which nothing may be left to be counted as a part of the answer. */
+static bool looked_enough(struct listing *listing, const struct item *item)
+{
+    enum { LOOKED_AT_MAXIMUM = 32 * 1024 * 1024 };
+    listing->looked_at += item->value.size * (listing->pointer.count + 1);
+    return listing->page.count > 0 && listing->looked_at > LOOKED_AT_MAXIMUM;
+}
+
 /* Adds an item with the part of its value that is wanted: an item_callback. */
 static bool show_item(void *self, const struct item *item)
 {
     struct listing *listing = self;
     struct item shown = *item;
-    if (listing->query.path.at != NULL && item->value.at != NULL &&
-        !json_pointer_find(&listing->pointer, item->value, &shown.value)) {
+    bool part = listing->query.path.at != NULL && item->value.at != NULL;
+    if (part && looked_enough(listing, item)) {
+        listing->page.more = true;
+        return false;
+    }
+    if (part && !json_pointer_find(&listing->pointer, item->value, &shown.value)) {
         shown.value = (struct text){.at = NULL, .size = 0};
     }
     return item_page_add(&listing->page, &shown);

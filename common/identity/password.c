@@ -11,6 +11,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/unicode.h"
+#include "common/identity/password_form.h"
 
 struct method {
     const char *name;
@@ -23,57 +24,28 @@ struct method {
 
 /* libxcrypt refuses passwords of CRYPT_MAX_PASSPHRASE_SIZE bytes and more; bcrypt ignores
  * everything after byte 72. */
+_Static_assert(METHOD_USES_ALL < CRYPT_MAX_PASSPHRASE_SIZE, "libxcrypt would refuse passwords");
+
 static const struct method methods[] = {
-    {"yescrypt", "$y$", 1, 11, 5, CRYPT_MAX_PASSPHRASE_SIZE - 1},
-    {"scrypt", "$7$", 6, 11, 7, CRYPT_MAX_PASSPHRASE_SIZE - 1},
-    {"bcrypt", "$2b$", 4, 20, 10, 72},
-    {"sha512crypt", "$6$", 1000, 9999999, 100000, CRYPT_MAX_PASSPHRASE_SIZE - 1},
+    {"yescrypt", "$y$", 1, 11, 5, METHOD_USES_ALL},
+    {"scrypt", "$7$", 6, 11, 7, METHOD_USES_ALL},
+    {"bcrypt", "$2b$", 4, BCRYPT_COST_MAXIMUM, 10, BCRYPT_USES},
+    {"sha512crypt", "$6$", SHA_ROUNDS_MINIMUM, SHA_ROUNDS_MAXIMUM, 100000, METHOD_USES_ALL},
 };
-
-/* The hashes that are accepted, also from elsewhere, and their lengths. */
-static const struct {
-    const char *prefix;
-    size_t longest; /* as above */
-    size_t tail;    /* characters after the last `$` */
-} accepted[] = {
-    {"$y$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
-    {"$gy$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
-    {"$7$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
-    {"$2b$", 72, 53},
-    {"$2y$", 72, 53},
-    {"$2a$", 72, 53},
-    {"$6$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 86},
-    {"$5$", CRYPT_MAX_PASSPHRASE_SIZE - 1, 43},
-};
-
-enum { ACCEPTED_COUNT = sizeof accepted / sizeof *accepted };
-
-static size_t accepted_prefix(const char *stored)
-{
-    size_t i = 0;
-    while (i < ACCEPTED_COUNT &&
-           strncmp(stored, accepted[i].prefix, strlen(accepted[i].prefix)) != 0) {
-        i++;
-    }
-    return i;
-}
 
 const char *password_hash_fault(struct text stored)
 {
     char copy[CRYPT_OUTPUT_SIZE];
+    size_t longest;
     if (stored.size == 0 || stored.size >= sizeof copy ||
         memchr(stored.at, '\0', stored.size) != NULL) {
         return "is no hash";
     }
     memcpy(copy, stored.at, stored.size);
     copy[stored.size] = '\0';
-    size_t method = accepted_prefix(copy);
-    if (method == ACCEPTED_COUNT) {
-        return "is no hash of an accepted method (yescrypt, gost-yescrypt, scrypt, bcrypt, "
-               "sha512crypt, sha256crypt)";
-    }
-    if (strlen(strrchr(copy, '$') + 1) != accepted[method].tail) {
-        return "is no whole hash";
+    const char *fault = password_form_fault(copy, &longest);
+    if (fault != NULL) {
+        return fault;
     }
     int checked = crypt_checksalt(copy);
     return checked == CRYPT_SALT_INVALID || checked == CRYPT_SALT_METHOD_DISABLED
@@ -136,7 +108,8 @@ const char *password_weakness(struct text password)
                       : NULL;
 }
 
-/* Hashes PASSWORD with the crypt(5) SETTING, which may be a whole hash. *OUT is on ARENA. */
+/* Hashes PASSWORD with the crypt(5) SETTING, which may be a whole hash. *OUT is on ARENA, or NULL
+ * when libxcrypt can't use SETTING. */
 static enum error_code hash_with(struct arena *arena, const char *setting, size_t longest,
                                  struct text password, const char **out, struct cause *cause)
 {
@@ -156,14 +129,12 @@ static enum error_code hash_with(struct arena *arena, const char *setting, size_
     }
     memset(data, 0, sizeof *data);
     errno = 0;
-    const char *hash = crypt_rn(phrase, setting, data, (int)sizeof *data);
+    *out = crypt_rn(phrase, setting, data, (int)sizeof *data);
     int problem = errno;
     explicit_bzero(phrase, strlen(phrase));
-    if (hash == NULL) {
-        return cause_set(cause, ERR_INTERNAL, "hashing a password: %s", strerror(problem));
-    }
-    *out = hash;
-    return ERR_NONE;
+    return *out != NULL || problem == EINVAL || problem == ERANGE
+               ? ERR_NONE
+               : cause_set(cause, ERR_INTERNAL, "hashing a password: %s", strerror(problem));
 }
 
 /* Writes the crypt(5) setting for POLICY and SALT. Returns the method, or NULL on failure. */
@@ -190,19 +161,25 @@ enum error_code password_hash(struct arena *arena, const unsigned char *salt,
     if (method == NULL) {
         return cause_set(cause, ERR_INTERNAL, "no setting for password method %s", policy->method);
     }
-    return hash_with(arena, setting, method->longest, password, out, cause);
+    enum error_code error = hash_with(arena, setting, method->longest, password, out, cause);
+    return error == ERR_NONE && *out == NULL
+               ? cause_set(cause, ERR_INTERNAL, "hashing a password: the setting is refused")
+               : error;
 }
 
 enum error_code password_verify(struct arena *arena, const char *stored, struct text password,
                                 bool *matches, struct cause *cause)
 {
-    size_t method = accepted_prefix(stored);
-    size_t longest =
-        method < ACCEPTED_COUNT ? accepted[method].longest : CRYPT_MAX_PASSPHRASE_SIZE - 1;
-    const char *hash = "";
+    size_t longest = METHOD_USES_ALL;
+    (void)password_form_fault(stored, &longest);
+    const char *hash = NULL;
+    *matches = false;
     enum error_code error = hash_with(arena, stored, longest, password, &hash, cause);
     if (error != ERR_NONE) {
         return error;
+    }
+    if (hash == NULL) {
+        return ERR_INVALID_CREDENTIALS;
     }
     size_t size = strlen(stored);
     *matches = strlen(hash) == size && secret_equal(hash, stored, size);

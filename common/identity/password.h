@@ -41,12 +41,14 @@ enum error_code password_hash(struct arena *arena, const unsigned char *salt,
                               const char **out, struct cause *cause);
 
 /* NULL when STORED is a whole crypt(5) hash by a method that is accepted: those of the policy, the
- * other names of bcrypt ($2a$, $2y$), gost-yescrypt and sha256crypt; nothing weaker. Otherwise a
- * static text that says why not. */
+ * other names of bcrypt ($2a$, $2y$), gost-yescrypt and sha256crypt; nothing weaker, and nothing
+ * that takes more time or memory than the dearest setting of its method. Otherwise a static text
+ * that says why not. */
 const char *password_hash_fault(struct text stored);
 
 /* Whether PASSWORD matches the hash STORED, in which password_hash_fault finds no fault, after the
- * same work whether it does or not. ERR_INTERNAL when memory is out. */
+ * same work whether it does or not. ERR_INTERNAL when memory is out; ERR_INVALID_CREDENTIALS,
+ * without a cause and without that work, when libxcrypt can't use the hash all the same. */
 enum error_code password_verify(struct arena *arena, const char *stored, struct text password,
                                 bool *matches, struct cause *cause);
 

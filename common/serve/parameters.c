@@ -124,6 +124,23 @@ static bool has_parameter(const char *at, struct text name)
     return false;
 }
 
+/* A call that changes something and takes no conditions must not be made as if there were none. One
+ * that only reads may: caches send them by themselves. */
+static enum error_code refuse_condition(struct call *call)
+{
+    const struct parameter *row = call->route->parameters;
+    if (call->request.if_match == NULL || call->request.method == HTTP_GET) {
+        return ERR_NONE;
+    }
+    for (; row != NULL && row->name != NULL; row++) {
+        if (strcmp(row->name, "if_match") == 0) {
+            return ERR_NONE;
+        }
+    }
+    response_detail(&call->response, "if_match", "this call takes no condition");
+    return ERR_INVALID_PARAMETER;
+}
+
 enum error_code parameters_check(struct call *call)
 {
     size_t told = 0;
@@ -146,5 +163,7 @@ enum error_code parameters_check(struct call *call)
             twice = true;
         }
     }
-    return told > 0 ? ERR_UNKNOWN_PARAMETER : twice ? ERR_INVALID_PARAMETER : ERR_NONE;
+    return told > 0 ? ERR_UNKNOWN_PARAMETER
+           : twice  ? ERR_INVALID_PARAMETER
+                    : refuse_condition(call);
 }

@@ -64,6 +64,35 @@ const char *user_email_fault(struct text email)
     return is_dotted_host(host) ? NULL : "must have a host of dot-separated names after the @";
 }
 
+static bool is_ascii(struct text text)
+{
+    size_t i = 0;
+    while (i < text.size && (unsigned char)text.at[i] < 0x80) {
+        i++;
+    }
+    return i == text.size;
+}
+
+/* Each part by itself: a host in one script may end in letters of another. */
+const char *user_new_email_fault(struct text email)
+{
+    const char *fault = user_email_fault(email);
+    if (fault != NULL || is_ascii(email)) {
+        return fault;
+    }
+    const char *end = email.at + email.size;
+    const char *part = email.at;
+    const char *stop = memchr(part, '@', email.size);
+    while (fault == NULL && stop != NULL) {
+        const struct text text = {.at = part, .size = (size_t)(stop - part)};
+        fault = is_ascii(text) ? NULL : precis_username_fault(text);
+        part = stop + 1;
+        const char *point = stop < end ? memchr(part, '.', (size_t)(end - part)) : NULL;
+        stop = stop == end ? NULL : point != NULL ? point : end;
+    }
+    return fault;
+}
+
 static enum error_code out_of_memory(void)
 {
     return ERR_INTERNAL; /* the arena has recorded the cause */

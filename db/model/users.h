@@ -46,11 +46,12 @@ struct user_profile {
 };
 
 /* NULL when the text may be a user name, or an e-mail; otherwise a static text that says why not. A
- * new name must besides look like no other (precis.h); those that are there may be older than that
- * rule. */
+ * new one must besides look like no other (precis.h; of an e-mail each part must, between @ and
+ * points); those that are there may be older than that rule. */
 const char *user_name_fault(struct text username);
 const char *user_new_name_fault(struct text username);
 const char *user_email_fault(struct text email);
+const char *user_new_email_fault(struct text email);
 
 /* ERR_USERNAME_EXISTS or ERR_EMAIL_EXISTS, in this order, when another account has that name or
  * e-mail without regard to ASCII case. */

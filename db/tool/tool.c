@@ -23,13 +23,35 @@ const char *tool_option(const struct tool *tool, const char *name)
     return NULL;
 }
 
+/* Control characters, and those that change the direction of what is around them. */
+static bool is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c ||
+           (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
+bool tool_is_printable(const char *text)
+{
+    const struct text all = text_of(text);
+    for (size_t i = 0; i < all.size;) {
+        uint32_t code;
+        size_t length = utf8_decode(all.at + i, all.size - i, &code);
+        if (length == 0 || is_control(code)) {
+            return false;
+        }
+        i += length;
+    }
+    return true;
+}
+
 void tool_make_printable(char *text, bool controls)
 {
     size_t size = strlen(text);
     for (size_t i = 0; i < size;) {
         uint32_t code = 0;
         size_t length = utf8_decode(text + i, size - i, &code);
-        bool control = length != 0 && (code < 0x20 || (code >= 0x7f && code < 0xa0));
+        bool control = length != 0 && is_control(code);
         size_t bytes = length != 0 ? length : 1;
         if (length == 0 || (controls && control)) {
             memset(text + i, '?', bytes);

@@ -104,6 +104,9 @@ const char *tool_option(const struct tool *tool, const char *name);
  * calls below that print messages or JSON do that. */
 void tool_make_printable(char *text, bool controls);
 
+/* Whether TEXT is UTF-8 without such characters. */
+bool tool_is_printable(const char *text);
+
 /* Says "cubby: …" on standard error and counts a problem; returns TOOL_FAILED. */
 __attribute__((format(printf, 2, 3))) int tool_fail(struct tool *tool, const char *format, ...);
 

@@ -260,3 +260,25 @@ none_match() {
     wait_all
     same "$(sort "$BATS_TEST_TMPDIR"/race.* | uniq -c | tr -s ' \n' ' ')" ' 1 200 11 412 '
 }
+
+@test "conditions: a call that changes something and takes none refuses If-Match, and changes nothing" {
+    new_user
+    store kept 1
+    succeeded 201
+    for condition in '"1"' '"999"' '*' 'nonsense'; do
+        as_user DELETE '/data?prefix=kept' -H "If-Match: $condition"
+        refused 400 INVALID_REQUEST
+        same "$(field '.details.if_match')" 'this call takes no condition'
+        send POST /data '{"key":"other","value":1}' -H "If-Match: $condition"
+        refused 400 INVALID_REQUEST
+        send POST /batch '{"operations":[{"op":"delete","key":"kept"}]}' -H "If-Match: $condition"
+        refused 400 INVALID_REQUEST
+        as_user DELETE '/token?all=true' -H "If-Match: $condition"
+        refused 400 INVALID_REQUEST
+    done
+    as_user GET /data
+    succeeded 200
+    same "$(field '.data.items | map(.key) | join(" ")')" kept
+    as_user GET /data -H 'If-Match: "999"'
+    succeeded 200
+}

@@ -409,3 +409,26 @@ DONE
     succeeded 200
     same "$(field .data.items[0].value)" 3
 }
+
+@test "list: a path that has to go far through large values ends a page early, and no item is missed" {
+    new_user
+    deep=$(printf '{"a":%.0s' $(seq 90))\"$(printf '%0200000d' 0)\"$(printf '}%.0s' $(seq 90))
+    for number in 1 2 3 4 5 6; do
+        send PUT "/data/deep$number?upsert=true" "{\"value\":$deep}"
+        succeeded 201
+    done
+    path=$(printf '/a%.0s' $(seq 90))/none
+    seen='' pages=0 cursor=''
+    while :; do
+        as_user GET "/data?limit=1000&path=$path${cursor:+&cursor=$cursor}"
+        succeeded 200
+        seen+=$(field '.data.items | map(.key) | join(" ")')' ' pages=$((pages + 1))
+        cursor=$(field '.data.next_cursor // ""')
+        [ -n "$cursor" ] || break
+    done
+    same "${seen% }" 'deep1 deep2 deep3 deep4 deep5 deep6'
+    [ "$pages" -ge 3 ] || fail "$pages pages"
+    # Where it is not far they are on one page.
+    as_user GET '/data?limit=1000&path=/none'
+    same "$(field '.data.items | length')" 6
+}

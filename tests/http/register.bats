@@ -242,3 +242,21 @@ load lib.bash
     login "$name"
     succeeded 200
 }
+
+@test "register: an e-mail with invisible characters, or that looks like another, is refused; other scripts are not" {
+    name=$(fresh_name)
+    # Zero width space, direction override, joiner, soft hyphen, full width, a letter of another
+    # script, a decomposed one; before the @ and behind it.
+    for bad in '\u200b@example.org' '\u202e@example.org' 'x\u200dx@example.org' 'x@exam\u00adple.org' 'x\uff41@example.org' \
+        'x@ex\u0430mple.org' '\u0430dmin@example.org' 'e\u0301@example.org' 'x@example.\u200borg' 'x@example.org\u200b'; do
+        register "$(user_json "$name" ".email = \"$bad\"")"
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | has("email")')" true
+    done
+    new_user
+    send PATCH /me '{"email":"x\u200bx@example.org"}'
+    refused 400 INVALID_REQUEST
+    digits=$(date +%s%N)
+    register "$(user_json "$name" ".email = \"\u0438\u0432\u0430\u043d$digits@b\u00fccher.\u0440\u0444\"")"
+    succeeded 201
+}

@@ -108,6 +108,16 @@ static int try_execute(const char *at)
     return execve(at, none, none);
 }
 
+/* A program that lies in memory alone, where Landlock does not look. It is empty: who may execute
+ * it is told ENOEXEC. */
+static int try_execute_memory(const char *at)
+{
+    (void)at;
+    char *const none[] = {NULL};
+    int file = memfd_create("program", 0);
+    return file >= 0 ? fexecve(file, none, none) : -1;
+}
+
 static int try_fork(const char *at)
 {
     (void)at;
@@ -233,20 +243,21 @@ static int try_size(const char *at)
 static const struct attempt {
     const char *name;
     int (*make)(const char *at);
-} attempts[] = {{"read", try_read},         {"write", try_write},
-                {"create", try_create},     {"remove", try_remove},
-                {"truncate", try_truncate}, {"folder", try_folder},
-                {"fifo", try_fifo},         {"remove-folder", try_remove_folder},
-                {"device", try_device},     {"rename", try_rename},
-                {"link", try_link},         {"mode", try_mode},
-                {"execute", try_execute},   {"fork", try_fork},
-                {"socket", try_socket},     {"connect", try_connect},
-                {"listen", try_listen},     {"name", try_name},
-                {"trace", try_trace},       {"abstract", try_abstract},
-                {"signal", try_signal},     {"code", try_code},
-                {"limits", try_limits},     {"make-code", try_make_code},
-                {"memory", try_memory},     {"dumpable", try_dumpable},
-                {"size", try_size},         {"look-into", try_look_into}};
+} attempts[] = {{"read", try_read},           {"write", try_write},
+                {"create", try_create},       {"remove", try_remove},
+                {"truncate", try_truncate},   {"folder", try_folder},
+                {"fifo", try_fifo},           {"remove-folder", try_remove_folder},
+                {"device", try_device},       {"rename", try_rename},
+                {"link", try_link},           {"mode", try_mode},
+                {"execute", try_execute},     {"execute-memory", try_execute_memory},
+                {"fork", try_fork},           {"socket", try_socket},
+                {"connect", try_connect},     {"listen", try_listen},
+                {"name", try_name},           {"trace", try_trace},
+                {"abstract", try_abstract},   {"signal", try_signal},
+                {"code", try_code},           {"limits", try_limits},
+                {"make-code", try_make_code}, {"memory", try_memory},
+                {"dumpable", try_dumpable},   {"size", try_size},
+                {"look-into", try_look_into}};
 
 static const char *name_of(int problem)
 {

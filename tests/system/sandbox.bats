@@ -56,6 +56,7 @@ outside() { # FILES CALLS: the outcomes that Landlock and seccomp have to give
         ends_in "$2" link "$beside/link"
         ends_in "$2" mode "$beside/file"
         ends_in "$2" execute /bin/true
+        ends_in "$2" execute-memory
         ends_in "$2" make-code
         ends_in "$2" code
     fi

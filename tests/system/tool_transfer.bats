@@ -240,6 +240,18 @@ crypt() { perl -e 'print crypt($ARGV[0], $ARGV[1])' "$1" "$2"; }
     done
 }
 
+# $numbers
+wrong_numbers() {
+    local tail43 tail53
+    tail43=$(printf 'a%.0s' $(seq 43)) tail53=$(printf 'a%.0s' $(seq 53)) tail86=$tail43$tail43
+    numbers=("\$y\$jHT\$abcdefgh\$$tail43" "\$y\$jZT\$abcdefgh\$$tail43" "\$y\$\$abcdefgh\$$tail43"
+        "\$y\$j9\$abcdefgh\$$tail43" "\$y\$j9T0\$abcdefgh\$$tail43" "\$y\$j9T\$abcdefghij\$$tail43"
+        "\$gy\$jIT\$abcdefgh\$$tail43" "\$7\$zU..../....abcdefgh\$$tail43" "\$7\$CU..../zzzzabcdefgh\$$tail43"
+        "\$7\$C..........abcdefgh\$$tail43" "\$2b\$21\$$tail53" "\$2a\$31\$$tail53" "\$2y\$99\$$tail53" "\$2b\$03\$$tail53"
+        "\$6\$rounds=999999999\$abcdefgh\$$tail86" "\$6\$rounds=999\$abcdefgh\$$tail86" "\$6\$rounds=01000\$abcdefgh\$$tail86"
+        "\$5\$rounds=10000000\$abcdefgh\$$tail43")
+}
+
 @test "import: any other hash is refused, naming the line; where one lies in the database it is a wrong password" {
     account_dump
     for bad in '$1$abcdefgh$AAAAAAAAAAAAAAAAAAAAAA' '!' '*' '' '$' '$5$abcdefgh' '$2y$05$abcdefghijklmnopqrstuu' '$6$' '$9$x$y' \
@@ -249,9 +261,19 @@ crypt() { perl -e 'print crypt($ARGV[0], $ARGV[1])' "$1" "$2"; }
         tool 1 import "$BATS_TEST_TMPDIR/changed"
         said 'changed:2: "password_hash"'
     done
+    # Whole by their looks, but with numbers that libxcrypt can't use, or that make one login take
+    # minutes or gigabytes.
+    wrong_numbers
+    for bad in "${numbers[@]}"; do
+        with_hash "$bad"
+        fresh_store
+        tool 1 import "$BATS_TEST_TMPDIR/changed"
+        said 'changed:2: "password_hash"'
+    done
     fresh_store
     tool 0 import "$dump"
-    for bad in '$1$abcdefgh$AAAAAAAAAAAAAAAAAAAAAA' '!' '' '$5$abcdefgh' '$6$rounds=x$a$b'; do
+    # The last one is what only libxcrypt refuses, when it hashes: two blocks are too few for scrypt.
+    for bad in "${numbers[@]}" "\$7\$/6..../....abcdefgh\$${tail86:0:43}" '$1$abcdefgh$AAAAAAAAAAAAAAAAAAAAAA' '!' '' '$5$abcdefgh' '$6$rounds=x$a$b'; do
         query "UPDATE users SET password_hash = '$bad'; DELETE FROM throttle"
         login ada
         [ "$code" = 401 ] || fail "$bad"

@@ -67,6 +67,20 @@ tool_with() {
     same "$(wc -l <<<"$output")" 4
 }
 
+@test "user list, show: what would turn the text around it is not shown as it is" {
+    add ann
+    # Of accounts that are older than the rules for names.
+    query "UPDATE users SET full_name = 'a' || char(8238) || 'b', gender = char(27) || '[31m', email = 'x' || char(8294) || '@example.org'"
+    for words in 'user list' 'user show ann'; do
+        # shellcheck disable=SC2086 # two words, or three
+        tool 0 $words
+        [[ $output == *ann* ]]
+        case $output in *$'\u202e'* | *$'\u2066'* | *$'\e'*) fail 'shown as it is' ;; esac
+    done
+    tool 0 user show ann --json
+    same "$(of .full_name)" $'a\u202eb'
+}
+
 @test "user show: by name or e-mail, in any case, with the device tokens and none of their secrets" {
     add ann
     login ann

@@ -203,9 +203,9 @@ static int run_list(struct tool *tool)
         char born[TIME_TEXT_SIZE];
         char ends[TIME_TEXT_SIZE];
         const char *name = name_of(key);
-        printf("%-20s %5zu  %-24s  %s%s\n", text_has_control(text_of(name)) ? "?" : name,
-               bits_of(key), time_text(born, creation_of(key)),
-               i == 0 ? "signs new ones" : "the last ends ", i == 0 ? "" : time_text(ends, end));
+        printf("%-20s %5zu  %-24s  %s%s\n", tool_is_printable(name) ? name : "?", bits_of(key),
+               time_text(born, creation_of(key)), i == 0 ? "signs new ones" : "the last ends ",
+               i == 0 ? "" : time_text(ends, end));
     }
     return TOOL_DONE;
 }

@@ -15,7 +15,7 @@
 /* Control characters in a text would break the table. */
 static const char *printable(const char *text)
 {
-    return text_has_control(text_of(text)) ? "?" : text;
+    return tool_is_printable(text) ? text : "?";
 }
 
 static int print_row(struct tool *tool, const struct account *account, bool first)

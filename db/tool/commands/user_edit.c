@@ -40,7 +40,7 @@ static int read_edit(struct tool *tool, struct edit *edit)
         const char *(*fault)(struct text text);
     } texts[] = {
         {"--username", &edit->username, NAME_MAXIMUM, user_name_fault},
-        {"--email", &edit->email, SIZE_MAX - 1, user_email_fault},
+        {"--email", &edit->email, SIZE_MAX - 1, user_new_email_fault},
         {"--full-name", &edit->full_name, FULL_NAME_MAXIMUM, NULL},
         {"--gender", &edit->gender, GENDER_MAXIMUM, NULL},
     };

@@ -176,7 +176,7 @@ static int read_user(struct tool *tool, struct user_new *user)
         {"NAME", length_fault(name, NAME_MAXIMUM)},
         {"NAME", *name != '\0' ? user_new_name_fault(text_of(name)) : NULL},
         {"--email", length_fault(email, SIZE_MAX - 1)},
-        {"--email", email != NULL && *email != '\0' ? user_email_fault(text_of(email)) : NULL},
+        {"--email", email != NULL && *email != '\0' ? user_new_email_fault(text_of(email)) : NULL},
         {"--full-name", length_fault(full_name, FULL_NAME_MAXIMUM)},
         {"--gender", length_fault(gender, GENDER_MAXIMUM)},
     };
