@@ -91,7 +91,7 @@ static enum error_code check_attempt(struct call *call, const struct attempt *at
 enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
 {
     attempt->slot = -1;
-    const char *path = arena_printf(call->arena, "%s-hashes", call->config->database);
+    const char *path = arena_printf(call->arena, "%s-hashes", call->config->beside);
     if (path == NULL) {
         return out_of_memory(call);
     }

@@ -18,7 +18,7 @@ enum { BODY_COPIES = 4 };
 
 static enum error_code spool_body(struct call *call)
 {
-    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->database,
+    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->beside,
                                        call->claims.user_id, call->patience, &call->cause);
     return error == ERR_NONE
                ? request_spool_body(call->transport, &call->body_spool,
@@ -232,30 +232,12 @@ static int64_t patience_of(const struct serve *serve)
     return serve->congestion.is_there && usual > CONGESTED_MS ? CONGESTED_MS : usual;
 }
 
-enum error_code gate_pass(struct call *call)
+/* The way of a request from its token on, its body read, to the end of its handler. */
+static enum error_code pass_on(struct call *call)
 {
-    enum error_code error = keep_settings(call->serve, &call->cause);
-    if (error != ERR_NONE) {
-        return error;
-    }
-    call->patience = patience_of(call->serve);
-    cors_add(call);
-    error = call_find_route(call);
-    if (error != ERR_NONE || call->route == NULL) {
-        return error;
-    }
     unsigned flags = call->route->flags;
-    call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
     bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
-    if (caller_first) {
-        error = check_caller(call);
-    }
-    if (error == ERR_NONE && flags & ROUTE_BODY) {
-        error = read_body(call);
-    }
-    if (error == ERR_NONE && !caller_first) {
-        error = check_caller(call);
-    }
+    enum error_code error = caller_first ? ERR_NONE : check_caller(call);
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_input(call);
     }
@@ -268,4 +250,60 @@ enum error_code gate_pass(struct call *call)
     error = call->route->handle(call);
     /* A token of a deleted account is answered like any other revoked token. */
     return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
+}
+
+/* After ERROR: whether the request is to be tried again. Then it is as when its body had been
+ * read, with room for the second attempt. */
+static bool starts_again(struct call *call, enum error_code error, size_t room)
+{
+    if (error != ERR_SERVICE_UNAVAILABLE || call->store == NULL ||
+        !call->program->store->try_again(call->store)) {
+        return false;
+    }
+    if (call->response.spool != NULL) {
+        spool_close(call->response.spool);
+    }
+    response_init(&call->response, call->arena);
+    cors_add(call);
+    call->cause = (struct cause){0};
+    call->audit = (struct audit){0};
+    call->retry_after = 0;
+    call->arena->maximum += room;
+    return true;
+}
+
+enum error_code gate_pass(struct call *call)
+{
+    enum { ATTEMPTS = 4 };
+    enum error_code error = keep_settings(call->serve, &call->cause);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    call->patience = patience_of(call->serve);
+    cors_add(call);
+    error = call_find_route(call);
+    if (error != ERR_NONE || call->route == NULL) {
+        return error;
+    }
+    unsigned flags = call->route->flags;
+    const size_t room = BODY_COPIES * (size_t)call->config->max_body_bytes;
+    call->arena->maximum += room;
+    bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
+    if (caller_first) {
+        error = check_caller(call);
+        if (starts_again(call, error, 0)) {
+            error = check_caller(call);
+        }
+    }
+    if (error == ERR_NONE && flags & ROUTE_BODY) {
+        error = read_body(call);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = pass_on(call);
+    for (int i = 1; i < ATTEMPTS && starts_again(call, error, room); i++) {
+        error = pass_on(call);
+    }
+    return error;
 }

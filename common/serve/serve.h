@@ -90,6 +90,9 @@ struct store_class {
     /* Whether the access token with CLAIMS, whose signature is good, still holds: its account is
      * there and has not ended it. ERR_INVALID_TOKEN when not. Leaves no transaction open. */
     enum error_code (*look_up)(void *store, const struct token_claims *claims);
+    /* After an error: whether what the request did in the store was undone through no fault of its
+     * own, so that it may be tried again from its beginning; the store is ready for that then. */
+    bool (*try_again)(void *store);
     /* Commits the transaction, or rolls it back unless GOOD. When it fails, its error becomes the
      * answer. */
     enum error_code (*end)(void *store, bool good);
