@@ -408,7 +408,7 @@ ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.
 # The programs that know both engines lie in a folder of their own, beside those of the ordinary build.
 BOTH := $(BUILD)/postgresql
 .PHONY: both-engines
-both-engines: $(DEP_SOURCES)/VERSIONS
+both-engines: $(AMALGAMATION)/.amalgamation
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BOTH) DEP_SOURCES=$(DEP_SOURCES) CC=gcc PROFILE= \
 		ENGINES='sqlite postgresql' DOCS= all
 

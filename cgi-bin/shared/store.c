@@ -37,9 +37,9 @@ static enum error_code store_look_up(void *store, const struct token_claims *cla
     return error != ERR_NONE ? error : ended;
 }
 
-static bool store_try_again(void *store)
+static bool store_try_again(void *store, struct cause *cause)
 {
-    return db_try_again(store);
+    return db_try_again(store, cause);
 }
 
 static enum error_code store_end(void *store, bool good)

@@ -63,6 +63,9 @@ enum error_code finish_call(struct call *call, enum error_code error, struct ren
         enum error_code last = call->program->store->end(call->store, good);
         ended = ended != ERR_NONE ? ended : last;
     }
+    if (error == ERR_NONE && gate_starts_again(call, ended)) {
+        return finish_call(call, gate_pass_again(call), answer); /* a bounded number of times */
+    }
     if (ended != ERR_NONE && (error == ERR_NONE || error_info(error)->status < 500)) {
         error = ended;
         event = event_text(call, error, true);

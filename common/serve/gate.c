@@ -252,12 +252,18 @@ static enum error_code pass_on(struct call *call)
     return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
 }
 
-/* After ERROR: whether the request is to be tried again. Then it is as when its body had been
- * read, with room for the second attempt. */
-static bool starts_again(struct call *call, enum error_code error, size_t room)
+/* The most memory that the bodies of a request take. */
+static size_t room_for_bodies(const struct call *call)
 {
+    return BODY_COPIES * (size_t)call->config->max_body_bytes;
+}
+
+bool gate_starts_again(struct call *call, enum error_code error)
+{
+    enum { ATTEMPTS = 4 };
     if (error != ERR_SERVICE_UNAVAILABLE || call->store == NULL ||
-        !call->program->store->try_again(call->store)) {
+        call->tries_again + 1 == ATTEMPTS ||
+        !call->program->store->try_again(call->store, &call->cause)) {
         return false;
     }
     if (call->response.spool != NULL) {
@@ -268,13 +274,22 @@ static bool starts_again(struct call *call, enum error_code error, size_t room)
     call->cause = (struct cause){0};
     call->audit = (struct audit){0};
     call->retry_after = 0;
-    call->arena->maximum += room;
+    call->arena->maximum += room_for_bodies(call);
+    call->tries_again++;
     return true;
+}
+
+enum error_code gate_pass_again(struct call *call)
+{
+    enum error_code error = pass_on(call);
+    while (gate_starts_again(call, error)) {
+        error = pass_on(call);
+    }
+    return error;
 }
 
 enum error_code gate_pass(struct call *call)
 {
-    enum { ATTEMPTS = 4 };
     enum error_code error = keep_settings(call->serve, &call->cause);
     if (error != ERR_NONE) {
         return error;
@@ -286,24 +301,16 @@ enum error_code gate_pass(struct call *call)
         return error;
     }
     unsigned flags = call->route->flags;
-    const size_t room = BODY_COPIES * (size_t)call->config->max_body_bytes;
-    call->arena->maximum += room;
+    call->arena->maximum += room_for_bodies(call);
     bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
     if (caller_first) {
         error = check_caller(call);
-        if (starts_again(call, error, 0)) {
+        while (gate_starts_again(call, error)) {
             error = check_caller(call);
         }
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);
     }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    error = pass_on(call);
-    for (int i = 1; i < ATTEMPTS && starts_again(call, error, room); i++) {
-        error = pass_on(call);
-    }
-    return error;
+    return error == ERR_NONE ? gate_pass_again(call) : error;
 }

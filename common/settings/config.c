@@ -174,6 +174,12 @@ static const char *database_fault(const char *value)
         (end != NULL && memchr(url + 3, ':', (size_t)(end - url) - 3) != NULL)) {
         return "must not hold a password; name a file for it with passfile=";
     }
+    const char *query = strchr(value, '?');
+    for (; query != NULL; query = strchr(query + 1, '&')) {
+        if (memchr(query, '%', strcspn(query, "=")) != NULL) {
+            return "must not hide the name of a parameter";
+        }
+    }
     return strncmp(value, "postgresql://", 13) == 0 || strncmp(value, "postgres://", 11) == 0 ||
                    strncmp(value, "service=", 8) == 0
                ? NULL

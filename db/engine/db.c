@@ -417,12 +417,11 @@ void db_start(struct db *db, bool writes, struct cause *cause)
     db->cause = cause;
 }
 
-bool db_try_again(struct db *db)
+bool db_try_again(struct db *db, struct cause *cause)
 {
     if (!db->undone || db->committed) {
         return false;
     }
-    struct cause *cause = db->cause;
     bool writes = db->writes;
     (void)db_end(db, false);
     db->used_token = 0;

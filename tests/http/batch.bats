@@ -177,7 +177,7 @@ failed() {
     reader=$(field .token)
     send POST /keys '{"name":"writer","scope":"write"}'
     writer=$(field .token)
-    { echo 'BEGIN IMMEDIATE;'; sleep 6; echo 'ROLLBACK;'; } | sqlite3 "$DATA/cubby.db" 3>&- &
+    { echo "$LOCK_STORE"; sleep 6; echo 'ROLLBACK;'; } | store_shell 3>\&- \&
     holder=$!
     began
     sleep 0.3
