@@ -185,6 +185,9 @@ static const char *database_fault(const char *value)
                ? NULL
                : "must be an absolute path, or begin with postgresql:// or service=";
 #else
+    if (strncmp(value, "postgres", 8) == 0 || strncmp(value, "service=", 8) == 0) {
+        return "must be an absolute path: this build knows no PostgreSQL";
+    }
     return "must be an absolute path";
 #endif
 }

@@ -177,10 +177,7 @@ failed() {
     reader=$(field .token)
     send POST /keys '{"name":"writer","scope":"write"}'
     writer=$(field .token)
-    { echo "$LOCK_STORE"; sleep 6; echo 'ROLLBACK;'; } | store_shell 3>\&- \&
-    holder=$!
-    began
-    sleep 0.3
+    lock_store 6
     for with in "$token" "$reader" "$writer"; do
         begun=$(date +%s%N)
         call POST /batch -H "Authorization: $with" -d '{"operations":[{"op":"get","key":"counted"}]}'

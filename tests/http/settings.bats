@@ -85,9 +85,7 @@ setup() {
 
 @test "settings: while another process holds the lock, writes are 503 with Retry-After, and reads go on" {
     store held 1
-    { echo "$LOCK_STORE"; sleep 2; echo 'ROLLBACK;'; } | store_shell 3>\&- \&
-    began
-    sleep 0.3
+    lock_store 2
     store blocked 1
     refused 503 SERVICE_UNAVAILABLE
     as_user GET /data/held

@@ -446,7 +446,7 @@ wrong() {
 
 @test "throttle: the table stays small and holds no name or address" {
     sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
-        INSERT INTO throttle (id, count, until) SELECT abs(random()), 1, 1000 FROM n"
+        INSERT INTO throttle (id, count, until) SELECT i * 18446744073709551, 1, 1000 FROM n"
     name=$(fresh_name)
     known2=$(fresh_name)
     for _ in $(seq 12); do

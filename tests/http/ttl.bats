@@ -44,9 +44,7 @@ gone() {
     for attempt in 'POST /data {"key":"waited","value":1,"ttl":2}' 'PUT /data/waits {"value":1,"ttl":2}' \
         'POST /batch {"operations":[{"op":"create","key":"batched","value":1,"ttl":2}]}' 'POST /keys {"name":"k","scope":"read","ttl":2}'; do
         read -r method path json <<<"$attempt"
-        { echo "$LOCK_STORE"; sleep 2.5; echo 'ROLLBACK;'; } | store_shell 3>\&- \&
-        began
-        sleep 0.3
+        lock_store 2.5
         begun=$(date +%s%3N)
         send "$method" "$path" "$json"
         case $code in 20[01]) ;; *) fail "$path" ;; esac
