@@ -36,7 +36,7 @@ packages_of() {
         packages_of run-nginx
         packages_of postgresql
         packages_of run-postgresql
-        echo libfcgi-bin wrk
+        echo pgbouncer libfcgi-bin wrk
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core

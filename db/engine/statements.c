@@ -20,7 +20,8 @@
  * - NO KEY: who only wants to know that the user is there (KEY SHARE) does not wait.
  * - Names and e-mails are unique by their indexes. Where one is taken between the look and the
  *   write, the transaction is done again, and finds it taken.
- * - Counts of attempts: each is one statement that reads and writes one row.
+ * - Counts of attempts: each is one statement that reads and writes one row; that of the address
+ * comes before those of the account.
  * - Security events are numbered by whoever holds their advisory lock, EVENTS, always the last lock
  *   of a transaction.
  */

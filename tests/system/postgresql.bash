@@ -86,3 +86,33 @@ server_end() {
     server_stop || server_stop QUIT || true
     rm -rf "$server"
 }
+
+# pooler_start: pgbouncer in transaction mode with two connections to the server, which all clients share; the
+# folder of its socket is $pooler.
+pooler_start() {
+    pooler=$server/pooler
+    mkdir -p "$pooler"
+    ! is_root || chown postgres "$pooler"
+    cat >"$pooler/ini" <<INI
+[databases]
+cubby = host=$server/socket user=cubby password=Server-secret-1
+[pgbouncer]
+listen_addr =
+listen_port = 5432
+unix_socket_dir = $pooler
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+max_client_conn = 100
+logfile = $pooler/log
+INI
+    setsid $(is_root && echo setpriv --reuid postgres --regid postgres --clear-groups --) \
+        pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
+    echo "$!" >"$server/pooler.pid"
+    until_true 10 test -S "$pooler/.s.PGSQL.5432"
+}
+pooler_stop() {
+    [ -f "$server/pooler.pid" ] || return 0
+    kill -TERM "$(cat "$server/pooler.pid")" 2>/dev/null || true
+    rm -rf "$server/pooler" "$server/pooler.pid"
+}

@@ -22,6 +22,7 @@ setup() {
 teardown() {
     loops_stop
     [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
+    pooler_stop
     sql 'SELECT 1' >/dev/null 2>&1 || server_start
 }
 
@@ -49,27 +50,35 @@ unavailable() {
     case $body in *postgresql* | *socket* | *Server-secret*) fail 'the answer tells of the server' ;; esac
 }
 
+# with_answers COUNT COMMAND…: with so many answers of the server, all others held back, over a connection that
+# is there. A process that had nothing to do for a second has left it: then once more.
+with_answers() {
+    local count=$1 seen
+    shift
+    for _ in $(seq 10); do
+        read_back k >/dev/null
+        proxy_say "allow?answers=$count" >/dev/null
+        "$@"
+        seen=$(proxy_say free)
+        [ "${seen#* }" != 0 ] || return 0
+    done
+    fail 'the connection is always a new one'
+}
+
 @test "postgresql: a read waits for one answer of the server, an update for three" {
     new_user ann
     through_proxy data
     post k 1
-    same "$code" 201
     put k 2
-    for _ in 1 2; do
-        proxy_say allow?answers=1
-        read_back k
-        same "$code" 200
-        proxy_say free
-        proxy_say allow?answers=3
-        put k 3
-        same "$code" 200
-        proxy_say free
-    done
-    # It takes no less: held back, the answer does not come.
-    proxy_say allow?answers=2
-    put k 4
+    with_answers 1 ask data GET /k
+    same "$code" 200
+    with_answers 3 put k 3
+    same "$code" 200
+    # It takes no less.
+    with_answers 2 put k 4
     unavailable
-    proxy_say free
+    with_answers 0 ask data GET /k
+    unavailable
 }
 
 @test "postgresql: a wrong password is 503, and told in the log without it" {
@@ -231,6 +240,30 @@ waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename
     [ $(($(date +%s) - begun)) -lt 30 ] || fail 'waited too long'
     put k 3
     same "$code" 200
+}
+
+@test "postgresql: behind pgbouncer in transaction mode nothing is lost, done twice or mixed up" {
+    pooler_start
+    new_user ann
+    sed -i "s#host=[^&]*#host=$pooler#" "$conf"
+    for i in 1 2 3 4; do
+        # Each has a process of its own, and the server's two connections are shared.
+        mkdir -p "$BATS_TEST_TMPDIR/loop$i"
+        BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/loop$i loop_start data
+        cat "$BATS_TEST_TMPDIR/loop$i/loops" >>"$BATS_TEST_TMPDIR/loops"
+        for _ in $(seq 40); do
+            answer=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO=/n QUERY_STRING=increment=1 REMOTE_ADDR=192.0.2.1 \
+                CONTENT_LENGTH=0 HTTP_AUTHORIZATION="Bearer $token" "$BATS_TEST_TMPDIR/loop$i/asking/data" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
+            echo "${answer:0:11}"
+        done >"$BATS_TEST_TMPDIR/codes$i" &
+        began
+    done
+    wait_all
+    same "$(cat "$BATS_TEST_TMPDIR"/codes? | sort | uniq -c | tr -s ' ')" $' 159 Status: 200\n 1 Status: 201'
+    loop_start data
+    ask data GET /n
+    same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[160,160]'
+    same "$(sql 'SELECT version, keys FROM users')" '160|1'
 }
 
 @test "postgresql: a lock that is not given up is 503 after busy_timeout" {

@@ -8,12 +8,13 @@
 //   /drop?text=WORD    the next message of a client that has WORD in it reaches the server, and when the server
 //                      has answered, the connection breaks instead
 //   /free              everything goes through again
-//   /answers           how many answers came from the server since the last of these
+// Each tells how many answers came from the server, and how many connections were made to it, since the last.
 const net = require('net');
 const http = require('http');
 const [listen, upstream, control] = process.argv.slice(2);
 let allowed = Infinity;
 let answers = 0;
+let connections = 0;
 let drop = null;
 const held = new Set();
 
@@ -37,6 +38,7 @@ function messages(first, each) {
 
 net.createServer((client) => {
     const server = net.connect(upstream);
+    connections++;
     const end = () => { client.destroy(); server.destroy(); held.delete(flush); };
     const waiting = [];
     let dropping = false;
@@ -62,7 +64,7 @@ net.createServer((client) => {
 
 http.createServer((request, response) => {
     const url = new URL(request.url, 'http://control');
-    const count = answers;
+    const said = `${answers} ${connections}\n`;
     if (url.pathname === '/allow') allowed = Number(url.searchParams.get('answers'));
     if (url.pathname === '/drop') drop = url.searchParams.get('text');
     if (url.pathname === '/free') {
@@ -70,6 +72,6 @@ http.createServer((request, response) => {
         drop = null;
         for (const flush of held) flush();
     }
-    answers = 0;
-    response.end(`${count}\n`);
+    answers = connections = 0;
+    response.end(said);
 }).listen(control);
