@@ -220,12 +220,11 @@ static enum db_class wait_for_server(struct db_connection *connection, int64_t e
         if (wanted ? PQisBusy(handle) == 0 : unsent <= 0) {
             return DB_OK;
         }
-        int64_t left = end - monotonic_ms();
+        int64_t left = connection->operates ? -1 : end - monotonic_ms();
         struct pollfd socket = {.fd = PQsocket(handle),
                                 .events = (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN)};
-        int ready = left > 0 || connection->operates
-                        ? poll(&socket, 1, connection->operates ? -1 : (int)left)
-                        : 0;
+        int most = left > 0 ? (int)left : 0;
+        int ready = poll(&socket, 1, connection->operates ? -1 : most);
         if (ready == 0) {
             (void)lose(connection, "the server does not answer");
             return DB_BUSY;

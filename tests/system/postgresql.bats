@@ -154,6 +154,7 @@ with_answers() {
 }
 
 @test "postgresql: a write whose connection dies while it waits is done again, once" {
+    sed -i 's/^busy_timeout = .*/busy_timeout = 20000/' "$conf"
     user_and data
     post k 1
     { echo 'BEGIN; SELECT * FROM users FOR UPDATE;'; sleep 1.5; } | psql -Xq -h "$server/socket" -U postgres cubby >/dev/null 3>&- &
