@@ -40,7 +40,9 @@ void postgresql_note(struct db_connection *connection, const char *problem)
     memcpy(connection->problem, problem, size);
     connection->problem[size] = '\0';
     for (char *at = connection->problem; *at != '\0'; at++) {
-        *at = (unsigned char)*at < ' ' ? ' ' : *at;
+        if ((unsigned char)*at < ' ') {
+            *at = ' ';
+        }
     }
 }
 
