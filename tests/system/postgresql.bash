@@ -29,8 +29,9 @@ server_make() {
 }
 
 server_start() {
-    setsid env -i PATH=/usr/bin:/bin $(is_root && echo setpriv --reuid postgres --regid postgres --clear-groups --) \
-        "$bin/postgres" -D "$server/db" -k "$server/socket" -c listen_addresses= -c max_connections=60 "$@" \
+    local as=()
+    ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
+    setsid env -i PATH=/usr/bin:/bin "${as[@]}" "$bin/postgres" -D "$server/db" -k "$server/socket" -c listen_addresses= -c max_connections=60 "$@" \
         >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     server_pid=$!
     echo "$server_pid" >"$server/pid"
@@ -106,8 +107,9 @@ default_pool_size = 2
 max_client_conn = 100
 logfile = $pooler/log
 INI
-    setsid $(is_root && echo setpriv --reuid postgres --regid postgres --clear-groups --) \
-        pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
+    local as=()
+    ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
+    setsid "${as[@]}" pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     echo "$!" >"$server/pooler.pid"
     until_true 10 test -S "$pooler/.s.PGSQL.5432"
 }
