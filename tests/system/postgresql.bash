@@ -54,7 +54,7 @@ install_over() {
     shift
     home=$BATS_TEST_TMPDIR/home
     conf=$home/cubby.conf
-    mkdir -p -m 700 "$home"
+    mkdir -m 700 "$home"
     printf '*:*:*:*:Server-secret-1\n' >"$home/passfile"
     chmod 600 "$home/passfile"
     printf '%s\n' "database = postgresql://cubby@/cubby?host=$sockets&passfile=$home/passfile" "keys = $home/keys.json" \
