@@ -19,9 +19,16 @@ DESTDIR ?=
 # `fetched`: static programs from sources that the build fetches. `system`: the shared libraries
 # that pkg-config finds.
 DEPS ?= fetched
+# `sqlite`, or `sqlite postgresql`: programs that know PostgreSQL too are linked with the C library,
+# and with the libpq, that the system shares.
+ENGINES ?= sqlite
+ifneq ($(filter-out sqlite postgresql,$(ENGINES))$(if $(filter sqlite,$(ENGINES)),,none),)
+$(error ENGINES must be "sqlite" or "sqlite postgresql", not "$(ENGINES)")
+endif
+POSTGRESQL := $(filter postgresql,$(ENGINES))
 # `use`: the fetched libraries are built twice, the second time laid out by what ran in programs with
 # the first. Empty: once. The programs must run where they are built.
-PROFILE ?= $(if $(filter musl-gcc gcc,$(CC)),use)
+PROFILE ?= $(if $(POSTGRESQL),,$(if $(filter musl-gcc gcc,$(CC)),use))
 # 1: all programs are one executable under several names, which needs a fifth of the room.
 MULTICALL ?=
 # Empty: without the pages of documentation in HTML, which no board has room for.
@@ -31,15 +38,17 @@ DOCS ?= $(if $(MULTICALL),,yes)
 PIE ?=
 # Empty: programs that can't confine themselves, whatever the settings say.
 SANDBOX ?= 1
-SERVER ?= apache
+# What `make run` keeps the data in: sqlite or postgresql, which it starts for itself.
+ENGINE ?= sqlite
+SERVER ?= $(if $(filter postgresql,$(ENGINE)),lighttpd,apache)
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
-MODE ?= $(if $(filter nginx caddy,$(SERVER)),fastcgi,cgi)
+MODE ?= $(if $(filter nginx caddy,$(SERVER))$(filter postgresql,$(ENGINE)),fastcgi,cgi)
 PORT ?= 5000
 DATA ?= data
 WERROR ?= 1
 
 ifeq ($(origin CC),default)
-CC := $(if $(filter system,$(DEPS)),gcc,musl-gcc)
+CC := $(if $(POSTGRESQL)$(filter system,$(DEPS)),gcc,musl-gcc)
 endif
 CFLAGS ?= -O2 -g0
 LDFLAGS ?=
@@ -61,18 +70,20 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Ws
 	-Wmissing-prototypes -Wold-style-definition -Wformat=2 -Wvla -Wcast-qual -Wwrite-strings \
 	-Wundef -Wswitch-enum -Wno-switch-enum -Wnull-dereference -Wpointer-arith \
 	$(if $(filter 1,$(WERROR)),-Werror)
+# The glibc wants even failures looked at that change nothing.
+WARNINGS += $(if $(POSTGRESQL),-Wno-unused-result)
 # Sizes of files, times and claims of tokens have 64 bits on every processor. The libraries are built
 # with the same: sources of both refuse to compile otherwise.
 WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 WIDE_CLAIMS := -DJWT_USES_LONG_LONG=1
 DEFINES := -D_GNU_SOURCE $(WIDE) $(if $(filter fetched,$(DEPS)),$(WIDE_CLAIMS)) -DCUBBY_VERSION='"$(VERSION)"' -DCUBBY_SYSCONFDIR='"$(SYSCONFDIR)"' \
-	-DCUBBY_STATEDIR='"$(STATEDIR)"' $(if $(SANDBOX),,-DCUBBY_NO_SANDBOX)
+	-DCUBBY_STATEDIR='"$(STATEDIR)"' $(if $(SANDBOX),,-DCUBBY_NO_SANDBOX)$(if $(POSTGRESQL), -DCUBBY_POSTGRESQL)
 OWN_CFLAGS := -std=c11 -I. -I$(GENERATED) $(DEFINES) $(WARNINGS) -MMD -MP
 
 PROGRAMS := $(patsubst cgi-bin/%.c,%,$(wildcard cgi-bin/*.c))
 # What every program links: each room's sources, and what several endpoints share.
 LIBRARY_SOURCES := $(filter-out common/deps/%,$(wildcard common/*/*.c)) $(wildcard cgi-bin/shared/*.c) \
-	$(wildcard db/engine/*.c db/model/*.c)
+	$(filter-out $(if $(POSTGRESQL),,db/engine/postgresql%),$(wildcard db/engine/*.c db/model/*.c))
 # The operator's tool is none of the library, so that no program can link a piece of it.
 TOOL_SOURCES := $(wildcard db/tool/*.c db/tool/commands/*.c)
 
@@ -80,7 +91,7 @@ TOOL_SOURCES := $(wildcard db/tool/*.c db/tool/commands/*.c)
 slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
 
 ifeq ($(DEPS),system)
-PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto fcgi
+PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto fcgi$(if $(POSTGRESQL), libpq)
 OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(OBJ)/.system
 # Warnings are about our own sources.
@@ -91,24 +102,27 @@ else ifeq ($(DEPS),fetched)
 # What makes it harder to take a program over: canaries on the stack; with glibc, checks of sizes too.
 PROTECTION := -fstack-protector-strong
 FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-POSITION := $(if $(PIE),-fPIE,-fno-pie)
+POSITION := $(if $(PIE)$(POSTGRESQL),-fPIE,-fno-pie)
 DEP_CFLAGS := -O2 $(WIDE) $(WIDE_CLAIMS) -ffunction-sections -fdata-sections $(POSITION) -fno-asynchronous-unwind-tables \
 	$(PROTECTION) $(FORTIFY)
 DEP_DIR := $(BUILD)/deps/static-$(call slug,$(CC) $(DEP_CFLAGS) $(PROFILE))
 PROFILE_BUILD := $(BUILD)/deps/profile-$(call slug,$(CC) $(DEP_CFLAGS))
 OBJ := $(BUILD)/obj-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS) $(DEP_DIR))
 DEPS_READY := $(DEP_DIR)/.ready
+# Beside shared libraries malloc is that of the system, which they use too.
 DEP_INCLUDE := -isystem $(DEP_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
-	-DCUBBY_OWN_HEAP \
+	$(if $(POSTGRESQL),$(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libpq)),-DCUBBY_OWN_HEAP) \
 	-ffunction-sections -fdata-sections $(POSITION) -fno-asynchronous-unwind-tables \
 	$(PROTECTION) $(FORTIFY)
-DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lfcgi -lm
+DEP_LIBS := -L$(DEP_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lfcgi -lm$(if $(POSTGRESQL), -lpq)
 ifeq ($(PROFILE),generate)
 DEP_INCLUDE += -isystem $(XCRYPT)/include
 DEP_LIBS := -L$(DEP_DIR)/lib -L$(XCRYPT)/lib $(DEP_LIBS) -lgcov
 endif
 # Code and constants in one piece: each further one costs a process some microseconds.
-ifneq ($(PIE),)
+ifneq ($(POSTGRESQL),)
+KIND := -pie
+else ifneq ($(PIE),)
 # musl-gcc knows no -static-pie, but its folder has the file that such a program starts by.
 ifeq ($(CC),musl-gcc)
 MUSL := $(shell sed -n 's/.*-specs "\(.*\)\/musl-gcc.specs".*/\1/p' "$$(command -v musl-gcc)")
@@ -371,13 +385,17 @@ boards-tested:
 
 .PHONY: packages-build packages-run packages-test
 packages-build:
-	$(Q)sh common/deps/packages.sh $(if $(filter fetched,$(DEPS)),build)
+	$(Q)sh common/deps/packages.sh $(if $(filter fetched,$(DEPS)),build) $(if $(POSTGRESQL),postgresql)
 packages-run: packages-build
-	$(Q)sh common/deps/packages.sh run-$(SERVER)$(if $(filter fastcgi,$(MODE)),-fastcgi)
+	$(Q)sh common/deps/packages.sh run-$(SERVER)$(if $(filter fastcgi,$(MODE)),-fastcgi) \
+		$(if $(filter postgresql,$(ENGINE)),postgresql run-postgresql)
 packages-test: packages-build
 	$(Q)sh common/deps/packages.sh test
 
 ifneq ($(filter run packages-run,$(MAKECMDGOALS)),)
+ifeq ($(filter $(ENGINE),sqlite postgresql),)
+$(error ENGINE must be sqlite or postgresql, not "$(ENGINE)")
+endif
 ifeq ($(filter $(SERVER),apache busybox lighttpd nginx caddy),)
 $(error SERVER must be apache, busybox, lighttpd, nginx or caddy, not "$(SERVER)")
 endif
@@ -389,11 +407,19 @@ endif
 # `make run` beside `make test` in one checkout: one builds, the other waits.
 ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.one-build)
 
+# The programs that know both engines lie in a folder of their own, beside those of the ordinary build.
+BOTH := $(BUILD)/postgresql
+.PHONY: both-engines
+both-engines: $(AMALGAMATION)/.amalgamation
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BOTH) DEP_SOURCES=$(DEP_SOURCES) CC=gcc PROFILE= \
+		ENGINES='sqlite postgresql' DOCS= all
+
 .PHONY: run
+run: RUN_BUILD = $(if $(filter postgresql,$(ENGINE)),$(BOTH),$(BUILD))
 run: packages-run
-	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
-	$(Q)SERVER=$(SERVER) MODE=$(MODE) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(BUILD)/cgi-bin \
-		TOOL=$(BUILD)/bin/cubby WWW=www DOCUMENTATION=$(if $(DOCS),$(BUILD)/docs) exec sh cgi-bin/server/run.sh
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(if $(filter postgresql,$(ENGINE)),both-engines)
+	$(Q)SERVER=$(SERVER) MODE=$(MODE) ENGINE=$(ENGINE) PORT=$(PORT) HOST='$(HOST)' DATA='$(DATA)' PROGRAMS=$(RUN_BUILD)/cgi-bin \
+		TOOL=$(RUN_BUILD)/bin/cubby WWW=www DOCUMENTATION=$(if $(DOCS),$(BUILD)/docs) exec sh cgi-bin/server/run.sh
 
 # What runs the Postman collection, drives a browser and judges what it shows, and what judges the OpenAPI
 # description. Kept until distclean, so that tests work offline afterwards.
@@ -430,7 +456,7 @@ WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
 		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
@@ -442,8 +468,8 @@ $(BUILD)/test-tools/load $(BUILD)/test-tools/no_shared_maps:
 
 # A program that links the database and of HTTP only the lists of addresses that a setting may be:
 # objects by their rooms, not the library.
-STORE_SOURCES := $(wildcard $(addsuffix /*.c,common/base common/json common/identity common/settings \
-	db/engine db/model)) common/http/address.c
+STORE_SOURCES := $(filter $(addsuffix /%.c,common/base common/json common/identity common/settings \
+	db/engine db/model),$(LIBRARY_SOURCES)) common/http/address.c
 $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
@@ -676,6 +702,7 @@ help:
 	@echo 'make                 static programs in build/cgi-bin, the tool in build/bin/cubby'
 	@echo 'make run             install what is missing, build, serve on http://127.0.0.1:5000'
 	@echo '    SERVER=apache|busybox|lighttpd|nginx|caddy  MODE=cgi|fastcgi  PORT=5000  DATA=data  HOST=127.0.0.1'
+	@echo '    ENGINE=sqlite|postgresql'
 	@echo 'make test            everything that can be checked; ends with "N passed, N failed"'
 	@echo '    ONLY=...    only suites whose name has this in it (http, system, inproc, fuzz, ...)'
 	@echo '    SERVER=...  only that server     FILTER=...  only tests whose name fits'
@@ -719,6 +746,7 @@ help:
 	@echo 'make packages-build packages-run packages-test packages-bench packages-bench-peers'
 	@echo 'make packages-dist packages-deb packages-test-packages packages-api'
 	@echo '                     only installs the Debian packages that building, running, ... want'
+	@echo 'make both-engines    programs that know PostgreSQL too, in build/postgresql'
 	@echo 'make fuzz-programs   builds what make fuzz runs'
 	@echo 'make bench-programs  builds what make bench measures'
 	@echo 'make help            this text'
@@ -726,6 +754,7 @@ help:
 	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'
 	@echo 'HOST_CC=             the compiler for tools that run while building, gcc unless given'
 	@echo 'DOCS=                without the pages of documentation in HTML, as with MULTICALL=1'
+	@echo 'ENGINES="sqlite postgresql"   programs that know PostgreSQL too, with shared libraries'
 	@echo 'MULTICALL=1          all programs as one executable under several names'
 	@echo 'PIE=1                programs that are at another address each time they start; a quarter slower'
 	@echo 'SANDBOX=             programs that cannot confine themselves, whatever the settings say'

@@ -84,7 +84,8 @@ static enum error_code create_key(struct call *call)
         return call_fail(call, ERR_INTERNAL, "the digest of a device token failed");
     }
     const struct item_owner owner = items_owner(&call->claims);
-    error = db_begin(call->store);
+    call->audit = (struct audit){.event = "device_token_create", .user_id = owner.user_id};
+    error = users_live(call->store, &owner); /* from here on others wait, not this call */
     if (error != ERR_NONE) {
         return error;
     }
@@ -94,7 +95,6 @@ static enum error_code create_key(struct call *call)
                                .writes = text_equal(in.scope, text_of("write")),
                                .created_at = call->now_ms,
                                .expires_at = in.ttl != 0 ? call->now_ms + in.ttl * 1000 : 0};
-    call->audit = (struct audit){.event = "device_token_create", .user_id = owner.user_id};
     error = tokens_add(call->store, &owner, hash, &token);
     if (error == ERR_QUOTA_EXCEEDED) {
         response_detail(

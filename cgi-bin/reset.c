@@ -92,6 +92,9 @@ static enum error_code reset_password(struct call *call)
         error = set_password(call, user.id, &in, hash);
     }
     if (error == ERR_NONE) {
+        error = attempt_give_back(call, &attempt);
+    }
+    if (error == ERR_NONE) {
         error = attempt_forget(call, user.id);
     }
     if (error == ERR_NONE) {

@@ -8,7 +8,8 @@
 #   ONLY=WORD     only suites whose name holds WORD (http, lint, inproc, fuzz, system, postman, console,
 #                 board)
 #   SERVER=NAME   of the suites http and console only that server's: apache, busybox, lighttpd; with
-#                 programs that stay (FastCGI): lighttpd-loop, nginx-loop, apache-loop
+#                 programs that stay (FastCGI): lighttpd-loop, nginx-loop, apache-loop; and those over
+#                 PostgreSQL: nginx-loop-postgresql, lighttpd-loop-postgresql
 #   FILTER=REGEX  only tests whose name fits (of those that bats runs; the contract's client rests then)
 #
 # Ctrl-C and SIGTERM stop the suites and their servers. One run at a time in a checkout.
@@ -18,8 +19,8 @@ cd "$(dirname "$0")/.." || exit 1
 root=$PWD
 out=$root/build/test
 only=${ONLY:-}
-servers=${SERVER:-apache busybox lighttpd lighttpd-loop nginx-loop}
-unset SERVER MODE MAKEFLAGS MAKELEVEL MFLAGS READY DATA PORT CUBBY_CONF RUN_USER
+servers=${SERVER:-apache busybox lighttpd lighttpd-loop nginx-loop nginx-loop-postgresql}
+unset SERVER ENGINE MODE MAKEFLAGS MAKELEVEL MFLAGS READY DATA PORT CUBBY_CONF RUN_USER
 umask 022
 mkdir -p "$root/build"
 exec 9>"$root/build/.test-lock"
@@ -100,6 +101,13 @@ with_server() {
     mkdir -p "$folder/data"
     printf '%s' "$settings" >"$folder/data/cubby.conf"
     local mode=cgi
+    export ENGINE=sqlite
+    case $server in
+    *-postgresql)
+        server=${server%-postgresql} ENGINE=postgresql
+        PROGRAMS=$root/build/postgresql/cgi-bin TOOL=$root/build/postgresql/bin/cubby
+        ;;
+    esac
     case $server in *-loop) server=${server%-loop} mode=fastcgi ;; esac
     SERVER=$server MODE=$mode PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$out/$name.log" 2>&1 &
     runner=$!

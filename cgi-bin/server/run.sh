@@ -4,6 +4,8 @@
 # Reads from the environment:
 #   SERVER    apache (default), busybox, lighttpd, nginx or caddy
 #   MODE      cgi (a process for each request) or fastcgi (processes that stay; nginx and caddy know nothing else)
+#   ENGINE    sqlite (default) or postgresql: then a PostgreSQL of its own runs beside the web server, with
+#             its data below DATA, and only the programs' user can reach it
 #   PORT      5000; 0 picks a free one
 #   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
@@ -26,6 +28,7 @@ case $SERVER in
 nginx | caddy) MODE=${MODE:-fastcgi} ;;
 *) MODE=${MODE:-cgi} ;;
 esac
+ENGINE=${ENGINE:-sqlite}
 PORT=${PORT:-5000}
 DATA=${DATA:-data}
 PROGRAMS=${PROGRAMS:-build/cgi-bin}
@@ -55,6 +58,10 @@ case $SERVER-$MODE in
 apache-cgi | busybox-cgi | lighttpd-cgi | apache-fastcgi | lighttpd-fastcgi | nginx-fastcgi | caddy-fastcgi) ;;
 *) fail "MODE must be cgi or fastcgi, with busybox cgi, with nginx and caddy fastcgi, not \"$MODE\"" ;;
 esac
+case $ENGINE in
+sqlite | postgresql) ;;
+*) fail "ENGINE must be sqlite or postgresql, not \"$ENGINE\"" ;;
+esac
 case $PORT in
 '' | *[!0-9]*) fail "PORT must be a number, not \"$PORT\"" ;;
 esac
@@ -80,6 +87,7 @@ server_pid=''
 finish() {
     trap '' INT TERM HUP
     stop_server
+    stop_database
     [ -z "$run" ] || rm -rf "$run"
     [ -z "$READY" ] || rm -f "$READY"
 }
@@ -102,6 +110,21 @@ stop_server() {
     done
     wait "$server_pid" 2>/dev/null || true
     server_pid=''
+}
+
+# SIGINT is its fast way to stop: transactions are rolled back.
+database_pid=''
+stop_database() {
+    [ -n "$database_pid" ] || return 0
+    kill -INT "$database_pid" 2>/dev/null || true
+    tries=0
+    while kill -0 "$database_pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
+        tries=$((tries + 1))
+        [ "$tries" != 80 ] || kill -QUIT "$database_pid" 2>/dev/null || true
+        sleep 0.1
+    done
+    wait "$database_pid" 2>/dev/null || true
+    database_pid=''
 }
 
 stopped=''
@@ -201,13 +224,52 @@ move_data() {
     data=$store
 }
 
+# PostgreSQL, whose programs Debian keeps out of the way. It listens at a socket in a folder of the
+# programs' user only, and knows that user by the kernel's word (peer).
+start_database() {
+    for bin in /usr/lib/postgresql/*/bin; do
+        [ -x "$bin/postgres" ] && postgresql=$bin
+    done
+    [ -n "${postgresql:-}" ] || fail "PostgreSQL is not installed; \"make run ENGINE=postgresql\" installs it"
+    mkdir "$run/postgresql"
+    chmod 700 "$run/postgresql"
+    [ -z "$user" ] || chown "$user:$group" "$run/postgresql"
+    name=${user:-$(id -un)}
+    [ -s "$data/postgresql/PG_VERSION" ] ||
+        as_user "$postgresql/initdb" -D "$data/postgresql" -U "$name" -A peer -E UTF8 --no-locale >"$run/state/log" 2>&1 || {
+        cat "$run/state/log" >&2
+        fail 'initdb failed'
+    }
+    # What is not the programs' user's own process can't tell it to stop.
+    if [ -n "$user" ]; then
+        set -- setpriv --reuid "$user" --regid "$group" --clear-groups --
+    else
+        set --
+    fi
+    setsid env -i PATH=/usr/bin:/bin "$@" "$postgresql/postgres" -D "$data/postgresql" -k "$run/postgresql" \
+        -c listen_addresses= -c max_connections=200 >"$run/state/database" 2>&1 </dev/null &
+    database_pid=$!
+    database="postgresql:///cubby?host=$run/postgresql&user=$name"
+    tries=0
+    until as_user "$postgresql/psql" -XqAt "postgresql:///postgres?host=$run/postgresql&user=$name" -c 'SELECT 1' >"$run/state/log" 2>&1; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] && kill -0 "$database_pid" 2>/dev/null || {
+            cat "$run/state/database" >&2
+            fail 'PostgreSQL did not start'
+        }
+        sleep 0.1
+    done
+    as_user "$postgresql/psql" -XqAt "$database" -c 'SELECT 1' >/dev/null 2>&1 ||
+        as_user "$postgresql/createdb" -h "$run/postgresql" -U "$name" cubby || fail 'createdb failed'
+}
+
 # DATA/cubby.conf names database and keys, so that the tool works with it: three lines, which are
 # made anew when the folder has moved. All else in it is the user's.
 prepare_settings() {
     mark='# "make run" writes these two lines:'
     {
         say "$mark"
-        say "database = $data/cubby.db"
+        say "database = $database"
         say "keys = $data/keys.json"
         [ ! -f "$data/cubby.conf" ] ||
             awk -v mark="$mark" '$0 == mark { skip = 3 } skip > 0 { skip--; next } { print }' "$data/cubby.conf"
@@ -530,6 +592,8 @@ cp "$TOOL" "$run/cubby"
 chmod 755 "$run/cubby"
 make_pages
 prepare_data
+database=$data/cubby.db
+[ "$ENGINE" = sqlite ] || start_database
 prepare_settings
 
 if [ "$PORT" = 0 ]; then

@@ -91,7 +91,7 @@ static enum error_code check_attempt(struct call *call, const struct attempt *at
 enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
 {
     attempt->slot = -1;
-    const char *path = arena_printf(call->arena, "%s-hashes", call->config->database);
+    const char *path = arena_printf(call->arena, "%s-hashes", call->config->beside);
     if (path == NULL) {
         return out_of_memory(call);
     }
@@ -186,11 +186,18 @@ void attempt_end(struct attempt *attempt)
     attempt->slot = -1;
 }
 
+enum error_code attempt_give_back(struct call *call, struct attempt *attempt)
+{
+    enum error_code error = throttle_give_back(call->store, &attempt->address);
+    attempt->address.limit = 0; /* once */
+    return error;
+}
+
 enum error_code attempt_succeeded(struct call *call, struct attempt *attempt)
 {
-    enum error_code error = throttle_clear(call->store, &attempt->account);
+    enum error_code error = attempt_give_back(call, attempt);
     if (error == ERR_NONE) {
-        error = throttle_give_back(call->store, &attempt->address);
+        error = throttle_clear(call->store, &attempt->account);
     }
     if (error == ERR_NONE) {
         error = db_commit_early(call->store);

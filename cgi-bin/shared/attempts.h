@@ -47,6 +47,11 @@ enum error_code attempt_hash(struct call *call, struct text password, const char
  * Commits, and with that everything the call has written so far. */
 enum error_code attempt_succeeded(struct call *call, struct attempt *attempt);
 
+/* Takes back what was counted for the address, which attempt_succeeded does too, for calls that
+ * change the account's counts before: the address comes first for everybody, so that no two calls
+ * wait for each other. */
+enum error_code attempt_give_back(struct call *call, struct attempt *attempt);
+
 /* Ends the attempt and frees its slot. */
 void attempt_end(struct attempt *attempt);
 

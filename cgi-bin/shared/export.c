@@ -139,7 +139,7 @@ enum error_code export_account(struct call *call)
     if (spool == NULL) {
         return call_fail(call, ERR_INTERNAL, "out of memory");
     }
-    enum error_code error = spool_open(spool, call->arena, call->config->database,
+    enum error_code error = spool_open(spool, call->arena, call->config->beside,
                                        call->claims.user_id, call->patience, &call->cause);
     call->response.spool = spool;
     if (error != ERR_NONE) {

@@ -54,7 +54,7 @@ enum error_code item_check_value(struct call *call, struct text value)
 
 enum error_code item_writes_start(struct call *call, struct item_writes *writes)
 {
-    enum error_code error = db_begin(call->store);
+    enum error_code error = item_writes_hold(writes);
     call_time_passed(call);
     writes->now_ms = call->now_ms;
     return error == ERR_NONE ? item_writes_lock(writes) : error;

@@ -37,6 +37,11 @@ static enum error_code store_look_up(void *store, const struct token_claims *cla
     return error != ERR_NONE ? error : ended;
 }
 
+static bool store_try_again(void *store, struct cause *cause)
+{
+    return db_try_again(store, cause);
+}
+
 static enum error_code store_end(void *store, bool good)
 {
     return db_end(store, good);
@@ -83,6 +88,7 @@ const struct store_class database_store = {.make = store_make,
                                            .start = store_start,
                                            .authenticate = store_authenticate,
                                            .look_up = store_look_up,
+                                           .try_again = store_try_again,
                                            .end = store_end,
                                            .add_event = store_add_event,
                                            .has_deferred = store_has_deferred,

@@ -1,8 +1,8 @@
 #!/bin/sh
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
-# usage: packages.sh [--missing] [GROUP…]     build, release, docs, api, run-SERVER, run-SERVER-fastcgi, test, bench,
-#                                            bench-peers, dist, deb, test-packages, board-ARCH:TRIPLET
+# usage: packages.sh [--missing] [GROUP…]     build, postgresql, release, docs, api, run-SERVER, run-SERVER-fastcgi, test,
+#                                            bench, bench-peers, dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
 # Debian's it names what to install.
@@ -21,6 +21,10 @@ packages_of() {
         packages_of docs
         echo pkg-config autoconf automake libtool libltdl-dev ca-certificates debian-archive-keyring
         ;;
+    # What programs for the second engine are built with.
+    postgresql) echo libpq-dev pkg-config ;;
+    # The server itself.
+    run-postgresql) echo postgresql ;;
     # apache2-bin brings server and modules, and no service that would start
     run-apache) echo apache2-bin curl util-linux ;;
     run-busybox) echo busybox curl util-linux ;;
@@ -32,7 +36,9 @@ packages_of() {
         packages_of run-apache-fastcgi
         packages_of run-nginx
         packages_of run-caddy
-        echo libfcgi-bin wrk seccomp libpcap0.8-dev systemd
+        packages_of postgresql
+        packages_of run-postgresql
+        echo pgbouncer libfcgi-bin wrk seccomp libpcap0.8-dev systemd
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core

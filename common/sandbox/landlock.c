@@ -54,9 +54,11 @@ enum {
     OF_A_FILE = LANDLOCK_EXECUTE | LANDLOCK_WRITE_FILE | LANDLOCK_READ_FILE | LANDLOCK_TRUNCATE
 };
 
-static int create(int version)
+static int create(int version, bool network)
 {
-    const struct ruleset *all = &handled[version];
+    struct ruleset wanted = handled[version];
+    const struct ruleset *all = &wanted;
+    wanted.network = network ? 0 : wanted.network;
     size_t size = version < 4   ? offsetof(struct ruleset, network)
                   : version < 6 ? offsetof(struct ruleset, scoped)
                                 : sizeof *all;
@@ -70,16 +72,17 @@ int landlock_version(void)
 }
 
 /* The newest version is tried first: asking costs a call more. */
-void landlock_open(struct landlock *landlock)
+void landlock_open(struct landlock *landlock, bool network)
 {
     int version = NEWEST;
-    landlock->rules = create(version);
+    landlock->rules = create(version, network);
     if (landlock->rules < 0 && errno != ENOSYS && errno != EOPNOTSUPP) {
         version = landlock_version();
         if (version > NEWEST) {
             version = NEWEST;
         }
-        landlock->rules = create(version); /* version 0 handles nothing, which is refused */
+        landlock->rules =
+            create(version, network); /* version 0 handles nothing, which is refused */
     }
     landlock->handled = handled[version].files;
 }

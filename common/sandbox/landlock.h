@@ -28,8 +28,8 @@ struct landlock {
     uint64_t handled; /* the rights that it knows */
 };
 
-/* Starts with no rule. */
-void landlock_open(struct landlock *landlock);
+/* Starts with no rule. NETWORK: connections stay as they are. */
+void landlock_open(struct landlock *landlock, bool network);
 
 /* Grants RIGHTS, without those that the kernel does not know or that make no sense for a file, to
  * PATH: a file, or a folder with all that is in it. A path that is not there grants nothing. */

@@ -9,6 +9,11 @@
  * lies there: it then has to bring back what a writer left. The settings were read before;
  * /dev/urandom is no file that is needed, as random bytes come by getrandom(2).
  *
+ * A database that is a server is reached by the network, again and again, by a library that reads
+ * what it pleases: names of hosts, passwords and certificates, further libraries. Then all files
+ * may be read, none but those in the folder of the key file may be written, the network is open,
+ * and no system calls are taken away.
+ *
  * Limits are far above what any request takes, so that they only end what has gone wrong.
  */
 #include "common/sandbox/sandbox.h"
@@ -150,8 +155,7 @@ bool sandbox_has_folder(const struct config *config, const char *path)
 {
     size_t length = folder_length(path);
     struct stat there;
-    return length == folder_length(config->database) &&
-           strncmp(config->database, path, length) == 0 &&
+    return length == folder_length(config->beside) && strncmp(config->beside, path, length) == 0 &&
            !(lstat(path, &there) == 0 && S_ISLNK(there.st_mode));
 }
 
@@ -160,11 +164,14 @@ static bool confine_files(const struct sandbox_needs *needs, bool writes, struct
 {
     const struct config *config = needs->config;
     struct files files = {.granted = 0};
-    landlock_open(&files.landlock);
+    landlock_open(&files.landlock, !config_is_path(config->database));
     if (files.landlock.rules < 0) {
         return false;
     }
-    allow_beside(&files, config->database, writes ? WRITES : READS, there);
+    allow_beside(&files, config->beside, writes ? WRITES : READS, there);
+    if (!config_is_path(config->database)) {
+        landlock_allow(&files.landlock, "/", READS);
+    }
     if (needs->keys_have_rule) {
         landlock_allow(&files.landlock, config->keys, LANDLOCK_READ_FILE);
     }
@@ -236,7 +243,7 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
     if (strcmp(wanted, "off") == 0) {
         return parts;
     }
-    bool writes = needs->writes || needs->stays || reading_writes(needs->config->database);
+    bool writes = needs->writes || needs->stays || reading_writes(needs->config->beside);
     struct stat database = {0};
     (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0) {
@@ -244,7 +251,8 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
     }
     parts |= confine_files(needs, writes, &database) ? SANDBOX_LANDLOCK : 0U;
     set_limits(needs, &database);
-    if (needs->stays || strcmp(wanted, "all") == 0) {
+    bool connects = !config_is_path(needs->config->database);
+    if (!connects && (needs->stays || strcmp(wanted, "all") == 0)) {
         enum seccomp_filter filter = needs->stays ? SECCOMP_STAY
                                      : writes     ? SECCOMP_WRITE
                                                   : SECCOMP_READ;

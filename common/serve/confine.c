@@ -24,10 +24,10 @@ static bool program_writes(const struct program *program)
 /* What the folder of the database, the log and the refused passwords are, for has_to_end. */
 static void note_files(struct serve *serve)
 {
-    const char *database = serve->config.database;
-    const char *slash = strrchr(database, '/');
-    int length = slash != NULL ? (int)(slash - database) + 1 : 0;
-    serve->folder = arena_printf(&serve->arena, "%.*s", length, database);
+    const char *beside = serve->config.beside;
+    const char *slash = strrchr(beside, '/');
+    int length = slash != NULL ? (int)(slash - beside) + 1 : 0;
+    serve->folder = arena_printf(&serve->arena, "%.*s", length, beside);
     if (serve->folder != NULL) {
         stamp_take(&serve->folder_rule, serve->folder);
     }

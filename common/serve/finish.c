@@ -45,7 +45,9 @@ static bool render(struct call *call, enum error_code error, struct rendered *an
     return response_render(&call->response, error, !call->request.head, answer);
 }
 
-enum error_code finish_call(struct call *call, enum error_code error, struct rendered *answer)
+/* finish_call, but that *AGAIN says that the request is to be done again. */
+static enum error_code finish_once(struct call *call, enum error_code error,
+                                   struct rendered *answer, bool *again)
 {
     bool printed = render(call, error, answer);
     if (!printed && error == ERR_NONE) {
@@ -63,6 +65,10 @@ enum error_code finish_call(struct call *call, enum error_code error, struct ren
         enum error_code last = call->program->store->end(call->store, good);
         ended = ended != ERR_NONE ? ended : last;
     }
+    *again = error == ERR_NONE && gate_starts_again(call, ended);
+    if (*again) {
+        return ended;
+    }
     if (ended != ERR_NONE && (error == ERR_NONE || error_info(error)->status < 500)) {
         error = ended;
         event = event_text(call, error, true);
@@ -78,6 +84,16 @@ enum error_code finish_call(struct call *call, enum error_code error, struct ren
     }
     if (event != NULL) {
         event_log(call, event);
+    }
+    return error;
+}
+
+enum error_code finish_call(struct call *call, enum error_code error, struct rendered *answer)
+{
+    bool again;
+    error = finish_once(call, error, answer, &again);
+    while (again) {
+        error = finish_once(call, gate_pass_again(call), answer, &again);
     }
     return error;
 }

@@ -18,7 +18,7 @@ enum { BODY_COPIES = 4 };
 
 static enum error_code spool_body(struct call *call)
 {
-    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->database,
+    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->beside,
                                        call->claims.user_id, call->patience, &call->cause);
     return error == ERR_NONE
                ? request_spool_body(call->transport, &call->body_spool,
@@ -232,6 +232,62 @@ static int64_t patience_of(const struct serve *serve)
     return serve->congestion.is_there && usual > CONGESTED_MS ? CONGESTED_MS : usual;
 }
 
+/* The way of a request from its token on, its body read, to the end of its handler. */
+static enum error_code pass_on(struct call *call)
+{
+    unsigned flags = call->route->flags;
+    bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
+    enum error_code error = caller_first ? ERR_NONE : check_caller(call);
+    if (error == ERR_NONE && flags & ROUTE_BODY) {
+        error = read_input(call);
+    }
+    if (error == ERR_NONE) {
+        error = start_store(call);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = call->route->handle(call);
+    /* A token of a deleted account is answered like any other revoked token. */
+    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
+}
+
+/* The most memory that the bodies of a request take. */
+static size_t room_for_bodies(const struct call *call)
+{
+    return BODY_COPIES * (size_t)call->config->max_body_bytes;
+}
+
+bool gate_starts_again(struct call *call, enum error_code error)
+{
+    enum { ATTEMPTS = 4 };
+    if (error != ERR_SERVICE_UNAVAILABLE || call->store == NULL ||
+        call->tries_again + 1 == ATTEMPTS ||
+        !call->program->store->try_again(call->store, &call->cause)) {
+        return false;
+    }
+    if (call->response.spool != NULL) {
+        spool_close(call->response.spool);
+    }
+    response_init(&call->response, call->arena);
+    cors_add(call);
+    call->cause = (struct cause){0};
+    call->audit = (struct audit){0};
+    call->retry_after = 0;
+    call->arena->maximum += room_for_bodies(call);
+    call->tries_again++;
+    return true;
+}
+
+enum error_code gate_pass_again(struct call *call)
+{
+    enum error_code error = pass_on(call);
+    while (gate_starts_again(call, error)) {
+        error = pass_on(call);
+    }
+    return error;
+}
+
 enum error_code gate_pass(struct call *call)
 {
     enum error_code error = keep_settings(call->serve, &call->cause);
@@ -245,27 +301,16 @@ enum error_code gate_pass(struct call *call)
         return error;
     }
     unsigned flags = call->route->flags;
-    call->arena->maximum += BODY_COPIES * (size_t)call->config->max_body_bytes;
+    call->arena->maximum += room_for_bodies(call);
     bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
     if (caller_first) {
         error = check_caller(call);
+        while (gate_starts_again(call, error)) {
+            error = check_caller(call);
+        }
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);
     }
-    if (error == ERR_NONE && !caller_first) {
-        error = check_caller(call);
-    }
-    if (error == ERR_NONE && flags & ROUTE_BODY) {
-        error = read_input(call);
-    }
-    if (error == ERR_NONE) {
-        error = start_store(call);
-    }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    error = call->route->handle(call);
-    /* A token of a deleted account is answered like any other revoked token. */
-    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
+    return error == ERR_NONE ? gate_pass_again(call) : error;
 }

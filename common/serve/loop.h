@@ -80,6 +80,12 @@ void keep_nothing(struct serve *serve);
  * error, of which the answer is then made. */
 enum error_code gate_pass(struct call *call);
 
+/* After ERROR, of the handler or of the end of its transaction: whether the request is to be done
+ * again, because the store undid it for the sake of others; at most a few times. CALL is then as
+ * when its body had been read, for gate_pass_again, which returns as gate_pass does. */
+bool gate_starts_again(struct call *call, enum error_code error);
+enum error_code gate_pass_again(struct call *call);
+
 /* Ends a call whose gate or handler returned ERROR. Prints the answer into memory before it ends
  * the transaction, because texts borrowed from the store live only until then; a success is sent
  * only after its commit. ANSWER is complete in every case, perhaps with another error than ERROR,

@@ -90,6 +90,10 @@ struct store_class {
     /* Whether the access token with CLAIMS, whose signature is good, still holds: its account is
      * there and has not ended it. ERR_INVALID_TOKEN when not. Leaves no transaction open. */
     enum error_code (*look_up)(void *store, const struct token_claims *claims);
+    /* After an error: whether what the request did in the store was undone through no fault of its
+     * own, so that it may be tried again from its beginning; the store is ready for that then, as
+     * after `start`. */
+    bool (*try_again)(void *store, struct cause *cause);
     /* Commits the transaction, or rolls it back unless GOOD. When it fails, its error becomes the
      * answer. */
     enum error_code (*end)(void *store, bool good);
@@ -149,6 +153,7 @@ struct call {
     struct spool body_spool;    /* with ROUTE_LONG_BODY: the file that holds request.body */
     struct audit audit;
     int64_t retry_after; /* seconds, with a 429 */
+    int tries_again;     /* how often it was started again, see gate_starts_again */
     void *store;         /* what program->store made */
     struct serve *serve;
 };

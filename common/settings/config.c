@@ -31,7 +31,7 @@ enum { FILE_MAXIMUM = 64 * 1024 };
  * more, and into the addresses of a 32-bit processor. */
 enum { IMPORT_MAXIMUM_BITS = sizeof(size_t) < 8 ? 30 : 40 };
 
-enum kind { KIND_PATH, KIND_TEXT, KIND_WORD, KIND_NUMBER };
+enum kind { KIND_PATH, KIND_DATABASE, KIND_TEXT, KIND_WORD, KIND_NUMBER };
 
 struct setting {
     const char *name;
@@ -54,7 +54,7 @@ struct setting {
     }
 
 static const struct setting settings[] = {
-    STRING(database, KIND_PATH, CUBBY_STATEDIR "/cubby.db", NULL),
+    STRING(database, KIND_DATABASE, CUBBY_STATEDIR "/cubby.db", NULL),
     STRING(keys, KIND_PATH, CUBBY_STATEDIR "/keys.json", NULL),
     STRING(log, KIND_PATH, "", NULL),
     NUMBER(token_lifetime, 3600, 1, 10 * INT64_C(365) * 86400),
@@ -97,6 +97,16 @@ static int64_t *number_at(struct config *config, const struct setting *setting)
     return (int64_t *)(void *)((char *)config + setting->offset);
 }
 
+bool config_is_path(const char *database)
+{
+    return *database == '/';
+}
+
+static void note_place(struct config *config)
+{
+    config->beside = config_is_path(config->database) ? config->database : config->keys;
+}
+
 void config_defaults(struct config *config)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
@@ -106,6 +116,7 @@ void config_defaults(struct config *config)
             *string_at(config, &settings[i]) = settings[i].fallback;
         }
     }
+    note_place(config);
 }
 
 const char *config_default_path(void)
@@ -149,12 +160,49 @@ static enum error_code take_number(const struct place *place, const struct setti
     return ERR_NONE;
 }
 
+/* What is wrong with the value of `database`; NULL: nothing. A password in it could be read by all
+ * who may read the settings, and is told in the log; the driver looks once more. */
+static const char *database_fault(const char *value)
+{
+    if (config_is_path(value)) {
+        return NULL;
+    }
+#ifdef CUBBY_POSTGRESQL
+    const char *url = strstr(value, "://");
+    const char *end = url != NULL ? strchr(url, '@') : NULL;
+    if (strstr(value, "password=") != NULL ||
+        (end != NULL && memchr(url + 3, ':', (size_t)(end - url) - 3) != NULL)) {
+        return "must not hold a password; name a file for it with passfile=";
+    }
+    const char *query = strchr(value, '?');
+    for (; query != NULL; query = strchr(query + 1, '&')) {
+        if (memchr(query, '%', strcspn(query, "=")) != NULL) {
+            return "must not hide the name of a parameter";
+        }
+    }
+    return strncmp(value, "postgresql://", 13) == 0 || strncmp(value, "postgres://", 11) == 0 ||
+                   strncmp(value, "service=", 8) == 0
+               ? NULL
+               : "must be an absolute path, or begin with postgresql:// or service=";
+#else
+    if (strncmp(value, "postgres", 8) == 0 || strncmp(value, "service=", 8) == 0) {
+        return "must be an absolute path: this build knows no PostgreSQL";
+    }
+    return "must be an absolute path";
+#endif
+}
+
 static enum error_code take_string(const struct place *place, const struct setting *setting,
                                    const char *value, struct config *config)
 {
     if (setting->kind == KIND_WORD && !is_one_of(setting->words, value)) {
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s must be one of: %s", place->file,
                          place->line, setting->name, setting->words);
+    }
+    const char *fault = setting->kind == KIND_DATABASE ? database_fault(value) : NULL;
+    if (fault != NULL) {
+        return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s %s", place->file, place->line,
+                         setting->name, fault);
     }
     bool may_be_empty = setting->fallback[0] == '\0';
     if (setting->kind == KIND_PATH && value[0] != '/' && !(may_be_empty && value[0] == '\0')) {
@@ -291,6 +339,7 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
     if (error != ERR_NONE) {
         return error;
     }
+    note_place(config);
     const char *reason;
     if (!password_policy_valid(config->password_method, config->password_cost, &reason)) {
         return cause_set(cause, ERR_INTERNAL, "%s: password_cost: %s", file, reason);

@@ -17,7 +17,10 @@
 
 /* Strings live on the arena given to config_load, or are constants. */
 struct config {
-    const char *database;          /* path of the database file */
+    const char *database;          /* path of the database file, or what names a server */
+    const char *beside;            /* where processes keep what they share, and long bodies: paths
+                                      start with this. Not a setting: the database file, or, when
+                                      that is a server, the key file */
     const char *keys;              /* path of the JWKS file */
     const char *log;               /* path of the log file; "": standard error */
     const char *password_method;   /* yescrypt, bcrypt, sha512crypt, scrypt */
@@ -58,6 +61,10 @@ const char *config_default_path(void);
  * On error returns ERR_INTERNAL, with file and line in CAUSE. */
 enum error_code config_load(struct arena *arena, const char *path, struct config *config,
                             struct cause *cause);
+
+/* Whether DATABASE, the value of that setting, is the path of a file; otherwise it names a server.
+ */
+bool config_is_path(const char *database);
 
 /* Calls CALLBACK with the name of each setting and its value as text, and as a number when it is
  * one (else NULL), in the order of the sample file. */

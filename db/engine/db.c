@@ -28,16 +28,30 @@ struct db {
     bool row_incomplete; /* memory was out while a text of a row was read */
     bool write_refused;  /* a write failed: disk full, or read-only */
     bool doubtful;       /* the connection failed in a way that a new one may not */
+    bool undone;         /* the engine undid the transaction, which may be tried again */
+    bool committed;      /* some of what this request wrote stays, whatever comes */
     struct cause *cause;
     int64_t used_token; /* recorded after the request; 0: none */
     bool empty_log;     /* then empty the write-ahead log too */
 };
 
 static const struct db_driver *driver_in_use = &db_sqlite;
+static bool driver_is_given; /* by a test */
 
 void db_use_driver(const struct db_driver *driver)
 {
+    driver_is_given = driver != NULL;
     driver_in_use = driver != NULL ? driver : &db_sqlite;
+}
+
+const struct db_driver *db_driver_for(const char *database)
+{
+#ifdef CUBBY_POSTGRESQL
+    return config_is_path(database) ? &db_sqlite : &db_postgresql;
+#else
+    (void)database; /* the settings take nothing but a path */
+    return &db_sqlite;
+#endif
 }
 
 const char *db_engine(void)
@@ -54,10 +68,12 @@ const char *db_engine_version(void)
 static enum error_code fail(struct db *db, enum db_class class, const char *doing)
 {
     const char *why = db->driver->message(db->connection);
-    db->doubtful = db->doubtful || (class != DB_BUSY && class != DB_CONFLICT);
+    db->doubtful = db->doubtful || (class != DB_BUSY && class != DB_CONFLICT && class != DB_AGAIN);
+    db->undone = db->undone || class == DB_AGAIN;
     db->write_refused = db->write_refused || class == DB_FULL || class == DB_READ_ONLY;
     switch (class) {
     case DB_BUSY:
+    case DB_AGAIN:
         return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s: %s", db->config->database,
                          doing, why);
     case DB_FULL:
@@ -221,6 +237,7 @@ enum error_code db_commit_early(struct db *db)
     if (class != DB_OK) {
         return fail(db, class, "committing");
     }
+    db->committed = db->committed || (db->writes && !db->only_reads);
     db->in_transaction = false;
     db->only_reads = false;
     return ERR_NONE;
@@ -375,6 +392,7 @@ struct db *db_make(const struct config *config, const struct db_role *role)
 {
     struct db *db = calloc(1, sizeof *db);
     if (db != NULL) {
+        driver_in_use = driver_is_given ? driver_in_use : db_driver_for(config->database);
         db->driver = driver_in_use;
         db->config = config;
         db->role = role;
@@ -394,7 +412,22 @@ void db_start(struct db *db, bool writes, struct cause *cause)
     db->row_incomplete = false;
     db->write_refused = false;
     db->doubtful = false;
+    db->undone = false;
+    db->committed = false;
     db->cause = cause;
+}
+
+bool db_try_again(struct db *db, struct cause *cause)
+{
+    if (!db->undone || db->committed) {
+        return false;
+    }
+    bool writes = db->writes;
+    (void)db_end(db, false);
+    db->used_token = 0;
+    db->empty_log = false;
+    db_start(db, writes, cause);
+    return true;
 }
 
 void db_set_patience(struct db *db, int64_t patience)

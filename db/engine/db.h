@@ -72,6 +72,11 @@ void db_set_patience(struct db *db, int64_t patience);
  */
 void db_allow_writes(struct db *db, struct cause *cause);
 
+/* After an error: true when the engine undid the transaction for the sake of others, or lost the
+ * connection before its end, and nothing that this request wrote stays. The store is then as after
+ * db_start, and all of the request may be tried once more. */
+bool db_try_again(struct db *db, struct cause *cause);
+
 /* The request ends: commits its transaction, or rolls it back unless GOOD. Returns ERR_NONE, the
  * error of a commit that failed, or ERR_INTERNAL when memory was out while a row was read. */
 enum error_code db_end(struct db *db, bool good);

@@ -1,9 +1,12 @@
 /*
  * driver.h - what a database engine must be able to do, as a const table of functions.
  *
- * SQLite is the one engine so far: sqlite.c for the programs, sqlite_maintenance.c for the tool; no
- * other file includes sqlite3.h. A driver knows no table and no statement of cubby; it runs SQL
- * texts whose parameters are written $1, $2, ….
+ * SQLite is the engine of the ordinary build: sqlite.c for the programs, sqlite_maintenance.c for
+ * the tool; no other file includes sqlite3.h. PostgreSQL (postgresql*.c, by libpq) comes with a
+ * build with ENGINES="sqlite postgresql", and is used where the setting `database` names a server
+ * instead of a file. A driver knows no table and no statement of cubby; it runs SQL texts whose
+ * parameters are written $1, $2, …. Both run the same texts: what PostgreSQL needs beside them
+ * stands in comments, see postgresql.c. The definitions of tables differ (schema.c).
  */
 #ifndef CUBBY_DB_ENGINE_DRIVER_H
 #define CUBBY_DB_ENGINE_DRIVER_H
@@ -16,9 +19,11 @@
 
 /* How a step in the database went. */
 enum db_class {
-    DB_OK,        /* done; of a statement: no (further) row */
-    DB_ROW,       /* a row is there */
-    DB_BUSY,      /* another process held a lock for longer than the timeout */
+    DB_OK,    /* done; of a statement: no (further) row */
+    DB_ROW,   /* a row is there */
+    DB_BUSY,  /* another process held a lock for longer than the timeout, or the server is away */
+    DB_AGAIN, /* the transaction was undone for others, or its connection broke before its end:
+                 it may be tried once more, as a whole */
     DB_CONFLICT,  /* a constraint was violated */
     DB_FULL,      /* no room on the disk */
     DB_READ_ONLY, /* the file can't be written to */
@@ -30,8 +35,11 @@ enum db_class {
 struct db_connection; /* of the driver */
 struct db_prepared;   /* of the driver */
 
+enum db_dialect { DB_DIALECT_SQLITE, DB_DIALECT_POSTGRESQL };
+
 struct db_driver {
     const char *name;
+    enum db_dialect dialect; /* of the definitions of tables */
     /* The engine's version as text. */
     const char *(*version)(void);
 
@@ -100,6 +108,10 @@ struct db_driver {
 };
 
 extern const struct db_driver db_sqlite;
+extern const struct db_driver db_postgresql; /* of a build that has it */
+
+/* The driver for the value DATABASE of the setting: a path, or what names a server. */
+const struct db_driver *db_driver_for(const char *database);
 
 /* Called with the number of parts that are done and the total. */
 typedef void db_progress(void *self, int64_t done, int64_t total);
@@ -108,8 +120,12 @@ typedef void db_progress(void *self, int64_t done, int64_t total);
 struct db_maintenance {
     /* A query whose rows (type, name, definition) describe the whole schema of a database. */
     const char *catalogue;
-    /* A path for `open` that gives an empty database, which vanishes with its connection. */
-    const char *nowhere;
+    /* Opens an empty database beside that of CONNECTION, which vanishes with its own connection, in
+     * a transaction. *OUT is NULL or to be closed. */
+    enum db_class (*open_nowhere)(struct db_connection *connection, struct db_connection **out);
+    /* CONNECTION, just opened, is the operator's: where an engine lets several write at a time, its
+     * transactions that write are alone; and what it does may take as long as it takes. */
+    void (*operate)(struct db_connection *connection);
 
     /* Copies the content of FROM, as it is at one moment, into TO, in one transaction. Others may
      * write to FROM meanwhile; if they change it often, the copy reads in one transaction in the
@@ -137,5 +153,6 @@ struct db_maintenance {
 };
 
 extern const struct db_maintenance db_sqlite_maintenance;
+extern const struct db_maintenance db_postgresql_maintenance; /* of a build that has it */
 
 #endif

@@ -18,4 +18,8 @@ extern const int64_t schema_number;
 enum db_class schema_migrate(const struct db_driver *driver, struct db_connection *connection,
                              int64_t *from);
 
+/* The same in a transaction that the caller has begun, and ends. */
+enum db_class schema_migrate_within(const struct db_driver *driver,
+                                    struct db_connection *connection, int64_t *from);
+
 #endif

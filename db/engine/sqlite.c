@@ -586,6 +586,7 @@ static bool sqlite_column_is_null(struct db_prepared *prepared, int column)
 
 const struct db_driver db_sqlite = {
     .name = "sqlite",
+    .dialect = DB_DIALECT_SQLITE,
     .version = sqlite_version,
     .open = sqlite_open,
     .set_patience = sqlite_set_patience,

@@ -130,10 +130,24 @@ static enum db_class sqlite_stand_alone(struct db_connection *connection, bool a
                                              "SELECT count(*) FROM sqlite_schema");
 }
 
+static enum db_class sqlite_open_nowhere(struct db_connection *connection,
+                                         struct db_connection **out)
+{
+    (void)connection;
+    enum db_class class = db_sqlite.open(":memory:", true, 0, out);
+    return class == DB_OK ? db_sqlite.begin(*out) : class;
+}
+
+static void sqlite_operate(struct db_connection *connection)
+{
+    (void)connection; /* whoever writes is alone */
+}
+
 const struct db_maintenance db_sqlite_maintenance = {
     .catalogue = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema"
                  " WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name",
-    .nowhere = ":memory:",
+    .open_nowhere = sqlite_open_nowhere,
+    .operate = sqlite_operate,
     .copy = sqlite_copy,
     .seize = sqlite_seize,
     .compact = sqlite_compact,

@@ -4,6 +4,26 @@
  * What a call must know about the token's user is part of the statement that the call runs anyway
  * (LIVE): that the account still exists, and that neither all its sessions nor this token were
  * ended costs no further query.
+ *
+ * What protects a write. SQLite has one lock for all writers, so that a transaction that writes
+ * sees nothing change. PostgreSQL has none; what it needs instead stands here in comments that
+ * begin with
+ * &, which SQLite skips, and which count in transactions that write (postgresql.c):
+ *
+ * - The row of a user protects all that is the user's: version and other counters, items, deletions
+ *   and their order in the changes, quotas, device tokens, the list of revoked tokens, the code for
+ *   a lost password. LOCKED makes a statement that reads it hold it until the end of the
+ *   transaction; a statement that changes or deletes it does that anyway, and looks at its
+ * condition once more should it have had to wait. Such a statement is the first of each write. So
+ * versions are given in the order in which they become visible, and who reads the changes never
+ * sees a later one before an earlier.
+ * - NO KEY: who only wants to know that the user is there (KEY SHARE) does not wait.
+ * - Names and e-mails are unique by their indexes. Where one is taken between the look and the
+ *   write, the transaction is done again, and finds it taken.
+ * - Counts of attempts: each is one statement that reads and writes one row; that of the address
+ * comes before those of the account.
+ * - Security events are numbered by whoever holds their advisory lock, EVENTS, always the last lock
+ *   of a transaction.
  */
 #include "db/engine/statements.h"
 
@@ -17,6 +37,10 @@
 /* The items of the user $1 from the key $2 to before $3, as they are at $4. */
 #define WITHIN                                                                                     \
     " WHERE user_id = $1 AND key >= $2 AND key < $3 AND (expires_at IS NULL OR expires_at > $4)"
+
+/* See above. */
+#define LOCKED " /*& FOR NO KEY UPDATE */"
+#define EVENTS "/*& SELECT pg_advisory_xact_lock(1668637282, 2) */ "
 
 /* What the operator lets the user store instead of what the settings say. */
 #define QUOTA "max_keys, max_bytes"
@@ -39,9 +63,9 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     /* Only while nobody else has changed the password in between. */
     [DB_USER_REHASH] = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
 
-    [DB_USER_LIVES] = "SELECT 1 FROM users WHERE " LIVE,
+    [DB_USER_LIVES] = "SELECT 1 FROM users WHERE " LIVE LOCKED,
     [DB_USER_PROFILE] = "SELECT username, email, full_name, age, gender, created_at, updated_at,"
-                        " keys, bytes, " QUOTA " FROM users WHERE " LIVE,
+                        " keys, bytes, " QUOTA " FROM users WHERE " LIVE LOCKED,
     [DB_USER_EMAIL_TAKEN] = "SELECT 1 FROM users WHERE email_key = $1 AND id <> $2",
     [DB_USER_UPDATE] = "UPDATE users SET email = $2, email_key = $3, full_name = $4, age = $5,"
                        " gender = $6, updated_at = $7 WHERE id = $1",
@@ -55,17 +79,18 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                                " RETURNING epoch",
     [DB_USER_END_SESSIONS] =
         "UPDATE users SET epoch = epoch + 1, revoked = '' WHERE " LIVE " RETURNING epoch",
-    [DB_USER_REVOKED] = "SELECT revoked FROM users WHERE " LIVE,
+    [DB_USER_REVOKED] = "SELECT revoked FROM users WHERE " LIVE LOCKED,
     [DB_USER_REVOKE] = "UPDATE users SET revoked = $2 WHERE id = $1",
     [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4 RETURNING id",
     [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
 
-    /* A device token that is still valid, and its user. */
+    /* A device token that is still valid, and its user. The user's row comes first: that is the
+     * order of locks. */
     [DB_TOKEN_AUTHENTICATE] =
         "SELECT users.epoch, tokens.hash, tokens.writes, tokens.prefix,"
-        " tokens.used_at FROM tokens, users WHERE tokens.id = $1 AND users.id = $2"
+        " tokens.used_at FROM users, tokens WHERE tokens.id = $1 AND users.id = $2"
         " AND users.disabled = 0"
-        " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)",
+        " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)" LOCKED,
     [DB_TOKEN_USED] = "UPDATE tokens SET used_at = $2 WHERE id = $1",
 
     /* The tokens of a user are those from $1 to before $2; number 0 is the code for a lost
@@ -84,7 +109,8 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_TOKEN_DELETE_ALL] = "DELETE FROM tokens WHERE id >= $1 AND id < $2",
     [DB_TOKEN_DELETE_EXPIRED] = "DELETE FROM tokens WHERE id >= $1 AND id < $2"
                                 " AND expires_at <= $3",
-    [DB_RESET_CODE] = "SELECT hash FROM tokens WHERE id = $1 AND expires_at > $2",
+    /* Who has looked at a code keeps others from using it. */
+    [DB_RESET_CODE] = "SELECT hash FROM tokens WHERE id = $1 AND expires_at > $2" LOCKED,
 
     /* $2 is the time, $3 the latest end that a window may have at that time: see throttle.c. */
     [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2"
@@ -93,7 +119,7 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     /* What is counted for the user $5 (0: for no account) leaves no row once the account is gone.
      */
     [DB_THROTTLE_COUNT] = "INSERT INTO throttle (id, count, until) SELECT $1, 1, $4 WHERE $5 = 0"
-                          " OR EXISTS (SELECT 1 FROM users WHERE id = $5)"
+                          " OR EXISTS (SELECT 1 FROM users WHERE id = $5 /*& FOR KEY SHARE */)"
                           " ON CONFLICT (id) DO UPDATE SET"
                           " count = CASE WHEN throttle.until > $2 AND throttle.until <= $3"
                           " THEN throttle.count + 1 ELSE 1 END,"
@@ -102,22 +128,26 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_THROTTLE_GIVE_BACK] = "UPDATE throttle SET count = count - 1 WHERE id = $1 AND count > 0",
     [DB_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
     /* Looks at a few rows from a position that differs each time: everything that is over is
-     * deleted sooner or later, and no single call works long. */
+     * deleted sooner or later, and no single call works long; rows that others count in are left
+     * to the next sweep. */
     [DB_THROTTLE_SWEEP] = "DELETE FROM throttle WHERE until <= $2 AND id IN"
-                          " (SELECT id FROM throttle WHERE id >= $1 ORDER BY id LIMIT 32)",
+                          " (SELECT id FROM throttle WHERE id >= $1 ORDER BY id LIMIT 32"
+                          " /*& FOR UPDATE SKIP LOCKED */)",
 
     /* Security events are rows of meta, numbered in order. */
-    [DB_AUDIT_LAST] = "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
+    [DB_AUDIT_LAST] =
+        EVENTS "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
     /* Stores $4 instead of $2, which names the user $3 (0: nobody), when there is no such user any
      * more because the account was deleted while the call was running. */
-    [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, CASE WHEN $3 = 0"
-                     " OR EXISTS (SELECT 1 FROM users WHERE id = $3) THEN $2 ELSE $4 END)",
+    [DB_AUDIT_ADD] =
+        "INSERT INTO meta (name, value) VALUES ($1, CASE WHEN $3 = 0"
+        " OR EXISTS (SELECT 1 FROM users WHERE id = $3 /*& FOR KEY SHARE */) THEN $2 ELSE $4 END)",
     [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
     /* $1 is a pattern of the user's id in the text. */
-    [DB_AUDIT_FORGET] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
-                        " AND value LIKE $1",
+    [DB_AUDIT_FORGET] = EVENTS "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
+                               " AND value LIKE $1",
 
-    [DB_COUNTERS_READ] = "SELECT " COUNTERS ", " QUOTA " FROM users WHERE " LIVE,
+    [DB_COUNTERS_READ] = "SELECT " COUNTERS ", " QUOTA " FROM users WHERE " LIVE LOCKED,
     [DB_COUNTERS_WRITE] = "UPDATE users SET version = $2, keys = $3, bytes = $4, tombstones = $5,"
                           " horizon = $6, next_expiry = $7 WHERE id = $1",
 

@@ -147,7 +147,7 @@ static enum error_code sweep(struct item_writes *writes, int most)
     return error;
 }
 
-enum error_code item_writes_lock(struct item_writes *writes)
+enum error_code item_writes_hold(struct item_writes *writes)
 {
     if (writes->locked) {
         return ERR_NONE;
@@ -158,7 +158,17 @@ enum error_code item_writes_lock(struct item_writes *writes)
     }
     writes->locked = error == ERR_NONE;
     writes->before = writes->counters;
-    return error == ERR_NONE ? sweep(writes, SWEEP_MOST) : error;
+    return error;
+}
+
+enum error_code item_writes_lock(struct item_writes *writes)
+{
+    enum error_code error = item_writes_hold(writes);
+    if (error != ERR_NONE || writes->swept) {
+        return error;
+    }
+    writes->swept = true;
+    return sweep(writes, SWEEP_MOST);
 }
 
 enum error_code items_sweep(struct item_writes *writes, int most)

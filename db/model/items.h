@@ -111,6 +111,7 @@ struct item_writes {
     bool keeps_times; /* items_put stores the times of the item, not the present one */
     bool late_quota;  /* items_put refuses nothing; item_writes_end does, for all together */
     bool locked;
+    bool swept;
     struct item_counters counters;
     struct item_counters before; /* at the begin */
     /* The row of the key that items_find looked for. */
@@ -131,8 +132,13 @@ struct item_writes {
 void item_writes_begin(struct item_writes *writes, struct db *db, const struct config *config,
                        const struct item_owner *owner, int64_t now_ms);
 
-/* Starts the transaction, unless it runs already, reads the counters, and turns a bounded number of
- * expired items into tombstones. The first of the calls below does this too. */
+/* Starts the transaction, unless it runs already, and reads the counters: from here on no other
+ * call changes what is the user's. For calls whose time is to be that of their write;
+ * writes->now_ms may be set once more after it. */
+enum error_code item_writes_hold(struct item_writes *writes);
+
+/* The same, and turns a bounded number of expired items into tombstones. The first of the calls
+ * below does this too. */
 enum error_code item_writes_lock(struct item_writes *writes);
 
 /* Looks for ITEM->key and fills in all but key and value; *FOUND tells whether there is such an

@@ -92,14 +92,11 @@ static enum error_code next_number(struct db *db, int64_t user_id, int64_t *out)
 enum error_code tokens_add(struct db *db, const struct item_owner *owner, const char *hash,
                            struct token_info *token)
 {
-    enum error_code error = users_live(db, owner);
     const struct db_value expired[] = {db_integer(tokens_id(owner->user_id, 1)),
                                        db_integer(tokens_id(owner->user_id + 1, 0)),
                                        db_integer(token->created_at)};
     bool found;
-    if (error == ERR_NONE) {
-        error = db_run(db, DB_TOKEN_DELETE_EXPIRED, expired, 3, &found);
-    }
+    enum error_code error = db_run(db, DB_TOKEN_DELETE_EXPIRED, expired, 3, &found);
     if (error == ERR_NONE) {
         error = next_number(db, owner->user_id, &token->number);
     }

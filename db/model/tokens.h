@@ -52,7 +52,8 @@ enum error_code tokens_authenticate(struct db *db, struct arena *arena,
 enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms);
 
 /* Adds a token of OWNER with the digest HASH; its number is filled in. ERR_QUOTA_EXCEEDED when
- * there are TOKENS_MAXIMUM of them, expired ones not counted. */
+ * there are TOKENS_MAXIMUM of them, expired ones not counted. To be called after users_live in the
+ * same transaction. */
 enum error_code tokens_add(struct db *db, const struct item_owner *owner, const char *hash,
                            struct token_info *token);
 

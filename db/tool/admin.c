@@ -11,8 +11,29 @@
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
 
-const struct db_driver *const admin_driver = &db_sqlite;
-const struct db_maintenance *const admin_maintenance = &db_sqlite_maintenance;
+const struct db_driver *admin_driver = &db_sqlite;
+const struct db_maintenance *admin_maintenance = &db_sqlite_maintenance;
+
+void admin_choose_engine(const struct config *config)
+{
+    admin_driver = db_driver_for(config->database);
+#ifdef CUBBY_POSTGRESQL
+    admin_maintenance = admin_driver->dialect == DB_DIALECT_POSTGRESQL ? &db_postgresql_maintenance
+                                                                       : &db_sqlite_maintenance;
+#endif
+}
+
+bool admin_has_server(const struct tool *tool)
+{
+    return !config_is_path(tool->config.database);
+}
+
+int admin_need_file(struct tool *tool, const char *instead)
+{
+    return admin_has_server(tool)
+               ? tool_fail(tool, "the database is a server's, not a file; use %s", instead)
+               : TOOL_DONE;
+}
 
 int admin_timeout(const struct tool *tool)
 {
@@ -25,11 +46,13 @@ int admin_fail(struct tool *tool, struct db_connection *connection, const char *
     const char *why = class == DB_GONE   ? "there is no such database; \"cubby init\" makes one"
                       : class == DB_FULL ? "no room on the disk"
                                          : admin_driver->message(connection);
-    const char *medium = class == DB_INTERNAL ? admin_log_refused(tool, connection, path) : NULL;
+    const char *medium = class == DB_INTERNAL && !admin_has_server(tool)
+                             ? admin_log_refused(tool, connection, path)
+                             : NULL;
     (void)tool_fail(tool, "%s: %s: %s%s%s%s%s", path, doing, why, medium != NULL ? "; " : "",
                     medium != NULL ? medium : "", medium != NULL ? "; " : "",
                     medium != NULL ? admin_log_remedy : "");
-    return class == DB_BUSY ? TOOL_BUSY : TOOL_FAILED;
+    return class == DB_BUSY || class == DB_AGAIN ? TOOL_BUSY : TOOL_FAILED;
 }
 
 const char admin_log_remedy[] = "set journal = rollback and run \"cubby migrate\"";
@@ -48,7 +71,8 @@ int admin_fail_store(struct tool *tool, enum error_code error, const struct caus
     const char *path = tool->config.database;
     struct db_connection *connection = NULL;
     const char *medium = NULL;
-    if (error == ERR_INTERNAL && admin_driver->open(path, false, 0, &connection) == DB_OK) {
+    if (error == ERR_INTERNAL && !admin_has_server(tool) &&
+        admin_driver->open(path, false, 0, &connection) == DB_OK) {
         medium = admin_log_refused(tool, connection, path);
     }
     admin_driver->close(connection);
@@ -62,6 +86,7 @@ int admin_open_any(struct tool *tool, const char *path, bool writable, struct db
 {
     enum db_class class = admin_driver->open(path, writable, admin_timeout(tool), out);
     if (class == DB_OK) {
+        admin_maintenance->operate(*out);
         return TOOL_DONE;
     }
     int status = admin_fail(tool, *out, path, class, "opening");
@@ -140,7 +165,7 @@ int admin_need_schema(struct tool *tool, const char *path, struct db_connection 
 int admin_open(struct tool *tool, bool writable, struct db_connection **out)
 {
     const char *path = tool->config.database;
-    int status = file_become_owner(tool, path);
+    int status = file_become_owner(tool, tool->config.beside);
     if (status == TOOL_DONE) {
         status = admin_open_any(tool, path, writable, out);
     }
@@ -165,7 +190,8 @@ enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *va
 enum db_class admin_prepare(struct db_connection *connection, enum admin_statement statement,
                             const struct db_value *values, size_t count, struct db_prepared **out)
 {
-    enum db_class class = admin_driver->prepare(connection, admin_statement_sql(statement), out);
+    enum db_class class = admin_driver->prepare(
+        connection, admin_statement_sql(statement, admin_driver->dialect), out);
     return class == DB_OK ? admin_bind(*out, values, count) : class;
 }
 
@@ -269,12 +295,15 @@ enum db_class admin_compare_schema(struct db_connection *connection,
     char line[256] = "";
     struct db_connection *fresh;
     int64_t from;
-    enum db_class class = admin_driver->open(admin_maintenance->nowhere, true, 0, &fresh);
+    enum db_class class = admin_maintenance->open_nowhere(connection, &fresh);
     if (class == DB_OK) {
-        class = schema_migrate(admin_driver, fresh, &from);
+        class = schema_migrate_within(admin_driver, fresh, &from);
     }
     if (class == DB_OK) {
         class = compare_catalogues(connection, fresh, line);
+    }
+    if (fresh != NULL) {
+        (void)admin_driver->rollback(fresh);
     }
     admin_driver->close(fresh);
     if (*line != '\0') {

@@ -16,9 +16,17 @@
 #include "db/tool/statements.h"
 #include "db/tool/tool.h"
 
-/* The engine. */
-extern const struct db_driver *const admin_driver;
-extern const struct db_maintenance *const admin_maintenance;
+/* The engine of the settings, which admin_choose_engine chooses before a command runs. */
+extern const struct db_driver *admin_driver;
+extern const struct db_maintenance *admin_maintenance;
+void admin_choose_engine(const struct config *config);
+
+/* Whether the database is a server, not a file. */
+bool admin_has_server(const struct tool *tool);
+
+/* For what is done to the file of a database: TOOL_DONE where it is one, else TOOL_FAILED, after a
+ * message that names INSTEAD, what does the same for a server. */
+int admin_need_file(struct tool *tool, const char *instead);
 
 /* Milliseconds to wait for another writer: twice as long as a request does. */
 int admin_timeout(const struct tool *tool);

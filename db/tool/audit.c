@@ -44,7 +44,7 @@ static void keep_in_database(struct tool *tool, int64_t user_id, const char *tex
     }
     bool self = geteuid() == getuid();
     struct cause cause = {0};
-    struct db *store = file_become_owner(tool, tool->config.database) == TOOL_DONE
+    struct db *store = file_become_owner(tool, tool->config.beside) == TOOL_DONE
                            ? db_make(&tool->config, &role)
                            : NULL;
     if (store != NULL) {

@@ -103,7 +103,7 @@ const char *medium_in_memory(struct tool *tool, const char *path)
 int medium_check_journal(struct tool *tool)
 {
     const char *path = tool->config.database;
-    if (strcmp(tool->config.journal, "wal") != 0) {
+    if (strcmp(tool->config.journal, "wal") != 0 || !config_is_path(path)) {
         return TOOL_DONE;
     }
     bool self = geteuid() == getuid();

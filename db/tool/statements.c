@@ -154,7 +154,26 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_THROTTLE_CLEAR] = "DELETE FROM throttle WHERE id = $1",
 };
 
-const char *admin_statement_sql(enum admin_statement statement)
+/* What an engine keeps of the ids it gave away is its own. */
+static const char *own_of_postgresql(enum admin_statement statement)
 {
+#define LAST_USER "CASE WHEN is_called THEN last_value ELSE 0 END"
+    switch (statement) {
+    case ADMIN_LAST_USER_READ:
+        return "SELECT " LAST_USER " FROM users_id_seq";
+    case ADMIN_LAST_USER_WRITE:
+        return "SELECT setval('users_id_seq', GREATEST($1, " LAST_USER ", 1),"
+               " $1 > 0 OR is_called) FROM users_id_seq";
+    default:
+        return NULL;
+    }
+}
+
+const char *admin_statement_sql(enum admin_statement statement, enum db_dialect dialect)
+{
+    const char *own = dialect == DB_DIALECT_POSTGRESQL ? own_of_postgresql(statement) : NULL;
+    if (own != NULL) {
+        return own;
+    }
     return (unsigned)statement < ADMIN_STATEMENT_COUNT ? table[statement] : "";
 }

@@ -5,6 +5,8 @@
 #ifndef CUBBY_DB_TOOL_STATEMENTS_H
 #define CUBBY_DB_TOOL_STATEMENTS_H
 
+#include "db/engine/driver.h"
+
 enum admin_statement {
     ADMIN_STORE_ID,
     ADMIN_NEW_STORE_ID,
@@ -73,7 +75,7 @@ enum admin_statement {
     ADMIN_STATEMENT_COUNT
 };
 
-/* The SQL text of STATEMENT. */
-const char *admin_statement_sql(enum admin_statement statement);
+/* The SQL text of STATEMENT, nearly always the same for both dialects. */
+const char *admin_statement_sql(enum admin_statement statement, enum db_dialect dialect);
 
 #endif

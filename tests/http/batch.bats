@@ -177,10 +177,7 @@ failed() {
     reader=$(field .token)
     send POST /keys '{"name":"writer","scope":"write"}'
     writer=$(field .token)
-    { echo 'BEGIN IMMEDIATE;'; sleep 6; echo 'ROLLBACK;'; } | sqlite3 "$DATA/cubby.db" 3>&- &
-    holder=$!
-    began
-    sleep 0.3
+    lock_store 6
     for with in "$token" "$reader" "$writer"; do
         begun=$(date +%s%N)
         call POST /batch -H "Authorization: $with" -d '{"operations":[{"op":"get","key":"counted"}]}'

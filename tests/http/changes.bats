@@ -148,7 +148,7 @@ waited() {
     as_user DELETE '/data?prefix=k'
     store_id=$(changes since=0 && field .data.store_id)
     # As if the first two deletions were forgotten.
-    sqlite3 -cmd '.timeout 10000' "$DATA/cubby.db" "DELETE FROM items WHERE user_id = $user_id AND expires_at >= -5;
+    store_sql "DELETE FROM items WHERE user_id = $user_id AND expires_at >= -5;
         UPDATE users SET tombstones = 1, horizon = 5 WHERE id = $user_id"
     for since in 0 4 7 1000; do
         changes "since=$since&wait=5"
@@ -167,5 +167,5 @@ waited() {
     done
     changes since=0
     same "$(shown)" '[["again",6,true]]'
-    same "$(sqlite3 -cmd '.timeout 10000' "$DATA/cubby.db" "SELECT tombstones, keys, bytes, (SELECT COUNT(*) FROM items WHERE user_id = $user_id) FROM users WHERE id = $user_id")" '1|0|0|1'
+    same "$(store_sql "SELECT tombstones, keys, bytes, (SELECT COUNT(*) FROM items WHERE user_id = $user_id) FROM users WHERE id = $user_id")" '1|0|0|1'
 }

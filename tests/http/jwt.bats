@@ -155,7 +155,7 @@ refused_token() {
     new_user
     store mine 1
     succeeded 201
-    sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "PRAGMA foreign_keys = ON; DELETE FROM items WHERE user_id = $user_id; DELETE FROM users WHERE id = $user_id"
+    store_sql "DELETE FROM items WHERE user_id = $user_id; DELETE FROM users WHERE id = $user_id"
     refused_token "$token"
     same "$(field .details.token)" revoked
     # A later account does not inherit the tokens.

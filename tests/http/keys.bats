@@ -26,7 +26,7 @@ with() {
 }
 
 # rows SQL
-rows() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
+rows() { store_sql "$1"; }
 
 @test "keys: a new token is shown once, with what it may do" {
     make_key '{"name":"Wetterstation 1","scope":"write","prefix":"weather/","ttl":3600}'
@@ -45,7 +45,8 @@ rows() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
 @test "keys: only a hash of it is stored" {
     make_key '{"name":"h","scope":"read"}'
     secret=${device: -43}
-    strings -n 20 "$DATA/cubby.db" >"$BATS_TEST_TMPDIR/strings"
+    store_content >"$BATS_TEST_TMPDIR/strings"
+    grep -q 'cubby_\|CREATE TABLE' "$BATS_TEST_TMPDIR/strings" || fail 'nothing was looked at'
     ! grep -qF -- "$secret" "$BATS_TEST_TMPDIR/strings" || fail 'the secret is in the file'
     hash=$(printf %s "$secret" | openssl dgst -sha384 -binary | base64 -w 0 | tr '+/' '-_')
     same "$(rows "SELECT COUNT(*) FROM tokens WHERE hash = '$hash'")" 1

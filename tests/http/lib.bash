@@ -7,6 +7,79 @@
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
+# store_sql SQL: asks the database itself, beside the programs; columns are separated by |. DATA names
+# the folder as everywhere.
+store_sql() { printf '%s\n' "$1" | store_shell; }
+
+# store_shell: the same for what comes from standard input.
+store_shell() {
+    case ${ENGINE:-sqlite} in
+    postgresql) as_owner psql -XqAt -v ON_ERROR_STOP=1 "$(store_setting database)" ;;
+    *) sqlite3 -cmd '.timeout 10000' "$DATA/cubby.db" ;;
+    esac
+}
+
+# store_setting NAME: what the server's own settings say.
+store_setting() { sed -n "s/^$1 = //p" "$DATA/cubby.conf"; }
+
+# as_owner COMMAND…: as the user whom PostgreSQL knows, the programs'.
+as_owner() {
+    local as=()
+    [ "$(id -u)" != 0 ] || as=(setpriv --reuid "$(stat -c %u "$DATA/.")" --regid "$(stat -c %g "$DATA/.")" --clear-groups --)
+    "${as[@]}" "$@"
+}
+
+# store_content: all that is stored, as text.
+store_content() {
+    case ${ENGINE:-sqlite} in
+    postgresql) as_owner pg_dump "$(store_setting database)" ;;
+    *) strings -n 20 "$DATA/cubby.db" ;;
+    esac
+}
+
+# The beginning of a transaction, for store_shell, that keeps all others from writing.
+case ${ENGINE:-sqlite} in
+postgresql) LOCK_STORE='BEGIN; LOCK TABLE meta, users, items, tokens, throttle IN EXCLUSIVE MODE;' ;;
+*) LOCK_STORE='BEGIN IMMEDIATE;' ;;
+esac
+
+# lock_store SECONDS: in the background somebody keeps all others from writing, from now on and for so long;
+# sets $holder.
+lock_store() {
+    local held=$BATS_TEST_TMPDIR/held
+    : >"$held"
+    { printf '%s\nSELECT 1;\n' "$LOCK_STORE"; sleep "$1"; echo 'ROLLBACK;'; } | store_shell >"$held" 3>&- &
+    holder=$!
+    began
+    for _ in $(seq 100); do
+        [ ! -s "$held" ] || return 0
+        sleep 0.05
+    done
+    fail 'nobody holds the lock'
+}
+
+# lose_store, find_store: the database can't be reached until it is found again.
+lose_store() {
+    case ${ENGINE:-sqlite} in
+    postgresql)
+        store_server "ALTER DATABASE cubby ALLOW_CONNECTIONS false"
+        store_server "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'cubby'" >/dev/null
+        ;;
+    *) mv "$DATA/cubby.db" "$DATA/moved.db" ;;
+    esac
+}
+find_store() {
+    case ${ENGINE:-sqlite} in
+    postgresql) store_server "ALTER DATABASE cubby ALLOW_CONNECTIONS true" ;;
+    *) mv "$DATA/moved.db" "$DATA/cubby.db" ;;
+    esac
+}
+store_server() {
+    local database
+    database=$(store_setting database)
+    as_owner psql -XqAt "${database/\/\/\/cubby//\/\/postgres}" -c "$1"
+}
+
 # call METHOD PATH [curl option…]: sends a request; leaves $code, $body and the head in $head_file.
 call() {
     local method=$1 path=$2

@@ -10,7 +10,7 @@ setup_file() {
 
 # used KEYS BYTES: makes the user's account say so, as if that much were stored.
 used() {
-    sqlite3 -cmd '.timeout 10000' "$DATA/cubby.db" "UPDATE users SET keys = $1, bytes = $2 WHERE id = $user_id"
+    store_sql "UPDATE users SET keys = $1, bytes = $2 WHERE id = $user_id"
 }
 
 @test "quota: me shows use and limits" {

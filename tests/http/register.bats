@@ -73,7 +73,7 @@ load lib.bash
     name=$(fresh_name) odd=$(fresh_name odd)
     register "$(user_json "$name")"
     succeeded 201
-    sqlite3 -cmd ".timeout 5000" "$DATA/cubby.db" "UPDATE users SET username = '$odd😀 а', username_key = '$odd😀 а' WHERE username = '$name'"
+    store_sql "UPDATE users SET username = '$odd😀 а', username_key = '$odd😀 а' WHERE username = '$name'"
     login "$odd😀 а"
     succeeded 200
     as_user PATCH /me --data-binary '{"age":31}' -X POST -H 'X-HTTP-Method-Override: PATCH'

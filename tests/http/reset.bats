@@ -8,13 +8,14 @@ setup_file() {
     export user user_id token
 }
 
-sql() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
+sql() { store_sql "$1"; }
 
 # A code as the operator's tool makes it: only the digest of its 20 characters is stored.
 give_code() {
     local text=${2//-/} hash
     hash=$(printf %s "$text" | openssl dgst -sha384 -binary | base64 -w 0 | tr '+/' '-_')
-    sql "INSERT OR REPLACE INTO tokens (id, hash, name, writes, prefix, created_at, expires_at)
+    sql "DELETE FROM tokens WHERE id = $1 * 1048576;
+        INSERT INTO tokens (id, hash, name, writes, prefix, created_at, expires_at)
         VALUES ($1 * 1048576, '$hash', 'reset', 0, '', 0, ${3:-$(($(date +%s) + 600))000})"
 }
 

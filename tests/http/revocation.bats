@@ -35,12 +35,12 @@ DELETE /token'
 setup_file() {
     export BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR
     conf=$BATS_FILE_TMPDIR/cubby.conf
-    printf '%s\n' "database = $DATA/cubby.db" "keys = $DATA/keys.json" >"$conf"
+    grep -E '^(database|keys) = ' "$DATA/cubby.conf" >"$conf"
     chmod 644 "$conf"
     export conf
 }
 
-sql() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
+sql() { store_sql "$1"; }
 operator() { "$TOOL" -c "$conf" "$@"; }
 
 # ask TOKEN CALLS [PASSWORD]: makes all the calls, one behind the other; prints for each its method

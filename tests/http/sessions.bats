@@ -104,10 +104,10 @@ dead() {
 }
 
 @test "logout: the list of ended tokens forgets those that have expired anyway" {
-    sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "UPDATE users SET revoked = ';aaaa=1000;bbbb=99999999999' WHERE id = $user_id"
+    store_sql "UPDATE users SET revoked = ';aaaa=1000;bbbb=99999999999' WHERE id = $user_id"
     as_user DELETE /token
     succeeded 200
-    list=$(sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "SELECT revoked FROM users WHERE id = $user_id")
+    list=$(store_sql "SELECT revoked FROM users WHERE id = $user_id")
     [[ $list == ';bbbb=99999999999;'* && $list != *aaaa* ]] || fail "$list"
 }
 
@@ -117,14 +117,14 @@ dead() {
     device=$(field .data.token)
     other=$token
     login "$user"
-    sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)
-        UPDATE users SET revoked = (SELECT group_concat(';' || printf('%032x', i) || '=99999999999', '') FROM n) WHERE id = $user_id"
+    list=$(printf ';%032x=99999999999' $(seq 700))
+    store_sql "UPDATE users SET revoked = '$list' WHERE id = $user_id"
     as_user DELETE /token
     succeeded 200
     dead
     token=$other
     dead
-    same "$(sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "SELECT revoked FROM users WHERE id = $user_id")" ''
+    same "$(store_sql "SELECT revoked FROM users WHERE id = $user_id")" ''
     token=$device
     as_user GET /data/nothing
     refused 404 KEY_NOT_FOUND
@@ -184,7 +184,7 @@ dead() {
 }
 
 @test "sessions: a disabled user can't log in, and is told what a wrong password is" {
-    sql() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
+    sql() { store_sql "$1"; }
     sql "UPDATE users SET disabled = 1, epoch = epoch + 1 WHERE id = $user_id"
     dead
     login "$user"

@@ -62,7 +62,7 @@ teardown() {
     grep -qF "= $PROXIES" "$DATA/cubby.conf" || with_proxies "$PROXIES"
 }
 
-sql() { sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "$1"; }
+sql() { store_sql "$1"; }
 forget() { sql 'DELETE FROM throttle'; }
 
 # from ADDRESS: the requests that follow come from there
@@ -446,7 +446,7 @@ wrong() {
 
 @test "throttle: the table stays small and holds no name or address" {
     sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
-        INSERT INTO throttle (id, count, until) SELECT abs(random()), 1, 1000 FROM n"
+        INSERT INTO throttle (id, count, until) SELECT i * 18446744073709551, 1, 1000 FROM n"
     name=$(fresh_name)
     known2=$(fresh_name)
     for _ in $(seq 12); do
@@ -586,8 +586,8 @@ access FORBIDDEN $user_id $number $address"
     name=$(fresh_name)
     known "$name"
     wrong 3 "$name"
-    coproc sqlite3 "$DATA/cubby.db" 2>&1
-    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&"${COPROC[1]}"
+    coproc store_shell 2>&1
+    printf '%s\nSELECT 1;\n' "$LOCK_STORE" >&"${COPROC[1]}"
     read -r _ <&"${COPROC[0]}"
     attempt "$name"
     kill "$COPROC_PID"
@@ -626,7 +626,7 @@ access FORBIDDEN $user_id $number $address"
     name=$(fresh_name)
     known "$name"
     # Given first: the tool lets in as well.
-    printf '%s\n' "database = $DATA/cubby.db" "keys = $DATA/keys.json" >"$BATS_TEST_TMPDIR/tool.conf"
+    grep -E '^(database|keys) = ' "$DATA/cubby.conf" >"$BATS_TEST_TMPDIR/tool.conf"
     given=$("$TOOL" -c "$BATS_TEST_TMPDIR/tool.conf" user reset-code "$name" --json | jq -r .code)
     wrong 3 "$name"
     attempt "$name" "$PASSWORD"

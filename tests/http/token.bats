@@ -105,15 +105,15 @@ setup_file() {
     succeeded 201
     old=$("$TOOL" --version >/dev/null && node -e '
         process.stdout.write("$6$rounds=1000$saltsalt$" + "x".repeat(86))')
-    sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "UPDATE users SET password_hash = '$old' WHERE username = '$name'"
+    store_sql "UPDATE users SET password_hash = '$old' WHERE username = '$name'"
     login "$name"
     refused 401 INVALID_CREDENTIALS
     # Made by crypt(3) of PASSWORD with that method.
     hash=$(perl -e 'print crypt($ARGV[0], "\$6\$rounds=1000\$saltsalt\$")' "$PASSWORD")
-    sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "UPDATE users SET password_hash = '$hash' WHERE username = '$name'"
+    store_sql "UPDATE users SET password_hash = '$hash' WHERE username = '$name'"
     login "$name"
     succeeded 200
-    now=$(sqlite3 -cmd '.timeout 5000' "$DATA/cubby.db" "SELECT password_hash FROM users WHERE username = '$name'")
+    now=$(store_sql "SELECT password_hash FROM users WHERE username = '$name'")
     case $now in '$y$'*) ;; *) fail "still $now" ;; esac
     login "$name"
     succeeded 200

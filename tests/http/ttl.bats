@@ -44,9 +44,7 @@ gone() {
     for attempt in 'POST /data {"key":"waited","value":1,"ttl":2}' 'PUT /data/waits {"value":1,"ttl":2}' \
         'POST /batch {"operations":[{"op":"create","key":"batched","value":1,"ttl":2}]}' 'POST /keys {"name":"k","scope":"read","ttl":2}'; do
         read -r method path json <<<"$attempt"
-        { echo 'BEGIN IMMEDIATE;'; sleep 2.5; echo 'ROLLBACK;'; } | sqlite3 "$DATA/cubby.db" 3>&- &
-        began
-        sleep 0.3
+        lock_store 2.5
         begun=$(date +%s%3N)
         send "$method" "$path" "$json"
         case $code in 20[01]) ;; *) fail "$path" ;; esac
@@ -127,7 +125,7 @@ gone() {
 @test "ttl: later writes sweep, a bounded number each" {
     new_user
     # All are over already, as if nobody had written for long.
-    sqlite3 -cmd '.timeout 10000' "$DATA/cubby.db" "
+    store_sql "
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
         INSERT INTO items SELECT $user_id, 'old/' || i, i, 1, 1, 1, 1000 + i, '1' FROM n;
         UPDATE users SET version = 200, keys = 200, bytes = 200, next_expiry = 1001 WHERE id = $user_id;"

@@ -98,6 +98,8 @@ check 'the database needs nothing of HTTP' none '#\s*include\s*"common/(http|ser
 check 'only the loop includes loop.h' only 'common/serve/loop\.h' '^common/serve/' "${product[@]}"
 check 'only the driver knows SQLite' only 'sqlite3\.h|sqlite3_|db/engine/sqlite_connection\.h' \
     '^db/engine/sqlite(_[a-z]+)?\.[ch]$' "${product[@]}"
+check 'only the driver knows libpq' only '<libpq-fe\.h>|PQ[a-z]+\(|db/engine/postgresql_connection\.h' \
+    '^db/engine/postgresql(_[a-z]+)?\.[ch]$' "${product[@]}"
 check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/identity/token\.c$' "${product[@]}"
 check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/identity/password\.c$' "${product[@]}"
 check 'only fcgi.c includes fcgiapp.h' only '<fcgiapp\.h>|FCGX_' '^common/http/fcgi\.c$' "${product[@]}"
@@ -108,7 +110,7 @@ check 'only the transports and the tool know standard input and output' \
     '^(common/http/f?cgi\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"
 check 'SQL stands in the tables of statements, the migrations and the driver' \
     only '"[^"]*\b(SELECT .* FROM|INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM)\b' \
-    '^db/(tool|engine)/(statements[a-z_]*|schema[a-z_]*|sqlite[a-z_]*)\.c$' "${product[@]}"
+    '^db/(tool|engine)/(statements[a-z_]*|schema[a-z_]*|(sqlite|postgresql)[a-z_]*)\.c$' "${product[@]}"
 check 'URLs stand in cgi-bin and in the tool that asks the web server' \
     only '"/?(api|cgi-bin)/' '^(cgi-bin/.*|db/tool[a-z_/]*\.c)$' "${product[@]}"
 
@@ -194,9 +196,14 @@ check 'clang-format' format
 
 include=$(find build/deps -maxdepth 2 -type d -path '*/static-*/include' | head -n 1)
 defines=('-DCUBBY_PROGRAMS=PROGRAM(health)' -D_GNU_SOURCE '-DCUBBY_VERSION="0"' '-DCUBBY_SYSCONFDIR="/etc"' '-DCUBBY_STATEDIR="/var"'
-    -DCUBBY_OWN_HEAP '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"')
+    -DCUBBY_OWN_HEAP -DCUBBY_POSTGRESQL '-DMBEDTLS_CONFIG_FILE="cubby_mbedtls_config.h"')
 warnings=(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -Wold-style-definition -Wformat=2 -Wvla -Wcast-qual -Wwrite-strings -Wundef -Wpointer-arith -Wnull-dereference)
+
+# Of libpq's headers the folder is not the compiler's own.
+for folder in $(pkg-config --cflags-only-I libpq); do
+    defines+=(-isystem "${folder#-I}")
+done
 
 [ -n "$include" ] || { echo "not ok $((number + 1)) lint: the libraries are built first (make)"; exit 1; }
 

@@ -132,6 +132,9 @@ static int backup_to_output(struct tool *tool)
 static int run_backup(struct tool *tool)
 {
     const char *path = tool->words[0];
+    if (admin_need_file(tool, "pg_dump") != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
     if (strcmp(path, "-") == 0) {
         return backup_to_output(tool);
     }

@@ -45,7 +45,8 @@ found(const struct check *check, const char *where, const char *remedy, const ch
 static void report(void *self, const char *problem)
 {
     const struct check *check = self;
-    found(check, check->tool->config.database, "restore a backup", "%s", problem);
+    found(check, check->tool->config.database,
+          admin_has_server(check->tool) ? "" : "restore a backup", "%s", problem);
 }
 
 static void report_keys(void *self, const char *problem)
@@ -156,7 +157,8 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
     const struct check check = {.tool = tool, .sink = sink};
     uid_t database_owner;
     uid_t keys_owner;
-    bool has_database = check_file(&check, tool->config.database, &database_owner);
+    bool has_database =
+        !admin_has_server(tool) && check_file(&check, tool->config.database, &database_owner);
     bool has_keys = check_file(&check, tool->config.keys, &keys_owner);
     if (has_database) {
         check_reach(&check, tool->config.database);
@@ -291,8 +293,9 @@ static void check_contents(struct check *check, struct db_connection *connection
 {
     const char *path = check->tool->config.database;
     int64_t number = 0;
-    bool medium_fault;
-    enum db_class class = check_log_medium(check, connection, &medium_fault);
+    bool medium_fault = false;
+    bool is_file = !admin_has_server(check->tool);
+    enum db_class class = is_file ? check_log_medium(check, connection, &medium_fault) : DB_OK;
     int before = check->tool->problems;
     if (class == DB_OK) {
         class = admin_driver->schema_number(connection, &number);
@@ -314,7 +317,7 @@ static void check_contents(struct check *check, struct db_connection *connection
         admin_step(check->tool, "counting what the accounts store in", path);
         class = check_rows(check, connection);
     }
-    if (class == DB_OK && !medium_fault) {
+    if (class == DB_OK && is_file && !medium_fault) {
         class = check_journal(check, connection);
     }
     if (class != DB_OK) {
@@ -328,6 +331,7 @@ static void check_database(struct check *check)
     enum db_class class = admin_driver->open(check->tool->config.database, true,
                                              admin_timeout(check->tool), &connection);
     if (class == DB_OK) {
+        admin_maintenance->operate(connection);
         check_contents(check, connection);
     } else if (class != DB_GONE) {
         found_failure(check, connection, class);
@@ -442,15 +446,20 @@ int run_check(struct tool *tool)
         print_sandbox(tool);
     }
     check_owners_and_modes(tool, &sink);
-    warn_of_memory(&check, "database", tool->config.database);
+    bool server = admin_has_server(tool);
+    if (!server) {
+        warn_of_memory(&check, "database", tool->config.database);
+    }
     warn_of_memory(&check, "keys", tool->config.keys);
-    if (access(tool->config.database, F_OK) == 0) {
-        if (file_become_owner(tool, tool->config.database) != TOOL_DONE) {
+    if (server || access(tool->config.database, F_OK) == 0) {
+        if (file_become_owner(tool, tool->config.beside) != TOOL_DONE) {
             return TOOL_FAILED;
         }
         check_database(&check);
         check_refused_passwords(&check);
-        check_left_over(&check, tool->config.database, "data");
+        if (!server) {
+            check_left_over(&check, tool->config.database, "data");
+        }
         check_left_over(&check, tool->config.keys, "keys");
         file_become_self();
     }

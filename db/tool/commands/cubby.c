@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/tool/admin.h"
 #include "db/tool/nearest.h"
 #include "db/tool/tool.h"
 
@@ -452,6 +453,7 @@ static int run(struct tool *tool, int count, char **words)
         if (config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
             return tool_fail(tool, "%s", cause.text);
         }
+        admin_choose_engine(&tool->config);
     }
     status = tool->command->run(tool);
     tool_progress_end(tool);

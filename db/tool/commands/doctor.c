@@ -428,7 +428,7 @@ static void ask_empty_segments(struct doctor *doctor)
 static void check_user(struct doctor *doctor)
 {
     static const char *const made_by_programs[] = {"", "-hashes", "-transfers"};
-    const char *database = doctor->tool->config.database;
+    const char *database = doctor->tool->config.beside;
     for (size_t i = 0; i < sizeof made_by_programs / sizeof *made_by_programs; i++) {
         struct stat there;
         const char *path =
@@ -557,7 +557,9 @@ static const char *mark_of_keys(struct doctor *doctor)
 
 static void check_served(struct doctor *doctor)
 {
-    check_file_served(doctor, "database", doctor->tool->config.database, "SQLite format 3");
+    if (!admin_has_server(doctor->tool)) {
+        check_file_served(doctor, "database", doctor->tool->config.database, "SQLite format 3");
+    }
     check_file_served(doctor, "keys", doctor->tool->config.keys, mark_of_keys(doctor));
 }
 

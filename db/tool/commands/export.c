@@ -3,7 +3,8 @@
  *
  * Whoever reads the lines may be slow, and with a rollback journal a reader keeps writers out for
  * as long as it reads. So the lines are written from a copy of the database, a file already
- * deleted.
+ * deleted. A server keeps the state of one moment for a reader without keeping others from
+ * writing: there the lines are written from one long transaction.
  *
  * A value is written as it is stored, so that its text stays exactly the same. One with a line end
  * between its tokens would break the line, so it is written as a string that holds its text, in a
@@ -57,10 +58,16 @@ static int fill_copy(struct tool *tool, struct db_connection *copy)
 static int open_copy(struct export *export)
 {
     struct tool *tool = export->tool;
+    if (admin_has_server(tool)) {
+        int opened = admin_open(tool, false, &export->copy);
+        file_become_self();
+        return opened == TOOL_DONE && admin_driver->begin_read(export->copy) != DB_OK ? TOOL_FAILED
+                                                                                      : opened;
+    }
     const char *path =
         arena_printf(&tool->arena, "%s.export-%ld", tool->config.database, (long)getpid());
     int status =
-        path != NULL ? file_become_owner(tool, tool->config.database) : tool_out_of_memory(tool);
+        path != NULL ? file_become_owner(tool, tool->config.beside) : tool_out_of_memory(tool);
     if (status == TOOL_DONE) {
         status = file_make_draft(tool, path);
     }

@@ -512,7 +512,10 @@ static int run_restore(struct tool *tool)
 {
     struct restore restore = {.tool = tool, .from = tool->words[0]};
     int backup = -1;
-    int status = medium_check_journal(tool);
+    int status = admin_need_file(tool, "pg_restore");
+    if (status == TOOL_DONE) {
+        status = medium_check_journal(tool);
+    }
     if (status == TOOL_DONE) {
         status = open_backup(&restore, &backup);
     }

@@ -39,7 +39,8 @@ static enum db_class migrate_connection(struct tool *tool, struct db_connection 
     enum db_class class = DB_OK;
     const char *path = tool->config.database;
     found->kept_log = admin_maintenance->file_keeps_log(connection);
-    bool locked_in = found->kept_log && !wants_log(tool) && medium_refuses_log(tool, path) != NULL;
+    bool locked_in = !admin_has_server(tool) && found->kept_log && !wants_log(tool) &&
+                     medium_refuses_log(tool, path) != NULL;
     if (locked_in) {
         class = admin_maintenance->stand_alone(connection, true);
     }
@@ -80,7 +81,7 @@ static int run_migrate(struct tool *tool)
 {
     struct migration found = {.from = 0};
     const char *path = tool->config.database;
-    int status = file_become_owner(tool, path);
+    int status = file_become_owner(tool, tool->config.beside);
     if (status == TOOL_DONE) {
         status = medium_check_journal(tool);
     }
@@ -99,7 +100,7 @@ static int run_migrate(struct tool *tool)
     json_add(object, "schema_before", json_new_integer(&tool->scratch, from));
     json_add(object, "migrated", cJSON_CreateBool(from != schema_number));
     json_add(object, "journal", json_new_string(journal));
-    if (from == schema_number && found.kept_log != wants_log(tool)) {
+    if (from == schema_number && !admin_has_server(tool) && found.kept_log != wants_log(tool)) {
         return tool_result(tool, object, "%s: schema %" PRId64 ", its journal is %s now", path,
                            from, journal);
     }
@@ -223,6 +224,22 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     return status;
 }
 
+/* The server's database is there, by its own tools. Its tables are made by whom the programs run
+ * as: the owner of the key file. */
+static int init_server(struct tool *tool)
+{
+    struct migration found = {.from = 0};
+    int status = file_become_owner(tool, tool->config.beside);
+    if (status == TOOL_DONE) {
+        status = migrate_database(tool, &found);
+    }
+    if (status == TOOL_DONE) {
+        tool_file(tool, found.from == 0 ? "made" : "kept", tool->config.database);
+    }
+    file_become_self();
+    return status;
+}
+
 static bool parse_number(const char *text, int64_t *out)
 {
     bool over;
@@ -271,10 +288,13 @@ static int run_init(struct tool *tool)
         status = medium_check_journal(tool);
     }
     if (status == TOOL_DONE) {
-        status = init_database(tool, &owner);
+        status = admin_has_server(tool) ? TOOL_DONE : init_database(tool, &owner);
     }
     if (status == TOOL_DONE) {
         status = init_keys(tool, &owner);
+    }
+    if (status == TOOL_DONE && admin_has_server(tool)) {
+        status = init_server(tool);
     }
     if (status != TOOL_DONE) {
         return status;

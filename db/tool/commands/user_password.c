@@ -216,7 +216,7 @@ static int add_user(struct tool *tool, const struct user_new *user, int64_t *id)
 {
     static const enum db_statement may_run[] = {DB_USER_TAKEN, DB_USER_ADD};
     static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};
-    int status = file_become_owner(tool, tool->config.database);
+    int status = file_become_owner(tool, tool->config.beside);
     struct db *store = status == TOOL_DONE ? db_make(&tool->config, &role) : NULL;
     if (store == NULL) {
         return status != TOOL_DONE ? status : tool_out_of_memory(tool);

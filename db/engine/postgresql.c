@@ -1,0 +1,377 @@
+/*
+ * postgresql.c - the PostgreSQL driver. Only this file, postgresql_connection.c and
+ * postgresql_maintenance.c use libpq.
+ *
+ * The texts of the statements are those that SQLite runs. Comments in them that begin with & hold
+ * what only this engine needs (statements.c). At the start of a text such a comment is a statement
+ * of its own, which is run before; elsewhere it is part of the text. Both only in a transaction
+ * that writes.
+ *
+ * Transactions. SQLite has one lock for all writers. Here the first statement of a write locks the
+ * row of the user it is about, and with it everything that belongs to that user; statements.c says
+ * of each write what protects it. The level is READ COMMITTED, so that what comes after the lock
+ * sees what was committed before the lock was granted. A higher level would have the later one of
+ * two writers fail where this one makes it wait, and would have to be paid by every write. The
+ * operator's tool excludes all writers by an advisory lock, which programs share. Transactions that
+ * read are REPEATABLE READ: all that is read is the state of one moment.
+ *
+ * The order of locks is: row of the user, the user's other rows, counts of attempts, security
+ * events; who breaks it may meet a deadlock, which the server ends and the loop does again.
+ *
+ * Round trips. A transaction is begun together with its first statement; a statement that gives no
+ * rows is sent together with the next one that does, or with the commit; nobody waits for the end
+ * of a transaction that read. So reading an item takes one, writing it three. A query that may give
+ * many rows is read in pieces by a cursor.
+ *
+ * No state of a session is used, but for the names of postgresql_connection.c: behind a pooler each
+ * transaction may be another server's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/engine/postgresql_connection.h"
+
+/* Advisory locks: the first number is ours ("cubb"), the second says what is locked. */
+#define WRITERS "1668637282, 1"
+
+enum { STATEMENT_GRACE_MS = 5000 };
+
+static char version_text[32] = "";
+
+static const char *pg_version(void)
+{
+    return version_text;
+}
+
+static void note_version(const PGconn *handle)
+{
+    int number = PQserverVersion(handle);
+    (void)snprintf(version_text, sizeof version_text, "%d.%d", number / 10000, number % 10000);
+}
+
+static enum db_class pg_open(const char *path, bool writable, int busy_timeout,
+                             struct db_connection **out)
+{
+    (void)writable; /* each transaction says what it does */
+    struct db_connection *connection = calloc(1, sizeof *connection);
+    *out = connection;
+    if (connection == NULL) {
+        return DB_INTERNAL;
+    }
+    connection->database = path;
+    connection->patience = busy_timeout;
+    enum db_class class = postgresql_connect(connection);
+    if (class == DB_OK) {
+        note_version(connection->handle);
+    }
+    return class;
+}
+
+static void pg_set_patience(struct db_connection *connection, int busy_timeout)
+{
+    connection->patience = busy_timeout;
+}
+
+static void pg_close(struct db_connection *connection)
+{
+    if (connection != NULL) {
+        PQfinish(connection->handle);
+        free(connection);
+    }
+}
+
+static const char *pg_message(struct db_connection *connection)
+{
+    return connection == NULL || *connection->problem == '\0' ? "out of memory"
+                                                              : connection->problem;
+}
+
+/* ---- transactions -----------------------------------------------------------------------------
+ */
+
+/* Queues the statement SQL, which sets timeouts: 0 means no limit to the server. */
+static bool queue_timeouts(struct db_connection *connection, const char *sql, int parameters)
+{
+    char statement_text[24];
+    char lock_text[24];
+    int patience = connection->patience > 0 ? connection->patience : 1;
+    (void)snprintf(statement_text, sizeof statement_text, "%d",
+                   connection->operates ? 0 : patience + STATEMENT_GRACE_MS);
+    (void)snprintf(lock_text, sizeof lock_text, "%d", patience);
+    const struct postgresql_query query = {
+        .sql = sql,
+        .named = true,
+        .count = parameters,
+        .types = {POSTGRESQL_TEXT, POSTGRESQL_TEXT},
+        .values = {statement_text, lock_text},
+        .sizes = {(int)strlen(statement_text), (int)strlen(lock_text)},
+    };
+    return postgresql_queue(connection, &query, EXPECT_NOTHING);
+}
+
+static bool queue_write_start(struct db_connection *connection)
+{
+    static const char shared[] = "SELECT set_config('statement_timeout', $1, true),"
+                                 " set_config('lock_timeout', $2, true),"
+                                 " pg_advisory_xact_lock_shared(" WRITERS ")";
+    static const char alone[] = "SELECT set_config('statement_timeout', $1, true),"
+                                " set_config('lock_timeout', $2, true),"
+                                " pg_advisory_xact_lock(" WRITERS ")";
+    connection->phase = PHASE_WRITES;
+    return postgresql_queue_text(connection, "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
+                                 EXPECT_NOTHING) &&
+           queue_timeouts(connection, connection->operates ? alone : shared, 2);
+}
+
+/* Queues the beginning of the transaction, if it is not begun yet. Each transaction reads the
+ * schema number first: so a migration, which changes its table, waits for those that run. */
+bool postgresql_queue_start(struct db_connection *connection)
+{
+    bool good = true;
+    if (connection->phase == PHASE_READS || connection->phase == PHASE_WRITES) {
+        return true;
+    }
+    if (connection->phase == PHASE_TO_WRITE) {
+        good = queue_write_start(connection);
+    } else {
+        if (connection->phase == PHASE_TO_READ) {
+            connection->phase = PHASE_READS;
+            good = postgresql_queue_text(
+                connection, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", EXPECT_NOTHING);
+        }
+        good = good &&
+               queue_timeouts(connection, "SELECT set_config('statement_timeout', $1, true)", 1);
+    }
+    return good &&
+           (connection->operates ||
+            postgresql_queue_text(connection, "SELECT number FROM cubby_schema", EXPECT_SCHEMA));
+}
+
+static enum db_class pg_begin_read(struct db_connection *connection)
+{
+    connection->phase = PHASE_TO_READ;
+    return connection->lost ? DB_AGAIN : DB_OK;
+}
+
+static enum db_class pg_begin(struct db_connection *connection)
+{
+    connection->phase = PHASE_TO_WRITE;
+    return connection->lost ? DB_AGAIN : DB_OK;
+}
+
+static enum db_class commit_writes(struct db_connection *connection)
+{
+    if (!postgresql_queue_text(connection, "COMMIT", EXPECT_COMMIT)) {
+        return DB_AGAIN;
+    }
+    enum db_class class = postgresql_sync(connection, NULL);
+    if (class == DB_OK) {
+        connection->phase = PHASE_NONE;
+    }
+    return class;
+}
+
+enum db_class postgresql_commit(struct db_connection *connection)
+{
+    enum db_class class = postgresql_settle(connection);
+    if (connection->phase == PHASE_WRITES) {
+        return class == DB_OK ? commit_writes(connection) : class;
+    }
+    if (connection->phase == PHASE_READS && class == DB_OK &&
+        postgresql_queue_text(connection, "COMMIT", EXPECT_NOTHING)) {
+        postgresql_sync_later(connection);
+    }
+    connection->phase = PHASE_NONE;
+    return DB_OK; /* what was read was read */
+}
+
+/* What is queued is answered first: after a failure among it the rest is left out, and a ROLLBACK
+ * would be too. */
+static bool pg_rollback(struct db_connection *connection)
+{
+    bool begun = connection->phase == PHASE_READS || connection->phase == PHASE_WRITES;
+    connection->phase = PHASE_NONE;
+    if (begun && !connection->lost) {
+        char problem[sizeof connection->problem];
+        memcpy(problem, connection->problem, sizeof problem);
+        (void)postgresql_sync(connection, NULL);
+        memcpy(connection->problem, problem, sizeof problem);
+        if (postgresql_queue_text(connection, "ROLLBACK", EXPECT_NOTHING)) {
+            postgresql_sync_later(connection);
+        }
+    }
+    return !connection->lost;
+}
+
+static enum db_class pg_script(struct db_connection *connection, const char *sql)
+{
+    enum db_class class = postgresql_settle(connection);
+    if (class == DB_OK && connection->phase != PHASE_NONE && !postgresql_queue_start(connection)) {
+        class = DB_AGAIN;
+    }
+    return class == DB_OK ? postgresql_script(connection, sql, NULL) : class;
+}
+
+/* ---- the schema number ------------------------------------------------------------------------
+ *
+ * It stands in a table of the driver's own. A program reads it with every transaction, so that it
+ * asks for it only once; the tool asks each time.
+ */
+
+static enum db_class read_schema(struct db_connection *connection, int64_t *out)
+{
+    PGresult *rows = NULL;
+    bool queued = postgresql_queue_start(connection) &&
+                  postgresql_queue_text(connection, "SELECT number FROM cubby_schema", EXPECT_ROWS);
+    enum db_class class = queued ? postgresql_sync(connection, &rows) : DB_AGAIN;
+    *out = class == DB_OK && PQntuples(rows) == 1 ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : 0;
+    PQclear(rows);
+    return class;
+}
+
+static enum db_class pg_schema_number(struct db_connection *connection, int64_t *out)
+{
+    *out = connection->schema;
+    if (connection->schema >= 0 && !connection->operates) {
+        return DB_OK;
+    }
+    PGresult *rows = NULL;
+    bool begins = connection->operates;
+    enum db_class class = postgresql_settle(connection);
+    bool queued =
+        class == DB_OK &&
+        (!begins || connection->phase == PHASE_NONE || postgresql_queue_start(connection)) &&
+        postgresql_queue_text(connection, "SELECT to_regclass('cubby_schema') IS NOT NULL",
+                              EXPECT_ROWS);
+    class = class == DB_OK && !queued ? DB_AGAIN : class;
+    class = class == DB_OK ? postgresql_sync(connection, &rows) : class;
+    bool there = class == DB_OK && PQntuples(rows) == 1 && *PQgetvalue(rows, 0, 0) == 't';
+    PQclear(rows);
+    *out = 0;
+    if (class == DB_OK && there) {
+        class = read_schema(connection, out);
+    }
+    connection->schema = class == DB_OK ? *out : -1;
+    return class;
+}
+
+static enum db_class pg_set_schema_number(struct db_connection *connection, int64_t number)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "CREATE TABLE IF NOT EXISTS cubby_schema (number BIGINT NOT NULL);"
+                   "DELETE FROM cubby_schema; INSERT INTO cubby_schema (number) VALUES (%d)",
+                   (int)number);
+    return pg_script(connection, sql);
+}
+
+/* ---- what only a file has ---------------------------------------------------------------------
+ */
+
+static enum db_class pg_set_journal(struct db_connection *connection, bool ahead)
+{
+    (void)connection;
+    (void)ahead;
+    return DB_OK;
+}
+
+static enum db_class pg_checkpoint(struct db_connection *connection)
+{
+    (void)connection;
+    return DB_OK;
+}
+
+static bool pg_log_is_long(const struct db_connection *connection)
+{
+    (void)connection;
+    return false;
+}
+
+static void pg_trim_log(struct db_connection *connection)
+{
+    (void)connection;
+}
+
+/* Whether the server has left meanwhile. */
+static bool pg_replaced(const struct db_connection *connection)
+{
+    return connection->lost || PQconsumeInput(connection->handle) == 0 ||
+           PQstatus(connection->handle) != CONNECTION_OK;
+}
+
+static bool pg_rest(struct db_connection *connection)
+{
+    *connection->problem = '\0';
+    return !connection->lost && connection->phase == PHASE_NONE;
+}
+
+/* ---- what can be found wrong ------------------------------------------------------------------
+ */
+
+static enum db_class pg_verify(struct db_connection *connection,
+                               void (*report)(void *self, const char *problem), void *self)
+{
+    static const struct {
+        const char *sql;
+        const char *problem;
+    } checks[] = {
+        {"SELECT current_setting('synchronous_commit') <> 'off'",
+         "synchronous_commit is off: writes that were acknowledged may be lost"},
+        {"SELECT current_setting('fsync') = 'on'",
+         "fsync is off: a loss of power can destroy the database"},
+        {"SELECT current_setting('full_page_writes') = 'on'",
+         "full_page_writes is off: a loss of power can destroy the database"},
+        {"SELECT pg_encoding_to_char(encoding) = 'UTF8' FROM pg_database"
+         " WHERE datname = current_database()",
+         "its encoding is not UTF8"},
+        {"SELECT current_setting('server_version_num')::integer >= 130000",
+         "the server is older than PostgreSQL 13"},
+    };
+    enum db_class class = postgresql_settle(connection);
+    for (size_t i = 0; class == DB_OK && i < sizeof checks / sizeof *checks; i++) {
+        PGresult *rows = NULL;
+        class = postgresql_queue_text(connection, checks[i].sql, EXPECT_ROWS)
+                    ? postgresql_sync(connection, &rows)
+                    : DB_AGAIN;
+        if (class == DB_OK && (PQntuples(rows) != 1 || *PQgetvalue(rows, 0, 0) != 't')) {
+            report(self, checks[i].problem);
+        }
+        PQclear(rows);
+    }
+    return class;
+}
+
+const struct db_driver db_postgresql = {
+    .name = "postgresql",
+    .dialect = DB_DIALECT_POSTGRESQL,
+    .version = pg_version,
+    .open = pg_open,
+    .set_patience = pg_set_patience,
+    .close = pg_close,
+    .message = pg_message,
+    .begin_read = pg_begin_read,
+    .schema_number = pg_schema_number,
+    .set_schema_number = pg_set_schema_number,
+    .set_journal = pg_set_journal,
+    .checkpoint = pg_checkpoint,
+    .log_is_long = pg_log_is_long,
+    .trim_log = pg_trim_log,
+    .replaced = pg_replaced,
+    .rest = pg_rest,
+    .begin = pg_begin,
+    .commit = postgresql_commit,
+    .rollback = pg_rollback,
+    .script = pg_script,
+    .verify = pg_verify,
+    .prepare = postgresql_prepare,
+    .finalize = postgresql_finalize,
+    .bind_integer = postgresql_bind_integer,
+    .bind_text = postgresql_bind_text,
+    .bind_null = postgresql_bind_null,
+    .step = postgresql_step,
+    .reset = postgresql_reset,
+    .column_integer = postgresql_column_integer,
+    .column_text = postgresql_column_text,
+    .column_is_null = postgresql_column_is_null,
+};

@@ -1,0 +1,545 @@
+/*
+ * postgresql_connection.c - connecting to a server, and sending it statements.
+ *
+ * Every wait has an end. libpq waits connect_timeout for each host; the server gives up a lock
+ * after lock_timeout and a statement after statement_timeout, which are set for each transaction
+ * (postgresql.c) and thus hold behind a pooler too; and who is silent for longer than both is given
+ * up here. The kernel gives up a server that does not acknowledge what was sent (tcp_user_timeout).
+ *
+ * The server keeps statements parsed under names that are a digest of their text. A pooler that
+ * gives each transaction to another server (pgbouncer in transaction mode, before its version 1.21)
+ * does not know such names: a statement is then missing, or there already, but never another one.
+ * The process that meets that goes on without names, and the transaction is done again.
+ */
+#include "db/engine/postgresql_connection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+
+/* Milliseconds that a server may be silent beyond the patience of the request. */
+enum { SILENCE_MS = 10000 };
+
+static bool without_names; /* in this process: see above */
+
+/* ---- failures ---------------------------------------------------------------------------------
+ */
+
+/* The first line of PROBLEM, without control characters. */
+void postgresql_note(struct db_connection *connection, const char *problem)
+{
+    size_t size = strcspn(problem, "\n");
+    if (size >= sizeof connection->problem) {
+        size = sizeof connection->problem - 1;
+    }
+    memcpy(connection->problem, problem, size);
+    connection->problem[size] = '\0';
+    for (char *at = connection->problem; *at != '\0'; at++) {
+        if ((unsigned char)*at < ' ') {
+            *at = ' ';
+        }
+    }
+}
+
+static bool is_one_of(const char *state, const char *states)
+{
+    const char *at = strstr(states, state);
+    return at != NULL && *state != '\0';
+}
+
+/* What a SQLSTATE means (appendix A of the manual, "PostgreSQL Error Codes"). A server that shuts
+ * down, or that has become a copy of another one, is left. */
+static enum db_class classify(struct db_connection *connection, const char *state)
+{
+    static const char again[] = "40001 40P01 23505 26000 42P05";
+    static const char leave[] = "57P01 57P02 57P03 57P05 25P03 25006 40003";
+    static const char busy[] = "55P03 57014 53000 53200 53300 53400";
+    if (is_one_of(state, "26000 42P05")) {
+        without_names = true;
+    }
+    if (is_one_of(state, leave) || strncmp(state, "08", 2) == 0) {
+        connection->lost = true;
+        return is_one_of(state, "25006") ? DB_BUSY : DB_AGAIN;
+    }
+    if (is_one_of(state, again)) {
+        return DB_AGAIN;
+    }
+    if (is_one_of(state, busy)) {
+        return DB_BUSY;
+    }
+    if (strcmp(state, "53100") == 0) {
+        return DB_FULL;
+    }
+    if (strncmp(state, "23", 2) == 0) {
+        return DB_CONFLICT;
+    }
+    return strncmp(state, "XX00", 4) == 0 && state[4] != '0' ? DB_DAMAGED : DB_INTERNAL;
+}
+
+/* The primary message only: the details of an error may show values. */
+static enum db_class judge(struct db_connection *connection, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (state == NULL) {
+        connection->lost = true;
+        postgresql_note(connection, PQresultErrorMessage(result));
+        return DB_AGAIN;
+    }
+    char text[sizeof connection->problem];
+    (void)snprintf(text, sizeof text, "%s (%s)", message != NULL ? message : "failed", state);
+    postgresql_note(connection, text);
+    return classify(connection, state);
+}
+
+static enum db_class lose(struct db_connection *connection, const char *why)
+{
+    connection->lost = true;
+    postgresql_note(connection, *why != '\0' ? why : "the connection to the server is lost");
+    return DB_AGAIN;
+}
+
+/* ---- connecting -------------------------------------------------------------------------------
+ */
+
+/* The setting must hold no password: other users may read the file, and its value is told in the
+ * log. Other files may hold it, which libpq refuses when others may read them. */
+static bool has_password(const PQconninfoOption *options)
+{
+    for (; options->keyword != NULL; options++) {
+        bool secret = strcmp(options->keyword, "password") == 0 ||
+                      strcmp(options->keyword, "sslpassword") == 0;
+        if (secret && options->val != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_many_hosts(const PQconninfoOption *options)
+{
+    for (; options->keyword != NULL; options++) {
+        if (strncmp(options->keyword, "host", 4) == 0 && options->val != NULL &&
+            strchr(options->val, ',') != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Defaults come before what the setting says. With several hosts the one is wanted that can be
+ * written to, whichever that is at present. */
+static PGconn *start(const struct db_connection *connection, bool many_hosts)
+{
+    const char *names[] = {"connect_timeout",
+                           "tcp_user_timeout",
+                           "keepalives_idle",
+                           "keepalives_interval",
+                           "keepalives_count",
+                           "fallback_application_name",
+                           many_hosts ? "target_session_attrs" : "application_name",
+                           "dbname",
+                           "client_encoding",
+                           NULL};
+    const char *values[] = {"3",
+                            "8000",
+                            "10",
+                            "5",
+                            "3",
+                            "cubby",
+                            many_hosts ? "read-write" : NULL,
+                            connection->database,
+                            "UTF8",
+                            NULL};
+    return PQconnectdbParams(names, values, 1);
+}
+
+static void ignore_notice(void *self, const PGresult *result)
+{
+    (void)self;
+    (void)result;
+}
+
+static enum db_class check_setting(struct db_connection *connection, bool *many_hosts)
+{
+    char *problem = NULL;
+    PQconninfoOption *options = PQconninfoParse(connection->database, &problem);
+    if (options == NULL) {
+        postgresql_note(connection, problem != NULL ? problem : "out of memory");
+        PQfreemem(problem);
+        return DB_INTERNAL;
+    }
+    bool secret = has_password(options);
+    *many_hosts = has_many_hosts(options);
+    PQconninfoFree(options);
+    if (secret) {
+        postgresql_note(connection, "a password stands in the setting \"database\"; name a file "
+                                    "for it with passfile=");
+        return DB_INTERNAL;
+    }
+    return DB_OK;
+}
+
+enum db_class postgresql_connect(struct db_connection *connection)
+{
+    bool many_hosts = false;
+    enum db_class class = check_setting(connection, &many_hosts);
+    if (class != DB_OK) {
+        return class;
+    }
+    connection->schema = -1;
+    connection->handle = start(connection, many_hosts);
+    if (connection->handle == NULL) {
+        return DB_INTERNAL;
+    }
+    if (PQstatus(connection->handle) != CONNECTION_OK) {
+        connection->lost = true;
+        postgresql_note(connection, PQerrorMessage(connection->handle));
+        return DB_BUSY;
+    }
+    (void)PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
+    if (PQsetnonblocking(connection->handle, 1) != 0 ||
+        PQenterPipelineMode(connection->handle) != 1) {
+        return lose(connection, PQerrorMessage(connection->handle));
+    }
+    return DB_OK;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
+
+/* Waits until the next result is there, or WANTED is false and all is sent. */
+static enum db_class wait_for_server(struct db_connection *connection, int64_t end, bool wanted)
+{
+    PGconn *handle = connection->handle;
+    for (;;) {
+        int unsent = PQflush(handle);
+        if (wanted ? PQisBusy(handle) == 0 : unsent <= 0) {
+            return DB_OK;
+        }
+        int64_t left = connection->operates ? -1 : end - monotonic_ms();
+        struct pollfd socket = {.fd = PQsocket(handle),
+                                .events = (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN)};
+        int most = left > 0 ? (int)left : 0;
+        int ready = poll(&socket, 1, connection->operates ? -1 : most);
+        if (ready == 0) {
+            (void)lose(connection, "the server does not answer");
+            return DB_BUSY;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return lose(connection, strerror(errno));
+        }
+        if (ready > 0 && (socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0 &&
+            PQconsumeInput(handle) == 0) {
+            return lose(connection, PQerrorMessage(handle));
+        }
+    }
+}
+
+static int64_t end_of_wait(const struct db_connection *connection)
+{
+    return monotonic_ms() + connection->patience + SILENCE_MS;
+}
+
+/* ---- names ------------------------------------------------------------------------------------
+ */
+
+static uint64_t name_of(const struct postgresql_query *query)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (const char *at = query->sql; *at != '\0'; at++) {
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    }
+    for (int i = 0; i < query->count; i++) {
+        hash = (hash ^ query->types[i]) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+static bool knows(const struct db_connection *connection, uint64_t name)
+{
+    for (size_t i = 0; i < connection->name_count; i++) {
+        if (connection->names[i] == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget(struct db_connection *connection, uint64_t name)
+{
+    for (size_t i = 0; i < connection->name_count; i++) {
+        if (connection->names[i] == name) {
+            connection->names[i] = connection->names[--connection->name_count];
+            return;
+        }
+    }
+}
+
+/* ---- sending ----------------------------------------------------------------------------------
+ */
+
+static void expect(struct db_connection *connection, enum postgresql_expect what, uint64_t name)
+{
+    connection->queue[connection->queued].what = what;
+    connection->queue[connection->queued].name = name;
+    connection->queued++;
+}
+
+static bool send_named(struct db_connection *connection, const struct postgresql_query *query,
+                       const int *formats)
+{
+    char name[32];
+    uint64_t hash = name_of(query);
+    (void)snprintf(name, sizeof name, "cubby_%016" PRIx64, hash);
+    if (!knows(connection, hash)) {
+        if (PQsendPrepare(connection->handle, name, query->sql, query->count, query->types) == 0) {
+            return false;
+        }
+        connection->names[connection->name_count++] = hash;
+        expect(connection, EXPECT_NAME, hash);
+    }
+    return PQsendQueryPrepared(connection->handle, name, query->count, query->values, query->sizes,
+                               formats, 0) != 0;
+}
+
+bool postgresql_queue(struct db_connection *connection, const struct postgresql_query *query,
+                      enum postgresql_expect what)
+{
+    int formats[POSTGRESQL_PARAMETERS_MAXIMUM];
+    for (int i = 0; i < query->count; i++) {
+        formats[i] = 1;
+    }
+    if (connection->lost || connection->queued + 2 > POSTGRESQL_QUEUE) {
+        return false;
+    }
+    bool named = query->named && !without_names && connection->name_count < POSTGRESQL_NAMES;
+    bool sent = named
+                    ? send_named(connection, query, formats)
+                    : PQsendQueryParams(connection->handle, query->sql, query->count, query->types,
+                                        query->values, query->sizes, formats, 0) != 0;
+    if (!sent) {
+        (void)lose(connection, PQerrorMessage(connection->handle));
+        return false;
+    }
+    expect(connection, what, 0);
+    return true;
+}
+
+bool postgresql_queue_text(struct db_connection *connection, const char *sql,
+                           enum postgresql_expect what)
+{
+    const struct postgresql_query query = {.sql = sql, .named = true};
+    return postgresql_queue(connection, &query, what);
+}
+
+/* ---- results ----------------------------------------------------------------------------------
+ */
+
+/* What reading all results has brought so far. */
+struct reading {
+    enum db_class class;
+    PGresult *rows;
+    size_t at; /* in the queue */
+    bool any;  /* a result of the statement there */
+};
+
+static void take_schema(struct db_connection *connection, struct reading *reading,
+                        const PGresult *result)
+{
+    int64_t number = PQntuples(result) == 1 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+    if (connection->schema >= 0 && connection->schema != number && reading->class == DB_OK) {
+        postgresql_note(connection, "the schema has changed while the program was connected");
+        reading->class = DB_INTERNAL;
+    }
+    connection->schema = number;
+}
+
+static void take_good(struct db_connection *connection, struct reading *reading, PGresult *result)
+{
+    switch (connection->queue[reading->at].what) {
+    case EXPECT_ROWS:
+        PQclear(reading->rows);
+        reading->rows = result;
+        return;
+    case EXPECT_SCHEMA:
+        take_schema(connection, reading, result);
+        break;
+    case EXPECT_COMMIT:
+        if (strcmp(PQcmdStatus(result), "COMMIT") != 0 && reading->class == DB_OK) {
+            postgresql_note(connection, "the server has rolled the transaction back");
+            reading->class = DB_AGAIN;
+        }
+        break;
+    case EXPECT_NAME:
+    case EXPECT_NOTHING:
+    default:
+        break;
+    }
+    PQclear(result);
+}
+
+static void take_result(struct db_connection *connection, struct reading *reading, PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    reading->any = true;
+    if (reading->at < connection->queued &&
+        (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)) {
+        take_good(connection, reading, result);
+        return;
+    }
+    if (reading->at < connection->queued && connection->queue[reading->at].what == EXPECT_NAME) {
+        forget(connection, connection->queue[reading->at].name);
+    }
+    if (status != PGRES_PIPELINE_ABORTED && reading->class == DB_OK) {
+        reading->class = judge(connection, result);
+    }
+    PQclear(result);
+}
+
+/* Whether the transaction's end was on its way: then nobody knows whether it was done. */
+static bool commit_was_sent(const struct db_connection *connection)
+{
+    return connection->queued > 0 &&
+           connection->queue[connection->queued - 1].what == EXPECT_COMMIT;
+}
+
+/* Reads until the mark that postgresql_sync set. */
+static void read_results(struct db_connection *connection, struct reading *reading)
+{
+    const int64_t end = end_of_wait(connection);
+    while (reading->at <= connection->queued) {
+        enum db_class class = wait_for_server(connection, end, true);
+        if (class != DB_OK) {
+            reading->class = reading->class == DB_OK ? class : reading->class;
+            return;
+        }
+        PGresult *result = PQgetResult(connection->handle);
+        if (result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return;
+        }
+        if (result != NULL) {
+            take_result(connection, reading, result);
+        } else if (PQstatus(connection->handle) != CONNECTION_OK) {
+            break;
+        } else if (reading->any) {
+            reading->at++;
+            reading->any = false;
+        }
+    }
+    connection->lost = true;
+    reading->class = reading->class == DB_OK ? lose(connection, PQerrorMessage(connection->handle))
+                                             : reading->class;
+}
+
+static enum db_class read_queue(struct db_connection *connection, PGresult **rows)
+{
+    struct reading reading = {.class = DB_OK};
+    bool committing = commit_was_sent(connection);
+    read_results(connection, &reading);
+    connection->queued = 0;
+    connection->synced = false;
+    if (connection->lost && committing && reading.class == DB_AGAIN) {
+        postgresql_note(connection,
+                        "the connection was lost at the end of the transaction, so that it may be "
+                        "done or not");
+        reading.class = DB_BUSY;
+    }
+    if (rows != NULL && reading.class == DB_OK) {
+        *rows = reading.rows;
+    } else {
+        PQclear(reading.rows);
+    }
+    return reading.class;
+}
+
+static bool send_sync(struct db_connection *connection)
+{
+    if (!connection->lost && !connection->synced && connection->queued > 0) {
+        connection->synced = PQpipelineSync(connection->handle) == 1;
+        if (!connection->synced) {
+            (void)lose(connection, PQerrorMessage(connection->handle));
+        }
+    }
+    return !connection->lost;
+}
+
+enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows)
+{
+    if (rows != NULL) {
+        *rows = NULL;
+    }
+    if (!send_sync(connection)) {
+        return DB_AGAIN;
+    }
+    return connection->queued > 0 ? read_queue(connection, rows) : DB_OK;
+}
+
+void postgresql_sync_later(struct db_connection *connection)
+{
+    if (send_sync(connection)) {
+        (void)wait_for_server(connection, end_of_wait(connection), false);
+    }
+}
+
+enum db_class postgresql_settle(struct db_connection *connection)
+{
+    if (connection->lost) {
+        return DB_AGAIN;
+    }
+    return connection->synced ? read_queue(connection, NULL) : DB_OK;
+}
+
+/* ---- texts ------------------------------------------------------------------------------------
+ */
+
+static enum db_class read_script(struct db_connection *connection, PGresult **rows)
+{
+    enum db_class class = DB_OK;
+    for (;;) {
+        enum db_class waited = wait_for_server(connection, end_of_wait(connection), true);
+        PGresult *result = waited == DB_OK ? PQgetResult(connection->handle) : NULL;
+        if (result == NULL) {
+            return class == DB_OK ? waited : class;
+        }
+        ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && class == DB_OK) {
+            class = judge(connection, result);
+        }
+        if (rows != NULL && status == PGRES_TUPLES_OK) {
+            PQclear(*rows);
+            *rows = result;
+        } else {
+            PQclear(result);
+        }
+    }
+}
+
+enum db_class postgresql_script(struct db_connection *connection, const char *sql, PGresult **rows)
+{
+    if (rows != NULL) {
+        *rows = NULL;
+    }
+    enum db_class class = postgresql_sync(connection, NULL);
+    if (class != DB_OK) {
+        return class;
+    }
+    if (PQexitPipelineMode(connection->handle) != 1 || PQsendQuery(connection->handle, sql) != 1) {
+        return lose(connection, PQerrorMessage(connection->handle));
+    }
+    class = read_script(connection, rows);
+    if (!connection->lost && PQenterPipelineMode(connection->handle) != 1) {
+        class = lose(connection, PQerrorMessage(connection->handle));
+    }
+    if (class != DB_OK && rows != NULL) {
+        PQclear(*rows);
+        *rows = NULL;
+    }
+    return class;
+}

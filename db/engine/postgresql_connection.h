@@ -1,0 +1,114 @@
+/*
+ * postgresql_connection.h - what the files that use libpq share. No other file includes it.
+ *
+ * A connection sends statements one behind the other (libpq's pipeline mode) and waits for their
+ * results only where somebody wants to know them: each wait is one round trip.
+ */
+#ifndef CUBBY_DB_ENGINE_POSTGRESQL_CONNECTION_H
+#define CUBBY_DB_ENGINE_POSTGRESQL_CONNECTION_H
+
+#include <libpq-fe.h>
+
+#include "db/engine/driver.h"
+
+enum {
+    POSTGRESQL_PARAMETERS_MAXIMUM = 32,
+    POSTGRESQL_QUEUE = 96, /* statements sent whose results are not read yet */
+    POSTGRESQL_NAMES = 160 /* statements that the server keeps parsed for a connection */
+};
+
+/* The types of parameters, of the catalogue pg_type. */
+enum { POSTGRESQL_INT8 = 20, POSTGRESQL_TEXT = 25, POSTGRESQL_BOOL = 16 };
+
+enum postgresql_expect {
+    EXPECT_NOTHING, /* a result that is only good or bad */
+    EXPECT_NAME,    /* that the server now keeps a statement under its name */
+    EXPECT_SCHEMA,  /* the schema number */
+    EXPECT_ROWS,
+    EXPECT_COMMIT
+};
+
+/* Where the connection is in its transaction. It is begun on the server together with its first
+ * statement. */
+enum postgresql_phase { PHASE_NONE, PHASE_TO_READ, PHASE_TO_WRITE, PHASE_READS, PHASE_WRITES };
+
+struct db_connection {
+    PGconn *handle;       /* NULL: memory was out, or it never was connected */
+    const char *database; /* borrowed */
+    int patience;         /* milliseconds to wait for a lock */
+    bool operates;        /* the operator's tool: alone when it writes, and as long as it takes */
+    bool lost;            /* nothing can be sent any more */
+    enum postgresql_phase phase;
+    int64_t schema; /* the number that was read last; -1: none was */
+    struct {
+        enum postgresql_expect what;
+        uint64_t name;
+    } queue[POSTGRESQL_QUEUE];
+    size_t queued;
+    bool synced; /* the server is asked to answer all that is queued */
+    uint64_t names[POSTGRESQL_NAMES];
+    size_t name_count;
+    unsigned cursors; /* that were declared so far */
+    char problem[256];
+};
+
+/* A statement and its parameters, all in binary form. */
+struct postgresql_query {
+    const char *sql;
+    bool named; /* the server may keep it parsed */
+    int count;
+    Oid types[POSTGRESQL_PARAMETERS_MAXIMUM]; /* 0: whatever fits, of a NULL */
+    const char *values[POSTGRESQL_PARAMETERS_MAXIMUM];
+    int sizes[POSTGRESQL_PARAMETERS_MAXIMUM];
+};
+
+/* Connects. DB_BUSY when the server can't be reached or does not let the user in, DB_INTERNAL when
+ * the setting itself is wrong. */
+enum db_class postgresql_connect(struct db_connection *connection);
+
+/* Puts QUERY behind what is queued. False when the connection is lost. */
+bool postgresql_queue(struct db_connection *connection, const struct postgresql_query *query,
+                      enum postgresql_expect expect);
+
+/* The same for a text without parameters. */
+bool postgresql_queue_text(struct db_connection *connection, const char *sql,
+                           enum postgresql_expect expect);
+
+/* Has all that is queued done, and waits for it: one round trip. *ROWS, unless NULL, becomes the
+ * result of the last EXPECT_ROWS, which the caller clears; NULL after a failure. The class is that
+ * of the first failure, whose text is left in connection->problem. */
+enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows);
+
+/* Has all that is queued done without waiting; its results are read before anything else is sent.
+ */
+void postgresql_sync_later(struct db_connection *connection);
+
+/* Reads what postgresql_sync_later left. */
+enum db_class postgresql_settle(struct db_connection *connection);
+
+/* Runs SQL, which may be several statements, as a text. Nothing may be queued. *ROWS as above, of
+ * the last statement. */
+enum db_class postgresql_script(struct db_connection *connection, const char *sql, PGresult **rows);
+
+/* Notes PROBLEM, a text, as that of the last failure. */
+void postgresql_note(struct db_connection *connection, const char *problem);
+
+/* Queues the beginning of the transaction that the connection is to have, if it is not begun yet.
+ * False when the connection is lost. */
+bool postgresql_queue_start(struct db_connection *connection);
+
+/* These are members of the driver (driver.h). */
+enum db_class postgresql_commit(struct db_connection *connection);
+enum db_class postgresql_prepare(struct db_connection *connection, const char *sql,
+                                 struct db_prepared **out);
+void postgresql_finalize(struct db_prepared *prepared);
+enum db_class postgresql_bind_integer(struct db_prepared *prepared, int number, int64_t value);
+enum db_class postgresql_bind_text(struct db_prepared *prepared, int number, struct text value);
+enum db_class postgresql_bind_null(struct db_prepared *prepared, int number);
+enum db_class postgresql_step(struct db_prepared *prepared);
+void postgresql_reset(struct db_prepared *prepared);
+int64_t postgresql_column_integer(struct db_prepared *prepared, int column);
+struct text postgresql_column_text(struct db_prepared *prepared, int column);
+bool postgresql_column_is_null(struct db_prepared *prepared, int column);
+
+#endif

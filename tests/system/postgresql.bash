@@ -1,0 +1,120 @@
+# postgresql.bash - a PostgreSQL of a test's own, and programs that stay beside it.
+
+# The programs that know both engines.
+export PROGRAMS=$root/build/postgresql/cgi-bin TOOL=$root/build/postgresql/bin/cubby
+
+# server_as COMMAND…: as the user whom the server runs as; it refuses root.
+server_as() {
+    if is_root; then
+        setpriv --reuid postgres --regid postgres --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+# server_make: the files of a server below $server, with a role `cubby` that needs a password and owns the
+# database `cubby`.
+server_make() {
+    bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    server=$(mktemp -d "${TMPDIR:-/tmp}/pg.XXXXXX") # short: the path of a socket has 107 bytes
+    chmod 755 "$server"
+    mkdir "$server/socket" "$server/db"
+    ! is_root || chown -R postgres "$server"
+    chmod 711 "$server/socket"
+    server_as "$bin/initdb" -D "$server/db" -U postgres -A trust -E UTF8 --no-locale --no-sync >"$server/initdb.log" 2>&1
+    printf 'local all postgres trust\nlocal all cubby scram-sha-256\n' >"$server/db/pg_hba.conf"
+    server_start
+    sql "CREATE ROLE cubby LOGIN PASSWORD 'Server-secret-1'" postgres
+    sql 'CREATE DATABASE cubby OWNER cubby' postgres
+}
+
+server_start() {
+    local as=()
+    ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
+    setsid env -i PATH=/usr/bin:/bin "${as[@]}" "$bin/postgres" -D "$server/db" -k "$server/socket" -c listen_addresses= -c max_connections=60 "$@" \
+        >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
+    server_pid=$!
+    echo "$server_pid" >"$server/pid"
+    until_true 20 psql -XqAt -h "$server/socket" -U postgres postgres -c 'SELECT 1' >/dev/null 2>&1 || fail "$(cat "$server/log")"
+}
+
+# server_stop [SIGNAL]: INT rolls back and disconnects, QUIT ends it as a crash would.
+server_stop() {
+    kill -"${1:-INT}" "$(cat "$server/pid")" 2>/dev/null || return 0
+    until_true 20 server_is_gone
+}
+server_is_gone() { ! kill -0 "$(cat "$server/pid")" 2>/dev/null; }
+
+# sql TEXT [DATABASE]
+sql() { psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres "${2:-cubby}" -c "$1"; }
+
+# install_over SOCKETS [LINE…]: settings for the server behind the folder SOCKETS, in $conf, and an empty store.
+install_over() {
+    local sockets=$1
+    shift
+    home=$BATS_TEST_TMPDIR/home
+    conf=$home/cubby.conf
+    mkdir -m 700 "$home"
+    printf '*:*:*:*:Server-secret-1\n' >"$home/passfile"
+    chmod 600 "$home/passfile"
+    printf '%s\n' "database = postgresql://cubby@/cubby?host=$sockets&passfile=$home/passfile" "keys = $home/keys.json" \
+        'password_cost = 1' 'busy_timeout = 1000' "$@" >"$conf"
+    "$TOOL" -c "$conf" init >/dev/null
+}
+
+# proxy_start: between programs and server; the folder of its socket is $proxy.
+proxy_start() {
+    proxy=$server/proxy
+    mkdir -p "$proxy"
+    node "$root/tests/system/postgresql_proxy.js" "$proxy/.s.PGSQL.5432" "$server/socket/.s.PGSQL.5432" "$proxy/control" \
+        >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
+    echo "$!" >"$server/proxy.pid"
+    until_true 10 test -S "$proxy/control"
+}
+proxy_say() { curl -sS --max-time 10 --unix-socket "$proxy/control" "http://control/$1"; }
+
+# fault CODE TIMES: the next new items fail in the server with this SQLSTATE, so many times.
+fault() {
+    sql "DROP SEQUENCE IF EXISTS faults; CREATE SEQUENCE faults; GRANT ALL ON faults TO cubby;
+        CREATE OR REPLACE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+            IF nextval('faults') <= $2 THEN RAISE EXCEPTION 'a fault on purpose' USING ERRCODE = '$1'; END IF;
+            RETURN NEW; END \$\$;
+        CREATE OR REPLACE TRIGGER fault BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION fault()"
+}
+
+server_end() {
+    [ ! -f "$server/proxy.pid" ] || kill "$(cat "$server/proxy.pid")" 2>/dev/null || true
+    server_stop || server_stop QUIT || true
+    rm -rf "$server"
+}
+
+# pooler_start: pgbouncer in transaction mode with two connections to the server, which all clients share; the
+# folder of its socket is $pooler.
+pooler_start() {
+    pooler=$server/pooler
+    mkdir -p "$pooler"
+    ! is_root || chown postgres "$pooler"
+    cat >"$pooler/ini" <<INI
+[databases]
+cubby = host=$server/socket user=cubby password=Server-secret-1
+[pgbouncer]
+listen_addr =
+listen_port = 5432
+unix_socket_dir = $pooler
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+max_client_conn = 100
+logfile = $pooler/log
+INI
+    local as=()
+    ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
+    setsid "${as[@]}" pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
+    echo "$!" >"$server/pooler.pid"
+    until_true 10 test -S "$pooler/.s.PGSQL.5432"
+}
+pooler_stop() {
+    [ -f "$server/pooler.pid" ] || return 0
+    kill -TERM "$(cat "$server/pooler.pid")" 2>/dev/null || true
+    rm -rf "$server/pooler" "$server/pooler.pid"
+}

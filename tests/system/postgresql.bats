@@ -1,0 +1,356 @@
+# Over PostgreSQL: what the contract over HTTP can't show, namely how often the server is asked, and that
+# nothing is lost, done twice or answered wrongly while it fails. A server of the tests' own, and
+# programs that stay.
+
+load system.bash
+load tool.bash
+load loop.bash
+load postgresql.bash
+
+setup_file() {
+    server_make
+    export server bin
+}
+teardown_file() { server_end; }
+
+setup() {
+    token=''
+    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    install_over "$server/socket"
+    export CUBBY_CONF=$conf
+}
+teardown() {
+    loops_stop
+    [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
+    pooler_stop
+    sql 'SELECT 1' >/dev/null 2>&1 || server_start
+}
+
+# user_and LOOP…: an account, whose token is in $token, and these programs
+user_and() {
+    new_user ann
+    loop_start "$@"
+}
+put() { ask data PUT "/$1" "{\"value\":$2}"; }
+post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
+read_back() { ask data GET "/$1"; jq -c '.data.value' <<<"$body"; }
+
+# through_proxy PROGRAM…: the same, with the proxy between
+through_proxy() {
+    proxy_start
+    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
+    loop_start "$@"
+}
+connections() { sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'"; }
+
+unavailable() {
+    same "$code" 503
+    same "$(jq -r .code <<<"$body")" SERVICE_UNAVAILABLE
+    case $body in *[Rr]etry-[Aa]fter*) ;; esac
+    case $body in *postgresql* | *socket* | *Server-secret*) fail 'the answer tells of the server' ;; esac
+}
+
+# with_answers COUNT COMMAND…: with so many answers of the server, all others held back, over a connection that
+# is there. A process that had nothing to do for a second has left it: then once more.
+with_answers() {
+    local count=$1 seen
+    shift
+    for _ in $(seq 10); do
+        read_back k >/dev/null
+        proxy_say "allow?answers=$count" >/dev/null
+        "$@"
+        seen=$(proxy_say free)
+        [ "${seen#* }" != 0 ] || return 0
+    done
+    fail 'the connection is always a new one'
+}
+
+@test "postgresql: a read waits for one answer of the server, an update for three" {
+    new_user ann
+    through_proxy data
+    post k 1
+    put k 2
+    with_answers 1 ask data GET /k
+    same "$code" 200
+    with_answers 3 put k 3
+    same "$code" 200
+    # It takes no less.
+    with_answers 2 put k 4
+    unavailable
+    with_answers 0 ask data GET /k
+    unavailable
+}
+
+@test "postgresql: a wrong password is 503, and told in the log without it" {
+    user_and data
+    printf '*:*:*:*:Not-the-secret-2\n' >"$home/passfile"
+    ask data GET /k
+    unavailable
+    grep -q 'password authentication failed' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say why'
+    ! grep -q 'secret-' "$BATS_TEST_TMPDIR/log" || fail 'the log has a password'
+    printf '*:*:*:*:Server-secret-1\n' >"$home/passfile"
+    ask data GET /k
+    same "$code" 404
+}
+
+@test "postgresql: a file with the password that others may read is not used" {
+    user_and data
+    chmod 644 "$home/passfile"
+    ask data GET /k
+    unavailable
+    tool 5 stats
+}
+
+@test "postgresql: a password in the settings is refused, and not repeated" {
+    for url in 'postgresql://cubby:Hidden-9@/cubby' 'postgresql:///cubby?password=Hidden-9' 'service=x password=Hidden-9' \
+        'postgresql:///cubby?p%61ssword=Hidden-9'; do
+        sed -i "s#^database = .*#database = $url#" "$conf"
+        tool 1 stats
+        [[ $stderr = *password* || $stderr = *'the name of a parameter'* ]] || fail "$stderr"
+        [[ $stderr$output != *Hidden-9* ]] || fail "$stderr"
+        cgi health GET
+        case $code in 500 | 503) ;; *) fail "$code" ;; esac
+        ! grep -q Hidden-9 "$BATS_TEST_TMPDIR/log" || fail 'the log has it'
+    done
+}
+
+@test "postgresql: what names no server is refused with file and line" {
+    for url in 'mysql://x' relative 'host=x' 'postgresql:/x'; do
+        sed -i "s#^database = .*#database = $url#" "$conf"
+        tool 1 stats
+        said "$conf:1: database must be"
+    done
+}
+
+@test "postgresql: without a server calls are 503, and the same process goes on when it is back" {
+    user_and data health
+    post k 1
+    same "$code" 201
+    for signal in INT QUIT; do
+        server_stop "$signal"
+        ask data GET /k
+        unavailable
+        put k 2
+        unavailable
+        ask health GET
+        same "$code" 503
+        ! loop_gone "$loop_data" || fail 'the program has ended'
+        server_start
+        same "$(read_back k)" 1
+        ask health GET
+        same "$code" 200
+    done
+}
+
+@test "postgresql: a connection that was killed meanwhile is made anew within the request" {
+    user_and data
+    post k 1
+    for i in 2 3 4; do
+        sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null
+        put k "$i"
+        same "$code" 200
+        same "$(jq .data.version <<<"$body")" "$i"
+    done
+}
+
+@test "postgresql: a write whose connection dies while it waits is done again, once" {
+    sed -i 's/^busy_timeout = .*/busy_timeout = 20000/' "$conf"
+    user_and data
+    post k 1
+    { echo 'BEGIN; SELECT * FROM users FOR UPDATE;'; sleep 1.5; } | psql -Xq -h "$server/socket" -U postgres cubby >/dev/null 3>&- &
+    began
+    sleep 0.4
+    put k 2 >"$BATS_TEST_TMPDIR/put" &
+    waiting=$!
+    until_true 5 waits_for_lock
+    sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null
+    wait "$waiting"
+    wait_all
+    ask data GET /k
+    same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[2,2]'
+}
+waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
+
+@test "postgresql: a connection lost while it commits is 503, never a success, and never half" {
+    new_user ann
+    through_proxy data
+    post k 1
+    for i in 2 3; do
+        # A new connection names its statements by their texts.
+        sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null
+        proxy_say drop?text=COMMIT%00
+        put k "$i"
+        unavailable
+        proxy_say free
+        # The server had done it: the next write goes on from there.
+        ask data GET /k
+        same "$(jq -c '[.data.value, .data.version]' <<<"$body")" "[$i,$i]"
+    done
+    grep -q 'may be done or not' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say it'
+}
+
+@test "postgresql: deadlocks and serialisation failures are done again, a bounded number of times" {
+    user_and data
+    for state in 40P01 40001; do
+        fault "$state" 3
+        post "$state" 1
+        same "$code" 201
+        fault "$state" 1000
+        post "never$state" 1
+        unavailable
+        same "$(sql 'SELECT last_value FROM faults')" 4
+        fault "$state" 0
+        ask data GET "/never$state"
+        same "$code" 404
+    done
+    same "$(sql 'SELECT version, keys FROM users')" '2|2'
+}
+
+@test "postgresql: a full disk is 507, a lack of memory or connections 503, anything else 500, and nothing is changed" {
+    user_and data
+    for of in '53100 507' '53200 503' '53300 503' '57014 503' '55P03 503' '58030 500' 'XX000 500' 'P0001 500' '23514 500'; do
+        fault "${of% *}" 1
+        post "k${of% *}" 1
+        same "$of $code" "$of ${of#* }"
+        case $body in *fault* | *"${of% *}"*) fail 'the answer tells why' ;; esac
+    done
+    fault 00000 0
+    same "$(sql 'SELECT version, keys, bytes, (SELECT count(*) FROM items) FROM users')" '0|0|0|0'
+    post k 1
+    same "$(jq .data.version <<<"$body")" 1
+}
+
+@test "postgresql: a role that may only read is 500 for writes, and reads go on" {
+    user_and data
+    post k 1
+    sql 'REVOKE INSERT, UPDATE, DELETE ON items, users FROM cubby'
+    put k 2
+    same "$code" 500
+    same "$(read_back k)" 1
+}
+
+@test "postgresql: a server that is silent is given up after a bounded time" {
+    user_and data
+    post k 1
+    backend=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'cubby'")
+    kill -STOP "$backend"
+    begun=$(date +%s)
+    put k 2
+    kill -CONT "$backend"
+    unavailable
+    [ $(($(date +%s) - begun)) -lt 30 ] || fail 'waited too long'
+    put k 3
+    same "$code" 200
+}
+
+@test "postgresql: behind pgbouncer in transaction mode nothing is lost, done twice or mixed up" {
+    pooler_start
+    new_user ann
+    sed -i "s#host=[^&]*#host=$pooler#" "$conf"
+    for i in 1 2 3 4; do
+        # Each has a process of its own, and the server's two connections are shared.
+        mkdir -p "$BATS_TEST_TMPDIR/loop$i"
+        BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/loop$i loop_start data
+        cat "$BATS_TEST_TMPDIR/loop$i/loops" >>"$BATS_TEST_TMPDIR/loops"
+        for _ in $(seq 40); do
+            answer=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO=/n QUERY_STRING=increment=1 REMOTE_ADDR=192.0.2.1 \
+                CONTENT_LENGTH=0 HTTP_AUTHORIZATION="Bearer $token" "$BATS_TEST_TMPDIR/loop$i/asking/data" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
+            echo "${answer:0:11}"
+        done >"$BATS_TEST_TMPDIR/codes$i" &
+        began
+    done
+    wait_all
+    same "$(cat "$BATS_TEST_TMPDIR"/codes? | sort | uniq -c | tr -s ' ')" $' 159 Status: 200\n 1 Status: 201'
+    loop_start data
+    ask data GET /n
+    same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[160,160]'
+    same "$(sql 'SELECT version, keys FROM users')" '160|1'
+}
+
+@test "postgresql: a lock that is not given up is 503 after busy_timeout" {
+    user_and data
+    post k 1
+    { echo 'BEGIN; SELECT * FROM users FOR UPDATE;'; sleep 4; } | psql -Xq -h "$server/socket" -U postgres cubby >/dev/null 3>&- &
+    began
+    sleep 0.4
+    put k 2
+    unavailable
+    same "$(read_back k)" 1
+    wait_all
+    put k 3
+    same "$code" 200
+}
+
+@test "postgresql: a schema that changes under a program stops it, and so does one that is missing" {
+    user_and data
+    post k 1
+    sql 'UPDATE cubby_schema SET number = 99'
+    put k 2
+    same "$code" 500
+    ask data GET /k
+    same "$code" 500
+    tool 1 stats
+    said 'schema 99'
+    sql 'UPDATE cubby_schema SET number = 4'
+    same "$(read_back k)" 1
+    sql 'DROP OWNED BY cubby'
+    ask data GET /k
+    same "$code" 500
+}
+
+@test "postgresql: check finds what makes writes less than durable, and texts that sort otherwise" {
+    tool 0 check
+    sql "ALTER ROLE cubby SET synchronous_commit = off"
+    tool 1 check
+    said 'synchronous_commit is off'
+    sql "ALTER ROLE cubby RESET synchronous_commit"
+    sql 'ALTER TABLE items ALTER COLUMN key TYPE TEXT COLLATE "default"'
+    tool 1 check
+    said "the schema is not cubby's (at items.key)"
+}
+
+@test "postgresql: init keeps what is there, migrate has nothing to do, backup and restore name the server's tools" {
+    new_user ann
+    tool 0 init
+    tool 0 migrate
+    tool 0 user show ann
+    tool 1 backup "$BATS_TEST_TMPDIR/b"
+    said pg_dump
+    tool 1 restore "$BATS_TEST_TMPDIR/b" --yes
+    said pg_restore
+}
+
+@test "postgresql: an export of either engine makes the same store in the other, and tokens live on" {
+    new_user ann
+    cgi data POST '' '{"key":"ключ/1","value":{"n":1e400,"z":"\u0000","b":[1.0,9007199254740993]}}'
+    cgi data POST '' '{"key":"k2","value":2,"ttl":1000}'
+    cgi data DELETE /k2
+    cgi keys POST '' '{"name":"dev","scope":"read"}'
+    device=$(jq -r .token <<<"$body")
+    tool 0 export "$BATS_TEST_TMPDIR/one"
+    cat >"$BATS_TEST_TMPDIR/file.conf" <<CONF
+database = $home/file.db
+keys = $home/keys.json
+CONF
+    CUBBY_CONF=$BATS_TEST_TMPDIR/file.conf
+    tool 0 init
+    tool 0 import "$BATS_TEST_TMPDIR/one"
+    tool 0 export "$BATS_TEST_TMPDIR/two"
+    same "$(cat "$BATS_TEST_TMPDIR/two")" "$(cat "$BATS_TEST_TMPDIR/one")"
+    for with in "$token" "$device"; do
+        token=$with
+        cgi data GET /ключ/1
+        same "$code" 200
+    done
+    sql 'DROP OWNED BY cubby'
+    CUBBY_CONF=$conf
+    tool 0 init
+    tool 0 import "$BATS_TEST_TMPDIR/two"
+    tool 0 export "$BATS_TEST_TMPDIR/three"
+    same "$(cat "$BATS_TEST_TMPDIR/three")" "$(cat "$BATS_TEST_TMPDIR/one")"
+    cgi data GET /ключ/1
+    same "$code" 200
+    tool 0 check
+    new_user bob
+    same "$(sql 'SELECT max(id) FROM users')" 2
+}

@@ -1,0 +1,77 @@
+// postgresql_proxy.js - stands between programs and a PostgreSQL server, at unix sockets.
+//
+//   node postgresql_proxy.js LISTEN UPSTREAM CONTROL
+//
+// It knows just so much of the protocol as to count the answers: each one ends with ReadyForQuery. Asked at
+// the socket CONTROL (HTTP):
+//   /allow?answers=N   from now on only so many answers go through; all others are held back
+//   /drop?text=WORD    the next message of a client that has WORD in it reaches the server, and when the server
+//                      has answered, the connection breaks instead
+//   /free              everything goes through again
+// Each tells how many answers came from the server, and how many connections were made to it, since the last.
+const net = require('net');
+const http = require('http');
+const [listen, upstream, control] = process.argv.slice(2);
+let allowed = Infinity;
+let answers = 0;
+let connections = 0;
+let drop = null;
+const held = new Set();
+
+// Calls `each` with the type and the bytes of every whole message; `first` has none of them a type yet.
+function messages(first, each) {
+    let rest = Buffer.alloc(0);
+    let untyped = first;
+    return (chunk) => {
+        rest = Buffer.concat([rest, chunk]);
+        for (;;) {
+            const head = untyped ? 0 : 1;
+            if (rest.length < head + 4) return;
+            const size = head + rest.readInt32BE(head);
+            if (rest.length < size) return;
+            each(untyped ? '' : String.fromCharCode(rest[0]), rest.subarray(0, size));
+            untyped = false;
+            rest = rest.subarray(size);
+        }
+    };
+}
+
+net.createServer((client) => {
+    const server = net.connect(upstream);
+    connections++;
+    const end = () => { client.destroy(); server.destroy(); held.delete(flush); };
+    const waiting = [];
+    let dropping = false;
+    const flush = () => { while (waiting.length > 0 && !client.destroyed) client.write(waiting.shift()); };
+    client.on('error', end).on('close', end);
+    server.on('error', end).on('close', end);
+    client.on('data', messages(true, (type, bytes) => {
+        if (drop !== null && bytes.includes(drop)) {
+            drop = null;
+            dropping = true;
+        }
+        server.write(bytes);
+    }));
+    server.on('data', messages(false, (type, bytes) => {
+        if (type === 'Z') answers++;
+        if (dropping && type === 'Z') return end();
+        if (dropping) return;
+        const pass = type === 'Z' ? answers <= allowed : answers < allowed;
+        if (pass && waiting.length === 0) client.write(bytes);
+        else { waiting.push(bytes); held.add(flush); }
+    }));
+}).listen(listen);
+
+http.createServer((request, response) => {
+    const url = new URL(request.url, 'http://control');
+    const said = `${answers} ${connections}\n`;
+    if (url.pathname === '/allow') allowed = Number(url.searchParams.get('answers'));
+    if (url.pathname === '/drop') drop = url.searchParams.get('text');
+    if (url.pathname === '/free') {
+        allowed = Infinity;
+        drop = null;
+        for (const flush of held) flush();
+    }
+    answers = connections = 0;
+    response.end(said);
+}).listen(control);
