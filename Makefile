@@ -91,7 +91,8 @@ TOOL_SOURCES := $(wildcard db/tool/*.c db/tool/commands/*.c)
 slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
 
 ifeq ($(DEPS),system)
-PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto fcgi$(if $(POSTGRESQL), libpq)
+PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto fcgi
+PACKAGES += $(if $(POSTGRESQL),libpq)
 OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
 DEPS_READY := $(OBJ)/.system
 # Warnings are about our own sources.
@@ -748,7 +749,7 @@ help:
 	@echo '                     only installs the Debian packages that building, running, ... want'
 	@echo 'make both-engines    programs that know PostgreSQL too, in build/postgresql'
 	@echo 'make fuzz-programs   builds what make fuzz runs'
-	@echo 'make bench-programs  builds what make bench measures'
+	@echo 'make bench-programs  builds what make bench measures; make peers-programs what it is compared with'
 	@echo 'make help            this text'
 	@echo
 	@echo 'CC=, AR=, CFLAGS=, LDFLAGS=   as usual'

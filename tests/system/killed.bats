@@ -274,7 +274,7 @@ before() {
     sed -i "s|$home|$home/of/cubby|" "$conf"
     said=$(flushed_and_named init)
     before "make /home/of" "flush /home"
-    before "make /home/of/cubby" "flush /home/of"
+    before "name /home/of/cubby" "flush /home/of" # it was made under another name
     before "flush /home/of/cubby/cubby.db" "flush /home/of/cubby"
     before "flush /home/of/cubby/keys.json.new-N" "name /home/of/cubby/keys.json"
     before "name /home/of/cubby/keys.json" "flush /home/of/cubby"
