@@ -2,6 +2,7 @@
 # make install into a DESTDIR, serving from there, make uninstall
 
 load system
+load pages
 
 setup_file() {
     export stage=$BATS_FILE_TMPDIR/stage
@@ -86,6 +87,20 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     sed -i "s|/usr/local/|$installed/|" "$folder/units"/*
     said=$(SYSTEMD_UNIT_PATH=$folder/units: systemd-analyze verify --man=no "$folder/units"/cubby.target "$folder"/units/*.service "$folder"/units/*.socket 2>&1) || fail "$said"
     ! grep -i 'cubby' <<<"$said" || fail "$said"
+    # What the page types: more and fewer processes of these, and settings of all.
+    typed www/docs/deploying.md 'Kept by systemd' sh | grep -oE 'cubby-[a-z]+@' >"$folder/typed"
+    [ "$(wc -l <"$folder/typed")" = 3 ]
+    while read -r name; do
+        [ -e "$units/$name.service" ] || fail "no $name"
+    done <"$folder/typed"
+    mkdir "$folder/units/cubby-.service.d"
+    typed www/docs/deploying.md 'Kept by systemd' ini >"$folder/units/cubby-.service.d/local.conf"
+    grep -q ReadWritePaths= "$folder/units/cubby-.service.d/local.conf"
+    said=$(SYSTEMD_UNIT_PATH=$folder/units: systemd-analyze verify --man=no "$folder"/units/cubby-data@.service 2>&1) || fail "$said"
+    ! grep -i 'local\.conf' <<<"$said" || fail "$said"
+    # It is read: nonsense in it is told.
+    echo 'Nonsense=yes' >>"$folder/units/cubby-.service.d/local.conf"
+    has "$(SYSTEMD_UNIT_PATH=$folder/units: systemd-analyze verify --man=no "$folder"/units/cubby-data@.service 2>&1)" local.conf
 }
 
 @test "make install: its names are honoured, in the files and in the tool" {

@@ -19,7 +19,13 @@ www/docs/deploying.md|Deploying|console|deploy.bats|installs what is deployed
 www/docs/deploying.md|Apache on Debian|console|deploy.bats|deploys on a Debian as it comes
 www/docs/deploying.md|lighttpd|console|deploy.bats|deploys on a Debian as it comes
 www/docs/deploying.md|nginx, by fcgiwrap|console|deploy.bats|deploys on a Debian as it comes
-www/docs/deploying.md|nginx, by FastCGI|nginx|deploy.bats|is read by nginx
+www/docs/deploying.md|nginx, by FastCGI|console|deploy.bats|deploys on a Debian as it comes
+www/docs/deploying.md|lighttpd, by FastCGI|console|deploy.bats|deploys on a Debian as it comes
+www/docs/deploying.md|Apache, by mod_proxy_fcgi|console|deploy.bats|deploys on a Debian as it comes
+www/docs/deploying.md|Apache, by mod_fcgid|console|deploy.bats|deploys on a Debian as it comes
+www/docs/deploying.md|Caddy|console|deploy.bats|deploys on a Debian as it comes
+www/docs/deploying.md|Kept by systemd|sh|install.bats|names units that are there
+www/docs/deploying.md|Kept by systemd|ini|install.bats|is taken by the units
 www/docs/deploying.md|civetweb|console|deploy.bats|deploys on a Debian as it comes
 www/docs/deploying.md|busybox httpd|console|deploy.bats|deploys on a Debian as it comes
 www/docs/boards.md|Setting a board up|console|pages.bats|are the commands that the suite board gives
