@@ -196,6 +196,9 @@ static enum error_code delete_account(struct call *call)
         error = attempt_forget(call, owner.user_id);
     }
     if (error == ERR_NONE) {
+        error = audit_forget(call->store, owner.user_id); /* takes the last lock of all */
+    }
+    if (error == ERR_NONE) {
         response_success(&call->response, 200, "Account deleted successfully.");
     }
     return error;

@@ -98,8 +98,9 @@ static int wait_for(struct fcgi *fcgi, struct pollfd *descriptors, nfds_t count,
 }
 
 /* The same for the listener alone. For a connection one of the processes that wait is woken, where
- * poll would wake all of them, and all but one in vain. None is forgotten: who is woken takes it or
- * ends, and who comes back to wait is told at once of those that nobody took. */
+ * poll would wake all of them, and all but one in vain. None is forgotten: who is woken takes it,
+ * or ends, and then the process in its place is told at once, as is who comes back to wait; those
+ * that sleep meanwhile are not. */
 static int wait_for_turn(struct fcgi *fcgi, int64_t timeout)
 {
     struct epoll_event event;
@@ -112,6 +113,18 @@ static bool others_wait(void)
 {
     struct pollfd listener = {.fd = LISTENER, .events = POLLIN};
     return poll(&listener, 1, 0) > 0;
+}
+
+/* The same, for longer than a process that is free takes to come for it. */
+static bool others_keep_waiting(void)
+{
+    enum { LOOKS = 6, BETWEEN_MS = 2 };
+    for (int i = 0; i < LOOKS; i++) {
+        if ((i > 0 && poll(NULL, 0, BETWEEN_MS) < 0) || !others_wait()) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The handler of the timer. poll, shutdown and clock_gettime are safe in it. */
@@ -151,6 +164,7 @@ static void watch(const struct fcgi *fcgi, int64_t own, int64_t limit)
 static bool unwatch(void)
 {
     set_timer(0);
+    watched.connection = -1; /* for a signal that somebody else sends */
     return watched.cut == 0;
 }
 
@@ -185,7 +199,8 @@ static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience
                                    {.fd = fcgi->request.ipcFd, .events = POLLIN}};
     bool alone = fcgi->request.ipcFd < 0 && fcgi->turns >= 0;
     int ready = alone ? wait_for_turn(fcgi, patience) : wait_for(fcgi, descriptors, 2, patience);
-    if (told_to_end || was_replaced(fcgi) || is_outdated(fcgi) || (ready < 0 && errno != EINTR)) {
+    const bool failed = ready < 0 && errno != EINTR;
+    if (told_to_end || was_replaced(fcgi) || is_outdated(fcgi) || failed) {
         return TRANSPORT_END;
     }
     if (ready <= 0) {
@@ -286,7 +301,7 @@ static int64_t allowance(const struct fcgi *fcgi)
 
 static bool gives_way(const struct fcgi *fcgi)
 {
-    return fcgi->waited >= allowance(fcgi) && others_wait();
+    return fcgi->waited >= allowance(fcgi) && others_keep_waiting();
 }
 
 /* Whether nothing came in time, and then makes libfcgi forget that. It lets go of a piece that it
@@ -375,7 +390,7 @@ static bool takes_too_long(const struct fcgi *fcgi)
 {
     enum { OWN_MS = 30000, BYTES_PER_MS = 32 };
     int64_t allowed = OWN_MS + fcgi->answered / BYTES_PER_MS;
-    return monotonic_ms() - fcgi->answering > allowed && others_wait();
+    return monotonic_ms() - fcgi->answering > allowed && others_keep_waiting();
 }
 
 static bool put(struct fcgi *fcgi, const char *from, size_t size)
@@ -411,7 +426,9 @@ static bool fcgi_finish(struct transport *transport)
     struct fcgi *fcgi = fcgi_of(transport);
     FCGX_Request *request = &fcgi->request;
     /* The end of the body has a record of its own, which would be in the way of the next request,
-     * and which, unread, would make closing look like a failure to the web server. */
+     * and which, unread, would make closing look like a failure to the web server. It comes at
+     * once, however long the body took. */
+    fcgi->waited = 0;
     drain(transport);
     bool sent = FCGX_FClose(request->err) == 0;
     sent = FCGX_FClose(request->out) == 0 && sent;
@@ -496,6 +513,10 @@ static void hold_signals(struct fcgi *fcgi)
     action.sa_handler = look_after;
     action.sa_flags = SA_RESTART; /* what it does not end goes on */
     (void)sigaction(SIGALRM, &action, NULL);
+    sigset_t alarm_only;
+    (void)sigemptyset(&alarm_only);
+    (void)sigaddset(&alarm_only, SIGALRM);
+    (void)sigprocmask(SIG_UNBLOCK, &alarm_only, NULL); /* whoever started it may have blocked it */
 }
 
 struct transport *fcgi_open(void)

@@ -160,6 +160,21 @@ static enum error_code take_number(const struct place *place, const struct setti
     return ERR_NONE;
 }
 
+#ifdef CUBBY_POSTGRESQL
+/* Whether a connection string (libpq, section "Connection Strings") has a password in it: blanks
+ * may stand around the =. */
+static bool names_password(const char *value)
+{
+    for (const char *at = value; (at = strstr(at, "password")) != NULL;) {
+        at += strlen("password");
+        if (at[strspn(at, " \t\r\n\v\f")] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+#endif
+
 /* What is wrong with the value of `database`; NULL: nothing. A password in it could be read by all
  * who may read the settings, and is told in the log; the driver looks once more. */
 static const char *database_fault(const char *value)
@@ -170,7 +185,7 @@ static const char *database_fault(const char *value)
 #ifdef CUBBY_POSTGRESQL
     const char *url = strstr(value, "://");
     const char *end = url != NULL ? strchr(url, '@') : NULL;
-    if (strstr(value, "password=") != NULL ||
+    if (names_password(value) ||
         (end != NULL && memchr(url + 3, ':', (size_t)(end - url) - 3) != NULL)) {
         return "must not hold a password; name a file for it with passfile=";
     }

@@ -162,10 +162,11 @@ static enum db_class pg_begin(struct db_connection *connection)
 
 static enum db_class commit_writes(struct db_connection *connection)
 {
-    if (!postgresql_queue_text(connection, "COMMIT", EXPECT_COMMIT)) {
-        return DB_AGAIN;
+    bool queued = postgresql_queue_text(connection, "COMMIT", EXPECT_COMMIT);
+    enum db_class class = queued ? postgresql_sync(connection, NULL) : DB_AGAIN;
+    if (class == DB_AGAIN && connection->lost) {
+        class = DB_BUSY; /* it may have been sent in part: nobody knows whether it was done */
     }
-    enum db_class class = postgresql_sync(connection, NULL);
     if (class == DB_OK) {
         connection->phase = PHASE_NONE;
     }

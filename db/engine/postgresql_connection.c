@@ -66,6 +66,9 @@ static enum db_class classify(struct db_connection *connection, const char *stat
         connection->lost = true;
         return is_one_of(state, "25006") ? DB_BUSY : DB_AGAIN;
     }
+    if (connection->operates && strcmp(state, "23505") == 0) {
+        return DB_CONFLICT; /* the operator is alone: nobody else was first */
+    }
     if (is_one_of(state, again)) {
         return DB_AGAIN;
     }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/model/audit.h"
 #include "db/model/tokens.h"
 #include "db/model/users.h"
 
@@ -192,9 +191,6 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
     enum error_code error = begin_live(db, DB_USER_DELETE, owner, more, 1);
     if (error == ERR_NONE) {
         error = tokens_delete_all(db, owner->user_id);
-    }
-    if (error == ERR_NONE) {
-        error = audit_forget(db, owner->user_id);
     }
     if (error != ERR_NONE) {
         return error;
