@@ -183,9 +183,20 @@ console_tests() {
     note_end "console-$SERVER" $?
 }
 
-suite_system() {
-    run_bats "$scratch/system" tests/system
-    note_end system $?
+# The tests of programs, tool and pages beside the contract are the longest, so they come in three parts.
+suite_system() { # loop, make or rest
+    local file part files=()
+    for file in tests/system/*.bats; do
+        case ${file##*/} in
+        loop*.bats | killed.bats) part=loop ;;
+        run.bats | dist.bats | docs.bats | deploy.bats | build.bats | packages.bats | install.bats | bench.bats | pages.bats)
+            part='make' ;;
+        *) part=rest ;;
+        esac
+        [ "$part" != "$1" ] || files+=("$file")
+    done
+    run_bats "$scratch/system-$1" "${files[@]}"
+    note_end "system-$1" $?
 }
 
 suite_inproc() {
@@ -254,12 +265,14 @@ queue() { # NAME FUNCTION [ARGUMENT…]
     : >"$out/$1.tap"
 }
 
-queue system suite_system
+queue system-make suite_system make
+queue system-rest suite_system rest
+[ ! -x build/san/inproc ] || queue inproc suite_inproc
+queue system-loop suite_system loop
 for server in $servers; do
     queue "http-$server" suite_http "$server"
 done
 queue lint suite_lint
-[ ! -x build/san/inproc ] || queue inproc suite_inproc
 [ ! -x build/fuzz/requests ] || queue fuzz suite_fuzz
 # The budgets are of the static programs.
 grep -q ld-linux "$PROGRAMS/data" || queue instructions suite_instructions

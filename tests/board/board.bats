@@ -168,6 +168,7 @@ host() {
 # The emulator has no seccomp, so what a kernel would make of the filters is found out by itself.
 @test "board: the filter decides about each system call of this processor as the list says" {
     libc=musl
+    # shellcheck source=/dev/null # made by the build
     . "$repository/build/board/$BOARD/compiler"
     case $CC in *musl*) ;; *) libc=glibc ;; esac
     case $TARGET in
