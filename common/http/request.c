@@ -136,18 +136,40 @@ static void read_length(struct transport *transport, struct request *request)
     request->body_pending = request->length > 0;
 }
 
+/* Whether the path of URI, as the client wrote it, has a control character in it. */
+static bool has_control(const char *uri)
+{
+    for (; uri != NULL && *uri != '\0' && *uri != '?'; uri++) {
+        if (uri[0] == '%' && (uri[1] == '0' || uri[1] == '1' ||
+                              (uri[1] == '7' && (uri[2] == 'F' || uri[2] == 'f')))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* lighttpd writes _ for each control character of a path, which would be another key than the one
+ * that was asked for: then what is left is a path that names nothing. */
+static const char *path_info(struct transport *transport)
+{
+    const char *path = header_value(transport, "PATH_INFO");
+    if (path == NULL) {
+        return "";
+    }
+    bool mended =
+        strchr(path, '_') != NULL && has_control(header_value(transport, "REQUEST_URI"));
+    return mended ? "/\x7f" : path;
+}
+
 void request_read_head(struct transport *transport, struct request *request)
 {
-    *request = (struct request){.path = header_value(transport, "PATH_INFO"),
+    *request = (struct request){.path = path_info(transport),
                                 .query = header_value(transport, "QUERY_STRING"),
                                 .origin = header_value(transport, "HTTP_ORIGIN"),
                                 .if_match = condition_value(transport, "HTTP_IF_MATCH"),
                                 .if_none_match = condition_value(transport, "HTTP_IF_NONE_MATCH"),
                                 .server_software = header_value(transport, "SERVER_SOFTWARE")};
     request->content_type = content_type(transport, request->server_software);
-    if (request->path == NULL) {
-        request->path = "";
-    }
     if (request->query == NULL) {
         request->query = "";
     }

@@ -195,6 +195,29 @@ KEYS=('with space' ' lead and trail ' 'ключ' '鍵' 'مفتاح' 'कुं�
     refused 404 KEY_NOT_FOUND "$MESSAGE_NO_KEY"
 }
 
+@test "data: a path with bytes that can be no key reaches no other key, and no file" {
+    new_user
+    store _ 1
+    store x_y 1
+    for key in %FF %C3%28 a%FF/b %C0%AF %00 %0A x%00y x%0ay %1F %7f; do
+        for method in GET DELETE PUT; do
+            [ "$method" = PUT ] && send PUT "/data/$key?upsert=true" '{"value":2}' || as_user "$method" "/data/$key"
+            case $code in 400 | 404) ;; *) fail "$method $key: $code" ;; esac
+            ! grep -q ELF <<<"$body" || fail "$method $key: a program's file"
+        done
+    done
+    as_user GET /data/_
+    same "$(field .data.value)" 1
+    as_user GET /data/x_y
+    same "$(field .data.value)" 1
+    as_user GET '/data?limit=0&count=true'
+    same "$(field .data.total)" 2
+    for path in /data/%FF /health/%FF /register/%C3%28; do
+        code=$(curl -s -o "$BATS_TEST_TMPDIR/answer" -w '%{http_code}' "$BASE$path")
+        case $code in 400 | 401 | 404) ;; *) fail "$path: $code" ;; esac
+    done
+}
+
 @test "data: values up to 256 KiB, not one byte more" {
     key=$(fresh_name big)
     fill=$(head -c 262142 /dev/zero | tr '\0' v)
