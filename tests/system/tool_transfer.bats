@@ -184,6 +184,33 @@ SPOIL
     tool 0 import "$dump"
 }
 
+@test "import: no value that no call takes, no item of nobody, no counts that are not true" {
+    fill
+    tool 0 export "$dump"
+    elsewhere
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    deep=$(printf '[%.0s' $(seq 97))$(printf ']%.0s' $(seq 97))
+    while IFS='|' read -r line change says; do
+        sed "$((line - 1))q" "$dump" >"$BATS_TEST_TMPDIR/bad"
+        sed -n "${line}p" "$dump" | jq -c "$change" >>"$BATS_TEST_TMPDIR/bad"
+        sed "1,${line}d" "$dump" >>"$BATS_TEST_TMPDIR/bad"
+        tool 1 import "$BATS_TEST_TMPDIR/bad"
+        said "$says"
+        cmp "$database" "$BATS_TEST_TMPDIR/before" || fail "$change: the database is changed"
+    done <<BAD
+4|del(.value) + {value_text: ""}|"value" is missing or not valid
+4|del(.value) + {value_text: "null"}|"value" is missing or not valid
+4|del(.value) + {value_text: "$deep"}|"value" is missing or not valid
+4|.value = null|"value" is missing or not valid
+4|.value = $deep|"value" is missing or not valid
+4|.expires_at = -.version|"value" is missing or not valid
+4|.user_id = 77|belong to no account
+2|.keys += 1|counts of accounts are not what they store
+2|.bytes += 1|counts of accounts are not what they store
+BAD
+    tool 0 import "$dump"
+}
+
 @test "export: what is noted of a file whose name is no UTF-8, or very long, can be imported" {
     echo 'audit_rows = 10' >>"$conf"
     long=$(printf '\303\251%.0s' $(seq 60))

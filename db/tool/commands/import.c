@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/identity/device.h"
 #include "db/engine/schema.h"
 #include "db/tool/files.h"
 #include "db/tool/file_kind.h"
@@ -72,20 +73,37 @@ static bool is_null(const struct text *json)
     return json == NULL || (json->size == 4 && memcmp(json->at, "null", 4) == 0);
 }
 
+/* Whether LINE is what is left of a deleted item. */
+static bool is_tombstone(const struct json_object *line)
+{
+    const struct text *ends = json_member(line, "expires_at");
+    int64_t at = 0;
+    return ends != NULL && read_integer(*ends, &at) && at < 0;
+}
+
+/* Whether an item may have VALUE: what the calls take too, so that it can be put back and exported.
+ */
+static bool may_be_value(struct text value)
+{
+    struct json_fault fault;
+    return json_check(value, &fault) && !is_null(&value) &&
+           json_depth(value) <= JSON_VALUE_DEPTH_MAXIMUM;
+}
+
 /* The value of a column that is JSON: either the text of the member NAME, or the string in the
- * member NAME_text. */
+ * member NAME_text. A tombstone has none. */
 static bool read_json(struct import *import, const struct json_object *line, const char *name,
                       struct text *out)
 {
     const struct text *value = json_member(line, name);
     if (value != NULL) {
         *out = *value;
-        return true;
+        return !is_tombstone(line) && may_be_value(*out);
     }
     const char *text_name = arena_printf(&import->tool->scratch, "%s_text", name);
     value = text_name != NULL ? json_member(line, text_name) : NULL;
-    struct json_fault fault;
-    return value != NULL && read_text(*value, out) && (out->size == 0 || json_check(*out, &fault));
+    return value != NULL && read_text(*value, out) &&
+           (is_tombstone(line) ? out->size == 0 : may_be_value(*out));
 }
 
 /* Binds the parameter NUMBER to COLUMN's value in LINE. *BEFORE is the last text column bound,
@@ -259,10 +277,26 @@ static int need_empty(struct import *import)
  * account. */
 static int need_order(struct import *import)
 {
+    const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
     int64_t ahead = 0;
+    int64_t orphans = 0;
+    int64_t wrong = 0;
     enum db_class class = admin_run(import->into, ADMIN_AHEAD, NULL, 0, &ahead);
+    if (class == DB_OK) {
+        class = admin_run(import->into, ADMIN_ORPHANS, numbers, 1, &orphans);
+    }
+    if (class == DB_OK) {
+        class = admin_run(import->into, ADMIN_WRONG_COUNTERS, NULL, 0, &wrong);
+    }
     if (class != DB_OK) {
         return refuse_class(import, class);
+    }
+    if (orphans > 0) { /* the next account would own them */
+        return refuse(import, "items or tokens belong to no account");
+    }
+    if (wrong > 0) {
+        return refuse(import, "the counts of accounts are not what they store; run \"cubby gc "
+                              "--recount\" where the file comes from, and export once more");
     }
     return ahead == 0 ? TOOL_DONE : refuse(import, "items are ahead of their accounts' versions");
 }
