@@ -156,8 +156,7 @@ static const char *path_info(struct transport *transport)
     if (path == NULL) {
         return "";
     }
-    bool mended =
-        strchr(path, '_') != NULL && has_control(header_value(transport, "REQUEST_URI"));
+    bool mended = strchr(path, '_') != NULL && has_control(header_value(transport, "REQUEST_URI"));
     return mended ? "/\x7f" : path;
 }
 
