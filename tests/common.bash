@@ -27,3 +27,14 @@ wait_all() {
     done
     started=()
 }
+
+# until_true SECONDS COMMAND…: asks ten times a second.
+until_true() {
+    local left=$(($1 * 10))
+    shift
+    until "$@"; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || return 1
+        sleep 0.1
+    done
+}

@@ -37,14 +37,7 @@ static const char *time_fault(struct text text)
 
 static const char *path_fault(struct text path)
 {
-    uint32_t code;
-    for (size_t at = 0, length; at < path.size; at += length) {
-        length = utf8_decode(path.at + at, path.size - at, &code);
-        if (length == 0) {
-            return "must be UTF-8";
-        }
-    }
-    return json_pointer_fault(path);
+    return text_characters(path) == SIZE_MAX ? "must be UTF-8" : json_pointer_fault(path);
 }
 
 #define AT(member) offsetof(struct list_query, member)

@@ -33,8 +33,7 @@ enum { LISTENER = STDIN_FILENO, NO_LISTENER = -1, PATH_ROOM = 4096 };
 
 enum { RESPONDER = 1 }; /* the role of who answers requests; fcgiapp.h does not name it */
 
-/* How long a head or a body may keep the process waiting while other requests wait for it: at
- * first, and after one that took longer. */
+/* See allowance. */
 enum { USUAL_MS = 1000, HURRIED_MS = 100 };
 
 struct fcgi {
@@ -140,10 +139,15 @@ static void look_after(int number)
     errno = problem;
 }
 
+static struct timeval timeval_of(int64_t milliseconds)
+{
+    return (struct timeval){.tv_sec = (time_t)(milliseconds / 1000),
+                            .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
+}
+
 static void set_timer(int64_t milliseconds)
 {
-    const struct timeval each = {.tv_sec = (time_t)(milliseconds / 1000),
-                                 .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
+    const struct timeval each = timeval_of(milliseconds);
     const struct itimerval timer = {.it_interval = each, .it_value = each};
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
@@ -214,8 +218,7 @@ static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience
 
 static void set_timeout(struct fcgi *fcgi, int option, int64_t milliseconds)
 {
-    const struct timeval limit = {.tv_sec = (time_t)(milliseconds / 1000),
-                                  .tv_usec = (suseconds_t)(milliseconds % 1000) * 1000};
+    const struct timeval limit = timeval_of(milliseconds);
     (void)setsockopt(fcgi->request.ipcFd, SOL_SOCKET, option, &limit, sizeof limit);
 }
 
@@ -235,13 +238,20 @@ static int connect_next(struct fcgi *fcgi)
     return 0;
 }
 
+/* How long a head or a body may keep the process waiting while other requests wait for it. After
+ * one that took longer those that have waited meanwhile get less, until nobody waits any more. */
+static int64_t allowance(const struct fcgi *fcgi)
+{
+    return fcgi->hurried ? HURRIED_MS : USUAL_MS;
+}
+
 /* Reads the head of a request. False when there is none, or not in time. */
 static bool read_head(struct fcgi *fcgi)
 {
     enum { TIMEOUT_MS = 10000 };
     FCGX_Request *request = &fcgi->request;
     (void)FCGX_Detach(request); /* to be closed without waiting for the other side */
-    watch(fcgi, fcgi->hurried ? HURRIED_MS : USUAL_MS, TIMEOUT_MS);
+    watch(fcgi, allowance(fcgi), TIMEOUT_MS);
     bool there = FCGX_Accept_r(request) == 0;
     bool in_time = unwatch();
     fcgi->hurried = fcgi->hurried || !in_time;
@@ -290,13 +300,6 @@ static const char *fcgi_variable(struct transport *transport, const char *name)
     const char *value = FCGX_GetParam(name, fcgi_of(transport)->request.envp);
     return value == NULL && strcmp(name, "CUBBY_CONF") == 0 ? process_variable(transport, name)
                                                             : value;
-}
-
-/* How long a body may keep the process waiting while other requests wait for it. After one that
- * took longer those that have waited meanwhile get less, until nobody waits any more. */
-static int64_t allowance(const struct fcgi *fcgi)
-{
-    return fcgi->hurried ? HURRIED_MS : USUAL_MS;
 }
 
 static bool gives_way(const struct fcgi *fcgi)

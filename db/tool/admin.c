@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "common/identity/device.h"
 #include "db/engine/schema.h"
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
@@ -211,6 +212,13 @@ enum db_class admin_run(struct db_connection *connection, enum admin_statement s
     }
     admin_driver->finalize(prepared);
     return class;
+}
+
+enum db_class admin_count_strays(struct db_connection *connection, int64_t *wrong, int64_t *orphans)
+{
+    const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
+    enum db_class class = admin_run(connection, ADMIN_WRONG_COUNTERS, NULL, 0, wrong);
+    return class == DB_OK ? admin_run(connection, ADMIN_ORPHANS, numbers, 1, orphans) : class;
 }
 
 enum db_class admin_count(struct db_connection *connection, enum admin_statement statement,

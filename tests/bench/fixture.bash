@@ -1,9 +1,22 @@
 # fixture.bash - what measurements of single executions share: a small database with one user, and
 # for every measured call the environment and the body that a web server would hand to its program.
 #
-# Sourced. Wants: root (of the checkout). Gives: fixture_make, fixture_each, fixture_run.
+# Sourced. Wants: root (of the checkout). Gives: fixture_make, fixture_each, fixture_run, stop_running.
 
 : "${root:?}"
+
+# Process ids of what a benchmark started; stop_running ends them.
+running=()
+stop_running() {
+    local pid
+    for pid in "${running[@]}"; do
+        kill -TERM "$pid" 2>/dev/null || true
+    done
+    for pid in "${running[@]}"; do
+        wait "$pid" 2>/dev/null || true
+    done
+    running=()
+}
 
 # The names of the measured calls, what each is, and which program it runs.
 fixture_calls='

@@ -29,19 +29,8 @@ unset SERVER MODE PORT DATA READY PROCESSES
 mkdir -p "${KEEP:-$root/build/bench}"
 scratch=$(cd "${KEEP:-$(mktemp -d "$root/build/bench/large.XXXXXX")}" && pwd)
 chmod 755 "$scratch"
-running=()
-stop() {
-    local pid
-    for pid in "${running[@]}"; do
-        kill -TERM "$pid" 2>/dev/null || true
-    done
-    for pid in "${running[@]}"; do
-        wait "$pid" 2>/dev/null || true
-    done
-    running=()
-}
 finish() {
-    stop
+    stop_running
     [ -z "${KEEP:-}" ] || return 0
     # As root, where the programs' user does not reach a folder, a link is in its place.
     rm -rf "$(readlink -f "$scratch/small")" "$(readlink -f "$scratch/large")" "$scratch"
@@ -182,7 +171,7 @@ measure_served() {
             done
         done
     done
-    stop
+    stop_running
 }
 
 large_items=$items large_users=$users

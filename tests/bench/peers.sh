@@ -37,20 +37,9 @@ unset SERVER MODE PORT DATA READY PROCESSES
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/cubby-peers.XXXXXX")
 chmod 755 "$scratch"
-running=()
 declare -A base
-finish() {
-    local pid
-    for pid in "${running[@]}"; do
-        kill -TERM "$pid" 2>/dev/null || true
-    done
-    for pid in "${running[@]}"; do
-        wait "$pid" 2>/dev/null || true
-    done
-    running=()
-}
 clean() {
-    finish
+    stop_running
     rm -rf "$scratch"
 }
 trap clean EXIT
@@ -240,7 +229,7 @@ for journal in $journals; do
         check_side "$side" "$value" '["at",1,"end"]'
     done
     check_revocation
-    finish
+    stop_running
 done
 jq -n --slurpfile runs "$scratch/runs.jsonl" -f "$here/peers.jq" --arg when "$(date -u +%FT%TZ)" \
     --arg machine "$(uname -srm), $(nproc) processors" \

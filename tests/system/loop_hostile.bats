@@ -29,16 +29,6 @@ attacks() {
     same "$(jq -r .data.value <<<"$body")" 'of ann'
 }
 
-until_true() {
-    local left=$(($1 * 10))
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
-
 @test "hostile: what is no request of FastCGI gets no answer, and the next one is answered" {
     none=('nothing' 'noise' 'version 2' 'role of an authorizer' 'role of a filter' 'role 9' 'number 0' 'short begin' 'params first'
         'abort first' 'abort in the head' 'input in the head' 'unknown management record' 'many questions' 'padding'

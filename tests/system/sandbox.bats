@@ -94,7 +94,7 @@ listens() {
 at = socket.socket(socket.AF_UNIX); at.bind("\0" + sys.argv[1]); at.listen(); print(flush=True); time.sleep(20)' \
         "$abstract" >"$BATS_TEST_TMPDIR/listens" 3>&- &
     listener=$!
-    for _ in $(seq 100); do [ -s "$BATS_TEST_TMPDIR/listens" ] && break || sleep 0.05; done
+    until_true 5 test -s "$BATS_TEST_TMPDIR/listens"
 }
 
 # within: what a program needs, and what no setting gives it.

@@ -17,17 +17,6 @@ has() {
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# until_true SECONDS COMMAND…: asks ten times a second.
-until_true() {
-    local left=$(($1 * 10))
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
-
 # A copy of the sources at FOLDER, with the libraries that are built already. copy_checkout FOLDER
 copy_checkout() {
     mkdir -p "$1/build"

@@ -19,7 +19,6 @@
 #include "common/identity/token.h"
 #include "common/sandbox/sandbox.h"
 #include "db/engine/schema.h"
-#include "db/model/tokens.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
@@ -229,13 +228,9 @@ static void found_failure(const struct check *check, struct db_connection *conne
 static enum db_class check_rows(const struct check *check, struct db_connection *connection)
 {
     const char *path = check->tool->config.database;
-    const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
     int64_t wrong = 0;
     int64_t orphans = 0;
-    enum db_class class = admin_run(connection, ADMIN_WRONG_COUNTERS, NULL, 0, &wrong);
-    if (class == DB_OK) {
-        class = admin_run(connection, ADMIN_ORPHANS, numbers, 1, &orphans);
-    }
+    enum db_class class = admin_count_strays(connection, &wrong, &orphans);
     if (wrong > 0) {
         found(check, path, "run \"cubby gc --recount\"",
               "the counts of %" PRId64 " accounts are not what they store", wrong);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/identity/device.h"
 #include "db/engine/schema.h"
 #include "db/tool/files.h"
 #include "db/tool/file_kind.h"
@@ -273,20 +272,16 @@ static int need_empty(struct import *import)
                            import->tool->config.database);
 }
 
-/* A write takes the account's version plus one, so no item may have a higher version than its
- * account. */
+/* All rows together: each belongs to an account whose counts are true. And a write takes the
+ * account's version plus one, so no item may have a higher version than its account. */
 static int need_order(struct import *import)
 {
-    const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
     int64_t ahead = 0;
     int64_t orphans = 0;
     int64_t wrong = 0;
     enum db_class class = admin_run(import->into, ADMIN_AHEAD, NULL, 0, &ahead);
     if (class == DB_OK) {
-        class = admin_run(import->into, ADMIN_ORPHANS, numbers, 1, &orphans);
-    }
-    if (class == DB_OK) {
-        class = admin_run(import->into, ADMIN_WRONG_COUNTERS, NULL, 0, &wrong);
+        class = admin_count_strays(import->into, &wrong, &orphans);
     }
     if (class != DB_OK) {
         return refuse_class(import, class);
