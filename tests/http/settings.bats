@@ -38,6 +38,7 @@ teardown_file() {
 }
 
 setup() {
+    note_test_alone
     login "$user"
 }
 
