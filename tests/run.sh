@@ -287,16 +287,40 @@ for arch in ${BOARDS:-}; do
     queue "board-$arch" suite_board "$arch"
 done
 
-at_once=$((2 * $(nproc)))
+processors=$(nproc)
+at_once=$((2 * processors))
 [ "$at_once" -ge 4 ] || at_once=4
 next=0
-# start_waiting: starts suites, as long as there is place; false when none is left.
+
+# waited_share: sets $waited to how many percent of the processors' time went by unused since the last question.
+jiffies_before=0 idle_before=0 waited=0
+waited_share() {
+    local cpu user nice system idle iowait irq softirq rest jiffies
+    read -r cpu user nice system idle iowait irq softirq rest </proc/stat
+    idle=$((idle + iowait))
+    jiffies=$((user + nice + system + idle + irq + softirq))
+    [ "$jiffies" = "$jiffies_before" ] || waited=$((100 * (idle - idle_before) / (jiffies - jiffies_before)))
+    jiffies_before=$jiffies idle_before=$idle
+}
+
+# run_suite NAME FUNCTION [ARGUMENT…]: leaves beside what it says the seconds that it took, and those of the processor.
+run_suite() {
+    local name=$1 TIMEFORMAT='%0R %0U %0S'
+    shift
+    { time "$@" >"$out/$name.tap" 2>"$out/$name.err"; } 2>"$out/$name.time"
+}
+
+# start_waiting: starts suites, as long as there is place; false when none is left. Where those that run leave
+# a third of the processors' time unused, there is place for one more, up to half as many again.
 start_waiting() {
-    local suite
-    while [ "$next" -lt "${#line[@]}" ] && [ "$(jobs -rp | wc -l)" -lt "$at_once" ]; do
+    local suite places=$at_once running
+    running=$(jobs -rp | wc -l)
+    waited_share
+    [ "$waited" -lt 33 ] || [ "$running" -lt "$at_once" ] || [ "$running" -ge $((at_once * 3 / 2)) ] || places=$((running + 1))
+    while [ "$next" -lt "${#line[@]}" ] && [ "$running" -lt "$places" ]; do
         read -ra suite <<<"${line[next]}"
-        next=$((next + 1))
-        "${suite[@]:1}" >"$out/${suite[0]}.tap" 2>"$out/${suite[0]}.err" </dev/null 9>&- &
+        next=$((next + 1)) running=$((running + 1))
+        run_suite "${suite[@]}" </dev/null 9>&- &
         groups+=("$!")
     done
     [ "$next" -lt "${#line[@]}" ]
@@ -340,7 +364,8 @@ for name in "${names[@]}"; do
     # A failing test with what it said, up to the next one.
     awk -v suite="$name" '/^not ok/ {show = 1; print suite ": " $0; next} /^(ok|[0-9]+\.\.)/ {show = 0} show' "$tap" |
         head -n 400
-    printf '%-14s %4d passed, %d failed\n' "$name" "$(grep -c '^ok' "$tap")" "$(grep -c '^not ok' "$tap")"
+    took=$(awk '{printf "%5d s, %4d s of the processor", $1, $2 + $3}' "$out/$name.time")
+    printf '%-26s %4d passed, %d failed %s\n' "$name" "$(grep -c '^ok' "$tap")" "$(grep -c '^not ok' "$tap")" "$took"
 done
 [ "$SECONDS" -lt 60 ] || slowest 10
 echo "$passed passed, $failed failed"
