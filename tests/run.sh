@@ -255,7 +255,8 @@ suite_lint() {
 }
 
 # All suites wait in one line, the longest first, and as many run at once as keep the processors busy: a suite
-# waits for timers and disks about half of its time.
+# waits for timers and disks about half of its time. The last are short, or work on all processors by themselves,
+# as lint does.
 names=()
 line=()
 queue() { # NAME FUNCTION [ARGUMENT…]
@@ -266,26 +267,26 @@ queue() { # NAME FUNCTION [ARGUMENT…]
 }
 
 queue system-make suite_system make
-queue system-rest suite_system rest
-[ ! -x build/san/inproc ] || queue inproc suite_inproc
 queue system-loop suite_system loop
-for server in $servers; do
-    queue "http-$server" suite_http "$server"
+[ ! -x build/san/inproc ] || queue inproc suite_inproc
+queue system-rest suite_system rest
+for arch in ${BOARDS:-}; do
+    queue "board-$arch" suite_board "$arch"
 done
-queue lint suite_lint
-[ ! -x build/fuzz/requests ] || queue fuzz suite_fuzz
-# The budgets are of the static programs.
-grep -q ld-linux "$PROGRAMS/data" || queue instructions suite_instructions
-[ -n "${FILTER:-}" ] || queue postman suite_postman
 if [ -z "${FILTER:-}" ]; then
     for server in apache busybox; do
         case " $servers " in *" $server "*) queue "console-$server" suite_console "$server" ;; esac
     done
-    queue console-text suite_console_text
 fi
-for arch in ${BOARDS:-}; do
-    queue "board-$arch" suite_board "$arch"
+for server in $servers; do
+    queue "http-$server" suite_http "$server"
 done
+queue lint suite_lint
+# The budgets are of the static programs.
+grep -q ld-linux "$PROGRAMS/data" || queue instructions suite_instructions
+[ -n "${FILTER:-}" ] || queue postman suite_postman
+[ ! -x build/fuzz/requests ] || queue fuzz suite_fuzz
+[ -n "${FILTER:-}" ] || queue console-text suite_console_text
 
 processors=$(nproc)
 at_once=$((2 * processors))
