@@ -36,10 +36,16 @@ enum { RESPONDER = 1 }; /* the role of who answers requests; fcgiapp.h does not 
 /* See allowance. */
 enum { USUAL_MS = 1000, HURRIED_MS = 100 };
 
-/* An answer is sent in pieces. Each that was taken gives the rest more time, 32 bytes a millisecond, but
- * never more than SAVED times what it had at first: megabytes may fit into what lies between program and
- * client, and tell nothing of the client. */
-enum { PIECE = 16 * 1024, PIECE_MS = PIECE / 32, SAVED = 5, UNWATCHED = 64 * 1024, IDLE_MS = 30000 };
+/* An answer is sent in pieces. Each that was taken gives the rest more time, 32 bytes a
+ * millisecond, but never more than SAVED times what it had at first: megabytes may fit into what
+ * lies between program and client, and tell nothing of the client. */
+enum {
+    PIECE = 16 * 1024,
+    PIECE_MS = PIECE / 32,
+    SAVED = 5,
+    UNWATCHED = 64 * 1024,
+    IDLE_MS = 30000
+};
 
 struct fcgi {
     struct transport transport; /* must be first: its functions cast its address */
@@ -47,13 +53,13 @@ struct fcgi {
     sigset_t waiting; /* the signals that are blocked while it waits */
     int turns;        /* tells of connections to the listener, this process or another; -1: can't */
     enum {
-        BODY_COMES,    /* or is complete */
-        BODY_LOST,     /* the connection broke, or nothing came in time */
-        BODY_GAVE_WAY  /* to other requests */
-    } body;            /* of this request */
-    int64_t waited;    /* milliseconds for it */
-    bool hurried;      /* one gave way, and others have waited since */
-    int64_t answered;  /* bytes */
+        BODY_COMES,   /* or is complete */
+        BODY_LOST,    /* the connection broke, or nothing came in time */
+        BODY_GAVE_WAY /* to other requests */
+    } body;           /* of this request */
+    int64_t waited;   /* milliseconds for it */
+    bool hurried;     /* one gave way, and others have waited since */
+    int64_t answered; /* bytes */
     char program[PATH_ROOM];
     struct stat image; /* of the file at that path when the process began */
 };
@@ -168,8 +174,8 @@ static void set_timer(int64_t milliseconds)
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Until unwatch, the connection is shut down once it has taken MOST milliseconds, or OWN when others
- * wait. */
+/* Until unwatch, the connection is shut down once it has taken MOST milliseconds, or OWN when
+ * others wait. */
 static void watch(const struct fcgi *fcgi, int64_t own, int64_t most)
 {
     const int64_t now = monotonic_ms();
@@ -258,9 +264,9 @@ static int connect_next(struct fcgi *fcgi)
     return 0;
 }
 
-/* How long a head, a body, or a client that does not take its answer may keep the process waiting while
- * other requests wait for it. After one that took longer those that have waited meanwhile get less,
- * until nobody waits any more. */
+/* How long a head, a body, or a client that does not take its answer may keep the process waiting
+ * while other requests wait for it. After one that took longer those that have waited meanwhile get
+ * less, until nobody waits any more. */
 static int64_t allowance(const struct fcgi *fcgi)
 {
     return fcgi->hurried ? HURRIED_MS : USUAL_MS;
@@ -429,8 +435,8 @@ static bool put(struct fcgi *fcgi, const char *from, size_t size)
     return true;
 }
 
-/* From here on a client that takes the answer too slowly gives way to others, who wait. The timer must
- * not meet a timeout of the socket: writing would fail, not go on. */
+/* From here on a client that takes the answer too slowly gives way to others, who wait. The timer
+ * must not meet a timeout of the socket: writing would fail, not go on. */
 static void watch_answer(struct fcgi *fcgi)
 {
     set_timeout(fcgi, SO_SNDTIMEO, 0);

@@ -333,9 +333,9 @@ struct text request_token(const struct request *request)
     return token;
 }
 
-/* The lines of the header that the variable NAME stands for, as one list (RFC 9110 section 5.3): whoever
- * looked only at the first would see what the client wrote, not what a proxy added in a line of its
- * own. NULL without memory. */
+/* The lines of the header that the variable NAME stands for, as one list (RFC 9110 section 5.3):
+ * whoever looked only at the first would see what the client wrote, not what a proxy added in a
+ * line of its own. NULL without memory. */
 static const char *joined_value(struct transport *transport, struct arena *arena, const char *name)
 {
     size_t place = 0;
