@@ -36,30 +36,20 @@ enum { RESPONDER = 1 }; /* the role of who answers requests; fcgiapp.h does not 
 /* See allowance. */
 enum { USUAL_MS = 1000, HURRIED_MS = 100 };
 
-/* An answer is sent in pieces. Each that was taken gives the rest more time, 32 bytes a
- * millisecond, but never more than SAVED times what it had at first: megabytes may fit into what
- * lies between program and client, and tell nothing of the client. */
-enum {
-    PIECE = 16 * 1024,
-    PIECE_MS = PIECE / 32,
-    SAVED = 5,
-    UNWATCHED = 64 * 1024,
-    IDLE_MS = 30000
-};
-
 struct fcgi {
     struct transport transport; /* must be first: its functions cast its address */
     FCGX_Request request;
     sigset_t waiting; /* the signals that are blocked while it waits */
     int turns;        /* tells of connections to the listener, this process or another; -1: can't */
     enum {
-        BODY_COMES,   /* or is complete */
-        BODY_LOST,    /* the connection broke, or nothing came in time */
-        BODY_GAVE_WAY /* to other requests */
-    } body;           /* of this request */
-    int64_t waited;   /* milliseconds for it */
-    bool hurried;     /* one gave way, and others have waited since */
-    int64_t answered; /* bytes */
+        BODY_COMES,    /* or is complete */
+        BODY_LOST,     /* the connection broke, or nothing came in time */
+        BODY_GAVE_WAY  /* to other requests */
+    } body;            /* of this request */
+    int64_t waited;    /* milliseconds for it */
+    bool hurried;      /* one gave way, and others have waited since */
+    int64_t answering; /* since when, by monotonic_ms */
+    int64_t answered;  /* bytes */
     char program[PATH_ROOM];
     struct stat image; /* of the file at that path when the process began */
 };
@@ -72,11 +62,7 @@ static volatile sig_atomic_t told_to_end;
 static struct {
     int connection;
     int64_t end;   /* of the time it has in any case, by monotonic_ms */
-    int64_t own;   /* milliseconds of it at first */
-    int64_t most;  /* milliseconds that it has while nobody else waits, from the last piece on */
-    int64_t limit; /* the end of those */
-    sig_atomic_t seen;            /* PIECES when they began */
-    volatile sig_atomic_t pieces; /* of an answer that it has taken */
+    int64_t limit; /* of the time it has while nobody else waits */
     volatile sig_atomic_t cut;
 } watched;
 
@@ -146,15 +132,7 @@ static void look_after(int number)
     (void)number;
     const int problem = errno;
     const int64_t now = monotonic_ms();
-    const sig_atomic_t taken = watched.pieces - watched.seen;
-    if (taken != 0) {
-        const int64_t most = now + SAVED * watched.own;
-        watched.end += (int64_t)taken * PIECE_MS;
-        watched.end = watched.end < most ? watched.end : most;
-        watched.limit = now + watched.most;
-        watched.seen += taken;
-    }
-    if (now >= watched.limit || (now >= watched.end && others_keep_waiting())) {
+    if (now >= watched.limit || (now >= watched.end && others_wait())) {
         watched.cut = 1;
         (void)shutdown(watched.connection, SHUT_RDWR);
     }
@@ -174,18 +152,14 @@ static void set_timer(int64_t milliseconds)
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Until unwatch, the connection is shut down once it has taken MOST milliseconds, or OWN when
+/* Until unwatch, the connection is shut down once it has taken LIMIT milliseconds, or OWN when
  * others wait. */
-static void watch(const struct fcgi *fcgi, int64_t own, int64_t most)
+static void watch(const struct fcgi *fcgi, int64_t own, int64_t limit)
 {
     const int64_t now = monotonic_ms();
     watched.connection = fcgi->request.ipcFd;
     watched.end = now + own;
-    watched.own = own;
-    watched.most = most;
-    watched.limit = now + most;
-    watched.pieces = 0;
-    watched.seen = 0;
+    watched.limit = now + limit;
     watched.cut = 0;
     set_timer(HURRIED_MS);
 }
@@ -264,9 +238,8 @@ static int connect_next(struct fcgi *fcgi)
     return 0;
 }
 
-/* How long a head, a body, or a client that does not take its answer may keep the process waiting
- * while other requests wait for it. After one that took longer those that have waited meanwhile get
- * less, until nobody waits any more. */
+/* How long a head or a body may keep the process waiting while other requests wait for it. After
+ * one that took longer those that have waited meanwhile get less, until nobody waits any more. */
 static int64_t allowance(const struct fcgi *fcgi)
 {
     return fcgi->hurried ? HURRIED_MS : USUAL_MS;
@@ -420,64 +393,40 @@ static void fcgi_discard_body(struct transport *transport)
     drain(transport);
 }
 
+/* Whether the client takes the answer so slowly that others, who wait, come before it. */
+static bool takes_too_long(const struct fcgi *fcgi)
+{
+    enum { OWN_MS = 30000, BYTES_PER_MS = 32 };
+    int64_t allowed = OWN_MS + fcgi->answered / BYTES_PER_MS;
+    return monotonic_ms() - fcgi->answering > allowed && others_keep_waiting();
+}
+
 static bool put(struct fcgi *fcgi, const char *from, size_t size)
 {
+    enum { PIECE = 16 * 1024 };
     while (size > 0) {
         int piece = size < PIECE ? (int)size : PIECE;
-        if (FCGX_PutStr(from, piece, fcgi->request.out) != piece) {
+        if (FCGX_PutStr(from, piece, fcgi->request.out) != piece || takes_too_long(fcgi)) {
             return false;
         }
         from += piece;
         size -= (size_t)piece;
         fcgi->answered += piece;
-        watched.pieces++;
     }
     return true;
-}
-
-/* From here on a client that takes the answer too slowly gives way to others, who wait. The timer
- * must not meet a timeout of the socket: writing would fail, not go on. */
-static void watch_answer(struct fcgi *fcgi)
-{
-    set_timeout(fcgi, SO_SNDTIMEO, 0);
-    watch(fcgi, allowance(fcgi), IDLE_MS);
-}
-
-/* False when it had to. */
-static bool unwatch_answer(struct fcgi *fcgi)
-{
-    bool in_time = unwatch();
-    fcgi->hurried = fcgi->hurried || !in_time;
-    set_timeout(fcgi, SO_SNDTIMEO, IDLE_MS);
-    return in_time;
 }
 
 static bool fcgi_send(struct transport *transport, const char *head, size_t head_size,
                       const char *body, size_t body_size)
 {
+    enum { TIMEOUT_MS = 30000 };
     struct fcgi *fcgi = fcgi_of(transport);
     if (head_size > 0) {
-        set_timeout(fcgi, SO_SNDTIMEO, IDLE_MS);
+        set_timeout(fcgi, SO_SNDTIMEO, TIMEOUT_MS);
+        fcgi->answering = monotonic_ms();
         fcgi->answered = 0;
     }
-    if (fcgi->answered + (int64_t)(head_size + body_size) <= UNWATCHED) {
-        return put(fcgi, head, head_size) && put(fcgi, body, body_size);
-    }
-    watch_answer(fcgi);
-    bool sent = put(fcgi, head, head_size) && put(fcgi, body, body_size);
-    return unwatch_answer(fcgi) && sent;
-}
-
-/* Sends what libfcgi has gathered of the answer, and its end. */
-static bool flush_answer(struct fcgi *fcgi)
-{
-    bool is_long = fcgi->answered > UNWATCHED;
-    if (is_long) {
-        watch_answer(fcgi);
-    }
-    bool sent = FCGX_FClose(fcgi->request.err) == 0;
-    sent = FCGX_FClose(fcgi->request.out) == 0 && sent;
-    return (!is_long || unwatch_answer(fcgi)) && sent;
+    return put(fcgi, head, head_size) && put(fcgi, body, body_size);
 }
 
 static bool fcgi_finish(struct transport *transport)
@@ -489,7 +438,8 @@ static bool fcgi_finish(struct transport *transport)
      * once, however long the body took. */
     fcgi->waited = 0;
     drain(transport);
-    bool sent = flush_answer(fcgi);
+    bool sent = FCGX_FClose(request->err) == 0;
+    sent = FCGX_FClose(request->out) == 0 && sent;
     if (!sent || !request->keepConnection || fcgi->body != BODY_COMES) {
         request->keepConnection = 0;
         (void)FCGX_Detach(request);

@@ -66,16 +66,6 @@ a body without end: 503, 200
 noise, byte by byte: closed, 200"
 }
 
-@test "hostile: who does not take an answer keeps others for no more than a second or so, who takes it slowly gets all" {
-    value=$(head -c 95000 /dev/zero | tr '\0' x)
-    for key in 1 2 3 4 5 6 7 8 9 10; do store "long/$key" "\"$value\""; done
-    attacks 'an answer that nobody reads' 'an answer that nobody reads'
-    same "$said" 'an answer that nobody reads: 200 cut, 200
-an answer that nobody reads: 200 cut, 200'
-    LIMIT=40000 attacks 'an answer that is read slowly'
-    same "$said" 'an answer that is read slowly: 200, 200'
-}
-
 @test "hostile: many connections that are opened and left" {
     LIMIT=15000 attacks crowd=30
     same "$said" 'crowd=30: 200, 200'
