@@ -127,6 +127,7 @@ void cgi_transport_init(struct cgi_transport *cgi)
                                                 .confines = true,
                                                 .next = cgi_next,
                                                 .variable = process_variable,
+                                                .next_value = process_next_value,
                                                 .read_body = cgi_read_body,
                                                 .discard_body = cgi_discard_body,
                                                 .send = cgi_send,

@@ -302,6 +302,11 @@ static const char *fcgi_variable(struct transport *transport, const char *name)
                                                             : value;
 }
 
+static const char *fcgi_next_value(struct transport *transport, const char *name, size_t *place)
+{
+    return environment_value(fcgi_of(transport)->request.envp, name, place);
+}
+
 static bool gives_way(const struct fcgi *fcgi)
 {
     return fcgi->waited >= allowance(fcgi) && others_keep_waiting();
@@ -575,6 +580,7 @@ struct transport *fcgi_open(void)
                                          .confines = true,
                                          .next = fcgi_next,
                                          .variable = fcgi_variable,
+                                         .next_value = fcgi_next_value,
                                          .read_body = fcgi_read_body,
                                          .discard_body = fcgi_discard_body,
                                          .send = fcgi_send,

@@ -31,19 +31,30 @@ time_t time(time_t *out)
 }
 #endif
 
-const char *process_variable(struct transport *transport, const char *name)
+const char *environment_value(char **environment, const char *name, size_t *place)
 {
-    (void)transport;
     /* Cheaper than getenv: most variables that are asked for are not there, and the first character
      * usually tells. */
     size_t length = strlen(name);
-    for (char **each = environ; *each != NULL; each++) {
-        const char *entry = *each;
+    while (environment[*place] != NULL) {
+        const char *entry = environment[(*place)++];
         if (entry[0] == name[0] && strncmp(entry, name, length) == 0 && entry[length] == '=') {
             return entry + length + 1;
         }
     }
     return NULL;
+}
+
+const char *process_variable(struct transport *transport, const char *name)
+{
+    size_t place = 0;
+    return process_next_value(transport, name, &place);
+}
+
+const char *process_next_value(struct transport *transport, const char *name, size_t *place)
+{
+    (void)transport;
+    return environment_value(environ, name, place);
 }
 
 int64_t process_now_ms(struct transport *transport)

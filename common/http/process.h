@@ -10,6 +10,12 @@
 /* The value of the environment variable NAME, or NULL. */
 const char *process_variable(struct transport *transport, const char *name);
 
+/* As next_value of struct transport, of ENVIRONMENT, a list as `environ`. */
+const char *environment_value(char **environment, const char *name, size_t *place);
+
+/* The same of the environment of the process. */
+const char *process_next_value(struct transport *transport, const char *name, size_t *place);
+
 /* Milliseconds since 1970. */
 int64_t process_now_ms(struct transport *transport);
 

@@ -333,12 +333,44 @@ struct text request_token(const struct request *request)
     return token;
 }
 
+/* The lines of the header that the variable NAME stands for, as one list (RFC 9110 section 5.3):
+ * whoever looked only at the first would see what the client wrote, not what a proxy added in a
+ * line of its own. NULL without memory. */
+static const char *joined_value(struct transport *transport, struct arena *arena, const char *name)
+{
+    size_t place = 0;
+    size_t size = 1;
+    const char *value;
+    while ((value = transport->next_value(transport, name, &place)) != NULL) {
+        size += strlen(value) + 1;
+    }
+    char *list = arena_alloc(arena, size);
+    char *end = list;
+    place = 0;
+    while (list != NULL && (value = transport->next_value(transport, name, &place)) != NULL) {
+        size_t length = strlen(value);
+        if (end != list) {
+            *end++ = ',';
+        }
+        memcpy(end, value, length);
+        end += length;
+    }
+    if (list != NULL) {
+        *end = '\0';
+    }
+    return list;
+}
+
 const char *request_address(struct transport *transport, struct arena *arena, const char *proxies)
 {
-    char *out = arena_alloc(arena, ADDRESS_TEXT_SIZE);
-    if (out != NULL) {
-        address_of_client(header_value(transport, "REMOTE_ADDR"),
-                          header_value(transport, "HTTP_X_FORWARDED_FOR"), proxies, out);
+    const char *forwarded = "";
+    if (*proxies != '\0') {
+        forwarded = joined_value(transport, arena, "HTTP_X_FORWARDED_FOR");
     }
+    char *out = arena_alloc(arena, ADDRESS_TEXT_SIZE);
+    if (out == NULL || forwarded == NULL) {
+        return NULL;
+    }
+    address_of_client(header_value(transport, "REMOTE_ADDR"), forwarded, proxies, out);
     return out;
 }

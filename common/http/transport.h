@@ -45,6 +45,11 @@ struct transport {
     /* A meta-variable of the request, or NULL. Valid until `next`. */
     const char *(*variable)(struct transport *transport, const char *name);
 
+    /* The values of all variables NAME one after the other: *PLACE is 0 before the first call, and
+     * NULL the end. Some web servers pass each line of a header that came in several as a variable
+     * of its own. */
+    const char *(*next_value)(struct transport *transport, const char *name, size_t *place);
+
     /* Reads up to SIZE bytes of the body: their number, 0 at its end, -1 when reading fails or
      * nothing came within *TIMEOUT milliseconds, TRANSPORT_GAVE_WAY when it had waited for some
      * time and other requests wait for this process. The time it waited is subtracted from

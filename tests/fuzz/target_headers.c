@@ -29,16 +29,23 @@ void fuzz_start(void)
 {
 }
 
-static const char *variable(struct transport *transport, const char *name)
+static const char *next_value(struct transport *transport, const char *name, size_t *place)
 {
     const struct head *head = (const struct head *)(void *)transport;
     size_t length = strlen(name);
-    for (size_t i = 0; i < head->count; i++) {
-        if (strncmp(head->variables[i], name, length) == 0 && head->variables[i][length] == '=') {
-            return head->variables[i] + length + 1;
+    while (*place < head->count) {
+        const char *line = head->variables[(*place)++];
+        if (strncmp(line, name, length) == 0 && line[length] == '=') {
+            return line + length + 1;
         }
     }
     return NULL;
+}
+
+static const char *variable(struct transport *transport, const char *name)
+{
+    size_t place = 0;
+    return next_value(transport, name, &place);
 }
 
 static int64_t read_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
@@ -218,6 +225,28 @@ static void check_condition(struct call *call)
 /* ---- what remains -----------------------------------------------------------------------------
  */
 
+/* What is said in several lines is what is said in one. */
+static void check_lines(const struct head *head, const char *proxies, const char *address)
+{
+    static const char name[] = "HTTP_X_FORWARDED_FOR=";
+    const size_t skip = sizeof name - 1;
+    struct head one = {.transport = head->transport};
+    const char *list = NULL;
+    for (size_t i = 0; i < head->count; i++) {
+        const char *line = head->variables[i];
+        if (strncmp(line, name, skip) != 0) {
+            one.variables[one.count++] = line;
+        } else {
+            list = list == NULL ? line : arena_printf(&fuzz_arena, "%s,%s", list, line + skip);
+        }
+    }
+    if (list != NULL) {
+        one.variables[one.count++] = list;
+        const char *same = request_address(&one.transport, &fuzz_arena, proxies);
+        fuzz_check(strcmp(same, address) == 0, "another by one line: %s, %s", address, same);
+    }
+}
+
 static void check_address(struct head *head)
 {
     const char *proxies = variable(&head->transport, "PROXIES");
@@ -233,6 +262,7 @@ static void check_address(struct head *head)
     fuzz_check(strcmp(bare, "unknown") == 0 || inet_pton(AF_INET, bare, bytes) == 1 ||
                    inet_pton(AF_INET6, bare, bytes) == 1,
                "no address: %s", address);
+    check_lines(head, proxies, address);
     if (strspn(proxies, " \t") == strlen(proxies)) {
         address_of_client(remote, NULL, "", bare);
         fuzz_check(strcmp(bare, address) == 0, "another than the peer: %s", address);
@@ -267,7 +297,8 @@ static void check_token(const struct request *request)
 
 void fuzz_one(struct text input)
 {
-    struct head head = {.transport = {.variable = variable, .read_body = read_body}};
+    struct head head = {
+        .transport = {.variable = variable, .next_value = next_value, .read_body = read_body}};
     struct text rest = input;
     while (rest.size > 0 && head.count < VARIABLES_MAXIMUM) {
         struct text line = fuzz_line(&rest);

@@ -400,6 +400,22 @@ refuse_body() {
     done
 }
 
+@test "addresses: one that names scheme and host, as to a proxy, is the same; an empty segment still names nothing" {
+    send PUT '/data/form/of?upsert=true' '{"value":"as to a proxy"}'
+    host=${BASE#http://} host=${host%%/*}
+    rest="HTTP/1.1\r\nHost: $host\r\nConnection: close\r\nAuthorization: $token\r\n\r\n"
+    answer=$(raw "GET $BASE/data/form/of $rest")
+    case $SERVER in
+    busybox) [[ $answer == 'HTTP/1.'[01]' 400 '* ]] || fail "$answer" ;;
+    *) [[ $answer == 'HTTP/1.1 200 '*'as to a proxy'* ]] || fail "$answer" ;;
+    esac
+    answer=$(raw "GET $BASE/data/form//of $rest")
+    case $SERVER in
+    lighttpd) [[ $answer == 'HTTP/1.1 200 '*'as to a proxy'* ]] || fail "$answer" ;;
+    *) [[ $answer == 'HTTP/1.'[01]' 40'[04]' '* ]] || fail "$answer" ;;
+    esac
+}
+
 @test "answers: each one with a body ends with one newline, and Content-Length counts it" {
     new_user
     store line '"x"'

@@ -406,6 +406,20 @@ wrong() {
     done
 }
 
+@test "throttle: a list that comes in several lines is one, and what stands in the first is not believed alone" {
+    for number in $(seq 12); do
+        call POST /token --data-binary '{"username":"nobody-'"$number"'","password":"Wrong-pass1!"}' \
+            -H "X-Forwarded-For: 192.0.2.$number" -H "X-Forwarded-For: $address"
+        refused 401 INVALID_CREDENTIALS
+    done
+    call POST /token --data-binary '{"username":"nobody-13","password":"Wrong-pass1!"}' \
+        -H 'X-Forwarded-For: 192.0.2.13' -H "X-Forwarded-For: $address"
+    limited
+    from 192.0.2.1
+    attempt nobody-14
+    refused 401 INVALID_CREDENTIALS
+}
+
 @test "throttle: who is not named as a proxy is not believed" {
     with_proxies 10.9.0.0/16
     for i in $(seq 12); do

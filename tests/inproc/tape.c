@@ -113,6 +113,13 @@ static const char *play_variable(struct transport *transport, const char *name)
     return NULL;
 }
 
+static const char *play_next_value(struct transport *transport, const char *name, size_t *place)
+{
+    const char *value = *place == 0 ? play_variable(transport, name) : NULL;
+    *place = 1;
+    return value;
+}
+
 static int64_t play_body(struct transport *transport, char *to, size_t size, int64_t *timeout)
 {
     struct tape *tape = tape_of(transport);
@@ -328,6 +335,7 @@ int tape_play(const struct program *program, const char *config, tape_next *next
 {
     struct tape tape = {.transport = {.next = play_next,
                                       .variable = play_variable,
+                                      .next_value = play_next_value,
                                       .read_body = play_body,
                                       .discard_body = play_discard,
                                       .send = play_send,
