@@ -426,6 +426,9 @@ debian_fcgid() {
     printf '%s\n' "FcgidIPCDir $machine/run/fcgid" "FcgidProcessTableFile $machine/state/fcgid" >>"$machine/etc/apache2/mods-available/fcgid.conf"
 }
 
+# pairs PROGRAM: of a process that serves and the one that keeps its socket
+pairs() { pgrep -g "$apache" -f "/cgi-bin/$1\$" | awk 'END { print int((NR + 1) / 2) }'; }
+
 @test "deploy: Apache of Debian, by mod_fcgid: no more processes than the snippet allows, and a token once refused" {
     debian_fcgid
     follow www/docs/deploying.md 'Apache, by mod_fcgid'
@@ -439,8 +442,8 @@ debian_fcgid() {
         began
     done
     apache=$run_pid
-    all_wait() { [ "$(pgrep -g "$apache" -f '/cgi-bin/changes$' | wc -l)" -ge 12 ]; }
-    until_true 14 all_wait || fail "$(pgrep -g "$apache" -f '/cgi-bin/changes$' | wc -l) processes"
+    all_wait() { [ "$(pairs changes)" -ge 12 ]; }
+    until_true 14 all_wait || fail "$(pairs changes) processes"
     call GET "$site/api/data/a/b"
     same "$code" 200
     wait_all
@@ -451,7 +454,33 @@ debian_fcgid() {
         began
     done
     wait_all
-    [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" -le 8 ]
+    [ "$(pairs data)" -le 8 ] || fail "$(pairs data)"
+    # Settings change while many processes have nothing to do: the next requests are all answered, by them.
+    [ "$(pairs data)" -ge 3 ] || fail "$(pairs data)"
+    for bytes in 5 100 5; do
+        sed -i '/^max_value_bytes/d' "$conf"
+        echo "max_value_bytes = $bytes" >>"$conf"
+        for number in $(seq 24); do
+            call PUT "$site/api/data/a/b" -d '{"value":"0123456789"}'
+            case $bytes in 5) same "$code" 413 ;; *) same "$code" 200 ;; esac
+        done
+        for number in $(seq 12); do
+            curl -s -o /dev/null -w '%{http_code}\n' "$site/api/data/a/b" -H "Authorization: $token" >"$BATS_TEST_TMPDIR/after.$number" &
+            began
+        done
+        wait_all
+        same "$(sort -u "$BATS_TEST_TMPDIR"/after.*)" 200
+    done
+    # A program whose file is replaced, likewise; and all end with Apache.
+    cp "$machine/usr/local/lib/cubby/cgi-bin/data" "$machine/usr/local/lib/cubby/cgi-bin/data.new"
+    mv "$machine/usr/local/lib/cubby/cgi-bin/data.new" "$machine/usr/local/lib/cubby/cgi-bin/data"
+    for number in $(seq 16); do
+        call GET "$site/api/data/a/b"
+        same "$code" 200
+    done
+    run_stop TERM
+    ended() { ! pgrep -f "^$machine/usr/local/lib/cubby/cgi-bin/"; }
+    until_true 5 ended || fail "$(pgrep -af "^$machine/usr/local/lib/cubby/cgi-bin/")"
 }
 
 start_caddy() {
