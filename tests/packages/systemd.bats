@@ -182,7 +182,8 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     within useradd --system --user-group --no-create-home --shell /usr/sbin/nologin other
     within chown other:other /srv/cubby
     within setpriv --reuid other --regid other --clear-groups cubby -c /srv/cubby.conf init
-    printf '%s\n' '[Service]' User=other Environment=CUBBY_CONF=/srv/cubby.conf ReadWritePaths=/srv/cubby \
+    mv "$place/var/lib/cubby" "$place/var/lib/cubby.away" # which nothing asks for then
+    printf '%s\n' '[Unit]' ConditionPathIsDirectory= ConditionPathIsDirectory=/srv/cubby '[Service]' User=other Environment=CUBBY_CONF=/srv/cubby.conf ReadWritePaths=/srv/cubby \
         >"$place/etc/systemd/system/cubby-.service.d/local.conf"
     within systemctl daemon-reload
     within systemctl restart cubby.target
@@ -190,7 +191,28 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     same "$(within stat -c %U "/proc/$(pids data | head -n 1)")" other
     has "$(within cubby -c /srv/cubby.conf user list)" ann
     rm -r "$place/etc/systemd/system/cubby-.service.d"
+    mv "$place/var/lib/cubby.away" "$place/var/lib/cubby"
     within systemctl daemon-reload
+    within systemctl restart cubby.target
+}
+
+@test "systemd: without the folder of the database nothing is tried for ever, and all is well once it is back" {
+    six_calls "$site"
+    mv "$place/var/lib/cubby" "$place/var/lib/cubby.away"
+    within systemctl restart cubby.target
+    has_pids data 0
+    for name in data me; do
+        call GET "$site/$name"
+        has ' 502 503 ' " $code "
+        failed() { [ "$(within systemctl show -P Result "cubby-$name.socket")" = trigger-limit-hit ]; }
+        until_true 20 failed || fail "$(within systemctl show -p Result -p ActiveState -p SubState "cubby-$name.socket")"
+    done
+    # One that nobody asked still waits, and so do all again when it is back.
+    within systemctl is-active --quiet cubby-keys.socket
+    mv "$place/var/lib/cubby.away" "$place/var/lib/cubby"
+    within systemctl restart cubby.target
+    until_true 10 has_pids data 3
+    six_calls "$site"
 }
 
 @test "systemd: removing the package stops what stays" {
