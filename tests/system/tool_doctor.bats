@@ -136,6 +136,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     tool 1 doctor "$address" --json
     same "$(state mode) $(state programs) $(state health)" 'ok problem ok'
     about programs 'do not answer: /changes (502)'
+    about programs "systemctl status 'cubby-*'"
     about programs 'cubby-loop run'
 }
 
