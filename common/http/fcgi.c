@@ -429,12 +429,32 @@ static bool takes_too_long(const struct fcgi *fcgi)
     return monotonic_ms() - fcgi->answering > allowed && others_keep_waiting();
 }
 
+/* Waits until the connection takes more. False when it took nothing for too long. */
+static bool takes_more(const struct fcgi *fcgi)
+{
+    enum { TIMEOUT_MS = 30000, STEP_MS = 1000 };
+    struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = POLLOUT};
+    for (int64_t end = monotonic_ms() + TIMEOUT_MS; !takes_too_long(fcgi);) {
+        int ready = poll(&connection, 1, STEP_MS);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return ready > 0;
+        }
+        if (monotonic_ms() >= end) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* libfcgi would wait for each of its writes anew, so this one waits, but for the first piece, for
+ * which there is room. */
 static bool put(struct fcgi *fcgi, const char *from, size_t size)
 {
     enum { PIECE = 16 * 1024 };
     while (size > 0) {
         int piece = size < PIECE ? (int)size : PIECE;
-        if (FCGX_PutStr(from, piece, fcgi->request.out) != piece || takes_too_long(fcgi)) {
+        if ((fcgi->answered >= PIECE && !takes_more(fcgi)) ||
+            FCGX_PutStr(from, piece, fcgi->request.out) != piece) {
             return false;
         }
         from += piece;
