@@ -336,7 +336,9 @@ serves_pages() {
 start_loop() {
     mkdir -p "$machine/run/cubby"
     printf '%s\n' "RUNDIR=$machine/run/cubby" "WEB_GROUP=$(id -gn "$owner")" >"$machine/usr/local/etc/cubby/cubby-loop.conf"
+    sed -i 's/-b 511/-b 3/' "$machine/usr/local/sbin/cubby-loop"
     run_start env CUBBY_CONF="$conf" sh "$machine/usr/local/sbin/cubby-loop" run
+    run_loop=$run_pid
     for name in "$machine"/usr/local/lib/cubby/cgi-bin/*; do
         until_true 15 test -S "$machine/run/cubby/${name##*/}.sock" || fail "$(cat "$run_output")"
     done
@@ -403,6 +405,7 @@ stays() {
     debian_nginx
     follow www/docs/deploying.md 'nginx, by FastCGI'
     stays data/a//b data//a/b
+    all_taken
 }
 
 # said_to LINE…: what nginx answers to these lines of a request
@@ -420,6 +423,28 @@ told_by() {
     nginx) grep -q '<center>nginx' <<<"$answer" || fail "$answer" ;;
     caddy) ! grep -q '^{' <<<"$answer" || fail "$answer" ;; # as the page says
     esac
+}
+
+# all_taken: with a short line before each program, whose processes do nothing: who finds it full is told so at once
+all_taken() {
+    local number
+    # shellcheck disable=SC2046 # numbers
+    kill -STOP $(pgrep -g "$run_loop" -f "^$machine/usr/local/lib/cubby/cgi-bin/changes\$")
+    for number in $(seq 12); do
+        curl -si -m 4 "$site/api/changes" -H "Authorization: $token" >"$BATS_TEST_TMPDIR/taken.$number" &
+        began
+    done
+    wait_all
+    # shellcheck disable=SC2046
+    kill -CONT $(pgrep -g "$run_loop" -f "^$machine/usr/local/lib/cubby/cgi-bin/changes\$")
+    for number in $(seq 12); do
+        [ ! -s "$BATS_TEST_TMPDIR/taken.$number" ] || tr -d '\r' <"$BATS_TEST_TMPDIR/taken.$number" |
+            sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //Ip; s/.*"code":"\([A-Z_]*\)".*/\1/p' | paste -sd' '
+    done >"$BATS_TEST_TMPDIR/taken"
+    same "$(sort -u "$BATS_TEST_TMPDIR/taken")" '503 1 SERVICE_UNAVAILABLE'
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/taken")" -ge 3 ]
+    call GET "$site/api/changes"
+    same "$code" 200
 }
 
 @test "deploy: beside cubby nginx keeps the site's own error pages and locations, and cubby its own" {
@@ -478,6 +503,14 @@ told_by() {
     debian_apache
     follow www/docs/deploying.md 'Apache, by mod_proxy_fcgi'
     stays data/a//b data//a/b
+    all_taken
+    # The time it leaves a program is cubby's alone.
+    run_stop TERM
+    sed -i 's/timeout=90/timeout=2/' "$machine/etc/apache2/conf-available/cubby-fastcgi.conf"
+    start_apache2
+    version=$(curl -s "$site/api/changes?since=0" -H "Authorization: $token" | jq .data.last_version)
+    call GET "$site/api/changes?since=$version&wait=20"
+    same "$code$(jq -r .code <<<"$body")" 504GATEWAY_TIMEOUT
 }
 
 debian_fcgid() {
@@ -612,6 +645,7 @@ debian_caddy() {
     same "$code" 200
     call GET "$site/api/data/%7Bhttp.request.host%7D"
     same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
+    all_taken
     call GET "$site/api/health" -D "$BATS_TEST_TMPDIR/head"
     ! grep -i '^status:' "$BATS_TEST_TMPDIR/head" || fail 'a line of CGI'
     # Of a body that stops coming, with the option that the snippet names.
@@ -627,5 +661,5 @@ debian_caddy() {
     # Of a program without processes.
     rm "$machine/run/cubby/changes.sock"
     call GET "$site/api/changes"
-    same "$code$(jq -r .code <<<"$body")" 502BAD_GATEWAY
+    same "$code$(jq -r .code <<<"$body")" 503SERVICE_UNAVAILABLE
 }
