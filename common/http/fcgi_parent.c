@@ -41,7 +41,8 @@ static bool wait_for_child(pid_t child, const sigset_t *signals, int *status)
 }
 
 /* Lets the program begin again; its file may be another one by now, of an upgrade. Returns if it
- * can't, or is told to end. What crashes, or ends as soon as it has begun, is not started in a hurry.
+ * can't, or is told to end. What crashes, or ends as soon as it has begun, is not started in a
+ * hurry.
  */
 static void start_anew(char *program, const sigset_t *signals, bool at_once)
 {

@@ -89,8 +89,8 @@ static bool keys_were_replaced(const struct serve *serve)
 bool confine_keeps_from_keys(const struct serve *serve)
 {
     return serve->sandbox != 0 &&
-           (keys_were_replaced(serve) || (!serve->keys_have_rule &&
-                                          !sandbox_has_folder(&serve->config, serve->config.keys)));
+           (keys_were_replaced(serve) ||
+            (!serve->keys_have_rule && !sandbox_has_folder(&serve->config, serve->config.keys)));
 }
 
 enum error_code confine_gives_way(struct serve *serve, struct cause *cause, const char *why)
@@ -121,8 +121,7 @@ static bool has_to_end(void *self)
     return stamp_differs(&serve->settings_file, serve->settings_path) ||
            keys_were_replaced(serve) ||
            (serve->folder != NULL && stamp_is_other_file(&serve->folder_rule, serve->folder)) ||
-           leads_elsewhere(serve) ||
-           (*log != '\0' && stamp_is_other_file(&serve->log_rule, log)) ||
+           leads_elsewhere(serve) || (*log != '\0' && stamp_is_other_file(&serve->log_rule, log)) ||
            (*passwords != '\0' && stamp_is_other_file(&serve->passwords_rule, passwords));
 }
 

@@ -38,7 +38,7 @@ struct serve {
     struct stamp passwords_rule;
     struct stamp folder_rule;
     struct stamp target_rule; /* the folder of what the database is a link to */
-    const char *folder; /* of the database; of a process that lives on */
+    const char *folder;       /* of the database; of a process that lives on */
     bool keys_have_rule;
     bool misplaced; /* it was asked for what it has given up */
     struct congestion congestion;
