@@ -226,9 +226,11 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     has_pids data 0
     for name in data me; do
         call GET "$site/$name"
-        same "$code" 503
+        same "$code" 502 # it waited while the socket was closed
         failed() { [ "$(within systemctl show -P Result "cubby-$name.socket")" = trigger-limit-hit ]; }
         until_true 20 failed || fail "$(within systemctl show -p Result -p ActiveState -p SubState "cubby-$name.socket")"
+        call GET "$site/$name"
+        same "$code" 503
     done
     # One that nobody asked still waits, and so do all again when it is back.
     within systemctl is-active --quiet cubby-keys.socket

@@ -437,6 +437,8 @@ person() {
     ask register POST '' "$(person LetMeIn#99)"
     answered 400 INVALID_PASSWORD
     made_anew data # registering has its own
+    ask data GET /a
+    answered 200
     ln -sfn "$BATS_TEST_TMPDIR/logs.two/log" "$links/log"
     made_anew data
     token=${token}x ask data GET /a
@@ -821,6 +823,53 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     ! sed -n 1p "$BATS_TEST_TMPDIR/trace" | grep -v ', 1, -1, ' || fail 'it would end by itself'
     pkill -P "$loop_traced" -TERM
     ends "$loop_traced"
+}
+
+@test "loop: where another process keeps the socket, no request is lost though the one that serves ends, and both end together" {
+    installation
+    new_user ann
+    store a 1
+    mkdir "$BATS_TEST_TMPDIR/programs"
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs"
+    LOOP_VARIABLE=CUBBY_KEEP=yes LOOP_PROGRAMS=$BATS_TEST_TMPDIR/programs loop_start data
+    for number in 1 2 3; do
+        asks_on "$number" 3>&- 4>&- &
+        began
+    done
+    until_true 10 test -s "$BATS_TEST_TMPDIR/asked.3"
+    first=$(pgrep -P "$loop_data")
+    for bytes in 5 50 5; do
+        sed -i '/^max_value_bytes/d' "$conf"
+        echo "max_value_bytes = $bytes" >>"$conf"
+        ask data PUT /a '{"value":"0123456789"}'
+        same "$code" "$([ "$bytes" = 5 ] && echo 413 || echo 200)"
+    done
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs/new"
+    mv "$BATS_TEST_TMPDIR/programs/new" "$BATS_TEST_TMPDIR/programs/data"
+    ask data GET /a
+    answered 200
+    sleep 0.5
+    asked_well 200
+    second=$(pgrep -P "$loop_data")
+    [ -n "$second" ] && [ "$second" != "$first" ]
+    for pid in "$loop_data" "$second"; do
+        same "$(stat -L -c %i "/proc/$pid/exe")" "$(stat -c %i "$BATS_TEST_TMPDIR/programs/data")"
+    done
+    # What crashes is started anew; what waits at the socket meanwhile is served.
+    kill -SEGV "$second"
+    ask data GET /a
+    answered 200
+    third=$(pgrep -P "$loop_data")
+    kill -TERM "$loop_data"
+    ends "$loop_data"
+    loop_gone "$third" || fail 'the one that served is left'
+    # Nor is it left by one that was killed.
+    LOOP_VARIABLE=CUBBY_KEEP=yes loop_start data
+    ask data GET /a
+    answered 200
+    fourth=$(pgrep -P "$loop_data")
+    kill -KILL "$loop_data"
+    until_true 5 loop_gone "$fourth"
 }
 
 @test "loop: who went away costs nothing" {
