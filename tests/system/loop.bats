@@ -818,6 +818,7 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     LOOP_PROGRAMS=$BATS_TEST_TMPDIR loop_start traced
     ask traced GET
     answered 200
+    pgrep -P "$loop_traced" >>"$BATS_TEST_TMPDIR/loops"
     loop_waits() { [ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" -ge 2 ]; }
     until_true 10 loop_waits
     ! sed -n 1p "$BATS_TEST_TMPDIR/trace" | grep -v ', 1, -1, ' || fail 'it would end by itself'
