@@ -3,10 +3,12 @@
  * time, by libfcgi. Only this file may include fcgiapp.h.
  *
  * Signals that end the process are blocked but while it waits, so that none cuts a request short.
+ * Where there is no need to wait, it looks whether one is pending.
  *
- * libfcgi reads the head of a request and writes an answer without a limit of time. While it does,
- * the interval timer looks after the connection, and shuts it down when it has kept the process for
- * too long; libfcgi then finds its end.
+ * libfcgi reads the head and the body of a request without a limit of time. While it does, the
+ * interval timer looks after the connection, and shuts it down when it has kept the process for too
+ * long; libfcgi then finds its end. Writing an answer is bounded by the timeout of the socket, and
+ * by takes_too_long between two pieces.
  */
 #include "common/http/fcgi.h"
 
@@ -72,6 +74,19 @@ static void note_end(int number)
     told_to_end = 1;
 }
 
+/* Also when others still wait: then waiting ends before any signal is delivered. */
+static bool is_told_to_end(void)
+{
+    sigset_t pending;
+    bool is = told_to_end != 0;
+    if (!is && sigpending(&pending) == 0) {
+        for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+            is = is || sigismember(&pending, ending_signals[i]) == 1;
+        }
+    }
+    return is;
+}
+
 static struct fcgi *fcgi_of(struct transport *transport)
 {
     return (struct fcgi *)(void *)transport;
@@ -98,8 +113,8 @@ static int wait_for(struct fcgi *fcgi, struct pollfd *descriptors, nfds_t count,
 
 /* The same for the listener alone. For a connection one of the processes that wait is woken, where
  * poll would wake all of them, and all but one in vain. None is forgotten: who is woken takes it,
- * or ends, and then the process in its place is told at once, as is who comes back to wait; those
- * that sleep meanwhile are not. */
+ * even when told to end meanwhile, as no other may come in its place. Only who is outdated leaves
+ * it: the process that takes its place is told at once, as is who comes back to wait. */
 static int wait_for_turn(struct fcgi *fcgi, int64_t timeout)
 {
     struct epoll_event event;
@@ -199,12 +214,15 @@ static void hang_up(struct fcgi *fcgi)
  * gives way when others wait for theirs. */
 static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience)
 {
+    if (is_told_to_end()) {
+        return TRANSPORT_END;
+    }
     struct pollfd descriptors[] = {{.fd = LISTENER, .events = POLLIN},
                                    {.fd = fcgi->request.ipcFd, .events = POLLIN}};
     bool alone = fcgi->request.ipcFd < 0 && fcgi->turns >= 0;
     int ready = alone ? wait_for_turn(fcgi, patience) : wait_for(fcgi, descriptors, 2, patience);
     const bool failed = ready < 0 && errno != EINTR;
-    if (told_to_end || was_replaced(fcgi) || is_outdated(fcgi) || failed) {
+    if ((ready <= 0 && told_to_end) || was_replaced(fcgi) || is_outdated(fcgi) || failed) {
         return TRANSPORT_END;
     }
     if (ready <= 0) {
@@ -545,20 +563,28 @@ static void take_turns(struct fcgi *fcgi)
     }
 }
 
-static void hold_signals(struct fcgi *fcgi)
+/* Before libfcgi has handlers of its own: one that comes meanwhile is still there later. */
+static void block_signals(struct fcgi *fcgi)
 {
-    struct sigaction action = {.sa_handler = note_end};
     sigset_t ending;
     (void)sigemptyset(&ending);
     for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
-        (void)sigaction(ending_signals[i], &action, NULL);
         (void)sigaddset(&ending, ending_signals[i]);
     }
     (void)sigprocmask(SIG_BLOCK, &ending, &fcgi->waiting);
     for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
         (void)sigdelset(&fcgi->waiting, ending_signals[i]);
     }
-    action.sa_handler = SIG_IGN; /* in the place of libfcgi's handler */
+}
+
+/* In the place of libfcgi's handlers. */
+static void handle_signals(void)
+{
+    struct sigaction action = {.sa_handler = note_end};
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+        (void)sigaction(ending_signals[i], &action, NULL);
+    }
+    action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL);
     action.sa_handler = look_after;
     action.sa_flags = SA_RESTART; /* what it does not end goes on */
@@ -589,6 +615,7 @@ struct transport *fcgi_open(void)
                                          .sleep = fcgi_sleep,
                                          .random = process_random,
                                          .log = fcgi_log};
+    block_signals(fcgi);
     /* Several processes wait at one socket, and all but one find that another took the connection.
      */
     int flags = fcntl(LISTENER, F_GETFL);
@@ -600,7 +627,7 @@ struct transport *fcgi_open(void)
     }
     find_program(fcgi);
     take_turns(fcgi);
-    hold_signals(fcgi);
+    handle_signals();
     return &fcgi->transport;
 }
 

@@ -5,7 +5,10 @@
  * of a key file, a log or a list of passwords outside of that. It ends when it notices, before it
  * takes a request, and whoever keeps the processes starts another.
  */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/sandbox/sandbox.h"
 #include "common/serve/loop.h"
@@ -21,6 +24,16 @@ static bool program_writes(const struct program *program)
     return false;
 }
 
+/* Leaves in FOLDER where the link at PATH leads; empty when there is none. */
+static void folder_behind_link(const char *path, char folder[PATH_MAX])
+{
+    struct stat there;
+    folder[0] = '\0';
+    if (lstat(path, &there) == 0 && S_ISLNK(there.st_mode) && realpath(path, folder) != NULL) {
+        strrchr(folder, '/')[1] = '\0';
+    }
+}
+
 /* What the folder of the database, the log and the refused passwords are, for has_to_end. */
 static void note_files(struct serve *serve)
 {
@@ -31,6 +44,9 @@ static void note_files(struct serve *serve)
     if (serve->folder != NULL) {
         stamp_take(&serve->folder_rule, serve->folder);
     }
+    char behind[PATH_MAX];
+    folder_behind_link(beside, behind);
+    stamp_take(&serve->target_rule, behind);
     if (*serve->config.log != '\0') {
         stamp_take(&serve->log_rule, serve->config.log);
     }
@@ -64,10 +80,17 @@ bool confine_holds(const struct serve *serve)
     return serve->sandbox != 0;
 }
 
+/* Of a key file with a rule of its own. */
+static bool keys_were_replaced(const struct serve *serve)
+{
+    return serve->keys_have_rule && stamp_is_other_file(&serve->keys_rule, serve->config.keys);
+}
+
 bool confine_keeps_from_keys(const struct serve *serve)
 {
-    return serve->sandbox != 0 && serve->keys_have_rule &&
-           stamp_is_other_file(&serve->keys_rule, serve->config.keys);
+    return serve->sandbox != 0 &&
+           (keys_were_replaced(serve) ||
+            (!serve->keys_have_rule && !sandbox_has_folder(&serve->config, serve->config.keys)));
 }
 
 enum error_code confine_gives_way(struct serve *serve, struct cause *cause, const char *why)
@@ -79,6 +102,14 @@ enum error_code confine_gives_way(struct serve *serve, struct cause *cause, cons
                      why);
 }
 
+/* The path of the database, or what it leads to, is a link that was put there meanwhile. */
+static bool leads_elsewhere(const struct serve *serve)
+{
+    char behind[PATH_MAX];
+    folder_behind_link(serve->config.beside, behind);
+    return stamp_is_other_file(&serve->target_rule, behind);
+}
+
 static bool has_to_end(void *self)
 {
     const struct serve *serve = self;
@@ -88,9 +119,9 @@ static bool has_to_end(void *self)
     const char *log = serve->config.log;
     const char *passwords = serve->config.refused_passwords;
     return stamp_differs(&serve->settings_file, serve->settings_path) ||
-           confine_keeps_from_keys(serve) ||
+           keys_were_replaced(serve) ||
            (serve->folder != NULL && stamp_is_other_file(&serve->folder_rule, serve->folder)) ||
-           (*log != '\0' && stamp_is_other_file(&serve->log_rule, log)) ||
+           leads_elsewhere(serve) || (*log != '\0' && stamp_is_other_file(&serve->log_rule, log)) ||
            (*passwords != '\0' && stamp_is_other_file(&serve->passwords_rule, passwords));
 }
 

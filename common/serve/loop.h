@@ -37,12 +37,13 @@ struct serve {
     struct stamp log_rule;
     struct stamp passwords_rule;
     struct stamp folder_rule;
-    const char *folder; /* of the database; of a process that lives on */
+    struct stamp target_rule; /* the folder of what the database is a link to */
+    const char *folder;       /* of the database; of a process that lives on */
     bool keys_have_rule;
     bool misplaced; /* it was asked for what it has given up */
     struct congestion congestion;
     int64_t served;  /* requests */
-    int64_t started; /* monotonic_ms; of a process that lives on */
+    int64_t started; /* monotonic_ms of the first one; of a process that lives on */
 };
 
 /* keep.c: settings and keys are read on first use, and then kept. */

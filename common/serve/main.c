@@ -6,11 +6,15 @@
 
 #include "common/http/cgi.h"
 #include "common/http/fcgi.h"
+#include "common/http/fcgi_parent.h"
 #include "common/serve/serve.h"
 
 /* The life of a program that a web server lets serve many requests, one after the other. */
 static int serve_many(const struct program *program)
 {
+    if (fcgi_parent_is()) {
+        return EXIT_SUCCESS;
+    }
     struct transport *fcgi = fcgi_open();
     if (fcgi == NULL) {
         return EXIT_FAILURE;

@@ -115,8 +115,8 @@ static int64_t time_left(const struct serve *serve)
     if (config->loop_requests > 0 && serve->served >= config->loop_requests) {
         return 0;
     }
-    if (config->loop_lifetime == 0) {
-        return -1;
+    if (!serve->configured || config->loop_lifetime == 0) {
+        return -1; /* it does not know the settings before it is asked, and has nothing of them */
     }
     int64_t left = serve->started + config->loop_lifetime * 1000 - monotonic_ms();
     return left > 0 ? left : 0;
@@ -166,8 +166,8 @@ static int serve_many(struct serve *serve)
     int unsent = 0;
     heap_wipe_freed();
     confine_watch(serve);
-    serve->started = monotonic_ms();
     while (wait_for_request(serve)) {
+        serve->started = serve->served == 0 ? monotonic_ms() : serve->started;
         keep_current(serve);
         if (serve->sandbox != 0) {
             sandbox_renew();

@@ -155,7 +155,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     [ "$SECONDS" -lt 10 ] || fail "it took $SECONDS s"
     same "$(within systemctl list-units --no-legend --state=running,failed 'cubby*')" ''
     call GET "$site/health"
-    same "$code$(jq -r .code <<<"$body")" 502BAD_GATEWAY
+    same "$code$(jq -r .code <<<"$body")" 503SERVICE_UNAVAILABLE
     within systemctl start cubby.target
     until_true 10 has_pids data 3
     within systemctl --quiet enable --now cubby-data@4.service
@@ -189,7 +189,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     within systemctl --quiet mask --now cubby-data@1.service
     within systemctl restart cubby.target || true
     call GET "$site/data"
-    same "$code$(jq -r .code <<<"$body")" 502BAD_GATEWAY
+    same "$code$(jq -r .code <<<"$body")" 503SERVICE_UNAVAILABLE
     call GET "$site/me"
     same "$code" 200
     within systemctl --quiet unmask cubby-data@1.service cubby-data@2.service cubby-data@3.service
@@ -205,7 +205,8 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     within useradd --system --user-group --no-create-home --shell /usr/sbin/nologin other
     within chown other:other /srv/cubby
     within setpriv --reuid other --regid other --clear-groups cubby -c /srv/cubby.conf init
-    printf '%s\n' '[Service]' User=other Environment=CUBBY_CONF=/srv/cubby.conf ReadWritePaths=/srv/cubby \
+    mv "$place/var/lib/cubby" "$place/var/lib/cubby.away" # which nothing asks for then
+    printf '%s\n' '[Unit]' ConditionPathIsDirectory= ConditionPathIsDirectory=/srv/cubby '[Service]' User=other Environment=CUBBY_CONF=/srv/cubby.conf ReadWritePaths=/srv/cubby \
         >"$place/etc/systemd/system/cubby-.service.d/local.conf"
     within systemctl daemon-reload
     within systemctl restart cubby.target
@@ -213,7 +214,30 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     same "$(within stat -c %U "/proc/$(pids data | head -n 1)")" other
     has "$(within cubby -c /srv/cubby.conf user list)" ann
     rm -r "$place/etc/systemd/system/cubby-.service.d"
+    mv "$place/var/lib/cubby.away" "$place/var/lib/cubby"
     within systemctl daemon-reload
+    within systemctl restart cubby.target
+}
+
+@test "systemd: without the folder of the database nothing is tried for ever, and all is well once it is back" {
+    six_calls "$site"
+    mv "$place/var/lib/cubby" "$place/var/lib/cubby.away"
+    within systemctl restart cubby.target
+    has_pids data 0
+    for name in data me; do
+        call GET "$site/$name"
+        same "$code" 502 # it waited while the socket was closed
+        failed() { [ "$(within systemctl show -P Result "cubby-$name.socket")" = trigger-limit-hit ]; }
+        until_true 20 failed || fail "$(within systemctl show -p Result -p ActiveState -p SubState "cubby-$name.socket")"
+        call GET "$site/$name"
+        same "$code" 503
+    done
+    # One that nobody asked still waits, and so do all again when it is back.
+    within systemctl is-active --quiet cubby-keys.socket
+    mv "$place/var/lib/cubby.away" "$place/var/lib/cubby"
+    within systemctl restart cubby.target
+    until_true 10 has_pids data 3
+    six_calls "$site"
 }
 
 @test "systemd: removing the package stops what stays" {

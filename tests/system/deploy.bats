@@ -337,7 +337,9 @@ serves_pages() {
 start_loop() {
     mkdir -p "$machine/run/cubby"
     printf '%s\n' "RUNDIR=$machine/run/cubby" "WEB_GROUP=$(id -gn "$owner")" >"$machine/usr/local/etc/cubby/cubby-loop.conf"
+    sed -i 's/-b 511/-b 3/' "$machine/usr/local/sbin/cubby-loop"
     run_start env CUBBY_CONF="$conf" sh "$machine/usr/local/sbin/cubby-loop" run
+    run_loop=$run_pid
     for name in "$machine"/usr/local/lib/cubby/cgi-bin/*; do
         until_true 15 test -S "$machine/run/cubby/${name##*/}.sock" || fail "$(cat "$run_output")"
     done
@@ -405,6 +407,7 @@ stays() {
     debian_nginx
     follow www/docs/deploying.md 'nginx, by FastCGI'
     stays data/a//b data//a/b
+    all_taken
 }
 
 # said_to LINE…: what nginx answers to these lines of a request
@@ -422,6 +425,28 @@ told_by() {
     nginx) grep -q '<center>nginx' <<<"$answer" || fail "$answer" ;;
     caddy) ! grep -q '^{' <<<"$answer" || fail "$answer" ;; # as the page says
     esac
+}
+
+# all_taken: with a short line before each program, whose processes do nothing: who finds it full is told so at once
+all_taken() {
+    local number
+    # shellcheck disable=SC2046 # numbers
+    kill -STOP $(pgrep -g "$run_loop" -f "^$machine/usr/local/lib/cubby/cgi-bin/changes\$")
+    for number in $(seq 12); do
+        curl -si -m 4 "$site/api/changes" -H "Authorization: $token" >"$BATS_TEST_TMPDIR/taken.$number" &
+        began
+    done
+    wait_all
+    # shellcheck disable=SC2046
+    kill -CONT $(pgrep -g "$run_loop" -f "^$machine/usr/local/lib/cubby/cgi-bin/changes\$")
+    for number in $(seq 12); do
+        [ ! -s "$BATS_TEST_TMPDIR/taken.$number" ] || tr -d '\r' <"$BATS_TEST_TMPDIR/taken.$number" |
+            sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //Ip; s/.*"code":"\([A-Z_]*\)".*/\1/p' | paste -sd' '
+    done >"$BATS_TEST_TMPDIR/taken"
+    same "$(sort -u "$BATS_TEST_TMPDIR/taken")" '503 1 SERVICE_UNAVAILABLE'
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/taken")" -ge 3 ]
+    call GET "$site/api/changes"
+    same "$code" 200
 }
 
 @test "deploy: beside cubby nginx keeps the site's own error pages and locations, and cubby its own" {
@@ -480,6 +505,13 @@ told_by() {
     debian_apache
     follow www/docs/deploying.md 'Apache, by mod_proxy_fcgi'
     stays data/a//b data//a/b
+    # The time it leaves a program is cubby's alone.
+    run_stop TERM
+    sed -i 's/timeout=90/timeout=2/' "$machine/etc/apache2/conf-available/cubby-fastcgi.conf"
+    start_apache2
+    version=$(curl -s "$site/api/changes?since=0" -H "Authorization: $token" | jq .data.last_version)
+    call GET "$site/api/changes?since=$version&wait=20"
+    same "$code$(jq -r .code <<<"$body")" 504GATEWAY_TIMEOUT
 }
 
 debian_fcgid() {
@@ -488,6 +520,9 @@ debian_fcgid() {
     sed -i "s#/usr/lib/apache2#$debian/libapache2-mod-fcgid/usr/lib/apache2#" "$machine/etc/apache2/mods-available/fcgid.load"
     printf '%s\n' "FcgidIPCDir $machine/run/fcgid" "FcgidProcessTableFile $machine/state/fcgid" >>"$machine/etc/apache2/mods-available/fcgid.conf"
 }
+
+# pairs PROGRAM: of a process that serves and the one that keeps its socket
+pairs() { pgrep -g "$apache" -f "/cgi-bin/$1\$" | awk 'END { print int((NR + 1) / 2) }'; }
 
 @test "deploy: Apache of Debian, by mod_fcgid: no more processes than the snippet allows, and a token once refused" {
     debian_fcgid
@@ -514,8 +549,8 @@ debian_fcgid() {
         began
     done
     apache=$run_pid
-    all_wait() { [ "$(pgrep -g "$apache" -f '/cgi-bin/changes$' | wc -l)" -ge 12 ]; }
-    until_true 14 all_wait || fail "$(pgrep -g "$apache" -f '/cgi-bin/changes$' | wc -l) processes"
+    all_wait() { [ "$(pairs changes)" -ge 12 ]; }
+    until_true 14 all_wait || fail "$(pairs changes) processes"
     call GET "$site/api/data/a/b"
     same "$code" 200
     wait_all
@@ -526,7 +561,34 @@ debian_fcgid() {
         began
     done
     wait_all
-    [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" -le 8 ]
+    [ "$(pairs data)" -le 8 ] || fail "$(pairs data)"
+    # Settings change while many processes have nothing to do: the next requests are all answered, by them.
+    [ "$(pairs changes)" -ge 12 ] || fail "$(pairs changes)"
+    for bytes in 5 100 5; do
+        sed -i '/^max_value_bytes/d' "$conf"
+        echo "max_value_bytes = $bytes" >>"$conf"
+        version=$(curl -s "$site/api/changes?since=0" -H "Authorization: $token" | jq .data.last_version)
+        for number in $(seq 12); do
+            curl -s -o /dev/null -w '%{http_code}\n' "$site/api/changes?since=$version&wait=3" -H "Authorization: $token" >"$BATS_TEST_TMPDIR/after.$number" &
+            began
+        done
+        wait_all
+        same "$(sort "$BATS_TEST_TMPDIR"/after.* | uniq -c | xargs)" '12 200'
+        for number in $(seq 4); do
+            call PUT "$site/api/data/a/b" -d '{"value":"0123456789"}'
+            case $bytes in 5) same "$code" 413 ;; *) same "$code" 200 ;; esac
+        done
+    done
+    # A program whose file is replaced, likewise; and all end with Apache.
+    cp "$machine/usr/local/lib/cubby/cgi-bin/data" "$machine/usr/local/lib/cubby/cgi-bin/data.new"
+    mv "$machine/usr/local/lib/cubby/cgi-bin/data.new" "$machine/usr/local/lib/cubby/cgi-bin/data"
+    for number in $(seq 16); do
+        call GET "$site/api/data/a/b"
+        same "$code" 200
+    done
+    run_stop TERM
+    ended() { ! pgrep -f "^$machine/usr/local/lib/cubby/cgi-bin/"; }
+    until_true 5 ended || fail "$(pgrep -af "^$machine/usr/local/lib/cubby/cgi-bin/")"
 }
 
 @test "deploy: Apache of Debian, by mod_fcgid: while all processes of a program wait, who else asks is told so" {
@@ -548,7 +610,7 @@ debian_fcgid() {
             -d '{"key":"s","value":1}' >"$BATS_TEST_TMPDIR/code.$number" &
         began
     done
-    both_wait() { [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" = 2 ]; }
+    both_wait() { [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" = 4 ]; }
     until_true 20 both_wait || fail "$(ps -o pid,args -g "$apache") $(cat "$BATS_TEST_TMPDIR"/stuck.* "$machine"/var/log/apache2/error.log)"
     sleep 1
     # shellcheck disable=SC2046 # numbers
@@ -597,6 +659,7 @@ debian_caddy() {
     same "$code" 200
     call GET "$site/api/data/%7Bhttp.request.host%7D"
     same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
+    all_taken
     call GET "$site/api/health" -D "$BATS_TEST_TMPDIR/head"
     ! grep -i '^status:' "$BATS_TEST_TMPDIR/head" || fail 'a line of CGI'
     # Of a body that stops coming, with the option that the snippet names.
@@ -612,5 +675,5 @@ debian_caddy() {
     # Of a program without processes.
     rm "$machine/run/cubby/changes.sock"
     call GET "$site/api/changes"
-    same "$code$(jq -r .code <<<"$body")" 502BAD_GATEWAY
+    same "$code$(jq -r .code <<<"$body")" 503SERVICE_UNAVAILABLE
 }

@@ -108,7 +108,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     make_in "$checkout" install DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
         SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api UNITDIR=/etc/systemd/system >/dev/null
     grep -qx 'ExecStart=/srv/cgi/data' "$folder/other/etc/systemd/system/cubby-data@.service"
-    grep -qx 'ReadWritePaths=/srv/cubby' "$folder/other/etc/systemd/system/cubby-data@.service"
+    grep -qx 'ReadWritePaths=-/srv/cubby' "$folder/other/etc/systemd/system/cubby-data@.service"
     [ -x "$folder/other/srv/cgi/data" ]
     [ -x "$folder/other/opt/bin/cubby" ]
     grep -q '^#database = /srv/cubby/cubby.db$' "$folder/other/etc/cubby-api/cubby.conf.sample"

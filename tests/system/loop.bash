@@ -2,13 +2,14 @@
 # environment and standard input as a web server would.
 
 # loop_start PROGRAM…: one process of each, at the socket $sockets/PROGRAM; their numbers in $loop_PROGRAM.
+# $LOOP_VARIABLE, NAME=VALUE, is in their environment.
 loop_start() {
     local name
     sockets=$BATS_TEST_TMPDIR/sockets
     mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
     for name; do
         rm -f "$sockets/$name"
-        env -i CUBBY_CONF="$conf" PATH="$PATH" spawn-fcgi -n -s "$sockets/$name" -- "${LOOP_PROGRAMS:-$PROGRAMS}/$name" \
+        env -i CUBBY_CONF="$conf" PATH="$PATH" ${LOOP_VARIABLE:+"$LOOP_VARIABLE"} spawn-fcgi -n -s "$sockets/$name" -- "${LOOP_PROGRAMS:-$PROGRAMS}/$name" \
             >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- 5>&- &
         eval "loop_$name=\$!"
         echo "$!" >>"$BATS_TEST_TMPDIR/loops"

@@ -8,6 +8,7 @@ teardown() {
     loops_stop
     servers_stop
     [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
+    [ ! -f "$BATS_TEST_TMPDIR/mounted" ] || umount -l "$(cat "$BATS_TEST_TMPDIR/mounted")"
 }
 
 # ---- one request and the next -----------------------------------------------------------------------
@@ -15,7 +16,7 @@ teardown() {
 # alike TEXT: without what may differ between two stores that were asked the same.
 alike() {
     sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/WHEN/g; s/eyJ[A-Za-z0-9_.-]+/TOKEN/g
-        s/(cubby_[0-9]+_[0-9]+)_[A-Za-z0-9_-]+/\1_SECRET/g; s/^Content-Length: .*/Content-Length/' <<<"$1"
+        s/(cubby_[0-9]+_[0-9]+)_[A-Za-z0-9_-]+/\1_SECRET/g' <<<"$1"
 }
 
 # raw_call PROGRAM METHOD PATH QUERY TOKEN ANNOUNCED BODY [NAME=VALUE]: the whole answer into $answer.
@@ -158,7 +159,7 @@ twin_call() {
     installation
     new_user ann
     old=$token
-    loop_start token me data keys
+    loop_start token me data keys register reset batch
     finds() { node "$root/tests/system/memory.js" "$@"; }
     looped login ann
     [ -n "$token" ] || fail 'no token'
@@ -173,12 +174,31 @@ twin_call() {
     token=$device ask data GET /a
     answered 200
     same "$(finds "$loop_data" "${device: -40}" "${token: -43}" 'of nobody at all' "$conf")" "$conf"
-    sleep 1.5 # without anything to do it leaves the database, and what that has in memory
-    same "$(finds "$loop_data" 'of nobody else' "$conf")" "$conf"
+    # without anything to do it leaves the database, and what that has in memory
+    left() { [ "$(finds "$loop_data" 'of nobody else' "$conf")" = "$conf" ]; }
+    until_true 10 left
     token=$old ask me PUT /password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass-9\"}"
     answered 200
     new=$(jq -r .data.access_token <<<"$body")
     same "$(finds "$loop_me" "$PASSWORD" Other-pass-9 "${old: -43}" "${new: -43}" "$conf")" "$conf"
+    token=$new ask batch POST '' '{"operations":[{"op":"create","key":"b","value":1}]}'
+    answered 200
+    same "$(finds "$loop_batch" "${new: -43}" "$conf")" "$conf"
+    token='' ask register POST '' "$(person Fresh-pass-8 bea)"
+    answered 201
+    same "$(finds "$loop_register" Fresh-pass-8 "$conf")" "$conf"
+    tool 0 user reset-code ann
+    secret=$(grep -oE '[A-Z0-9]{5}(-[A-Z0-9]{5}){5}' <<<"$output" | head -n 1)
+    [ -n "$secret" ] || fail "no code: $output"
+    token='' ask reset POST '' "{\"username\":\"ann\",\"code\":\"$secret\",\"new_password\":\"Third-pass-7\"}"
+    answered 200
+    same "$(finds "$loop_reset" "$secret" "${secret//-/}" Third-pass-7 "$conf")" "$conf"
+    # with none of them anything to do, the pages of the database are gone too: addresses and hashes
+    hash=$(query "SELECT password_hash FROM users WHERE username = 'bea'")
+    for pid in "$loop_register" "$loop_reset" "$loop_me" "$loop_token"; do
+        left() { [ "$(finds "$pid" "${hash: -30}" bea@example.org "$conf")" = "$conf" ]; }
+        until_true 10 left
+    done
 }
 
 @test "loop: after a full disk writes are refused, and go on once there is room" {
@@ -199,6 +219,86 @@ twin_call() {
     ask data POST '' '{"key":"b","value":1}'
     answered 201
     same "$(query 'PRAGMA integrity_check')" ok
+}
+
+# without_room JOURNAL: on a disk that gets full while the processes stay: of the database and its journal, or
+# its log, and of long bodies
+without_room() {
+    [ "$(id -u)" = 0 ] || { echo 'only root can mount a small disk: run this as root'; return 1; }
+    mkdir "$BATS_TEST_TMPDIR/home"
+    mount -t tmpfs -o size=3m,mode=700 none "$BATS_TEST_TMPDIR/home"
+    echo "$BATS_TEST_TMPDIR/home" >"$BATS_TEST_TMPDIR/mounted"
+    installation "journal = $1"
+    new_user ann
+    store kept '"safe"'
+    {
+        printf '{"items":[{"key":"i","value":"%s"}]' "$(head -c 50000 /dev/zero | tr '\0' x)"
+        head -c 900000 /dev/zero | tr '\0' ' '
+        echo '}'
+    } >"$BATS_TEST_TMPDIR/import"
+    loop_start data me batch
+    ask data GET /kept
+    answered 200
+    imports() {
+        answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST PATH_INFO=/import QUERY_STRING=mode=merge REMOTE_ADDR=192.0.2.1 \
+            CONTENT_LENGTH="$(stat -c %s "$BATS_TEST_TMPDIR/import")" CONTENT_TYPE=application/json HTTP_AUTHORIZATION="Bearer $token" \
+            "$BATS_TEST_TMPDIR/asking/me" <"$BATS_TEST_TMPDIR/import")
+        code=${answer:8:3}
+        body=${answer##*$'\r\n\r\n'}
+    }
+    imports
+    answered 200
+    for _ in 1 2; do
+        head -c 3m /dev/zero >"$home/filler" 2>/dev/null || true
+        value=$(head -c 30000 /dev/zero | tr '\0' x)
+        ask data POST '' "{\"key\":\"more\",\"value\":\"$value\"}"
+        answered 507 INSUFFICIENT_STORAGE
+        ask batch POST '' "{\"operations\":[{\"op\":\"put\",\"key\":\"kept\",\"value\":\"$value\"}]}"
+        answered 507 INSUFFICIENT_STORAGE
+        imports
+        answered 507 INSUFFICIENT_STORAGE
+        ask data GET /kept
+        answered 200
+        same "$(jq -r .data.value <<<"$body")" safe
+        rm "$home/filler"
+        ask data PUT /kept '{"value":"safe"}'
+        answered 200
+        imports
+        answered 200
+        ask batch POST '' '{"operations":[{"op":"increment","key":"n"}]}'
+        answered 200
+    done
+    kill -0 "$loop_data" "$loop_me" "$loop_batch"
+    same "$(query 'PRAGMA integrity_check')" ok
+    tool 0 check
+}
+
+@test "loop: a disk that gets full and has room again, rollback journal: 507 for what writes, and then all goes on" { without_room rollback; }
+
+@test "loop: the same with a write-ahead log, which is what finds no room" { without_room wal; }
+
+@test "loop: what a process makes is for its user alone, whatever mask it was started with" {
+    for journal in rollback wal; do
+        rm -rf "${home:-$BATS_TEST_TMPDIR/none}"
+        installation "journal = $journal" "log = $BATS_TEST_TMPDIR/home/log"
+        new_user ann
+        rm -f "$database-hashes" "$home/log"
+        (umask 000 && loop_start data token me)
+        looped login ann
+        same "$code" 200
+        ask data POST '' '{"key":"a","value":1}'
+        answered 201
+        ask me GET /export
+        answered 200
+        token=${token}x ask data GET /a
+        answered 401
+        for file in "$home"/*; do
+            same "${file##*/} $(stat -c %a "$file")" "${file##*/} 600"
+        done
+        [ -e "$database-hashes" ] && [ -e "$home/log" ]
+        [ "$journal" = rollback ] || [ -e "$database-wal" ]
+        loops_stop
+    done
 }
 
 @test "loop: a writer that died leaves nothing that a process which only reads can't go on from" {
@@ -252,7 +352,7 @@ twin_call() {
 }
 
 person() {
-    jq -cn --arg password "$1" '{username: "ann", email: "ann@example.org", full_name: "Ann", age: 30, gender: "x", password: $password}'
+    jq -cn --arg password "$1" --arg name "${2:-ann}" '{username: $name, email: ($name + "@example.org"), full_name: "Ann", age: 30, gender: "x", password: $password}'
 }
 
 @test "loop: a list of refused passwords that is written anew or replaced counts at once" {
@@ -273,6 +373,100 @@ person() {
     answered 400 INVALID_PASSWORD
     ask register POST '' "$(person LetMeIn#99)"
     answered 201
+}
+
+@test "loop: what is named by a link, and lies elsewhere from now on, is found by the next process" {
+    installation
+    new_user ann
+    store a 1
+    links=$BATS_TEST_TMPDIR/links
+    mkdir "$links" "$home.two" "$BATS_TEST_TMPDIR/lists" "$BATS_TEST_TMPDIR/logs.one" "$BATS_TEST_TMPDIR/logs.two"
+    echo cubbyhole >"$BATS_TEST_TMPDIR/lists/one"
+    echo letmein >"$BATS_TEST_TMPDIR/lists/two"
+    ln -s "$database" "$links/database"
+    ln -s "$keys" "$links/keys"
+    ln -s "$BATS_TEST_TMPDIR/lists/one" "$links/list"
+    ln -s "$BATS_TEST_TMPDIR/logs.one/log" "$links/log"
+    printf '%s\n' "database = $links/database" "keys = $links/keys" "refused_passwords = $links/list" "log = $links/log" \
+        'password_cost = 1' >"$BATS_TEST_TMPDIR/real.conf"
+    ln -s "$BATS_TEST_TMPDIR/real.conf" "$links/conf"
+    conf=$links/conf CUBBY_CONF=$links/conf loop_start data register
+    export CUBBY_CONF=$links/conf conf=$links/conf
+    ask data GET /a
+    answered 200
+    # the database
+    tool 0 backup "$home.two/cubby.db"
+    chmod 600 "$home.two/cubby.db"
+    sqlite3 "$home.two/cubby.db" "UPDATE items SET value = '2'"
+    ln -sfn "$home.two/cubby.db" "$links/database"
+    made_anew data
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 2
+    ask data PUT /a '{"value":3}'
+    answered 200
+    # a link in the place of what was none, and one that leads on by another
+    sed -i "s|^database.*|database = $home/cubby.db|" "$BATS_TEST_TMPDIR/real.conf"
+    made_anew data
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 1
+    mv "$home/cubby.db" "$home/away.db"
+    ln -s "$links/database" "$home/cubby.db"
+    made_anew data
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 3
+    ln -sfn "$home/away.db" "$links/database"
+    made_anew data
+    ask data GET /a
+    same "$(jq -c .data.value <<<"$body")" 1
+    # the keys
+    mkdir "$home.keys"
+    cp "$keys" "$home.keys/keys.json"
+    tool 0 key rotate --retire-others --yes
+    made_anew data # another file lies where the link leads
+    ask data GET /a
+    answered 401
+    ln -sfn "$home.keys/keys.json" "$links/keys"
+    made_anew data
+    ask data GET /a
+    answered 200
+    # the list, the log
+    ask register POST '' "$(person Cubbyhole.7)"
+    answered 400 INVALID_PASSWORD
+    ln -sfn "$BATS_TEST_TMPDIR/lists/two" "$links/list"
+    made_anew register
+    ask register POST '' "$(person LetMeIn#99)"
+    answered 400 INVALID_PASSWORD
+    made_anew data # registering has its own
+    ask data GET /a
+    answered 200
+    ln -sfn "$BATS_TEST_TMPDIR/logs.two/log" "$links/log"
+    made_anew data
+    token=${token}x ask data GET /a
+    answered 401
+    [ -s "$BATS_TEST_TMPDIR/logs.two/log" ] || fail 'it logs to the file of before'
+    # the settings
+    sed 's/^password_cost.*/max_value_bytes = 5/' "$BATS_TEST_TMPDIR/real.conf" >"$BATS_TEST_TMPDIR/real.two"
+    ln -sfn "$BATS_TEST_TMPDIR/real.two" "$links/conf"
+    made_anew data
+    ask data PUT /a '{"value":"0123456789"}'
+    answered 413 VALUE_TOO_LARGE
+}
+
+@test "loop: a key file beside the database that becomes a link to elsewhere costs a process no more than one 503" {
+    installation
+    new_user ann
+    store a 1
+    loop_start data
+    ask data GET /a
+    answered 200
+    mkdir "$home.keys"
+    mv "$keys" "$home.keys/keys.json"
+    ln -s "$home.keys/keys.json" "$keys"
+    ask data GET /a
+    answered 503 SERVICE_UNAVAILABLE
+    made_anew data
+    ask data GET /a
+    answered 200
 }
 
 @test "loop: without a sandbox a process reads settings anew, and stays" {
@@ -331,6 +525,25 @@ person() {
     answered 404
 }
 
+# asks_on [NUMBER]: reads a again and again, until enough; how it was answered, one line each
+asks_on() {
+    while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
+        looped raw_call data GET /a '' "$token" '' ''
+        tr -d '\r' <<<"$answer" | sed -n '/^$/q; s/^Status: \([0-9]*\).*/\1/p; s/^Retry-After: .*/again/p' | paste -sd' ' >>"$BATS_TEST_TMPDIR/asked.${1:-1}"
+    done
+}
+
+# asked_well WANTED…: enough is asked, and each answer was one of these
+asked_well() {
+    local all
+    touch "$BATS_TEST_TMPDIR/enough"
+    wait_all
+    all=$(sort "$BATS_TEST_TMPDIR"/asked.* | uniq -c)
+    rm "$BATS_TEST_TMPDIR"/asked.* "$BATS_TEST_TMPDIR/enough"
+    [ "$(awk '$2 == 200 { print $1 }' <<<"$all")" -ge 3 ] || fail "too few: $all"
+    ! sed 's/^ *[0-9]* //' <<<"$all" | grep -vxF "$(printf '%s\n' "$@")" || fail "$all"
+}
+
 # put_back JOURNAL: another content of the database, another file, none, and a newer schema
 put_back() {
     installation "journal = $1" 'busy_timeout = 3000'
@@ -341,11 +554,12 @@ put_back() {
     ask data PUT /a '{"value":2}'
     answered 200
     # while it is asked all the time
-    (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
-    asking=$!
+    asks_on 3>&- 4>&- &
+    began
+    until_true 10 test -s "$BATS_TEST_TMPDIR/asked.1"
     tool 0 restore --yes --keep-sessions "$BATS_TEST_TMPDIR/copy"
-    touch "$BATS_TEST_TMPDIR/enough"
-    wait "$asking"
+    sleep 0.3
+    asked_well 200 '503 again'
     ask data GET /a
     same "$(jq -c .data.value <<<"$body")" 1
     # the file itself is another one
@@ -418,12 +632,12 @@ put_back() {
         made_anew data
         ask data PUT /a '{"value":2}'
         answered 200
-        (while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do ask data GET /a; done) &
-        asking=$!
+        asks_on 3>&- 4>&- &
+        began
+        until_true 10 test -s "$BATS_TEST_TMPDIR/asked.1"
         tool 0 migrate
-        touch "$BATS_TEST_TMPDIR/enough"
-        wait "$asking"
-        rm "$BATS_TEST_TMPDIR/enough"
+        sleep 0.3
+        asked_well 200 '503 again'
         same "$(query 'PRAGMA journal_mode')" "${journal/rollback/delete}"
         ask data PUT /a '{"value":3}'
         answered 200
@@ -546,21 +760,117 @@ put_back() {
         read_value a
         same "$(jq -r .data.value <<<"$body")" "$signal"
         # a request that waits is answered now
+        version=$(jq .data.version <<<"$body")
         began=$(date +%s%N)
-        (
-            PROGRAMS=$BATS_TEST_TMPDIR/asking
-            version=$(cgi data GET /a; jq .data.version <<<"$body")
-            answer=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=$1&wait=20" \
-                HTTP_AUTHORIZATION="$token" "$PROGRAMS/changes")
-            printf '%s' "$answer" >"$BATS_TEST_TMPDIR/waited"
-        ) &
+        env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=$version&wait=20" HTTP_AUTHORIZATION="$token" \
+            "$BATS_TEST_TMPDIR/asking/changes" >"$BATS_TEST_TMPDIR/waited" &
         waiting=$!
         sleep 0.4
+        kill -0 "$waiting"
+        [ ! -s "$BATS_TEST_TMPDIR/waited" ] || fail 'it does not wait'
         kill -s "$signal" "$loop_changes"
-        wait "$waiting" || true
+        wait "$waiting"
         ends "$loop_changes"
         [ $(($(date +%s%N) - began)) -lt 5000000000 ] || fail 'it waited on'
+        grep -q '^Status: 200' "$BATS_TEST_TMPDIR/waited"
+        grep -q '"changes":\[\]' "$BATS_TEST_TMPDIR/waited"
     done
+}
+
+# log_in_on NUMBER: again and again, until enough; the statuses
+log_in_on() {
+    token=''
+    while [ -d "$BATS_TEST_TMPDIR" ] && [ ! -e "$BATS_TEST_TMPDIR/enough" ]; do
+        ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+        echo "$code" >>"$BATS_TEST_TMPDIR/logins.$1"
+    done
+}
+logins() { cat "$BATS_TEST_TMPDIR"/logins.* 2>/dev/null | wc -l; }
+more_logins() { [ "$(logins)" -gt "$1" ]; }
+
+@test "loop: SIGTERM and SIGUSR1 end it though others always wait, and none of them notices" {
+    installation 'login_limit_address = 0' 'login_limit_account = 0'
+    sed -i 's/^password_cost.*/password_cost = 5/' "$conf" # so that they ask faster than they are answered
+    new_user ann
+    keeper PROCESSES_token=1
+    for number in 1 2 3 4 5 6 7 8; do
+        log_in_on "$number" 3>&- 4>&- &
+        began
+    done
+    until_true 30 more_logins 16
+    for signal in TERM USR1; do
+        one=$(pids_of token)
+        kill -s "$signal" "$one"
+        until_true 6 loop_gone "$one" || fail "process $one goes on for them after SIG$signal"
+        until_true 30 more_logins $(($(logins) + 16))
+    done
+    touch "$BATS_TEST_TMPDIR/enough"
+    wait_all
+    same "$(sort -u "$BATS_TEST_TMPDIR"/logins.*)" 200
+    keeper_stop
+}
+
+@test "loop: before it knows the settings it waits for its first request without limit" {
+    installation 'loop_lifetime = 0'
+    printf '#!/bin/sh\nexec strace -qq -o "%s" -e trace=epoll_pwait "%s"\n' "$BATS_TEST_TMPDIR/trace" "$PROGRAMS/health" \
+        >"$BATS_TEST_TMPDIR/traced"
+    chmod 755 "$BATS_TEST_TMPDIR/traced"
+    LOOP_PROGRAMS=$BATS_TEST_TMPDIR loop_start traced
+    ask traced GET
+    answered 200
+    pgrep -P "$loop_traced" >>"$BATS_TEST_TMPDIR/loops"
+    loop_waits() { [ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" -ge 2 ]; }
+    until_true 10 loop_waits
+    ! sed -n 1p "$BATS_TEST_TMPDIR/trace" | grep -v ', 1, -1, ' || fail 'it would end by itself'
+    pkill -P "$loop_traced" -TERM
+    ends "$loop_traced"
+}
+
+@test "loop: where another process keeps the socket, no request is lost though the one that serves ends, and both end together" {
+    installation
+    new_user ann
+    store a 1
+    mkdir "$BATS_TEST_TMPDIR/programs"
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs"
+    LOOP_VARIABLE=CUBBY_KEEP=yes LOOP_PROGRAMS=$BATS_TEST_TMPDIR/programs loop_start data
+    for number in 1 2 3; do
+        asks_on "$number" 3>&- 4>&- &
+        began
+    done
+    until_true 10 test -s "$BATS_TEST_TMPDIR/asked.3"
+    first=$(pgrep -P "$loop_data")
+    for bytes in 5 50 5; do
+        sed -i '/^max_value_bytes/d' "$conf"
+        echo "max_value_bytes = $bytes" >>"$conf"
+        ask data PUT /a '{"value":"0123456789"}'
+        same "$code" "$([ "$bytes" = 5 ] && echo 413 || echo 200)"
+    done
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs/new"
+    mv "$BATS_TEST_TMPDIR/programs/new" "$BATS_TEST_TMPDIR/programs/data"
+    ask data GET /a
+    answered 200
+    sleep 0.5
+    asked_well 200
+    second=$(pgrep -P "$loop_data")
+    [ -n "$second" ] && [ "$second" != "$first" ]
+    for pid in "$loop_data" "$second"; do
+        same "$(stat -L -c %i "/proc/$pid/exe")" "$(stat -c %i "$BATS_TEST_TMPDIR/programs/data")"
+    done
+    # What crashes is started anew; what waits at the socket meanwhile is served.
+    kill -SEGV "$second"
+    ask data GET /a
+    answered 200
+    third=$(pgrep -P "$loop_data")
+    kill -TERM "$loop_data"
+    ends "$loop_data"
+    loop_gone "$third" || fail 'the one that served is left'
+    # Nor is it left by one that was killed.
+    LOOP_VARIABLE=CUBBY_KEEP=yes loop_start data
+    ask data GET /a
+    answered 200
+    fourth=$(pgrep -P "$loop_data")
+    kill -KILL "$loop_data"
+    until_true 5 loop_gone "$fourth"
 }
 
 @test "loop: who went away costs nothing" {
@@ -697,18 +1007,22 @@ switches() {
     keeper PROCESSES_data=2
     before=$(pids_of data | sort)
     same "$(wc -l <<<"$before")" 2
-    for number in 1 2 3; do
-        for _ in 1 2 3 4; do
-            ask data GET /a
-            answered 200
-        done
+    # several at once, so that some always wait
+    for number in 1 2 3 4; do
+        asks_on "$number" 3>&- 4>&- &
+        began
+    done
+    until_true 10 test -s "$BATS_TEST_TMPDIR/asked.4"
+    for number in 1 2 3 4 5; do
         cp "$root/build/cgi-bin/data" "$BATS_TEST_TMPDIR/new"
         mv "$BATS_TEST_TMPDIR/new" "$PROGRAMS/data"
         ask data PUT /a "{\"value\":$number}"
         answered 200
+        sleep 0.2
     done
+    asked_well 200
     ask data GET /a
-    same "$(jq -c .data.value <<<"$body")" 3
+    same "$(jq -c .data.value <<<"$body")" 5
     for _ in $(seq 100); do
         after=$(pids_of data | sort)
         [ "$(wc -l <<<"$after")" != 2 ] || [ -n "$(comm -12 <(echo "$before") <(echo "$after"))" ] || break

@@ -231,13 +231,26 @@ an answer that is read slowly: 200, 200'
     exec 6>&-
 }
 
-# refused_by SERVER: how it answers for a program of which no process is left
+# refused_by SERVER: how it answers for a program that dies with the request, and for one of which no process is left
 refused_by() {
+    local programs
     served_by "$1" fastcgi
+    programs=$(pgrep -P "$server" | head -n 1)
+    if [ "$1" != apache ]; then
+        pid=$(pgrep -s "$programs" -f '^[^ ]*/cgi-bin/reset$' | head -n 1)
+        kill -STOP "$pid"
+        curl -s -m 20 "$address/reset" -d '{}' >"$BATS_TEST_TMPDIR/died" &
+        began
+        sleep 0.5
+        # shellcheck disable=SC2046 # numbers
+        kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/reset$')
+        wait_all
+        died=$(jq -r .code <"$BATS_TEST_TMPDIR/died")
+    fi
     # shellcheck disable=SC2046 # numbers: cubby-loop of this program, and what it keeps
-    kill -KILL $(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/changes$')
+    kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/changes$')
     answer=$(curl -si -m 20 "$address/changes" -H "Authorization: $token" | tr -d '\r')
-    said="$(sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //p' <<<"$answer" | paste -sd' ') $(tail -n 1 <<<"$answer" | jq -r .code)"
+    said="$(sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //Ip' <<<"$answer" | paste -sd' ') $(tail -n 1 <<<"$answer" | jq -r .code)"
     same "$(curl -s -o "$BATS_TEST_TMPDIR/others" -w '%{http_code}' "$address/data/none" -H "Authorization: $token")" 404
     servers_stop
 }
@@ -247,6 +260,9 @@ refused_by() {
     new_user ann
     refused_by apache
     same "$said" '503 1 SERVICE_UNAVAILABLE'
-    refused_by nginx
-    same "$said" '502 BAD_GATEWAY'
+    for server in nginx caddy; do
+        refused_by "$server"
+        same "$said" '503 1 SERVICE_UNAVAILABLE'
+        same "$died" BAD_GATEWAY # it may have done something
+    done
 }

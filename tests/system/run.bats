@@ -99,6 +99,11 @@ next_run() {
     next_run busybox
 }
 
+@test "make run: Caddy serves, Ctrl-C ends it and its programs and leaves nothing, another server has the data" {
+    full_round caddy INT
+    next_run busybox
+}
+
 @test "make run: with programs that stay, lighttpd and Apache end and leave nothing" {
     full_round lighttpd INT fastcgi
     rm -rf "$DATA"
@@ -191,7 +196,7 @@ next_run() {
     port=${base#http://*:}
     port=${port%%/*}
     holder=$run_pid
-    for server in apache busybox lighttpd nginx; do
+    for server in apache busybox lighttpd nginx caddy; do
         run_start make --no-print-directory -C "$home/cubby" run SERVER="$server" PORT="$port" DATA="$BATS_TEST_TMPDIR/other"
         until_true 20 run_gone
         same "$(grep -v '^make' "$run_output")" "cubby: port $port is taken; choose another: make run PORT=5001"

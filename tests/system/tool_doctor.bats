@@ -136,7 +136,8 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     kill -KILL $(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/changes$')
     tool 1 doctor "$address" --json
     same "$(state mode) $(state programs) $(state health)" 'ok problem ok'
-    about programs 'do not answer: /changes (502)'
+    about programs 'do not answer: /changes (503)'
+    about programs "systemctl status 'cubby-*'"
     about programs 'cubby-loop run'
 }
 

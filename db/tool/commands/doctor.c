@@ -199,7 +199,7 @@ static void ask_programs(struct doctor *doctor)
     }
     tell(doctor, "programs", *silent == '\0' ? STATE_OK : STATE_PROBLEM,
          *silent == '\0' ? ""
-         : stay ? "is \"cubby-loop run\" running, and does the web server reach its sockets?"
+         : stay ? "do they run (systemctl status 'cubby-*', cubby-loop run), and are they in reach?"
                 : "are all programs there, and may the web server run them?",
          *silent == '\0' ? "each of them answers%s" : "do not answer:%s", silent);
 }
