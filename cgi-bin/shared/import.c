@@ -117,7 +117,7 @@ static enum error_code read_item(struct import *import, struct text element, str
     *item = (struct item){0};
     if (!json_read_object(&import->scratch, element, &object, &fault)) {
         return fault.reason != NULL
-                   ? refuse(import, "", "must be an object, nested no deeper than 100 levels",
+                   ? refuse(import, "", element.at[0] == '{' ? fault.reason : "must be an object",
                             ERR_INVALID_PARAMETER)
                    : call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
@@ -193,6 +193,21 @@ static enum error_code walk(struct import *import, struct text items)
     return error;
 }
 
+/* The members of `data`, DATA. */
+static enum error_code read_data(struct call *call, struct text data, struct json_object *out)
+{
+    struct json_fault fault;
+    if (json_read_document(call->arena, data, out, &fault)) {
+        return ERR_NONE;
+    }
+    if (fault.reason == NULL) {
+        return call_fail(call, ERR_INTERNAL, "out of memory while importing");
+    }
+    response_detail(&call->response, "data",
+                    data.at[0] == '{' ? fault.reason : "must be an object");
+    return ERR_INVALID_PARAMETER;
+}
+
 /* Finds `items` in the body, which may be an exported document, or in its member `data`, as the
  * answer of an export has it. */
 static enum error_code find_items(struct call *call, struct text *out)
@@ -204,14 +219,15 @@ static enum error_code find_items(struct call *call, struct text *out)
     const struct text *items = json_member(&call->body, "items");
     const struct text *data = json_member(&call->body, "data");
     struct json_object inner;
-    struct json_fault fault;
     enum error_code error = input_check_names(call, &call->body, outer_names,
                                               sizeof outer_names / sizeof *outer_names, "");
-    if (error == ERR_NONE && items == NULL && data != NULL &&
-        json_read_document(call->arena, *data, &inner, &fault)) {
-        items = json_member(&inner, "items");
-        error = input_check_names(call, &inner, inner_names,
-                                  sizeof inner_names / sizeof *inner_names, "data.");
+    if (error == ERR_NONE && items == NULL && data != NULL) {
+        error = read_data(call, *data, &inner);
+        if (error == ERR_NONE) {
+            items = json_member(&inner, "items");
+            error = input_check_names(call, &inner, inner_names,
+                                      sizeof inner_names / sizeof *inner_names, "data.");
+        }
     }
     if (error != ERR_NONE) {
         return error;
