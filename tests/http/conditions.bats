@@ -265,6 +265,22 @@ none_match() {
     new_user
     store kept 1
     succeeded 201
+    # What takes none, with every header of a condition that reaches the program.
+    headers=(If-Match:if_match If-Unmodified-Since:if_unmodified_since)
+    [ "$SERVER" = busybox ] || headers+=(If-None-Match:if_none_match)
+    for header in "${headers[@]}"; do
+        for condition in '"1"' '*' 'Sat, 29 Oct 1994 19:43:31 GMT' 'nonsense'; do
+            for write in 'DELETE|/data?prefix=kept|' 'POST|/data|{"key":"other","value":1}' \
+                'POST|/batch|{"operations":[{"op":"delete","key":"kept"}]}' 'DELETE|/token?all=true|' \
+                'PATCH|/me|{"age":99}' "DELETE|/me|{\"password\":\"$PASSWORD\"}" 'POST|/keys|{"name":"n","scope":"read"}' \
+                'POST|/me/import|{"items":[]}' 'POST|/token/refresh|'; do
+                IFS='|' read -r method path json <<<"$write"
+                send "$method" "$path" "$json" -H "${header%:*}: $condition"
+                refused 400 INVALID_REQUEST
+                same "$(field '.details | tojson')" "{\"${header#*:}\":\"this call takes no condition\"}"
+            done
+        done
+    done
     for condition in '"1"' '"999"' '*' 'nonsense'; do
         as_user DELETE '/data?prefix=kept' -H "If-Match: $condition"
         refused 400 INVALID_REQUEST
@@ -281,4 +297,41 @@ none_match() {
     same "$(field '.data.items | map(.key) | join(" ")')" kept
     as_user GET /data -H 'If-Match: "999"'
     succeeded 200
+}
+
+@test "conditions: a time or a part, which a write can't be about, is refused; a read passes over them" {
+    new_user
+    store dated 1
+    tag=$(header ETag)
+    long_ago='Sat, 29 Oct 1994 19:43:31 GMT'
+    for way in 'PUT {"value":2}' 'PATCH 2' 'DELETE '; do
+        for named in "If-Unmodified-Since|if_unmodified_since|$long_ago" 'If-Unmodified-Since|if_unmodified_since|soon' \
+            'Content-Range|content_range|bytes 0-0/1'; do
+            IFS='|' read -r header name value <<<"$named"
+            send "${way%% *}" /data/dated "${way#* }" -H "$header: $value" -H 'Content-Type: application/json'
+            refused 400 INVALID_REQUEST
+            same "$(field '.details | keys | tojson')" "[\"$name\"]"
+        done
+    done
+    send POST '/data/dated?increment=1' '' -H "If-Unmodified-Since: $long_ago"
+    refused 400 INVALID_REQUEST
+    # Beside a tag, a time is not looked at (RFC 9110 section 13.1.4); a tag that says no is no matter for it.
+    send PUT /data/dated '{"value":2}' -H 'If-Match: "99999"' -H "If-Unmodified-Since: $long_ago"
+    unmet "${tag//\"/}"
+    send PUT "/data/dated?if_match=${tag//\"/%22}" '{"value":2}' -H "If-Unmodified-Since: $long_ago"
+    succeeded 200
+    tag=$(header ETag)
+    none_match '"99999"' PUT /data/dated '{"value":3}'
+    succeeded 200
+    # If-Modified-Since, If-Range and Range say nothing of a write (sections 13.1.3, 13.1.5 and 14.2).
+    send PUT /data/dated '{"value":4}' -H "If-Modified-Since: $long_ago" -H "If-Range: $tag" -H 'Range: bytes=0-0'
+    succeeded 200
+    for path in /data/dated /data /me /health '/data/dated?raw=true'; do
+        for method in GET HEAD; do
+            as_user "$method" "$path" -H "If-Unmodified-Since: $long_ago" -H 'If-Modified-Since: Sat, 29 Oct 2094 19:43:31 GMT'
+            same "$code" 200
+        done
+    done
+    as_user GET /data/dated
+    same "$(field .data.value)" 4
 }
