@@ -13,7 +13,7 @@ struct address {
     unsigned char bytes[16];
 };
 
-enum { ADDRESS_BITS = 128, MAPPED_BITS = 96 };
+enum { ADDRESS_BITS = 128, MAPPED_BITS = 96, ZONED_SIZE = 64 /* with brackets and a port */ };
 
 static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -127,6 +127,28 @@ static void print_address(const struct address *address, char out[ADDRESS_TEXT_S
     (void)snprintf(out + used, ADDRESS_TEXT_SIZE - used, "/64");
 }
 
+/* An address as a server or a proxy tells it: an IPv6 one may have a zone (RFC 4007 section 11),
+ * the interface by which it was reached, behind a percent sign, which in a URI is %25. It is left
+ * out; networks have none. */
+static bool parse_client(const char *text, size_t size, struct address *out)
+{
+    char copy[ZONED_SIZE];
+    const char *zone = memchr(text, '%', size);
+    if (zone == NULL) {
+        return parse_address(text, size, out);
+    }
+    const char *end =
+        text[0] == '[' ? memchr(zone, ']', size - (size_t)(zone - text)) : text + size;
+    size_t before = (size_t)(zone - text);
+    size_t behind = end != NULL ? (size_t)(text + size - end) : 0;
+    if (end == NULL || end - zone < 2 || before + behind > sizeof copy) {
+        return false;
+    }
+    memcpy(copy, text, before);
+    memcpy(copy + before, end, behind);
+    return parse_address(copy, before + behind, out) && !is_mapped(out);
+}
+
 /* The last element of the list of *SIZE characters, without the blanks around it. *SIZE becomes the
  * length of the rest of the list, the comma before the element included. */
 static const char *last_element(const char *list, size_t *size, size_t *length)
@@ -154,7 +176,7 @@ void address_of_client(const char *remote, const char *forwarded, const char *pr
                        char out[ADDRESS_TEXT_SIZE])
 {
     struct address client;
-    if (remote == NULL || !parse_address(remote, strlen(remote), &client)) {
+    if (remote == NULL || !parse_client(remote, strlen(remote), &client)) {
         (void)snprintf(out, ADDRESS_TEXT_SIZE, "unknown");
         return;
     }
@@ -163,7 +185,7 @@ void address_of_client(const char *remote, const char *forwarded, const char *pr
         size_t length;
         const char *element = last_element(forwarded, &left, &length);
         struct address before;
-        if (!parse_address(element, length, &before)) {
+        if (!parse_client(element, length, &before)) {
             break;
         }
         client = before;

@@ -430,6 +430,25 @@ wrong() {
     limited
 }
 
+@test "throttle: an IPv6 client with a zone is counted by its own address" {
+    forms=('fe80::%s%%eth0' '[fe80::%s%%25eth0]:4711' 'fe80::%s' '[fe80::%s%%wlan-very-long.name]')
+    for i in $(seq 12); do
+        # shellcheck disable=SC2059 # the form is the format
+        from "$(printf "${forms[i % 4]}" "$i")"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    from 'fe80::99%eth1'
+    attempt "$(fresh_name n)"
+    limited
+    # What is none counts for the proxy.
+    for other in 'fe80::99%' '[fe80::99%eth0' '203.0.113.9%eth0' 'fe80::99%25/64' 'fe80:%eth0:99' '%eth0'; do
+        from "$other"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+}
+
 @test "throttle: an IPv6 client is its /64" {
     for i in $(seq 12); do
         from "2001:db8:1:2::$i"
