@@ -9,6 +9,7 @@
 #include "cgi-bin/shared/store.h"
 #include "common/serve/condition.h"
 #include "common/serve/input.h"
+#include "common/http/media_type.h"
 #include "common/json/json_patch.h"
 #include "common/serve/parameters.h"
 #include "common/serve/serve.h"
@@ -378,7 +379,8 @@ static enum error_code post_item(struct call *call)
 
 typedef enum error_code patch_function(struct arena *arena, struct json_change *change);
 
-/* The kind of patch that the content type names (RFC 5789 section 2.2); NULL when it is unknown. */
+/* The kind of patch that the content type names (RFC 5789 section 2.2); NULL when it is unknown, or
+ * the patch is said to be in another charset than UTF-8. */
 static patch_function *patch_of(const char *content_type)
 {
     static const struct {
@@ -389,10 +391,12 @@ static patch_function *patch_of(const char *content_type)
         {"application/json-patch+json", json_apply_patch},
         {"application/json", json_merge_patch},
     };
-    struct text type = text_of(content_type != NULL ? content_type : "");
-    type.size = strcspn(type.at, "; \t");
+    struct media_type media;
+    if (content_type == NULL || !media_type_read(content_type, &media) || !media.is_utf8) {
+        return NULL;
+    }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (text_equal_nocase(type, text_of(kinds[i].type))) {
+        if (text_equal_nocase(media.type, text_of(kinds[i].type))) {
             return kinds[i].apply;
         }
     }
@@ -411,8 +415,8 @@ static enum error_code patch_value(struct call *call, patch_function *apply,
         return call_fail(call, error, "out of memory while applying a patch");
     }
     if (error != ERR_NONE) {
-        bool by_operations =
-            apply == json_apply_patch && change.patch.at[0] == '[' && error != ERR_VALUE_TOO_LARGE;
+        bool by_operations = apply == json_apply_patch && change.patch.at[0] == '[' &&
+                             change.operation != JSON_CHANGE_WHOLE && error != ERR_VALUE_TOO_LARGE;
         response_detail(&call->response, by_operations ? "operation" : "value",
                         by_operations
                             ? arena_printf(call->arena, "%zu: %s", change.operation, change.reason)

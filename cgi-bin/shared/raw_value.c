@@ -4,8 +4,8 @@
 #include "cgi-bin/shared/raw_value.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "common/http/media_type.h"
 #include "cgi-bin/shared/item_call.h"
 
 static const char type_text[] = "text/plain; charset=utf-8";
@@ -13,36 +13,19 @@ static const char type_json[] = "application/json";
 
 enum raw_kind { RAW_TEXT, RAW_JSON, RAW_OTHER };
 
-/* Whether PARAMETERS, what stands behind the type, names a charset other than UTF-8 and its part
- * US-ASCII. */
-static bool other_charset(const char *parameters)
-{
-    const char *charset = strcasestr(parameters, "charset=");
-    if (charset == NULL) {
-        return false;
-    }
-    charset += strlen("charset=");
-    charset += *charset == '"';
-    size_t size = strcspn(charset, "\"; \t");
-    struct text name = {.at = charset, .size = size};
-    return !text_equal_nocase(name, text_of("utf-8")) &&
-           !text_equal_nocase(name, text_of("us-ascii"));
-}
-
 /* Without a type the body is text, because then it always comes back as it was sent. */
 static enum raw_kind kind_of(const char *content_type)
 {
+    struct media_type media;
     if (content_type == NULL) {
         return RAW_TEXT;
     }
-    size_t size = strcspn(content_type, "; \t");
-    struct text type = {.at = content_type, .size = size};
-    if (other_charset(content_type + size)) {
+    if (!media_type_read(content_type, &media) || !media.is_utf8) {
         return RAW_OTHER;
     }
-    return text_equal_nocase(type, text_of("text/plain"))         ? RAW_TEXT
-           : text_equal_nocase(type, text_of("application/json")) ? RAW_JSON
-                                                                  : RAW_OTHER;
+    return text_equal_nocase(media.type, text_of("text/plain"))         ? RAW_TEXT
+           : text_equal_nocase(media.type, text_of("application/json")) ? RAW_JSON
+                                                                        : RAW_OTHER;
 }
 
 static enum error_code refuse_json(struct call *call, const struct json_fault *fault)

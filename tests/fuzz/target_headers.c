@@ -1,15 +1,18 @@
 /*
- * target_headers.c - the head of a request: method, length, token, address of the client, origin
- * and conditions, and the body as its length says.
+ * target_headers.c - the head of a request: method, length, token, address of the client, origin,
+ * conditions and content type, and the body as its length says.
  *
  * An input has lines NAME=value, the meta-variables of a request, then an empty line and the body.
  * PROXIES and ORIGINS stand for settings, PIECE for the bytes that come at a time.
  */
 #include <arpa/inet.h>
+#include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/http/address.h"
+#include "common/http/media_type.h"
 #include "common/serve/condition.h"
 #include "common/serve/cors.h"
 #include "tests/fuzz/fuzz.h"
@@ -24,10 +27,6 @@ struct head {
     size_t read;
     size_t piece;
 };
-
-void fuzz_start(void)
-{
-}
 
 static const char *variable(struct transport *transport, const char *name)
 {
@@ -215,6 +214,41 @@ static void check_condition(struct call *call)
                "a good condition is refused");
 }
 
+/* ---- the content type -------------------------------------------------------------------------
+ */
+
+#define TOKEN "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+#define BLANKS "[ \t]*"
+#define QUOTED "\"([^\"\\\x01-\x08\x0a-\x1f\x7f]|\\\\[^\x01-\x08\x0a-\x1f\x7f])*\""
+
+static regex_t media;
+
+void fuzz_start(void)
+{
+    static const char parameter[] = BLANKS ";" BLANKS "(" TOKEN "=(" TOKEN "|" QUOTED "))?";
+    char whole[512];
+    (void)snprintf(whole, sizeof whole, "^%s%s/%s(%s)*%s$", BLANKS, TOKEN, TOKEN, parameter,
+                   BLANKS);
+    fuzz_check(regcomp(&media, whole, REG_EXTENDED | REG_NOSUB) == 0, "an expression");
+}
+
+/* A second reading, by the grammar of RFC 9110 section 8.3.1, of fields that name no charset twice.
+ */
+static void check_content_type(const char *field)
+{
+    struct media_type read;
+    bool good = field != NULL && media_type_read(field, &read);
+    const char *first = field != NULL ? strcasestr(field, "charset") : NULL;
+    if (field == NULL || (first != NULL && strcasestr(first + 1, "charset") != NULL)) {
+        return;
+    }
+    fuzz_check(good == (regexec(&media, field, 0, NULL, 0) == 0), "a media type: %d", good);
+    if (!good) {
+        return;
+    }
+    fuzz_check(first != NULL || read.is_utf8, "a charset that is not named");
+}
+
 /* ---- what remains -----------------------------------------------------------------------------
  */
 
@@ -288,5 +322,6 @@ void fuzz_one(struct text input)
     check_address(&head);
     check_origin(&call, config.cors_origins);
     check_condition(&call);
+    check_content_type(call.request.content_type);
     check_body(&head, &call.request);
 }
