@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "common/http/address.h"
-#include "common/http/origin.h"
+#include "common/settings/origin.h"
 #include "common/identity/password.h"
 #include "common/base/text.h"
 

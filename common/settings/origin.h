@@ -1,8 +1,8 @@
 /*
  * origin.h - the origins of web pages (RFC 6454), as the field Origin names them.
  */
-#ifndef CUBBY_COMMON_HTTP_ORIGIN_H
-#define CUBBY_COMMON_HTTP_ORIGIN_H
+#ifndef CUBBY_COMMON_SETTINGS_ORIGIN_H
+#define CUBBY_COMMON_SETTINGS_ORIGIN_H
 
 #include <stdbool.h>
 

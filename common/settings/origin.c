@@ -1,7 +1,7 @@
 /*
  * origin.c - which texts are origins.
  */
-#include "common/http/origin.h"
+#include "common/settings/origin.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>
