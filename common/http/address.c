@@ -141,7 +141,8 @@ static bool parse_client(const char *text, size_t size, struct address *out)
         text[0] == '[' ? memchr(zone, ']', size - (size_t)(zone - text)) : text + size;
     size_t before = (size_t)(zone - text);
     size_t behind = end != NULL ? (size_t)(text + size - end) : 0;
-    if (end == NULL || end - zone < 2 || before + behind > sizeof copy) {
+    if (end == NULL || end - zone < 2 || before + behind > sizeof copy ||
+        memchr(zone, '/', (size_t)(end - zone)) != NULL) {
         return false;
     }
     memcpy(copy, text, before);
