@@ -60,7 +60,7 @@ traced() {
         done
     done
     has "$token_nob" fdatasync
-    has "$token_nob" F_SETLK
+    has "$token_nob" F_WRLCK
 }
 
 @test "accounts: of 200 wrong logins at once no more than the limit are hashed" {
