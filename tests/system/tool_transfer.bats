@@ -216,11 +216,11 @@ $deleted|.expires_at -= 1|:$deleted: "expires_at" is neither a moment nor that o
 $deleted|.expires_at += 1|:$deleted: "expires_at" is neither a moment nor that of a deleted item
 $deleted|.size = 1|:$deleted: "size" is not the number of bytes of the value
 4|. + {value: 100, user_id: 77}|belong to no account
-2|.keys += 1|counts of accounts are not what they store
-2|.bytes += 1|counts of accounts are not what they store
-2|.next_expiry = 0|counts of accounts are not what they store
-2|.next_expiry += 1|counts of accounts are not what they store
-2|.horizon = .version + 1|ahead of their accounts
+2|.keys += 1|accounts whose counts are not what they store
+2|.bytes += 1|accounts whose counts are not what they store
+2|.next_expiry = 0|accounts whose next_expiry is behind that of an item
+2|.next_expiry += 1|accounts whose next_expiry is behind that of an item
+2|.horizon = .version + 1|accounts whose items or deletions are ahead of their version
 BAD
     tool 0 import "$dump"
 }

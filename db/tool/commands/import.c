@@ -24,7 +24,8 @@ struct import {
     int64_t line; /* the number of the present line */
     size_t value; /* bytes of the value in the present line */
     int64_t last_user;
-    bool ended; /* the end line was read */
+    bool ended;           /* the end line was read */
+    const char *disorder; /* what is wrong with all rows together; NULL: nothing */
 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct import *import, const char *format,
@@ -293,29 +294,26 @@ static int need_empty(struct import *import)
                            import->tool->config.database);
 }
 
-/* All rows together: each belongs to an account whose counts are true. And a write takes the
- * account's version plus one, so neither an item nor a deletion may have a higher one. */
+static void note_disorder(void *self, int64_t count, const char *what)
+{
+    struct import *import = self;
+    (void)count;
+    import->disorder = import->disorder != NULL ? import->disorder : what;
+}
+
+/* All rows together must be what "cubby check" calls in order. */
 static int need_order(struct import *import)
 {
-    int64_t ahead = 0;
-    int64_t orphans = 0;
-    int64_t wrong = 0;
-    enum db_class class = admin_run(import->into, ADMIN_AHEAD, NULL, 0, &ahead);
-    if (class == DB_OK) {
-        class = admin_count_strays(import->into, &wrong, &orphans);
-    }
+    enum db_class class = admin_find_disorder(import->into, note_disorder, import);
     if (class != DB_OK) {
         return refuse_class(import, class);
     }
-    if (orphans > 0) { /* the next account would own them */
-        return refuse(import, "items or tokens belong to no account");
-    }
-    if (wrong > 0) {
-        return refuse(import, "the counts of accounts are not what they store; run \"cubby gc "
-                              "--recount\" where the file comes from, and export once more");
-    }
-    return ahead == 0 ? TOOL_DONE
-                      : refuse(import, "items or deletions are ahead of their accounts' versions");
+    return import->disorder == NULL
+               ? TOOL_DONE
+               : refuse(import,
+                        "there are %s; run \"cubby gc --recount\" where the file comes from, and "
+                        "export once more",
+                        import->disorder);
 }
 
 /* Prevents a new account from getting the id of an earlier one. */
@@ -333,7 +331,7 @@ static int fill(struct import *import)
         status = read_lines(import);
     }
     if (status == TOOL_DONE) {
-        tool_step(import->tool, "checking the versions, and writing it all to the disk");
+        tool_step(import->tool, "checking the whole, and writing it all to the disk");
         status = need_order(import);
     }
     for (size_t i = 0; i < TRANSFER_TABLE_COUNT; i++) {
