@@ -32,74 +32,93 @@ static struct text token_at(const char *at)
     return token;
 }
 
-/* Takes the quoted string (section 5.6.4) at AT, and compares what it stands for with WORDS, which
- * end with NULL. Returns where it ends; NULL when it does not. */
-static const char *take_quoted(const char *at, const char *const *words, bool *is_one)
+/* A value of a parameter: what a token or a quoted string stands for, as far as it has room. */
+struct value {
+    char text[16];
+    size_t size;
+};
+
+static void add(struct value *value, char c)
 {
-    enum { ROOM = 16 };
-    char word[ROOM];
-    size_t size = 0;
+    if (value->size < sizeof value->text) {
+        value->text[value->size++] = c;
+    }
+}
+
+/* Takes the quoted string (section 5.6.4) at AT. Returns where it ends; NULL when it does not. */
+static const char *take_quoted(const char *at, struct value *out)
+{
     for (at++; *at != '"'; at++) {
         at += *at == '\\';
         if (*at == '\0' || is_control(*at)) {
             return NULL;
         }
-        if (size < ROOM) {
-            word[size++] = *at;
-        }
-    }
-    *is_one = false;
-    for (; *words != NULL; words++) {
-        *is_one =
-            *is_one || text_equal_nocase((struct text){.at = word, .size = size}, text_of(*words));
+        add(out, *at);
     }
     return at + 1;
 }
 
 /* Takes the value of a parameter, a token or a quoted string; NULL when AT is none. */
-static const char *take_value(const char *at, const char *const *words, bool *is_one)
+static const char *take_value(const char *at, struct value *out)
 {
+    *out = (struct value){.size = 0};
     if (*at == '"') {
-        return take_quoted(at, words, is_one);
+        return take_quoted(at, out);
     }
-    struct text value = token_at(at);
-    *is_one = false;
-    for (; *words != NULL; words++) {
-        *is_one = *is_one || text_equal_nocase(value, text_of(*words));
+    const char *end = at;
+    for (; is_token_character(*end); end++) {
+        add(out, *end);
     }
-    return value.size > 0 ? at + value.size : NULL;
+    return end > at ? end : NULL;
 }
 
-/* Takes the parameters (section 5.6.6), AT being what stands behind the type. */
-static bool read_parameters(const char *at, bool *is_utf8)
+static bool is_utf8(const struct value *charset)
 {
-    static const char *const words[] = {"utf-8", "us-ascii", NULL};
+    static const char *const names[] = {"utf-8", "utf8", "us-ascii"};
+    const struct text text = {.at = charset->text, .size = charset->size};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (text_equal_nocase(text, text_of(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char malformed[] = "is malformed";
+
+/* Reads the parameters (section 5.6.6), AT being what stands behind the type. */
+static const char *parameters_fault(const char *at)
+{
     bool named = false;
-    *is_utf8 = true;
+    bool other = false;
     for (at = skip_blanks(at); *at == ';'; at = skip_blanks(at)) {
         at = skip_blanks(at + 1);
         struct text name = token_at(at);
         if (name.size == 0) {
             continue; /* between two semicolons, or behind the last, may be nothing */
         }
-        bool is_charset = text_equal_nocase(name, text_of("charset"));
-        bool is_one;
+        struct value value;
         at += name.size;
-        at = *at == '=' ? take_value(at + 1, words, &is_one) : NULL;
-        if (at == NULL || (is_charset && named)) {
-            return false;
+        at = *at == '=' ? take_value(at + 1, &value) : NULL;
+        if (at == NULL) {
+            return malformed;
         }
-        named = named || is_charset;
-        *is_utf8 = *is_utf8 && (!is_charset || is_one);
+        if (text_equal_nocase(name, text_of("charset"))) {
+            if (named) {
+                return "names a charset twice";
+            }
+            named = true;
+            other = !is_utf8(&value);
+        }
     }
-    return *at == '\0';
+    return *at != '\0' ? malformed : other ? "names another charset than UTF-8" : NULL;
 }
 
-bool media_type_read(const char *field, struct media_type *out)
+const char *media_type_fault(const char *field, struct text *type)
 {
     const char *at = skip_blanks(field);
-    size_t type = token_at(at).size;
-    size_t subtype = type > 0 && at[type] == '/' ? token_at(at + type + 1).size : 0;
-    out->type = (struct text){.at = at, .size = type + 1 + subtype};
-    return subtype > 0 && read_parameters(at + type + 1 + subtype, &out->is_utf8);
+    size_t size = token_at(at).size;
+    size_t subtype = size > 0 && at[size] == '/' ? token_at(at + size + 1).size : 0;
+    *type = (struct text){.at = at, .size = size + 1 + subtype};
+    return subtype > 0 ? parameters_fault(at + size + 1 + subtype) : malformed;
 }

@@ -222,35 +222,109 @@ static void check_condition(struct call *call)
 #define QUOTED "\"([^\"\\\x01-\x08\x0a-\x1f\x7f]|\\\\[^\x01-\x08\x0a-\x1f\x7f])*\""
 
 static regex_t media;
+static regex_t parameter;
+static regex_t zoned;
+
+static void compile(regex_t *out, const char *expression)
+{
+    fuzz_check(regcomp(out, expression, REG_EXTENDED) == 0, "an expression");
+}
 
 void fuzz_start(void)
 {
-    static const char parameter[] = BLANKS ";" BLANKS "(" TOKEN "=(" TOKEN "|" QUOTED "))?";
+    static const char one[] = BLANKS ";" BLANKS "((" TOKEN ")=(" TOKEN "|" QUOTED "))?";
     char whole[512];
-    (void)snprintf(whole, sizeof whole, "^%s%s/%s(%s)*%s$", BLANKS, TOKEN, TOKEN, parameter,
-                   BLANKS);
-    fuzz_check(regcomp(&media, whole, REG_EXTENDED | REG_NOSUB) == 0, "an expression");
+    (void)snprintf(whole, sizeof whole, "^%s%s/%s(%s)*%s$", BLANKS, TOKEN, TOKEN, one, BLANKS);
+    compile(&media, whole);
+    (void)snprintf(whole, sizeof whole, "^%s", one);
+    compile(&parameter, whole);
+    compile(&zoned, "^(\\[[^]%[]*%[^]/]+\\]|[^][%]*%[^/]+)");
 }
 
-/* A second reading, by the grammar of RFC 9110 section 8.3.1, of fields that name no charset twice.
- */
+/* Whether SIZE bytes at AT, the value of a parameter, say UTF-8. */
+static bool says_utf8(const char *at, size_t size)
+{
+    char bare[1024];
+    size_t used = 0;
+    bool quoted = *at == '"';
+    for (size_t i = quoted ? 1 : 0; i < size - (quoted ? 1 : 0) && used + 1 < sizeof bare; i++) {
+        i += quoted && at[i] == '\\' ? 1 : 0;
+        bare[used++] = at[i];
+    }
+    bare[used] = '\0';
+    return strcasecmp(bare, "utf-8") == 0 || strcasecmp(bare, "utf8") == 0 ||
+           strcasecmp(bare, "us-ascii") == 0;
+}
+
+/* Counts the charsets in FIELD, whose form is good. *ARE_UTF8: all of them are. */
+static size_t count_charsets(const char *field, bool *are_utf8)
+{
+    enum { NAME = 2, VALUE = 3, PARTS = 5 };
+    regmatch_t part[PARTS];
+    size_t count = 0;
+    const char *at = strchr(field, ';');
+    *are_utf8 = true;
+    while (at != NULL && regexec(&parameter, at, PARTS, part, 0) == 0) {
+        regoff_t from = part[NAME].rm_so;
+        if (from >= 0 && part[NAME].rm_eo - from == 7 &&
+            strncasecmp(at + from, "charset", 7) == 0) {
+            count++;
+            *are_utf8 = *are_utf8 && says_utf8(at + part[VALUE].rm_so,
+                                               (size_t)(part[VALUE].rm_eo - part[VALUE].rm_so));
+        }
+        at += part[0].rm_eo;
+    }
+    return count;
+}
+
+/* A second reading, by the grammar of RFC 9110 section 8.3.1. */
 static void check_content_type(const char *field)
 {
-    struct media_type read;
-    bool good = field != NULL && media_type_read(field, &read);
-    const char *first = field != NULL ? strcasestr(field, "charset") : NULL;
-    if (field == NULL || (first != NULL && strcasestr(first + 1, "charset") != NULL)) {
+    struct text type;
+    bool are_utf8;
+    if (field == NULL) {
         return;
     }
-    fuzz_check(good == (regexec(&media, field, 0, NULL, 0) == 0), "a media type: %d", good);
-    if (!good) {
+    const char *fault = media_type_fault(field, &type);
+    if (regexec(&media, field, 0, NULL, 0) != 0) {
+        fuzz_check(fault != NULL && strcmp(fault, "names another charset than UTF-8") != 0,
+                   "a media type of no form: %s", fault != NULL ? fault : "good");
         return;
     }
-    fuzz_check(first != NULL || read.is_utf8, "a charset that is not named");
+    size_t charsets = count_charsets(field, &are_utf8);
+    const char *wanted = charsets > 1 ? "names a charset twice"
+                         : are_utf8   ? "good"
+                                      : "names another charset than UTF-8";
+    fuzz_check(strcmp(fault != NULL ? fault : "good", wanted) == 0, "a media type: %s, not %s",
+               fault != NULL ? fault : "good", wanted);
 }
 
 /* ---- what remains -----------------------------------------------------------------------------
  */
+
+/* An address with a zone is what it is without; an IPv4 address has none. */
+static void check_zone(const char *remote)
+{
+    regmatch_t part;
+    char address[ADDRESS_TEXT_SIZE];
+    char wanted[ADDRESS_TEXT_SIZE] = "unknown";
+    if (remote == NULL || strchr(remote, '%') == NULL) {
+        return;
+    }
+    if (regexec(&zoned, remote, 1, &part, 0) == 0) {
+        size_t size = strcspn(remote, "%");
+        const char *behind = remote + part.rm_eo - (*remote == '[' ? 1 : 0);
+        char *bare = malloc(size + strlen(behind) + 1);
+        fuzz_check(bare != NULL, "out of memory");
+        memcpy(bare, remote, size);
+        memcpy(bare + size, behind, strlen(behind) + 1);
+        address_of_client(bare, NULL, "", wanted);
+        free(bare);
+    }
+    address_of_client(remote, NULL, "", address);
+    fuzz_check(strcmp(address, strchr(wanted, ':') != NULL ? wanted : "unknown") == 0,
+               "with a zone %s, without %s", address, wanted);
+}
 
 static void check_address(struct head *head)
 {
@@ -258,6 +332,7 @@ static void check_address(struct head *head)
     const char *remote = variable(&head->transport, "REMOTE_ADDR");
     proxies = proxies != NULL ? proxies : "";
     (void)address_list_valid(proxies);
+    check_zone(remote);
     const char *address = request_address(&head->transport, &fuzz_arena, proxies);
     char bare[ADDRESS_TEXT_SIZE];
     fuzz_check(strlen(address) < sizeof bare, "a long address");

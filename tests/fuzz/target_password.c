@@ -14,7 +14,7 @@
 #define DIGIT "[./0-9A-Za-z]"
 
 enum shape { YESCRYPT, SCRYPT, BCRYPT, SHA, SHA_ROUNDS, SHAPES };
-enum { PARTS = 5 };
+enum { PARTS = 5, LENGTH_MAXIMUM = 383 /* that of crypt(5) */ };
 
 static const char *const expressions[SHAPES] = {
     [YESCRYPT] = "^\\$g?y\\$j(" DIGIT ")(" DIGIT ")\\$(" DIGIT "{0,86})\\$" DIGIT "{43}$",
@@ -139,6 +139,17 @@ static void check_use(const char *stored, double work)
     fuzz_check(error == ERR_NONE || !matches, "refused, but it matches");
 }
 
+/* The characters that crypt(5) allows in any hash. */
+static bool is_plain(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text <= ' ' || *text > '~' || strchr(":;*!\\", *text) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void fuzz_one(struct text input)
 {
     const char *stored = fuzz_string(input);
@@ -148,6 +159,8 @@ void fuzz_one(struct text input)
     fuzz_check((fault == NULL) == (work >= 0), "%s: %s", stored, fault != NULL ? fault : "good");
     const char *refused = password_hash_fault(text_of(stored));
     fuzz_check(fault == NULL || refused != NULL, "taken, but %s", fault);
+    fuzz_check(refused == NULL || work < 0 || strlen(stored) > LENGTH_MAXIMUM || !is_plain(stored),
+               "refused: %s", refused);
     if (fault == NULL) {
         bool bcrypt = strncmp(stored, "$2", 2) == 0;
         fuzz_check(longest == (bcrypt ? 72 : 511), "another longest password: %zu", longest);

@@ -35,7 +35,7 @@ JSON_PATCH='Content-Type: application/json-patch+json'
 
 @test "patch: the content type selects the format, with parameters and in any case" {
     for type in application/json 'APPLICATION/Merge-Patch+JSON' 'application/merge-patch+json; charset=utf-8' \
-        'application/json;charset=UTF-8'; do
+        'application/json;charset=UTF-8' 'application/json; charset=utf8' 'application/merge-patch+json; charset="UTF8"'; do
         send PUT '/data/t?upsert=true' '{"value":{"a":1}}'
         send PATCH /data/t '{"b":2}' -H "Content-Type: $type"
         same "$(value_text)" '{"a":1,"b":2}'
@@ -52,6 +52,13 @@ JSON_PATCH='Content-Type: application/json-patch+json'
         send PATCH /data/u '{"a":2}' -H "Content-Type: $type" ${type:+-H "X-Nothing: 1"}
         refused 415 UNSUPPORTED_MEDIA_TYPE
         same "$(header Accept-Patch)" 'application/merge-patch+json, application/json-patch+json'
+        case $type in
+        *charset=latin1) wanted='names another charset than UTF-8' ;;
+        *'; charset=utf-8; '*) wanted='names a charset twice' ;;
+        *' x' | *'; charset' | *$'\t'* | *,* | *';=x') wanted='is malformed' ;;
+        *) wanted='must be application/merge-patch+json, application/json or application/json-patch+json' ;;
+        esac
+        same "$(field .details.content_type)" "$wanted"
     done
     as_user GET /data/u
     same "$(value_text)" '{"a":1}'
