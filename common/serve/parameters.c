@@ -158,7 +158,7 @@ static enum error_code refuse_condition(struct call *call)
          request->if_unmodified_since == NULL ? NULL
          : !takes                             ? none
          : request->if_match == NULL && !has_parameter(request->query, text_of("if_match"))
-             ? "is no condition here; If-Match is"
+             ? "is no condition here; If-Match and If-None-Match are"
              : NULL},
         {"content_range", request->content_range != NULL ? "no part can be sent" : NULL},
     };
