@@ -208,11 +208,6 @@ static const char *database_fault(const char *value)
 #endif
 }
 
-static const char not_origins[] =
-    "must be * or origins as browsers write them (https://app.example, http://localhost:3000: in "
-    "lower case, without a path, and without the port that the scheme has anyway), separated by "
-    "blanks";
-
 static enum error_code take_string(const struct place *place, const struct setting *setting,
                                    const char *value, struct config *config)
 {
@@ -220,9 +215,9 @@ static enum error_code take_string(const struct place *place, const struct setti
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s must be one of: %s", place->file,
                          place->line, setting->name, setting->words);
     }
-    const char *fault = setting->kind == KIND_DATABASE ? database_fault(value)
-                        : setting->kind == KIND_ORIGINS && !origin_list_valid(value) ? not_origins
-                                                                                     : NULL;
+    const char *fault = setting->kind == KIND_DATABASE  ? database_fault(value)
+                        : setting->kind == KIND_ORIGINS ? origin_list_fault(value)
+                                                        : NULL;
     if (fault != NULL) {
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s %s", place->file, place->line,
                          setting->name, fault);
