@@ -110,6 +110,14 @@ static int64_t past_time(const struct import *import, int64_t time)
     return time > 0 && time <= import->call->now_ms ? time : import->call->now_ms;
 }
 
+/* Why JSON is no object that can be read, FAULT being what the reader says, and where in it. */
+static const char *object_fault(struct arena *arena, struct text json,
+                                const struct json_fault *fault)
+{
+    return json.at[0] == '{' ? arena_printf(arena, "%s at byte %zu", fault->reason, fault->offset)
+                             : "must be an object";
+}
+
 static enum error_code read_item(struct import *import, struct text element, struct item *item)
 {
     struct json_object object;
@@ -117,7 +125,7 @@ static enum error_code read_item(struct import *import, struct text element, str
     *item = (struct item){0};
     if (!json_read_object(&import->scratch, element, &object, &fault)) {
         return fault.reason != NULL
-                   ? refuse(import, "", element.at[0] == '{' ? fault.reason : "must be an object",
+                   ? refuse(import, "", object_fault(import->call->arena, element, &fault),
                             ERR_INVALID_PARAMETER)
                    : call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
@@ -203,8 +211,7 @@ static enum error_code read_data(struct call *call, struct text data, struct jso
     if (fault.reason == NULL) {
         return call_fail(call, ERR_INTERNAL, "out of memory while importing");
     }
-    response_detail(&call->response, "data",
-                    data.at[0] == '{' ? fault.reason : "must be an object");
+    response_detail(&call->response, "data", object_fault(call->arena, data, &fault));
     return ERR_INVALID_PARAMETER;
 }
 
