@@ -30,14 +30,16 @@ user() {
     token=$(token='' cgi token POST '' '' "$DATA/in" | body_of | jq -r .token)
 }
 
-# traced PROGRAM BODY: what a refused call asks of files and locks, call by call, into $calls. Of the pages
-# that it reads there is one more for an account that is there: its row.
+# traced PROGRAM BODY: what a refused call asks of files and locks, call by call, into $calls: of files their
+# names, of locks their kind and first byte. Of the pages that it reads there is one more for an account
+# that is there: its row.
 traced() {
     printf '%s' "$2" >"$DATA/in"
     env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$(wc -c <"$DATA/in")" \
         strace -qq -e trace=file,desc -o "$DATA/trace" "$PROGRAMS/$1" <"$DATA/in" >"$DATA/out"
     has "$(head -n 1 "$DATA/out")" 401
-    calls=$(sed -E '/^pread64/d; s/\(.*(F_[A-Z]+).*/ \1/; s/\(.*//' "$DATA/trace")
+    calls=$(sed -E '/^pread64/d; s/ = [^=]*$//; s/^fcntl\([0-9]+, (F_[A-Z]+), \{l_type=(F_[A-Z]+), .*l_start=([0-9]+).*/fcntl \1 \2 \3/; t
+        s/^(open|openat|stat|lstat|newfstatat|access|faccessat2?|unlink|unlinkat|execve|chdir|readlink)\([^"]*("[^"]*").*/\1 \2/; t; s/\(.*(F_[A-Z]+).*/ \1/; s/\(.*//' "$DATA/trace")
 }
 
 @test "accounts: a refused login or reset does the same to files and locks, whether there is such an account" {
@@ -60,6 +62,7 @@ traced() {
         done
     done
     has "$token_nob" fdatasync
+    has "$token_nob" " \"$DATA/state/cubby.db\""
     has "$token_nob" F_WRLCK
 }
 
