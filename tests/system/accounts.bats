@@ -38,7 +38,7 @@ traced() {
     env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$(wc -c <"$DATA/in")" \
         strace -qq -e trace=file,desc -o "$DATA/trace" "$PROGRAMS/$1" <"$DATA/in" >"$DATA/out"
     has "$(head -n 1 "$DATA/out")" 401
-    calls=$(sed -E '/^pread64/d; s/ = [^=]*$//; s/^fcntl\([0-9]+, (F_[A-Z]+), \{l_type=(F_[A-Z]+), .*l_start=([0-9]+).*/fcntl \1 \2 \3/; t
+    calls=$(sed -E '/^pread64/d; s/^fcntl\([0-9]+, (F_[A-Z]+), \{l_type=(F_[A-Z]+), .*l_start=([0-9]+).*/fcntl \1 \2 \3/; t
         s/^(open|openat|stat|lstat|newfstatat|access|faccessat2?|unlink|unlinkat|execve|chdir|readlink)\([^"]*("[^"]*").*/\1 \2/; t; s/\(.*(F_[A-Z]+).*/ \1/; s/\(.*//' "$DATA/trace")
 }
 
