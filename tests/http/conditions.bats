@@ -335,8 +335,7 @@ none_match() {
     refused 400 KEY_EXISTS
     for condition in '*' "$tag"; do
         send POST /data '{"key":"other","value":2}' -H "If-Match: $condition"
-        refused 412 PRECONDITION_FAILED
-        same "$(field '.data | tojson')" '{"current":null}'
+        unmet
     done
     for condition in nonsense '' '*, *'; do
         send POST "/data?if_none_match=$(printf '%s' "$condition" | jq -sRr @uri)" '{"key":"other","value":2}'

@@ -201,9 +201,9 @@ DONE
         same "$(field '.details | tojson')" "$reason"
     done <<'DONE'
 {"data":[]}|{"data":"must be an object"}
-{"data":{"items":[],"items":[]}}|{"data":"duplicate member at byte 12"}
+{"data":{"items":[],"items":[]}}|{"data":"duplicate member at byte 20"}
 {"items":[[]]}|{"items[0]":"must be an object"}
-{"items":[{"key":"k","value":1},{"key":"a","value":1,"key":"b"}]}|{"items[1]":"duplicate member at byte 21"}
+{"items":[{"key":"k","value":1},{"key":"a","value":1,"key":"b"}]}|{"items[1]":"duplicate member at byte 27"}
 DONE
     for json in '' '[]' '{"items":[' '{"items":[1,]}' '{"items":[],"items":[]}' $'{"items":["\x01"]}'; do
         import "$json"
