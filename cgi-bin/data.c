@@ -5,15 +5,16 @@
 #include <string.h>
 
 #include "cgi-bin/shared/counter.h"
-#include "cgi-bin/shared/raw_value.h"
-#include "cgi-bin/shared/store.h"
-#include "common/serve/condition.h"
-#include "common/serve/input.h"
-#include "common/json/json_patch.h"
-#include "common/serve/parameters.h"
-#include "common/serve/serve.h"
 #include "cgi-bin/shared/item_call.h"
 #include "cgi-bin/shared/item_list.h"
+#include "cgi-bin/shared/raw_value.h"
+#include "cgi-bin/shared/store.h"
+#include "common/http/media_type.h"
+#include "common/json/json_patch.h"
+#include "common/serve/condition.h"
+#include "common/serve/input.h"
+#include "common/serve/parameters.h"
+#include "common/serve/serve.h"
 #include "db/model/tokens.h"
 
 struct pair {
@@ -75,7 +76,7 @@ static const struct parameter post_parameters[] = {
     PARAMETERS_END,
 };
 
-/* Of calls on one item that take nothing but conditions. */
+/* Of calls about one item that take nothing but conditions. */
 static const struct parameter item_parameters[] = {
     CONDITION_PARAMETERS,
     PARAMETERS_END,
@@ -177,34 +178,6 @@ static enum error_code answer_current(struct call *call, const struct item_owner
     return ERR_PRECONDITION_FAILED;
 }
 
-static enum error_code create_item(struct call *call)
-{
-    struct pair in = {.ttl = 0};
-    enum error_code error =
-        input_read(call, create_fields, sizeof create_fields / sizeof *create_fields, &in);
-    if (error == ERR_NONE) {
-        error = item_check_value(call, in.value);
-    }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    const struct item_owner owner = items_owner(&call->claims);
-    struct item_writes writes;
-    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
-    struct item item = {.key = in.key};
-    bool exists;
-    error = find_to_write(call, &writes, &item, &exists);
-    if (error == ERR_NONE && exists) {
-        error = ERR_KEY_EXISTS;
-    }
-    item.value = in.value;
-    item.expires_at = item_expiry(call, in.ttl);
-    if (error == ERR_NONE) {
-        error = put_item(call, &writes, &item, false);
-    }
-    return item_failed(call, error);
-}
-
 static enum error_code read_item(struct call *call)
 {
     struct item_query query = {.raw = false};
@@ -259,6 +232,38 @@ static enum error_code find_to_change(struct call *call, const struct condition 
     return error;
 }
 
+/* Stores IN, whose key must be new, whatever CONDITION says beside that. */
+static enum error_code create(struct call *call, const struct condition *condition,
+                              const struct pair *in)
+{
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_writes writes;
+    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
+    struct item item = {.key = in->key};
+    bool exists;
+    enum error_code error = find_to_change(call, condition, true, &writes, &item, &exists);
+    if (error == ERR_NONE && exists) {
+        error = ERR_KEY_EXISTS;
+    }
+    item.value = in->value;
+    item.expires_at = item_expiry(call, in->ttl);
+    return error == ERR_NONE ? put_item(call, &writes, &item, false) : error;
+}
+
+static enum error_code create_item(struct call *call)
+{
+    struct condition condition;
+    struct pair in = {.ttl = 0};
+    enum error_code error = condition_read(call, &condition);
+    if (error == ERR_NONE) {
+        error = input_read(call, create_fields, sizeof create_fields / sizeof *create_fields, &in);
+    }
+    if (error == ERR_NONE) {
+        error = item_check_value(call, in.value);
+    }
+    return error == ERR_NONE ? item_failed(call, create(call, &condition, &in)) : error;
+}
+
 static enum error_code replace_item(struct call *call)
 {
     struct item_query query = {.upsert = false};
@@ -297,27 +302,14 @@ static enum error_code replace_item(struct call *call)
 
 /* Creates the item that the address names, with the body as its value. */
 static enum error_code create_raw(struct call *call, const struct item_query *query,
-                                  const struct condition *condition, struct item *item)
+                                  const struct condition *condition, const struct item *item)
 {
-    struct text value;
+    struct pair in = {.key = item->key, .ttl = query->ttl};
     enum error_code error = call->request.length_error;
     if (error == ERR_NONE) {
-        error = raw_value_read(call, &value);
+        error = raw_value_read(call, &in.value);
     }
-    if (error != ERR_NONE) {
-        return error;
-    }
-    const struct item_owner owner = items_owner(&call->claims);
-    struct item_writes writes;
-    item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
-    bool exists;
-    error = find_to_change(call, condition, true, &writes, item, &exists);
-    if (error == ERR_NONE && exists) {
-        error = ERR_KEY_EXISTS;
-    }
-    item->value = value;
-    item->expires_at = item_expiry(call, query->ttl);
-    return error == ERR_NONE ? put_item(call, &writes, item, false) : error;
+    return error == ERR_NONE ? create(call, condition, &in) : error;
 }
 
 static enum error_code increment_item(struct call *call, const struct item_query *query,
@@ -378,8 +370,9 @@ static enum error_code post_item(struct call *call)
 
 typedef enum error_code patch_function(struct arena *arena, struct json_change *change);
 
-/* The kind of patch that the content type names (RFC 5789 section 2.2); NULL when it is unknown. */
-static patch_function *patch_of(const char *content_type)
+/* The kind of patch that the content type names (RFC 5789 section 2.2); NULL, and *FAULT is what is
+ * wrong, when it is unknown or the patch is said to be in another charset than UTF-8. */
+static patch_function *patch_of(const char *content_type, const char **fault)
 {
     static const struct {
         const char *type;
@@ -389,8 +382,13 @@ static patch_function *patch_of(const char *content_type)
         {"application/json-patch+json", json_apply_patch},
         {"application/json", json_merge_patch},
     };
-    struct text type = text_of(content_type != NULL ? content_type : "");
-    type.size = strcspn(type.at, "; \t");
+    struct text type = {.at = "", .size = 0};
+    *fault = content_type != NULL ? media_type_fault(content_type, &type) : NULL;
+    if (*fault != NULL) {
+        return NULL;
+    }
+    *fault = "must be application/merge-patch+json, application/json or "
+             "application/json-patch+json";
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (text_equal_nocase(type, text_of(kinds[i].type))) {
             return kinds[i].apply;
@@ -411,8 +409,8 @@ static enum error_code patch_value(struct call *call, patch_function *apply,
         return call_fail(call, error, "out of memory while applying a patch");
     }
     if (error != ERR_NONE) {
-        bool by_operations =
-            apply == json_apply_patch && change.patch.at[0] == '[' && error != ERR_VALUE_TOO_LARGE;
+        bool by_operations = apply == json_apply_patch && change.patch.at[0] == '[' &&
+                             change.operation != JSON_CHANGE_WHOLE && error != ERR_VALUE_TOO_LARGE;
         response_detail(&call->response, by_operations ? "operation" : "value",
                         by_operations
                             ? arena_printf(call->arena, "%zu: %s", change.operation, change.reason)
@@ -476,11 +474,10 @@ static enum error_code patch_item(struct call *call)
 {
     struct condition condition;
     struct item item;
-    patch_function *apply = patch_of(call->request.content_type);
+    const char *fault;
+    patch_function *apply = patch_of(call->request.content_type, &fault);
     if (apply == NULL) {
-        response_detail(&call->response, "content_type",
-                        "must be application/merge-patch+json, application/json or "
-                        "application/json-patch+json");
+        response_detail(&call->response, "content_type", fault);
         response_header(&call->response, "Accept-Patch",
                         "application/merge-patch+json, application/json-patch+json");
         return ERR_UNSUPPORTED_MEDIA_TYPE;
@@ -568,7 +565,7 @@ static const struct route routes[] = {
     {HTTP_DELETE, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_items,
      delete_parameters},
     {HTTP_POST, "", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_LARGE_BODY | ROUTE_WRITES,
-     ERR_NONE, create_item, NULL},
+     ERR_NONE, create_item, item_parameters},
     {HTTP_GET, "/{}", ROUTE_TOKEN | ROUTE_DEVICE, ERR_NONE, read_item, read_parameters},
     {HTTP_PUT, "/{}",
      ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_RAW | ROUTE_LARGE_BODY | ROUTE_WRITES,

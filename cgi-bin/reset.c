@@ -77,7 +77,7 @@ static enum error_code reset_password(struct call *call)
     call->audit.event = "password_reset";
     struct user_login user = {0};
     bool found;
-    error = users_find_login(call->store, call->arena, in.username, &found, &user);
+    error = attempt_find_account(call, in.username, &found, &user);
     call->audit.user_id = user.id;
     struct attempt attempt;
     if (error == ERR_NONE) {

@@ -80,7 +80,7 @@ static enum error_code create_token(struct call *call)
     struct text name = in.username.at != NULL ? in.username : in.email;
     struct user_login user = {0};
     bool found;
-    error = users_find_login(call->store, call->arena, name, &found, &user);
+    error = attempt_find_account(call, name, &found, &user);
     call->audit.user_id = user.id;
     struct attempt attempt;
     if (error == ERR_NONE) {

@@ -104,6 +104,13 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
                              : error;
 }
 
+enum error_code attempt_find_account(struct call *call, struct text name, bool *found,
+                                     struct user_login *out)
+{
+    enum error_code error = db_begin_read(call->store);
+    return error == ERR_NONE ? users_find_login(call->store, call->arena, name, found, out) : error;
+}
+
 enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t user_id,
                               struct text name, struct attempt *attempt)
 {

@@ -10,6 +10,7 @@
 
 #include "common/serve/serve.h"
 #include "db/model/throttle.h"
+#include "db/model/users.h"
 
 enum attempt_kind { ATTEMPT_LOGIN, ATTEMPT_RESET };
 
@@ -22,6 +23,12 @@ struct attempt {
 /* Statements that a program with attempts may run. */
 #define ATTEMPT_STATEMENTS                                                                         \
     DB_THROTTLE_READ, DB_THROTTLE_COUNT, DB_THROTTLE_GIVE_BACK, DB_THROTTLE_CLEAR, DB_THROTTLE_SWEEP
+
+/* Looks for the account NAME, in a transaction that attempt_begin goes on with and ends: else one
+ * more would begin for each statement behind a look that found nobody, and the time of the answer
+ * tell that. *FOUND and *OUT as users_find_login leaves them. */
+enum error_code attempt_find_account(struct call *call, struct text name, bool *found,
+                                     struct user_login *out);
 
 /* Counts an attempt on the account USER_ID, or on the unknown name NAME when USER_ID is 0, and
  * takes a slot for hashing. Commits, and with that everything the call has written so far. Columns

@@ -110,6 +110,14 @@ static int64_t past_time(const struct import *import, int64_t time)
     return time > 0 && time <= import->call->now_ms ? time : import->call->now_ms;
 }
 
+/* Why JSON is no object that can be read, FAULT being what the reader says, and where in it. */
+static const char *object_fault(struct arena *arena, struct text json,
+                                const struct json_fault *fault)
+{
+    return json.at[0] == '{' ? arena_printf(arena, "%s at byte %zu", fault->reason, fault->offset)
+                             : "must be an object";
+}
+
 static enum error_code read_item(struct import *import, struct text element, struct item *item)
 {
     struct json_object object;
@@ -117,7 +125,7 @@ static enum error_code read_item(struct import *import, struct text element, str
     *item = (struct item){0};
     if (!json_read_object(&import->scratch, element, &object, &fault)) {
         return fault.reason != NULL
-                   ? refuse(import, "", "must be an object, nested no deeper than 100 levels",
+                   ? refuse(import, "", object_fault(import->call->arena, element, &fault),
                             ERR_INVALID_PARAMETER)
                    : call_fail(import->call, ERR_INTERNAL, "out of memory while importing");
     }
@@ -193,6 +201,20 @@ static enum error_code walk(struct import *import, struct text items)
     return error;
 }
 
+/* The members of `data`, DATA. */
+static enum error_code read_data(struct call *call, struct text data, struct json_object *out)
+{
+    struct json_fault fault;
+    if (json_read_document(call->arena, data, out, &fault)) {
+        return ERR_NONE;
+    }
+    if (fault.reason == NULL) {
+        return call_fail(call, ERR_INTERNAL, "out of memory while importing");
+    }
+    response_detail(&call->response, "data", object_fault(call->arena, data, &fault));
+    return ERR_INVALID_PARAMETER;
+}
+
 /* Finds `items` in the body, which may be an exported document, or in its member `data`, as the
  * answer of an export has it. */
 static enum error_code find_items(struct call *call, struct text *out)
@@ -204,14 +226,15 @@ static enum error_code find_items(struct call *call, struct text *out)
     const struct text *items = json_member(&call->body, "items");
     const struct text *data = json_member(&call->body, "data");
     struct json_object inner;
-    struct json_fault fault;
     enum error_code error = input_check_names(call, &call->body, outer_names,
                                               sizeof outer_names / sizeof *outer_names, "");
-    if (error == ERR_NONE && items == NULL && data != NULL &&
-        json_read_document(call->arena, *data, &inner, &fault)) {
-        items = json_member(&inner, "items");
-        error = input_check_names(call, &inner, inner_names,
-                                  sizeof inner_names / sizeof *inner_names, "data.");
+    if (error == ERR_NONE && items == NULL && data != NULL) {
+        error = read_data(call, *data, &inner);
+        if (error == ERR_NONE) {
+            items = json_member(&inner, "items");
+            error = input_check_names(call, &inner, inner_names,
+                                      sizeof inner_names / sizeof *inner_names, "data.");
+        }
     }
     if (error != ERR_NONE) {
         return error;

@@ -4,42 +4,28 @@
 #include "cgi-bin/shared/raw_value.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "cgi-bin/shared/item_call.h"
+#include "common/http/media_type.h"
 
 static const char type_text[] = "text/plain; charset=utf-8";
 static const char type_json[] = "application/json";
 
 enum raw_kind { RAW_TEXT, RAW_JSON, RAW_OTHER };
 
-/* Whether PARAMETERS, what stands behind the type, names a charset other than UTF-8 and its part
- * US-ASCII. */
-static bool other_charset(const char *parameters)
+/* Without a type the body is text, because then it always comes back as it was sent. *FAULT is what
+ * is wrong with RAW_OTHER. */
+static enum raw_kind kind_of(const char *content_type, const char **fault)
 {
-    const char *charset = strcasestr(parameters, "charset=");
-    if (charset == NULL) {
-        return false;
-    }
-    charset += strlen("charset=");
-    charset += *charset == '"';
-    size_t size = strcspn(charset, "\"; \t");
-    struct text name = {.at = charset, .size = size};
-    return !text_equal_nocase(name, text_of("utf-8")) &&
-           !text_equal_nocase(name, text_of("us-ascii"));
-}
-
-/* Without a type the body is text, because then it always comes back as it was sent. */
-static enum raw_kind kind_of(const char *content_type)
-{
+    struct text type;
     if (content_type == NULL) {
         return RAW_TEXT;
     }
-    size_t size = strcspn(content_type, "; \t");
-    struct text type = {.at = content_type, .size = size};
-    if (other_charset(content_type + size)) {
+    *fault = media_type_fault(content_type, &type);
+    if (*fault != NULL) {
         return RAW_OTHER;
     }
+    *fault = "must be application/json or text/plain, in UTF-8";
     return text_equal_nocase(type, text_of("text/plain"))         ? RAW_TEXT
            : text_equal_nocase(type, text_of("application/json")) ? RAW_JSON
                                                                   : RAW_OTHER;
@@ -101,10 +87,10 @@ static enum error_code read_text(struct call *call, struct text body, struct tex
 
 enum error_code raw_value_read(struct call *call, struct text *value)
 {
-    enum raw_kind kind = kind_of(call->request.content_type);
+    const char *fault = NULL;
+    enum raw_kind kind = kind_of(call->request.content_type, &fault);
     if (kind == RAW_OTHER) {
-        response_detail(&call->response, "content_type",
-                        "must be application/json or text/plain, in UTF-8");
+        response_detail(&call->response, "content_type", fault);
         return ERR_UNSUPPORTED_MEDIA_TYPE;
     }
     enum error_code error = kind == RAW_JSON ? read_json(call, call->request.body, value)

@@ -22,6 +22,12 @@ static bool is_mapped(const struct address *address)
     return memcmp(address->bytes, mapped, sizeof mapped) == 0;
 }
 
+/* Whether the address is of a link (fe80::/10, RFC 4291 section 2.5.6), whose hosts share a /64. */
+static bool is_of_link(const struct address *address)
+{
+    return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+}
+
 /* SIZE characters at TEXT: 1.2.3.4, 1.2.3.4:80, 2001:db8::1, [2001:db8::1] or [2001:db8::1]:80. */
 static bool parse_address(const char *text, size_t size, struct address *out)
 {
@@ -120,11 +126,32 @@ static void print_address(const struct address *address, char out[ADDRESS_TEXT_S
         (void)inet_ntop(AF_INET, address->bytes + sizeof mapped, out, ADDRESS_TEXT_SIZE);
         return;
     }
+    if (is_of_link(address)) {
+        (void)inet_ntop(AF_INET6, address->bytes, out, ADDRESS_TEXT_SIZE);
+        return;
+    }
     struct address network = *address;
     memset(network.bytes + 8, 0, 8);
     (void)inet_ntop(AF_INET6, network.bytes, out, ADDRESS_TEXT_SIZE);
     size_t used = strlen(out);
     (void)snprintf(out + used, ADDRESS_TEXT_SIZE - used, "/64");
+}
+
+/* An address as a server or a proxy tells it: an IPv6 one may have a zone (RFC 4007 section 11),
+ * the interface by which it was reached, behind a percent sign, which in a URI is %25. It is left
+ * out; networks have none. */
+static bool parse_client(const char *text, size_t size, struct address *out, bool *has_zone)
+{
+    const char *zone = memchr(text, '%', size);
+    *has_zone = zone != NULL;
+    if (zone == NULL) {
+        return parse_address(text, size, out);
+    }
+    const char *end =
+        text[0] == '[' ? memchr(zone, ']', size - (size_t)(zone - text)) : text + size;
+    text += text[0] == '[' ? 1 : 0;
+    return end != NULL && end - zone > 1 && memchr(zone, '/', (size_t)(end - zone)) == NULL &&
+           text[0] != '[' && parse_address(text, (size_t)(zone - text), out) && !is_mapped(out);
 }
 
 /* The last element of the list of *SIZE characters, without the blanks around it. *SIZE becomes the
@@ -154,16 +181,17 @@ void address_of_client(const char *remote, const char *forwarded, const char *pr
                        char out[ADDRESS_TEXT_SIZE])
 {
     struct address client;
-    if (remote == NULL || !parse_address(remote, strlen(remote), &client)) {
+    bool has_zone;
+    if (remote == NULL || !parse_client(remote, strlen(remote), &client, &has_zone)) {
         (void)snprintf(out, ADDRESS_TEXT_SIZE, "unknown");
         return;
     }
     size_t left = forwarded != NULL ? strlen(forwarded) : 0;
-    while (left > 0 && is_listed(proxies, &client)) {
+    while (left > 0 && !has_zone && is_listed(proxies, &client)) {
         size_t length;
         const char *element = last_element(forwarded, &left, &length);
         struct address before;
-        if (!parse_address(element, length, &before)) {
+        if (!parse_client(element, length, &before, &has_zone)) {
             break;
         }
         client = before;

@@ -13,10 +13,12 @@ enum { ADDRESS_TEXT_SIZE = 64 };
 /* Writes the address of the client. That is REMOTE, the peer of the web server, unless PROXIES has
  * it; then it is the last address in FORWARDED (the value of X-Forwarded-For, or NULL) that PROXIES
  * does not have. An element that can't be parsed ends the search, and the proxy that sent it counts
- * as the client. PROXIES is a list of addresses and networks (10.0.0.0/8) separated by blanks. Each
- * client has one form: an IPv4-mapped IPv6 address becomes the IPv4 address, and an IPv6 address
- * stands for its /64 network, since one client usually has all of that. "unknown" when REMOTE is
- * NULL or no address. */
+ * as the client. PROXIES is a list of addresses and networks (10.0.0.0/8) separated by blanks; it
+ * never has an address that comes with a zone (fe80::1%eth0), since that of another link may be the
+ * same. Each client has one form: an IPv4-mapped IPv6 address becomes the IPv4 address, and an IPv6
+ * address stands for its /64 network, since one client usually has all of that; but one of a link
+ * (fe80::/10) stands for itself, and the zone is left out. "unknown" when REMOTE is NULL or no
+ * address. */
 void address_of_client(const char *remote, const char *forwarded, const char *proxies,
                        char out[ADDRESS_TEXT_SIZE]);
 

@@ -162,12 +162,15 @@ static const char *path_info(struct transport *transport)
 
 void request_read_head(struct transport *transport, struct request *request)
 {
-    *request = (struct request){.path = path_info(transport),
-                                .query = header_value(transport, "QUERY_STRING"),
-                                .origin = header_value(transport, "HTTP_ORIGIN"),
-                                .if_match = condition_value(transport, "HTTP_IF_MATCH"),
-                                .if_none_match = condition_value(transport, "HTTP_IF_NONE_MATCH"),
-                                .server_software = header_value(transport, "SERVER_SOFTWARE")};
+    *request =
+        (struct request){.path = path_info(transport),
+                         .query = header_value(transport, "QUERY_STRING"),
+                         .origin = header_value(transport, "HTTP_ORIGIN"),
+                         .if_match = condition_value(transport, "HTTP_IF_MATCH"),
+                         .if_none_match = condition_value(transport, "HTTP_IF_NONE_MATCH"),
+                         .if_unmodified_since = header_value(transport, "HTTP_IF_UNMODIFIED_SINCE"),
+                         .content_range = header_value(transport, "HTTP_CONTENT_RANGE"),
+                         .server_software = header_value(transport, "SERVER_SOFTWARE")};
     request->content_type = content_type(transport, request->server_software);
     if (request->query == NULL) {
         request->query = "";

@@ -33,6 +33,8 @@ struct request {
     const char *content_type;
     const char *if_match;
     const char *if_none_match;
+    const char *if_unmodified_since;
+    const char *content_range;
     const char *server_software;
 
     enum error_code length_error; /* why a body can't be read, or ERR_NONE. ERR_LENGTH_REQUIRED also

@@ -414,6 +414,7 @@ static enum error_code print(struct patching *patching, struct arena *arena)
         change->reason = patching->tree.reason;
         return patching->tree.error;
     }
+    change->operation = JSON_CHANGE_WHOLE;
     /* A buffer of this size usually suffices, so that cJSON need not enlarge it. */
     size_t guess = change->value.size + change->patch.size + patching->copied + 256;
     const char *text = patching->root != NULL && guess < INT32_MAX

@@ -7,6 +7,8 @@
 #ifndef CUBBY_COMMON_JSON_JSON_PATCH_H
 #define CUBBY_COMMON_JSON_JSON_PATCH_H
 
+#include <stdint.h>
+
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
@@ -17,8 +19,11 @@ struct json_change {
     size_t maximum;     /* bytes that the result may have */
     struct text result; /* on the arena */
     const char *reason; /* of a failure; static */
-    size_t operation;   /* of a JSON Patch: the index of the one that failed, from 0 */
+    size_t operation;   /* of a JSON Patch: the index of the one that failed, from 0, or
+                           JSON_CHANGE_WHOLE: each of them succeeded, but not what they led to */
 };
+
+#define JSON_CHANGE_WHOLE SIZE_MAX
 
 /* Merges the patch into the value. ERR_PATCH_FAILED, ERR_VALUE_TOO_LARGE, ERR_INTERNAL. */
 enum error_code json_merge_patch(struct arena *arena, struct json_change *change);

@@ -124,21 +124,52 @@ static bool has_parameter(const char *at, struct text name)
     return false;
 }
 
-/* A call that changes something and takes no conditions must not be made as if there were none. One
- * that only reads may: caches send them by themselves. */
-static enum error_code refuse_condition(struct call *call)
+static bool takes_conditions(const struct call *call)
 {
     const struct parameter *row = call->route->parameters;
-    if (call->request.if_match == NULL || call->request.method == HTTP_GET) {
-        return ERR_NONE;
-    }
     for (; row != NULL && row->name != NULL; row++) {
         if (strcmp(row->name, "if_match") == 0) {
-            return ERR_NONE;
+            return true;
         }
     }
-    response_detail(&call->response, "if_match", "this call takes no condition");
-    return ERR_INVALID_PARAMETER;
+    return false;
+}
+
+/* A call that changes something must not be made as if the client had not said under which
+ * condition, or of which part. One that only reads may: caches send conditions by themselves, and
+ * who gets the whole answer sees that (RFC 9110 section 13.1). There is no time to compare with
+ * here, so of the conditions on times one is of no use, and the other, If-Modified-Since, is none
+ * for such a call. A tag that is given along takes precedence over a time (section 13.1.4). */
+static enum error_code refuse_condition(struct call *call)
+{
+    static const char none[] = "this call takes no condition";
+    const struct request *request = &call->request;
+    if (request->method == HTTP_GET) {
+        return ERR_NONE;
+    }
+    bool takes = takes_conditions(call);
+    const struct {
+        const char *name;
+        const char *reason; /* NULL: no fault */
+    } faults[] = {
+        {"if_match", request->if_match != NULL && !takes ? none : NULL},
+        {"if_none_match", request->if_none_match != NULL && !takes ? none : NULL},
+        {"if_unmodified_since",
+         request->if_unmodified_since == NULL ? NULL
+         : !takes                             ? none
+         : request->if_match == NULL && !has_parameter(request->query, text_of("if_match"))
+             ? "is no condition here; If-Match and If-None-Match are"
+             : NULL},
+        {"content_range", request->content_range != NULL ? "no part can be sent" : NULL},
+    };
+    enum error_code error = ERR_NONE;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        if (faults[i].reason != NULL) {
+            response_detail(&call->response, faults[i].name, faults[i].reason);
+            error = ERR_INVALID_PARAMETER;
+        }
+    }
+    return error;
 }
 
 enum error_code parameters_check(struct call *call)

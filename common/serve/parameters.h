@@ -45,7 +45,8 @@ struct parameter {
 /* Refuses parameters that are not in the table of the route of CALL: ERR_UNKNOWN_PARAMETER, with
  * their names and the nearest known ones in `details`. Where the item is named by the query, that
  * parameter is known too. One that is given more than once is ERR_INVALID_PARAMETER, since the
- * parties on the way may not agree which counts. */
+ * parties on the way may not agree which counts; so are header fields of a condition, or of a part,
+ * on a call that changes something and does not take them. */
 enum error_code parameters_check(struct call *call);
 
 /* Fills OUT, a struct that the table of the route describes, from the query of CALL.

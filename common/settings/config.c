@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/http/address.h"
+#include "common/settings/origin.h"
 #include "common/identity/password.h"
 #include "common/base/text.h"
 
@@ -31,7 +32,7 @@ enum { FILE_MAXIMUM = 64 * 1024 };
  * more, and into the addresses of a 32-bit processor. */
 enum { IMPORT_MAXIMUM_BITS = sizeof(size_t) < 8 ? 30 : 40 };
 
-enum kind { KIND_PATH, KIND_DATABASE, KIND_TEXT, KIND_WORD, KIND_NUMBER };
+enum kind { KIND_PATH, KIND_DATABASE, KIND_ORIGINS, KIND_TEXT, KIND_WORD, KIND_NUMBER };
 
 struct setting {
     const char *name;
@@ -79,7 +80,7 @@ static const struct setting settings[] = {
     NUMBER(max_hashes, 4, 0, 1024),
     STRING(trusted_proxies, KIND_TEXT, "", NULL),
     NUMBER(audit_rows, 0, 0, 10000000),
-    STRING(cors_origins, KIND_TEXT, "", NULL),
+    STRING(cors_origins, KIND_ORIGINS, "", NULL),
     STRING(sandbox, KIND_WORD, "on", "on all off"),
     NUMBER(loop_requests, 100000, 0, INT64_C(1000000000000)),
     NUMBER(loop_lifetime, 3600, 0, 10 * INT64_C(365) * 86400),
@@ -214,7 +215,9 @@ static enum error_code take_string(const struct place *place, const struct setti
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s must be one of: %s", place->file,
                          place->line, setting->name, setting->words);
     }
-    const char *fault = setting->kind == KIND_DATABASE ? database_fault(value) : NULL;
+    const char *fault = setting->kind == KIND_DATABASE  ? database_fault(value)
+                        : setting->kind == KIND_ORIGINS ? origin_list_fault(value)
+                                                        : NULL;
     if (fault != NULL) {
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s %s", place->file, place->line,
                          setting->name, fault);

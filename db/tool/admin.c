@@ -214,11 +214,31 @@ enum db_class admin_run(struct db_connection *connection, enum admin_statement s
     return class;
 }
 
-enum db_class admin_count_strays(struct db_connection *connection, int64_t *wrong, int64_t *orphans)
+enum db_class admin_find_disorder(struct db_connection *connection,
+                                  void (*found)(void *self, int64_t count, const char *what),
+                                  void *self)
 {
+    static const struct {
+        enum admin_statement count;
+        size_t parameters;
+        const char *what;
+    } kinds[] = {
+        {ADMIN_ORPHANS, 1, "items or tokens that belong to no account"},
+        {ADMIN_WRONG_SIZES, 0, "items whose size is not that of their value"},
+        {ADMIN_WRONG_COUNTERS, 0, "accounts whose counts are not what they store"},
+        {ADMIN_LATE_EXPIRY, 0, "accounts whose next_expiry is behind that of an item"},
+        {ADMIN_AHEAD, 0, "accounts whose items or deletions are ahead of their version"},
+    };
     const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
-    enum db_class class = admin_run(connection, ADMIN_WRONG_COUNTERS, NULL, 0, wrong);
-    return class == DB_OK ? admin_run(connection, ADMIN_ORPHANS, numbers, 1, orphans) : class;
+    enum db_class class = DB_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && class == DB_OK; i++) {
+        int64_t count = 0;
+        class = admin_run(connection, kinds[i].count, numbers, kinds[i].parameters, &count);
+        if (class == DB_OK && count > 0) {
+            found(self, count, kinds[i].what);
+        }
+    }
+    return class;
 }
 
 enum db_class admin_count(struct db_connection *connection, enum admin_statement statement,

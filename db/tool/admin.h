@@ -98,10 +98,12 @@ enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *va
 enum db_class admin_run(struct db_connection *connection, enum admin_statement statement,
                         const struct db_value *values, size_t count, int64_t *number);
 
-/* Counts what no call leaves behind: *WRONG accounts whose counts are not what they store, and
- * *ORPHANS items and tokens of no account. */
-enum db_class admin_count_strays(struct db_connection *connection, int64_t *wrong,
-                                 int64_t *orphans);
+/* Calls FOUND for each kind of what no call leaves behind, but somebody might who edits the
+ * database by hand: COUNT of WHAT, a constant in the plural. "cubby gc --recount" mends all of it.
+ */
+enum db_class admin_find_disorder(struct db_connection *connection,
+                                  void (*found)(void *self, int64_t count, const char *what),
+                                  void *self);
 
 /* Runs STATEMENT to its end and counts its rows. */
 enum db_class admin_count(struct db_connection *connection, enum admin_statement statement,

@@ -11,8 +11,7 @@
     " (SELECT COUNT(*) FROM tokens WHERE tokens.id > users.id * $1"                                \
     " AND tokens.id < (users.id + 1) * $1) FROM users"
 
-/* What the counters in a user's row must be, computed from the user's items. ADMIN_AHEAD compares
- * `version`. */
+/* What a user's row must say, computed from the user's items. */
 #define KEYS                                                                                       \
     "(SELECT COUNT(*) FROM items WHERE user_id = users.id"                                         \
     " AND (expires_at IS NULL OR expires_at > 0))"
@@ -20,7 +19,19 @@
     "(SELECT COALESCE(SUM(size), 0) FROM items WHERE user_id = users.id"                           \
     " AND (expires_at IS NULL OR expires_at > 0))"
 #define TOMBSTONES "(SELECT COUNT(*) FROM items WHERE user_id = users.id AND expires_at < 0)"
+/* An item that expires before this is never swept. */
+#define NEXT_EXPIRY                                                                                \
+    "COALESCE((SELECT MIN(expires_at) FROM items WHERE user_id = users.id AND expires_at > 0), 0)"
+#define LATE_EXPIRY                                                                                \
+    "EXISTS (SELECT 1 FROM items WHERE user_id = users.id AND expires_at > 0"                      \
+    " AND (users.next_expiry = 0 OR expires_at < users.next_expiry))"
 #define WRONG_COUNTERS "keys <> " KEYS " OR bytes <> " BYTES " OR tombstones <> " TOMBSTONES
+/* A write takes the account's version plus one, which no item and no deletion may have already. */
+#define LATEST                                                                                     \
+    "COALESCE((SELECT MAX(items.version) FROM items WHERE user_id = users.id"                      \
+    " AND items.version > users.version), version)"
+#define AHEAD "horizon > version OR version < " LATEST
+#define WRONG_SIZE "size <> octet_length(value)"
 
 static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_STORE_ID] = "SELECT value FROM meta WHERE name = 'store_id'",
@@ -90,8 +101,6 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                           " ORDER BY name",
     [ADMIN_EVENTS_WRITE] = "INSERT INTO meta (name, value) VALUES ($1, $2)"
                            " ON CONFLICT (name) DO UPDATE SET value = $2",
-    [ADMIN_AHEAD] = "SELECT COUNT(*) FROM items JOIN users ON users.id = items.user_id"
-                    " WHERE items.version > users.version",
     /* SQLite's own record of the largest id that an account ever had. */
     [ADMIN_LAST_USER_READ] = "SELECT seq FROM sqlite_sequence WHERE name = 'users'",
     [ADMIN_LAST_USER_WRITE] = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'users'",
@@ -119,8 +128,15 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                          " horizon = CASE WHEN horizon < $3 THEN $3 ELSE horizon END WHERE id = $1",
     /* Rows that no call leaves behind, but that somebody editing the database by hand might. */
     [ADMIN_WRONG_COUNTERS] = "SELECT COUNT(*) FROM users WHERE " WRONG_COUNTERS,
-    [ADMIN_RECOUNT] = "UPDATE users SET keys = " KEYS ", bytes = " BYTES
-                      ", tombstones = " TOMBSTONES " WHERE " WRONG_COUNTERS " RETURNING 1",
+    [ADMIN_LATE_EXPIRY] = "SELECT COUNT(*) FROM users WHERE " LATE_EXPIRY,
+    [ADMIN_AHEAD] = "SELECT COUNT(*) FROM users WHERE " AHEAD,
+    [ADMIN_WRONG_SIZES] = "SELECT COUNT(*) FROM items WHERE " WRONG_SIZE,
+    [ADMIN_RESIZE] = "UPDATE items SET size = octet_length(value) WHERE " WRONG_SIZE " RETURNING 1",
+    [ADMIN_RECOUNT] =
+        "UPDATE users SET keys = " KEYS ", bytes = " BYTES ", tombstones = " TOMBSTONES
+        ", next_expiry = " NEXT_EXPIRY ", version = " LATEST
+        ", horizon = CASE WHEN horizon > " LATEST " THEN " LATEST " ELSE horizon END"
+        " WHERE " WRONG_COUNTERS " OR " LATE_EXPIRY " OR " AHEAD " RETURNING 1",
     [ADMIN_ORPHANS] = "SELECT (SELECT COUNT(*) FROM items WHERE user_id NOT IN"
                       " (SELECT id FROM users)) + (SELECT COUNT(*) FROM tokens WHERE id / $1"
                       " NOT IN (SELECT id FROM users))",

@@ -39,7 +39,7 @@ replay() {
 # The bytes of an input: as long as what the place takes, or as what makes a difference there.
 longest() {
     case $1 in
-    number | secret) echo 160 ;;
+    number | password | secret) echo 160 ;;
     query) echo 400 ;;
     json_check | json_patch | headers) echo 1000 ;;
     *) echo 4000 ;;

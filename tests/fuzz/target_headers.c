@@ -1,15 +1,18 @@
 /*
- * target_headers.c - the head of a request: method, length, token, address of the client, origin
- * and conditions, and the body as its length says.
+ * target_headers.c - the head of a request: method, length, token, address of the client, origin,
+ * conditions and content type, and the body as its length says.
  *
  * An input has lines NAME=value, the meta-variables of a request, then an empty line and the body.
  * PROXIES and ORIGINS stand for settings, PIECE for the bytes that come at a time.
  */
 #include <arpa/inet.h>
+#include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/http/address.h"
+#include "common/http/media_type.h"
 #include "common/serve/condition.h"
 #include "common/serve/cors.h"
 #include "tests/fuzz/fuzz.h"
@@ -24,10 +27,6 @@ struct head {
     size_t read;
     size_t piece;
 };
-
-void fuzz_start(void)
-{
-}
 
 static const char *next_value(struct transport *transport, const char *name, size_t *place)
 {
@@ -222,6 +221,91 @@ static void check_condition(struct call *call)
                "a good condition is refused");
 }
 
+/* ---- the content type -------------------------------------------------------------------------
+ */
+
+#define TOKEN "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+#define BLANKS "[ \t]*"
+#define QUOTED "\"([^\"\\\x01-\x08\x0a-\x1f\x7f]|\\\\[^\x01-\x08\x0a-\x1f\x7f])*\""
+
+static regex_t media;
+static regex_t parameter;
+static regex_t zoned;
+
+static void compile(regex_t *out, const char *expression)
+{
+    fuzz_check(regcomp(out, expression, REG_EXTENDED) == 0, "an expression");
+}
+
+void fuzz_start(void)
+{
+    static const char one[] = BLANKS ";" BLANKS "((" TOKEN ")=(" TOKEN "|" QUOTED "))?";
+    char whole[512];
+    (void)snprintf(whole, sizeof whole, "^%s%s/%s(%s)*%s$", BLANKS, TOKEN, TOKEN, one, BLANKS);
+    compile(&media, whole);
+    (void)snprintf(whole, sizeof whole, "^%s", one);
+    compile(&parameter, whole);
+    compile(&zoned, "^(\\[[^]%[]*%[^]/]+\\]|[^][%]*%[^/]+)");
+}
+
+/* Whether SIZE bytes at AT, the value of a parameter, say UTF-8. */
+static bool says_utf8(const char *at, size_t size)
+{
+    char bare[1024];
+    size_t used = 0;
+    bool quoted = *at == '"';
+    for (size_t i = quoted ? 1 : 0; i < size - (quoted ? 1 : 0) && used + 1 < sizeof bare; i++) {
+        i += quoted && at[i] == '\\' ? 1 : 0;
+        bare[used++] = at[i];
+    }
+    bare[used] = '\0';
+    return strcasecmp(bare, "utf-8") == 0 || strcasecmp(bare, "utf8") == 0 ||
+           strcasecmp(bare, "us-ascii") == 0;
+}
+
+/* Counts the charsets in FIELD, whose form is good. *ARE_UTF8: all of them are. */
+static size_t count_charsets(const char *field, bool *are_utf8)
+{
+    enum { NAME = 2, VALUE = 3, PARTS = 5 };
+    regmatch_t part[PARTS];
+    size_t count = 0;
+    const char *at = strchr(field, ';');
+    *are_utf8 = true;
+    while (at != NULL && regexec(&parameter, at, PARTS, part, 0) == 0) {
+        regoff_t from = part[NAME].rm_so;
+        if (from >= 0 && part[NAME].rm_eo - from == 7 &&
+            strncasecmp(at + from, "charset", 7) == 0) {
+            count++;
+            *are_utf8 = *are_utf8 && says_utf8(at + part[VALUE].rm_so,
+                                               (size_t)(part[VALUE].rm_eo - part[VALUE].rm_so));
+        }
+        at += part[0].rm_eo;
+    }
+    return count;
+}
+
+/* A second reading, by the grammar of RFC 9110 section 8.3.1. */
+static void check_content_type(const char *field)
+{
+    struct text type;
+    bool are_utf8;
+    if (field == NULL) {
+        return;
+    }
+    const char *fault = media_type_fault(field, &type);
+    if (regexec(&media, field, 0, NULL, 0) != 0) {
+        fuzz_check(fault != NULL && strcmp(fault, "names another charset than UTF-8") != 0,
+                   "a media type of no form: %s", fault != NULL ? fault : "good");
+        return;
+    }
+    size_t charsets = count_charsets(field, &are_utf8);
+    const char *wanted = charsets > 1 ? "names a charset twice"
+                         : are_utf8   ? "good"
+                                      : "names another charset than UTF-8";
+    fuzz_check(strcmp(fault != NULL ? fault : "good", wanted) == 0, "a media type: %s, not %s",
+               fault != NULL ? fault : "good", wanted);
+}
+
 /* ---- what remains -----------------------------------------------------------------------------
  */
 
@@ -247,12 +331,37 @@ static void check_lines(const struct head *head, const char *proxies, const char
     }
 }
 
+/* An address with a zone is what it is without; an IPv4 address has none. */
+static void check_zone(const char *remote)
+{
+    regmatch_t part;
+    char address[ADDRESS_TEXT_SIZE];
+    char wanted[ADDRESS_TEXT_SIZE] = "unknown";
+    if (remote == NULL || strchr(remote, '%') == NULL) {
+        return;
+    }
+    if (regexec(&zoned, remote, 1, &part, 0) == 0) {
+        size_t size = strcspn(remote, "%");
+        const char *behind = remote + part.rm_eo - (*remote == '[' ? 1 : 0);
+        char *bare = malloc(size + strlen(behind) + 1);
+        fuzz_check(bare != NULL, "out of memory");
+        memcpy(bare, remote, size);
+        memcpy(bare + size, behind, strlen(behind) + 1);
+        address_of_client(bare, NULL, "", wanted);
+        free(bare);
+    }
+    address_of_client(remote, NULL, "", address);
+    fuzz_check(strcmp(address, strchr(wanted, ':') != NULL ? wanted : "unknown") == 0,
+               "with a zone %s, without %s", address, wanted);
+}
+
 static void check_address(struct head *head)
 {
     const char *proxies = variable(&head->transport, "PROXIES");
     const char *remote = variable(&head->transport, "REMOTE_ADDR");
     proxies = proxies != NULL ? proxies : "";
     (void)address_list_valid(proxies);
+    check_zone(remote);
     const char *address = request_address(&head->transport, &fuzz_arena, proxies);
     char bare[ADDRESS_TEXT_SIZE];
     fuzz_check(strlen(address) < sizeof bare, "a long address");
@@ -319,5 +428,6 @@ void fuzz_one(struct text input)
     check_address(&head);
     check_origin(&call, config.cors_origins);
     check_condition(&call);
+    check_content_type(call.request.content_type);
     check_body(&head, &call.request);
 }

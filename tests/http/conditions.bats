@@ -265,12 +265,35 @@ none_match() {
     new_user
     store kept 1
     succeeded 201
+    # What takes none, with every header of a condition that reaches the program.
+    login="{\"username\":\"$user\",\"password\":\"$PASSWORD\"}"
+    writes=('DELETE|/data?prefix=kept|' 'POST|/batch|{"operations":[{"op":"delete","key":"kept"}]}' 'DELETE|/token?all=true|'
+        'PATCH|/me|{"age":99}' "DELETE|/me|{\"password\":\"$PASSWORD\"}" 'POST|/keys|{"name":"n","scope":"read"}'
+        'POST|/me/import|{"items":[]}' 'POST|/token/refresh|' "POST|/token|$login" "POST|/register|$(user_json "${user}x")"
+        "POST|/reset|{\"username\":\"$user\",\"code\":\"7MZQ2-K4T9A-0XHBN-PD6WE\",\"new_password\":\"Other-pass2?\"}"
+        "PUT|/me/password|{\"password\":\"$PASSWORD\",\"new_password\":\"Other-pass2?\"}")
+    headers=(If-Match:if_match If-Unmodified-Since:if_unmodified_since)
+    [ "$SERVER" = busybox ] || headers+=(If-None-Match:if_none_match)
+    for header in "${headers[@]}"; do
+        for condition in '"1"' '*' 'Sat, 29 Oct 1994 19:43:31 GMT' 'nonsense'; do
+            for write in "${writes[@]}"; do
+                IFS='|' read -r method path json <<<"$write"
+                send "$method" "$path" "$json" -H "${header%:*}: $condition"
+                refused 400 INVALID_REQUEST
+                same "$(field '.details | tojson')" "{\"${header#*:}\":\"this call takes no condition\"}"
+            done
+        done
+    done
+    for write in "${writes[@]}" 'POST|/data|{"key":"other","value":1}'; do
+        IFS='|' read -r method path json <<<"$write"
+        send "$method" "$path" "$json" -H 'Content-Range: bytes 0-0/1'
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | tojson')" '{"content_range":"no part can be sent"}'
+    done
     for condition in '"1"' '"999"' '*' 'nonsense'; do
         as_user DELETE '/data?prefix=kept' -H "If-Match: $condition"
         refused 400 INVALID_REQUEST
         same "$(field '.details.if_match')" 'this call takes no condition'
-        send POST /data '{"key":"other","value":1}' -H "If-Match: $condition"
-        refused 400 INVALID_REQUEST
         send POST /batch '{"operations":[{"op":"delete","key":"kept"}]}' -H "If-Match: $condition"
         refused 400 INVALID_REQUEST
         as_user DELETE '/token?all=true' -H "If-Match: $condition"
@@ -281,4 +304,87 @@ none_match() {
     same "$(field '.data.items | map(.key) | join(" ")')" kept
     as_user GET /data -H 'If-Match: "999"'
     succeeded 200
+    # The password is still that one.
+    send POST /token "$login"
+    succeeded 200
+}
+
+@test "conditions: creating takes them as the same with a bare value does: * is what it does anyway" {
+    new_user
+    bare=(-H 'Content-Type: application/json')
+    for condition in '*' '"1"' '1, "2"'; do
+        as_user DELETE /data/made
+        none_match "$condition" POST /data '{"key":"made","value":1}'
+        succeeded 201
+        tag=$(header ETag)
+        as_user DELETE /data/bare
+        none_match "$condition" POST '/data/bare?raw=true' 1 "${bare[@]}"
+        succeeded 201
+    done
+    none_match '*' POST /data '{"key":"made","value":2}'
+    unmet "${tag//\"/}"
+    none_match "$tag" POST /data '{"key":"made","value":2}'
+    unmet "${tag//\"/}"
+    none_match '"99999"' POST /data '{"key":"made","value":2}'
+    refused 400 KEY_EXISTS
+    none_match '"99999"' POST '/data/bare?raw=true' 2 "${bare[@]}"
+    refused 400 KEY_EXISTS
+    send POST /data '{"key":"made","value":2}' -H "If-Match: $tag"
+    refused 400 KEY_EXISTS
+    send POST "/data?if_match=${tag//\"/%22}" '{"key":"made","value":2}'
+    refused 400 KEY_EXISTS
+    for condition in '*' "$tag"; do
+        send POST /data '{"key":"other","value":2}' -H "If-Match: $condition"
+        unmet
+    done
+    for condition in nonsense '' '*, *'; do
+        send POST "/data?if_none_match=$(printf '%s' "$condition" | jq -sRr @uri)" '{"key":"other","value":2}'
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | keys | tojson')" '["if_none_match"]'
+    done
+    as_user GET /data
+    same "$(field '.data.items | map(.key) | join(" ")')" 'bare made'
+    as_user GET /data/made
+    same "$(field .data.value)" 1
+}
+
+@test "conditions: a time or a part, which a write can't be about, is refused; a read passes over them" {
+    new_user
+    store dated 1
+    tag=$(header ETag)
+    long_ago='Sat, 29 Oct 1994 19:43:31 GMT'
+    for way in 'PUT {"value":2}' 'PATCH 2' 'DELETE '; do
+        for named in "If-Unmodified-Since|if_unmodified_since|$long_ago" 'If-Unmodified-Since|if_unmodified_since|soon' \
+            'Content-Range|content_range|bytes 0-0/1'; do
+            IFS='|' read -r header name value <<<"$named"
+            send "${way%% *}" /data/dated "${way#* }" -H "$header: $value" -H 'Content-Type: application/json'
+            refused 400 INVALID_REQUEST
+            same "$(field '.details | keys | tojson')" "[\"$name\"]"
+        done
+    done
+    for way in "POST|/data/dated?increment=1|" 'PUT|/data/new?upsert=true|{"value":1}' 'POST|/data|{"key":"new","value":1}'; do
+        IFS='|' read -r method path json <<<"$way"
+        send "$method" "$path" "$json" -H "If-Unmodified-Since: $long_ago"
+        refused 400 INVALID_REQUEST
+        same "$(field .details.if_unmodified_since)" 'is no condition here; If-Match and If-None-Match are'
+    done
+    # Beside a tag, a time is not looked at (RFC 9110 section 13.1.4); a tag that says no is no matter for it.
+    send PUT /data/dated '{"value":2}' -H 'If-Match: "99999"' -H "If-Unmodified-Since: $long_ago"
+    unmet "${tag//\"/}"
+    send PUT "/data/dated?if_match=${tag//\"/%22}" '{"value":2}' -H "If-Unmodified-Since: $long_ago"
+    succeeded 200
+    tag=$(header ETag)
+    none_match '"99999"' PUT /data/dated '{"value":3}'
+    succeeded 200
+    # If-Modified-Since, If-Range and Range say nothing of a write (sections 13.1.3, 13.1.5 and 14.2).
+    send PUT /data/dated '{"value":4}' -H "If-Modified-Since: $long_ago" -H "If-Range: $tag" -H 'Range: bytes=0-0'
+    succeeded 200
+    for path in /data/dated /data /me /health '/data/dated?raw=true'; do
+        for method in GET HEAD; do
+            as_user "$method" "$path" -H "If-Unmodified-Since: $long_ago" -H 'If-Modified-Since: Sat, 29 Oct 2094 19:43:31 GMT'
+            same "$code" 200
+        done
+    done
+    as_user GET /data/dated
+    same "$(field .data.value)" 4
 }

@@ -190,11 +190,21 @@ DONE
 }
 
 @test "import: what is no list of items is refused" {
-    for json in '{}' '{"items":{}}' '{"items":null}' '{"items":"x"}' '{"data":{}}' '{"data":[]}' '{"data":{"items":7}}'; do
+    for json in '{}' '{"items":{}}' '{"items":null}' '{"items":"x"}' '{"data":{}}' '{"data":{"items":7}}'; do
         import "$json"
         refused 400 INVALID_REQUEST
         [ -n "$(field '.details.items // ""')" ] || fail 'no reason'
     done
+    while IFS='|' read -r json reason; do
+        import "$json"
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | tojson')" "$reason"
+    done <<'DONE'
+{"data":[]}|{"data":"must be an object"}
+{"data":{"items":[],"items":[]}}|{"data":"duplicate member at byte 20"}
+{"items":[[]]}|{"items[0]":"must be an object"}
+{"items":[{"key":"k","value":1},{"key":"a","value":1,"key":"b"}]}|{"items[1]":"duplicate member at byte 27"}
+DONE
     for json in '' '[]' '{"items":[' '{"items":[1,]}' '{"items":[],"items":[]}' $'{"items":["\x01"]}'; do
         import "$json"
         refused 400 INVALID_REQUEST
@@ -257,7 +267,7 @@ DONE
 {"items":[{"key":"k","value":1,"|":1}]}|INVALID_REQUEST|items[0]
 {"items":[],"mode":"|"}|INVALID_REQUEST|mode
 {"items":[],"|":1}|INVALID_REQUEST|body
-{"data":{"items":[],"|":1}}|INVALID_REQUEST|items
+{"data":{"items":[],"|":1}}|INVALID_REQUEST|data
 DONE
 }
 

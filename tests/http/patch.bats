@@ -35,7 +35,7 @@ JSON_PATCH='Content-Type: application/json-patch+json'
 
 @test "patch: the content type selects the format, with parameters and in any case" {
     for type in application/json 'APPLICATION/Merge-Patch+JSON' 'application/merge-patch+json; charset=utf-8' \
-        'application/json;charset=UTF-8'; do
+        'application/json;charset=UTF-8' 'application/json; charset=utf8' 'application/merge-patch+json; charset="UTF8"'; do
         send PUT '/data/t?upsert=true' '{"value":{"a":1}}'
         send PATCH /data/t '{"b":2}' -H "Content-Type: $type"
         same "$(value_text)" '{"a":1,"b":2}'
@@ -46,12 +46,38 @@ JSON_PATCH='Content-Type: application/json-patch+json'
 
 @test "patch: another content type, or none, is 415 and says what is taken" {
     store u '{"a":1}'
-    for type in text/plain application/x-www-form-urlencoded application/xml application/jsonp application/merge-patch ''; do
+    for type in text/plain application/x-www-form-urlencoded application/xml application/jsonp application/merge-patch '' \
+        'application/json; charset=latin1' 'application/json; charset' $'application/json\ttext' 'application/json x' \
+        'application/merge-patch+json; charset=utf-8; charset=utf-8' 'application/merge-patch+json,application/json' 'application/json-patch+json;=x'; do
         send PATCH /data/u '{"a":2}' -H "Content-Type: $type" ${type:+-H "X-Nothing: 1"}
         refused 415 UNSUPPORTED_MEDIA_TYPE
         same "$(header Accept-Patch)" 'application/merge-patch+json, application/json-patch+json'
+        case $type in
+        *charset=latin1) wanted='names another charset than UTF-8' ;;
+        *'; charset=utf-8; '*) wanted='names a charset twice' ;;
+        *' x' | *'; charset' | *$'\t'* | *,* | *';=x') wanted='is malformed' ;;
+        *) wanted='must be application/merge-patch+json, application/json or application/json-patch+json' ;;
+        esac
+        same "$(field .details.content_type)" "$wanted"
     done
     as_user GET /data/u
+    same "$(value_text)" '{"a":1}'
+}
+
+@test "patch: details name the operation that failed; where none did, but the result can't be a value, the value" {
+    store d '{"a":1}'
+    send PATCH /data/d '[{"op":"test","path":"/a","value":1},{"op":"test","path":"/a","value":2}]' -H "$JSON_PATCH"
+    refused 422 PATCH_FAILED
+    same "$(field '.details | tojson')" '{"operation":"1: is not what the test says"}'
+    for patch in '[{"op":"replace","path":"","value":null}]' '[{"op":"test","path":"/a","value":1},{"op":"add","path":"","value":null}]'; do
+        send PATCH /data/d "$patch" -H "$JSON_PATCH"
+        refused 422 PATCH_FAILED
+        same "$(field '.details | tojson')" '{"value":"would be null"}'
+    done
+    send PATCH /data/d null -H "$MERGE"
+    refused 422 PATCH_FAILED
+    same "$(field '.details | tojson')" '{"value":"would be null"}'
+    as_user GET /data/d
     same "$(value_text)" '{"a":1}'
 }
 

@@ -103,7 +103,8 @@ holds() {
 
 @test "raw: curl -T keeps every byte of a text, with no content type or text/plain" {
     node -e 'let all = ""; for (let i = 1; i < 0x3000; i++) all += String.fromCodePoint(i); process.stdout.write(all + "\u{10ffff}\ufeff\r\n\n")' >"$BATS_TEST_TMPDIR/all"
-    types=('' text/plain 'text/plain; charset=utf-8' 'TEXT/Plain;charset="UTF-8"' 'text/plain; charset=US-ASCII; x=y')
+    types=('' text/plain 'text/plain; charset=utf-8' 'TEXT/Plain;charset="UTF-8"' 'text/plain; charset=US-ASCII; x=y'
+        'text/plain; charset=utf8'         'text/plain;' 'text/plain ; ; charset="utf\-8" ;' $'text/plain\t;\tformat=flowed' 'text/plain; xcharset=latin1; x="; charset=latin1"' 'text/plain;x="a\"b"')
     for type in "${types[@]}"; do
         given=()
         [ -z "$type" ] || given=(-H "Content-Type: $type")
@@ -134,17 +135,40 @@ holds() {
     done
     put_file "$file" '/data/any?raw=true' -H 'Content-Type: Application/JSON ; charset=UTF-8'
     succeeded 200
+    put_file "$file" '/data/any?raw=true' -H 'Content-Type: application/json; charset="Utf8"'
+    succeeded 200
 }
 
-@test "raw: other content types are 415, and the answer names the two; nothing is stored" {
+# What is no parameter of a media type, or another charset.
+malformed_types=($'\ttext' ' text' ';charset' ';charset=' '; charset="utf-8' '; charset=utf-8"' '; charset =utf-8' '; charset= utf-8' ';=utf-8'
+    '; charset=utf-8; charset=utf-8' ';charset=utf-8;CHARSET="us-ascii"' '; charset=utf-8 x' '; x' '; charset=""' "; charset='utf-8'" ';x="a\"'
+    '; charset=utf-8, text/html' '; charset=utf-8;x=y z' '; charset="utf-8 "' ';charset=utf-8;x="y"z' ',charset=utf-8' '; char set=utf-8')
+
+# type_fault TYPE WANTED: what details say of a content type that the call does not take
+type_fault() {
+    case $1 in
+    *'charset=utf-8; charset='* | *'charset=utf-8;CHARSET='*) same "$(field .details.content_type)" 'names a charset twice' ;;
+    *'charset=iso-8859-1' | *'charset=utf-16' | *'charset=latin1' | *'charset=""' | *"charset='utf-8'" | *'charset="utf-8 "')
+        same "$(field .details.content_type)" 'names another charset than UTF-8'
+        ;;
+    *) same "$(field .details.content_type)" "$2" ;;
+    esac
+}
+
+@test "raw: other content types are 415, and the answer says what is wrong; nothing is stored" {
     store type '"before"'
     file '1'
-    for type in application/x-www-form-urlencoded text/html text/plainer application/xml application/octet-stream application/merge-patch+json \
-        multipart/form-data 'text/plain; charset=iso-8859-1' 'text/plain;charset=utf-16' 'application/json; charset=latin1' x; do
+    others=(application/x-www-form-urlencoded text/html text/plainer application/xml application/octet-stream application/merge-patch+json
+        multipart/form-data 'text/html; charset=utf8')
+    for type in "${others[@]}" 'text/plain; charset=iso-8859-1' 'text/plain;charset=utf-16' 'application/json; charset=latin1' x \
+        "${malformed_types[@]/#/text/plain}" "${malformed_types[@]/#/application/json}" 'text /plain' 'text/ plain' /json application/ \
+        'text/plain, application/json' '"text/plain"' 'text/plain/x'; do
+        wanted='is malformed'
+        ! printf '%s\n' "${others[@]}" | grep -qxF -- "$type" || wanted='must be application/json or text/plain, in UTF-8'
         for way in '/data/type?raw=true' '/data/type?raw=true&upsert=true'; do
             put_file "$file" "$way" -H "Content-Type: $type"
             refused 415 UNSUPPORTED_MEDIA_TYPE
-            same "$(field .details.content_type)" 'must be application/json or text/plain, in UTF-8'
+            type_fault "$type" "$wanted"
         done
         as_user POST '/data/fresh?raw=true' -H "Content-Type: $type" --data-binary 1
         refused 415 UNSUPPORTED_MEDIA_TYPE

@@ -445,6 +445,57 @@ wrong() {
     limited
 }
 
+@test "throttle: an IPv6 client with a zone, or of the link, is counted by its own address" {
+    forms=('fe80::%s%%eth0' '[fe80::%s%%25eth0]:4711' 'fe80::%s' '[fe80::%s%%wlan-very-long.name]')
+    for i in $(seq 16); do
+        # shellcheck disable=SC2059 # the form is the format
+        from "$(printf "${forms[i % 4]}" 7)"
+        attempt "$(fresh_name n)"
+        [ "$i" -gt 12 ] || refused 401 INVALID_CREDENTIALS
+    done
+    for form in "${forms[@]}" 'fe80::%s%%eth1'; do
+        # shellcheck disable=SC2059 # the form is the format
+        from "$(printf "$form" 7)"
+        attempt "$(fresh_name n)"
+        limited
+        # shellcheck disable=SC2059 # the form is the format
+        from "$(printf "$form" 8)"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+}
+
+@test "throttle: what is no address with a zone counts for the proxy" {
+    others=('fe80::99%' '[fe80::99%eth0' '203.0.113.9%eth0' 'fe80::99%25/64' 'fe80:%eth0:99' '%eth0' '[fe80::99]:80%x]')
+    for i in $(seq 12); do
+        from "${others[i % ${#others[@]}]}"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    for other in "${others[@]}"; do
+        from "$other"
+        attempt "$(fresh_name n)"
+        limited
+    done
+    call POST /token --data-binary '{"username":"n","password":"Wrong-pass1!"}'
+    limited
+}
+
+@test "throttle: an address with a zone is no proxy, whatever trusted_proxies says: each link has its own" {
+    with_proxies '127.0.0.1 fe80::/10'
+    for i in $(seq 12); do
+        from "203.0.113.$i, fe80::5%eth0"
+        attempt "$(fresh_name n)"
+        refused 401 INVALID_CREDENTIALS
+    done
+    from '203.0.113.99, fe80::5%eth0'
+    attempt "$(fresh_name n)"
+    limited
+    from '203.0.113.99, fe80::5'
+    attempt "$(fresh_name n)"
+    refused 401 INVALID_CREDENTIALS
+}
+
 @test "throttle: an IPv6 client is its /64" {
     for i in $(seq 12); do
         from "2001:db8:1:2::$i"

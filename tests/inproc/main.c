@@ -47,6 +47,7 @@ int main(int argc, char **argv)
     add(heap_tests, heap_test_count);
     add(json_tests, json_test_count);
     add(config_tests, config_test_count);
+    add(field_tests, field_test_count);
     add(statement_tests, statement_test_count);
     add(call_tests, call_test_count);
     add(token_tests, token_test_count);

@@ -30,6 +30,8 @@ extern const struct CMUnitTest json_tests[];
 extern const size_t json_test_count;
 extern const struct CMUnitTest config_tests[];
 extern const size_t config_test_count;
+extern const struct CMUnitTest field_tests[];
+extern const size_t field_test_count;
 extern const struct CMUnitTest statement_tests[];
 extern const size_t statement_test_count;
 extern const struct CMUnitTest mutation_tests[];

@@ -37,24 +37,35 @@ static enum error_code load(const char *text, size_t size)
 static void good_settings_are_taken(void **state)
 {
     (void)state;
-    static const char text[] = "# a comment\n"
-                               "\n"
-                               "   \t \n"
-                               "  token_lifetime =  60  \r\n"
-                               "database=/data/x = y.db\n"
-                               "\tkeys\t=\t/k.json\n"
-                               "log =\n"
-                               "cors_origins = https://a.example *\n"
-                               "password_method = bcrypt\n"
-                               "password_cost = 12\n"
-                               "  # another\n"
-                               "busy_timeout = 0";
+    static const char text[] =
+        "# a comment\n"
+        "\n"
+        "   \t \n"
+        "  token_lifetime =  60  \r\n"
+        "database=/data/x = y.db\n"
+        "\tkeys\t=\t/k.json\n"
+        "log =\n"
+        "cors_origins = https://a.example  http://localhost:3000\t* "
+        "http://[2001:db8::1]:8080 app+x://xn--bcher-kva.example:443 "
+        "http://a_b.example:443 http://10.0.0.1 file:// http://[::]:1 http://[::1] http://[1::] "
+        "http://[1:0:2::3:0:0] http://[1:2:3:4:5:6:7:0] http://[0:2:3:4:5:6:7:8] "
+        "http://[::ffff:102:304] http://5.example http://a.0xg http://a.example.\n"
+        "password_method = bcrypt\n"
+        "password_cost = 12\n"
+        "  # another\n"
+        "busy_timeout = 0";
     assert_int_equal(load(text, sizeof text - 1), ERR_NONE);
     assert_int_equal(config.token_lifetime, 60);
     assert_string_equal(config.database, "/data/x = y.db");
     assert_string_equal(config.keys, "/k.json");
     assert_string_equal(config.log, "");
-    assert_string_equal(config.cors_origins, "https://a.example *");
+    assert_string_equal(
+        config.cors_origins,
+        "https://a.example  http://localhost:3000\t* "
+        "http://[2001:db8::1]:8080 app+x://xn--bcher-kva.example:443 "
+        "http://a_b.example:443 http://10.0.0.1 file:// http://[::]:1 http://[::1] http://[1::] "
+        "http://[1:0:2::3:0:0] http://[1:2:3:4:5:6:7:0] http://[0:2:3:4:5:6:7:8] "
+        "http://[::ffff:102:304] http://5.example http://a.0xg http://a.example.");
     assert_string_equal(config.password_method, "bcrypt");
     assert_int_equal(config.password_cost, 12);
     assert_int_equal(config.busy_timeout, 0);
@@ -100,6 +111,57 @@ static void bad_ones_are_named_with_file_and_line(void **state)
         {"password_method =", "1: password_method must be one of: yescrypt"},
         {"password_cost = 12", " password_cost: out of the range"},
         {"password_method = bcrypt\npassword_cost = 3", " password_cost: out of the range"},
+        {"\ncors_origins = https://App.example", "2: cors_origins must be * or origins"},
+        {"cors_origins = HTTPS://app.example", "1: cors_origins must be"},
+        {"cors_origins = https://app.example/", "1: cors_origins must be"},
+        {"cors_origins = https://app.example/path", "1: cors_origins must be"},
+        {"cors_origins = https://app.example, https://b.example", "1: cors_origins must be"},
+        {"cors_origins = https://*.example", "1: cors_origins must be"},
+        {"cors_origins = ** https://a.example", "1: cors_origins must be"},
+        {"cors_origins = * app.example", "1: cors_origins must be"},
+        {"cors_origins = app.example:8080", "1: cors_origins must be"},
+        {"cors_origins = //app.example", "1: cors_origins must be"},
+        {"cors_origins = ://app.example", "1: cors_origins must be"},
+        {"cors_origins = 1http://app.example", "1: cors_origins must be"},
+        {"cors_origins = https://", "1: cors_origins must be"},
+        {"cors_origins = https://:8080", "1: cors_origins must be"},
+        {"cors_origins = https://app.example:", "1: cors_origins must be"},
+        {"cors_origins = https://app.example:443", "1: cors_origins must be"},
+        {"cors_origins = http://app.example:80", "1: cors_origins must be"},
+        {"cors_origins = http://app.example:080", "1: cors_origins must be"},
+        {"cors_origins = http://app.example:65536", "1: cors_origins must be"},
+        {"cors_origins = http://app.example:8080x", "1: cors_origins must be"},
+        {"cors_origins = http://user@app.example", "1: cors_origins must be"},
+        {"cors_origins = http://app.example?", "1: cors_origins must be"},
+        {"cors_origins = http://b\xc3\xbc.example", "1: cors_origins must be"},
+        {"cors_origins = http://[::1", "1: cors_origins must be"},
+        {"cors_origins = http://[0::1]", "1: cors_origins must be"},
+        {"cors_origins = http://[2001:DB8::1]", "1: cors_origins must be"},
+        {"cors_origins = http://[1.2.3.4]", "1: cors_origins must be"},
+        {"cors_origins = http://[::ffff:1.2.3.4]", "1: cors_origins must be"},
+        {"cors_origins = http://[::1.2.3.4]", "1: cors_origins must be"},
+        {"cors_origins = http://[1:0:2:0:0:3:0:0]", "1: cors_origins must be"},
+        {"cors_origins = http://[1:0:2:0:0:3::]", "1: cors_origins must be"},
+        {"cors_origins = http://[1:2:3:4:5:6:7::]", "1: cors_origins must be"},
+        {"cors_origins = http://[::2:3:4:5:6:7:8]", "1: cors_origins must be"},
+        {"cors_origins = http://1.2.3", "1: cors_origins must be"},
+        {"cors_origins = http://1.2.3.04", "1: cors_origins must be"},
+        {"cors_origins = http://1.2.3.256", "1: cors_origins must be"},
+        {"cors_origins = http://1.2.3.4.", "1: cors_origins must be"},
+        {"cors_origins = http://1.2.3.4.5", "1: cors_origins must be"},
+        {"cors_origins = http://5", "1: cors_origins must be"},
+        {"cors_origins = http://0x7f", "1: cors_origins must be"},
+        {"cors_origins = http://app.0x", "1: cors_origins must be"},
+        {"cors_origins = http://app.99:8080", "1: cors_origins must be"},
+        {"cors_origins = http://app..example", "1: cors_origins must be"},
+        {"cors_origins = http://.example", "1: cors_origins must be"},
+        {"cors_origins = http://app.example..", "1: cors_origins must be"},
+        {"cors_origins = http://.", "1: cors_origins must be"},
+        {"cors_origins = file:///", "1: cors_origins must be"},
+        {"cors_origins = file://:80", "1: cors_origins must be"},
+        {"cors_origins = * null", "1: cors_origins must not have null"},
+        {"cors_origins = null", "1: cors_origins must not have null"},
+        {"cors_origins = 5", "1: cors_origins must be"},
         {"max_body_bytes = 1024", " max_body_bytes must not be below max_value_bytes"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

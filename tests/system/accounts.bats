@@ -31,6 +31,42 @@ user() {
     token=$(token='' cgi token POST '' '' "$DATA/in" | body_of | jq -r .token)
 }
 
+# traced PROGRAM BODY: what a refused call asks of files and locks, call by call, into $calls: of files their
+# names, of locks their kind and first byte. Of the pages that it reads there is one more for an account
+# that is there: its row.
+traced() {
+    printf '%s' "$2" >"$DATA/in"
+    env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$(wc -c <"$DATA/in")" \
+        strace -qq -e trace=file,desc -o "$DATA/trace" "$PROGRAMS/$1" <"$DATA/in" >"$DATA/out"
+    has "$(head -n 1 "$DATA/out")" 401
+    calls=$(sed -E '/^pread64/d; s/^fcntl\([0-9]+, (F_[A-Z]+), \{l_type=(F_[A-Z]+), .*l_start=([0-9]+).*/fcntl \1 \2 \3/; t
+        s/^(open|openat|stat|lstat|newfstatat|access|faccessat2?|unlink|unlinkat|execve|chdir|readlink)\([^"]*("[^"]*").*/\1 \2/; t; s/\(.*(F_[A-Z]+).*/ \1/; s/\(.*//' "$DATA/trace")
+}
+
+@test "accounts: a refused login or reset does the same to files and locks, whether there is such an account" {
+    echo 'login_limit_account = 1000' >>"$CUBBY_CONF"
+    for name in ann bob off; do user "$name"; done
+    token=''
+    for name in ann off; do "$TOOL" user reset-code "$name" >"$DATA/code" 2>&1; done
+    "$TOOL" user disable off --yes
+    for program in token reset; do
+        for name in ann ann bob off nob ann bob off nob; do
+            rest="\"password\":\"Wrong-pass1!\""
+            [ "$program" = token ] || rest='"code":"7MZQ2K4T9A0XHBNPD6WE","new_password":"Wrong-pass1!"'
+            traced "$program" "{\"username\":\"$name\",$rest}"
+            # The first of each makes the row of its count.
+            declare "${program}_$name=$calls"
+        done
+        for name in bob off nob; do
+            known=${program}_ann unknown=${program}_$name
+            diff <(printf '%s\n' "${!known}") <(printf '%s\n' "${!unknown}") || fail "$program: $name"
+        done
+    done
+    has "$token_nob" fdatasync
+    has "$token_nob" " \"$DATA/state/cubby.db\""
+    has "$token_nob" F_WRLCK
+}
+
 @test "accounts: of 200 wrong logins at once no more than the limit are hashed" {
     user ann
     printf '{"username":"ann","password":"Wrong-pass1!"}' >"$DATA/wrong"

@@ -355,3 +355,36 @@ CONF
     new_user bob
     same "$(sql 'SELECT max(id) FROM users')" 2
 }
+
+@test "postgresql: whatever import refuses of rows together is found by check, and mended by gc --recount" {
+    new_user ann
+    cgi data POST '' '{"key":"k","value":"é"}'
+    cgi data POST '' '{"key":"gone","value":1}'
+    cgi data POST '' '{"key":"ends","value":5,"ttl":1000000}'
+    cgi data DELETE /gone
+    tool 0 check
+    rows() { sql 'SELECT keys, bytes, tombstones, next_expiry, version, horizon <= version, (SELECT SUM(size) FROM items) FROM users'; }
+    good=$(rows)
+    dump=$BATS_TEST_TMPDIR/dump
+    while IFS='|' read -r change mended found; do
+        sql "UPDATE ${change//;/; UPDATE }"
+        tool 1 check --json
+        same "$(of '[.problems[].problem] | join(", ")')" "1 $found"
+        tool 0 gc --recount --json
+        same "$(of '[.orphans, .items_resized, .users_recounted] | join(",")')" "$mended"
+        tool 0 check
+        same "$(rows)" "$good"
+    done <<'DONE'
+users SET horizon = version + 1|0,0,1|accounts whose items or deletions are ahead of their version
+users SET version = version - 1, horizon = version + 5|0,0,1|accounts whose items or deletions are ahead of their version
+users SET next_expiry = 0|0,0,1|accounts whose next_expiry is behind that of an item
+users SET keys = 9|0,0,1|accounts whose counts are not what they store
+items SET size = length(value) WHERE key = 'k';users SET bytes = bytes - 1|0,1,1|items whose size is not that of their value
+DONE
+    sql 'UPDATE users SET horizon = version + 1'
+    tool 0 export "$dump"
+    sql 'DROP OWNED BY cubby'
+    tool 0 init
+    tool 1 import "$dump"
+    said 'there are accounts whose items or deletions are ahead of their version; run "cubby gc --recount"'
+}

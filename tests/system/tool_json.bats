@@ -104,10 +104,10 @@ ann_hostile() {
     for name in $("$TOOL" config | sed -n 's/^\([a-z_]*\) = [0-9]*$/\1/p'); do
         same "$(of ".$name | type")" number
     done
-    echo 'cors_origins = 5' >>"$conf"
+    echo 'cors_origins = http://5.example' >>"$conf"
     echo 'max_import_bytes = 1099511627776' >>"$conf"
     json 0 config
-    same "$(of '[.cors_origins, .max_import_bytes] | tojson')" '["5",1099511627776]'
+    same "$(of '[.cors_origins, .max_import_bytes] | tojson')" '["http://5.example",1099511627776]'
     echo 'nonsense = 5' >>"$conf"
     quiet 1 config
 }

@@ -82,6 +82,54 @@ bob|1|0"
     same "$code" 200
 }
 
+@test "check and gc --recount: whatever import refuses of rows together is found, named and mended" {
+    new_user ann
+    store mine 1
+    new_user bob
+    store k '"é"'
+    store gone 1
+    cgi data POST '' '{"key":"ends","value":5,"ttl":1000000}'
+    cgi data DELETE /gone
+    tool 0 check
+    rows() { query 'SELECT id, keys, bytes, tombstones, next_expiry, version, (SELECT SUM(size) FROM items WHERE user_id = users.id) FROM users ORDER BY id'; }
+    good=$(rows)
+    cp "$database" "$BATS_TEST_TMPDIR/good"
+    dump=$BATS_TEST_TMPDIR/dump
+    while IFS='|' read -r change mended found import; do
+        cp "$BATS_TEST_TMPDIR/good" "$database"
+        query "UPDATE ${change//;/; UPDATE }"
+        tool 1 check --json
+        same "$(of '[.problems[].problem] | join(", ")')" "$found"
+        same "$(of '[.problems[].remedy] | unique | join("")')" 'run "cubby gc --recount"'
+        tool 0 export "$dump" --yes
+        mv "$database" "$database.bad"
+        tool 0 init
+        tool 1 import "$dump"
+        said "${import:-${found#1 }}"
+        rm "$database"
+        mv "$database.bad" "$database"
+        tool 0 gc --recount --json
+        same "$(of '[.orphans, .items_resized, .users_recounted] | join(",")')" "$mended"
+        tool 0 check
+        same "$(rows)" "$good"
+        same "$(query 'SELECT COUNT(*) FROM users WHERE horizon > version')" 0
+        tool 0 export "$dump" --yes
+        rm "$database"
+        tool 0 init
+        tool 0 import "$dump"
+    done <<'DONE'
+users SET horizon = version + 1 WHERE id = 2|0,0,1|1 accounts whose items or deletions are ahead of their version
+users SET version = version - 1 WHERE id = 2|0,0,1|1 accounts whose items or deletions are ahead of their version
+users SET version = version - 1, horizon = version + 5|0,0,2|2 accounts whose items or deletions are ahead of their version|accounts whose items or deletions are ahead of their version
+users SET next_expiry = 0 WHERE id = 2|0,0,1|1 accounts whose next_expiry is behind that of an item
+users SET next_expiry = next_expiry + 1 WHERE id = 2|0,0,1|1 accounts whose next_expiry is behind that of an item
+users SET tombstones = 0 WHERE id = 2|0,0,1|1 accounts whose counts are not what they store
+items SET size = size + 1 WHERE key = 'k';users SET bytes = bytes + 1 WHERE id = 2|0,1,1|1 items whose size is not that of their value|"size" is not the number of bytes of the value
+items SET size = length(value) WHERE key = 'k';users SET bytes = bytes - 1 WHERE id = 2|0,1,1|1 items whose size is not that of their value|"size" is not the number of bytes of the value
+items SET size = 1 WHERE key = 'gone'|0,1,0|1 items whose size is not that of their value|"size" is not the number of bytes of the value
+DONE
+}
+
 @test "gc: thousands of rows, and --compact gives the room back" {
     new_user ann
     query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) INSERT INTO throttle SELECT i, 1, 1 FROM n"

@@ -191,6 +191,7 @@ SPOIL
     elsewhere
     cp "$database" "$BATS_TEST_TMPDIR/before"
     deep=$(printf '[%.0s' $(seq 97))$(printf ']%.0s' $(seq 97))
+    deleted=$(grep -n '"key":"deleted"' "$dump" | cut -d: -f1)
     while IFS='|' read -r line change says; do
         sed "$((line - 1))q" "$dump" >"$BATS_TEST_TMPDIR/bad"
         sed -n "${line}p" "$dump" | jq -c "$change" >>"$BATS_TEST_TMPDIR/bad"
@@ -205,9 +206,22 @@ SPOIL
 4|.value = null|"value" is missing or not valid
 4|.value = $deep|"value" is missing or not valid
 4|.expires_at = -.version|"value" is missing or not valid
-4|.user_id = 77|belong to no account
-2|.keys += 1|counts of accounts are not what they store
-2|.bytes += 1|counts of accounts are not what they store
+4|. + {value: 100, size: 4}|:4: "size" is not the number of bytes of the value
+4|. + {value: 100, size: 0}|:4: "size" is not the number of bytes of the value
+4|.value = 12|:4: "size" is not the number of bytes of the value
+4|. + {value: 100, expires_at: 0}|:4: "expires_at" is neither a moment nor that of a deleted item
+4|.expires_at = 1.5|:4: "expires_at" is missing or not valid
+4|.expires_at = "x"|:4: "expires_at" is missing or not valid
+4|.expires_at = 253402300800000|:4: "expires_at" is missing or not valid
+$deleted|.expires_at -= 1|:$deleted: "expires_at" is neither a moment nor that of a deleted item
+$deleted|.expires_at += 1|:$deleted: "expires_at" is neither a moment nor that of a deleted item
+$deleted|.size = 1|:$deleted: "size" is not the number of bytes of the value
+4|. + {value: 100, user_id: 77}|belong to no account
+2|.keys += 1|accounts whose counts are not what they store
+2|.bytes += 1|accounts whose counts are not what they store
+2|.next_expiry = 0|accounts whose next_expiry is behind that of an item
+2|.next_expiry += 1|accounts whose next_expiry is behind that of an item
+2|.horizon = .version + 1|accounts whose items or deletions are ahead of their version
 BAD
     tool 0 import "$dump"
 }

@@ -224,22 +224,11 @@ static void found_failure(const struct check *check, struct db_connection *conne
           "%s", admin_driver->message(connection));
 }
 
-/* Checks the counters of the accounts, and that every row belongs to an account. */
-static enum db_class check_rows(const struct check *check, struct db_connection *connection)
+static void found_disorder(void *self, int64_t count, const char *what)
 {
-    const char *path = check->tool->config.database;
-    int64_t wrong = 0;
-    int64_t orphans = 0;
-    enum db_class class = admin_count_strays(connection, &wrong, &orphans);
-    if (wrong > 0) {
-        found(check, path, "run \"cubby gc --recount\"",
-              "the counts of %" PRId64 " accounts are not what they store", wrong);
-    }
-    if (orphans > 0) {
-        found(check, path, "run \"cubby gc --recount\"",
-              "%" PRId64 " items or tokens belong to no account", orphans);
-    }
-    return class;
+    const struct check *check = self;
+    found(check, check->tool->config.database, "run \"cubby gc --recount\"", "%" PRId64 " %s",
+          count, what);
 }
 
 /* Checks that the medium can carry the journal that the database has, or is to have. If it can't,
@@ -310,7 +299,7 @@ static void check_contents(struct check *check, struct db_connection *connection
     }
     if (class == DB_OK && number == schema_number && check->tool->problems == before) {
         admin_step(check->tool, "counting what the accounts store in", path);
-        class = check_rows(check, connection);
+        class = admin_find_disorder(connection, found_disorder, check);
     }
     if (class == DB_OK && is_file && !medium_fault) {
         class = check_journal(check, connection);

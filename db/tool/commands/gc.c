@@ -304,12 +304,14 @@ static int collect_revoked(struct gc *gc)
 
 /* ---- more, when asked for ------------------------------------------------------------------- */
 
-/* Corrects the wrong counters and deletes the orphans that "cubby check" reports. */
+/* Mends what "cubby check" reports: deletes what belongs to none, sets sizes, and then what follows
+ * from them. */
 static int recount(struct gc *gc)
 {
     const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
     int64_t items = 0;
     int64_t tokens = 0;
+    int64_t sizes = 0;
     int64_t users = 0;
     enum db_class class = admin_driver->begin(gc->connection);
     if (class == DB_OK) {
@@ -317,6 +319,9 @@ static int recount(struct gc *gc)
     }
     if (class == DB_OK) {
         class = admin_count(gc->connection, ADMIN_DELETE_ORPHAN_TOKENS, numbers, 1, &tokens);
+    }
+    if (class == DB_OK) {
+        class = admin_count(gc->connection, ADMIN_RESIZE, NULL, 0, &sizes);
     }
     if (class == DB_OK) {
         class = admin_count(gc->connection, ADMIN_RECOUNT, NULL, 0, &users);
@@ -329,6 +334,7 @@ static int recount(struct gc *gc)
         return failed(gc, class, "counting anew");
     }
     note(gc, "orphans", items + tokens);
+    note(gc, "items_resized", sizes);
     note(gc, "users_recounted", users);
     return TOOL_DONE;
 }

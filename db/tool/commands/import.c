@@ -22,8 +22,10 @@ struct import {
     struct db_prepared *writers[TRANSFER_TABLE_COUNT];
     int64_t counts[TRANSFER_TABLE_COUNT];
     int64_t line; /* the number of the present line */
+    size_t value; /* bytes of the value in the present line */
     int64_t last_user;
-    bool ended; /* the end line was read */
+    bool ended;           /* the end line was read */
+    const char *disorder; /* what is wrong with all rows together; NULL: nothing */
 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct import *import, const char *format,
@@ -67,6 +69,12 @@ static bool read_text(struct text json, struct text *out)
     return json.at[0] == '"' && json_text(json, out) && memchr(out->at, '\0', out->size) == NULL;
 }
 
+static bool has_integer(const struct json_object *line, const char *name, int64_t *out)
+{
+    const struct text *member = json_member(line, name);
+    return member != NULL && read_integer(*member, out);
+}
+
 static bool is_null(const struct text *json)
 {
     return json == NULL || (json->size == 4 && memcmp(json->at, "null", 4) == 0);
@@ -75,9 +83,8 @@ static bool is_null(const struct text *json)
 /* Whether LINE is what is left of a deleted item. */
 static bool is_tombstone(const struct json_object *line)
 {
-    const struct text *ends = json_member(line, "expires_at");
     int64_t at = 0;
-    return ends != NULL && read_integer(*ends, &at) && at < 0;
+    return has_integer(line, "expires_at", &at) && at < 0;
 }
 
 /* Whether an item may have VALUE: what the calls take too, so that it can be put back and exported.
@@ -120,6 +127,7 @@ static int bind_column(struct import *import, struct db_prepared *writer,
         class =
             lower != NULL ? admin_driver->bind_text(writer, number, text_of(lower)) : DB_INTERNAL;
     } else if (column->kind == TRANSFER_JSON && read_json(import, line, column->name, &text)) {
+        import->value = text.size;
         class = admin_driver->bind_text(writer, number, text);
     } else if (column->kind != TRANSFER_JSON && column->may_be_null && is_null(member)) {
         class = admin_driver->bind_null(writer, number);
@@ -135,6 +143,23 @@ static int bind_column(struct import *import, struct db_prepared *writer,
         return refuse(import, "\"%s\" is missing or not valid", column->name);
     }
     return class == DB_OK ? TOOL_DONE : refuse_class(import, class);
+}
+
+/* What the columns of an item say of each other: the size is that of the value, and the end is a
+ * moment, or minus the version, which marks what is left of a deleted item. */
+static int check_item(struct import *import, const struct json_object *line)
+{
+    int64_t size = -1;
+    int64_t version = 0;
+    int64_t ends = 0;
+    if (!has_integer(line, "size", &size) || (uint64_t)size != import->value) {
+        return refuse(import, "\"size\" is not the number of bytes of the value");
+    }
+    bool good = is_null(json_member(line, "expires_at")) ||
+                (has_integer(line, "expires_at", &ends) && has_integer(line, "version", &version) &&
+                 (ends > 0 || (ends < 0 && ends == -version)));
+    return good ? TOOL_DONE
+                : refuse(import, "\"expires_at\" is neither a moment nor that of a deleted item");
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -154,18 +179,15 @@ static int write_row(struct import *import, size_t table, const struct json_obje
     for (size_t i = 0; i < of->count && status == TOOL_DONE; i++) {
         status = bind_column(import, *writer, line, &of->columns[i], (int)i + 1, &before);
     }
+    if (status == TOOL_DONE && of->read == ADMIN_ITEMS_READ) {
+        status = check_item(import, line);
+    }
     if (status != TOOL_DONE) {
         return status;
     }
     class = admin_driver->step(*writer);
     import->counts[table]++;
     return class == DB_OK ? TOOL_DONE : refuse_class(import, class);
-}
-
-static bool has_integer(const struct json_object *line, const char *name, int64_t *out)
-{
-    const struct text *member = json_member(line, name);
-    return member != NULL && read_integer(*member, out);
 }
 
 static int read_start(struct import *import, const struct json_object *line, const char *type)
@@ -272,28 +294,26 @@ static int need_empty(struct import *import)
                            import->tool->config.database);
 }
 
-/* All rows together: each belongs to an account whose counts are true. And a write takes the
- * account's version plus one, so no item may have a higher version than its account. */
+static void note_disorder(void *self, int64_t count, const char *what)
+{
+    struct import *import = self;
+    (void)count;
+    import->disorder = import->disorder != NULL ? import->disorder : what;
+}
+
+/* All rows together must be what "cubby check" calls in order. */
 static int need_order(struct import *import)
 {
-    int64_t ahead = 0;
-    int64_t orphans = 0;
-    int64_t wrong = 0;
-    enum db_class class = admin_run(import->into, ADMIN_AHEAD, NULL, 0, &ahead);
-    if (class == DB_OK) {
-        class = admin_count_strays(import->into, &wrong, &orphans);
-    }
+    enum db_class class = admin_find_disorder(import->into, note_disorder, import);
     if (class != DB_OK) {
         return refuse_class(import, class);
     }
-    if (orphans > 0) { /* the next account would own them */
-        return refuse(import, "items or tokens belong to no account");
-    }
-    if (wrong > 0) {
-        return refuse(import, "the counts of accounts are not what they store; run \"cubby gc "
-                              "--recount\" where the file comes from, and export once more");
-    }
-    return ahead == 0 ? TOOL_DONE : refuse(import, "items are ahead of their accounts' versions");
+    return import->disorder == NULL
+               ? TOOL_DONE
+               : refuse(import,
+                        "there are %s; run \"cubby gc --recount\" where the file comes from, and "
+                        "export once more",
+                        import->disorder);
 }
 
 /* Prevents a new account from getting the id of an earlier one. */
@@ -311,7 +331,7 @@ static int fill(struct import *import)
         status = read_lines(import);
     }
     if (status == TOOL_DONE) {
-        tool_step(import->tool, "checking the versions, and writing it all to the disk");
+        tool_step(import->tool, "checking the whole, and writing it all to the disk");
         status = need_order(import);
     }
     for (size_t i = 0; i < TRANSFER_TABLE_COUNT; i++) {
