@@ -28,14 +28,28 @@ static bool is_of_link(const struct address *address)
     return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
 }
 
+/* Whether SIZE characters at TEXT, what stands behind a bracket, are nothing or a port. */
+static bool is_port(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (i == 0 ? text[i] != ':' : text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* SIZE characters at TEXT: 1.2.3.4, 1.2.3.4:80, 2001:db8::1, [2001:db8::1] or [2001:db8::1]:80. */
 static bool parse_address(const char *text, size_t size, struct address *out)
 {
     char copy[INET6_ADDRSTRLEN];
     if (size > 0 && text[0] == '[') {
         const char *end = memchr(text, ']', size);
+        if (end == NULL || !is_port(end + 1, size - (size_t)(end + 1 - text))) {
+            return false;
+        }
         text++;
-        size = end != NULL ? (size_t)(end - text) : 0;
+        size = (size_t)(end - text);
     } else {
         const char *colon = memchr(text, ':', size);
         const char *second =
@@ -147,11 +161,17 @@ static bool parse_client(const char *text, size_t size, struct address *out, boo
     if (zone == NULL) {
         return parse_address(text, size, out);
     }
-    const char *end =
-        text[0] == '[' ? memchr(zone, ']', size - (size_t)(zone - text)) : text + size;
-    text += text[0] == '[' ? 1 : 0;
-    return end != NULL && end - zone > 1 && memchr(zone, '/', (size_t)(end - zone)) == NULL &&
-           text[0] != '[' && parse_address(text, (size_t)(zone - text), out) && !is_mapped(out);
+    const char *end = text + size;
+    if (text[0] == '[') {
+        const char *bracket = memchr(zone, ']', (size_t)(end - zone));
+        if (bracket == NULL || !is_port(bracket + 1, (size_t)(end - bracket - 1))) {
+            return false;
+        }
+        end = bracket;
+        text++;
+    }
+    return end - zone > 1 && memchr(zone, '/', (size_t)(end - zone)) == NULL && text[0] != '[' &&
+           parse_address(text, (size_t)(zone - text), out) && !is_mapped(out);
 }
 
 /* The last element of the list of *SIZE characters, without the blanks around it. *SIZE becomes the

@@ -11,13 +11,13 @@
  * fork, socket) would stop them no better, and each comparison costs every process some 75 ns.
  *
  * What it costs a process is the kernel's work of setting it up. Landlock and the limits take 6
- * microseconds where an execution that reads takes 150, and 4.7 in a program that does nothing
- * else: 2.2 the domain itself, 1.1 each rule, 0.9 the three limits, 0.1 each file that is opened
- * then; seccomp 25, of which one instruction that allows all would take 14, and as much again at
- * the end of the process: Apache's mod_cgid, which looks whether a program has ended as soon as its
- * answer has, then finds it alive three times as often and sleeps for 10 ms (a third of the
- * requests a second is left). So a process for one request has no filter unless the settings say
- * `sandbox = all`. One that stays pays once, and has it always.
+ * to 12 microseconds where an execution that reads takes 150, and 4.7 in a program that does
+ * nothing else: 2.2 the domain itself, 1.1 each rule, 0.9 the three limits, 0.1 each file that is
+ * opened then; seccomp 25, of which one instruction that allows all would take 14, and as much
+ * again at the end of the process: Apache's mod_cgid, which looks whether a program has ended as
+ * soon as its answer has, then finds it alive three times as often and sleeps for 10 ms (a third of
+ * the requests a second is left). So a process for one request has no filter unless the settings
+ * say `sandbox = all`. One that stays pays once, and has it always.
  *
  * A kernel without one of them: it goes on with what there is. Nothing is put into a log here, and
  * no path or text of a client is kept.
