@@ -7,8 +7,8 @@
  *
  * libfcgi reads the head and the body of a request without a limit of time. While it does, the
  * interval timer looks after the connection, and shuts it down when it has kept the process for too
- * long; libfcgi then finds its end. Writing an answer is bounded by the timeout of the socket, and
- * by takes_too_long between two pieces.
+ * long; libfcgi then finds its end. An answer is written in pieces, each when there is room for it;
+ * see takes_more.
  */
 #include "common/http/fcgi.h"
 
@@ -52,6 +52,8 @@ struct fcgi {
     bool hurried;      /* one gave way, and others have waited since */
     int64_t answering; /* since when, by monotonic_ms */
     int64_t answered;  /* bytes */
+    int64_t earned;    /* milliseconds; see earn */
+    int64_t left;      /* milliseconds that the answer may wait for its client when others wait */
     char program[PATH_ROOM];
     struct stat image; /* of the file at that path when the process began */
 };
@@ -256,8 +258,9 @@ static int connect_next(struct fcgi *fcgi)
     return 0;
 }
 
-/* How long a head or a body may keep the process waiting while other requests wait for it. After
- * one that took longer those that have waited meanwhile get less, until nobody waits any more. */
+/* How long a head, a body or a client that does not read may keep the process waiting while other
+ * requests wait for it. After one that took longer those that have waited meanwhile get less, until
+ * nobody waits any more. */
 static int64_t allowance(const struct fcgi *fcgi)
 {
     return fcgi->hurried ? HURRIED_MS : USUAL_MS;
@@ -426,26 +429,41 @@ static void fcgi_discard_body(struct transport *transport)
     drain(transport);
 }
 
-/* Whether the client takes the answer so slowly that others, who wait, come before it. */
-static bool takes_too_long(const struct fcgi *fcgi)
+enum { PIECE = 16 * 1024 }; /* of an answer */
+
+/* A piece was taken, after waiting for PASSED milliseconds, and gives the rest as much time as it
+ * takes at 64 KB a second. The kernel and the web server may have taken it, and megabytes more, for
+ * a client that reads nothing; but they do so at once. Therefore an answer earns no more than twice
+ * the time that it has taken, and of that keeps no more than SAVED times what it had at first. */
+static void earn(struct fcgi *fcgi, int64_t passed)
 {
-    enum { OWN_MS = 30000, BYTES_PER_MS = 32 };
-    int64_t allowed = OWN_MS + fcgi->answered / BYTES_PER_MS;
-    return monotonic_ms() - fcgi->answering > allowed && others_keep_waiting();
+    enum { BYTES_PER_MS = 64, SAVED = 5 };
+    const int64_t room = 2 * (monotonic_ms() - fcgi->answering) - fcgi->earned;
+    const int64_t earned = room < PIECE / BYTES_PER_MS ? room : PIECE / BYTES_PER_MS;
+    const int64_t most = SAVED * allowance(fcgi);
+    const int64_t left = fcgi->left - passed + earned;
+    fcgi->earned += earned;
+    fcgi->left = left < 0 ? 0 : left < most ? left : most;
 }
 
-/* Waits until the connection takes more. False when it took nothing for too long. */
-static bool takes_more(const struct fcgi *fcgi)
+/* Waits until the connection takes more. False when it took nothing for too long, or gives way to
+ * others. */
+static bool takes_more(struct fcgi *fcgi)
 {
-    enum { TIMEOUT_MS = 30000, STEP_MS = 1000 };
+    enum { TIMEOUT_MS = 30000, LOOK_MS = 50 };
     struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = POLLOUT};
-    for (int64_t end = monotonic_ms() + TIMEOUT_MS; !takes_too_long(fcgi);) {
-        int ready = poll(&connection, 1, STEP_MS);
+    const int64_t began = monotonic_ms();
+    for (int64_t passed = 0; passed < TIMEOUT_MS; passed = monotonic_ms() - began) {
+        if (passed > fcgi->left && others_keep_waiting()) {
+            fcgi->hurried = true;
+            return false;
+        }
+        int ready = poll(&connection, 1, LOOK_MS);
+        if (ready > 0) {
+            earn(fcgi, monotonic_ms() - began);
+        }
         if (ready > 0 || (ready < 0 && errno != EINTR)) {
             return ready > 0;
-        }
-        if (monotonic_ms() >= end) {
-            return false;
         }
     }
     return false;
@@ -455,7 +473,6 @@ static bool takes_more(const struct fcgi *fcgi)
  * which there is room. */
 static bool put(struct fcgi *fcgi, const char *from, size_t size)
 {
-    enum { PIECE = 16 * 1024 };
     while (size > 0) {
         int piece = size < PIECE ? (int)size : PIECE;
         if ((fcgi->answered >= PIECE && !takes_more(fcgi)) ||
@@ -485,6 +502,8 @@ static bool fcgi_send(struct transport *transport, const char *head, size_t head
         set_timeout(fcgi, SO_SNDTIMEO, TIMEOUT_MS);
         fcgi->answering = monotonic_ms();
         fcgi->answered = 0;
+        fcgi->earned = 0;
+        fcgi->left = allowance(fcgi);
     }
     return (put(fcgi, head, head_size) && put(fcgi, body, body_size)) || give_up(fcgi);
 }

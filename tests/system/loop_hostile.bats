@@ -93,6 +93,34 @@ noise, byte by byte: closed, 200"
     same "$(jq -c .data.value <<<"$body")" 3
 }
 
+# long_list: a list that is longer than what the kernel keeps of it on its way, 1 MB
+long_list() {
+    local value key
+    value=$(head -c 95000 /dev/zero | tr '\0' x)
+    for key in 1 2 3 4 5 6 7 8 9 10; do
+        store "long/$key" "\"$value\""
+        same "$code" 201
+    done
+}
+
+@test "hostile: who does not read the answer, or hardly, keeps others for no more than a second or so, and has it cut" {
+    long_list
+    LIMIT=8000 attacks 'an answer that is not read for some seconds' 'an answer that is read at 10 KB a second'
+    same "$said" 'an answer that is not read for some seconds: 200 cut, 200
+an answer that is read at 10 KB a second: 200 cut, 200'
+    # Several, one after the other, as there is one process.
+    LIMIT=8000 attacks deaf=8
+    same "$said" "deaf=8:$(printf ' 200 cut%.0s' 1 2 3 4 5 6 7 8), 200"
+}
+
+@test "hostile: who reads the answer slowly, but steadily, has all of it, and so has who keeps nobody waiting" {
+    long_list
+    LIMIT=40000 attacks 'an answer that is read at 100 KB a second'
+    same "$said" 'an answer that is read at 100 KB a second: 200, 200'
+    attacks 'alone=an answer that is not read for some seconds'
+    same "$said" 'alone=an answer that is not read for some seconds: 200, 200'
+}
+
 @test "hostile: many connections that are opened and left" {
     LIMIT=15000 attacks crowd=30
     same "$said" 'crowd=30: 200, 200'

@@ -4,8 +4,9 @@
 //
 // TOKEN, TOKEN_OTHER and CUBBY_CONF come from the environment. Prints one line for each attack: its name,
 // how the connection ended (the status of an answer, closed, open), and the status of an ordinary request that
-// was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (4000). crowd=N opens so many
-// connections and leaves them; turns=N sends requests of two users by turns on one connection; alone=NAME is
+// was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (4000). An answer is `cut` if the
+// connection was closed before its end. crowd=N opens so many connections and leaves them; deaf=N sends so many
+// requests for a long answer and reads none of them until it has that of an ordinary request; turns=N sends requests of two users by turns on one connection; alone=NAME is
 // an attack with the ordinary request only after it; patient=SECONDS is a body of so long that comes in pieces,
 // and ordinary requests meanwhile, one after the other.
 'use strict';
@@ -77,7 +78,9 @@ async function until(done, milliseconds) {
 }
 async function outcome(connection, milliseconds) {
     await until(() => connection.over || answered(connection).ended, milliseconds);
-    return status(answered(connection).text) ?? (connection.over ? 'closed' : 'open');
+    const { text, ended } = answered(connection);
+    const code = status(text);
+    return code === undefined ? (connection.over ? 'closed' : 'open') : connection.over && !ended ? `${code} cut` : code;
 }
 async function ordinary(began = Date.now()) {
     const connection = connect();
@@ -195,26 +198,51 @@ const names = {
         for (const stop = Date.now() + 8000; Date.now() < stop && !connection.over; await sleep(100)) connection.write(Buffer.alloc(1));
         return connection;
     },
-    // An answer of some megabytes, that the other side takes slowly, or not at all.
-    'an answer that nobody reads': async () => {
-        const connection = await send(head({ PATH_INFO: '/long' }), end);
-        connection.pause();
+    // ---- a long answer, of which the other side takes what it wants
+    'an answer that is not read for some seconds': async () => {
+        const connection = deaf();
+        await sleep(10000);
+        connection.resume();
+        await until(() => connection.over || answered(connection).ended, 5000);
         return connection;
     },
-    'an answer that is read slowly': async () => {
-        const connection = await send(head({ PATH_INFO: '/long' }), end);
-        connection.pause();
-        // Node reads 64 KB at once.
-        const timer = setInterval(() => { connection.once('data', () => connection.pause()); connection.resume(); }, 10000);
-        connection.on('close', () => clearInterval(timer));
-        return connection;
-    },
+    'an answer that is read at 100 KB a second': () => readAt(100000),
+    'an answer that is read at 10 KB a second': () => readAt(10000),
     'noise, byte by byte': async () => {
         const connection = await send(begin({ version: 7 }));
         for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(200)) connection.write('x');
         return connection;
     },
 };
+
+// Asks for a long answer and reads nothing.
+function deaf() {
+    const connection = connect();
+    connection.pause();
+    connection.write(Buffer.concat([head({ PATH_INFO: '', QUERY_STRING: 'values=true' }), end]));
+    return connection;
+}
+
+// The same, reading so many bytes a second, in pieces as the socket gives them.
+async function readAt(rate) {
+    const connection = deaf();
+    const began = Date.now();
+    for (const stop = began + 40000; Date.now() < stop && !connection.over && !answered(connection).ended; await sleep(20)) {
+        if (connection.got.length <= (rate * (Date.now() - began)) / 1000) connection.resume();
+        else connection.pause();
+    }
+    return connection;
+}
+
+// Many who do not read, before an ordinary request.
+async function manyDeaf(count) {
+    const all = Array.from({ length: count }, deaf);
+    await sleep(300);
+    const said = await ordinary();
+    all.forEach((connection) => connection.resume());
+    const ends = await Promise.all(all.map((connection) => outcome(connection, 5000)));
+    return `${ends.join(' ')}, ${said}`;
+}
 
 // Connections that are opened and left, before an ordinary request.
 async function crowd(count) {
@@ -276,6 +304,10 @@ async function patient(seconds) {
         const [word, count] = name.split('=');
         if (word === 'crowd' || word === 'turns') {
             console.log(`${name}: ${await (word === 'crowd' ? crowd : byTurns)(Number(count))}`);
+            continue;
+        }
+        if (word === 'deaf') {
+            console.log(`${name}: ${await manyDeaf(Number(count))}`);
             continue;
         }
         if (word === 'patient') {
