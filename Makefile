@@ -457,7 +457,7 @@ WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 .PHONY: test
 test: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(STATEMENTS) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
 		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs)
 	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
@@ -474,6 +474,12 @@ STORE_SOURCES := $(filter $(addsuffix /%.c,common/base common/json common/identi
 $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
+
+# Needs no library: the texts alone.
+STATEMENTS := $(BUILD)/test-tools/statements
+$(STATEMENTS): tests/system/statements.c $(addprefix $(OBJ)/,db/engine/statements.o db/tool/statements.o) $(BUILD)/.flags
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(LINK) $(LDFLAGS) \
+		$(filter %.c %.o,$^) -o $@
 
 # A program that tries what none may. It answers to a second name too.
 FORBIDDEN := $(BUILD)/test-tools/forbidden

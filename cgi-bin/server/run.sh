@@ -6,6 +6,7 @@
 #   MODE      cgi (a process for each request) or fastcgi (processes that stay; nginx and caddy know nothing else)
 #   ENGINE    sqlite (default) or postgresql: then a PostgreSQL of its own runs beside the web server, with
 #             its data below DATA, and only the programs' user can reach it
+#   DATABASE_AT  with postgresql: another server, which runs already, as in the setting `database`
 #   PORT      5000; 0 picks a free one
 #   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
@@ -593,7 +594,11 @@ chmod 755 "$run/cubby"
 make_pages
 prepare_data
 database=$data/cubby.db
-[ "$ENGINE" = sqlite ] || start_database
+case $ENGINE-${DATABASE_AT:-} in
+sqlite-*) ;;
+postgresql-) start_database ;;
+*) database=$DATABASE_AT ;;
+esac
 prepare_settings
 
 if [ "$PORT" = 0 ]; then

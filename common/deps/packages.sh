@@ -44,6 +44,8 @@ packages_of() {
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
         packages_of bench-peers
         ;;
+    # two PostgreSQL servers, one of which takes over when the other dies, and what decides that
+    test-cluster) echo patroni etcd-server python3-psycopg2 pgbouncer wrk gcc curl jq ;;
     # board-ARCH:TRIPLET, the compiler for the processor of a board
     board-amd64:*) echo gcc libc6-dev ;;
     board-*:*)
