@@ -50,7 +50,7 @@ divide() {
 setup_file() {
     server_make
     export server bin
-    install_over "$server/socket"
+    BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR install_over "$server/socket"
     divide
     # `NAME SQL` of all of them, named as in the headers.
     "$root/build/test-tools/statements" | awk -F'\t' '
@@ -94,20 +94,20 @@ texts() {
     [ "$(wc -l <<<"$output")" -gt 110 ]
 }
 
-# arguments SQL TYPES: one for each parameter: of numbers that something must be above or below the ends of the
-# user's tokens, else the user's id.
+# arguments SQL TYPES: one for each parameter: the user's id, or a key; of what something must be above or below
+# the ends of the user's tokens, or of some keys.
 arguments() {
     local sql=$1 number=0 type list=''
     for type in $2; do
         number=$((number + 1))
-        if [ "$type" = text ]; then
-            list+=",'x'"
-        elif [[ $sql =~ \>=?\ \$$number([^0-9]|$) ]]; then
-            list+=,$low
+        local at=$user below=$low above=$high
+        [ "$type" != text ] || at="'x'" below="'w'" above="'y'"
+        if [[ $sql =~ \>=?\ \$$number([^0-9]|$) ]]; then
+            list+=,$below
         elif [[ $sql =~ \<=?\ \$$number([^0-9]|$) ]]; then
-            list+=,$high
+            list+=,$above
         else
-            list+=,$user
+            list+=,$at
         fi
     done
     echo "${list:+(${list#,})}"
