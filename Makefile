@@ -499,6 +499,15 @@ test-boards: packages-test
 	$(Q)for name in tuned clang; do sh common/deps/busybox.sh $$name board || exit 1; done
 	$(Q)ONLY=board BOARDS='$(BOARDS_KNOWN) tuned clang' bash tests/run.sh
 
+# PostgreSQL beyond one server: two web servers, a pooler in between, and two servers of which the leading one is
+# killed again and again (KILLS=10).
+.PHONY: packages-test-cluster test-cluster
+packages-test-cluster: packages-test
+	$(Q)sh common/deps/packages.sh test-cluster
+test-cluster: packages-test-cluster
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all both-engines
+	$(Q)bats --tap --timing $(if $(FILTER),--filter '$(FILTER)') tests/cluster
+
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
 soak: packages-test
