@@ -535,6 +535,9 @@ packages-bench: packages-build
 .PHONY: packages-bench-peers
 packages-bench-peers: packages-build
 	$(Q)sh common/deps/packages.sh bench-peers
+.PHONY: packages-bench-postgresql
+packages-bench-postgresql: packages-build
+	$(Q)sh common/deps/packages.sh bench-postgresql
 
 $(BENCH)/%: tests/bench/%.c $(LIBRARY) $(BUILD)/.flags
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $(BENCH)/$*.d $(DEP_INCLUDE) \
@@ -564,7 +567,7 @@ $(PEERS_READY):
 .PHONY: peers-programs
 peers-programs: all $(BENCH)/empty_fcgi $(PEERS_READY)
 
-.PHONY: bench bench-alone bench-peers bench-instructions bench-large bench-board
+.PHONY: bench bench-alone bench-peers bench-postgresql bench-instructions bench-large bench-board
 bench: bench-alone
 	$(Q)$(MAKE) --no-print-directory bench-peers
 bench-alone: packages-bench
@@ -573,6 +576,9 @@ bench-alone: packages-bench
 bench-peers: packages-bench-peers
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 peers-programs
 	$(Q)bash tests/bench/peers.sh
+bench-postgresql: packages-bench-postgresql
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all both-engines
+	$(Q)bash tests/bench/postgresql.sh
 bench-instructions: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
@@ -727,6 +733,8 @@ help:
 	@echo 'make fuzz            looks for inputs that break something; what it finds, make test replays'
 	@echo '    TIME=60  seconds for each place where bytes come in     TARGET=  only that place'
 	@echo 'make fuzz-coverage   what of each source file the inputs reach'
+	@echo 'make test-cluster    PostgreSQL with two web servers, with a pooler, and with a copy that takes over'
+	@echo '    KILLS=10    FILTER=...'
 	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
 	@echo 'make soak-loop       a million requests to one process that stays: is its memory the same?'
 	@echo '    REQUESTS=1000000'
@@ -735,6 +743,8 @@ help:
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-peers     the same read and update by cubby, Flask and Fastify (some minutes)'
 	@echo '    ROUNDS=5  SECONDS_EACH=1  CONNECTIONS="1 4 16"  JOURNALS="rollback wal"  WORKERS=2'
+	@echo 'make bench-postgresql  the same by cubby over SQLite and over PostgreSQL, and by Flask over PostgreSQL'
+	@echo '    ROUNDS=3  SECONDS_EACH=3  CONNECTIONS=16  WORKERS=2  THREADS=8  USERS=100'
 	@echo 'make bench-large     a read and an update among 10,000,000 items (some minutes, 1 GB of disk)'
 	@echo '    ITEMS=10000000  USERS=100000  KEEP=FOLDER  ROUNDS=5'
 	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
@@ -759,8 +769,8 @@ help:
 	@echo 'Parts of these:'
 	@echo 'make all             the same as make alone'
 	@echo 'make deps            the libraries only'
-	@echo 'make packages-build packages-run packages-test packages-bench packages-bench-peers'
-	@echo 'make packages-dist packages-deb packages-test-packages packages-api'
+	@echo 'make packages-build packages-run packages-test packages-bench packages-bench-peers packages-bench-postgresql'
+	@echo 'make packages-dist packages-deb packages-test-packages packages-test-cluster packages-api'
 	@echo '                     only installs the Debian packages that building, running, ... want'
 	@echo 'make both-engines    programs that know PostgreSQL too, in build/postgresql'
 	@echo 'make fuzz-programs   builds what make fuzz runs'

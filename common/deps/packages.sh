@@ -2,7 +2,7 @@
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
 # usage: packages.sh [--missing] [GROUP…]     build, postgresql, release, docs, api, run-SERVER, run-SERVER-fastcgi, test,
-#                                            bench, bench-peers, dist, deb, test-packages, board-ARCH:TRIPLET
+#                                            test-cluster, bench, bench-peers, bench-postgresql, dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
 # Debian's it names what to install.
@@ -45,7 +45,7 @@ packages_of() {
         packages_of bench-peers
         ;;
     # two PostgreSQL servers, one of which takes over when the other dies, and what decides that
-    test-cluster) echo patroni etcd-server python3-psycopg2 pgbouncer wrk gcc curl jq ;;
+    test-cluster) echo patroni etcd-server ;;
     # board-ARCH:TRIPLET, the compiler for the processor of a board
     board-amd64:*) echo gcc libc6-dev ;;
     board-*:*)
@@ -67,6 +67,12 @@ packages_of() {
         packages_of api
         echo wrk jq sqlite3 python3-flask gunicorn python3-jwt python3 g++ make
         command -v npm >/dev/null || echo npm
+        ;;
+    bench-postgresql)
+        packages_of bench-peers
+        packages_of postgresql
+        packages_of run-postgresql
+        echo python3-psycopg2
         ;;
     *)
         echo "packages.sh: unknown group $1" >&2

@@ -90,9 +90,9 @@ server_end() {
 
 # instances COUNT [LINE…]: so many nginx, each with programs of its own, as so many machines would have, on one
 # database: $database_at, or that of the server at $server. $addresses are those of their APIs, with commas
-# between. The tool finds their settings in $conf.
+# between. The tool finds their settings in $conf. The keys are those in the folder $keys_of, if that is set.
 instances() {
-    local count=$1 i first=''
+    local count=$1 i first=${keys_of:-}
     shift
     addresses=''
     for i in $(seq "$count"); do
