@@ -9,6 +9,7 @@
 #   CONNECTIONS=16
 #   WORKERS=2         processes of gunicorn
 #   THREADS=8         of each of them
+#   PROCESSES=8       of each program of cubby over PostgreSQL, which wait for the server
 #   USERS=100         whose items are read and updated, in no order
 #   RESULTS=FILE      instead of build/bench/postgresql.json
 #
@@ -27,6 +28,7 @@ seconds=${SECONDS_EACH:-3}
 connections=${CONNECTIONS:-16}
 workers=${WORKERS:-2}
 threads=${THREADS:-8}
+processes=${PROCESSES:-8}
 users=${USERS:-100}
 results=${RESULTS:-$root/build/bench/postgresql.json}
 items=10
@@ -122,7 +124,7 @@ start_sqlite() {
 
 start_postgresql() {
     server_make
-    keys_of=$fixture PROGRAMS=$root/build/postgresql/cgi-bin TOOL=$root/build/postgresql/bin/cubby instances 1
+    keys_of=$fixture PROCESSES=$processes PROGRAMS=$root/build/postgresql/cgi-bin TOOL=$root/build/postgresql/bin/cubby instances 1
     base[postgresql]=$addresses
     copy_to_server
 }

@@ -32,6 +32,7 @@ started_as() {
     ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
     (cd "$server" && exec setsid env -i PATH=/usr/bin:/bin:/usr/sbin LC_ALL=C.UTF-8 "${as[@]}" "$@") >>"$server/$name.log" 2>&1 </dev/null 3>&- 4>&- 6>&- &
     echo "$!" >"$server/$name.pid"
+    disown # bash need not tell that it was killed
 }
 
 # node_settings NAME: of Patroni for this node

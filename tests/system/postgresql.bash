@@ -134,8 +134,8 @@ accounts() {
     done >"$tokens"
 }
 
-# pooler_start: pgbouncer in transaction mode with two connections to the server, which all clients share; the
-# folder of its socket is $pooler.
+# pooler_start [LINE…]: pgbouncer in transaction mode with two connections to the server, which all clients share,
+# and these lines of settings besides; the folder of its socket is $pooler.
 pooler_start() {
     pooler=$server/pooler
     mkdir -p "$pooler"
@@ -153,6 +153,7 @@ default_pool_size = 2
 max_client_conn = 100
 logfile = $pooler/log
 INI
+    printf '%s\n' "$@" >>"$pooler/ini"
     local as=()
     ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
     setsid "${as[@]}" pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
