@@ -162,10 +162,16 @@ static PGconn *start(const struct db_connection *connection, bool many_hosts)
     return PQconnectdbParams(names, values, 1);
 }
 
-static void ignore_notice(void *self, const PGresult *result)
+/* Whoever cancels the commit of a transaction that waits for the synchronous copies makes it end
+ * well for the server, which only warns. Its text is in the server's language; the place it comes
+ * from is not. */
+static void take_notice(void *self, const PGresult *notice)
 {
-    (void)self;
-    (void)result;
+    struct db_connection *connection = self;
+    const char *place = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    if (place != NULL && strcmp(place, "SyncRepWaitForLSN") == 0) {
+        connection->uncopied = true;
+    }
 }
 
 static enum db_class check_setting(struct db_connection *connection, bool *many_hosts)
@@ -205,7 +211,7 @@ enum db_class postgresql_connect(struct db_connection *connection)
         postgresql_note(connection, PQerrorMessage(connection->handle));
         return DB_BUSY;
     }
-    (void)PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
+    (void)PQsetNoticeReceiver(connection->handle, take_notice, connection);
     if (PQsetnonblocking(connection->handle, 1) != 0 ||
         PQenterPipelineMode(connection->handle) != 1) {
         return lose(connection, PQerrorMessage(connection->handle));
@@ -377,7 +383,12 @@ static void take_good(struct db_connection *connection, struct reading *reading,
         if (strcmp(PQcmdStatus(result), "COMMIT") != 0 && reading->class == DB_OK) {
             postgresql_note(connection, "the server has rolled the transaction back");
             reading->class = DB_AGAIN;
+        } else if (connection->uncopied && reading->class == DB_OK) {
+            postgresql_note(connection, "the transaction is done, but its synchronous copies may "
+                                        "not have it");
+            reading->class = DB_BUSY;
         }
+        connection->uncopied = false;
         break;
     case EXPECT_NAME:
     case EXPECT_NOTHING:

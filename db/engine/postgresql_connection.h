@@ -45,7 +45,8 @@ struct db_connection {
         uint64_t name;
     } queue[POSTGRESQL_QUEUE];
     size_t queued;
-    bool synced; /* the server is asked to answer all that is queued */
+    bool uncopied; /* the last commit did not wait for the synchronous copies to the end */
+    bool synced;   /* the server is asked to answer all that is queued */
     uint64_t names[POSTGRESQL_NAMES];
     size_t name_count;
     unsigned cursors; /* that were declared so far */
