@@ -173,6 +173,19 @@ static bool names_password(const char *value)
     }
     return false;
 }
+
+/* Whether the user of a URL has one, as libpq looks for it: before an @ that stands before the
+ * first slash. */
+static bool user_has_password(const char *value)
+{
+    const char *user = strstr(value, "://");
+    if (user == NULL) {
+        return false;
+    }
+    user += strlen("://");
+    size_t size = strcspn(user, "@/");
+    return user[size] == '@' && memchr(user, ':', size) != NULL;
+}
 #endif
 
 /* What is wrong with the value of `database`; NULL: nothing. A password in it could be read by all
@@ -183,10 +196,7 @@ static const char *database_fault(const char *value)
         return NULL;
     }
 #ifdef CUBBY_POSTGRESQL
-    const char *url = strstr(value, "://");
-    const char *end = url != NULL ? strchr(url, '@') : NULL;
-    if (names_password(value) ||
-        (end != NULL && memchr(url + 3, ':', (size_t)(end - url) - 3) != NULL)) {
+    if (names_password(value) || user_has_password(value)) {
         return "must not hold a password; name a file for it with passfile=";
     }
     const char *query = strchr(value, '?');
