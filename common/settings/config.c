@@ -188,9 +188,9 @@ static bool user_has_password(const char *value)
 }
 #endif
 
-/* What is wrong with the value of `database`; NULL: nothing. A password in it could be read by all
- * who may read the settings, and is told in the log; the driver looks once more. */
-static const char *database_fault(const char *value)
+/* A password could be read by all who may read the settings, and is told in the log; the driver
+ * looks once more. */
+const char *config_database_fault(const char *value)
 {
     if (config_is_path(value)) {
         return NULL;
@@ -224,7 +224,7 @@ static enum error_code take_string(const struct place *place, const struct setti
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s must be one of: %s", place->file,
                          place->line, setting->name, setting->words);
     }
-    const char *fault = setting->kind == KIND_DATABASE ? database_fault(value) : NULL;
+    const char *fault = setting->kind == KIND_DATABASE ? config_database_fault(value) : NULL;
     if (fault != NULL) {
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s %s", place->file, place->line,
                          setting->name, fault);

@@ -326,6 +326,10 @@ static enum db_class pg_verify(struct db_connection *connection,
     } checks[] = {
         {"SELECT current_setting('synchronous_commit') <> 'off'",
          "synchronous_commit is off: writes that were acknowledged may be lost"},
+        {"SELECT current_setting('synchronous_standby_names') = ''"
+         " OR current_setting('synchronous_commit') <> 'local'",
+         "synchronous_commit is local: writes are acknowledged without the copies that "
+         "synchronous_standby_names asks for"},
         {"SELECT current_setting('fsync') = 'on'",
          "fsync is off: a loss of power can destroy the database"},
         {"SELECT current_setting('full_page_writes') = 'on'",

@@ -112,5 +112,8 @@ void postgresql_reset(struct db_prepared *prepared);
 int64_t postgresql_column_integer(struct db_prepared *prepared, int column);
 struct text postgresql_column_text(struct db_prepared *prepared, int column);
 bool postgresql_column_is_null(struct db_prepared *prepared, int column);
+int postgresql_column_count(struct db_prepared *prepared);
+const char *postgresql_column_name(struct db_prepared *prepared, int column);
+bool postgresql_column_holds_integers(struct db_prepared *prepared, int column);
 
 #endif
