@@ -6,7 +6,9 @@
  * libraries do then is theirs FAULT_CONNECT=N  the N-th connection gets no memory from libpq
  *   FAULT_EMPTY=N    from its N-th call on PQgetResult has nothing, as if libpq had lost count
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
