@@ -105,6 +105,37 @@ next_run() {
     next_run nginx
 }
 
+# postgresql_gone: of the server below the data nothing runs any more
+postgresql_gone() { [ ! -e "$DATA/postgresql/postmaster.pid" ] && ! pgrep -f "postgres -D $DATA/postgresql" >/dev/null; }
+
+@test "make run: ENGINE=postgresql serves over a server of its own, Ctrl-C ends both, the next run has the data" {
+    cp -a "$root/build/postgresql" "$home/cubby/build/"
+    umask 077
+    make_run ENGINE=postgresql DATA="$DATA"
+    run_wait
+    has "$base" /api
+    body=$(eval "$(sed -n 's/^try: *//p' "$run_output")" 2>/dev/null)
+    has "$body" '"database":"ok"'
+    body=$(cd "$home/cubby" && eval "$(sed -n 's/^tool: *//p' "$run_output") --json")
+    same "$body" '[]'
+    six_calls "$base" keeper
+    call POST "$base/data" -d '{"key":"kept","value":[1]}'
+    same "$code" 201
+    ! postgresql_gone || fail 'no server runs'
+    run_stop INT
+    check_left_nothing
+    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+    make_run ENGINE=postgresql SERVER=nginx DATA="$DATA"
+    run_wait
+    call GET "$base/data/kept"
+    same "$code" 200
+    has "$body" '"value":[1]'
+    kill -s TERM "$run_pid"
+    until_true 15 run_gone || fail "still there: $(pgrep -af "$TMPDIR")"
+    check_left_nothing
+    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+}
+
 @test "make run: the README's line serves" {
     line=$(commands README.md 'A minute to run')
     same "$line" 'make run'
