@@ -205,7 +205,7 @@ copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELEC
     ask data GET /k
     same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[2,2]'
     copies nobody
-    { put k 3; printf '%s %s' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
+    { put k 3; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
     waiting=$!
     until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
     sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
