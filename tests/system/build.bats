@@ -343,13 +343,10 @@ SH
 
 @test "libxcrypt: is configured for the target that the compiler names, flags in CC or not" {
     configured() {
-        mkdir -p "$BATS_TEST_TMPDIR/$1/src/libxcrypt"
-        printf '#!/bin/sh\necho "$@" >"%s/arguments"; exit 1\n' "$BATS_TEST_TMPDIR/$1" >"$BATS_TEST_TMPDIR/$1/src/libxcrypt/configure"
-        chmod 755 "$BATS_TEST_TMPDIR/$1/src/libxcrypt/configure"
-        mkdir -p "$BATS_TEST_TMPDIR/bin"
-        printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/autoreconf"
-        chmod 755 "$BATS_TEST_TMPDIR/bin/autoreconf"
-        CC=$2 PATH=$BATS_TEST_TMPDIR/bin:$PATH sh "$root/common/deps/build.sh" libxcrypt "$BATS_TEST_TMPDIR/$1/src" "$BATS_TEST_TMPDIR/$1/out" 2>/dev/null || true
+        mkdir -p "$BATS_TEST_TMPDIR/$1/src" "$BATS_TEST_TMPDIR/$1/amalgamation/libxcrypt"
+        printf '#!/bin/sh\necho "$@" >"%s/arguments"; exit 1\n' "$BATS_TEST_TMPDIR/$1" >"$BATS_TEST_TMPDIR/$1/amalgamation/libxcrypt/configure"
+        chmod 755 "$BATS_TEST_TMPDIR/$1/amalgamation/libxcrypt/configure"
+        CC=$2 sh "$root/common/deps/build.sh" libxcrypt "$BATS_TEST_TMPDIR/$1/src" "$BATS_TEST_TMPDIR/$1/out" 2>/dev/null || true
         cat "$BATS_TEST_TMPDIR/$1/arguments"
     }
     case $(configured native musl-gcc) in *--host*) fail 'a host for this machine' ;; esac

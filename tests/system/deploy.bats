@@ -24,6 +24,7 @@ setup_file() {
 
 # A machine of its own: $machine/etc and so on, as the packages bring them, and a free port.
 setup() {
+    note_test_alone
     PATH=$PATH:/usr/sbin:/sbin
     machine=$BATS_TEST_TMPDIR/machine
     mkdir -p "$machine/var/www/html" "$machine/var/log/apache2" "$machine/var/log/lighttpd" "$machine/var/log/nginx" "$machine/run/lock/apache2" "$machine/run/apache2/socks" \

@@ -7,6 +7,7 @@ load loop.bash
 teardown() { loops_stop; }
 
 setup() {
+    note_test_alone
     installation
     new_user bob
     store a '"of bob"'
