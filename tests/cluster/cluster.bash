@@ -60,6 +60,9 @@ bootstrap:
       parameters:
         max_connections: 100
         wal_log_hints: 'on'
+        # A server that comes back is a copy sooner: by default 5 and 10 seconds.
+        wal_retrieve_retry_interval: 1s
+        wal_receiver_status_interval: 1s
   initdb:
   - encoding: UTF8
   - locale: C
