@@ -237,6 +237,9 @@ $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/build.sh amalgamation $(DEP_SOURCES) $(@D)
+$(AMALGAMATION)/.configurable: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
+	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
+	$(Q)sh common/deps/build.sh configurable $(DEP_SOURCES) $(@D)
 
 # Where what ran is counted.
 PROFILE_DIR := $(if $(filter generate,$(PROFILE)),$(BUILD),$(PROFILE_BUILD))/counts
@@ -249,6 +252,7 @@ $(1)/.%: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 	$$(Q)CC='$(2)' AR='$(AR)' DEP_CFLAGS='$(3)' DEP_LDFLAGS='$(4)' PROFILE_STAGE='$(5)' \
 		PROFILE='$(PROFILE_DIR)' sh common/deps/build.sh $$* $(DEP_SOURCES) $(1)
 $(1)/.sqlite: $(AMALGAMATION)/.amalgamation
+$(1)/.libxcrypt: $(AMALGAMATION)/.configurable
 $(1)/.mbedtls: $(wildcard common/deps/mbedtls_*)
 $(1)/.libjwt: $(1)/.jansson $(1)/.mbedtls
 $(1)/.ready: $(BUILT_HERE:%=$(1)/.%)
@@ -373,11 +377,13 @@ HOST ?=
 # Those that make test tries: a 32-bit little-endian processor, and a 32-bit big-endian one.
 BOARDS_TESTED := armhf mips
 
-.PHONY: board boards-tested
+.PHONY: board boards-tested packages-boards
+packages-boards: packages-test
+	$(Q)for arch in $(BOARDS_TESTED); do sh common/deps/board.sh --packages $$arch || exit 1; done
 board:
 	$(Q)$(ONE_BUILD) env MAKE='$(MAKE)' VERSION='$(VERSION)' HOST='$(HOST)' $(if $(HOST),CC='$(CC)' AR='$(AR)') \
 		sh common/deps/board.sh $(ARCH)
-boards-tested:
+boards-tested: $(AMALGAMATION)/.amalgamation $(AMALGAMATION)/.configurable
 	$(Q)for arch in $(BOARDS_TESTED); do \
 		env MAKE='$(MAKE)' VERSION='$(VERSION)' sh common/deps/board.sh $$arch && \
 		sh common/deps/busybox.sh $$arch board || exit 1; done
@@ -411,7 +417,7 @@ ONE_BUILD = mkdir -p $(BUILD) && $(if $(shell command -v flock),flock $(BUILD)/.
 # The programs that know both engines lie in a folder of their own, beside those of the ordinary build.
 BOTH := $(BUILD)/postgresql
 .PHONY: both-engines
-both-engines: $(AMALGAMATION)/.amalgamation
+both-engines: $(AMALGAMATION)/.amalgamation $(AMALGAMATION)/.configurable
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BOTH) DEP_SOURCES=$(DEP_SOURCES) CC=gcc PROFILE= \
 		ENGINES='sqlite postgresql' DOCS= all
 
@@ -448,6 +454,9 @@ $(DEBIAN_FILES):
 			mkdir $$name && dpkg --fsys-tarfile $${name}_*.deb | tar -C $$name -xf - || exit 1; \
 		done && touch $(@F)
 
+# Boards are built one after another beside the rest, for which there is a third place: each waits for downloads
+# and for steps that one processor does. What all of it wants is installed before.
+#
 # With ONLY another suite, the programs for boards and for fuzzing are not made, nor what cubby is compared with.
 ONLY ?=
 WITH_FUZZ := $(if $(ONLY),$(findstring $(ONLY),fuzz),yes)
@@ -455,11 +464,10 @@ WITH_BOARDS := $(if $(ONLY),$(findstring board,$(ONLY)),yes)
 WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 
 .PHONY: test
-test: packages-test
-	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load \
+test: packages-test $(if $(WITH_BOARDS),packages-boards)
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory $(if $(WITH_BOARDS),-j3 boards-tested,-j2) all $(BUILD)/test-tools/load \
 		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
 		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs)
-	$(if $(WITH_BOARDS),$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory boards-tested)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
@@ -549,7 +557,7 @@ $(PEERS_READY):
 .PHONY: peers-programs
 peers-programs: all $(BENCH)/empty_fcgi $(PEERS_READY)
 
-.PHONY: bench bench-alone bench-peers bench-instructions bench-large bench-board
+.PHONY: bench bench-alone bench-peers bench-instructions bench-large bench-board bench-flushes
 bench: bench-alone
 	$(Q)$(MAKE) --no-print-directory bench-peers
 bench-alone: packages-bench
@@ -567,6 +575,9 @@ bench-large: packages-bench
 bench-board: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BENCH)/once
 	$(Q)bash tests/bench/board.sh
+bench-flushes: packages-test
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
+	$(Q)bash tests/bench/flushes.sh
 
 # ---- installing ------------------------------------------------------------------------------------
 
@@ -722,6 +733,7 @@ help:
 	@echo '    ROUNDS=5  SECONDS_EACH=1  CONNECTIONS="1 4 16"  JOURNALS="rollback wal"  WORKERS=2'
 	@echo 'make bench-large     a read and an update among 10,000,000 items (some minutes, 1 GB of disk)'
 	@echo '    ITEMS=10000000  USERS=100000  KEEP=FOLDER  ROUNDS=5'
+	@echo 'make bench-flushes   flushes for an update by processes that stay, with 1, 4 and 16 clients'
 	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
 	@echo '    UPDATES=200'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
@@ -745,7 +757,7 @@ help:
 	@echo 'make all             the same as make alone'
 	@echo 'make deps            the libraries only'
 	@echo 'make packages-build packages-run packages-test packages-bench packages-bench-peers'
-	@echo 'make packages-dist packages-deb packages-test-packages packages-api'
+	@echo 'make packages-boards packages-dist packages-deb packages-test-packages packages-api'
 	@echo '                     only installs the Debian packages that building, running, ... want'
 	@echo 'make both-engines    programs that know PostgreSQL too, in build/postgresql'
 	@echo 'make fuzz-programs   builds what make fuzz runs'

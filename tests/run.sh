@@ -160,21 +160,21 @@ postman_tests() {
     note_end postman $?
 }
 
-# The page, in a browser: under the server that has it beside /api, and under the one with /cgi-bin.
+# The page, in a browser: under the server that has it beside /api, and under the one with /cgi-bin. Small, so that
+# a quota is met.
 suite_console() {
-    local server
-    timeout 60 node --test-reporter=tap tests/console/json_text.js
-    note_end console $?
-    for server in apache busybox; do
-        case " $servers " in *" $server "*) ;; *) continue ;; esac
-        # Small, so that a quota is met.
-        with_server "console-$server" "$server" 'password_cost = 1
+    with_server "console-$1" "$1" 'password_cost = 1
 login_limit_account = 0
 login_limit_address = 0
 register_limit = 0
 max_user_bytes = 300000
 ' console_tests
-    done
+}
+
+# What of the page's script needs no browser.
+suite_console_text() {
+    timeout 60 node --test-reporter=tap tests/console/json_text.js
+    note_end console-text $?
 }
 
 console_tests() {
@@ -255,7 +255,8 @@ suite_lint() {
 }
 
 # All suites wait in one line, the longest first, and as many run at once as keep the processors busy: a suite
-# waits for timers and disks about half of its time.
+# waits for timers and disks about half of its time. The last are short, or work on all processors by themselves,
+# as lint does.
 names=()
 line=()
 queue() { # NAME FUNCTION [ARGUMENT…]
@@ -266,32 +267,61 @@ queue() { # NAME FUNCTION [ARGUMENT…]
 }
 
 queue system-make suite_system make
-queue system-rest suite_system rest
-[ ! -x build/san/inproc ] || queue inproc suite_inproc
 queue system-loop suite_system loop
+[ ! -x build/san/inproc ] || queue inproc suite_inproc
+queue system-rest suite_system rest
+for arch in ${BOARDS:-}; do
+    queue "board-$arch" suite_board "$arch"
+done
+if [ -z "${FILTER:-}" ]; then
+    for server in apache busybox; do
+        case " $servers " in *" $server "*) queue "console-$server" suite_console "$server" ;; esac
+    done
+fi
 for server in $servers; do
     queue "http-$server" suite_http "$server"
 done
 queue lint suite_lint
-[ ! -x build/fuzz/requests ] || queue fuzz suite_fuzz
 # The budgets are of the static programs.
 grep -q ld-linux "$PROGRAMS/data" || queue instructions suite_instructions
 [ -n "${FILTER:-}" ] || queue postman suite_postman
-[ -n "${FILTER:-}" ] || queue console suite_console
-for arch in ${BOARDS:-}; do
-    queue "board-$arch" suite_board "$arch"
-done
+[ ! -x build/fuzz/requests ] || queue fuzz suite_fuzz
+[ -n "${FILTER:-}" ] || queue console-text suite_console_text
 
-at_once=$((2 * $(nproc)))
+processors=$(nproc)
+at_once=$((2 * processors))
 [ "$at_once" -ge 4 ] || at_once=4
 next=0
-# start_waiting: starts suites, as long as there is place; false when none is left.
+
+# waited_share: sets $waited to how many percent of the processors' time went by unused since the last question.
+jiffies_before=0 idle_before=0 waited=0
+waited_share() {
+    local cpu user nice system idle iowait irq softirq rest jiffies
+    read -r cpu user nice system idle iowait irq softirq rest </proc/stat
+    idle=$((idle + iowait))
+    jiffies=$((user + nice + system + idle + irq + softirq))
+    [ "$jiffies" = "$jiffies_before" ] || waited=$((100 * (idle - idle_before) / (jiffies - jiffies_before)))
+    jiffies_before=$jiffies idle_before=$idle
+}
+
+# run_suite NAME FUNCTION [ARGUMENT…]: leaves beside what it says the seconds that it took, and those of the processor.
+run_suite() {
+    local name=$1 TIMEFORMAT='%0R %0U %0S'
+    shift
+    { time "$@" >"$out/$name.tap" 2>"$out/$name.err"; } 2>"$out/$name.time"
+}
+
+# start_waiting: starts suites, as long as there is place; false when none is left. Where those that run leave
+# a third of the processors' time unused, there is place for one more, up to half as many again.
 start_waiting() {
-    local suite
-    while [ "$next" -lt "${#line[@]}" ] && [ "$(jobs -rp | wc -l)" -lt "$at_once" ]; do
+    local suite places=$at_once running
+    running=$(jobs -rp | wc -l)
+    waited_share
+    [ "$waited" -lt 33 ] || [ "$running" -lt "$at_once" ] || [ "$running" -ge $((at_once * 3 / 2)) ] || places=$((running + 1))
+    while [ "$next" -lt "${#line[@]}" ] && [ "$running" -lt "$places" ]; do
         read -ra suite <<<"${line[next]}"
-        next=$((next + 1))
-        "${suite[@]:1}" >"$out/${suite[0]}.tap" 2>"$out/${suite[0]}.err" </dev/null 9>&- &
+        next=$((next + 1)) running=$((running + 1))
+        run_suite "${suite[@]}" </dev/null 9>&- &
         groups+=("$!")
     done
     [ "$next" -lt "${#line[@]}" ]
@@ -335,7 +365,8 @@ for name in "${names[@]}"; do
     # A failing test with what it said, up to the next one.
     awk -v suite="$name" '/^not ok/ {show = 1; print suite ": " $0; next} /^(ok|[0-9]+\.\.)/ {show = 0} show' "$tap" |
         head -n 400
-    printf '%-14s %4d passed, %d failed\n' "$name" "$(grep -c '^ok' "$tap")" "$(grep -c '^not ok' "$tap")"
+    took=$(awk '{printf "%5d s, %4d s of the processor", $1, $2 + $3}' "$out/$name.time")
+    printf '%-26s %4d passed, %d failed %s\n' "$name" "$(grep -c '^ok' "$tap")" "$(grep -c '^not ok' "$tap")" "$took"
 done
 [ "$SECONDS" -lt 60 ] || slowest 10
 echo "$passed passed, $failed failed"

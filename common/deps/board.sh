@@ -3,6 +3,7 @@
 #
 #   board.sh ARCH        one of the names below, which are Debian's; without one they are listed
 #   HOST=NAME CC=... AR=... board.sh        any other compiler; CC may have flags behind it
+#   board.sh --packages ARCH                only installs the Debian packages that ARCH wants
 #
 # Leaves everything under build/board/NAME: the programs in cgi-bin/ and bin/, and the archive
 # build/board/cubby-VERSION-NAME.tar.gz, to be unpacked at the root of the board, where `cubby-setup`
@@ -94,6 +95,8 @@ if [ "${1:-}" = --list ]; then
     echo "$known"
     exit 0
 fi
+only_packages=''
+[ "${1:-}" != --packages ] || { only_packages=yes && shift; }
 [ $# -le 1 ] || {
     echo "board: one processor at a time, not \"$*\"" >&2
     exit 2
@@ -117,6 +120,7 @@ if [ -n "$arch" ]; then
         exit 2
     }
     sh common/deps/packages.sh build "board-$arch:$triplet"
+    [ -z "$only_packages" ] || exit 0
     CC=$triplet-gcc
     AR=$triplet-ar
     musl_compiler

@@ -7,6 +7,7 @@ load ../system/filters.bash
 load machine
 
 setup() {
+    note_test_alone
     conf=$BATS_TEST_TMPDIR/cubby.conf
     printf '%s\n' "database = $DATA/cubby.db" "keys = $DATA/keys.json" >"$conf"
 }

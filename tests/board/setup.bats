@@ -4,6 +4,7 @@ load ../http/lib.bash
 load machine
 
 setup() {
+    note_test_alone
     cd "$BATS_TEST_DIRNAME/../.." || return
     export BOARD_ROOT=$BATS_TEST_TMPDIR/root
     machine_make

@@ -43,19 +43,26 @@ postgresql) LOCK_STORE='BEGIN; LOCK TABLE meta, users, items, tokens, throttle I
 *) LOCK_STORE='BEGIN IMMEDIATE;' ;;
 esac
 
-# lock_store SECONDS: in the background somebody keeps all others from writing, from now on and for so long;
-# sets $holder.
+# lock_store SECONDS: in the background somebody keeps all others from writing, from now on and for so long, or
+# until free_store.
 lock_store() {
     local held=$BATS_TEST_TMPDIR/held
     : >"$held"
-    { printf '%s\nSELECT 1;\n' "$LOCK_STORE"; sleep "$1"; echo 'ROLLBACK;'; } | store_shell >"$held" 3>&- &
-    holder=$!
+    free_at=$(mktemp -u "$BATS_TEST_TMPDIR/free.XXXXXX")
+    mkfifo "$free_at"
+    { printf '%s\nSELECT 1;\n' "$LOCK_STORE"; read -r -t "$1" _ <>"$free_at" || true; echo 'ROLLBACK;'; } | store_shell >"$held" 3>&- &
     began
     for _ in $(seq 100); do
         [ ! -s "$held" ] || return 0
         sleep 0.05
     done
     fail 'nobody holds the lock'
+}
+
+# free_store: it is let go, when this returns.
+free_store() {
+    echo >"$free_at"
+    wait_all
 }
 
 # lose_store, find_store: the database can't be reached until it is found again.

@@ -9,6 +9,7 @@ setup_file() {
 }
 
 setup() {
+    note_test_alone
     login "$user"
 }
 

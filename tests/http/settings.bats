@@ -38,6 +38,7 @@ teardown_file() {
 }
 
 setup() {
+    note_test_alone
     login "$user"
 }
 
@@ -85,12 +86,12 @@ setup() {
 
 @test "settings: while another process holds the lock, writes are 503 with Retry-After, and reads go on" {
     store held 1
-    lock_store 2
+    lock_store 30
     store blocked 1
     refused 503 SERVICE_UNAVAILABLE
     as_user GET /data/held
     succeeded 200
-    wait_all
+    free_store
     login "$user"
     as_user GET /data/blocked
     refused 404 KEY_NOT_FOUND

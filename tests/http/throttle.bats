@@ -44,6 +44,7 @@ CONF
 teardown_file() { stop; }
 
 setup() {
+    note_test_alone
     BASE=$(cat "$BATS_FILE_TMPDIR/base")
     export BASE
     forget

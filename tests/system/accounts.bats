@@ -3,6 +3,7 @@
 load system.bash
 
 setup() {
+    note_test_alone
     export DATA=$BATS_TEST_TMPDIR
     export CUBBY_CONF=$DATA/cubby.conf
     {

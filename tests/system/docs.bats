@@ -7,8 +7,8 @@ load pages.bash
 @test "contributing: every command of the page does what it says" {
     checkout=$BATS_TEST_TMPDIR/checkout
     copy_built_checkout "$checkout"
-    cp -a "$root"/build/san "$root"/build/test-tools "$checkout/build/"
-    ln -s "$root/build/npm" "$checkout/build/npm"
+    cp -a "$root"/build/san "$root"/build/test-tools "$root"/build/postgresql "$checkout/build/"
+    ln -s "$root/build/npm" "$root/build/debian" "$checkout/build/"
     typed www/docs/contributing.md 'Build one program, run one test' sh >"$BATS_TEST_TMPDIR/commands"
     typed www/docs/contributing.md 'Sanitizers' sh >>"$BATS_TEST_TMPDIR/commands"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -ge 6 ]

@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     installation
     new_user ann
     gateway=''

@@ -17,6 +17,7 @@ setup_file() {
 }
 
 setup() {
+    note_test_alone
     folder=$BATS_TEST_TMPDIR
     mkdir "$folder/state"
     printf '%s\n' "database = $folder/data/cubby.db" "keys = $folder/data/keys.json" 'password_cost = 1' >"$folder/cubby.conf"

@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     list=$BATS_TEST_TMPDIR/refused.txt
     # As such lists come: comments, lines of other systems, words of any case, numbers, no newline at the end.
     printf '%s\n' '#!comment: words of a list' '' 'password' $'letmein\r' 'Tr0ub4dor&3xyz' '123456' 'ab' 'Bücherei' >"$list"

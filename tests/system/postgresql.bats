@@ -14,6 +14,7 @@ setup_file() {
 teardown_file() { server_end; }
 
 setup() {
+    note_test_alone
     token=''
     sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
     install_over "$server/socket"

@@ -13,6 +13,7 @@ setup_file() {
 }
 
 setup() {
+    note_test_alone
     export DATA=$BATS_TEST_TMPDIR/data
 }
 

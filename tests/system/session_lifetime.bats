@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     installation 'session_lifetime = 7200'
     new_user ann
     claims=$(claims_of "$token")

@@ -5,6 +5,7 @@ load tool
 load pages
 
 setup() {
+    note_test_alone
     installation
     copy=$BATS_TEST_TMPDIR/copy.db
 }

@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     PATH=$PATH:/usr/sbin:/sbin
     folder=$(mktemp -d "${TMPDIR:-/tmp}/cubby-doctor.XXXXXX")
     chmod 755 "$folder"

@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     page=$root/db/tool/cubby.8.in
 }

@@ -7,7 +7,10 @@ load tool
 HOSTILE=$'a"\\\e[31m\xff\u0085\n,'
 SHOWN=$'a"\\\e[31m?\u0085\n,'
 
-setup() { installation; }
+setup() {
+    note_test_alone
+    installation;
+}
 
 commands() { "$TOOL" --help | sed -nE 's/^  ([a-z-]+( [a-z-]+)?)  .*/\1/p'; }
 

@@ -3,7 +3,10 @@
 
 load tool
 
-setup() { installation; }
+setup() {
+    note_test_alone
+    installation;
+}
 
 key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
 

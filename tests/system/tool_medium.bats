@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     installation
     # The tool and the programs as on a medium without shared writable mappings.
     poor=$root/build/test-tools/no_shared_maps

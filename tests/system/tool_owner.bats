@@ -5,6 +5,7 @@
 load tool
 
 setup() {
+    note_test_alone
     # Root's own folder for results, which the programs' user can't enter.
     closed=$BATS_TEST_TMPDIR/closed
     mkdir -m 700 "$closed"

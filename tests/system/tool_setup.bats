@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     home=$BATS_TEST_TMPDIR/home
     conf=$BATS_TEST_TMPDIR/cubby.conf
     database=$home/cubby.db

@@ -3,7 +3,10 @@
 
 load tool
 
-setup() { installation; }
+setup() {
+    note_test_alone
+    installation;
+}
 
 @test "gc: what is over goes and is counted, what lives stays" {
     new_user ann

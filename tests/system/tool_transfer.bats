@@ -4,6 +4,7 @@
 load tool
 
 setup() {
+    note_test_alone
     installation
     dump=$BATS_TEST_TMPDIR/lines
 }

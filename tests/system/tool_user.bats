@@ -3,7 +3,10 @@
 
 load tool
 
-setup() { installation; }
+setup() {
+    note_test_alone
+    installation;
+}
 
 add() {
     printf '%s\n' "${2:-$PASSWORD}" | "$TOOL" user add "$1" --email "$1@example.org" \
