@@ -755,7 +755,7 @@ help:
 	@echo 'make bench-peers     the same read and update by cubby, Flask and Fastify (some minutes)'
 	@echo '    ROUNDS=5  SECONDS_EACH=1  CONNECTIONS="1 4 16"  JOURNALS="rollback wal"  WORKERS=2'
 	@echo 'make bench-postgresql  the same by cubby over SQLite and over PostgreSQL, and by Flask over PostgreSQL'
-	@echo '    ROUNDS=3  SECONDS_EACH=3  CONNECTIONS=16  WORKERS=2  THREADS=8  PROCESSES=8  USERS=100'
+	@echo '    ROUNDS=3  SECONDS_EACH=3  CONNECTIONS=16  WORKERS=  THREADS=8  PROCESSES=8  USERS=100'
 	@echo 'make bench-large     a read and an update among 10,000,000 items (some minutes, 1 GB of disk)'
 	@echo '    ITEMS=10000000  USERS=100000  KEEP=FOLDER  ROUNDS=5'
 	@echo 'make bench-flushes   flushes for an update by processes that stay, with 1, 4 and 16 clients'

@@ -7,12 +7,13 @@
 #   ROUNDS=3          of everything; the median counts
 #   SECONDS_EACH=3    of load per side, call and round
 #   CONNECTIONS=16
-#   WORKERS=2         processes of gunicorn
+#   WORKERS=          processes of gunicorn; as many as there are processors
 #   THREADS=8         of each of them
 #   PROCESSES=8       of each program of cubby over PostgreSQL, which wait for the server
 #   USERS=100         whose items are read and updated, in no order
 #   RESULTS=FILE      instead of build/bench/postgresql.json
 #
+# The data of all lie below TMPDIR (/tmp); what kind of file system that is, is told: in memory nothing is durable.
 # cubby's programs stay, under nginx, in both cases. The server has a database for each side, with the same rows,
 # and its settings as they come: synchronous_commit is on. SQLite keeps a write-ahead log, with synchronous=EXTRA.
 # All run at once and take turns within a round. `update one` has all connections update one item of one user.
@@ -26,7 +27,7 @@ here=$root/tests/bench
 rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-3}
 connections=${CONNECTIONS:-16}
-workers=${WORKERS:-2}
+workers=${WORKERS:-$(nproc)}
 threads=${THREADS:-8}
 processes=${PROCESSES:-8}
 users=${USERS:-100}
@@ -155,13 +156,21 @@ load() {
     [ "$requests" -gt 0 ] && [ "$errors" = 0 ] || die "$1, $2: $errors errors, $requests answers"
 }
 
+# kind_of FOLDER: of its file system
+kind_of() { df --output=fstype "$1" | tail -n 1; }
+
 python_version() { /usr/bin/python3 -c "from importlib.metadata import version; print(version('$1'))"; }
 
 fixture_make "$scratch/f"
+# The same for all sides, or there is nothing to compare.
+storage=$(kind_of "$scratch")
 make_users
 start_sqlite
 start_postgresql
 start_flask
+for folder in "$scratch/sqlite" "$server/db"; do
+    [ "$(kind_of "$folder")" = "$storage" ] || die "$folder lies on $(kind_of "$folder"), and $scratch on $storage"
+done
 first='{"text":"hello","list":[1,2,3]}'
 for side in $sides; do
     check_item "$side" "$first" "$value"
@@ -188,7 +197,7 @@ done
 jq -n --slurpfile runs "$scratch/runs.jsonl" -f "$here/postgresql.jq" --arg when "$(date -u +%FT%TZ)" \
     --arg machine "$(uname -srm), $(nproc) processors" --arg connections "$connections" \
     --arg server "PostgreSQL $(sql 'SHOW server_version' | cut -d' ' -f1), synchronous_commit $(sql 'SHOW synchronous_commit')" \
-    --arg flask "Flask $(python_version flask), gunicorn $(python_version gunicorn) ($workers processes, $threads threads each), psycopg2 $(python_version psycopg2)" \
+    --arg storage "$storage" --arg flask "Flask $(python_version flask), gunicorn $(python_version gunicorn) ($workers processes, $threads threads each), psycopg2 $(python_version psycopg2)" \
     >"$results"
 jq -r -f "$here/postgresql_table.jq" "$results"
 echo "As JSON: ${results#"$root/"}"

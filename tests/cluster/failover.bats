@@ -15,16 +15,24 @@ teardown() { instances_stop; }
 
 say() { printf '#   %s\n' "$*" >&3; }
 
-# kill_leader NUMBER: with -9, of odd numbers the server, whose Patroni sees it; of even numbers both, as when the
-# machine dies, and Patroni comes back once the other leads.
+# kill_leader NUMBER: with -9, of odd numbers the first process of the server, whose Patroni sees it, and whose other
+# processes notice it; of even numbers all processes of the server and its Patroni, as when the machine dies, and
+# Patroni comes back once the other leads.
 kill_leader() {
-    local first second pids
+    local first second pids children
     first=$(leader)
     second=$(other "$first")
     pids=$(head -n 1 "$server/$first/postmaster.pid")
-    [ $(($1 % 2)) = 1 ] || pids="$(cat "$server/$first.pid") $pids"
+    if [ $(($1 % 2)) = 0 ]; then
+        # Who is stopped starts no more of them.
+        kill -STOP "$pids"
+        children=$(pgrep -P "$pids")
+        [ "$(wc -l <<<"$children")" -ge 5 ] || fail "a server of so few processes: $children"
+        pids="$(cat "$server/$first.pid") $pids $children"
+    fi
+    # One that has just ended by itself is dead, too.
     # shellcheck disable=SC2086 # words
-    kill -KILL $pids
+    kill -KILL $pids 2>/dev/null || true
     killed_at=${EPOCHREALTIME/.}
     echo "mark kill $1 of $kills" >&6
     until_true 90 is_leader "$second" || fail "$second does not take over: $(tail "$server/$second.log")"

@@ -13,7 +13,8 @@
 // The writers go on until standard input says `stop`. After a line `mark NAME` it prints how long it took
 // until a write that began after that was acknowledged.
 //
-// Any other answer than the contract's is a fault. At the end everything is read through each address, and a
+// Any other answer than the contract's is a fault, and so is one that takes longer than LONGEST milliseconds
+// (30000). At the end everything is read through each address, and a
 // follower of each user's changes, who was there all the time, must know the same. Prints a line about it all;
 // the exit status is 0 only without faults.
 'use strict';
@@ -27,12 +28,14 @@ const tokens = fs.readFileSync(process.argv[3], 'utf8').trim().split('\n');
 const writers = Number(process.argv[4]);
 const mayFail = process.argv[5] === '-';
 const writes = mayFail ? Infinity : Number(process.argv[5]);
-const TIMEOUT = 120000; // milliseconds
+const TIMEOUT = 60000; // milliseconds
+const LONGEST = Number(process.env.LONGEST ?? 30000); // an answer that takes longer is a fault
 
 let stopped = false;
 let faults = 0;
 let unavailable = 0;
 let lost = 0; // conditional updates that another one won
+let longest = 0; // milliseconds until an answer
 let mark = null;
 
 const fault = (what) => {
@@ -51,7 +54,16 @@ function agentOf(base, name) {
 }
 
 // The answer as {status, headers, json}; json is null when it is none of the contract's.
-function ask(base, name, user, method, path, sent, headers = {}) {
+async function ask(base, name, user, method, path, sent, headers = {}) {
+    const begun = performance.now();
+    const answer = await exchange(base, name, user, method, path, sent, headers);
+    const took = performance.now() - begun;
+    longest = Math.max(longest, took);
+    if (took > LONGEST) fault(`${method} ${path}: answered after ${(took / 1000).toFixed(1)} s`);
+    return answer;
+}
+
+function exchange(base, name, user, method, path, sent, headers) {
     return new Promise((resolve) => {
         const body = sent === undefined ? '' : JSON.stringify(sent);
         const request = http.request(base + path, {
@@ -382,7 +394,8 @@ async function main() {
     const acknowledged = users.reduce((sum, user) => sum + user.versions.size, 0);
     const contested = users.reduce((sum, user) => sum + user.won.length - 1, 0);
     console.log(`${acknowledged} versions acknowledged, ${unavailable} answers 503, of updates by If-Match ${contested} won and ${lost} lost, ` +
-        `${followers.reduce((sum, follower) => sum + follower.count, 0)} changes followed, ${faults} faults, ${seconds.toFixed(1)} s`);
+        `${followers.reduce((sum, follower) => sum + follower.count, 0)} changes followed, ` +
+        `the longest answer after ${(longest / 1000).toFixed(1)} s, ${faults} faults, ${seconds.toFixed(1)} s`);
     process.exit(faults === 0 && acknowledged > 0 ? 0 : 1);
 }
 main();

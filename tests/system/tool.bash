@@ -42,7 +42,7 @@ said() {
 # of JQ-PATH: something of what the tool printed as JSON.
 of() { jq -r "$1" <<<"$output"; }
 
-# cgi PROGRAM METHOD [PATH [BODY]]: one call, with $token if that is set; leaves $code and $body.
+# cgi PROGRAM METHOD [PATH [BODY]]: one call, with $token if that is set; leaves $code, $body and the head in $answer_head.
 cgi() {
     local program=$1 method=$2 path=${3:-} sent=${4:-} answer
     answer=$(printf '%s' "$sent" | env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD="$method" \
@@ -51,6 +51,7 @@ cgi() {
         ${token:+HTTP_AUTHORIZATION="Bearer $token"} "$PROGRAMS/$program" 2>>"$BATS_TEST_TMPDIR/log")
     code=${answer#Status: }
     code=${code%% *}
+    answer_head=${answer%%$'\r\n\r\n'*}
     body=${answer#*$'\r\n\r\n'}
 }
 
