@@ -132,8 +132,8 @@ disable_services() {
         there "$name" || continue
         if command -v systemctl >/dev/null; then
             $as_root systemctl --quiet disable "$name.service"
-        else
-            $as_root deb-systemd-helper disable "$name.service"
+        else # systemd may come later
+            $as_root rm -f "${DPKG_ROOT:-}/etc/systemd/system/multi-user.target.wants/$name.service"
         fi
         [ ! -e "${DPKG_ROOT:-}/etc/init.d/$name" ] || $as_root update-rc.d "$name" disable
         disabled="$disabled $name"
