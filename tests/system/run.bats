@@ -109,10 +109,10 @@ next_run() {
 # postgresql_gone: of the server below the data nothing runs any more
 postgresql_gone() { [ ! -e "$DATA/postgresql/postmaster.pid" ] && ! pgrep -f "postgres -D $DATA/postgresql" >/dev/null; }
 
-# with_postgresql [WORD…]: make run over PostgreSQL, under the server that is there soonest
+# with_postgresql: make run over PostgreSQL, under the server that is there soonest
 with_postgresql() {
     [ -d "$home/cubby/build/postgresql" ] || cp -a "$root/build/postgresql" "$home/cubby/build/"
-    make_run SERVER=busybox ENGINE=postgresql DATA="$DATA" "$@"
+    make_run SERVER=busybox ENGINE=postgresql DATA="$DATA"
 }
 
 # with_data: with an item in it, the server has stopped
