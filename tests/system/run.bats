@@ -153,10 +153,10 @@ refused_with() {
     left=$(head -n 1 "$DATA/postgresql/postmaster.pid")
     web=$(pgrep -o -f "busybox httpd .*$TMPDIR/cubby-run")
     kill -KILL "$(pgrep -P "$run_pid" -f run.sh)"
-    until_true 10 run_gone
-    kill -0 "$left"
     kill -KILL "$web"
+    until_true 10 run_gone
     rm -rf "$TMPDIR"/cubby-run.*
+    kill -0 "$left"
     with_postgresql
     has_data
     has "$(cat "$run_output")" "stops the PostgreSQL (process $left)"
