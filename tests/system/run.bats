@@ -112,7 +112,7 @@ postgresql_gone() { [ ! -e "$DATA/postgresql/postmaster.pid" ] && ! pgrep -f "po
 # with_postgresql: make run over PostgreSQL, under the server that is there soonest
 with_postgresql() {
     [ -d "$home/cubby/build/postgresql" ] || cp -a "$root/build/postgresql" "$home/cubby/build/"
-    make_run SERVER=busybox ENGINE=postgresql DATA="$DATA"
+    make_run SERVER=busybox MODE=cgi ENGINE=postgresql DATA="$DATA"
 }
 
 # with_data: with an item in it, the server has stopped
