@@ -466,7 +466,7 @@ WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 .PHONY: test
 test: packages-test $(if $(WITH_BOARDS),packages-boards)
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory $(if $(WITH_BOARDS),-j3 boards-tested,-j2) all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(STATEMENTS) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
 		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
@@ -482,6 +482,12 @@ STORE_SOURCES := $(filter $(addsuffix /%.c,common/base common/json common/identi
 $(BUILD)/test-tools/store_alone: tests/system/store_alone.c $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(BUILD)/.flags
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(DEP_INCLUDE) $(LINK) \
 		$(LDFLAGS) $< $(STORE_SOURCES:%.c=$(OBJ)/%.o) $(DEP_LIBS) -o $@
+
+# Needs no library: the texts alone.
+STATEMENTS := $(BUILD)/test-tools/statements
+$(STATEMENTS): tests/system/statements.c $(addprefix $(OBJ)/,db/engine/statements.o db/tool/statements.o) $(BUILD)/.flags
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $@.d $(LINK) $(LDFLAGS) \
+		$(filter %.c %.o,$^) -o $@
 
 # A program that tries what none may. It answers to a second name too.
 FORBIDDEN := $(BUILD)/test-tools/forbidden
@@ -500,6 +506,15 @@ test-boards: packages-test
 	$(Q)$(MAKE) --no-print-directory board HOST=clang CC='clang --target=arm-linux-gnueabihf' AR=arm-linux-gnueabihf-ar
 	$(Q)for name in tuned clang; do sh common/deps/busybox.sh $$name board || exit 1; done
 	$(Q)ONLY=board BOARDS='$(BOARDS_KNOWN) tuned clang' bash tests/run.sh
+
+# PostgreSQL beyond one server: two web servers, a pooler in between, and two servers of which the leading one is
+# killed again and again (KILLS=10).
+.PHONY: packages-test-cluster test-cluster
+packages-test-cluster: packages-test
+	$(Q)sh common/deps/packages.sh test-cluster
+test-cluster: packages-test-cluster
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all both-engines
+	$(Q)bats --tap --timing $(if $(FILTER),--filter '$(FILTER)') tests/cluster
 
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak
@@ -528,6 +543,9 @@ packages-bench: packages-build
 .PHONY: packages-bench-peers
 packages-bench-peers: packages-build
 	$(Q)sh common/deps/packages.sh bench-peers
+.PHONY: packages-bench-postgresql
+packages-bench-postgresql: packages-build
+	$(Q)sh common/deps/packages.sh bench-postgresql
 
 $(BENCH)/%: tests/bench/%.c $(LIBRARY) $(BUILD)/.flags
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(OWN_CFLAGS) -MF $(BENCH)/$*.d $(DEP_INCLUDE) \
@@ -557,7 +575,7 @@ $(PEERS_READY):
 .PHONY: peers-programs
 peers-programs: all $(BENCH)/empty_fcgi $(PEERS_READY)
 
-.PHONY: bench bench-alone bench-peers bench-instructions bench-large bench-board bench-flushes
+.PHONY: bench bench-alone bench-peers bench-postgresql bench-instructions bench-large bench-board bench-flushes
 bench: bench-alone
 	$(Q)$(MAKE) --no-print-directory bench-peers
 bench-alone: packages-bench
@@ -566,6 +584,9 @@ bench-alone: packages-bench
 bench-peers: packages-bench-peers
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 peers-programs
 	$(Q)bash tests/bench/peers.sh
+bench-postgresql: packages-bench-postgresql
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all both-engines
+	$(Q)bash tests/bench/postgresql.sh
 bench-instructions: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
@@ -723,6 +744,8 @@ help:
 	@echo 'make fuzz            looks for inputs that break something; what it finds, make test replays'
 	@echo '    TIME=60  seconds for each place where bytes come in     TARGET=  only that place'
 	@echo 'make fuzz-coverage   what of each source file the inputs reach'
+	@echo 'make test-cluster    PostgreSQL with two web servers, with a pooler, and with a copy that takes over'
+	@echo '    KILLS=10    FILTER=...'
 	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
 	@echo 'make soak-loop       a million requests to one process that stays: is its memory the same?'
 	@echo '    REQUESTS=1000000'
@@ -731,6 +754,8 @@ help:
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'
 	@echo 'make bench-peers     the same read and update by cubby, Flask and Fastify (some minutes)'
 	@echo '    ROUNDS=5  SECONDS_EACH=1  CONNECTIONS="1 4 16"  JOURNALS="rollback wal"  WORKERS=2'
+	@echo 'make bench-postgresql  the same by cubby over SQLite and over PostgreSQL, and by Flask over PostgreSQL'
+	@echo '    ROUNDS=3  SECONDS_EACH=3  CONNECTIONS=16  WORKERS=  THREADS=8  PROCESSES=8  USERS=100'
 	@echo 'make bench-large     a read and an update among 10,000,000 items (some minutes, 1 GB of disk)'
 	@echo '    ITEMS=10000000  USERS=100000  KEEP=FOLDER  ROUNDS=5'
 	@echo 'make bench-flushes   flushes for an update by processes that stay, with 1, 4 and 16 clients'
@@ -756,8 +781,8 @@ help:
 	@echo 'Parts of these:'
 	@echo 'make all             the same as make alone'
 	@echo 'make deps            the libraries only'
-	@echo 'make packages-build packages-run packages-test packages-bench packages-bench-peers'
-	@echo 'make packages-boards packages-dist packages-deb packages-test-packages packages-api'
+	@echo 'make packages-build packages-run packages-test packages-bench packages-bench-peers packages-bench-postgresql'
+	@echo 'make packages-boards packages-dist packages-deb packages-test-packages packages-test-cluster packages-api'
 	@echo '                     only installs the Debian packages that building, running, ... want'
 	@echo 'make both-engines    programs that know PostgreSQL too, in build/postgresql'
 	@echo 'make fuzz-programs   builds what make fuzz runs'

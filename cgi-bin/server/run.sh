@@ -6,6 +6,7 @@
 #   MODE      cgi (a process for each request) or fastcgi (processes that stay; nginx and caddy know nothing else)
 #   ENGINE    sqlite (default) or postgresql: then a PostgreSQL of its own runs beside the web server, with
 #             its data below DATA, and only the programs' user can reach it
+#   DATABASE_AT  with postgresql: another server, which runs already, as in the setting `database`
 #   PORT      5000; 0 picks a free one
 #   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
@@ -224,22 +225,73 @@ move_data() {
     data=$store
 }
 
-# PostgreSQL, whose programs Debian keeps out of the way. It listens at a socket in a folder of the
-# programs' user only, and knows that user by the kernel's word (peer).
-start_database() {
-    for bin in /usr/lib/postgresql/*/bin; do
-        [ -x "$bin/postgres" ] && postgresql=$bin
+# ---- PostgreSQL ----------------------------------------------------------------------------------------
+
+# Debian keeps its programs out of the way, in a folder for each version. Data are of one version: that of the
+# server that made them.
+find_postgresql() {
+    if [ -e "$data/postgresql" ] || [ -h "$data/postgresql" ]; then
+        version=$(cat "$data/postgresql/PG_VERSION" 2>/dev/null) || version=''
+        case $version in
+        '' | *[!0-9.]*) fail "$data/postgresql is no data folder of PostgreSQL; move it away, or choose another folder: DATA=..." ;;
+        esac
+        postgresql=/usr/lib/postgresql/$version/bin
+        [ -x "$postgresql/postgres" ] ||
+            fail "the data in $data/postgresql are of PostgreSQL $version, and $postgresql/postgres is missing: install postgresql-$version, or bring them to another version by pg_upgrade"
+    else
+        version=$(cd /usr/lib/postgresql 2>/dev/null && for folder in */bin/postgres; do
+            [ ! -x "$folder" ] || say "${folder%%/*}"
+        done | sort -n | tail -n 1)
+        [ -n "$version" ] || fail "PostgreSQL is not installed; \"make run ENGINE=postgresql\" installs it"
+        postgresql=/usr/lib/postgresql/$version/bin
+    fi
+}
+
+# Made beside and then named, so that a folder of that name is whole. It is named for good before anything is
+# stored in it.
+make_database_folder() {
+    as_user rm -rf "$data/postgresql.new"
+    as_user "$postgresql/initdb" -D "$data/postgresql.new" -U "$name" -A peer -E UTF8 --no-locale >"$run/state/log" 2>&1 || {
+        [ -z "$stopped" ] || exit 0
+        cat "$run/state/log" >&2
+        fail 'initdb failed'
+    }
+    as_user mv -T "$data/postgresql.new" "$data/postgresql" && as_user sync "$data" || fail "cannot name $data/postgresql"
+}
+
+# left_server: prints the number of the server that works on our data, if there is one: the number in its file
+# may by now be that of anything.
+left_server() {
+    left=$(head -n 1 "$data/postgresql/postmaster.pid" 2>/dev/null) || return 1
+    case $left in '' | *[!0-9]*) return 1 ;; esac
+    case $(readlink "/proc/$left/exe") in */postgres | */postgres' (deleted)') ;; *) return 1 ;; esac
+    [ "$(readlink "/proc/$left/cwd")" = "$(absolute "$data/postgresql")" ] && say "$left"
+}
+
+# One whose run.sh was killed is stopped; to that of a run that goes on nothing is done.
+stop_left_server() {
+    left=$(left_server) || return 0
+    parent=$(awk '$1 == "PPid:" { print $2 }' "/proc/$left/status" 2>/dev/null) || return 0
+    case $(tr '\0' ' ' <"/proc/$parent/cmdline" 2>/dev/null) in
+    *run.sh*) fail "another \"make run\" (process $parent) works on $data/postgresql; stop it, or choose another folder: DATA=..." ;;
+    esac
+    say "stops the PostgreSQL (process $left) that an earlier run has left in $data/postgresql"
+    kill -INT "$left" 2>/dev/null || fail "cannot stop process $left"
+    while left_server >/dev/null; do
+        [ -z "$stopped" ] || exit 0
+        sleep 0.1
     done
-    [ -n "${postgresql:-}" ] || fail "PostgreSQL is not installed; \"make run ENGINE=postgresql\" installs it"
+}
+
+# It listens at a socket in a folder of the programs' user only, and knows that user by the kernel's word (peer).
+start_database() {
+    find_postgresql
     mkdir "$run/postgresql"
     chmod 700 "$run/postgresql"
     [ -z "$user" ] || chown "$user:$group" "$run/postgresql"
     name=${user:-$(id -un)}
-    [ -s "$data/postgresql/PG_VERSION" ] ||
-        as_user "$postgresql/initdb" -D "$data/postgresql" -U "$name" -A peer -E UTF8 --no-locale >"$run/state/log" 2>&1 || {
-        cat "$run/state/log" >&2
-        fail 'initdb failed'
-    }
+    [ -e "$data/postgresql" ] || make_database_folder
+    stop_left_server
     # What is not the programs' user's own process can't tell it to stop.
     if [ -n "$user" ]; then
         set -- setpriv --reuid "$user" --regid "$group" --clear-groups --
@@ -250,17 +302,33 @@ start_database() {
         -c listen_addresses= -c max_connections=200 >"$run/state/database" 2>&1 </dev/null &
     database_pid=$!
     database="postgresql:///cubby?host=$run/postgresql&user=$name"
+    await_database
+    as_user "$postgresql/psql" -XqAt "$database" -c 'SELECT 1' >/dev/null 2>&1 ||
+        as_user "$postgresql/createdb" -h "$run/postgresql" -U "$name" cubby || fail 'createdb failed'
+}
+
+# Until it takes connections: as long as it says that it is starting up, which after a crash may take minutes, and
+# for 20 seconds while it says nothing.
+await_database() {
     tries=0
-    until as_user "$postgresql/psql" -XqAt "postgresql:///postgres?host=$run/postgresql&user=$name" -c 'SELECT 1' >"$run/state/log" 2>&1; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 200 ] && kill -0 "$database_pid" 2>/dev/null || {
+    silent=0
+    while :; do
+        answers=0
+        as_user "$postgresql/pg_isready" -q -t 3 -h "$run/postgresql" -U "$name" -d postgres || answers=$?
+        [ -z "$stopped" ] || exit 0
+        case $answers in
+        0) return 0 ;;
+        1) ;;
+        *) silent=$((silent + 1)) ;;
+        esac
+        [ "$silent" -lt 200 ] && kill -0 "$database_pid" 2>/dev/null || {
             cat "$run/state/database" >&2
             fail 'PostgreSQL did not start'
         }
+        tries=$((tries + 1))
+        [ $((tries % 150)) != 50 ] || say "waits for PostgreSQL, which is starting up: $(tail -n 1 "$run/state/database")"
         sleep 0.1
     done
-    as_user "$postgresql/psql" -XqAt "$database" -c 'SELECT 1' >/dev/null 2>&1 ||
-        as_user "$postgresql/createdb" -h "$run/postgresql" -U "$name" cubby || fail 'createdb failed'
 }
 
 # DATA/cubby.conf names database and keys, so that the tool works with it: three lines, which are
@@ -593,7 +661,11 @@ chmod 755 "$run/cubby"
 make_pages
 prepare_data
 database=$data/cubby.db
-[ "$ENGINE" = sqlite ] || start_database
+case $ENGINE-${DATABASE_AT:-} in
+sqlite-*) ;;
+postgresql-) start_database ;;
+*) database=$DATABASE_AT ;;
+esac
 prepare_settings
 
 if [ "$PORT" = 0 ]; then

@@ -2,10 +2,13 @@
 # packages.sh - installs the Debian packages that a group of tasks needs and the machine lacks.
 #
 # usage: packages.sh [--missing] [GROUP…]     build, postgresql, release, docs, api, run-SERVER, run-SERVER-fastcgi, test,
-#                                            bench, bench-peers, dist, deb, test-packages, board-ARCH:TRIPLET
+#                                            test-cluster, bench, bench-peers, bench-postgresql, dist, deb, test-packages, board-ARCH:TRIPLET
 # Without a group there is nothing to do. With --missing nothing is installed: one line says what is
 # missing and how to install it. CC names the compiler, musl-gcc unless given. On other systems than
 # Debian's it names what to install.
+#
+# No service runs because of this, now or at the next boot, and PostgreSQL gets no data folder: what is
+# installed here is started by whoever wants it. Services that were there before stay as they are.
 set -eu
 
 packages_of() {
@@ -25,7 +28,7 @@ packages_of() {
     postgresql) echo libpq-dev pkg-config ;;
     # The server itself.
     run-postgresql) echo postgresql ;;
-    # apache2-bin brings server and modules, and no service that would start
+    # apache2-bin brings server and modules, and no service
     run-apache) echo apache2-bin curl util-linux ;;
     run-busybox) echo busybox curl util-linux ;;
     run-lighttpd | run-lighttpd-fastcgi) echo lighttpd curl util-linux ;;
@@ -38,12 +41,14 @@ packages_of() {
         packages_of run-caddy
         packages_of postgresql
         packages_of run-postgresql
-        echo pgbouncer libfcgi-bin wrk seccomp libpcap0.8-dev systemd
+        echo openssl pgbouncer libfcgi-bin wrk seccomp libpcap0.8-dev systemd
         echo apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium fonts-dejavu-core
         packages_of bench-peers
         ;;
+    # two PostgreSQL servers, one of which takes over when the other dies, and what decides that
+    test-cluster) echo patroni etcd-server ;;
     # board-ARCH:TRIPLET, the compiler for the processor of a board
     board-amd64:*) echo gcc libc6-dev ;;
     board-*:*)
@@ -65,6 +70,12 @@ packages_of() {
         packages_of api
         echo wrk jq sqlite3 python3-flask gunicorn python3-jwt python3 g++ make
         command -v npm >/dev/null || echo npm
+        ;;
+    bench-postgresql)
+        packages_of bench-peers
+        packages_of postgresql
+        packages_of run-postgresql
+        echo python3-psycopg2
         ;;
     *)
         echo "packages.sh: unknown group $1" >&2
@@ -109,19 +120,55 @@ if [ "$(id -u)" != 0 ]; then
     as_root=sudo
 fi
 
+# Services of the packages above that are not here yet. Those that come now are not to start at the next boot.
+there() { [ -e "${DPKG_ROOT:-}/lib/systemd/system/$1.service" ] || [ -e "${DPKG_ROOT:-}/etc/init.d/$1" ]; }
+services=''
+for name in caddy etcd lighttpd nginx patroni pgbouncer postgresql; do
+    there "$name" || services="$services $name"
+done
+disable_services() {
+    disabled=''
+    for name in $services; do
+        there "$name" || continue
+        if command -v systemctl >/dev/null; then
+            $as_root systemctl --quiet disable "$name.service"
+        else # systemd may come later
+            $as_root rm -f "${DPKG_ROOT:-}/etc/systemd/system/multi-user.target.wants/$name.service"
+        fi
+        [ ! -e "${DPKG_ROOT:-}/etc/init.d/$name" ] || $as_root update-rc.d "$name" disable
+        disabled="$disabled $name"
+    done >/dev/null
+    [ -z "$disabled" ] || echo "  does not start by itself:$disabled (systemctl enable --now NAME)"
+}
+
 # Packages may bring services (lighttpd does): policy-rc.d, the way Debian offers, keeps them from
-# starting. An administrator's own policy stays.
-policy=/usr/sbin/policy-rc.d
-made_policy=''
-forget_policy() { [ -z "$made_policy" ] || $as_root rm -f "$policy"; }
-trap forget_policy EXIT
+# starting. An administrator's own policy stays. PostgreSQL's package makes a folder of data and a server for it,
+# unless a file says otherwise; like the policy it is there for as long as this runs.
+policy=${DPKG_ROOT:-}/usr/sbin/policy-rc.d
+no_cluster=${DPKG_ROOT:-}/etc/postgresql-common/createcluster.d/cubby.conf
+made=''
+finish() {
+    for file in $made; do
+        $as_root rm -f "$file"
+    done
+    [ "${made%"$no_cluster"}" = "$made" ] || $as_root rmdir "${no_cluster%/*}" 2>/dev/null || true
+    disable_services
+}
+trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 if [ ! -e "$policy" ]; then
+    made=$policy
     printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
     $as_root chmod 755 "$policy"
-    made_policy=yes
 fi
+case " $missing " in
+*' postgresql '*)
+    made="$made $no_cluster"
+    $as_root mkdir -p "${no_cluster%/*}"
+    echo 'create_main_cluster = false' | $as_root tee "$no_cluster" >/dev/null
+    ;;
+esac
 
 install_them() {
     # shellcheck disable=SC2086 # words on purpose

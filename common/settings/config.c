@@ -174,20 +174,30 @@ static bool names_password(const char *value)
     }
     return false;
 }
+
+/* Whether the user of a URL has one, as libpq looks for it: before an @ that stands before the
+ * first slash. */
+static bool user_has_password(const char *value)
+{
+    const char *user = strstr(value, "://");
+    if (user == NULL) {
+        return false;
+    }
+    user += strlen("://");
+    size_t size = strcspn(user, "@/");
+    return user[size] == '@' && memchr(user, ':', size) != NULL;
+}
 #endif
 
-/* What is wrong with the value of `database`; NULL: nothing. A password in it could be read by all
- * who may read the settings, and is told in the log; the driver looks once more. */
-static const char *database_fault(const char *value)
+/* A password could be read by all who may read the settings, and is told in the log; the driver
+ * looks once more. */
+const char *config_database_fault(const char *value)
 {
     if (config_is_path(value)) {
         return NULL;
     }
 #ifdef CUBBY_POSTGRESQL
-    const char *url = strstr(value, "://");
-    const char *end = url != NULL ? strchr(url, '@') : NULL;
-    if (names_password(value) ||
-        (end != NULL && memchr(url + 3, ':', (size_t)(end - url) - 3) != NULL)) {
+    if (names_password(value) || user_has_password(value)) {
         return "must not hold a password; name a file for it with passfile=";
     }
     const char *query = strchr(value, '?');
@@ -215,7 +225,7 @@ static enum error_code take_string(const struct place *place, const struct setti
         return cause_set(place->cause, ERR_INTERNAL, "%s:%d: %s must be one of: %s", place->file,
                          place->line, setting->name, setting->words);
     }
-    const char *fault = setting->kind == KIND_DATABASE  ? database_fault(value)
+    const char *fault = setting->kind == KIND_DATABASE  ? config_database_fault(value)
                         : setting->kind == KIND_ORIGINS ? origin_list_fault(value)
                                                         : NULL;
     if (fault != NULL) {

@@ -66,6 +66,9 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
  */
 bool config_is_path(const char *database);
 
+/* What is wrong with VALUE as that of the setting `database`, behind its name; NULL: nothing. */
+const char *config_database_fault(const char *value);
+
 /* Calls CALLBACK with the name of each setting and its value as text, and as a number when it is
  * one (else NULL), in the order of the sample file. */
 void config_each(const struct config *config,

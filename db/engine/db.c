@@ -417,6 +417,12 @@ void db_start(struct db *db, bool writes, struct cause *cause)
     db->cause = cause;
 }
 
+enum error_code db_want_again(struct db *db, const char *why)
+{
+    db->undone = true;
+    return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s", db->config->database, why);
+}
+
 bool db_try_again(struct db *db, struct cause *cause)
 {
     if (!db->undone || db->committed) {

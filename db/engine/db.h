@@ -77,6 +77,10 @@ void db_allow_writes(struct db *db, struct cause *cause);
  * db_start, and all of the request may be tried once more. */
 bool db_try_again(struct db *db, struct cause *cause);
 
+/* Records that others, WHY, changed between two statements what this request has looked at: all of
+ * it is to be done again. ERR_SERVICE_UNAVAILABLE. */
+enum error_code db_want_again(struct db *db, const char *why);
+
 /* The request ends: commits its transaction, or rolls it back unless GOOD. Returns ERR_NONE, the
  * error of a commit that failed, or ERR_INTERNAL when memory was out while a row was read. */
 enum error_code db_end(struct db *db, bool good);

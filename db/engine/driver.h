@@ -123,6 +123,11 @@ struct db_maintenance {
     /* Opens an empty database beside that of CONNECTION, which vanishes with its own connection, in
      * a transaction. *OUT is NULL or to be closed. */
     enum db_class (*open_nowhere)(struct db_connection *connection, struct db_connection **out);
+    /* The columns of the rows that PREPARED gives, after its first step: how many, the name of
+     * each, and whether its values are integers. */
+    int (*column_count)(struct db_prepared *prepared);
+    const char *(*column_name)(struct db_prepared *prepared, int column);
+    bool (*column_holds_integers)(struct db_prepared *prepared, int column);
     /* CONNECTION, just opened, is the operator's: where an engine lets several write at a time, its
      * transactions that write are alone; and what it does may take as long as it takes. */
     void (*operate)(struct db_connection *connection);

@@ -160,10 +160,16 @@ static enum db_class pg_begin(struct db_connection *connection)
     return connection->lost ? DB_AGAIN : DB_OK;
 }
 
+/* A transaction in which nobody has asked for a row yet must not end before its schema number was
+ * looked at. */
 static enum db_class commit_writes(struct db_connection *connection)
 {
+    enum db_class class = connection->schema_asked ? postgresql_sync(connection, NULL) : DB_OK;
+    if (class != DB_OK) {
+        return class;
+    }
     bool queued = postgresql_queue_text(connection, "COMMIT", EXPECT_COMMIT);
-    enum db_class class = queued ? postgresql_sync(connection, NULL) : DB_AGAIN;
+    class = queued ? postgresql_sync(connection, NULL) : DB_AGAIN;
     if (class == DB_AGAIN && connection->lost) {
         class = DB_BUSY; /* it may have been sent in part: nobody knows whether it was done */
     }
@@ -304,6 +310,7 @@ static bool pg_replaced(const struct db_connection *connection)
 static bool pg_rest(struct db_connection *connection)
 {
     *connection->problem = '\0';
+    connection->stays = true;
     return !connection->lost && connection->phase == PHASE_NONE;
 }
 
@@ -319,6 +326,10 @@ static enum db_class pg_verify(struct db_connection *connection,
     } checks[] = {
         {"SELECT current_setting('synchronous_commit') <> 'off'",
          "synchronous_commit is off: writes that were acknowledged may be lost"},
+        {"SELECT current_setting('synchronous_standby_names') = ''"
+         " OR current_setting('synchronous_commit') <> 'local'",
+         "synchronous_commit is local: writes are acknowledged without the copies that "
+         "synchronous_standby_names asks for"},
         {"SELECT current_setting('fsync') = 'on'",
          "fsync is off: a loss of power can destroy the database"},
         {"SELECT current_setting('full_page_writes') = 'on'",

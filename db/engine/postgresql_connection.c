@@ -6,10 +6,12 @@
  * (postgresql.c) and thus hold behind a pooler too; and who is silent for longer than both is given
  * up here. The kernel gives up a server that does not acknowledge what was sent (tcp_user_timeout).
  *
- * The server keeps statements parsed under names that are a digest of their text. A pooler that
- * gives each transaction to another server (pgbouncer in transaction mode, before its version 1.21)
- * does not know such names: a statement is then missing, or there already, but never another one.
- * The process that meets that goes on without names, and the transaction is done again.
+ * For a connection that is kept from one request to the next the server keeps statements parsed,
+ * under names that are a digest of their text. A pooler that gives each transaction to another
+ * server (pgbouncer in transaction mode, before its version 1.21) does not know such names: a
+ * statement is then missing, or there already, but never another one. The process that meets that
+ * goes on without names, and the transaction is done again. The operator's tool, which does nothing
+ * again, uses none.
  */
 #include "db/engine/postgresql_connection.h"
 
@@ -24,6 +26,9 @@
 
 /* Milliseconds that a server may be silent beyond the patience of the request. */
 enum { SILENCE_MS = 10000 };
+
+/* Milliseconds after which an encrypted connection is looked at again: see wait_for_server. */
+enum { ENCRYPTED_MS = 50 };
 
 static bool without_names; /* in this process: see above */
 
@@ -162,10 +167,16 @@ static PGconn *start(const struct db_connection *connection, bool many_hosts)
     return PQconnectdbParams(names, values, 1);
 }
 
-static void ignore_notice(void *self, const PGresult *result)
+/* Whoever cancels the commit of a transaction that waits for the synchronous copies makes it end
+ * well for the server, which only warns. Its text is in the server's language; the place it comes
+ * from is not. */
+static void take_notice(void *self, const PGresult *notice)
 {
-    (void)self;
-    (void)result;
+    struct db_connection *connection = self;
+    const char *place = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    if (place != NULL && strcmp(place, "SyncRepWaitForLSN") == 0) {
+        connection->uncopied = true;
+    }
 }
 
 static enum db_class check_setting(struct db_connection *connection, bool *many_hosts)
@@ -198,6 +209,8 @@ enum db_class postgresql_connect(struct db_connection *connection)
     connection->schema = -1;
     connection->handle = start(connection, many_hosts);
     if (connection->handle == NULL) {
+        connection->lost = true;
+        postgresql_note(connection, "out of memory");
         return DB_INTERNAL;
     }
     if (PQstatus(connection->handle) != CONNECTION_OK) {
@@ -205,7 +218,7 @@ enum db_class postgresql_connect(struct db_connection *connection)
         postgresql_note(connection, PQerrorMessage(connection->handle));
         return DB_BUSY;
     }
-    (void)PQsetNoticeReceiver(connection->handle, ignore_notice, NULL);
+    (void)PQsetNoticeReceiver(connection->handle, take_notice, connection);
     if (PQsetnonblocking(connection->handle, 1) != 0 ||
         PQenterPipelineMode(connection->handle) != 1) {
         return lose(connection, PQerrorMessage(connection->handle));
@@ -216,31 +229,54 @@ enum db_class postgresql_connect(struct db_connection *connection)
 /* ---- waiting ----------------------------------------------------------------------------------
  */
 
-/* Waits until the next result is there, or WANTED is false and all is sent. */
+static bool is_encrypted(PGconn *handle)
+{
+    return PQsslInUse(handle) != 0 || PQgssEncInUse(handle) != 0;
+}
+
+/* How long to sleep at most, in milliseconds; -1: until something comes, 0: the time is over. */
+static int longest_sleep(const struct db_connection *connection, int64_t end)
+{
+    int64_t left = connection->operates ? INT32_MAX : end - monotonic_ms();
+    if (left <= 0) {
+        return 0;
+    }
+    if (is_encrypted(connection->handle)) {
+        return left < ENCRYPTED_MS ? (int)left : ENCRYPTED_MS;
+    }
+    return connection->operates ? -1 : (int)left;
+}
+
+/* Waits until the next result is there, or WANTED is false and all is sent. What comes encrypted is
+ * read in whole records of up to 16 KiB, of which libpq may take a part: the rest waits where poll
+ * does not see it. So it is asked for before each sleep, and no sleep is long. */
 static enum db_class wait_for_server(struct db_connection *connection, int64_t end, bool wanted)
 {
     PGconn *handle = connection->handle;
+    bool encrypted = is_encrypted(handle);
+    bool comes = encrypted;
     for (;;) {
         int unsent = PQflush(handle);
         if (wanted ? PQisBusy(handle) == 0 : unsent <= 0) {
             return DB_OK;
         }
-        int64_t left = connection->operates ? -1 : end - monotonic_ms();
+        if (comes && PQconsumeInput(handle) == 0) {
+            return lose(connection, PQerrorMessage(handle));
+        }
+        if (comes && wanted && PQisBusy(handle) == 0) {
+            return DB_OK;
+        }
         struct pollfd socket = {.fd = PQsocket(handle),
                                 .events = (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN)};
-        int most = left > 0 ? (int)left : 0;
-        int ready = poll(&socket, 1, connection->operates ? -1 : most);
-        if (ready == 0) {
+        int most = longest_sleep(connection, end);
+        if (most == 0) {
             (void)lose(connection, "the server does not answer");
             return DB_BUSY;
         }
-        if (ready < 0 && errno != EINTR) {
+        if (poll(&socket, 1, most) < 0 && errno != EINTR) {
             return lose(connection, strerror(errno));
         }
-        if (ready > 0 && (socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0 &&
-            PQconsumeInput(handle) == 0) {
-            return lose(connection, PQerrorMessage(handle));
-        }
+        comes = encrypted || (socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0;
     }
 }
 
@@ -289,6 +325,7 @@ static void forget(struct db_connection *connection, uint64_t name)
 
 static void expect(struct db_connection *connection, enum postgresql_expect what, uint64_t name)
 {
+    connection->schema_asked = connection->schema_asked || what == EXPECT_SCHEMA;
     connection->queue[connection->queued].what = what;
     connection->queue[connection->queued].name = name;
     connection->queued++;
@@ -321,7 +358,8 @@ bool postgresql_queue(struct db_connection *connection, const struct postgresql_
     if (connection->lost || connection->queued + 2 > POSTGRESQL_QUEUE) {
         return false;
     }
-    bool named = query->named && !without_names && connection->name_count < POSTGRESQL_NAMES;
+    bool named = query->named && connection->stays && !without_names &&
+                 connection->name_count < POSTGRESQL_NAMES;
     bool sent = named
                     ? send_named(connection, query, formats)
                     : PQsendQueryParams(connection->handle, query->sql, query->count, query->types,
@@ -348,8 +386,9 @@ bool postgresql_queue_text(struct db_connection *connection, const char *sql,
 struct reading {
     enum db_class class;
     PGresult *rows;
-    size_t at; /* in the queue */
-    bool any;  /* a result of the statement there */
+    size_t at;      /* in the queue */
+    bool any;       /* a result of the statement there */
+    unsigned empty; /* how often in a row there was none where one should have been */
 };
 
 static void take_schema(struct db_connection *connection, struct reading *reading,
@@ -377,7 +416,12 @@ static void take_good(struct db_connection *connection, struct reading *reading,
         if (strcmp(PQcmdStatus(result), "COMMIT") != 0 && reading->class == DB_OK) {
             postgresql_note(connection, "the server has rolled the transaction back");
             reading->class = DB_AGAIN;
+        } else if (connection->uncopied && reading->class == DB_OK) {
+            postgresql_note(connection, "the transaction is done, but its synchronous copies may "
+                                        "not have it");
+            reading->class = DB_BUSY;
         }
+        connection->uncopied = false;
         break;
     case EXPECT_NAME:
     case EXPECT_NOTHING:
@@ -391,6 +435,7 @@ static void take_result(struct db_connection *connection, struct reading *readin
 {
     ExecStatusType status = PQresultStatus(result);
     reading->any = true;
+    reading->empty = 0;
     if (reading->at < connection->queued &&
         (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)) {
         take_good(connection, reading, result);
@@ -412,9 +457,11 @@ static bool commit_was_sent(const struct db_connection *connection)
            connection->queue[connection->queued - 1].what == EXPECT_COMMIT;
 }
 
-/* Reads until the mark that postgresql_sync set. */
+/* Reads until the mark that postgresql_sync set. One NULL ends the results of each statement; where
+ * they go on and on, libpq and this file do not agree on what was sent. */
 static void read_results(struct db_connection *connection, struct reading *reading)
 {
+    enum { EMPTY_MOST = 2 };
     const int64_t end = end_of_wait(connection);
     while (reading->at <= connection->queued) {
         enum db_class class = wait_for_server(connection, end, true);
@@ -429,7 +476,7 @@ static void read_results(struct db_connection *connection, struct reading *readi
         }
         if (result != NULL) {
             take_result(connection, reading, result);
-        } else if (PQstatus(connection->handle) != CONNECTION_OK) {
+        } else if (PQstatus(connection->handle) != CONNECTION_OK || ++reading->empty > EMPTY_MOST) {
             break;
         } else if (reading->any) {
             reading->at++;
@@ -448,6 +495,7 @@ static enum db_class read_queue(struct db_connection *connection, PGresult **row
     read_results(connection, &reading);
     connection->queued = 0;
     connection->synced = false;
+    connection->schema_asked = false;
     if (connection->lost && committing && reading.class == DB_AGAIN) {
         postgresql_note(connection,
                         "the connection was lost at the end of the transaction, so that it may be "

@@ -38,6 +38,7 @@ struct db_connection {
     int patience;         /* milliseconds to wait for a lock */
     bool operates;        /* the operator's tool: alone when it writes, and as long as it takes */
     bool lost;            /* nothing can be sent any more */
+    bool stays;           /* kept from one request to the next */
     enum postgresql_phase phase;
     int64_t schema; /* the number that was read last; -1: none was */
     struct {
@@ -45,7 +46,9 @@ struct db_connection {
         uint64_t name;
     } queue[POSTGRESQL_QUEUE];
     size_t queued;
-    bool synced; /* the server is asked to answer all that is queued */
+    bool uncopied;     /* the last commit did not wait for its synchronous copies to the end */
+    bool synced;       /* the server is asked to answer all that is queued */
+    bool schema_asked; /* the schema number is among what is queued */
     uint64_t names[POSTGRESQL_NAMES];
     size_t name_count;
     unsigned cursors; /* that were declared so far */
@@ -55,7 +58,7 @@ struct db_connection {
 /* A statement and its parameters, all in binary form. */
 struct postgresql_query {
     const char *sql;
-    bool named; /* the server may keep it parsed */
+    bool named; /* it will come again: the server may keep it parsed */
     int count;
     Oid types[POSTGRESQL_PARAMETERS_MAXIMUM]; /* 0: whatever fits, of a NULL */
     const char *values[POSTGRESQL_PARAMETERS_MAXIMUM];
@@ -110,5 +113,8 @@ void postgresql_reset(struct db_prepared *prepared);
 int64_t postgresql_column_integer(struct db_prepared *prepared, int column);
 struct text postgresql_column_text(struct db_prepared *prepared, int column);
 bool postgresql_column_is_null(struct db_prepared *prepared, int column);
+int postgresql_column_count(struct db_prepared *prepared);
+const char *postgresql_column_name(struct db_prepared *prepared, int column);
+bool postgresql_column_holds_integers(struct db_prepared *prepared, int column);
 
 #endif

@@ -102,6 +102,9 @@ const struct db_maintenance db_postgresql_maintenance = {
         " ON pg_namespace.oid = relnamespace WHERE pg_class.oid = to_regclass('cubby_schema'))"
         " AND tablename IN ('meta', 'users', 'items', 'tokens', 'throttle') ORDER BY 1, 2",
     .open_nowhere = pg_open_nowhere,
+    .column_count = postgresql_column_count,
+    .column_name = postgresql_column_name,
+    .column_holds_integers = postgresql_column_holds_integers,
     .operate = pg_operate,
     .copy = pg_copy,
     .seize = pg_seize,

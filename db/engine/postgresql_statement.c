@@ -311,3 +311,18 @@ bool postgresql_column_is_null(struct db_prepared *prepared, int column)
 {
     return !is_there(prepared, column);
 }
+
+int postgresql_column_count(struct db_prepared *prepared)
+{
+    return PQnfields(prepared->rows);
+}
+
+const char *postgresql_column_name(struct db_prepared *prepared, int column)
+{
+    return PQfname(prepared->rows, column);
+}
+
+bool postgresql_column_holds_integers(struct db_prepared *prepared, int column)
+{
+    return PQftype(prepared->rows, column) == POSTGRESQL_INT8;
+}

@@ -138,6 +138,27 @@ static enum db_class sqlite_open_nowhere(struct db_connection *connection,
     return class == DB_OK ? db_sqlite.begin(*out) : class;
 }
 
+static struct sqlite3_stmt *statement_of(struct db_prepared *prepared)
+{
+    return (struct sqlite3_stmt *)(void *)prepared; /* as sqlite.c makes them */
+}
+
+static int sqlite_column_count_of(struct db_prepared *prepared)
+{
+    return sqlite3_column_count(statement_of(prepared));
+}
+
+static const char *sqlite_column_name_of(struct db_prepared *prepared, int column)
+{
+    return sqlite3_column_name(statement_of(prepared), column);
+}
+
+/* Of the present row: the tables are strict. */
+static bool sqlite_column_holds_integers(struct db_prepared *prepared, int column)
+{
+    return sqlite3_column_type(statement_of(prepared), column) == SQLITE_INTEGER;
+}
+
 static void sqlite_operate(struct db_connection *connection)
 {
     (void)connection; /* whoever writes is alone */
@@ -147,6 +168,9 @@ const struct db_maintenance db_sqlite_maintenance = {
     .catalogue = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema"
                  " WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name",
     .open_nowhere = sqlite_open_nowhere,
+    .column_count = sqlite_column_count_of,
+    .column_name = sqlite_column_name_of,
+    .column_holds_integers = sqlite_column_holds_integers,
     .operate = sqlite_operate,
     .copy = sqlite_copy,
     .seize = sqlite_seize,

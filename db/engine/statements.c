@@ -81,8 +81,14 @@ static const char *const table[DB_STATEMENT_COUNT] = {
         "UPDATE users SET epoch = epoch + 1, revoked = '' WHERE " LIVE " RETURNING epoch",
     [DB_USER_REVOKED] = "SELECT revoked FROM users WHERE " LIVE LOCKED,
     [DB_USER_REVOKE] = "UPDATE users SET revoked = $2 WHERE id = $1",
-    [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4 RETURNING id",
-    [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1",
+    [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4"
+                       " RETURNING keys + tombstones",
+    /* In pieces, each of which a server may give up by itself when it takes too long: the key that
+     * is $3 keys behind $2, and the items from $2 to before $3. */
+    [DB_USER_ITEM_AHEAD] = "SELECT key FROM items WHERE user_id = $1 AND key >= $2"
+                           " ORDER BY key LIMIT 1 OFFSET $3",
+    [DB_USER_DELETE_SOME] = "DELETE FROM items WHERE user_id = $1 AND key >= $2 AND key < $3",
+    [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1 AND key >= $2",
 
     /* A device token that is still valid, and its user. The user's row comes first: that is the
      * order of locks. */
@@ -109,8 +115,9 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_TOKEN_DELETE_ALL] = "DELETE FROM tokens WHERE id >= $1 AND id < $2",
     [DB_TOKEN_DELETE_EXPIRED] = "DELETE FROM tokens WHERE id >= $1 AND id < $2"
                                 " AND expires_at <= $3",
-    /* Who has looked at a code keeps others from using it. */
-    [DB_RESET_CODE] = "SELECT hash FROM tokens WHERE id = $1 AND expires_at > $2" LOCKED,
+    /* Who has looked at a code keeps others from using it; the user's row comes first, as above. */
+    [DB_RESET_CODE] = "SELECT tokens.hash FROM users, tokens WHERE tokens.id = $1"
+                      " AND tokens.expires_at > $2 AND users.id = $3" LOCKED,
 
     /* $2 is the time, $3 the latest end that a window may have at that time: see throttle.c. */
     [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2"

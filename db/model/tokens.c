@@ -176,9 +176,10 @@ enum error_code tokens_delete_all(struct db *db, int64_t user_id)
 
 enum error_code tokens_reset_code(struct db *db, int64_t user_id, int64_t now_ms, struct text *hash)
 {
-    const struct db_value values[] = {db_integer(tokens_id(user_id, 0)), db_integer(now_ms)};
+    const struct db_value values[] = {db_integer(tokens_id(user_id, 0)), db_integer(now_ms),
+                                      db_integer(user_id)};
     bool found;
-    enum error_code error = db_run(db, DB_RESET_CODE, values, 2, &found);
+    enum error_code error = db_run(db, DB_RESET_CODE, values, 3, &found);
     if (error == ERR_NONE) {
         *hash = found ? db_column_text(db, DB_RESET_CODE, 0) : (struct text){0};
     }

@@ -144,7 +144,7 @@ enum error_code users_add(struct db *db, struct arena *arena, const struct user_
     }
     if (!added) {
         error = users_taken(db, arena, user->username, user->email);
-        return error != ERR_NONE ? error : ERR_INTERNAL;
+        return error != ERR_NONE ? error : db_want_again(db, "a name was taken and is free again");
     }
     *id = db_column_integer(db, DB_USER_ADD, 0);
     return ERR_NONE;

@@ -321,16 +321,17 @@ enum db_class admin_compare_schema(struct db_connection *connection,
                                    void (*report)(void *self, const char *problem), void *self)
 {
     char line[256] = "";
-    struct db_connection *fresh;
+    struct db_connection *fresh = NULL;
     int64_t from;
     enum db_class class = admin_maintenance->open_nowhere(connection, &fresh);
-    if (class == DB_OK) {
+    bool begun = class == DB_OK;
+    if (begun) {
         class = schema_migrate_within(admin_driver, fresh, &from);
     }
     if (class == DB_OK) {
         class = compare_catalogues(connection, fresh, line);
     }
-    if (fresh != NULL) {
+    if (begun) { /* otherwise memory may have been out before there was a connection */
         (void)admin_driver->rollback(fresh);
     }
     admin_driver->close(fresh);

@@ -1,6 +1,6 @@
 # cubby.bash - completion of the operator's tool for bash.
 
-_cubby_commands='init migrate check config user key backup restore export import gc stats doctor help'
+_cubby_commands='init migrate check config user key backup restore export import copy gc stats doctor help'
 _cubby_user='list show add edit quota keys disable enable delete passwd reset-code'
 _cubby_key='list rotate retire'
 
@@ -27,6 +27,7 @@ _cubby_options() {
     export) echo '--user --json --yes --progress' ;;
     stats) echo '--prometheus --json' ;;
     import) echo '--json --progress' ;;
+    copy) echo '--to --from --json --progress' ;;
     gc) echo '--tombstones --recount --compact --json --progress' ;;
     doctor) echo '--host --json' ;;
     help) echo '--json' ;;
@@ -85,6 +86,7 @@ _cubby() {
         esac
         case $before in
         --owner) names=$(compgen -u) ;;
+        --to | --from) names=$(compgen -f -- "$word") ;;
         --user) names=$(_cubby_names 'user show') ;;
         --keys | --bytes) names='none default' ;;
         --username | --prefix | --email | --full-name | --age | --gender | --valid | --host | --tombstones) names='' ;;

@@ -103,7 +103,31 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                            " ON CONFLICT (name) DO UPDATE SET value = $2",
     /* SQLite's own record of the largest id that an account ever had. */
     [ADMIN_LAST_USER_READ] = "SELECT seq FROM sqlite_sequence WHERE name = 'users'",
+    [ADMIN_LAST_USER_START] =
+        "INSERT INTO sqlite_sequence (name, seq) SELECT 'users', 0"
+        " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'users')",
     [ADMIN_LAST_USER_WRITE] = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'users'",
+
+    /* What copy reads, writes and compares: every column of every table, in the order of the
+     * schema, which both engines have in common; rows in that of their keys, texts byte by byte. */
+    [ADMIN_COPY_META_READ] = "SELECT * FROM meta ORDER BY name",
+    [ADMIN_COPY_META_WRITE] = "INSERT INTO meta VALUES ($1, $2)",
+    [ADMIN_COPY_META_EMPTY] = "DELETE FROM meta",
+    [ADMIN_COPY_USERS_READ] = "SELECT * FROM users ORDER BY id",
+    [ADMIN_COPY_USERS_WRITE] =
+        "INSERT INTO users VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+        " $15, $16, $17, $18, $19, $20, $21, $22)",
+    [ADMIN_COPY_ITEMS_READ] = "SELECT * FROM items ORDER BY user_id, key",
+    [ADMIN_COPY_ITEMS_WRITE] = "INSERT INTO items VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    [ADMIN_COPY_TOKENS_READ] = "SELECT * FROM tokens ORDER BY id",
+    [ADMIN_COPY_TOKENS_WRITE] = "INSERT INTO tokens VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    [ADMIN_COPY_THROTTLE_READ] = "SELECT * FROM throttle ORDER BY id",
+    [ADMIN_COPY_THROTTLE_WRITE] = "INSERT INTO throttle VALUES ($1, $2, $3)",
+    /* Whether a store has more than "cubby init" makes. */
+    [ADMIN_COPY_IN_THE_WAY] =
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM items)"
+        " OR EXISTS (SELECT 1 FROM tokens) OR EXISTS (SELECT 1 FROM throttle)"
+        " OR EXISTS (SELECT 1 FROM meta WHERE name <> 'store_id') THEN 1 ELSE 0 END",
 
     /* Delete what ended by the time $1, at most $2 rows. */
     [ADMIN_GC_TOKENS] = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens"
@@ -177,6 +201,8 @@ static const char *own_of_postgresql(enum admin_statement statement)
     switch (statement) {
     case ADMIN_LAST_USER_READ:
         return "SELECT " LAST_USER " FROM users_id_seq";
+    case ADMIN_LAST_USER_START:
+        return "SELECT 1";
     case ADMIN_LAST_USER_WRITE:
         return "SELECT setval('users_id_seq', GREATEST($1, " LAST_USER ", 1),"
                " $1 > 0 OR is_called) FROM users_id_seq";

@@ -91,6 +91,7 @@ extern const struct tool_group tool_backup_commands;
 extern const struct tool_group tool_restore_commands;
 extern const struct tool_group tool_export_commands;
 extern const struct tool_group tool_import_commands;
+extern const struct tool_group tool_copy_commands;
 extern const struct tool_group tool_gc_commands;
 extern const struct tool_group tool_stats_commands;
 extern const struct tool_group tool_doctor_commands;

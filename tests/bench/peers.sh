@@ -34,21 +34,17 @@ sides='cgi lighttpd nginx empty-lighttpd empty-nginx flask fastify'
 unset SERVER MODE PORT DATA READY PROCESSES
 # shellcheck source=tests/bench/fixture.bash
 . "$here/fixture.bash"
+# shellcheck source=tests/bench/sides.bash
+. "$here/sides.bash"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/cubby-peers.XXXXXX")
 chmod 755 "$scratch"
-declare -A base
 clean() {
     stop_running
     rm -rf "$scratch"
 }
 trap clean EXIT
 trap 'exit 130' INT TERM HUP
-
-die() {
-    echo "bench: $*" >&2
-    exit 1
-}
 
 # ---- the sides -------------------------------------------------------------------------------------------
 
@@ -60,21 +56,6 @@ data_for() {
     cp "$fixture/keys.json" "$data/keys.json"
     printf '%s\n' "journal = $journal" >"$data/cubby.conf"
     echo "$data"
-}
-
-# await SIDE FILE: until a line is in FILE, which is the address of SIDE's API.
-await() {
-    local pid=${running[-1]}
-    for _ in $(seq 300); do
-        [ ! -s "$2" ] || break
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.1
-    done
-    [ -s "$2" ] || {
-        cat "$scratch/log-$1" >&2
-        die "$1 does not start"
-    }
-    base[$1]=$(cat "$2")
 }
 
 # start_cubby SIDE SERVER MODE PROGRAMS
@@ -96,18 +77,8 @@ peer_data() {
 }
 
 start_flask() {
-    local at=$scratch/ready-$journal-flask
     peer_data flask
-    # Threads are how gunicorn keeps connections open; the plain workers close each.
-    (cd "$here/peers" && exec "${peer[@]}" PYTHONDONTWRITEBYTECODE=1 gunicorn --workers "$workers" --threads 4 --worker-class gthread \
-        --keep-alive 30 --bind 127.0.0.1:0 --worker-tmp-dir "$scratch" app:app) >"$scratch/log-flask" 2>&1 &
-    running+=($!)
-    for _ in $(seq 100); do
-        sed -n 's|.*Listening at: \(http://[0-9.:]*\).*|\1/api|p' "$scratch/log-flask" >"$at"
-        [ ! -s "$at" ] || break
-        sleep 0.1
-    done
-    await flask "$at"
+    gunicorn_start flask "$scratch/ready-$journal-flask" 4 "${peer[@]}"
 }
 
 start_fastify() {
@@ -130,36 +101,11 @@ start_sides() {
 
 # ---- what they answer ------------------------------------------------------------------------------------
 
-# ask SIDE METHOD TOKEN [BODY]: prints the answer and, in a line of its own, its status.
-ask() {
-    local side=$1 method=$2 bearer=$3
-    shift 3
-    curl -sS --max-time 20 -X "$method" -w '\n%{http_code}' -H "Authorization: Bearer $bearer" \
-        ${1+-H 'Content-Type: application/json' --data-binary "$1"} "${base[$side]}/data/greeting"
-}
-
-# expect STATUS FILTER SIDE METHOD TOKEN [BODY]: that status, and FILTER of jq is true for the answer.
-expect() {
-    local status=$1 filter=$2 answer
-    shift 2
-    answer=$(ask "$@") || die "$1 does not answer"
-    [ "${answer##*$'\n'}" = "$status" ] && jq -e "$filter" <<<"${answer%$'\n'*}" >/dev/null ||
-        die "$1 answers $2 wrongly: $answer"
-}
-
 # check_side SIDE VALUE NEXT: has VALUE, takes NEXT in its place.
 check_side() {
-    local tampered=${fixture_token%?????}AAAAA
     case $1 in
     empty-*) expect 200 '. == {}' "$1" GET "$fixture_token" ;;
-    *)
-        expect 200 ".data.value == $2" "$1" GET "$fixture_token"
-        expect 200 ".data.value == $3" "$1" PUT "$fixture_token" "{\"value\":$3}"
-        expect 200 ".data.value == $3 and .data.version > 1" "$1" GET "$fixture_token"
-        expect 401 '.code == "INVALID_TOKEN"' "$1" GET "$tampered"
-        expect 401 '.code == "INVALID_TOKEN"' "$1" PUT "$tampered" '{"value":1}'
-        expect 400 '.status == "error"' "$1" PUT "$fixture_token" '{"value":null}'
-        ;;
+    *) check_item "$@" ;;
     esac
 }
 

@@ -129,6 +129,11 @@ no_leftovers() {
 }
 check 'no leftovers' no_leftovers
 
+no_placeholders() {
+    ! files README.md NEWS 'www/*.md' 'www/*.html' 'www/*.json' | xargs grep -nE '@@[A-Z_]+@@'
+}
+check 'no page has a place that is still to be filled in' no_placeholders
+
 top_level() {
     local allowed='^(cgi-bin|common|db|tests|www|Makefile|README\.md|NEWS(\.md)?|LICENSE|\..*)$'
     ! files | cut -d/ -f1 | sort -u | grep -vE "$allowed"

@@ -172,3 +172,17 @@ serves_by_busybox() {
     within /etc/init.d/S80cubby stop
     ! answers "http://127.0.0.1:$port/cgi-bin/health" || fail 'it still answers'
 }
+
+@test "packages: what make run installs in a bare Debian makes no PostgreSQL of its own, and starts nothing at the next boot" {
+    cp "$root/common/deps/packages.sh" "$place/packages.sh"
+    said=$(within sh /packages.sh run-postgresql run-nginx 2>&1) || fail "$said"
+    has "$said" 'does not start by itself: nginx postgresql ('
+    within /usr/lib/postgresql/15/bin/postgres --version
+    same "$(find "$place/etc/postgresql" "$place/var/lib/postgresql" -mindepth 1)" ''
+    same "$(find "$place/etc/systemd/system" "$place"/etc/rc[2345].d -name '*nginx*' -o -name '*postgresql*' | grep -v '/K01')" ''
+    same "$(find "$place/usr/sbin/policy-rc.d" "$place/etc/postgresql-common/createcluster.d" 2>/dev/null)" ''
+    # An upgrade changes nothing of that.
+    install -m 755 /dev/stdin "$place/usr/sbin/policy-rc.d" <<<$'#!/bin/sh\nexit 101'
+    within apt-get install -y -q --reinstall nginx-common postgresql-common >/dev/null 2>&1
+    same "$(find "$place/etc/systemd/system" "$place"/etc/rc[2345].d -name '*nginx*' -o -name '*postgresql*' | grep -v '/K01')" ''
+}

@@ -88,8 +88,54 @@ server_end() {
     rm -rf "$server"
 }
 
-# pooler_start: pgbouncer in transaction mode with two connections to the server, which all clients share; the
-# folder of its socket is $pooler.
+# instances COUNT [LINE…]: so many nginx, each with programs of its own, as so many machines would have, on one
+# database: $database_at, or that of the server at $server. $addresses are those of their APIs, with commas
+# between. The tool finds their settings in $conf. The keys are those in the folder $keys_of, if that is set.
+instances() {
+    local count=$1 i first=${keys_of:-}
+    shift
+    addresses=''
+    for i in $(seq "$count"); do
+        home=$server/instance$i
+        mkdir -m 711 "$home"
+        printf '*:*:*:*:Server-secret-1\n' >"$home/passfile"
+        printf '%s\n' 'password_cost = 1' 'login_limit_account = 0' 'login_limit_address = 0' 'register_limit = 0' "$@" >"$home/cubby.conf"
+        # Each accepts the tokens of the others.
+        [ -z "$first" ] || cp "$first/keys.json" "$home/keys.json"
+        chmod 600 "$home"/*
+        ! is_root || chown -R www-data "$home"
+        DATABASE_AT="${database_at:-postgresql://cubby@/cubby?host=$server/socket}&passfile=$home/passfile" ENGINE=postgresql SERVER=nginx MODE=fastcgi \
+            PORT=0 DATA=$home READY=$home/ready sh "$root/cgi-bin/server/run.sh" >"$home/log" 2>&1 </dev/null 3>&- 4>&- &
+        echo "$!" >>"$server/instances"
+        until_true 30 test -f "$home/ready" || fail "$(cat "$home/log")"
+        addresses+=,$(cat "$home/ready")
+        first=$server/instance1
+    done
+    addresses=${addresses#,}
+    conf=$server/instance1/cubby.conf
+}
+instances_stop() {
+    local pid
+    [ -f "$server/instances" ] || return 0
+    while read -r pid; do
+        kill -TERM "$pid" 2>/dev/null || true
+        wait "$pid" || true
+    done <"$server/instances"
+    rm -rf "$server/instances" "$server"/instance[0-9]*
+}
+
+# accounts COUNT: at the first of the instances; their tokens become the lines of the file $tokens.
+accounts() {
+    local i base=${addresses%%,*}
+    tokens=$server/tokens
+    for i in $(seq "$1"); do
+        curl -sSf --max-time 30 "$base/register" -o /dev/null -d "{\"username\":\"user$i\",\"email\":\"user$i@example.org\",\"full_name\":\"User\",\"age\":30,\"gender\":\"x\",\"password\":\"$PASSWORD\"}"
+        curl -sSf --max-time 30 "$base/token?raw=true" -d "{\"username\":\"user$i\",\"password\":\"$PASSWORD\"}"
+    done >"$tokens"
+}
+
+# pooler_start [LINE…]: pgbouncer in transaction mode with two connections to the server, which all clients share,
+# and these lines of settings besides; the folder of its socket is $pooler.
 pooler_start() {
     pooler=$server/pooler
     mkdir -p "$pooler"
@@ -107,6 +153,7 @@ default_pool_size = 2
 max_client_conn = 100
 logfile = $pooler/log
 INI
+    printf '%s\n' "$@" >>"$pooler/ini"
     local as=()
     ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
     setsid "${as[@]}" pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &

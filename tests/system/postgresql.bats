@@ -49,6 +49,8 @@ unavailable() {
     same "$(jq -r .code <<<"$body")" SERVICE_UNAVAILABLE
     case $body in *[Rr]etry-[Aa]fter*) ;; esac
     case $body in *postgresql* | *socket* | *Server-secret*) fail 'the answer tells of the server' ;; esac
+    # Once, in whole seconds (RFC 9110, section 10.2.3).
+    [[ $(grep -i '^retry-after:' "$BATS_TEST_TMPDIR/head") =~ ^[Rr]etry-[Aa]fter:\ [1-9][0-9]*$'\r'?$ ]] || fail "no Retry-After: $(cat "$BATS_TEST_TMPDIR/head")"
 }
 
 # with_answers COUNT COMMAND…: with so many answers of the server, all others held back, over a connection that
@@ -188,6 +190,36 @@ waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename
         same "$(jq -c '[.data.value, .data.version]' <<<"$body")" "[$i,$i]"
     done
     grep -q 'may be done or not' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say it'
+}
+
+waits_for_copy() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event = 'SyncRep'")" = 1 ]; }
+copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
+
+@test "postgresql: a commit that does not wait for its synchronous copy to the end is 503, never a success" {
+    user_and data
+    post k 1
+    copies nobody
+    put k 2 &
+    waiting=$!
+    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
+    copies ''
+    wait "$waiting"
+    # Not waited for any more because the operator wants no copy.
+    ask data GET /k
+    same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[2,2]'
+    copies nobody
+    { put k 3; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
+    waiting=$!
+    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
+    sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
+    wait "$waiting"
+    copies ''
+    read -r code body <"$BATS_TEST_TMPDIR/put"
+    unavailable
+    grep -q 'copies may not have it' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say it'
+    put k 4
+    same "$code" 200
+    same "$(jq .data.version <<<"$body")" 4
 }
 
 @test "postgresql: deadlocks and serialisation failures are done again, a bounded number of times" {

@@ -111,6 +111,163 @@ next_run() {
     next_run nginx
 }
 
+# postgresql_gone: of the server below the data nothing runs any more
+postgresql_gone() { [ ! -e "$DATA/postgresql/postmaster.pid" ] && ! pgrep -f "postgres -D $DATA/postgresql" >/dev/null; }
+
+# with_postgresql: make run over PostgreSQL, under the server that is there soonest
+with_postgresql() {
+    [ -d "$home/cubby/build/postgresql" ] || cp -a "$root/build/postgresql" "$home/cubby/build/"
+    make_run SERVER=busybox MODE=cgi ENGINE=postgresql DATA="$DATA"
+}
+
+# with_data: with an item in it, the server has stopped
+with_data() {
+    with_postgresql
+    run_wait
+    six_calls "$base" keeper
+    call POST "$base/data" -d '{"key":"kept","value":[1]}'
+    same "$code" 201
+    [ $# -gt 0 ] || run_stop INT
+}
+
+has_data() {
+    run_wait
+    call GET "$base/data/kept"
+    same "$code" 200
+    has "$body" '"value":[1]'
+    run_stop INT
+    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+}
+
+# refused_with TEXT: the run ends by itself, says that, and leaves nothing.
+refused_with() {
+    until_true 20 run_gone || fail "goes on: $(cat "$run_output")"
+    has "$(cat "$run_output")" "$1"
+    check_left_nothing
+}
+
+@test "make run: the PostgreSQL of a run that was killed is stopped by the next one; that of a run that goes on is not" {
+    with_data and_runs
+    address=$base holder=$run_pid
+    with_postgresql
+    until_true 20 run_gone || fail "goes on: $(cat "$run_output")"
+    has "$(cat "$run_output")" 'another "make run"'
+    run_pid=$holder
+    call GET "$address/data/kept"
+    same "$code" 200
+    left=$(head -n 1 "$DATA/postgresql/postmaster.pid")
+    web=$(pgrep -o -f "busybox httpd .*$TMPDIR/cubby-run")
+    kill -KILL "$(pgrep -P "$run_pid" -f run.sh)"
+    kill -KILL "$web"
+    until_true 10 run_gone
+    rm -rf "$TMPDIR"/cubby-run.*
+    kill -0 "$left"
+    with_postgresql
+    has_data
+    has "$(cat "$run_output")" "stops the PostgreSQL (process $left)"
+    check_left_nothing
+}
+
+@test "make run: a number in PostgreSQL's file that is by now that of another process is left alone" {
+    with_data
+    # Of that name too, in another folder.
+    cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/postgres"
+    (cd "$BATS_TEST_TMPDIR" && exec ./postgres 60) 3>&- &
+    other=$!
+    began
+    { echo "$other" && echo "$DATA/postgresql"; } >"$DATA/postgresql/postmaster.pid"
+    chown --reference="$DATA/postgresql/PG_VERSION" "$DATA/postgresql/postmaster.pid"
+    with_postgresql
+    until_true 40 run_serves
+    kill -0 "$other" || fail 'it was stopped'
+    ! grep 'stops the PostgreSQL' "$run_output" || fail 'it was taken for PostgreSQL'
+    kill "$other"
+    run_gone || run_stop INT
+    with_postgresql
+    has_data
+}
+
+@test "make run: data of another version of PostgreSQL, or of none, are told and left as they are" {
+    mkdir -p "$DATA/postgresql"
+    for version in 9.6 12 '' '../../bin'; do
+        rm -f "$DATA/postgresql/PG_VERSION"
+        [ -z "$version" ] || echo "$version" >"$DATA/postgresql/PG_VERSION"
+        with_postgresql
+        case $version in
+        [0-9]*) refused_with "the data in $DATA/postgresql are of PostgreSQL $version, and /usr/lib/postgresql/$version/bin/postgres is missing: install postgresql-$version" ;;
+        *) refused_with "$DATA/postgresql is no data folder of PostgreSQL" ;;
+        esac
+        same "$(find "$DATA" -mindepth 1 -printf '%P\n' | sort | tr '\n' ' ')" "postgresql ${version:+postgresql/PG_VERSION }"
+    done
+}
+
+makes_data() { [ -s "$DATA/postgresql.new/PG_VERSION" ] || [ -s "$DATA/postgresql/PG_VERSION" ]; }
+
+@test "make run: what is left of an initdb that was killed is made anew" {
+    with_postgresql
+    until_true 40 makes_data || fail "$(cat "$run_output")"
+    kill -KILL -- "-$run_pid"
+    until_true 10 run_gone
+    rm -rf "$TMPDIR"/cubby-run.*
+    with_data
+    with_postgresql
+    has_data
+    [ ! -e "$DATA/postgresql.new" ] || fail 'something is left'
+}
+
+waits_twice() { [ "$(grep -c 'waits for PostgreSQL, which is starting up' "$run_output")" -ge 2 ] || run_gone; }
+waits_once() { grep -q 'waits for PostgreSQL, which is starting up' "$run_output" || run_gone; }
+
+@test "make run: a PostgreSQL that recovers for long is waited for, and Ctrl-C ends that" {
+    with_data
+    # It asks for a file of an archive, which does not come before somebody lets it.
+    printf '%s\n' 'hot_standby = off' "restore_command = 'until [ -e $BATS_TEST_TMPDIR/go ]; do sleep 0.1; done; exit 1'" \
+        >>"$DATA/postgresql/postgresql.auto.conf"
+    touch "$DATA/postgresql/recovery.signal"
+    chown --reference="$DATA/postgresql/PG_VERSION" "$DATA/postgresql/recovery.signal"
+    chmod 711 "$BATS_TEST_TMPDIR"
+    with_postgresql
+    until_true 40 waits_once
+    run_stop INT
+    ! grep -i 'did not start\|failed' "$run_output" || fail 'it is no failure'
+    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+    check_left_nothing
+    with_postgresql
+    # The second time after 20 seconds.
+    until_true 90 waits_twice
+    ! run_gone || fail "$(cat "$run_output")"
+    touch "$BATS_TEST_TMPDIR/go"
+    has_data
+}
+
+@test "make run: ENGINE=postgresql serves over a server of its own, Ctrl-C ends both, the next run has the data" {
+    [ -d "$home/cubby/build/postgresql" ] || cp -a "$root/build/postgresql" "$home/cubby/build/"
+    umask 077
+    make_run ENGINE=postgresql DATA="$DATA"
+    run_wait
+    has "$base" /api
+    body=$(eval "$(sed -n 's/^try: *//p' "$run_output")" 2>/dev/null)
+    has "$body" '"database":"ok"'
+    body=$(cd "$home/cubby" && eval "$(sed -n 's/^tool: *//p' "$run_output") --json")
+    same "$body" '[]'
+    six_calls "$base" keeper
+    call POST "$base/data" -d '{"key":"kept","value":[1]}'
+    same "$code" 201
+    ! postgresql_gone || fail 'no server runs'
+    run_stop INT
+    check_left_nothing
+    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+    make_run ENGINE=postgresql SERVER=nginx DATA="$DATA"
+    run_wait
+    call GET "$base/data/kept"
+    same "$code" 200
+    has "$body" '"value":[1]'
+    kill -s TERM "$run_pid"
+    until_true 15 run_gone || fail "still there: $(pgrep -af "$TMPDIR")"
+    check_left_nothing
+    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+}
+
 @test "make run: the README's line serves" {
     line=$(commands README.md 'A minute to run')
     same "$line" 'make run'

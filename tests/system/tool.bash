@@ -42,7 +42,8 @@ said() {
 # of JQ-PATH: something of what the tool printed as JSON.
 of() { jq -r "$1" <<<"$output"; }
 
-# cgi PROGRAM METHOD [PATH [BODY]]: one call, with $token if that is set; leaves $code and $body.
+# cgi PROGRAM METHOD [PATH [BODY]]: one call, with $token if that is set; leaves $code and $body; the head
+# in the file $BATS_TEST_TMPDIR/head, for who runs it in the background too.
 cgi() {
     local program=$1 method=$2 path=${3:-} sent=${4:-} answer
     answer=$(printf '%s' "$sent" | env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD="$method" \
@@ -51,6 +52,7 @@ cgi() {
         ${token:+HTTP_AUTHORIZATION="Bearer $token"} "$PROGRAMS/$program" 2>>"$BATS_TEST_TMPDIR/log")
     code=${answer#Status: }
     code=${code%% *}
+    printf '%s\n' "${answer%%$'\r\n\r\n'*}" >"$BATS_TEST_TMPDIR/head"
     body=${answer#*$'\r\n\r\n'}
 }
 

@@ -40,8 +40,8 @@ static const struct tool_group help_group = {help_commands, 1};
 
 static const struct tool_group *const groups[] = {
     &tool_setup_commands,   &tool_user_commands,   &tool_key_commands,    &tool_backup_commands,
-    &tool_restore_commands, &tool_export_commands, &tool_import_commands, &tool_gc_commands,
-    &tool_stats_commands,   &tool_doctor_commands, &help_group,
+    &tool_restore_commands, &tool_export_commands, &tool_import_commands, &tool_copy_commands,
+    &tool_gc_commands,      &tool_stats_commands,  &tool_doctor_commands, &help_group,
 };
 
 enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };

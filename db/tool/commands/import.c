@@ -320,7 +320,8 @@ static int need_order(struct import *import)
 static enum db_class set_last_user(struct import *import)
 {
     const struct db_value values[] = {db_integer(import->last_user)};
-    return admin_run(import->into, ADMIN_LAST_USER_WRITE, values, 1, NULL);
+    enum db_class class = admin_run(import->into, ADMIN_LAST_USER_START, NULL, 0, NULL);
+    return class != DB_OK ? class : admin_run(import->into, ADMIN_LAST_USER_WRITE, values, 1, NULL);
 }
 
 static int fill(struct import *import)

@@ -1,10 +1,11 @@
-"""The peer in Python: Flask, PyJWT and the sqlite3 of the standard library, for gunicorn.
+"""The peer in Python: Flask, PyJWT, and the sqlite3 of the standard library or psycopg2, for gunicorn.
 
 It reads and updates items of a database of cubby, for tokens that cubby made, with cubby's check of the
 user: the account is there, its sessions were not ended, and neither was this token. Each thread has a
-connection of its own, whose statements stay prepared.
+connection of its own; those of SQLite keep statements prepared.
 
-PEER_DATABASE and PEER_KEYS name the files.
+PEER_DATABASE names the file, or a PostgreSQL by an address that begins with postgresql:; PEER_KEYS names the
+file of keys.
 """
 
 import base64
@@ -13,10 +14,18 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import contextmanager
 
 import jwt
 from flask import Flask, request
 
+DATABASE = os.environ["PEER_DATABASE"]
+ON_SERVER = DATABASE.startswith("postgresql:")
+if ON_SERVER:
+    import psycopg2
+
+# SQLite has one lock for all writers; PostgreSQL locks the row of the user.
+BEGIN, LOCKED = ("BEGIN", " FOR NO KEY UPDATE") if ON_SERVER else ("BEGIN IMMEDIATE", "")
 LIVE = "users.id = ? AND users.epoch = ? AND users.revoked NOT LIKE ?"
 COUNTERS = f"SELECT version, bytes FROM users WHERE {LIVE}"
 READ = (
@@ -60,11 +69,37 @@ def refused(error):
     return {"status": "error", "code": error.code}, error.status
 
 
-def database():
+def connect():
+    if ON_SERVER:
+        connection = psycopg2.connect(DATABASE)
+        connection.autocommit = True
+        return connection
+    connection = sqlite3.connect(DATABASE, timeout=5, isolation_level=None)
+    connection.execute("PRAGMA synchronous = EXTRA")
+    return connection
+
+
+def execute(sql, values=()):
+    """Runs SQL, whose parameters are written ?."""
     if not hasattr(local, "connection"):
-        local.connection = sqlite3.connect(os.environ["PEER_DATABASE"], timeout=5, isolation_level=None)
-        local.connection.execute("PRAGMA synchronous = EXTRA")
-    return local.connection
+        local.connection = connect()
+    if not ON_SERVER:
+        return local.connection.execute(sql, values)
+    cursor = local.connection.cursor()
+    cursor.execute(sql.replace("?", "%s"), values)
+    return cursor
+
+
+@contextmanager
+def transaction():
+    """Commits in the end, or rolls back what failed."""
+    execute(BEGIN)
+    try:
+        yield
+    except BaseException:
+        execute("ROLLBACK")
+        raise
+    execute("COMMIT")
 
 
 def user_of_token():
@@ -109,8 +144,8 @@ def is_there(expires, now):
 @app.get("/api/data/<path:key>")
 def read(key):
     user = user_of_token()
-    row = database().execute(READ, (*user, key)).fetchone()
-    if row is None and database().execute(COUNTERS, user).fetchone() is None:
+    row = execute(READ, (*user, key)).fetchone()
+    if row is None and execute(COUNTERS, user).fetchone() is None:
         raise Refused(401, "INVALID_TOKEN")
     if row is None or not is_there(row[3], int(time.time() * 1000)):
         raise Refused(404, "KEY_NOT_FOUND")
@@ -120,15 +155,15 @@ def read(key):
 
 def change(user, key, value, now):
     """In a transaction: the version and the creation of the item that now has VALUE."""
-    counters = database().execute(COUNTERS, user).fetchone()
+    counters = execute(COUNTERS + LOCKED, user).fetchone()
     if counters is None:
         raise Refused(401, "INVALID_TOKEN")
-    found = database().execute(FIND, (user[0], key)).fetchone()
+    found = execute(FIND, (user[0], key)).fetchone()
     if found is None or not is_there(found[1], now):
         raise Refused(404, "KEY_NOT_FOUND")
     version, size = counters[0] + 1, len(value.encode())
-    database().execute(CHANGE, (version, size, now, value, user[0], key))
-    database().execute(COUNT, (version, counters[1] + size - found[2], user[0]))
+    execute(CHANGE, (version, size, now, value, user[0], key))
+    execute(COUNT, (version, counters[1] + size - found[2], user[0]))
     return version, found[0]
 
 
@@ -141,7 +176,6 @@ def update(key):
     if value is None or len(text) > VALUE_MAXIMUM:
         raise Refused(400, "INVALID_VALUE")
     now = int(time.time() * 1000)
-    database().execute("BEGIN IMMEDIATE")
-    with database():  # commits, or rolls back what failed
+    with transaction():
         version, created = change(user, key, text, now)
     return answer(key, value, version, created, now, "no-store")

@@ -1,0 +1,318 @@
+# cubby copy: a whole store from a file to a server and back.
+
+load system.bash
+load tool.bash
+load loop.bash
+load postgresql.bash
+
+setup_file() {
+    server_make
+    export server bin
+}
+teardown_file() { server_end; }
+
+# An installation over a file, filled; the server has an empty database. $to is the server, as in the settings.
+setup() {
+    token=''
+    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    installation 'audit_rows = 100' 'busy_timeout = 20000'
+    printf '*:*:*:*:Server-secret-1\n' >"$home/passfile"
+    chmod 600 "$home/passfile"
+    to="postgresql://cubby@/cubby?host=$server/socket&passfile=$home/passfile"
+}
+teardown() {
+    loops_stop
+    [ ! -f "$BATS_TEST_TMPDIR/hold.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/hold.pid")" 2>/dev/null || true
+    [ ! -f "$BATS_TEST_TMPDIR/copy.pid" ] || kill -9 "$(cat "$BATS_TEST_TMPDIR/copy.pid")" 2>/dev/null || true
+}
+
+# with DATABASE: from now on the settings name this one
+with() { sed -i "s|^database = .*|database = ${1//&/\\&}|" "$conf"; }
+
+fill() {
+    new_user gone
+    tool 0 user delete gone --yes
+    new_user ann
+    store a '{"n":1e400,"z":"\u0000","b":[1.0,9007199254740993]}'
+    store 'é/日本' '"😀"'
+    store 'Z' 1
+    store 'a/b' 2
+    store 'a-b' 3
+    store deleted 1
+    cgi data DELETE /deleted
+    cgi data POST '' '{"key":"short","value":[true],"ttl":100000}'
+    cgi data GET /a
+    etag=$(jq -c '[.data.version, .data.updated_at]' <<<"$body")
+    cgi keys POST '' '{"name":"sensor","scope":"read","prefix":"a","ttl":100000}'
+    device=$(jq -r .token <<<"$body")
+    ann=$token
+    login ann
+    ended=$token
+    cgi token DELETE
+    token=$device
+    cgi data GET /a # the use is noted
+    login ann Wrong-pass-1
+    tool 0 user quota ann --keys 1000 --bytes 100000
+    tool 0 user reset-code ann
+    reset_code=$output
+    new_user zoe
+    tool 0 user disable zoe
+    token=$ann
+    cgi changes GET
+    changes=$body
+}
+
+# content FILE: every row of every table, in the order of their keys, and what SQLite keeps beside them. Fails where
+# nothing would be compared.
+content() {
+    local table columns
+    for table in $(sqlite3 "$1" "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'sqlite_sequence' ORDER BY name"); do
+        columns=$(sqlite3 "$1" "SELECT group_concat(name) FROM pragma_table_info('$table')")
+        echo "$table $columns"
+        for column in ${columns//,/ }; do
+            [ "$(sqlite3 "$1" "SELECT count($column) FROM $table")" -gt 0 ] || fail "$table.$column is empty: fill it in this test"
+        done
+        sqlite3 "$1" ".mode quote" "SELECT * FROM $table ORDER BY 1, 2"
+    done
+    sqlite3 "$1" 'SELECT * FROM sqlite_sequence; PRAGMA user_version; SELECT sql FROM sqlite_schema ORDER BY name'
+}
+
+# hold SQL / held SQL / release: a transaction of somebody else's in the server, which answers each line
+hold() {
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    psql -XqAt -h "$server/socket" -U postgres cubby <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
+    echo "$!" >"$BATS_TEST_TMPDIR/hold.pid"
+    began
+    exec 6>"$BATS_TEST_TMPDIR/hold"
+    held 'BEGIN'
+    held "$1"
+}
+held() {
+    printf '%s;\nSELECT %s;\n' "$1" "'done $((holds = ${holds:-0} + 1))'" >&6
+    until_true 20 grep -qx "done $holds" "$BATS_TEST_TMPDIR/held" || fail "$(cat "$BATS_TEST_TMPDIR/held")"
+}
+release() {
+    held ROLLBACK
+    exec 6>&-
+}
+nobody_connected() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'")" = 0 ]; }
+waits() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
+
+# copy_until_lock ARGUMENT…: a copy in the background, which has come to where somebody holds a lock; $copying
+copy_until_lock() {
+    "$TOOL" copy "$@" >"$BATS_TEST_TMPDIR/copied" 2>&1 3>&- 6>&- &
+    copying=$!
+    echo "$copying" >"$BATS_TEST_TMPDIR/copy.pid"
+    until_true 20 waits || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
+}
+
+@test "copy: a file to a server and back is the same to the last byte, and nobody who uses it notices" {
+    fill
+    cp "$database" "$BATS_TEST_TMPDIR/before.db"
+    tool 0 copy --to "$to" --json
+    same "$(of '[.users, .items, .tokens, .throttle > 0, .verified] | tojson')" '[2,7,2,true,true]'
+    sed -i 's/^audit_rows.*/audit_rows = 0/' "$conf"
+    content "$BATS_TEST_TMPDIR/before.db" >"$BATS_TEST_TMPDIR/before"
+
+    with "$to"
+    tool 0 check
+    mkdir "$home/back"
+    tool 0 copy --to "$home/back/cubby.db"
+    content "$home/back/cubby.db" >"$BATS_TEST_TMPDIR/back"
+    diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/back"
+    same "$(stat -c %a "$home/back/cubby.db")" 600
+
+    token=$ann
+    cgi data GET /a
+    same "$code $(jq -c '[.data.version, .data.updated_at]' <<<"$body")" "200 $etag"
+    cgi changes GET
+    same "$body" "$changes"
+    store more 1
+    same "$(jq .data.version <<<"$body")" 9
+    token=$device
+    cgi data GET /a
+    same "$code" 200
+    token=$ended
+    cgi data GET /a
+    same "$code" 401
+    login zoe
+    same "$code" 401
+    token=''
+    cgi reset POST '' "{\"username\":\"ann\",\"code\":\"$reset_code\",\"new_password\":\"Other1-pass\"}"
+    same "$code" 200
+    new_user next
+    same "$(sql "SELECT id FROM users WHERE username = 'next'")" 4
+}
+
+@test "copy: from a server to the file of the settings, and from file to file" {
+    fill
+    tool 0 copy --to "$to"
+    with "$home/other.db"
+    tool 0 copy --from "$to"
+    tool 0 check
+    tool 0 copy --to "$home/third.db"
+    diff <(content "$home/other.db") <(content "$home/third.db")
+    token=$ann
+    cgi data GET /a
+    same "$code" 200
+}
+
+@test "copy: ids are not given twice, also where no account is left" {
+    new_user gone
+    tool 0 user delete gone --yes
+    tool 0 copy --to "$to"
+    with "$to"
+    tool 0 copy --to "$home/other.db"
+    with "$home/other.db"
+    new_user next
+    same "$(sqlite3 "$home/other.db" 'SELECT id FROM users')" 2
+}
+
+@test "copy: over a target that is not empty, the source itself or another schema it refuses, and changes nothing" {
+    fill
+    tool 2 copy
+    tool 1 copy --to "$database"
+    said 'are the same'
+    ln -s "$database" "$home/link"
+    tool 1 copy --to "$home/link"
+    said 'are the same'
+    tool 0 copy --to "$to"
+    tool 1 copy --to "$to"
+    said 'or holds a copy of it already'
+    sql "UPDATE meta SET value = 'another' WHERE name = 'store_id'"
+    tool 1 copy --to "$to"
+    said 'is not empty'
+    sql 'DELETE FROM users; DELETE FROM items; DELETE FROM tokens; DELETE FROM throttle'
+    tool 1 copy --to "$to" # events are left
+    said 'is not empty'
+    sql "UPDATE cubby_schema SET number = 3"
+    tool 1 copy --to "$to"
+    said 'schema 3'
+    sql "UPDATE cubby_schema SET number = 99"
+    tool 1 copy --to "$to"
+    said 'schema 99'
+    sql "UPDATE cubby_schema SET number = 4; ALTER TABLE items ALTER COLUMN key TYPE TEXT COLLATE \"default\""
+    tool 1 copy --to "$to"
+    said "the schema is not cubby's"
+    echo 'no database' >"$home/text"
+    tool 1 copy --to "$home/text"
+    same "$(cat "$home/text")" 'no database'
+    tool 1 copy --to "$home/none/cubby.db"
+    tool 1 copy --from "$home/none.db"
+    said 'is the source itself' || said 'no such database'
+    [ ! -e "$home/none.db" ] || fail 'a file for nothing'
+    sqlite3 "$database" 'PRAGMA user_version = 3'
+    tool 1 copy --to "$home/new.db"
+    said 'schema 3'
+    [ ! -e "$home/new.db" ] || fail 'a file for nothing'
+}
+
+@test "copy: what names no database is a wrong usage, and a password is not repeated" {
+    for bad in relative 'mysql://x' 'postgresql://cubby:Hidden-9@/cubby' "$to&password=Hidden-9"; do
+        tool 2 copy --to "$bad"
+        said '--to must'
+        [[ $stderr$output != *Hidden-9* ]] || fail "$stderr"
+    done
+    tool 1 copy --to 'postgresql://127.0.0.1:1/cubby' || tool 5 copy --to 'postgresql://127.0.0.1:1/cubby'
+}
+
+@test "copy: killed in the middle, or with its connection lost, it leaves a target without anything, and can be done again" {
+    fill
+    with "$to"
+    tool 0 init
+    with "$database"
+    for how in kill lose; do
+        hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE'
+        copy_until_lock --to "$to"
+        case $how in
+        kill) kill -9 "$copying" ;;
+        lose) sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null ;;
+        esac
+        status=0
+        wait "$copying" || status=$?
+        case $how$status in kill137 | lose[15]) ;; *) fail "$how$status" ;; esac
+        release
+        until_true 20 nobody_connected # what was killed has gone in the server too
+        rm "$BATS_TEST_TMPDIR/hold"
+        same "$(sql 'SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM items), (SELECT count(*) FROM meta)')" '0|0|1'
+    done
+    tool 0 copy --to "$to"
+    # The same into a file, from the server.
+    hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE'
+    with "$to"
+    copy_until_lock --to "$home/other.db"
+    kill -9 "$copying"
+    wait "$copying" || true
+    release
+    with "$home/other.db"
+    cgi health GET
+    case $code in 500 | 503) ;; *) fail "serves half a copy: $code" ;; esac
+    with "$to"
+    tool 0 copy --to "$home/other.db"
+    same "$(sqlite3 "$home/other.db" 'SELECT count(*) FROM items; PRAGMA integrity_check')" $'7\nok'
+}
+
+@test "copy: a target that is full, or may only be read, is a failure that changes nothing" {
+    fill
+    store large "\"$(head -c 250000 /dev/zero | tr '\0' x)\""
+    status=0
+    (ulimit -f 200 && exec "$TOOL" copy --to "$home/other.db") >"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
+    same "$status" 1
+    grep -q 'no room on the disk' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+    [ ! -e "$home/other.db" ] && [ ! -e "$home/other.db-journal" ] || fail 'something is left'
+    with "$to"
+    tool 0 init
+    with "$database"
+    fault 53100 1
+    tool 1 copy --to "$to"
+    said 'no room on the disk'
+    sql 'DROP TRIGGER fault ON items; REVOKE INSERT ON tokens FROM cubby'
+    tool 1 copy --to "$to"
+    same "$(sql 'SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM items)')" '0|0'
+    sql 'GRANT ALL ON tokens TO cubby'
+    tool 0 copy --to "$to"
+}
+
+@test "copy: a target that keeps something else than it is given is found by comparing" {
+    fill
+    with "$to"
+    tool 0 init
+    with "$database"
+    sql "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN NEW.value := NEW.value || ' '; RETURN NEW; END \$\$;
+        CREATE TRIGGER spoil BEFORE INSERT ON items FOR EACH ROW WHEN (NEW.key = 'a-b') EXECUTE FUNCTION spoil()"
+    tool 1 copy --to "$to"
+    said 'of table items differs in column value'
+    sql "CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+    tool 1 copy --to "$to"
+    same "$(sql 'SELECT count(*) FROM users')" 0
+}
+
+@test "copy: what is written to a server meanwhile is copied whole or not at all" {
+    fill
+    tool 0 copy --to "$to"
+    with "$to"
+    loop_start data
+    token=$ann
+    hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE'
+    copy_until_lock --to "$home/other.db"
+    for n in 1 2 3; do
+        ask data POST '' "{\"key\":\"late$n\",\"value\":1}"
+        same "$code" 201
+    done
+    release
+    wait "$copying" || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
+    same "$(sqlite3 "$home/other.db" "SELECT count(*) FROM items WHERE key LIKE 'late%'")" 0
+    with "$home/other.db"
+    tool 0 check
+}
+
+@test "copy: with many items it shows how far it is, and its memory stays small" {
+    new_user ann
+    sqlite3 "$database" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+        INSERT INTO items SELECT 1, 'k' || i, i, 2000, 1, 1, NULL, '\"' || substr(hex(zeroblob(1000)), 3) || '\"' FROM n;
+        UPDATE users SET version = 60000, keys = 60000, bytes = 120000000"
+    (ulimit -v 400000 && "$TOOL" copy --to "$to" --progress) >"$BATS_TEST_TMPDIR/said" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+    grep -q '^items: [0-9]' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+    grep -q '^comparing: [0-9]' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+    same "$(sql 'SELECT count(*), sum(length(value)) FROM items')" '60000|120000000'
+}

@@ -1,0 +1,233 @@
+# Over PostgreSQL, what happens seldom: poolers, encryption, orders of locks, large accounts, a lack of memory.
+
+load system.bash
+load tool.bash
+load loop.bash
+load postgresql.bash
+
+setup_file() {
+    server_make
+    export server bin
+    preload=$BATS_FILE_TMPDIR/preload.so
+    gcc -O1 -shared -fPIC -o "$preload" "$root/tests/system/preload.c" -ldl
+    export preload
+}
+teardown_file() { server_end; }
+
+setup() {
+    token=''
+    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    install_over "$server/socket"
+    export CUBBY_CONF=$conf
+}
+teardown() {
+    loops_stop
+    pooler_stop
+    [ ! -f "$BATS_TEST_TMPDIR/tls.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/tls.pid")" 2>/dev/null || true
+    [ ! -f "$BATS_TEST_TMPDIR/hold.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/hold.pid")" 2>/dev/null || true
+}
+
+user_and() {
+    new_user ann
+    loop_start "$@"
+}
+
+# hold_row SQL / held SQL / release: a transaction of somebody else's, which answers each line
+hold_row() {
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    psql -XqAt -h "$server/socket" -U postgres cubby <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
+    echo "$!" >"$BATS_TEST_TMPDIR/hold.pid"
+    began
+    exec 6>"$BATS_TEST_TMPDIR/hold"
+    held 'BEGIN'
+    held "$1"
+}
+held() {
+    printf '%s;\nSELECT %s;\n' "$1" "'done $((holds = ${holds:-0} + 1))'" >&6
+    until_true 20 grep -qx "done $holds" "$BATS_TEST_TMPDIR/held" || fail "$(cat "$BATS_TEST_TMPDIR/held")"
+}
+release() {
+    held ROLLBACK
+    exec 6>&-
+    wait_all
+}
+waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
+
+@test "postgresql: behind an old pgbouncer in transaction mode the tool and the programs use no names that others know" {
+    pooler_start
+    sed -i "s#host=[^&]*#host=$pooler#" "$conf"
+    new_user ann
+    for _ in 1 2 3; do
+        tool 0 stats
+        tool 0 user list
+        tool 0 user show ann
+        tool 0 gc
+        tool 0 check
+        tool 0 migrate
+        store k 1
+        cgi data GET /k
+        same "$code" 200
+    done
+    ! grep -q 42P05 "$BATS_TEST_TMPDIR/log" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+}
+
+@test "postgresql: what comes encrypted, in large records, is read at once and whole" {
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$home/tls.key" -out "$home/tls.crt" -days 2 -subj /CN=localhost 2>/dev/null
+    node "$root/tests/system/postgresql_tls.js" "$home/tls.key" "$home/tls.crt" "$server/socket/.s.PGSQL.5432" \
+        >"$BATS_TEST_TMPDIR/port" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
+    echo "$!" >"$BATS_TEST_TMPDIR/tls.pid"
+    until_true 10 test -s "$BATS_TEST_TMPDIR/port"
+    new_user ann
+    sed -i "s#^database = .*#database = postgresql://cubby@127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")/cubby?sslmode=require\&passfile=$home/passfile#" "$conf"
+    loop_start data
+    sql "INSERT INTO items SELECT 1, 'k' || n, n, 1, 1, 1, NULL, '\"' || repeat('x', n * 1501) || '\"' FROM generate_series(1, 40) n;
+        INSERT INTO items SELECT 1, 'l' || n, n, 1, 1, 1, NULL, '\"' || repeat('y', n * 37 % 7993) || '\"' FROM generate_series(41, 6000) n;
+        UPDATE users SET version = 6000, keys = 6000, bytes = 6000"
+    for n in $(seq 40); do
+        ask data GET "/k$n"
+        same "$n $code $(jq -r '.data.value | length' <<<"$body")" "$n 200 $((n * 1501))"
+    done
+    post more 1
+    same "$code" 201
+    timeout 100 "$TOOL" export "$BATS_TEST_TMPDIR/export"
+    same "$(tail -n 1 "$BATS_TEST_TMPDIR/export" | jq .items)" 6001
+}
+post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
+
+@test "postgresql: a reset locks the user before the code, as all others do" {
+    sed -i 's/^busy_timeout = .*/busy_timeout = 20000/' "$conf"
+    user_and reset
+    tool 0 user reset-code ann
+    reset=$output
+    hold_row 'SELECT id FROM users FOR NO KEY UPDATE'
+    { ask reset POST '' "{\"username\":\"ann\",\"code\":\"$reset\",\"new_password\":\"Other1-pass\"}"; echo "$code" >"$BATS_TEST_TMPDIR/code"; } &
+    started+=("$!")
+    until_true 10 waits_for_lock
+    held 'SELECT 1 FROM tokens FOR UPDATE NOWAIT'
+    ! grep -q 'could not obtain lock' "$BATS_TEST_TMPDIR/held" || fail 'the reset holds the code while it waits for the user'
+    release
+    same "$(cat "$BATS_TEST_TMPDIR/code")" 200
+    login ann Other1-pass
+    same "$code" 200
+}
+
+@test "postgresql: an account whose deletion takes longer than any statement may is deleted nevertheless, or not at all" {
+    sed -i 's/^busy_timeout = .*/busy_timeout = 0/' "$conf" # a statement may take 5 seconds
+    user_and me
+    sql "INSERT INTO items SELECT 1, 'k' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1, 3500) n;
+        INSERT INTO items SELECT 1, 'gone' || n, n, 0, 1, 1, -n, '' FROM generate_series(3501, 3600) n;
+        UPDATE users SET version = 3600, keys = 3500, bytes = 3500, tombstones = 100;
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(0.002); RETURN OLD; END \$\$;
+        CREATE TRIGGER slow BEFORE DELETE ON items FOR EACH ROW EXECUTE FUNCTION slow()"
+    ask me DELETE '' "{\"password\":\"$PASSWORD\"}"
+    same "$code" 200
+    same "$(sql 'SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM items)')" '0|0'
+}
+
+@test "postgresql: a deletion that fails in the middle changes nothing" {
+    user_and me data
+    sql "INSERT INTO items SELECT 1, 'k' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1, 3500) n;
+        UPDATE users SET version = 3500, keys = 3500, bytes = 3500;
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE EXCEPTION 'x'; END \$\$;
+        CREATE TRIGGER refuse BEFORE DELETE ON items FOR EACH ROW WHEN (OLD.key = 'k3400') EXECUTE FUNCTION refuse()"
+    ask me DELETE '' "{\"password\":\"$PASSWORD\"}"
+    same "$code" 500
+    same "$(sql 'SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM items)')" '1|3500'
+    ask data GET /k1
+    same "$code" 200
+}
+
+# results_end FROM: a read in a process of its own, for which PQgetResult has nothing from that call on
+results_end() {
+    env -i LD_PRELOAD="$preload" FAULT_EMPTY="$1" CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO=/k QUERY_STRING='' REMOTE_ADDR=192.0.2.1 \
+        CONTENT_LENGTH=0 HTTP_AUTHORIZATION="Bearer $token" timeout 20 "$PROGRAMS/data" </dev/null 2>>"$BATS_TEST_TMPDIR/log"
+}
+
+@test "postgresql: results that end too early are a lost connection, not a loop without end" {
+    new_user ann
+    store k 1
+    for from in 1 2 3 4; do
+        answer=$(results_end "$from")
+        same "$from ${answer:0:11}" "$from Status: 503"
+    done
+    answer=$(results_end 1000)
+    same "${answer:0:11}" 'Status: 200'
+}
+
+@test "postgresql: a name that is taken and free again while somebody registers is asked for once more" {
+    loop_start register
+    sql "CREATE SEQUENCE taken; GRANT ALL ON taken TO cubby;
+        CREATE FUNCTION taken() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+            RETURN CASE WHEN nextval('taken') > 2 THEN NEW END; END \$\$;
+        CREATE TRIGGER taken BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION taken()"
+    register='{"username":"ann","email":"ann@example.org","full_name":"Ann","age":30,"gender":"female","password":"Abcdef1!"}'
+    ask register POST '' "$register"
+    same "$code" 201
+    sql "DELETE FROM users; ALTER SEQUENCE taken RESTART INCREMENT -1 MINVALUE -1000 START -1"
+    ask register POST '' "$register"
+    same "$code" 503
+    same "$(jq -r .code <<<"$body")" SERVICE_UNAVAILABLE
+    grep -q 'free again' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say why'
+    same "$(sql 'SELECT count(*) FROM users')" 0
+}
+
+@test "postgresql: a schema that changes between two transactions of a call stops it before its commit" {
+    user_and token
+    token=''
+    ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    same "$code" 200
+    # The first transaction of a login counts the attempt, the second takes that back.
+    sql "DELETE FROM throttle;
+        CREATE FUNCTION migrate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$ BEGIN
+            UPDATE cubby_schema SET number = 99; RETURN NULL; END \$\$;
+        CREATE TRIGGER migrate AFTER INSERT ON throttle EXECUTE FUNCTION migrate()"
+    ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    same "$code" 500
+    same "$(sql 'SELECT min(count) FROM throttle')" 1
+    grep -q 'the schema has changed' "$BATS_TEST_TMPDIR/log" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+}
+
+# check_without NAME=VALUE: cubby check while something fails; its status is in $status
+check_without() {
+    status=0
+    env LD_PRELOAD="$preload" "$1" timeout 30 "$TOOL" -c "$settings" check >/dev/null 2>"$BATS_TEST_TMPDIR/said" || status=$?
+    case $status in
+    0) ;;
+    [1-5]) failed=$((failed + 1)) ;;
+    *) fail "$settings $1: $status $(cat "$BATS_TEST_TMPDIR/said")" ;;
+    esac
+}
+
+@test "postgresql: a lack of memory anywhere is a failure of the tool, with either engine, never its crash" {
+    cat >"$BATS_TEST_TMPDIR/file.conf" <<CONF
+database = $home/file.db
+keys = $home/keys.json
+CONF
+    "$TOOL" -c "$BATS_TEST_TMPDIR/file.conf" init >/dev/null
+    for settings in "$conf" "$BATS_TEST_TMPDIR/file.conf"; do
+        failed=0
+        for n in $(seq 25) 30 40 60 100 300; do
+            check_without "FAULT_MEMORY=$n"
+        done
+        [ "$failed" -gt 5 ] || fail "$settings: only $failed failed"
+    done
+    settings=$conf failed=0
+    for n in 1 2 3; do
+        check_without "FAULT_CONNECT=$n"
+    done
+    same "$failed" 2 # there are two
+}
+
+@test "postgresql: a parameter of the URL may have an @ and a colon, a user may have no password" {
+    for more in 'application_name=a@b' 'application_name=a:b@c'; do
+        sed -i "s#^database = .*#database = postgresql://cubby@/cubby?host=$server/socket\&passfile=$home/passfile\&$more#" "$conf"
+        tool 0 stats
+    done
+    sed -i "s#^database = .*#database = postgresql://127.0.0.1:1/cubby?application_name=a@b#" "$conf"
+    tool 0 config
+    for bad in 'cubby:x@127.0.0.1/cubby' 'cubby:x?y@127.0.0.1/cubby' ':x@/cubby' 'cubby:a:b@[::1]:5/cubby'; do
+        sed -i "s#^database = .*#database = postgresql://$bad#" "$conf"
+        tool 1 config
+        said 'must not hold a password'
+    done
+}

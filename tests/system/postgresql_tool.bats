@@ -1,0 +1,170 @@
+# The operator's tool over PostgreSQL: each command does there what it does over a file, or says what does.
+
+load system.bash
+load tool.bash
+load loop.bash
+load postgresql.bash
+
+setup_file() {
+    server_make
+    export server bin
+}
+teardown_file() { server_end; }
+
+setup() {
+    token=''
+    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    install_over "$server/socket" 'audit_rows = 50'
+    keys=$home/keys.json
+    export CUBBY_CONF=$conf
+}
+teardown() {
+    servers_stop
+    sql 'ALTER ROLE cubby RESET ALL' >/dev/null 2>&1 || { server_stop || true; server_start; }
+}
+
+@test "tool over postgresql: init makes tables and keys once, config shows the settings, key rotates and retires" {
+    rm "$keys"
+    tool 0 init --json
+    same "$(of '[(.made | length), (.kept | length)] | tojson')" '[1,1]'
+    tool 0 init --json
+    same "$(of '[(.made | length), (.kept | length)] | tojson')" '[0,2]'
+    same "$(tool 0 config && sed -n 's/^database = //p' <<<"$output")" "$(sed -n 's/^database = //p' "$conf")"
+    new_user ann
+    old=$token
+    kid=$(jq -r '.keys[0].kid' "$keys")
+    tool 0 key rotate
+    cgi data GET /k
+    same "$code" 404
+    tool 0 key retire "$kid" --yes
+    token=$old
+    cgi data GET /k
+    same "$code" 401
+    tool 0 key list --json
+    same "$(of length)" 1
+    same "$(sql "SELECT count(*) FROM meta WHERE value LIKE '%key_%'")" 2
+}
+
+@test "tool over postgresql: every command about accounts" {
+    printf 'Abcdef1!\n' >"$BATS_TEST_TMPDIR/secret"
+    run --separate-stderr "$TOOL" user add ann --email ann@example.org --full-name Ann --age 30 --gender female --password-stdin <"$BATS_TEST_TMPDIR/secret"
+    same "$status" 0
+    tool 1 user add ann --email other@example.org --full-name Ann --age 30 --gender female --password-stdin
+    login ann
+    store a 1
+    store b/c '"x"'
+    tool 0 user list --json
+    same "$(of '[.[] | [.username, .keys]] | tojson')" '[["ann",2]]'
+    tool 0 user show ann --json
+    same "$(of .email)" ann@example.org
+    tool 4 user show nobody
+    tool 0 user edit ann --age 31 --username anna
+    tool 0 user show anna --json
+    same "$(of .age)" 31
+    tool 0 user quota anna --keys 2 --bytes default
+    store c 1
+    same "$code $(jq -r .code <<<"$body")" '507 QUOTA_EXCEEDED'
+    tool 0 user keys anna --prefix b/ --values --json
+    same "$(of '[.[] | [.key, .value]] | tojson')" '[["b/c","x"]]'
+    tool 0 user disable anna --yes
+    login anna
+    same "$code" 401
+    tool 0 user enable anna
+    login anna
+    same "$code" 200
+    run --separate-stderr "$TOOL" user passwd anna --password-stdin <<<'Other1-pass'
+    same "$status" 0
+    cgi data GET /a
+    same "$code" 401
+    tool 0 user reset-code anna
+    reset=$output
+    token=''
+    cgi reset POST '' "{\"username\":\"anna\",\"code\":\"$reset\",\"new_password\":\"Third1-pass\"}"
+    same "$code" 200
+    tool 3 user delete anna
+    tool 0 user delete anna --yes
+    same "$(sql "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM items), (SELECT count(*) FROM tokens), (SELECT count(*) FROM meta WHERE value LIKE '%\"user_id\":1,%')")" '0|0|0|0'
+}
+
+@test "tool over postgresql: gc deletes what is over, counts anew and compacts; stats has the numbers" {
+    new_user ann
+    store a 1
+    store b 1
+    cgi data DELETE /b
+    cgi data POST '' '{"key":"t","value":1,"ttl":1000}'
+    cgi keys POST '' '{"name":"dev","scope":"read","ttl":1000}'
+    sql "UPDATE items SET expires_at = 5 WHERE key = 't'; UPDATE users SET next_expiry = 5, keys = 77;
+        UPDATE tokens SET expires_at = 5; INSERT INTO throttle VALUES (7, 1, 5);
+        INSERT INTO items SELECT 9, 'of nobody', 1, 1, 1, 1, NULL, '1'"
+    tool 1 check
+    tool 0 gc --recount --compact --tombstones 0 --json
+    tool 0 check
+    same "$(sql 'SELECT keys, tombstones, (SELECT count(*) FROM items), (SELECT count(*) FROM tokens), (SELECT count(*) FROM throttle WHERE id = 7) FROM users')" '1|0|1|0|0'
+    tool 0 stats --json
+    same "$(of '[.users, .items] | tojson')" '[1,1]'
+    tool 0 stats --prometheus
+    grep -qx 'cubby_users 1' <<<"$output" || fail "$output"
+}
+
+@test "tool over postgresql: doctor finds nothing wrong with a web server over it" {
+    home=$BATS_TEST_TMPDIR/served
+    mkdir -m 755 "$home"
+    SERVER=lighttpd MODE=fastcgi ENGINE=postgresql PORT=0 DATA=$home READY=$BATS_TEST_TMPDIR/ready sh "$root/cgi-bin/server/run.sh" \
+        >"$BATS_TEST_TMPDIR/served.log" 2>&1 3>&- &
+    echo "$!" >"$BATS_TEST_TMPDIR/servers"
+    until_true 30 test -f "$BATS_TEST_TMPDIR/ready" || fail "$(cat "$BATS_TEST_TMPDIR/served.log")"
+    tool 0 doctor "$(cat "$BATS_TEST_TMPDIR/ready")"
+    has "$output" postgresql
+}
+
+@test "tool over postgresql: check looks at what makes writes lost: synchronous_commit, fsync, full_page_writes" {
+    tool 0 check
+    sql 'ALTER ROLE cubby SET synchronous_commit = off'
+    tool 1 check
+    said 'synchronous_commit is off'
+    sql 'ALTER ROLE cubby SET synchronous_commit = local'
+    tool 0 check
+    server_stop
+    server_start -c fsync=off -c full_page_writes=off -c synchronous_standby_names=elsewhere
+    tool 1 check
+    said 'synchronous_commit is local'
+    said 'fsync is off'
+    said 'full_page_writes is off'
+    server_stop
+    server_start
+    sql 'ALTER ROLE cubby RESET ALL'
+    tool 0 check
+}
+
+@test "tool over postgresql: migrate refuses a newer schema and keeps it; backup and restore name the server's own" {
+    tool 0 migrate --json
+    same "$(of '[.schema, .migrated] | tojson')" '[4,false]'
+    sql 'UPDATE cubby_schema SET number = 99'
+    tool 1 migrate
+    said 'schema 99'
+    same "$(sql 'SELECT number FROM cubby_schema')" 99
+    tool 1 backup "$BATS_TEST_TMPDIR/b"
+    said 'use pg_dump'
+    tool 1 restore "$BATS_TEST_TMPDIR/b" --yes
+    said 'use pg_restore'
+}
+
+@test "tool over postgresql: what is not whole is not imported, and what is holds" {
+    new_user ann
+    store a 1
+    tool 0 export "$BATS_TEST_TMPDIR/all"
+    tool 0 export --user ann "$BATS_TEST_TMPDIR/one"
+    same "$(jq -r '.data.items[0].key' "$BATS_TEST_TMPDIR/one")" a
+    tool 1 import "$BATS_TEST_TMPDIR/all"
+    said 'has accounts already'
+    tool 0 user delete ann --yes
+    sed '$d' "$BATS_TEST_TMPDIR/all" >"$BATS_TEST_TMPDIR/cut"
+    tool 1 import "$BATS_TEST_TMPDIR/cut"
+    sed '3p' "$BATS_TEST_TMPDIR/all" >"$BATS_TEST_TMPDIR/twice"
+    tool 1 import "$BATS_TEST_TMPDIR/twice"
+    said 'does not fit'
+    same "$(sql 'SELECT count(*) FROM users')" 0
+    tool 0 import "$BATS_TEST_TMPDIR/all"
+    cgi data GET /a
+    same "$code" 200
+}

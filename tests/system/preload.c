@@ -1,0 +1,101 @@
+/*
+ * preload.c - a library to be loaded before those of a program (LD_PRELOAD), so that what seldom
+ * fails does.
+ *
+ *   FAULT_MEMORY=N   the N-th request for memory of the program itself gets none; what shared
+ * libraries do then is theirs FAULT_CONNECT=N  the N-th connection gets no memory from libpq
+ *   FAULT_EMPTY=N    from its N-th call on PQgetResult has nothing, as if libpq had lost count
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *PQgetResult(void *connection);
+void *PQconnectdbParams(const char *const *names, const char *const *values, int expand);
+
+/* Whether this is the call that the variable NAME means; *COUNT calls were made before. */
+static bool is_due(const char *name, long *count, bool and_later)
+{
+    const char *text = getenv(name);
+    long number = text != NULL ? strtol(text, NULL, 10) : 0;
+    ++*count;
+    return number > 0 && (*count == number || (and_later && *count > number));
+}
+
+/* Whether CALLER is code of the program: it lies where the table of the program's headers says. */
+static bool is_own(uintptr_t caller)
+{
+    enum { PAGE = 4096 };
+    const uintptr_t table = getauxval(AT_PHDR);
+    const uintptr_t base = table / PAGE * PAGE;
+    const ElfW(Phdr) *header = (const void *)table;
+    uintptr_t end = base;
+    for (unsigned long left = getauxval(AT_PHNUM); left > 0; left--, header++) {
+        if (header->p_type == PT_LOAD && base + header->p_vaddr + header->p_memsz > end) {
+            end = base + header->p_vaddr + header->p_memsz;
+        }
+    }
+    return caller >= base && caller < end;
+}
+
+static bool memory_is_out(void *caller)
+{
+    static long count;
+    if (getenv("FAULT_MEMORY") == NULL || !is_own((uintptr_t)caller) ||
+        !is_due("FAULT_MEMORY", &count, false)) {
+        return false;
+    }
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    return memory_is_out(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return memory_is_out(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return memory_is_out(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
+}
+
+void *PQconnectdbParams(const char *const *names, const char *const *values, int expand)
+{
+    static long count;
+    static void *(*next)(const char *const *, const char *const *, int);
+    if (is_due("FAULT_CONNECT", &count, false)) {
+        return NULL;
+    }
+    if (next == NULL) {
+        *(void **)(void *)&next = dlsym(RTLD_NEXT, "PQconnectdbParams");
+    }
+    return next(names, values, expand);
+}
+
+void *PQgetResult(void *connection)
+{
+    static long count;
+    static void *(*next)(void *);
+    if (is_due("FAULT_EMPTY", &count, true)) {
+        return NULL;
+    }
+    if (next == NULL) {
+        *(void **)(void *)&next = dlsym(RTLD_NEXT, "PQgetResult");
+    }
+    return next(connection);
+}
