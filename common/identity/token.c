@@ -282,6 +282,8 @@ struct reading {
     const struct token_keys *keys;
     struct token_claims claims;
     int64_t not_before;
+    size_t next; /* where the keys begin that were not tried yet */
+    bool more;   /* one of those has the name as well: a file made by hand may have several */
 };
 
 static bool get_integer(jwt_t *jwt, const char *name, int64_t *out)
@@ -335,8 +337,14 @@ static bool get_claims(jwt_t *jwt, struct reading *reading)
     return true;
 }
 
-/* The key that the token names; a token without `kid` is verified with a key without one. */
-static const jwk_item_t *find_key(const struct token_keys *keys, jwt_t *jwt)
+static bool has_name(const jwk_item_t *key, const char *name)
+{
+    const char *kid = jwks_item_kid(key);
+    return name == NULL ? kid == NULL : kid != NULL && strcmp(kid, name) == 0;
+}
+
+/* The next key that the token names; a token without `kid` is verified with a key without one. */
+static const jwk_item_t *find_key(struct reading *reading, jwt_t *jwt)
 {
     jwt_value_t header;
     jwt_set_GET_STR(&header, "kid");
@@ -345,15 +353,18 @@ static const jwk_item_t *find_key(const struct token_keys *keys, jwt_t *jwt)
         return NULL;
     }
     const char *wanted = error == JWT_VALUE_ERR_NONE ? header.str_val : NULL;
-    size_t count = jwks_item_count(keys->set);
-    for (size_t i = 0; i < count; i++) {
-        const jwk_item_t *key = jwks_item_get(keys->set, i);
-        const char *kid = jwks_item_kid(key);
-        if (wanted == NULL ? kid == NULL : kid != NULL && strcmp(kid, wanted) == 0) {
-            return key;
+    const jwk_item_t *found = NULL;
+    size_t count = jwks_item_count(reading->keys->set);
+    for (size_t i = reading->next; i < count && !reading->more; i++) {
+        const jwk_item_t *key = jwks_item_get(reading->keys->set, i);
+        if (found != NULL) {
+            reading->more = has_name(key, wanted);
+        } else if (has_name(key, wanted)) {
+            found = key;
+            reading->next = i + 1;
         }
     }
-    return NULL;
+    return found;
 }
 
 /* Whether the header has the parameter NAME, of whatever type. */
@@ -378,7 +389,7 @@ static int choose_key(jwt_t *jwt, jwt_config_t *config)
         return 1;
     }
     config->alg = JWT_ALG_HS256;
-    config->key = find_key(reading->keys, jwt);
+    config->key = find_key(reading, jwt);
     return config->key == NULL;
 }
 
@@ -400,9 +411,13 @@ enum token_state token_verify(const struct token_keys *keys, struct arena *arena
     const char *copy = arena_copy(arena, token.at, token.size);
     struct reading reading = {.keys = keys};
     use_memory(arena);
-    bool good = copy != NULL && verify_with(&reading, copy) && !arena_failed(arena);
+    bool good = false;
+    do {
+        reading.more = false;
+        good = copy != NULL && verify_with(&reading, copy);
+    } while (!good && reading.more);
     use_memory(NULL);
-    if (!good) {
+    if (!good || arena_failed(arena)) {
         return TOKEN_INVALID;
     }
     if (reading.claims.expires <= now) {

@@ -56,9 +56,10 @@ void token_keys_free(struct token_keys *keys);
 enum error_code token_sign(const struct token_keys *keys, const struct token_claims *claims,
                            struct arena *arena, const char **out, struct cause *cause);
 
-/* Verifies TOKEN at the time NOW (seconds since 1970): HS256 whatever the token says, the key that
- * its `kid` names, signature, times and the type of every claim. Fills CLAIMS when TOKEN_VALID.
- * TOKEN_INVALID also when memory is out, which arena_failed tells. */
+/* Verifies TOKEN at the time NOW (seconds since 1970): HS256 whatever the token says, the keys that
+ * its `kid` names (those without one when it has none), signature, times and the type of every
+ * claim. Fills CLAIMS when TOKEN_VALID. TOKEN_INVALID also when memory is out, which arena_failed
+ * tells. */
 enum token_state token_verify(const struct token_keys *keys, struct arena *arena, struct text token,
                               int64_t now, struct token_claims *claims);
 

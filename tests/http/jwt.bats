@@ -182,6 +182,29 @@ refused_token() {
     refused_token "$(forge "$BATS_TEST_TMPDIR/both" "$HEADER" "$payload" second)"
 }
 
+@test "jwt: every key of a file verifies, those too that share a kid or have none" {
+    cp "$keys" "$BATS_TEST_TMPDIR/keys"
+    other() {
+        echo '{"kty":"oct",'"$1"'"k":"'"$(head -c 32 /dev/urandom | base64 -w0 | tr '/+' '_-' | tr -d =)"'"}'
+    }
+    named=$(jq -c '.keys[0].kid' "$keys")
+    jq -c ".keys += [$(other "\"kid\":$named,"), $(other "\"kid\":$named,")]" "$keys" >"$BATS_TEST_TMPDIR/same"
+    jq -c ".keys = [$(other ''), $(other '')]" "$keys" >"$BATS_TEST_TMPDIR/none"
+    answers=
+    for file in same none; do
+        cat "$BATS_TEST_TMPDIR/$file" >"$keys"
+        header=$HEADER
+        [ "$file" = same ] || header='{"alg":"HS256","typ":"JWT"}'
+        for key in first second "$(head -c 32 /dev/urandom | base64 -w0)"; do
+            token=$(forge "$keys" "$header" "$payload" "$key")
+            as_user GET /data/secret
+            answers+="$file $code "
+        done
+    done
+    cat "$BATS_TEST_TMPDIR/keys" >"$keys"
+    same "$answers" "same 200 same 200 same 401 none 200 none 200 none 401 "
+}
+
 @test "jwt: nothing was written by any refused token" {
     as_user GET /data/written
     refused 404 KEY_NOT_FOUND
