@@ -21,7 +21,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +30,7 @@
 #include "common/base/clock.h"
 #include "common/http/process.h"
 
-enum { LISTENER = STDIN_FILENO, NO_LISTENER = -1, PATH_ROOM = 4096 };
+enum { LISTENER = STDIN_FILENO, NO_LISTENER = -1 };
 
 enum { RESPONDER = 1 }; /* the role of who answers requests; fcgiapp.h does not name it */
 
@@ -54,8 +53,7 @@ struct fcgi {
     int64_t answered;  /* bytes */
     int64_t earned;    /* milliseconds; see earn */
     int64_t left;      /* milliseconds that the answer may wait for its client when others wait */
-    char program[PATH_ROOM];
-    struct stat image; /* of the file at that path when the process began */
+    struct process_program program;
 };
 
 static const int ending_signals[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
@@ -189,17 +187,6 @@ static bool unwatch(void)
     return watched.cut == 0;
 }
 
-/* Whether another file lies where the program was started from, or none: an upgrade. */
-static bool was_replaced(const struct fcgi *fcgi)
-{
-    struct stat there;
-    return fcgi->program[0] != '\0' &&
-           (stat(fcgi->program, &there) != 0 || there.st_dev != fcgi->image.st_dev ||
-            there.st_ino != fcgi->image.st_ino ||
-            there.st_mtim.tv_sec != fcgi->image.st_mtim.tv_sec ||
-            there.st_mtim.tv_nsec != fcgi->image.st_mtim.tv_nsec);
-}
-
 static bool is_outdated(const struct fcgi *fcgi)
 {
     return fcgi->transport.has_to_end != NULL && fcgi->transport.has_to_end(fcgi->transport.self);
@@ -224,7 +211,7 @@ static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience
     bool alone = fcgi->request.ipcFd < 0 && fcgi->turns >= 0;
     int ready = alone ? wait_for_turn(fcgi, patience) : wait_for(fcgi, descriptors, 2, patience);
     const bool failed = ready < 0 && errno != EINTR;
-    if ((ready <= 0 && told_to_end) || was_replaced(fcgi) || is_outdated(fcgi) || failed) {
+    if ((ready <= 0 && told_to_end) || process_was_replaced(&fcgi->program) || is_outdated(fcgi) || failed) {
         return TRANSPORT_END;
     }
     if (ready <= 0) {
@@ -559,18 +546,6 @@ static void fcgi_log(struct transport *transport, const char *line)
 /* ---- the process ------------------------------------------------------------------------------
  */
 
-static void find_program(struct fcgi *fcgi)
-{
-    ssize_t length = readlink("/proc/self/exe", fcgi->program, PATH_ROOM);
-    if (length < 0 || length >= PATH_ROOM) {
-        length = 0; /* without /proc, who upgrades has to end the processes */
-    }
-    fcgi->program[length] = '\0';
-    if (stat(fcgi->program, &fcgi->image) != 0) {
-        fcgi->image = (struct stat){0};
-    }
-}
-
 /* Kernels before 4.5 can't wake one process alone. */
 static void take_turns(struct fcgi *fcgi)
 {
@@ -644,7 +619,7 @@ struct transport *fcgi_open(void)
         free(fcgi);
         return NULL;
     }
-    find_program(fcgi);
+    process_note_program(&fcgi->program);
     take_turns(fcgi);
     handle_signals();
     return &fcgi->transport;

@@ -1,5 +1,5 @@
 /*
- * process.c - environment, clock and random bytes of the process.
+ * process.c - environment, clock, random bytes and program of the process.
  *
  * Beside it only the files of the transports use the environment or the file descriptors 0 and 1.
  */
@@ -80,4 +80,26 @@ bool process_random(struct transport *transport, unsigned char *bytes, size_t si
         }
     }
     return true;
+}
+
+void process_note_program(struct process_program *program)
+{
+    ssize_t length = readlink("/proc/self/exe", program->path, PROCESS_PATH_ROOM);
+    if (length < 0 || length >= PROCESS_PATH_ROOM) {
+        length = 0; /* without /proc, who upgrades has to end the processes */
+    }
+    program->path[length] = '\0';
+    if (stat(program->path, &program->image) != 0) {
+        program->image = (struct stat){0};
+    }
+}
+
+bool process_was_replaced(const struct process_program *program)
+{
+    const struct stat *then = &program->image;
+    struct stat there;
+    return program->path[0] != '\0' &&
+           (stat(program->path, &there) != 0 || there.st_dev != then->st_dev ||
+            there.st_ino != then->st_ino || there.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+            there.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
 }
