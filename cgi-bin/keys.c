@@ -143,7 +143,8 @@ static enum error_code delete_key(struct call *call)
 {
     int64_t number;
     bool over;
-    if (!text_to_int64(call->item, DEVICE_NUMBER_MAXIMUM - 1, &over, &number) || number == 0) {
+    if (!text_to_int64(call->item, DEVICE_NUMBER_MAXIMUM - 1, &over, &number) ||
+        *call->item.at == '0') {
         return ERR_NOT_FOUND;
     }
     const struct item_owner owner = items_owner(&call->claims);

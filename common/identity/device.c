@@ -15,7 +15,8 @@ bool looks_like_device_token(struct text text)
     return text.size >= START_SIZE && memcmp(text.at, start, START_SIZE) == 0;
 }
 
-/* Reads the number before the next `_`; REST then begins after that. */
+/* Reads the number before the next `_`, which has one spelling alone: that without leading zeros.
+ * REST then begins after that. */
 static bool take_number(struct text *rest, int64_t maximum, int64_t *out)
 {
     const char *end = memchr(rest->at, '_', rest->size);
@@ -26,7 +27,7 @@ static bool take_number(struct text *rest, int64_t maximum, int64_t *out)
     rest->at = end + 1;
     rest->size -= digits.size + 1;
     bool over;
-    return text_to_int64(digits, maximum, &over, out) && *out > 0;
+    return text_to_int64(digits, maximum, &over, out) && *out > 0 && *digits.at != '0';
 }
 
 bool device_token_parse(struct text text, struct device_token *out)

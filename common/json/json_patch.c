@@ -264,10 +264,6 @@ static bool put(struct patching *patching, const char *path, cJSON *node, bool r
 static bool move(struct patching *patching, const struct operation *operation)
 {
     const char *from = operation->from;
-    size_t size = strlen(from);
-    if (strncmp(operation->path, from, size) == 0 && operation->path[size] == '/') {
-        return fail(patching, ERR_INVALID_PATCH, "moves a value into itself");
-    }
     struct place place;
     if (strcmp(operation->path, from) == 0) {
         return find_present(patching, from, &place);
@@ -372,7 +368,13 @@ static bool read_operation(struct patching *patching, struct text text, struct o
     }
     if (is_one_of(out->op, with_from, 2)) {
         out->from = read_pointer(patching, &object, "from", "must have a from, a JSON Pointer");
-        return out->from != NULL;
+        if (out->from == NULL) {
+            return false;
+        }
+        size_t size = strlen(out->from);
+        return out->op[0] == 'c' || strncmp(out->path, out->from, size) != 0 ||
+               out->path[size] != '/' ||
+               fail(patching, ERR_INVALID_PATCH, "moves a value into itself");
     }
     if (is_one_of(out->op, with_value, 3)) {
         const struct text *value = json_member(&object, "value");
@@ -387,18 +389,35 @@ static bool read_operation(struct patching *patching, struct text text, struct o
                 "must have an op that is add, remove, replace, move, copy or test");
 }
 
-static bool apply_all(struct patching *patching, struct text patch)
+/* Reads all operations, before any is applied: whether a patch is malformed does not depend on the
+ * value. */
+static bool read_all(struct patching *patching, struct text patch, struct operation *operations)
 {
     size_t *number = &patching->change->operation;
     struct json_walk walk = json_walk_start(patch);
     struct text name;
     struct text text;
     for (*number = 0; json_walk_next(&walk, &name, &text); ++*number) {
-        struct operation operation;
         if (*number == OPERATIONS_MAXIMUM) {
             return fail(patching, ERR_INVALID_PATCH, "is one too many: at most 1000 are taken");
         }
-        if (!read_operation(patching, text, &operation) || !apply(patching, &operation)) {
+        if (!read_operation(patching, text, &operations[*number])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool apply_all(struct patching *patching, struct text patch)
+{
+    struct operation operations[OPERATIONS_MAXIMUM];
+    size_t *number = &patching->change->operation;
+    if (!read_all(patching, patch, operations)) {
+        return false;
+    }
+    size_t count = *number;
+    for (*number = 0; *number < count; ++*number) {
+        if (!apply(patching, &operations[*number])) {
             return false;
         }
     }

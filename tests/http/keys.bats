@@ -42,6 +42,24 @@ rows() { store_sql "$1"; }
     [[ $body != *"$secret"* && $body != *hash* ]] || fail 'shown again'
 }
 
+@test "keys: a number has one spelling, in the token and in the address" {
+    new_user
+    make_key '{"name":"n","scope":"write"}'
+    secret=${device: -43}
+    with "$device" as_user GET /data
+    succeeded 200
+    for other in "0${user_id}_${key_id}" "${user_id}_0${key_id}" "+${user_id}_${key_id}" "${user_id}_ ${key_id}"; do
+        with "cubby_${other}_$secret" as_user GET /data
+        refused 401 INVALID_TOKEN
+    done
+    for other in "0$key_id" "00$key_id" 0 "+$key_id" "-$key_id" "$key_id.0"; do
+        as_user DELETE "/keys/$other"
+        refused 404 NOT_FOUND
+    done
+    as_user DELETE "/keys/$key_id"
+    succeeded 200
+}
+
 @test "keys: only a hash of it is stored" {
     make_key '{"name":"h","scope":"read"}'
     secret=${device: -43}

@@ -103,6 +103,21 @@ JSON_PATCH='Content-Type: application/json-patch+json'
     same "$(field '.details | has("body")')" true
 }
 
+@test "patch: whether it is malformed does not depend on the value" {
+    store m '{"a":{"b":1}}'
+    for wrong in '{"op":"bogus","path":"/a"}' '{"op":"remove","path":3}' '{"op":"remove","path":"/~3"}' \
+        '{"op":"add","path":"/a"}' '{"op":"copy","path":"/a"}' '{"op":"move","from":"/a","path":"/a/b"}' 7; do
+        for first in '{"op":"remove","path":"/x"}' '{"op":"remove","path":"/a"}' \
+            '{"op":"test","path":"/a","value":2}'; do
+            send PATCH /data/m "[$first,$wrong]" -H "$JSON_PATCH"
+            refused 400 INVALID_PATCH
+            [[ $(field .details.operation) == '1: '* ]] || fail "another operation: $body"
+        done
+    done
+    as_user GET /data/m
+    same "$(value_text)" '{"a":{"b":1}}'
+}
+
 @test "patch: conditions hold for it as for an update" {
     store c '{"n":1}'
     version=$(field .data.version)

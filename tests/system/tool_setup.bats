@@ -254,6 +254,21 @@ found_alone() {
     tool 0 check
 }
 
+@test "check: a log that can't be written" {
+    tool 0 init
+    mkdir "$home/folder"
+    mkfifo "$home/pipe"
+    for log in "$home/folder" "$home/pipe" "$home/none/log" "$keys/log"; do
+        settings "log = $log"
+        found_alone "$log: the log can't be written" 'set log to a file'
+    done
+    for log in "$home/log" /dev/null; do
+        settings "log = $log"
+        tool 0 check
+    done
+    [ ! -e "$home/log" ] || fail 'the check has made the log'
+}
+
 @test "check: owners that differ, and an owner who cannot reach the files" {
     tool 0 init
     if is_root; then

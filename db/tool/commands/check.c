@@ -367,6 +367,25 @@ static void check_refused_passwords(const struct check *check)
     }
 }
 
+/* Checks that the programs can write to the log of the settings, which is made at the first line.
+ * What they can't write there goes to standard error, and is missed in the file. */
+static void check_log(const struct check *check)
+{
+    const char *path = check->tool->config.log;
+    const char *folder = *path != '\0' ? file_directory(check->tool, path) : NULL;
+    if (folder == NULL) {
+        return;
+    }
+    int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file >= 0) {
+        (void)close(file);
+    } else if (errno != ENOENT || faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0) {
+        found(check, path, "set log to a file in a folder of the programs' user",
+              "the log can't be written (%s)",
+              errno == ENXIO ? "a pipe that nobody reads" : strerror(errno));
+    }
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
 static void print_problem(void *self, const char *where, const char *problem, const char *remedy)
@@ -441,6 +460,7 @@ int run_check(struct tool *tool)
         }
         check_database(&check);
         check_refused_passwords(&check);
+        check_log(&check);
         if (!server) {
             check_left_over(&check, tool->config.database, "data");
         }
