@@ -31,7 +31,8 @@ holds() {
     # Not what this bats has put there for itself.
     path=$(tr : '\n' <<<"$PATH" | grep -v bats | paste -sd :)
     pooler_start "$@"
-    database_at="postgresql://cubby@/cubby?host=$pooler" instances 1
+    local database_at="postgresql://cubby@/cubby?host=$pooler"
+    instances 1
     folder=$server/instance0 # open to the programs' user, and short
     mkdir -m 711 "$folder"
     # For a web server of a test's own, too, the database is the one behind pgbouncer.
