@@ -575,7 +575,7 @@ $(PEERS_READY):
 .PHONY: peers-programs
 peers-programs: all $(BENCH)/empty_fcgi $(PEERS_READY)
 
-.PHONY: bench bench-alone bench-peers bench-postgresql bench-instructions bench-large bench-board
+.PHONY: bench bench-alone bench-peers bench-postgresql bench-instructions bench-large bench-board bench-flushes
 bench: bench-alone
 	$(Q)$(MAKE) --no-print-directory bench-peers
 bench-alone: packages-bench
@@ -596,6 +596,9 @@ bench-large: packages-bench
 bench-board: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BENCH)/once
 	$(Q)bash tests/bench/board.sh
+bench-flushes: packages-test
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
+	$(Q)bash tests/bench/flushes.sh
 
 # ---- installing ------------------------------------------------------------------------------------
 
@@ -755,6 +758,7 @@ help:
 	@echo '    ROUNDS=3  SECONDS_EACH=3  CONNECTIONS=16  WORKERS=2  THREADS=8  PROCESSES=8  USERS=100'
 	@echo 'make bench-large     a read and an update among 10,000,000 items (some minutes, 1 GB of disk)'
 	@echo '    ITEMS=10000000  USERS=100000  KEEP=FOLDER  ROUNDS=5'
+	@echo 'make bench-flushes   flushes for an update by processes that stay, with 1, 4 and 16 clients'
 	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
 	@echo '    UPDATES=200'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'

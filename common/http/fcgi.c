@@ -153,15 +153,15 @@ static void set_timer(int64_t milliseconds)
 }
 
 /* Until unwatch, the connection is shut down once it has taken LIMIT milliseconds, or OWN when
- * others wait. */
-static void watch(const struct fcgi *fcgi, int64_t own, int64_t limit)
+ * others wait; every LOOK it is seen whether it has. */
+static void watch(const struct fcgi *fcgi, int64_t own, int64_t limit, int64_t look)
 {
     const int64_t now = monotonic_ms();
     watched.connection = fcgi->request.ipcFd;
     watched.end = now + own;
     watched.limit = now + limit;
     watched.cut = 0;
-    set_timer(HURRIED_MS);
+    set_timer(look);
 }
 
 /* False when the connection was shut down meanwhile. */
@@ -251,7 +251,7 @@ static bool read_head(struct fcgi *fcgi)
     enum { TIMEOUT_MS = 10000 };
     FCGX_Request *request = &fcgi->request;
     (void)FCGX_Detach(request); /* to be closed without waiting for the other side */
-    watch(fcgi, allowance(fcgi), TIMEOUT_MS);
+    watch(fcgi, allowance(fcgi), TIMEOUT_MS, HURRIED_MS);
     bool there = FCGX_Accept_r(request) == 0;
     bool in_time = unwatch();
     fcgi->hurried = fcgi->hurried || !in_time;
@@ -307,11 +307,12 @@ static bool gives_way(const struct fcgi *fcgi)
     return fcgi->waited >= allowance(fcgi) && others_keep_waiting();
 }
 
-/* Whether nothing came in time, and then makes libfcgi forget that. It lets go of a piece that it
- * has begun to look at; but the head of one, which is what may be lost so, is written at once. */
+/* Whether nothing came in time, or nothing of this body, and then makes libfcgi forget that. It
+ * lets go of a piece that it has begun to look at; but the head of one, which is what may be lost
+ * so, is written at once. */
 static bool nothing_came(FCGX_Stream *in)
 {
-    if (FCGX_GetError(in) != EAGAIN) {
+    if (FCGX_GetError(in) != EAGAIN && FCGX_GetError(in) != EINTR) {
         return false;
     }
     FCGX_ClearError(in);
@@ -320,9 +321,23 @@ static bool nothing_came(FCGX_Stream *in)
     return true;
 }
 
+/* The first byte of the next piece of the body, if one comes within STEP milliseconds. The timeout
+ * is the socket's: libfcgi reads ahead, so that polling would not tell what is there. It counts
+ * anew for each byte of what is skipped (records of other requests, padding), so for the whole
+ * there is a watch, a second longer. *CUT: it shut the connection down. FCGX_GetStr would wait for
+ * all that it is asked for. */
+static int first_of_piece(struct fcgi *fcgi, int64_t step, int64_t timeout, bool *cut)
+{
+    set_timeout(fcgi, SO_RCVTIMEO, step);
+    watch(fcgi, step + USUAL_MS, timeout + USUAL_MS, step + USUAL_MS);
+    int first = FCGX_GetChar(fcgi->request.in);
+    *cut = !unwatch();
+    fcgi->hurried = fcgi->hurried || *cut;
+    return first;
+}
+
 /* Waits for the next piece of the body, in steps, and returns its first byte. Negative at the end,
- * and when there will be none, which BODY then tells. The timeout is the socket's: libfcgi reads
- * ahead, so that polling would not tell what is there. */
+ * and when there will be none, which BODY then tells. */
 static int next_piece(struct fcgi *fcgi, int64_t *timeout)
 {
     FCGX_Stream *in = fcgi->request.in;
@@ -333,15 +348,15 @@ static int next_piece(struct fcgi *fcgi, int64_t *timeout)
         }
         int64_t step = *timeout < allowance(fcgi) ? *timeout : allowance(fcgi);
         int64_t before = monotonic_ms();
-        set_timeout(fcgi, SO_RCVTIMEO, step);
-        int first = FCGX_GetChar(in); /* FCGX_GetStr would wait for all that it is asked for */
+        bool cut = false;
+        int first = first_of_piece(fcgi, step, *timeout, &cut);
         int64_t passed = monotonic_ms() - before;
         fcgi->waited += passed;
         *timeout -= passed;
-        if (first >= 0 || FCGX_GetError(in) == 0) {
+        if (!cut && (first >= 0 || FCGX_GetError(in) == 0)) {
             return first;
         }
-        if (!nothing_came(in)) {
+        if (cut || !nothing_came(in)) {
             fcgi->body = BODY_LOST;
             return -1;
         }
@@ -396,12 +411,32 @@ static bool takes_too_long(const struct fcgi *fcgi)
     return monotonic_ms() - fcgi->answering > allowed && others_keep_waiting();
 }
 
+/* Waits until the connection takes more. False when it took nothing for too long. */
+static bool takes_more(const struct fcgi *fcgi)
+{
+    enum { TIMEOUT_MS = 30000, STEP_MS = 1000 };
+    struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = POLLOUT};
+    for (int64_t end = monotonic_ms() + TIMEOUT_MS; !takes_too_long(fcgi);) {
+        int ready = poll(&connection, 1, STEP_MS);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return ready > 0;
+        }
+        if (monotonic_ms() >= end) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* libfcgi would wait for each of its writes anew, so this one waits, but for the first piece, for
+ * which there is room. */
 static bool put(struct fcgi *fcgi, const char *from, size_t size)
 {
     enum { PIECE = 16 * 1024 };
     while (size > 0) {
         int piece = size < PIECE ? (int)size : PIECE;
-        if (FCGX_PutStr(from, piece, fcgi->request.out) != piece || takes_too_long(fcgi)) {
+        if ((fcgi->answered >= PIECE && !takes_more(fcgi)) ||
+            FCGX_PutStr(from, piece, fcgi->request.out) != piece) {
             return false;
         }
         from += piece;
@@ -409,6 +444,13 @@ static bool put(struct fcgi *fcgi, const char *from, size_t size)
         fcgi->answered += piece;
     }
     return true;
+}
+
+/* Whatever libfcgi still has for the connection would be waited for anew, as often as it tries. */
+static bool give_up(const struct fcgi *fcgi)
+{
+    (void)shutdown(fcgi->request.ipcFd, SHUT_RDWR);
+    return false;
 }
 
 static bool fcgi_send(struct transport *transport, const char *head, size_t head_size,
@@ -421,7 +463,7 @@ static bool fcgi_send(struct transport *transport, const char *head, size_t head
         fcgi->answering = monotonic_ms();
         fcgi->answered = 0;
     }
-    return put(fcgi, head, head_size) && put(fcgi, body, body_size);
+    return (put(fcgi, head, head_size) && put(fcgi, body, body_size)) || give_up(fcgi);
 }
 
 static bool fcgi_finish(struct transport *transport)
@@ -433,7 +475,7 @@ static bool fcgi_finish(struct transport *transport)
      * once, however long the body took. */
     fcgi->waited = 0;
     drain(transport);
-    bool sent = FCGX_FClose(request->err) == 0;
+    bool sent = FCGX_FClose(request->err) == 0 || give_up(fcgi);
     sent = FCGX_FClose(request->out) == 0 && sent;
     if (!sent || !request->keepConnection || fcgi->body != BODY_COMES) {
         request->keepConnection = 0;

@@ -176,6 +176,29 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     within systemctl restart cubby.target
 }
 
+@test "systemd: the highest numbers can be masked, all but 1, without which the socket is not there" {
+    six_calls "$site"
+    within systemctl --quiet disable --now cubby-data@4.service # of the test before
+    within systemctl --quiet mask --now cubby-data@2.service cubby-data@3.service
+    within systemctl restart cubby.target
+    until_true 10 has_pids data 1
+    call GET "$site/data"
+    same "$code" 200
+    # As the page says; nothing else suffers, and it comes back.
+    has "$(cat "$root/www/docs/deploying.md")" 'number 1 can'"'"'t be masked'
+    within systemctl --quiet mask --now cubby-data@1.service
+    within systemctl restart cubby.target || true
+    call GET "$site/data"
+    same "$code$(jq -r .code <<<"$body")" 502BAD_GATEWAY
+    call GET "$site/me"
+    same "$code" 200
+    within systemctl --quiet unmask cubby-data@1.service cubby-data@2.service cubby-data@3.service
+    within systemctl restart cubby.target
+    until_true 10 has_pids data 3
+    call GET "$site/data"
+    same "$code" 200
+}
+
 @test "systemd: one drop-in for all gives another user and another place" {
     mkdir -p "$place/etc/systemd/system/cubby-.service.d" "$place/srv/cubby"
     printf '%s\n' 'database = /srv/cubby/cubby.db' 'keys = /srv/cubby/keys.json' 'password_cost = 1' >"$place/srv/cubby.conf"

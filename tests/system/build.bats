@@ -46,6 +46,22 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
     done
 }
 
+@test "make: FastCGI makes no program larger by more than 30 KB" {
+    # The same link with another transport in the place of that of FastCGI, one that is never wanted: then neither
+    # it nor libfcgi, nor what only these need of the C library, is linked.
+    copy_built_checkout "$BATS_TEST_TMPDIR/without"
+    printf '%s\n' '#include <stddef.h>' '#include "common/http/fcgi.h"' 'bool fcgi_is_wanted(void) { return false; }' \
+        'struct transport *fcgi_open(void) { return NULL; }' 'void fcgi_close(struct transport *fcgi) { (void)fcgi; }' >"$BATS_TEST_TMPDIR/none.c"
+    musl-gcc -O2 -I"$root" -c "$BATS_TEST_TMPDIR/none.c" -o "$BATS_TEST_TMPDIR/none.o"
+    make_in "$BATS_TEST_TMPDIR/without" LDFLAGS="$BATS_TEST_TMPDIR/none.o" DOCS= all >"$BATS_TEST_TMPDIR/log" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+    for program in $(programs); do
+        grep -q FCGI_ROLE "$checkout/build/cgi-bin/$program"
+        ! grep -q FCGI_ROLE "$BATS_TEST_TMPDIR/without/build/cgi-bin/$program" || fail "$program has libfcgi all the same"
+        larger=$(($(stat -c %s "$checkout/build/cgi-bin/$program") - $(stat -c %s "$BATS_TEST_TMPDIR/without/build/cgi-bin/$program")))
+        [ "$larger" -gt 0 ] && [ "$larger" -le 30720 ] || fail "$program: $larger bytes"
+    done
+}
+
 @test "make: a second time does nothing; a changed header makes anew what includes it" {
     before=$(times)
     output=$(make_in "$checkout" all 2>&1)

@@ -406,6 +406,67 @@ stays() {
     stays data/a//b data//a/b
 }
 
+# said_to LINE…: what nginx answers to these lines of a request
+said_to() {
+    printf '%s\r\n' "$@" 'Connection: close' '' | timeout 20 bash -c "exec 6<>/dev/tcp/127.0.0.1/$port; cat >&6; cat <&6" | tr -d '\r'
+}
+
+# told_by FORM STATUS LINE…: that is told by cubby's form, or in nginx's own way
+told_by() {
+    local form=$1 answer
+    answer=$(said_to "${@:3}")
+    same "$(head -n 1 <<<"$answer" | cut -d' ' -f2)" "$2"
+    case $form in
+    cubby) same "$(tail -n 1 <<<"$answer" | jq -r .status)" error ;;
+    nginx) grep -q '<center>nginx' <<<"$answer" || fail "$answer" ;;
+    caddy) ! grep -q '^{' <<<"$answer" || fail "$answer" ;; # as the page says
+    esac
+}
+
+@test "deploy: beside cubby nginx keeps the site's own error pages and locations, and cubby its own" {
+    debian_nginx
+    printf 'the page of the site' >"$machine/var/www/html/own.html"
+    follow www/docs/deploying.md 'nginx, by FastCGI'
+    store_slashes
+    # A site without pages of its own, and what nginx finds before it looks for a location.
+    call GET "$site/nothing"
+    same "$code" 404
+    has "$body" '<center>nginx'
+    long=$(head -c 40000 /dev/zero | tr '\0' x)
+    told_by nginx 505 'GET /x HTTP/3.0' 'Host: a'
+    told_by cubby 505 'GET /api/data/x HTTP/3.0' 'Host: a'
+    told_by nginx 405 'TRACE / HTTP/1.1' 'Host: a'
+    told_by cubby 405 'TRACE /api/data HTTP/1.1' 'Host: a'
+    told_by nginx 400 'GET /?/api/data HTTP/1.1' 'Host: a' "X-Long: $long"
+    told_by cubby 431 'GET /api/data?x HTTP/1.1' 'Host: a' "X-Long: $long"
+    told_by nginx 414 "GET /$long/api/ HTTP/1.1" 'Host: a'
+    told_by cubby 414 "GET /api/data/$long HTTP/1.1" 'Host: a'
+    told_by nginx 400 'GET /apix HTTP/1.1' 'Host: a' 'Host: b'
+    told_by cubby 400 'GET http://a/api HTTP/1.1' 'Host: a' 'Host: b'
+    told_by nginx 501 'POST / HTTP/1.1' 'Host: a' 'Transfer-Encoding: other'
+    told_by cubby 501 'POST /api/data HTTP/1.1' 'Host: a' 'Transfer-Encoding: other'
+    told_by cubby 404 'GET /api/.errors/404.json HTTP/1.1' 'Host: a'
+    told_by cubby 404 'GET /api/.errors/early/400.json HTTP/1.1' 'Host: a'
+    # One with pages of its own, behind cubby's lines, and with locations by regular expressions before them.
+    run_stop TERM
+    sed -i -e 's|^\tinclude .*cubby.nginx.conf;|\tlocation ~ \\.php { return 403; }\n&\n\terror_page 403 404 502 /own.html;|' \
+        "$machine/etc/nginx/sites-available/default"
+    grep -q 'error_page 403' "$machine/etc/nginx/sites-available/default"
+    start_nginx
+    for path in nothing x.php; do
+        call GET "$site/$path"
+        same "$body" 'the page of the site'
+    done
+    for path in nothing data/a//b; do
+        call GET "$site/api/$path"
+        same "$code$(jq -r .code <<<"$body")" 404NOT_FOUND
+    done
+    call POST "$site/api/data" -d '{"key":"x.php","value":1}'
+    same "$code" 201
+    call GET "$site/api/data/x.php"
+    same "$code" 200
+}
+
 @test "deploy: lighttpd of Debian, by FastCGI" {
     debian_lighttpd
     mkdir -p "$machine/run/lighttpd"
@@ -455,6 +516,43 @@ debian_fcgid() {
     [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" -le 8 ]
 }
 
+@test "deploy: Apache of Debian, by mod_fcgid: while all processes of a program wait, who else asks is told so" {
+    debian_fcgid
+    sed -i 's/\(cgi-bin\/data" MaxProcesses\) 8/\1 2/' "$machine/usr/local/share/cubby/cubby.apache-fcgid.conf"
+    grep -q 'data" MaxProcesses 2' "$machine/usr/local/share/cubby/cubby.apache-fcgid.conf"
+    echo 'busy_timeout = 60000' >>"$conf"
+    follow www/docs/deploying.md 'Apache, by mod_fcgid'
+    six_calls "$site/api"
+    apache=$run_pid
+    # Two that wait for a lock which nobody gives back, and then do nothing at all.
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    sqlite3 -bail "$machine/var/lib/cubby/cubby.db" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- 4>&- &
+    exec 5>"$BATS_TEST_TMPDIR/hold"
+    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
+    until_true 20 test -s "$BATS_TEST_TMPDIR/held"
+    for number in 1 2; do
+        curl -s -o "$BATS_TEST_TMPDIR/stuck.$number" -w '%{http_code}\n' -m 100 "$site/api/data" -H "Authorization: $token" \
+            -d '{"key":"s","value":1}' >"$BATS_TEST_TMPDIR/code.$number" &
+        began
+    done
+    both_wait() { [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" = 2 ]; }
+    until_true 20 both_wait || fail "$(ps -o pid,args -g "$apache") $(cat "$BATS_TEST_TMPDIR"/stuck.* "$machine"/var/log/apache2/error.log)"
+    sleep 1
+    # shellcheck disable=SC2046 # numbers
+    kill -STOP $(pgrep -g "$apache" -f '/cgi-bin/data$')
+    call GET "$site/api/data/none" -m 75 -D "$BATS_TEST_TMPDIR/head"
+    same "$code$(jq -r .code <<<"$body")" 503SERVICE_UNAVAILABLE
+    grep -qi '^retry-after: *1' "$BATS_TEST_TMPDIR/head"
+    call GET "$site/api/health"
+    same "$code" 200
+    exec 5>&-
+    # shellcheck disable=SC2046
+    kill -CONT $(pgrep -g "$apache" -f '/cgi-bin/data$')
+    wait_all
+    call GET "$site/api/data/none"
+    same "$code" 404
+}
+
 start_caddy() {
     local as=()
     sed -i "s/^:80 {/http:\/\/127.0.0.1:$port {/" "$machine/etc/caddy/Caddyfile"
@@ -488,6 +586,16 @@ debian_caddy() {
     same "$code$(jq -r .code <<<"$body")" 404KEY_NOT_FOUND
     call GET "$site/api/health" -D "$BATS_TEST_TMPDIR/head"
     ! grep -i '^status:' "$BATS_TEST_TMPDIR/head" || fail 'a line of CGI'
+    # Of a body that stops coming, with the option that the snippet names.
+    run_stop TERM
+    sed -i 's/^admin off$/&\nservers {\ntimeouts {\nread_body 2s\n}\n}/' "$machine/etc/caddy/Caddyfile"
+    start_caddy
+    answer=$(printf 'POST /api/data HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nAuthorization: Bearer %s\r\nContent-Length: 400\r\n\r\n{"key":' "$port" "$token" |
+        timeout 20 bash -c "exec 6<>/dev/tcp/127.0.0.1/$port; cat >&6; cat <&6" | tr -d '\r')
+    has "$answer" 'HTTP/1.1 408 '
+    has "$answer" '"code":"INCOMPLETE_BODY"'
+    told_by caddy 417 'GET /api/health HTTP/1.1' 'Host: a' 'Expect: other'
+    told_by caddy 501 'POST /api/data HTTP/1.1' 'Host: a' 'Transfer-Encoding: other'
     # Of a program without processes.
     rm "$machine/run/cubby/changes.sock"
     call GET "$site/api/changes"

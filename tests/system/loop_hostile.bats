@@ -32,20 +32,29 @@ attacks() {
 
 @test "hostile: what is no request of FastCGI gets no answer, and the next one is answered" {
     none=('nothing' 'noise' 'version 2' 'role of an authorizer' 'role of a filter' 'role 9' 'number 0' 'short begin' 'params first'
-        'abort first' 'abort in the head' 'input in the head' 'unknown management record' 'many questions' 'padding'
+        'abort first' 'abort in the head' 'input in the head' 'padding'
         'name of 2 GB' 'name longer than the record' 'half a length' 'half a record' 'head of 10 MB')
     attacks "${none[@]}"
     same "$said" "$(printf '%s: closed, 200\n' "${none[@]}")"
 }
 
+@test "hostile: records that are no part of the request are skipped, wherever they come, and nothing with them" {
+    skipped=('unknown management record' 'many questions' 'empty record of another request in the head' 'unknown management record in the body'
+        'many questions in the body' 'empty management record in the body' 'empty record of another request in the body')
+    attacks "${skipped[@]}"
+    same "$said" "$(printf '%s: 200, 200\n' "${skipped[@]}")"
+    ask data GET /b
+    same "$(jq -c .data.value <<<"$body")" 1
+}
+
 @test "hostile: bodies that are cut, too long, of another request or without a length" {
-    attacks 'abort in the body' 'body of another request' 'second request among the first' 'many questions in the body' \
+    attacks 'abort in the body' 'body of another request' 'second request among the first' 'unknown record of its own in the body' \
         'length of no number' 'negative length' 'longer than announced' 'shorter than announced' 'no length' 'length unknown' \
         'no length, no end of the body' 'header of 1 MB' 'token of 1 MB'
     same "$said" "abort in the body: 400, 200
 body of another request: 400, 200
 second request among the first: 200, 200
-many questions in the body: 400, 200
+unknown record of its own in the body: 400, 200
 length of no number: 400, 200
 negative length: 400, 200
 longer than announced: 200, 200
@@ -65,6 +74,23 @@ byte by byte: closed, 200
 a head without end: closed, 200
 a body without end: 503, 200
 noise, byte by byte: closed, 200"
+}
+
+@test "hostile: records of others in a body keep the process for no longer than the body itself may" {
+    local all=('records of others in the body' 'records of others in the body, as fast as they go'
+        'management records in the body, whose answers nobody reads' 'padding, byte by byte')
+    attacks "${all[@]}"
+    same "$said" "$(printf '%s: closed, 200\n' "${all[@]}")"
+    # Nor when nobody waits: a body may take as long as ever, and no longer.
+    attacks 'alone=records of others before the body'
+    same "$said" 'alone=records of others before the body: 200, 200'
+    sed -i '/^body_timeout/d' "$conf"
+    echo 'body_timeout = 2' >>"$conf"
+    made_anew data
+    attacks "${all[@]/#/alone=}"
+    same "${said//: 400,/: closed,}" "$(printf 'alone=%s: closed, 200\n' "${all[@]}")"
+    ask data GET /b
+    same "$(jq -c .data.value <<<"$body")" 3
 }
 
 @test "hostile: many connections that are opened and left" {

@@ -172,6 +172,65 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     same "$(jq -r .data.value <<<"$body")" "$value"
 }
 
+@test "waits: a body that comes slowly, beside short requests for which there is a process, keeps its place" {
+    # Of two processes one is always free soon, though at any moment somebody may just be waiting for it.
+    installation
+    new_user ann
+    store a 1
+    store b 1
+    keeper PROCESSES_data=2
+    said=$(TOKEN=$token timeout 100 node "$root/tests/system/records.js" "$sockets/data.sock" patient=5 2>&1) || fail "$said"
+    same "$said" 'patient=5: 200, many reads, others {}'
+    ask data GET /b
+    same "$(jq '.data.value | length' <<<"$body")" $((5 * 20 * 1024 - 12))
+}
+
+# long_value: the value of "long", which no buffer on the way holds as a whole
+long_value() {
+    installation 'max_value_bytes = 8000000' 'max_body_bytes = 9000000' "$@"
+    new_user ann
+    store a 1
+    value=$(head -c 6000000 /dev/zero | tr '\0' x)
+    printf '{"key":"long","value":"%s"}' "$value" >"$BATS_TEST_TMPDIR/long"
+    env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$(stat -c %s "$BATS_TEST_TMPDIR/long")" \
+        CONTENT_TYPE=application/json HTTP_AUTHORIZATION="Bearer $token" "$PROGRAMS/data" <"$BATS_TEST_TMPDIR/long" |
+        grep -q '^Status: 201'
+}
+
+@test "waits: who reads an answer slowly, or not at all, gives way to others after half a minute, and nobody else waits for longer" {
+    long_value
+    mkdir "$BATS_TEST_TMPDIR/programs"
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs/deaf"
+    cp "$PROGRAMS/data" "$BATS_TEST_TMPDIR/programs/slow"
+    LOOP_PROGRAMS=$BATS_TEST_TMPDIR/programs loop_start deaf slow
+    for pair in 'deaf|an answer that nobody reads' 'slow|an answer that is read slowly'; do
+        TOKEN=$token LIMIT=60000 WAIT=120000 timeout 150 node "$root/tests/system/records.js" "$sockets/${pair%%|*}" "${pair#*|}" \
+            >"$BATS_TEST_TMPDIR/said.${pair%%|*}" 2>&1 3>&- &
+        began
+    done
+    wait_all
+    same "$(cat "$BATS_TEST_TMPDIR"/said.*)" 'an answer that nobody reads: open, 200
+an answer that is read slowly: 200, 200'
+}
+
+@test "waits: with a process for each request, who does not read the answer keeps nobody waiting, and is left by Apache after its Timeout" {
+    long_value 'body_timeout = 3' # which run.sh gives to Apache
+    sed '/^database\|^keys/d' "$conf" >"$home/cubby.conf"
+    served_by apache cgi
+    authority=${address#http://}
+    authority=${authority%%/*}
+    exec 6<>"/dev/tcp/${authority%:*}/${authority#*:}"
+    printf 'GET /api/data/long HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n\r\n' "$authority" "$token" >&6
+    stuck() { pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/data$'; }
+    until_true 10 stuck
+    # It holds no lock, and Apache has place for others.
+    other=$(curl -s -o "$BATS_TEST_TMPDIR/other" -w '%{http_code}' -X PUT "$address/data/a" -H "Authorization: Bearer $token" -d '{"value":2}')
+    same "$other" 200
+    left() { ! stuck; }
+    until_true 30 left || fail 'it is still there'
+    exec 6>&-
+}
+
 # refused_by SERVER: how it answers for a program of which no process is left
 refused_by() {
     served_by "$1" fastcgi

@@ -95,6 +95,7 @@ release() {
     held ROLLBACK
     exec 6>&-
 }
+nobody_connected() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'")" = 0 ]; }
 waits() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
 
 # copy_until_lock ARGUMENT…: a copy in the background, which has come to where somebody holds a lock; $copying
@@ -231,6 +232,7 @@ copy_until_lock() {
         wait "$copying" || status=$?
         case $how$status in kill137 | lose[15]) ;; *) fail "$how$status" ;; esac
         release
+        until_true 20 nobody_connected # what was killed has gone in the server too
         rm "$BATS_TEST_TMPDIR/hold"
         same "$(sql 'SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM items), (SELECT count(*) FROM meta)')" '0|0|1'
     done

@@ -5,7 +5,9 @@
 // TOKEN, TOKEN_OTHER and CUBBY_CONF come from the environment. Prints one line for each attack: its name,
 // how the connection ended (the status of an answer, closed, open), and the status of an ordinary request that
 // was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (4000). crowd=N opens so many
-// connections and leaves them; turns=N sends requests of two users by turns on one connection.
+// connections and leaves them; turns=N sends requests of two users by turns on one connection; alone=NAME is
+// an attack with the ordinary request only after it; patient=SECONDS is a body of so long that comes in pieces,
+// and ordinary requests meanwhile, one after the other.
 'use strict';
 const net = require('node:net');
 
@@ -90,6 +92,18 @@ async function send(...pieces) {
     return connection;
 }
 
+// The head of an update, and then the same record again and again, for some seconds.
+async function flood(again, deaf = false) {
+    const connection = await send(head(update(11)));
+    const many = Buffer.concat(Array(4000).fill(again));
+    if (deaf) connection.pause();
+    for (const stop = Date.now() + 8000; Date.now() < stop && !connection.over && !connection.destroyed; await sleep(1)) {
+        if (!connection.writableNeedDrain) connection.write(many);
+    }
+    connection.resume();
+    return connection;
+}
+
 const big = (count) => Buffer.alloc(count, 120);
 const names = {
     // ---- what is no request
@@ -111,7 +125,14 @@ const names = {
     'unknown management record': () => send(record(200, big(300), { id: 0 }), head(), end),
     'many questions': () => send(record(GET_VALUES, Buffer.concat(Array(4000).fill(pair('FCGI_MAX_CONNS', ''))), { id: 0 }), head(), end),
     'many questions in the body': () => send(head(update(11)),
-        record(GET_VALUES, Buffer.concat(Array(4000).fill(pair('FCGI_MPXS_CONNS', ''))), { id: 0 }), record(STDIN, Buffer.from('{"value":1}')), end),
+        record(GET_VALUES, Buffer.concat(Array(4000).fill(pair('FCGI_MAX_CONNS', ''))), { id: 0 }), record(STDIN, Buffer.from('{"value":1}')), end),
+    'unknown management record in the body': () => send(head(update(11)), record(200, big(300), { id: 0 }), record(STDIN, Buffer.from('{"value":1}')), end),
+    'empty record of another request in the head': () => send(begin(), record(PARAMS, Buffer.alloc(0), { id: 2 }), stream(PARAMS, variables()),
+        record(PARAMS, Buffer.alloc(0)), end),
+    'empty record of another request in the body': () => send(head(update(11)), record(STDIN, Buffer.alloc(0), { id: 2 }),
+        record(STDIN, Buffer.from('{"value":1}')), end),
+    'empty management record in the body': () => send(head(update(11)), record(200, Buffer.alloc(0), { id: 0 }), record(STDIN, Buffer.from('{"value":1}')), end),
+    'unknown record of its own in the body': () => send(head(update(11)), record(200, big(30)), record(STDIN, Buffer.from('{"value":1}')), end),
     'padding': () => send(head({}, { padding: 255 }), end),
     // ---- lengths
     'name of 2 GB': () => send(begin(), record(PARAMS, Buffer.from([255, 255, 255, 254, 255, 255, 255, 254, 65]))),
@@ -156,6 +177,38 @@ const names = {
         for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(50)) connection.write(record(STDIN, Buffer.from('x')));
         return connection;
     },
+    'records of others in the body': async () => {
+        const connection = await send(head(update(11)));
+        for (const stop = Date.now() + 8000; Date.now() < stop && !connection.over; await sleep(20)) connection.write(record(STDIN, Buffer.from('x'), { id: 2 }));
+        return connection;
+    },
+    'records of others before the body': async () => {
+        const connection = await send(head(update(11)));
+        for (const stop = Date.now() + 3000; Date.now() < stop && !connection.over; await sleep(20)) connection.write(record(STDIN, Buffer.from('x'), { id: 2 }));
+        connection.write(Buffer.concat([record(STDIN, Buffer.from('{"value":3}')), end]));
+        return connection;
+    },
+    'records of others in the body, as fast as they go': () => flood(record(STDIN, Buffer.from('x'), { id: 2 })),
+    'management records in the body, whose answers nobody reads': () => flood(record(200, Buffer.from('x'), { id: 0 }), true),
+    'padding, byte by byte': async () => {
+        const connection = await send(head(update(900)), record(STDIN, Buffer.from('{"va'), { padding: 255 }).subarray(0, 12));
+        for (const stop = Date.now() + 8000; Date.now() < stop && !connection.over; await sleep(100)) connection.write(Buffer.alloc(1));
+        return connection;
+    },
+    // An answer of some megabytes, that the other side takes slowly, or not at all.
+    'an answer that nobody reads': async () => {
+        const connection = await send(head({ PATH_INFO: '/long' }), end);
+        connection.pause();
+        return connection;
+    },
+    'an answer that is read slowly': async () => {
+        const connection = await send(head({ PATH_INFO: '/long' }), end);
+        connection.pause();
+        // Node reads 64 KB at once.
+        const timer = setInterval(() => { connection.once('data', () => connection.pause()); connection.resume(); }, 10000);
+        connection.on('close', () => clearInterval(timer));
+        return connection;
+    },
     'noise, byte by byte': async () => {
         const connection = await send(begin({ version: 7 }));
         for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(200)) connection.write('x');
@@ -193,11 +246,46 @@ async function byTurns(count) {
     return `${bad} of ${count} wrong`;
 }
 
+// An update whose body comes in pieces of 1 KB, 20 a second, beside reads.
+async function patient(seconds) {
+    const body = Buffer.from(`{"value":"${'x'.repeat(1024 * 20 * seconds - 12)}"}`);
+    const connection = await send(head(update(body.length)));
+    const reads = { 200: 0 };
+    let done = false;
+    const reading = (async () => {
+        while (!done) {
+            const code = await ordinary();
+            reads[code] = (reads[code] ?? 0) + 1;
+        }
+    })();
+    for (let at = 0; at < body.length && !connection.over; at += 1024) {
+        connection.write(record(STDIN, body.subarray(at, at + 1024)));
+        await sleep(50);
+    }
+    connection.write(end);
+    const said = await outcome(connection, 30000);
+    done = true;
+    await reading;
+    connection.destroy();
+    const { 200: well, ...others } = reads;
+    return `${said}, ${well >= 100 ? 'many' : well} reads, others ${JSON.stringify(others)}`;
+}
+
 (async () => {
     for (const name of attacks.length > 0 ? attacks : Object.keys(names)) {
         const [word, count] = name.split('=');
         if (word === 'crowd' || word === 'turns') {
             console.log(`${name}: ${await (word === 'crowd' ? crowd : byTurns)(Number(count))}`);
+            continue;
+        }
+        if (word === 'patient') {
+            console.log(`${name}: ${await patient(Number(count))}`);
+            continue;
+        }
+        if (word === 'alone') {
+            const connection = await names[count]();
+            console.log(`${name}: ${await outcome(connection, 1500)}, ${await ordinary()}`);
+            connection.destroy();
             continue;
         }
         const doing = names[name]();
