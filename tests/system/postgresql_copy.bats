@@ -285,6 +285,21 @@ copy_until_lock() {
     sql "CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
     tool 1 copy --to "$to"
     same "$(sql 'SELECT count(*) FROM users')" 0
+    same "$(sql 'SELECT is_called FROM users_id_seq')" f # kept outside of transactions
+}
+
+@test "copy: a file gets the journal that the settings want" {
+    new_user ann
+    echo 'journal = wal' >>"$conf"
+    tool 0 copy --to "$home/other.db"
+    same "$(sqlite3 "$home/other.db" 'PRAGMA journal_mode')" wal
+    with "$home/other.db"
+    tool 0 check
+    sed -i 's/^journal = .*/journal = rollback/' "$conf"
+    tool 0 copy --to "$home/third.db"
+    same "$(sqlite3 "$home/third.db" 'PRAGMA journal_mode')" delete
+    with "$home/third.db"
+    tool 0 check
 }
 
 @test "copy: what is written to a server meanwhile is copied whole or not at all" {

@@ -130,6 +130,15 @@ teardown() {
     said 'synchronous_commit is local'
     said 'fsync is off'
     said 'full_page_writes is off'
+    PGOPTIONS='-c synchronous_commit=local' sql 'ALTER ROLE cubby SET synchronous_commit = remote_write'
+    tool 1 check
+    said 'synchronous_commit is remote_write'
+    PGOPTIONS='-c synchronous_commit=local' sql 'ALTER ROLE cubby SET synchronous_commit = off'
+    tool 1 check
+    said 'synchronous_commit is off'
+    PGOPTIONS='-c synchronous_commit=local' sql 'ALTER ROLE cubby SET synchronous_commit = remote_apply'
+    tool 1 check
+    [[ $stderr != *synchronous_commit* ]] || fail "$stderr"
     server_stop
     server_start
     sql 'ALTER ROLE cubby RESET ALL'
