@@ -410,17 +410,17 @@ static void read_results(struct db_connection *connection, struct reading *readi
                                              : reading->class;
 }
 
-static void *send_cancel(void *cancel)
+static void *send_cancel(void *request)
 {
     char problem[256];
-    (void)PQcancel(cancel, problem, sizeof problem);
-    PQfreeCancel(cancel);
+    (void)PQcancel(request, problem, sizeof problem);
+    PQfreeCancel(request);
     return NULL;
 }
 
 /* Has the server end what it does for CONNECTION, which is lost. libpq waits for that request as
  * long as the system lets it: so a thread of its own does, for which nobody waits long. */
-static void cancel(const struct db_connection *connection)
+static void cancel_commit(const struct db_connection *connection)
 {
     PGcancel *request = PQgetCancel(connection->handle);
     if (request == NULL) {
@@ -460,7 +460,7 @@ static enum db_class read_queue(struct db_connection *connection, PGresult **row
         reading.class = DB_UNKNOWN;
     }
     if (committing && reading.silent) {
-        cancel(connection);
+        cancel_commit(connection);
     }
     if (rows != NULL && reading.class == DB_OK) {
         *rows = reading.rows;
