@@ -113,6 +113,7 @@ teardown() {
         >"$BATS_TEST_TMPDIR/served.log" 2>&1 3>&- &
     echo "$!" >"$BATS_TEST_TMPDIR/servers"
     until_true 30 test -f "$BATS_TEST_TMPDIR/ready" || fail "$(cat "$BATS_TEST_TMPDIR/served.log")"
+    export CUBBY_CONF=$home/cubby.conf
     tool 0 doctor "$(cat "$BATS_TEST_TMPDIR/ready")"
     has "$output" postgresql
 }
@@ -171,7 +172,7 @@ teardown() {
     tool 1 import "$BATS_TEST_TMPDIR/cut"
     sed '3p' "$BATS_TEST_TMPDIR/all" >"$BATS_TEST_TMPDIR/twice"
     tool 1 import "$BATS_TEST_TMPDIR/twice"
-    said 'does not fit'
+    said 'nothing was imported'
     same "$(sql 'SELECT count(*) FROM users')" 0
     tool 0 import "$BATS_TEST_TMPDIR/all"
     cgi data GET /a
