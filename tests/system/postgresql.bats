@@ -304,7 +304,7 @@ writes_in_vain() {
 }
 
 # of_any COMMAND…: of the process whose settings want any server; see the next test
-of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any "$@"; }
+of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"; }
 
 @test "postgresql: a server that is a copy is asked nothing, or only read where the settings say so; once it leads, the same processes go on" {
     user_and data
