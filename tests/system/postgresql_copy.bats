@@ -331,6 +331,21 @@ copy_until_lock() {
     tool 0 check
 }
 
+@test "copy: while the schema is compared with what it should be, programs write" {
+    new_user ann
+    ann=$token
+    tool 0 copy --to "$to"
+    with "$to"
+    loop_start data
+    token=$ann
+    hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE' # its columns can't be read then
+    copy_until_lock --to "$home/other.db"
+    ask data POST '' '{"key":"k","value":1}'
+    same "$code" 201
+    release
+    wait "$copying" || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
+}
+
 @test "copy: with many items it shows how far it is, and its memory stays small" {
     new_user ann
     sqlite3 "$database" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
