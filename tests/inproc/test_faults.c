@@ -27,7 +27,6 @@ struct fault {
     enum db_class class;
     int status; /* what the contract makes of it */
     const char *code;
-    const char *message; /* NULL: any */
 };
 
 struct round {
@@ -102,12 +101,13 @@ static void hear_faulty_answer(struct round *round, const struct tape_answer *an
     const struct fault *fault = round->fault;
     char code[64] = "";
     char message[128] = "";
-    const char *wanted = fault->message;
     if (tape_member(answer, "code", code, sizeof code) == NULL) {
         (void)snprintf(code, sizeof code, "%s", fault->code); /* HEAD */
     }
-    bool says_other = tape_member(answer, "message", message, sizeof message) != NULL &&
-                      wanted != NULL && strcmp(message, wanted) != 0;
+    bool says_other =
+        fault->class == DB_UNKNOWN &&
+        tape_member(answer, "message", message, sizeof message) != NULL &&
+        strncmp(message, "It is not known whether", strlen("It is not known whether")) != 0;
     bool of_health = round->example->program == &health_program && answer->status == 503;
     if (!round->struck) {
         blame(round, "says %d of its own: %s", answer->status, answer->log);
@@ -278,8 +278,7 @@ static void every_commit_fails(void **state)
         {FAULT_COMMIT, DB_FULL, 507, "INSUFFICIENT_STORAGE"},
         {FAULT_COMMIT, DB_INTERNAL, 500, "INTERNAL_ERROR"},
         {FAULT_COMMIT, DB_CONFLICT, 500, "INTERNAL_ERROR"},
-        {FAULT_COMMIT, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE",
-         "It is not known whether this was done; read before you repeat it."},
+        {FAULT_COMMIT, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         assert_true(play_all(&faults[i]) > 0);
