@@ -159,7 +159,7 @@ class Refusal extends Error {
     const { code, message, details } = answer.json || {};
     const wait = answer.headers.get('Retry-After');
     const why = Object.entries(details || {}).map(([name, reason]) => `\n${name}: ${typeof reason === 'string' ? reason : JSON.stringify(reason)}`);
-    super(`${message || `The server answered ${answer.status} ${answer.text.slice(0, 200)}`}${why.join('')}${wait ? `\nTry again in ${wait} seconds.` : ''}`);
+    super(`${message || `The server answered ${answer.status} ${answer.text.slice(0, 200)}`}${why.join('')}${wait && answer.status === 429 ? `\nTry again in ${wait} seconds.` : ''}`);
     this.answer = answer;
     this.code = code || '';
   }

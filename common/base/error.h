@@ -51,6 +51,7 @@ enum error_code {
     /* Failures of the server itself; their causes are told to the log only. */
     ERR_INTERNAL,
     ERR_SERVICE_UNAVAILABLE,
+    ERR_OUTCOME_UNKNOWN, /* what was asked for may be done or not */
     ERR_INSUFFICIENT_STORAGE,
 
     ERR_COUNT

@@ -84,6 +84,8 @@ static const struct error_info table[ERR_COUNT] = {
     [ERR_SERVICE_UNAVAILABLE] = {503, "SERVICE_UNAVAILABLE",
                                  "The service is busy or not ready. Nothing was changed; please "
                                  "try again."},
+    [ERR_OUTCOME_UNKNOWN] = {503, "SERVICE_UNAVAILABLE",
+                             "It is not known whether this was done; read before you repeat it."},
     [ERR_INSUFFICIENT_STORAGE] = {507, "INSUFFICIENT_STORAGE",
                                   "The server has no room left. Nothing was changed."},
 };

@@ -61,7 +61,8 @@ static void note_congestion(struct serve *serve, const struct call *call, enum e
 {
     struct congestion *congestion = &serve->congestion;
     bool writes = call->route != NULL && (call->route->flags & ROUTE_WRITES) != 0;
-    if (error == ERR_SERVICE_UNAVAILABLE && call->store != NULL) {
+    bool in_vain = error == ERR_SERVICE_UNAVAILABLE || error == ERR_OUTCOME_UNKNOWN;
+    if (in_vain && call->store != NULL) {
         *congestion = (struct congestion){.is_there = true, .of_writers = writes};
     } else if (error == ERR_NONE && call->route != NULL && (writes || !congestion->of_writers)) {
         congestion->is_there = false;

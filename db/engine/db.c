@@ -76,6 +76,9 @@ static enum error_code fail(struct db *db, enum db_class class, const char *doin
     case DB_AGAIN:
         return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s: %s", db->config->database,
                          doing, why);
+    case DB_UNKNOWN:
+        return cause_set(db->cause, ERR_OUTCOME_UNKNOWN, "%s: %s: %s", db->config->database, doing,
+                         why);
     case DB_FULL:
         return cause_set(db->cause, ERR_INSUFFICIENT_STORAGE, "%s: %s: no room on the disk (%s)",
                          db->config->database, doing, why);

@@ -82,7 +82,8 @@ bool db_try_again(struct db *db, struct cause *cause);
 enum error_code db_want_again(struct db *db, const char *why);
 
 /* The request ends: commits its transaction, or rolls it back unless GOOD. Returns ERR_NONE, the
- * error of a commit that failed, or ERR_INTERNAL when memory was out while a row was read. */
+ * error of a commit that failed, ERR_OUTCOME_UNKNOWN when nobody knows whether it was done (db_run
+ * has no such error), or ERR_INTERNAL when memory was out while a row was read. */
 enum error_code db_end(struct db *db, bool good);
 
 /* To be called after db_end and deferred work by a process that goes on: the connection and its
@@ -108,7 +109,7 @@ enum error_code db_begin_read(struct db *db);
 
 /* Commits before the request ends: what was written so far stays, whatever the answer will be, and
  * no lock is held any more. For counts that must survive a refusal, and for calls that wait. The
- * next statement or db_begin starts another transaction. Errors as of db_run; then the transaction
+ * next statement or db_begin starts another transaction. Errors as of db_end; then the transaction
  * is still open, for db_end to roll back. */
 enum error_code db_commit_early(struct db *db);
 

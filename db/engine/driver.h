@@ -19,11 +19,13 @@
 
 /* How a step in the database went. */
 enum db_class {
-    DB_OK,    /* done; of a statement: no (further) row */
-    DB_ROW,   /* a row is there */
-    DB_BUSY,  /* another process held a lock for longer than the timeout, or the server is away */
-    DB_AGAIN, /* the transaction was undone for others, or its connection broke before its end:
-                 it may be tried once more, as a whole */
+    DB_OK,      /* done; of a statement: no (further) row */
+    DB_ROW,     /* a row is there */
+    DB_BUSY,    /* another process held a lock for longer than the timeout, or the server is away */
+    DB_AGAIN,   /* the transaction was undone for others, or its connection broke before its end:
+                   it may be tried once more, as a whole */
+    DB_UNKNOWN, /* of a commit: it may be done or not, or is done without the copies it is to have;
+                   the connection is of no more use, and the transaction is not to be tried again */
     DB_CONFLICT,  /* a constraint was violated */
     DB_FULL,      /* no room on the disk */
     DB_READ_ONLY, /* the file can't be written to */

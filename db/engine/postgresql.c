@@ -1,6 +1,6 @@
 /*
- * postgresql.c - the PostgreSQL driver. Only this file, postgresql_connection.c and
- * postgresql_maintenance.c use libpq.
+ * postgresql.c - the PostgreSQL driver. Only this file and those whose names begin with postgresql_
+ * use libpq.
  *
  * The texts of the statements are those that SQLite runs. Comments in them that begin with & hold
  * what only this engine needs (statements.c). At the start of a text such a comment is a statement
@@ -34,6 +34,9 @@
 
 /* Advisory locks: the first number is ours ("cubb"), the second says what is locked. */
 #define WRITERS "1668637282, 1"
+
+/* That a commit did not wait for its copies is only warned of (take_notice). */
+#define WARNINGS "set_config('client_min_messages', 'warning', true)"
 
 enum { STATEMENT_GRACE_MS = 5000 };
 
@@ -113,10 +116,10 @@ static bool queue_timeouts(struct db_connection *connection, const char *sql, in
 static bool queue_write_start(struct db_connection *connection)
 {
     static const char shared[] = "SELECT set_config('statement_timeout', $1, true),"
-                                 " set_config('lock_timeout', $2, true),"
+                                 " set_config('lock_timeout', $2, true), " WARNINGS ","
                                  " pg_advisory_xact_lock_shared(" WRITERS ")";
     static const char alone[] = "SELECT set_config('statement_timeout', $1, true),"
-                                " set_config('lock_timeout', $2, true),"
+                                " set_config('lock_timeout', $2, true), " WARNINGS ","
                                 " pg_advisory_xact_lock(" WRITERS ")";
     connection->phase = PHASE_WRITES;
     return postgresql_queue_text(connection, "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
@@ -169,10 +172,10 @@ static enum db_class commit_writes(struct db_connection *connection)
         return class;
     }
     bool queued = postgresql_queue_text(connection, "COMMIT", EXPECT_COMMIT);
-    class = queued ? postgresql_sync(connection, NULL) : DB_AGAIN;
-    if (class == DB_AGAIN && connection->lost) {
-        class = DB_BUSY; /* it may have been sent in part: nobody knows whether it was done */
+    if (!queued) {
+        return connection->lost ? DB_UNKNOWN : DB_AGAIN; /* lost: it may have been sent in part */
     }
+    class = postgresql_sync(connection, NULL);
     if (class == DB_OK) {
         connection->phase = PHASE_NONE;
     }
@@ -330,6 +333,10 @@ static enum db_class pg_verify(struct db_connection *connection,
          " OR current_setting('synchronous_commit') <> 'local'",
          "synchronous_commit is local: writes are acknowledged without the copies that "
          "synchronous_standby_names asks for"},
+        {"SELECT current_setting('synchronous_standby_names') = ''"
+         " OR current_setting('synchronous_commit') <> 'remote_write'",
+         "synchronous_commit is remote_write: writes are acknowledged before they are on the disk "
+         "of the copies that synchronous_standby_names asks for"},
         {"SELECT current_setting('fsync') = 'on'",
          "fsync is off: a loss of power can destroy the database"},
         {"SELECT current_setting('full_page_writes') = 'on'",

@@ -1,10 +1,12 @@
 /*
- * postgresql_connection.c - connecting to a server, and sending it statements.
+ * postgresql_connection.c - sending statements to a server, and reading its results.
  *
  * Every wait has an end. libpq waits connect_timeout for each host; the server gives up a lock
  * after lock_timeout and a statement after statement_timeout, which are set for each transaction
  * (postgresql.c) and thus hold behind a pooler too; and who is silent for longer than both is given
- * up here. The kernel gives up a server that does not acknowledge what was sent (tcp_user_timeout).
+ * up here. Only a commit has no limit in the server, where it may wait for copies without end: it
+ * is cancelled when it is given up, as what is left behind would fill the server with connections.
+ * The kernel gives up a server that does not acknowledge what was sent (tcp_user_timeout).
  *
  * For a connection that is kept from one request to the next the server keeps statements parsed,
  * under names that are a digest of their text. A pooler that gives each transaction to another
@@ -18,14 +20,20 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/clock.h"
 
 /* Milliseconds that a server may be silent beyond the patience of the request. */
 enum { SILENCE_MS = 10000 };
+
+/* Milliseconds that the request to cancel a commit may take until nobody waits for it any more. */
+enum { CANCEL_MS = 2000 };
 
 /* Milliseconds after which an encrypted connection is looked at again: see wait_for_server. */
 enum { ENCRYPTED_MS = 50 };
@@ -57,19 +65,32 @@ static bool is_one_of(const char *state, const char *states)
     return at != NULL && *state != '\0';
 }
 
+/* Whether STATE says that the server is a copy of another one, which takes no writes: whoever
+ * begins a transaction that writes is told that it is not supported (0A000). */
+static bool is_of_copy(const struct db_connection *connection, const char *state)
+{
+    const char *copy = PQparameterStatus(connection->handle, "in_hot_standby"); /* from 14 on */
+    return strcmp(state, "25006") == 0 ||
+           (strcmp(state, "0A000") == 0 && (copy == NULL || strcmp(copy, "on") == 0));
+}
+
 /* What a SQLSTATE means (appendix A of the manual, "PostgreSQL Error Codes"). A server that shuts
- * down, or that has become a copy of another one, is left. */
+ * down, or that is a copy of another one, is left. */
 static enum db_class classify(struct db_connection *connection, const char *state)
 {
     static const char again[] = "40001 40P01 23505 26000 42P05";
-    static const char leave[] = "57P01 57P02 57P03 57P05 25P03 25006 40003";
+    static const char leave[] = "57P01 57P02 57P03 57P05 25P03 40003";
     static const char busy[] = "55P03 57014 53000 53200 53300 53400";
     if (is_one_of(state, "26000 42P05")) {
         without_names = true;
     }
+    if (is_of_copy(connection, state)) {
+        connection->lost = true;
+        return DB_BUSY;
+    }
     if (is_one_of(state, leave) || strncmp(state, "08", 2) == 0) {
         connection->lost = true;
-        return is_one_of(state, "25006") ? DB_BUSY : DB_AGAIN;
+        return DB_AGAIN;
     }
     if (connection->operates && strcmp(state, "23505") == 0) {
         return DB_CONFLICT; /* the operator is alone: nobody else was first */
@@ -110,120 +131,6 @@ static enum db_class lose(struct db_connection *connection, const char *why)
     connection->lost = true;
     postgresql_note(connection, *why != '\0' ? why : "the connection to the server is lost");
     return DB_AGAIN;
-}
-
-/* ---- connecting -------------------------------------------------------------------------------
- */
-
-/* The setting must hold no password: other users may read the file, and its value is told in the
- * log. Other files may hold it, which libpq refuses when others may read them. */
-static bool has_password(const PQconninfoOption *options)
-{
-    for (; options->keyword != NULL; options++) {
-        bool secret = strcmp(options->keyword, "password") == 0 ||
-                      strcmp(options->keyword, "sslpassword") == 0;
-        if (secret && options->val != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_many_hosts(const PQconninfoOption *options)
-{
-    for (; options->keyword != NULL; options++) {
-        if (strncmp(options->keyword, "host", 4) == 0 && options->val != NULL &&
-            strchr(options->val, ',') != NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Defaults come before what the setting says. With several hosts the one is wanted that can be
- * written to, whichever that is at present. */
-static PGconn *start(const struct db_connection *connection, bool many_hosts)
-{
-    const char *names[] = {"connect_timeout",
-                           "tcp_user_timeout",
-                           "keepalives_idle",
-                           "keepalives_interval",
-                           "keepalives_count",
-                           "fallback_application_name",
-                           many_hosts ? "target_session_attrs" : "application_name",
-                           "dbname",
-                           "client_encoding",
-                           NULL};
-    const char *values[] = {"3",
-                            "8000",
-                            "10",
-                            "5",
-                            "3",
-                            "cubby",
-                            many_hosts ? "read-write" : NULL,
-                            connection->database,
-                            "UTF8",
-                            NULL};
-    return PQconnectdbParams(names, values, 1);
-}
-
-/* Whoever cancels the commit of a transaction that waits for the synchronous copies makes it end
- * well for the server, which only warns. Its text is in the server's language; the place it comes
- * from is not. */
-static void take_notice(void *self, const PGresult *notice)
-{
-    struct db_connection *connection = self;
-    const char *place = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
-    if (place != NULL && strcmp(place, "SyncRepWaitForLSN") == 0) {
-        connection->uncopied = true;
-    }
-}
-
-static enum db_class check_setting(struct db_connection *connection, bool *many_hosts)
-{
-    char *problem = NULL;
-    PQconninfoOption *options = PQconninfoParse(connection->database, &problem);
-    if (options == NULL) {
-        postgresql_note(connection, problem != NULL ? problem : "out of memory");
-        PQfreemem(problem);
-        return DB_INTERNAL;
-    }
-    bool secret = has_password(options);
-    *many_hosts = has_many_hosts(options);
-    PQconninfoFree(options);
-    if (secret) {
-        postgresql_note(connection, "a password stands in the setting \"database\"; name a file "
-                                    "for it with passfile=");
-        return DB_INTERNAL;
-    }
-    return DB_OK;
-}
-
-enum db_class postgresql_connect(struct db_connection *connection)
-{
-    bool many_hosts = false;
-    enum db_class class = check_setting(connection, &many_hosts);
-    if (class != DB_OK) {
-        return class;
-    }
-    connection->schema = -1;
-    connection->handle = start(connection, many_hosts);
-    if (connection->handle == NULL) {
-        connection->lost = true;
-        postgresql_note(connection, "out of memory");
-        return DB_INTERNAL;
-    }
-    if (PQstatus(connection->handle) != CONNECTION_OK) {
-        connection->lost = true;
-        postgresql_note(connection, PQerrorMessage(connection->handle));
-        return DB_BUSY;
-    }
-    (void)PQsetNoticeReceiver(connection->handle, take_notice, connection);
-    if (PQsetnonblocking(connection->handle, 1) != 0 ||
-        PQenterPipelineMode(connection->handle) != 1) {
-        return lose(connection, PQerrorMessage(connection->handle));
-    }
-    return DB_OK;
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------
@@ -389,6 +296,8 @@ struct reading {
     size_t at;      /* in the queue */
     bool any;       /* a result of the statement there */
     unsigned empty; /* how often in a row there was none where one should have been */
+    bool silent;    /* the server was given up while it did not answer */
+    bool undone;    /* the server has said that the transaction was not done */
 };
 
 static void take_schema(struct db_connection *connection, struct reading *reading,
@@ -416,10 +325,11 @@ static void take_good(struct db_connection *connection, struct reading *reading,
         if (strcmp(PQcmdStatus(result), "COMMIT") != 0 && reading->class == DB_OK) {
             postgresql_note(connection, "the server has rolled the transaction back");
             reading->class = DB_AGAIN;
+            reading->undone = true;
         } else if (connection->uncopied && reading->class == DB_OK) {
             postgresql_note(connection, "the transaction is done, but its synchronous copies may "
                                         "not have it");
-            reading->class = DB_BUSY;
+            reading->class = DB_UNKNOWN;
         }
         connection->uncopied = false;
         break;
@@ -429,6 +339,16 @@ static void take_good(struct db_connection *connection, struct reading *reading,
         break;
     }
     PQclear(result);
+}
+
+/* Whether RESULT, a failure, is that of a statement before the commit, by the word of the server
+ * itself: then it does nothing of what came behind. Class 08 is the word of a pooler that has lost
+ * the server. */
+static bool failed_before_end(const struct db_connection *connection, const struct reading *reading,
+                              const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state != NULL && strncmp(state, "08", 2) != 0 && reading->at + 1 < connection->queued;
 }
 
 static void take_result(struct db_connection *connection, struct reading *reading, PGresult *result)
@@ -446,11 +366,13 @@ static void take_result(struct db_connection *connection, struct reading *readin
     }
     if (status != PGRES_PIPELINE_ABORTED && reading->class == DB_OK) {
         reading->class = judge(connection, result);
+        reading->undone = failed_before_end(connection, reading, result);
     }
     PQclear(result);
 }
 
-/* Whether the transaction's end was on its way: then nobody knows whether it was done. */
+/* Whether the transaction's end was on its way: then nobody knows whether it was done, once the
+ * connection is lost. */
 static bool commit_was_sent(const struct db_connection *connection)
 {
     return connection->queued > 0 &&
@@ -462,10 +384,10 @@ static bool commit_was_sent(const struct db_connection *connection)
 static void read_results(struct db_connection *connection, struct reading *reading)
 {
     enum { EMPTY_MOST = 2 };
-    const int64_t end = end_of_wait(connection);
     while (reading->at <= connection->queued) {
-        enum db_class class = wait_for_server(connection, end, true);
+        enum db_class class = wait_for_server(connection, end_of_wait(connection), true);
         if (class != DB_OK) {
+            reading->silent = class == DB_BUSY;
             reading->class = reading->class == DB_OK ? class : reading->class;
             return;
         }
@@ -488,6 +410,39 @@ static void read_results(struct db_connection *connection, struct reading *readi
                                              : reading->class;
 }
 
+static void *send_cancel(void *request)
+{
+    char problem[256];
+    (void)PQcancel(request, problem, sizeof problem);
+    PQfreeCancel(request);
+    return NULL;
+}
+
+/* Has the server end what it does for CONNECTION, which is lost. libpq waits for that request as
+ * long as the system lets it: so a thread of its own does, for which nobody waits long. */
+static void cancel_commit(const struct db_connection *connection)
+{
+    PGcancel *request = PQgetCancel(connection->handle);
+    if (request == NULL) {
+        return;
+    }
+    struct timespec end;
+    pthread_t thread;
+    sigset_t all;
+    sigset_t before;
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += CANCEL_MS / 1000;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the program's thread */
+    int problem = pthread_create(&thread, NULL, send_cancel, request);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (problem != 0) {
+        PQfreeCancel(request);
+    } else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) != 0) {
+        (void)pthread_detach(thread);
+    }
+}
+
 static enum db_class read_queue(struct db_connection *connection, PGresult **rows)
 {
     struct reading reading = {.class = DB_OK};
@@ -496,11 +451,16 @@ static enum db_class read_queue(struct db_connection *connection, PGresult **row
     connection->queued = 0;
     connection->synced = false;
     connection->schema_asked = false;
-    if (connection->lost && committing && reading.class == DB_AGAIN) {
+    if (connection->lost && committing && !reading.undone) {
         postgresql_note(connection,
-                        "the connection was lost at the end of the transaction, so that it may be "
-                        "done or not");
-        reading.class = DB_BUSY;
+                        reading.silent
+                            ? "the server does not answer a commit, so that it may be done or not"
+                            : "the connection was lost at the end of the transaction, so that it "
+                              "may be done or not");
+        reading.class = DB_UNKNOWN;
+    }
+    if (committing && reading.silent) {
+        cancel_commit(connection);
     }
     if (rows != NULL && reading.class == DB_OK) {
         *rows = reading.rows;
@@ -527,7 +487,7 @@ enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows)
         *rows = NULL;
     }
     if (!send_sync(connection)) {
-        return DB_AGAIN;
+        return commit_was_sent(connection) ? DB_UNKNOWN : DB_AGAIN;
     }
     return connection->queued > 0 ? read_queue(connection, rows) : DB_OK;
 }

@@ -38,6 +38,7 @@ struct db_connection {
     int patience;         /* milliseconds to wait for a lock */
     bool operates;        /* the operator's tool: alone when it writes, and as long as it takes */
     bool lost;            /* nothing can be sent any more */
+    bool by_service;      /* the setting names a service file */
     bool stays;           /* kept from one request to the next */
     enum postgresql_phase phase;
     int64_t schema; /* the number that was read last; -1: none was */
@@ -79,7 +80,8 @@ bool postgresql_queue_text(struct db_connection *connection, const char *sql,
 
 /* Has all that is queued done, and waits for it: one round trip. *ROWS, unless NULL, becomes the
  * result of the last EXPECT_ROWS, which the caller clears; NULL after a failure. The class is that
- * of the first failure, whose text is left in connection->problem. */
+ * of the first failure, whose text is left in connection->problem; DB_UNKNOWN when the connection
+ * was lost so late that a commit may have been among what was done. */
 enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows);
 
 /* Has all that is queued done without waiting; its results are read before anything else is sent.

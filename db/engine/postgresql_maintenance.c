@@ -30,15 +30,19 @@ static enum db_class pg_seize(struct db_connection *connection)
     return only_for_files(connection);
 }
 
-/* The tables of temporary objects are empty, and go with their connection. */
+/* Tables of temporary objects are empty, and go with their connection. They are nobody else's, so
+ * that this transaction does not keep the programs from writing. */
 static enum db_class pg_open_nowhere(struct db_connection *connection, struct db_connection **out)
 {
     enum db_class class = db_postgresql.open(connection->database, true, connection->patience, out);
     if (class == DB_OK) {
         (*out)->operates = true;
-        class = db_postgresql.begin(*out);
+        class = postgresql_script(*out, "BEGIN; SET LOCAL search_path = pg_temp", NULL);
     }
-    return class == DB_OK ? db_postgresql.script(*out, "SET LOCAL search_path = pg_temp") : class;
+    if (class == DB_OK) {
+        (*out)->phase = PHASE_WRITES;
+    }
+    return class;
 }
 
 static void pg_operate(struct db_connection *connection)

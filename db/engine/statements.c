@@ -82,7 +82,7 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_USER_REVOKED] = "SELECT revoked FROM users WHERE " LIVE LOCKED,
     [DB_USER_REVOKE] = "UPDATE users SET revoked = $2 WHERE id = $1",
     [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4"
-                       " RETURNING keys + tombstones",
+                       " RETURNING id",
     /* In pieces, each of which a server may give up by itself when it takes too long: the key that
      * is $3 keys behind $2, and the items from $2 to before $3. */
     [DB_USER_ITEM_AHEAD] = "SELECT key FROM items WHERE user_id = $1 AND key >= $2"

@@ -214,15 +214,15 @@ static enum error_code key_ahead(struct db *db, int64_t user_id, const struct ke
     return key.at != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 
-/* Deletes the items of USER_ID, COUNT by the user's counters, from the first key to the last and
- * piece by piece: a server gives up a statement that takes long. */
-static enum error_code delete_items(struct db *db, int64_t user_id, int64_t count)
+/* Deletes the items of USER_ID, from the first key to the last and piece by piece: a server gives
+ * up a statement that takes long. The user's counters may be wrong. */
+static enum error_code delete_items(struct db *db, int64_t user_id)
 {
     enum { PIECE = 1000 };
     struct kept_key keys[2] = {{.size = 0}, {.size = 0}};
     const struct kept_key *from = &keys[0];
     bool found = true;
-    for (int64_t done = PIECE; done < count && found; done += PIECE) {
+    while (found) {
         struct kept_key *to = from == &keys[0] ? &keys[1] : &keys[0];
         enum error_code error = key_ahead(db, user_id, from, PIECE, to, &found);
         if (error == ERR_NONE && found) {
@@ -243,7 +243,6 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
 {
     const struct db_value more[] = {db_text(text_of(hash))};
     enum error_code error = begin_live(db, DB_USER_DELETE, owner, more, 1);
-    int64_t count = error == ERR_NONE ? db_column_integer(db, DB_USER_DELETE, 0) : 0;
     if (error == ERR_NONE) {
         error = tokens_delete_all(db, owner->user_id);
     }
@@ -251,5 +250,5 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
         return error;
     }
     db_note_wipe(db);
-    return delete_items(db, owner->user_id, count);
+    return delete_items(db, owner->user_id);
 }

@@ -100,15 +100,22 @@ static void hear_faulty_answer(struct round *round, const struct tape_answer *an
     round->failed = true;
     const struct fault *fault = round->fault;
     char code[64] = "";
+    char message[128] = "";
     if (tape_member(answer, "code", code, sizeof code) == NULL) {
         (void)snprintf(code, sizeof code, "%s", fault->code); /* HEAD */
     }
+    bool says_other =
+        fault->class == DB_UNKNOWN &&
+        tape_member(answer, "message", message, sizeof message) != NULL &&
+        strncmp(message, "It is not known whether", strlen("It is not known whether")) != 0;
     bool of_health = round->example->program == &health_program && answer->status == 503;
     if (!round->struck) {
         blame(round, "says %d of its own: %s", answer->status, answer->log);
     } else if (!of_health && (answer->status != fault->status || strcmp(code, fault->code) != 0)) {
         blame(round, "says %d %s, wanted %d %s; log: %s", answer->status, code, fault->status,
               fault->code, answer->log);
+    } else if (says_other) {
+        blame(round, "says \"%s\"", message);
     } else if (!world_same(NULL, round->example->attempts)) {
         blame(round, "says %s, and the database is not as it was", code);
     } else if (answer->log[0] == '\0' || strstr(answer->log, "no cause recorded") != NULL) {
@@ -271,6 +278,7 @@ static void every_commit_fails(void **state)
         {FAULT_COMMIT, DB_FULL, 507, "INSUFFICIENT_STORAGE"},
         {FAULT_COMMIT, DB_INTERNAL, 500, "INTERNAL_ERROR"},
         {FAULT_COMMIT, DB_CONFLICT, 500, "INTERNAL_ERROR"},
+        {FAULT_COMMIT, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         assert_true(play_all(&faults[i]) > 0);

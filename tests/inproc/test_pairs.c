@@ -46,6 +46,7 @@ static const struct trouble troubles[] = {
     {.name = "busy at once", .step = 1, .class = DB_BUSY},
     {.name = "busy later", .step = 9, .class = DB_BUSY},
     {.name = "busy at the end", .commit = 1, .class = DB_BUSY},
+    {.name = "unknown at the end", .commit = 1, .class = DB_UNKNOWN},
     {.name = "full", .step = 12, .class = DB_FULL},
     {.name = "full at the end", .commit = 1, .class = DB_FULL},
     {.name = "broken", .step = 6, .class = DB_INTERNAL},

@@ -16,7 +16,7 @@ teardown_file() { server_end; }
 setup() {
     note_test_alone
     token=''
-    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby' && sql 'ALTER ROLE cubby RESET ALL'
     install_over "$server/socket"
     export CUBBY_CONF=$conf
 }
@@ -24,6 +24,7 @@ teardown() {
     loops_stop
     [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
     pooler_stop
+    [ ! -f "$server/db/standby.signal" ] || sql 'SELECT pg_promote()' || true
     sql 'SELECT 1' >/dev/null 2>&1 || server_start
 }
 
@@ -47,11 +48,14 @@ connections() { sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubb
 unavailable() {
     same "$code" 503
     same "$(jq -r .code <<<"$body")" SERVICE_UNAVAILABLE
-    case $body in *[Rr]etry-[Aa]fter*) ;; esac
+    same "$(jq -r .message <<<"$body")" "${1:-The service is busy or not ready. Nothing was changed; please try again.}"
     case $body in *postgresql* | *socket* | *Server-secret*) fail 'the answer tells of the server' ;; esac
     # Once, in whole seconds (RFC 9110, section 10.2.3).
     [[ $(grep -i '^retry-after:' "$BATS_TEST_TMPDIR/head") =~ ^[Rr]etry-[Aa]fter:\ [1-9][0-9]*$'\r'?$ ]] || fail "no Retry-After: $(cat "$BATS_TEST_TMPDIR/head")"
 }
+
+# A commit of which nobody knows whether it was done, or which is done without what it is to have.
+unknown() { unavailable 'It is not known whether this was done; read before you repeat it.'; }
 
 # with_answers COUNT COMMAND…: with so many answers of the server, all others held back, over a connection that
 # is there. A process that had nothing to do for a second has left it: then once more.
@@ -79,7 +83,7 @@ with_answers() {
     same "$code" 200
     # It takes no less.
     with_answers 2 put k 4
-    unavailable
+    unknown
     with_answers 0 ask data GET /k
     unavailable
 }
@@ -115,6 +119,22 @@ with_answers() {
         case $code in 500 | 503) ;; *) fail "$code" ;; esac
         ! grep -q Hidden-9 "$BATS_TEST_TMPDIR/log" || fail 'the log has it'
     done
+}
+
+@test "postgresql: a password in a service file is refused, and not repeated" {
+    printf '[cubby]\nhost=%s\ndbname=cubby\nuser=cubby\npassword=Server-secret-1\n' "$server/socket" >"$home/services"
+    sed -i 's#^database = .*#database = service=cubby#' "$conf"
+    export PGSERVICEFILE=$home/services
+    for mode in 644 600; do
+        chmod "$mode" "$home/services"
+        tool 1 stats
+        said 'a password stands in the service file'
+        tool 1 check
+        said 'a password stands in the service file'
+        [[ $stderr$output != *Server-secret* ]] || fail "$stderr"
+    done
+    sed -i "s#^password=.*#passfile=$home/passfile#" "$home/services"
+    tool 0 stats
 }
 
 @test "postgresql: what names no server is refused with file and line" {
@@ -183,7 +203,7 @@ waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename
         sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null
         proxy_say drop?text=COMMIT%00
         put k "$i"
-        unavailable
+        unknown
         proxy_say free
         # The server had done it: the next write goes on from there.
         ask data GET /k
@@ -215,11 +235,108 @@ copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELEC
     wait "$waiting"
     copies ''
     read -r code body <"$BATS_TEST_TMPDIR/put"
-    unavailable
+    unknown
     grep -q 'copies may not have it' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say it'
     put k 4
     same "$code" 200
     same "$(jq .data.version <<<"$body")" 4
+}
+
+@test "postgresql: nor is it one for a role that is told of no warnings" {
+    sql 'ALTER ROLE cubby SET client_min_messages = error'
+    user_and data
+    post k 1
+    copies nobody
+    { put k 2; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
+    waiting=$!
+    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
+    sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
+    wait "$waiting"
+    copies ''
+    read -r code body <"$BATS_TEST_TMPDIR/put"
+    unknown
+}
+
+# writes_in_vain NUMBER: two writes of the user with this number, by a process of their own; see the next test
+writes_in_vain() {
+    local dir=$BATS_TEST_TMPDIR/loop$1 value
+    token=${tokens[$1]}
+    for value in 2 3; do
+        BATS_TEST_TMPDIR=$dir put k "$value"
+        printf '%s %s\n' "$code" "$body"
+    done >"$dir/answers"
+}
+
+@test "postgresql: commits that wait in vain for a copy leave nothing behind in the server, and reads go on" {
+    tokens=()
+    for i in 0 1 2; do
+        new_user "user$i"
+        store k 1
+        tokens+=("$token")
+        mkdir "$BATS_TEST_TMPDIR/loop$i"
+        BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/loop$i loop_start data
+        cat "$BATS_TEST_TMPDIR/loop$i/loops" >>"$BATS_TEST_TMPDIR/loops"
+    done
+    loop_start data
+    copies nobody
+    for i in 0 1 2; do
+        writes_in_vain "$i" &
+        began
+    done
+    most=0
+    while [ "$(cat "$BATS_TEST_TMPDIR"/loop?/answers | wc -l)" -lt 6 ]; do
+        ask data GET /k
+        [ "$code" = 200 ] || { copies ''; fail 'a read fails'; }
+        now=$(connections)
+        [ "$now" -le "$most" ] || most=$now
+        sleep 0.3
+    done
+    wait_all
+    copies ''
+    same "$most" 4 # each of the processes has one
+    cat "$BATS_TEST_TMPDIR"/loop?/answers >"$BATS_TEST_TMPDIR/answers"
+    while read -r code body; do
+        unknown
+    done <"$BATS_TEST_TMPDIR/answers"
+    # They were done, in this server.
+    ask data GET /k
+    same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[3,3]'
+    put k 4
+    same "$code" 200
+}
+
+# of_any COMMAND…: of the process whose settings want any server; see the next test
+of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"; }
+
+@test "postgresql: a server that is a copy is asked nothing, or only read where the settings say so; once it leads, the same processes go on" {
+    user_and data
+    post k 1
+    mkdir "$BATS_TEST_TMPDIR/any"
+    sed 's/^\(database = .*\)/\1\&target_session_attrs=any/' "$conf" >"$home/any.conf"
+    first=$loop_data
+    conf=$home/any.conf of_any loop_start data
+    cat "$BATS_TEST_TMPDIR/any/loops" >>"$BATS_TEST_TMPDIR/loops"
+    server_stop
+    touch "$server/db/standby.signal"
+    server_start
+    put k 2
+    unavailable
+    ask data GET /k
+    unavailable
+    tool 5 stats
+    for _ in 1 2; do
+        of_any ask data GET /k
+        same "$code $(jq .data.value <<<"$body")" '200 1'
+        of_any put k 2
+        unavailable
+    done
+    same "$(sql 'SELECT pg_promote()')" t
+    of_any put k 2
+    same "$code" 200
+    put k 3
+    same "$code" 200
+    same "$(read_back k)" 3
+    ! loop_gone "$first" && ! loop_gone "$loop_data" || fail 'a program has ended'
 }
 
 @test "postgresql: deadlocks and serialisation failures are done again, a bounded number of times" {

@@ -95,6 +95,13 @@ release() {
     held ROLLBACK
     exec 6>&-
 }
+# hold_reading: nobody but the superuser reads a row of the table that is copied last before release
+hold_reading() {
+    sql "CREATE OR REPLACE FUNCTION wait() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN true; END';
+        CREATE POLICY wait ON throttle USING (wait());
+        ALTER TABLE throttle ENABLE ROW LEVEL SECURITY; ALTER TABLE throttle FORCE ROW LEVEL SECURITY"
+    hold 'SELECT pg_advisory_xact_lock(42)'
+}
 nobody_connected() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'")" = 0 ]; }
 waits() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
 
@@ -150,6 +157,7 @@ copy_until_lock() {
     with "$home/other.db"
     tool 0 copy --from "$to"
     tool 0 check
+    sed -i 's/^audit_rows.*/audit_rows = 0/' "$conf" # the copy itself is no event
     tool 0 copy --to "$home/third.db"
     diff <(content "$home/other.db") <(content "$home/third.db")
     token=$ann
@@ -222,7 +230,7 @@ copy_until_lock() {
     tool 0 init
     with "$database"
     for how in kill lose; do
-        hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE'
+        hold 'LOCK TABLE throttle IN EXCLUSIVE MODE' # it may be read
         copy_until_lock --to "$to"
         case $how in
         kill) kill -9 "$copying" ;;
@@ -238,7 +246,7 @@ copy_until_lock() {
     done
     tool 0 copy --to "$to"
     # The same into a file, from the server.
-    hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE'
+    hold_reading
     with "$to"
     copy_until_lock --to "$home/other.db"
     kill -9 "$copying"
@@ -254,7 +262,9 @@ copy_until_lock() {
 
 @test "copy: a target that is full, or may only be read, is a failure that changes nothing" {
     fill
+    tool 0 user quota ann --bytes default
     store large "\"$(head -c 250000 /dev/zero | tr '\0' x)\""
+    same "$code" 201
     status=0
     (ulimit -f 200 && exec "$TOOL" copy --to "$home/other.db") >"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
     same "$status" 1
@@ -285,6 +295,21 @@ copy_until_lock() {
     sql "CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
     tool 1 copy --to "$to"
     same "$(sql 'SELECT count(*) FROM users')" 0
+    same "$(sql 'SELECT is_called FROM users_id_seq')" f # kept outside of transactions
+}
+
+@test "copy: a file gets the journal that the settings want" {
+    new_user ann
+    echo 'journal = wal' >>"$conf"
+    tool 0 copy --to "$home/other.db"
+    same "$(sqlite3 "$home/other.db" 'PRAGMA journal_mode')" wal
+    with "$home/other.db"
+    tool 0 check
+    sed -i 's/^journal = .*/journal = rollback/' "$conf"
+    tool 0 copy --to "$home/third.db"
+    same "$(sqlite3 "$home/third.db" 'PRAGMA journal_mode')" delete
+    with "$home/third.db"
+    tool 0 check
 }
 
 @test "copy: what is written to a server meanwhile is copied whole or not at all" {
@@ -293,7 +318,7 @@ copy_until_lock() {
     with "$to"
     loop_start data
     token=$ann
-    hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE'
+    hold_reading
     copy_until_lock --to "$home/other.db"
     for n in 1 2 3; do
         ask data POST '' "{\"key\":\"late$n\",\"value\":1}"
@@ -304,6 +329,21 @@ copy_until_lock() {
     same "$(sqlite3 "$home/other.db" "SELECT count(*) FROM items WHERE key LIKE 'late%'")" 0
     with "$home/other.db"
     tool 0 check
+}
+
+@test "copy: while the schema is compared with what it should be, programs write" {
+    new_user ann
+    ann=$token
+    tool 0 copy --to "$to"
+    with "$to"
+    loop_start data
+    token=$ann
+    hold 'LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE' # its columns can't be read then
+    copy_until_lock --to "$home/other.db"
+    ask data POST '' '{"key":"k","value":1}'
+    same "$code" 201
+    release
+    wait "$copying" || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
 }
 
 @test "copy: with many items it shows how far it is, and its memory stays small" {

@@ -12,6 +12,7 @@
 const net = require('net');
 const http = require('http');
 const [listen, upstream, control] = process.argv.slice(2);
+const CANCEL = 80877102; // a request that comes alone, over a connection of its own
 let allowed = Infinity;
 let answers = 0;
 let connections = 0;
@@ -38,7 +39,6 @@ function messages(first, each) {
 
 net.createServer((client) => {
     const server = net.connect(upstream);
-    connections++;
     const end = () => { client.destroy(); server.destroy(); held.delete(flush); };
     const waiting = [];
     let dropping = false;
@@ -46,6 +46,7 @@ net.createServer((client) => {
     client.on('error', end).on('close', end);
     server.on('error', end).on('close', end);
     client.on('data', messages(true, (type, bytes) => {
+        if (type === '' && bytes.readInt32BE(4) !== CANCEL) connections++;
         if (drop !== null && bytes.includes(drop)) {
             drop = null;
             dropping = true;

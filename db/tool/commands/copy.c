@@ -3,7 +3,9 @@
  *
  * The source is read in one transaction, so that it is the state of one moment. The target is
  * filled in one too, its tables included, and compared with the source before that is committed: a
- * copy that ends early, however it ends, leaves the target as it was. Both are read row by row in
+ * copy that ends early, however it ends, leaves the target as it was, but for one thing: a server
+ * keeps the largest id that an account had outside of transactions. That is set at the very end.
+ * Both are read row by row in
  * the order of their keys. Every column of every table goes along, without a look at what it means;
  * export and import choose instead.
  */
@@ -17,6 +19,7 @@
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
+#include "db/tool/medium.h"
 
 enum { TABLE_COUNT = 5 };
 
@@ -332,13 +335,10 @@ static int fill(struct copy *copy)
     for (size_t i = 0; i < TABLE_COUNT && status == TOOL_DONE; i++) {
         status = copy_table(copy, i);
     }
-    if (status == TOOL_DONE) {
-        status = copy_last_user(copy);
-    }
     for (size_t i = 0; i < TABLE_COUNT && status == TOOL_DONE; i++) {
         status = compare_table(copy, i);
     }
-    return status;
+    return status == TOOL_DONE ? copy_last_user(copy) : status;
 }
 
 /* Both transactions. */
@@ -432,8 +432,11 @@ static int open_target(struct copy *copy)
 {
     struct side *to = &copy->to;
     int64_t number = 0;
-    int status = make_file(copy);
     turn_to(copy, to);
+    int status = medium_check_journal(copy->tool);
+    if (status == TOOL_DONE) {
+        status = make_file(copy);
+    }
     if (status == TOOL_DONE) {
         status = admin_open_any(copy->tool, to->database, true, &to->connection);
     }
@@ -446,6 +449,15 @@ static int open_target(struct copy *copy)
     }
     return number == schema_number ? admin_verify_schema(copy->tool, to->database, to->connection)
                                    : TOOL_DONE;
+}
+
+/* Gives the target the journal of the settings: outside of the transaction, as it must be. */
+static int set_journal(struct copy *copy)
+{
+    struct side *to = &copy->to;
+    bool ahead = strcmp(copy->tool->config.journal, "wal") == 0;
+    enum db_class class = to->driver->set_journal(to->connection, ahead);
+    return class == DB_OK ? TOOL_DONE : fail_at(copy, to, class, "setting its journal");
 }
 
 static void close_side(struct side *side)
@@ -490,6 +502,9 @@ static int run_copy(struct tool *tool)
     if (status == TOOL_DONE) {
         status = transfer(&copy);
     }
+    if (status == TOOL_DONE) {
+        status = set_journal(&copy);
+    }
     close_side(&copy.to);
     close_side(&copy.from);
     if (status == TOOL_DONE && config_is_path(copy.to.database)) {
@@ -523,8 +538,10 @@ static const struct tool_command commands[] = {
          "names a server. Ids, passwords, versions, tokens, deletions and the name of the store\n"
          "stay as they are, so that clients notice nothing. The target must be empty; its tables\n"
          "are made if there are none. Every row is read back and compared. It is all copied or\n"
-         "nothing, however it ends. What is written to the source meanwhile is not copied: stop\n"
-         "the web server first. The key file stays where it is.\n",
+         "nothing, however it ends; at most the next account of a server leaves out some ids.\n"
+         "What is written to the source meanwhile is not copied: stop the web server first. The\n"
+         "key file stays where it is. Root acts as its owner, who must be able to write to the\n"
+         "folder of a file that is made.\n",
      .options = options,
      .option_count = sizeof options / sizeof *options,
      .flags = COMMAND_JSON | COMMAND_PROGRESS,

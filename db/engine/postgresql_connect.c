@@ -1,0 +1,123 @@
+/*
+ * postgresql_connect.c - connecting to a server of PostgreSQL.
+ */
+#include "db/engine/postgresql_connection.h"
+
+#include <string.h>
+
+/* The setting must hold no password: other users may read the file, and its value is told in the
+ * log. Nor may a service file, which libpq uses whoever may read it. A passfile may, which libpq
+ * does not use when others may read it. */
+static bool has_password(const PQconninfoOption *options)
+{
+    for (; options->keyword != NULL; options++) {
+        bool secret = strcmp(options->keyword, "password") == 0 ||
+                      strcmp(options->keyword, "sslpassword") == 0;
+        if (secret && options->val != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool names_service(const PQconninfoOption *options)
+{
+    for (; options->keyword != NULL; options++) {
+        if (strcmp(options->keyword, "service") == 0 && options->val != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Looks for a password among what a service file has added. */
+static enum db_class check_service(struct db_connection *connection)
+{
+    PQconninfoOption *options = connection->by_service ? PQconninfo(connection->handle) : NULL;
+    bool secret = options != NULL && has_password(options);
+    PQconninfoFree(options);
+    if (secret) {
+        connection->lost = true;
+        postgresql_note(connection, "a password stands in the service file; name a file for it "
+                                    "there with passfile=");
+    }
+    return secret ? DB_INTERNAL : DB_OK;
+}
+
+/* Defaults come before what the setting says. The server is wanted that can be written to,
+ * whichever of several that is at present: a copy of it may lack what a client has just written. */
+static PGconn *start(const struct db_connection *connection)
+{
+    const char *names[] = {"connect_timeout",      "tcp_user_timeout",
+                           "keepalives_idle",      "keepalives_interval",
+                           "keepalives_count",     "fallback_application_name",
+                           "target_session_attrs", "dbname",
+                           "client_encoding",      NULL};
+    const char *values[] = {
+        "3", "8000", "10", "5", "3", "cubby", "read-write", connection->database, "UTF8", NULL};
+    return PQconnectdbParams(names, values, 1);
+}
+
+/* Whoever cancels the commit of a transaction that waits for the synchronous copies makes it end
+ * well for the server, which only warns. Its text is in the server's language; the place it comes
+ * from is not. */
+static void take_notice(void *self, const PGresult *notice)
+{
+    struct db_connection *connection = self;
+    const char *place = PQresultErrorField(notice, PG_DIAG_SOURCE_FUNCTION);
+    if (place != NULL && strcmp(place, "SyncRepWaitForLSN") == 0) {
+        connection->uncopied = true;
+    }
+}
+
+static enum db_class check_setting(struct db_connection *connection)
+{
+    char *problem = NULL;
+    PQconninfoOption *options = PQconninfoParse(connection->database, &problem);
+    if (options == NULL) {
+        postgresql_note(connection, problem != NULL ? problem : "out of memory");
+        PQfreemem(problem);
+        return DB_INTERNAL;
+    }
+    bool secret = has_password(options);
+    connection->by_service = names_service(options);
+    PQconninfoFree(options);
+    if (secret) {
+        postgresql_note(connection, "a password stands in the setting \"database\"; name a file "
+                                    "for it with passfile=");
+        return DB_INTERNAL;
+    }
+    return DB_OK;
+}
+
+enum db_class postgresql_connect(struct db_connection *connection)
+{
+    enum db_class class = check_setting(connection);
+    if (class != DB_OK) {
+        return class;
+    }
+    connection->schema = -1;
+    connection->handle = start(connection);
+    if (connection->handle == NULL) {
+        connection->lost = true;
+        postgresql_note(connection, "out of memory");
+        return DB_INTERNAL;
+    }
+    class = check_service(connection);
+    if (class != DB_OK) {
+        return class;
+    }
+    if (PQstatus(connection->handle) != CONNECTION_OK) {
+        connection->lost = true;
+        postgresql_note(connection, PQerrorMessage(connection->handle));
+        return DB_BUSY;
+    }
+    (void)PQsetNoticeReceiver(connection->handle, take_notice, connection);
+    if (PQsetnonblocking(connection->handle, 1) != 0 ||
+        PQenterPipelineMode(connection->handle) != 1) {
+        connection->lost = true;
+        postgresql_note(connection, PQerrorMessage(connection->handle));
+        return DB_AGAIN;
+    }
+    return DB_OK;
+}
