@@ -211,7 +211,8 @@ static enum transport_event wait_for_request(struct fcgi *fcgi, int64_t patience
     bool alone = fcgi->request.ipcFd < 0 && fcgi->turns >= 0;
     int ready = alone ? wait_for_turn(fcgi, patience) : wait_for(fcgi, descriptors, 2, patience);
     const bool failed = ready < 0 && errno != EINTR;
-    if ((ready <= 0 && told_to_end) || process_was_replaced(&fcgi->program) || is_outdated(fcgi) || failed) {
+    if ((ready <= 0 && told_to_end) || process_was_replaced(&fcgi->program) || is_outdated(fcgi) ||
+        failed) {
         return TRANSPORT_END;
     }
     if (ready <= 0) {
