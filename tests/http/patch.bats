@@ -104,17 +104,17 @@ JSON_PATCH='Content-Type: application/json-patch+json'
 }
 
 @test "patch: whether it is malformed does not depend on the value" {
-    store m '{"a":{"b":1}}'
+    store malformed '{"a":{"b":1}}'
     for wrong in '{"op":"bogus","path":"/a"}' '{"op":"remove","path":3}' '{"op":"remove","path":"/~3"}' \
         '{"op":"add","path":"/a"}' '{"op":"copy","path":"/a"}' '{"op":"move","from":"/a","path":"/a/b"}' 7; do
         for first in '{"op":"remove","path":"/x"}' '{"op":"remove","path":"/a"}' \
             '{"op":"test","path":"/a","value":2}'; do
-            send PATCH /data/m "[$first,$wrong]" -H "$JSON_PATCH"
+            send PATCH /data/malformed "[$first,$wrong]" -H "$JSON_PATCH"
             refused 400 INVALID_PATCH
             [[ $(field .details.operation) == '1: '* ]] || fail "another operation: $body"
         done
     done
-    as_user GET /data/m
+    as_user GET /data/malformed
     same "$(value_text)" '{"a":{"b":1}}'
 }
 
