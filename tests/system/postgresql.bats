@@ -51,7 +51,8 @@ unavailable() {
     same "$(jq -r .message <<<"$body")" "${1:-The service is busy or not ready. Nothing was changed; please try again.}"
     case $body in *postgresql* | *socket* | *Server-secret*) fail 'the answer tells of the server' ;; esac
     # Once, in whole seconds (RFC 9110, section 10.2.3).
-    [[ $(grep -i '^retry-after:' "$BATS_TEST_TMPDIR/head") =~ ^[Rr]etry-[Aa]fter:\ [1-9][0-9]*$'\r'?$ ]] || fail "no Retry-After: $(cat "$BATS_TEST_TMPDIR/head")"
+    local head=${head:-$BATS_TEST_TMPDIR/head}
+    [[ $(grep -i '^retry-after:' "$head") =~ ^[Rr]etry-[Aa]fter:\ [1-9][0-9]*$'\r'?$ ]] || fail "no Retry-After: $(cat "$head")"
 }
 
 # A commit of which nobody knows whether it was done, or which is done without what it is to have.
@@ -263,7 +264,8 @@ writes_in_vain() {
     token=${tokens[$1]}
     for value in 2 3; do
         BATS_TEST_TMPDIR=$dir put k "$value"
-        printf '%s %s\n' "$code" "$body"
+        mv "$dir/head" "$dir/head$value"
+        printf '%s %s %s\n' "$dir/head$value" "$code" "$body"
     done >"$dir/answers"
 }
 
@@ -295,9 +297,10 @@ writes_in_vain() {
     copies ''
     same "$most" 4 # each of the processes has one
     cat "$BATS_TEST_TMPDIR"/loop?/answers >"$BATS_TEST_TMPDIR/answers"
-    while read -r code body; do
+    while read -r head code body; do
         unknown
     done <"$BATS_TEST_TMPDIR/answers"
+    unset head
     # They were done, in this server.
     ask data GET /k
     same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[3,3]'
