@@ -30,8 +30,8 @@ none_match() {
     else
         options=(-H "If-None-Match: $tag")
     fi
-    if [ $# = 4 ]; then
-        send "$method" "$path" "$4" "${options[@]}"
+    if [ $# -ge 4 ]; then
+        send "$method" "$path" "$4" "${options[@]}" "${@:5}"
     else
         as_user "$method" "$path" "${options[@]}"
     fi
