@@ -18,7 +18,7 @@ static bool is_number(struct text text, int64_t maximum)
 {
     bool over;
     int64_t number;
-    return text_to_int64(text, maximum, &over, &number) && number > 0;
+    return text_to_int64(text, maximum, &over, &number) && number > 0 && *text.at != '0';
 }
 
 /* The parts between the first two underlines behind the start, and the rest. */
@@ -57,7 +57,8 @@ static void check_device(struct text text)
     const char *printed = device_token_text(&fuzz_arena, token.user_id, token.number, secret);
     struct device_token again = {0};
     fuzz_check(strlen(secret) != DEVICE_SECRET_SIZE ||
-                   (device_token_parse(text_of(printed), &again) &&
+                   (text_equal(text_of(printed), text) &&
+                    device_token_parse(text_of(printed), &again) &&
                     again.user_id == token.user_id && again.number == token.number &&
                     text_equal(again.secret, token.secret)),
                "another token: %s", printed);
