@@ -1106,7 +1106,7 @@ beside() {
                 [ -z "$pid" ] || ! kill -KILL "$pid" 2>/dev/null || killed=$((killed + 1))
             done
             echo "$killed" >"$BATS_TEST_TMPDIR/killed"
-        ) &
+        ) >/dev/null 2>&1 3>&- &
         killer=$!
         looped timeout 200 "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/tokens" 8 240 -1
         touch "$BATS_TEST_TMPDIR/enough"
