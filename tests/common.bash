@@ -22,25 +22,5 @@ same() {
 wanted: $(short "$2")"
 }
 
-# began: notes the command just put into the background. wait_all: waits for those, and for nothing
-# else; bats has a watchdog of its own in the background of each test.
-started=()
-began() { started+=("$!"); }
-wait_all() {
-    local pid
-    for pid in "${started[@]}"; do
-        wait "$pid" || true
-    done
-    started=()
-}
-
-# until_true SECONDS COMMAND…: asks ten times a second.
-until_true() {
-    local left=$(($1 * 10))
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
+# shellcheck source=tests/waiting.bash
+. "${BASH_SOURCE[0]%/*}/waiting.bash"

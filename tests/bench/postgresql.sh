@@ -45,15 +45,8 @@ chmod 755 "$scratch"
 . "$here/sides.bash"
 fail() { die "$@"; }
 is_root() { [ "$(id -u)" = 0 ]; }
-until_true() {
-    local left=$(($1 * 10))
-    shift
-    until "$@"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || return 1
-        sleep 0.1
-    done
-}
+# shellcheck source=tests/waiting.bash
+. "$root/tests/waiting.bash"
 # shellcheck source=tests/system/postgresql.bash
 . "$root/tests/system/postgresql.bash"
 unset PROGRAMS TOOL

@@ -5,12 +5,9 @@
 load ../system/system.bash
 load ../system/postgresql.bash
 
-setup_file() {
-    server_make
-    export server bin
-}
+setup_file() { server_make; }
 teardown_file() { server_end; }
-setup() { sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'; }
+setup() { server_empty; }
 teardown() {
     instances_stop
     pooler_stop

@@ -4,10 +4,7 @@
 load ../system/system.bash
 load ../system/postgresql.bash
 
-setup_file() {
-    server_make
-    export server bin
-}
+setup_file() { server_make; }
 teardown_file() { server_end; }
 teardown() { instances_stop; }
 
@@ -44,7 +41,7 @@ creators() {
 }
 
 @test "postgresql, two web servers: a quota is met exactly, however many write at once" {
-    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    server_empty
     instances 2 'max_user_keys = 100'
     accounts 1
     same "$(creators 20)" $' 100 201\n 220 507'
@@ -52,7 +49,7 @@ creators() {
 }
 
 @test "postgresql, two web servers: of registrations of one name at once one wins" {
-    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    server_empty
     instances 2
     for i in $(seq 16); do
         curl -sS --max-time 60 "$(cut -d, -f$((i % 2 + 1)) <<<"$addresses")/register" -o "$BATS_TEST_TMPDIR/answer.$i" \

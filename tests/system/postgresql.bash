@@ -13,7 +13,7 @@ server_as() {
 }
 
 # server_make: the files of a server below $server, with a role `cubby` that needs a password and owns the
-# database `cubby`.
+# database `cubby`. $server and $bin are for all tests of the file.
 server_make() {
     bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     server=$(mktemp -d "${TMPDIR:-/tmp}/pg.XXXXXX") # short: the path of a socket has 107 bytes
@@ -26,7 +26,11 @@ server_make() {
     server_start
     sql "CREATE ROLE cubby LOGIN PASSWORD 'Server-secret-1'" postgres
     sql 'CREATE DATABASE cubby OWNER cubby' postgres
+    export server bin
 }
+
+# server_empty: the database as it was made.
+server_empty() { sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'; }
 
 server_start() {
     local as=()
@@ -47,6 +51,35 @@ server_is_gone() { ! kill -0 "$(cat "$server/pid")" 2>/dev/null; }
 
 # sql TEXT [DATABASE]
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres "${2:-cubby}" -c "$1"; }
+
+waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
+
+# hold SQL / held SQL / release: a transaction of somebody else's in the server, which answers each line; hold_end
+# ends it where a test did not get that far.
+hold() {
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    psql -XqAt -h "$server/socket" -U postgres cubby <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
+    echo "$!" >"$BATS_TEST_TMPDIR/hold.pid"
+    began
+    exec 6>"$BATS_TEST_TMPDIR/hold"
+    held 'BEGIN'
+    held "$1"
+}
+held() {
+    printf '%s;\nSELECT %s;\n' "$1" "'done $((holds = ${holds:-0} + 1))'" >&6
+    until_true 20 grep -qx "done $holds" "$BATS_TEST_TMPDIR/held" || fail "$(cat "$BATS_TEST_TMPDIR/held")"
+}
+release() {
+    held ROLLBACK
+    exec 6>&-
+}
+hold_end() { [ ! -f "$BATS_TEST_TMPDIR/hold.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/hold.pid")" 2>/dev/null || true; }
+
+# user_and LOOP…: an account, whose token is in $token, and these programs
+user_and() {
+    new_user ann
+    loop_start "$@"
+}
 
 # install_over SOCKETS [LINE…]: settings for the server behind the folder SOCKETS, in $conf, and an empty store.
 install_over() {

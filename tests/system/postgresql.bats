@@ -7,16 +7,13 @@ load tool.bash
 load loop.bash
 load postgresql.bash
 
-setup_file() {
-    server_make
-    export server bin
-}
+setup_file() { server_make; }
 teardown_file() { server_end; }
 
 setup() {
     note_test_alone
     token=''
-    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby' && sql 'ALTER ROLE cubby RESET ALL'
+    server_empty && sql 'ALTER ROLE cubby RESET ALL'
     install_over "$server/socket"
     export CUBBY_CONF=$conf
 }
@@ -28,11 +25,6 @@ teardown() {
     sql 'SELECT 1' >/dev/null 2>&1 || server_start
 }
 
-# user_and LOOP…: an account, whose token is in $token, and these programs
-user_and() {
-    new_user ann
-    loop_start "$@"
-}
 put() { ask data PUT "/$1" "{\"value\":$2}"; }
 post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
 read_back() { ask data GET "/$1"; jq -c '.data.value' <<<"$body"; }
@@ -193,7 +185,6 @@ with_answers() {
     ask data GET /k
     same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[2,2]'
 }
-waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
 
 @test "postgresql: a connection lost while it commits is 503, never a success, and never half" {
     new_user ann
@@ -216,6 +207,18 @@ waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename
 waits_for_copy() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event = 'SyncRep'")" = 1 ]; }
 copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
 
+# put_uncopied VALUE: a write whose wait for its copy is cancelled in the server; its answer is in $code and $body
+put_uncopied() {
+    copies nobody
+    { put k "$1"; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
+    waiting=$!
+    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
+    sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
+    wait "$waiting"
+    copies ''
+    read -r code body <"$BATS_TEST_TMPDIR/put"
+}
+
 @test "postgresql: a commit that does not wait for its synchronous copy to the end is 503, never a success" {
     user_and data
     post k 1
@@ -228,14 +231,7 @@ copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELEC
     # Not waited for any more because the operator wants no copy.
     ask data GET /k
     same "$(jq -c '[.data.value, .data.version]' <<<"$body")" '[2,2]'
-    copies nobody
-    { put k 3; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
-    waiting=$!
-    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
-    sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
-    wait "$waiting"
-    copies ''
-    read -r code body <"$BATS_TEST_TMPDIR/put"
+    put_uncopied 3
     unknown
     grep -q 'copies may not have it' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say it'
     put k 4
@@ -247,14 +243,7 @@ copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELEC
     sql 'ALTER ROLE cubby SET client_min_messages = error'
     user_and data
     post k 1
-    copies nobody
-    { put k 2; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
-    waiting=$!
-    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
-    sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
-    wait "$waiting"
-    copies ''
-    read -r code body <"$BATS_TEST_TMPDIR/put"
+    put_uncopied 2
     unknown
 }
 

@@ -5,16 +5,13 @@ load tool.bash
 load loop.bash
 load postgresql.bash
 
-setup_file() {
-    server_make
-    export server bin
-}
+setup_file() { server_make; }
 teardown_file() { server_end; }
 
 # An installation over a file, filled; the server has an empty database. $to is the server, as in the settings.
 setup() {
     token=''
-    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    server_empty
     installation 'audit_rows = 100' 'busy_timeout = 20000'
     printf '*:*:*:*:Server-secret-1\n' >"$home/passfile"
     chmod 600 "$home/passfile"
@@ -22,7 +19,7 @@ setup() {
 }
 teardown() {
     loops_stop
-    [ ! -f "$BATS_TEST_TMPDIR/hold.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/hold.pid")" 2>/dev/null || true
+    hold_end
     [ ! -f "$BATS_TEST_TMPDIR/copy.pid" ] || kill -9 "$(cat "$BATS_TEST_TMPDIR/copy.pid")" 2>/dev/null || true
 }
 
@@ -77,24 +74,6 @@ content() {
     sqlite3 "$1" 'SELECT * FROM sqlite_sequence; PRAGMA user_version; SELECT sql FROM sqlite_schema ORDER BY name'
 }
 
-# hold SQL / held SQL / release: a transaction of somebody else's in the server, which answers each line
-hold() {
-    mkfifo "$BATS_TEST_TMPDIR/hold"
-    psql -XqAt -h "$server/socket" -U postgres cubby <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
-    echo "$!" >"$BATS_TEST_TMPDIR/hold.pid"
-    began
-    exec 6>"$BATS_TEST_TMPDIR/hold"
-    held 'BEGIN'
-    held "$1"
-}
-held() {
-    printf '%s;\nSELECT %s;\n' "$1" "'done $((holds = ${holds:-0} + 1))'" >&6
-    until_true 20 grep -qx "done $holds" "$BATS_TEST_TMPDIR/held" || fail "$(cat "$BATS_TEST_TMPDIR/held")"
-}
-release() {
-    held ROLLBACK
-    exec 6>&-
-}
 # hold_reading: nobody but the superuser reads a row of the table that is copied last before release
 hold_reading() {
     sql "CREATE OR REPLACE FUNCTION wait() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN true; END';
@@ -103,14 +82,13 @@ hold_reading() {
     hold 'SELECT pg_advisory_xact_lock(42)'
 }
 nobody_connected() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'")" = 0 ]; }
-waits() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
 
 # copy_until_lock ARGUMENT…: a copy in the background, which has come to where somebody holds a lock; $copying
 copy_until_lock() {
     "$TOOL" copy "$@" >"$BATS_TEST_TMPDIR/copied" 2>&1 3>&- 6>&- &
     copying=$!
     echo "$copying" >"$BATS_TEST_TMPDIR/copy.pid"
-    until_true 20 waits || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
+    until_true 20 waits_for_lock || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
 }
 
 @test "copy: a file to a server and back is the same to the last byte, and nobody who uses it notices" {

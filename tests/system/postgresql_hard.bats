@@ -7,7 +7,6 @@ load postgresql.bash
 
 setup_file() {
     server_make
-    export server bin
     preload=$BATS_FILE_TMPDIR/preload.so
     gcc -O1 -shared -fPIC -o "$preload" "$root/tests/system/preload.c" -ldl
     export preload
@@ -16,7 +15,7 @@ teardown_file() { server_end; }
 
 setup() {
     token=''
-    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    server_empty
     install_over "$server/socket"
     export CUBBY_CONF=$conf
 }
@@ -24,34 +23,8 @@ teardown() {
     loops_stop
     pooler_stop
     [ ! -f "$BATS_TEST_TMPDIR/tls.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/tls.pid")" 2>/dev/null || true
-    [ ! -f "$BATS_TEST_TMPDIR/hold.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/hold.pid")" 2>/dev/null || true
+    hold_end
 }
-
-user_and() {
-    new_user ann
-    loop_start "$@"
-}
-
-# hold_row SQL / held SQL / release: a transaction of somebody else's, which answers each line
-hold_row() {
-    mkfifo "$BATS_TEST_TMPDIR/hold"
-    psql -XqAt -h "$server/socket" -U postgres cubby <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
-    echo "$!" >"$BATS_TEST_TMPDIR/hold.pid"
-    began
-    exec 6>"$BATS_TEST_TMPDIR/hold"
-    held 'BEGIN'
-    held "$1"
-}
-held() {
-    printf '%s;\nSELECT %s;\n' "$1" "'done $((holds = ${holds:-0} + 1))'" >&6
-    until_true 20 grep -qx "done $holds" "$BATS_TEST_TMPDIR/held" || fail "$(cat "$BATS_TEST_TMPDIR/held")"
-}
-release() {
-    held ROLLBACK
-    exec 6>&-
-    wait_all
-}
-waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
 
 @test "postgresql: behind an old pgbouncer in transaction mode the tool and the programs use no names that others know" {
     pooler_start
@@ -99,13 +72,14 @@ post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
     user_and reset
     tool 0 user reset-code ann
     reset=$output
-    hold_row 'SELECT id FROM users FOR NO KEY UPDATE'
+    hold 'SELECT id FROM users FOR NO KEY UPDATE'
     { ask reset POST '' "{\"username\":\"ann\",\"code\":\"$reset\",\"new_password\":\"Other1-pass\"}"; echo "$code" >"$BATS_TEST_TMPDIR/code"; } &
     started+=("$!")
     until_true 10 waits_for_lock
     held 'SELECT 1 FROM tokens FOR UPDATE NOWAIT'
     ! grep -q 'could not obtain lock' "$BATS_TEST_TMPDIR/held" || fail 'the reset holds the code while it waits for the user'
     release
+    wait_all
     same "$(cat "$BATS_TEST_TMPDIR/code")" 200
     login ann Other1-pass
     same "$code" 200

@@ -5,15 +5,12 @@ load tool.bash
 load loop.bash
 load postgresql.bash
 
-setup_file() {
-    server_make
-    export server bin
-}
+setup_file() { server_make; }
 teardown_file() { server_end; }
 
 setup() {
     token=''
-    sql 'DROP OWNED BY cubby' && sql 'GRANT ALL ON SCHEMA public TO cubby'
+    server_empty
     install_over "$server/socket" 'audit_rows = 50'
     keys=$home/keys.json
     export CUBBY_CONF=$conf

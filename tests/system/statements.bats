@@ -49,7 +49,6 @@ divide() {
 
 setup_file() {
     server_make
-    export server bin
     BATS_TEST_TMPDIR=$BATS_FILE_TMPDIR install_over "$server/socket"
     divide
     # `NAME SQL` of all of them, named as in the headers.
