@@ -343,6 +343,11 @@ slowest() {
     done | sort -rn | head -n "$1" | awk '{$1 = sprintf("%7.1f s ", $1 / 1000); print}'
 }
 
+# said NAME: what the failing tests of a suite said: each one's line, and what follows it up to the next test's
+said() {
+    awk -v suite="$1" '/^not ok/ {show = 1; print suite ": " $0; next} /^(ok|[0-9]+\.\.)/ {show = 0} show' "$out/$1.tap"
+}
+
 shown=0
 while start_waiting || [ -n "$(jobs -rp)" ]; do
     sleep 2
@@ -362,12 +367,12 @@ for name in "${names[@]}"; do
         echo "not ok: suite $name ran nothing"
         cat "$out/$name.err"
     fi
-    # A failing test with what it said, up to the next one.
-    awk -v suite="$name" '/^not ok/ {show = 1; print suite ": " $0; next} /^(ok|[0-9]+\.\.)/ {show = 0} show' "$tap" |
-        head -n 400
+    said "$name" | head -n 400
     took=$(awk '{printf "%5d s, %4d s of the processor", $1, $2 + $3}' "$out/$name.time")
     printf '%-26s %4d passed, %d failed %s\n' "$name" "$(grep -c '^ok' "$tap")" "$(grep -c '^not ok' "$tap")" "$took"
 done
 [ "$SECONDS" -lt 60 ] || slowest 10
+# Once more at the end: who sees only the last lines of a long log learns there what failed.
+[ "$failed" = 0 ] || for name in "${names[@]}"; do said "$name" | head -n 12 | cut -c 1-300; done | head -n 24
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]
