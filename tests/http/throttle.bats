@@ -530,11 +530,30 @@ wrong() {
     [ "$rest" -lt "$left" ] || fail "$rest rows are left of $left"
 }
 
+# mark_log EVENT USER_ID: notes where the log ends, once it has that event: a server may write what a program
+# says later than its answer.
+mark_log() {
+    until_true 20 eval "events_from 1 | grep -q '\"event\":\"$1\".*\"user_id\":$2[,}]'" || fail "the log has no $1 of $2"
+    log_mark=$(($(wc -l <"$BATS_FILE_TMPDIR/server.log") + 1))
+}
+
+# events_from LINE: the security events in the log from that line on.
+events_from() {
+    tail -n "+$1" "$BATS_FILE_TMPDIR/server.log" | grep -o 'audit {.*}' | sed 's/\\"/"/g; s/^audit //'
+}
+
+# keep_events COUNT: the events since the mark in the file `events`, when there are that many; a moment later, as
+# there may be more.
+keep_events() {
+    until_true 20 eval "[ \$(events_from $log_mark | wc -l) -ge $1 ]" || true
+    sleep 0.3
+    events_from "$log_mark" >"$BATS_TEST_TMPDIR/events"
+}
+
 @test "audit: security events are lines of the log, one each, without anything a client wrote" {
     name=$(fresh_name 'aud')
     known "$name"
-    : >"$BATS_FILE_TMPDIR/mark"
-    before=$(wc -l <"$BATS_FILE_TMPDIR/server.log")
+    mark_log register "$(field .data.user_id)"
     attempt "$name"
     attempt $'evil\\nline'
     attempt "$name" "$PASSWORD"
@@ -542,9 +561,7 @@ wrong() {
     send POST /keys '{"name":"secret name","scope":"read"}'
     as_user DELETE /keys/1
     as_user DELETE /token
-    sleep 0.3
-    tail -n "+$((before + 1))" "$BATS_FILE_TMPDIR/server.log" | grep -o 'audit {.*}' |
-        sed 's/\\"/"/g; s/^audit //' >"$BATS_TEST_TMPDIR/events"
+    keep_events 6
     same "$(jq -r '.event + " " + .outcome' "$BATS_TEST_TMPDIR/events" | tr '\n' ';')" \
         'login INVALID_CREDENTIALS;login INVALID_CREDENTIALS;login done;device_token_create done;device_token_delete done;logout done;'
     same "$(jq -r '.address' "$BATS_TEST_TMPDIR/events" | head -1)" "$address"
@@ -588,7 +605,7 @@ password_reset INVALID_CREDENTIALS $user_id"
     number=$(field .data.id)
     device=$(field .token)
     kept=$(sql "SELECT MAX(name) FROM meta WHERE name LIKE 'audit/%'")
-    before=$(wc -l <"$BATS_FILE_TMPDIR/server.log")
+    mark_log device_token_create "$user_id"
     call GET /data/a/x
     refused 401 INVALID_TOKEN
     as_user GET /data/a/x
@@ -601,9 +618,7 @@ password_reset INVALID_CREDENTIALS $user_id"
         call GET "$path" -H "Authorization: Bearer $device" -H "X-Forwarded-For: $address"
         refused 403 FORBIDDEN
     done
-    sleep 0.3
-    tail -n "+$((before + 1))" "$BATS_FILE_TMPDIR/server.log" | grep -o 'audit {.*}' |
-        sed 's/\\"/"/g; s/^audit //' >"$BATS_TEST_TMPDIR/events"
+    keep_events 5
     same "$(jq -r '"\(.event) \(.outcome) \(.user_id) \(.token) \(.address)"' "$BATS_TEST_TMPDIR/events")" \
         "access INVALID_TOKEN null null $address
 access INVALID_TOKEN null null $address
