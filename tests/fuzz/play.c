@@ -53,17 +53,37 @@ static const char *make_device_token(const char *body)
     return strdup(tape_member(answer, "token", room, sizeof room));
 }
 
+static void keep(void)
+{
+    free(rows_at_first);
+    world_forget(&at_first);
+    world_keep(&at_first);
+    read_counter(counter_at_first);
+    rows_at_first = play_rows_beyond(false);
+}
+
 void play_start(void)
 {
     (void)world_setup(NULL);
     play_reader = make_device_token("{\"name\":\"reader\",\"scope\":\"read\"}");
     play_writer =
         make_device_token("{\"name\":\"writer\",\"scope\":\"write\",\"prefix\":\"list/\"}");
-    world_keep(&at_first);
     database = open(world_database, O_RDWR | O_CLOEXEC);
-    read_counter(counter_at_first);
-    rows_at_first = play_rows_beyond(false);
+    keep();
     (void)atexit(finish);
+}
+
+void play_empty(void)
+{
+    static const char sql[] =
+        "DELETE FROM items; DELETE FROM tokens; DELETE FROM users; DELETE FROM throttle;"
+        "DELETE FROM meta WHERE name <> 'store_id'; DELETE FROM sqlite_sequence;";
+    struct db_connection *connection;
+    fuzz_check(db_sqlite.open(world_database, true, 0, &connection) == DB_OK &&
+                   db_sqlite.script(connection, sql) == DB_OK,
+               "it can't be emptied");
+    db_sqlite.close(connection);
+    keep();
 }
 
 bool play_changed(void)

@@ -18,6 +18,9 @@ void play_start(void);
  * the contract and blames nobody but the client. */
 const struct tape_answer *play(const struct program *program, struct tape_request request);
 
+/* Takes all accounts out of the world, and their data: then that is what it is at first. */
+void play_empty(void);
+
 /* Whether the database was written to since play_restore. */
 bool play_changed(void);
 
