@@ -234,6 +234,15 @@ $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
 	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/fetch.sh $(@D)
 	$(Q)cp $@ $(dir $(DEP_SOURCES))VERSIONS
+# Programs are linked with the C library too, which is the machine's.
+LIBC := $(shell ! command -v musl-gcc >/dev/null || sh common/deps/libc.sh)
+$(BUILD)/deps/.libc: $(DEP_SOURCES)/VERSIONS $(wildcard $(LIBC)) common/deps/libc.sh
+	$(Q)cp $< $(@D)/VERSIONS
+	$(Q)sh common/deps/libc.sh "$$(sh common/deps/libc.sh)" >>$(@D)/VERSIONS
+	$(Q)touch $@
+ifeq ($(DEPS) $(CC) $(DEP_SOURCES),fetched musl-gcc $(BUILD)/deps/src)
+all: $(BUILD)/deps/.libc
+endif
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/build.sh amalgamation $(DEP_SOURCES) $(@D)

@@ -115,13 +115,11 @@ char *play_rows_beyond(bool writes)
         "SELECT id, username, username_key, email, email_key, full_name, age, gender,"
         " password_hash, epoch, created_at, updated_at, disabled, revoked, max_keys, max_bytes"
         " FROM users ORDER BY id",
-        "SELECT id, hash, name, writes, prefix, created_at, expires_at FROM tokens"
-        " ORDER BY id"};
+        "SELECT id, hash, name, writes, prefix, created_at, expires_at FROM tokens ORDER BY id"};
     static const char *const for_reader[] = {
         "SELECT user_id, key, version, size, created_at, updated_at, expires_at, value"
         " FROM items ORDER BY user_id, key",
-        "SELECT version, keys, bytes, tombstones, horizon, next_expiry FROM users"
-        " ORDER BY id"};
+        "SELECT version, keys, bytes, tombstones, horizon, next_expiry FROM users ORDER BY id"};
     static const char *const for_writer[] = {
         "SELECT user_id, key, version, size, created_at, updated_at, expires_at, value"
         " FROM items WHERE user_id <> 1 OR substr(key, 1, 5) <> 'list/' ORDER BY user_id, key",

@@ -2,8 +2,8 @@
  * target_database.c - the setting `database` of a build that knows PostgreSQL: paths, and the
  * connection strings of libpq, which says here what they mean.
  *
- * An input is the value of the setting. What is accepted holds no password for libpq; what is refused
- * for one has the word, or a colon before an @.
+ * An input is the value of the setting. What is accepted holds no password for libpq; what is
+ * refused for one has the word, or a colon before an @.
  */
 #include <stdlib.h>
 #include <string.h>

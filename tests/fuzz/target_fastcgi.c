@@ -2,9 +2,10 @@
  * target_fastcgi.c - what a web server sends over FastCGI. An input is all that comes by one
  * connection, which the server then shuts down; it is read by libfcgi, as in a program that stays.
  *
- * Records that are what the specification wants of a web server are read here a second time: each such
- * request must arrive, with its variables and its body to the byte. Of all others only some answer, or
- * the end of the connection, is wanted. What is answered must be records again, and hold what was sent.
+ * Records that are what the specification wants of a web server are read here a second time: each
+ * such request must arrive, with its variables and its body to the byte. Of all others only some
+ * answer, or the end of the connection, is wanted. What is answered must be records again, and hold
+ * what was sent.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -86,9 +87,9 @@ static bool take_length(struct text *rest, size_t *out)
     if (rest->size < bytes) {
         return false;
     }
-    *out = bytes == 1 ? at[0]
-                      : (size_t)(at[0] & 0x7f) << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 |
-                            at[3];
+    *out = bytes == 1
+               ? at[0]
+               : (size_t)(at[0] & 0x7f) << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
     rest->at += bytes;
     rest->size -= bytes;
     return true;
@@ -154,8 +155,8 @@ static void check_variables(const struct message *message)
 {
     for (size_t i = 0; i < message->count; i++) {
         const char *equals = strchr(message->variables[i], '=');
-        const char *name =
-            arena_copy(&fuzz_arena, message->variables[i], (size_t)(equals - message->variables[i]));
+        const char *name = arena_copy(&fuzz_arena, message->variables[i],
+                                      (size_t)(equals - message->variables[i]));
         size_t place = 0;
         const char *value = transport->next_value(transport, name, &place);
         for (size_t before = 0; before < i; before++) {
@@ -177,9 +178,8 @@ static void read_body(const struct message *message, size_t piece)
     fuzz_check(to != NULL, "out of memory");
     while ((got = transport->read_body(transport, to, piece, &timeout)) > 0) {
         fuzz_check((size_t)got <= piece, "more than there is room for");
-        fuzz_check(!message->good ||
-                       (used + (size_t)got <= message->body.size &&
-                        memcmp(message->body.at + used, to, (size_t)got) == 0),
+        fuzz_check(!message->good || (used + (size_t)got <= message->body.size &&
+                                      memcmp(message->body.at + used, to, (size_t)got) == 0),
                    "another body");
         used += (size_t)got;
     }
@@ -208,8 +208,8 @@ static void serve(const struct message *message, size_t piece)
     fuzz_check(!message->good || sent, "a good request has no answer");
 }
 
-/* What came back by CLIENT: whole answers to COUNT requests and, if there was more, another that was
- * cut short or refused. */
+/* What came back by CLIENT: whole answers to COUNT requests and, if there was more, another that
+ * was cut short or refused. */
 static void check_answers(int client, size_t count)
 {
     enum { MOST = (REQUESTS_MAXIMUM + 2) * (ANSWER_SIZE + 4096) };

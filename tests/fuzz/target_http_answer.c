@@ -1,8 +1,8 @@
 /*
  * target_http_answer.c - what a web server answers to `cubby doctor`. An input is the whole answer.
  *
- * The head is read a second time by lines; a body in chunks that are what RFC 9112 section 7.1 wants
- * must come out whole, any other is only not to be larger than what was sent.
+ * The head is read a second time by lines; a body in chunks that are what RFC 9112 section 7.1
+ * wants must come out whole, any other is only not to be larger than what was sent.
  */
 #include <regex.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
- * target_password_list.c - the list of passwords that the operator refuses. An input is a password on
- * one line, and the list; the list is read once more with so many empty lines before it that
- * the first of the pieces in which it is read ends inside it.
+ * target_password_list.c - the list of passwords that the operator refuses. An input is a password
+ * on one line, and the list; the list is read once more with so many empty lines before it that the
+ * first of the pieces in which it is read ends inside it.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -32,8 +32,8 @@ static bool is_letter(char c)
     return !isascii(c) || isalpha(c);
 }
 
-/* What is left of TEXT without what is no letter at its ends, with signs as the letters that they are
- * put for. */
+/* What is left of TEXT without what is no letter at its ends, with signs as the letters that they
+ * are put for. */
 static struct text core(struct text text)
 {
     text = small(text);

@@ -23,8 +23,8 @@ void fuzz_start(void)
 /* ---- the tool ---------------------------------------------------------------------------------
  */
 
-/* Runs COMMAND with the file at PATH; what it says on standard output, and on standard error, goes to
- * OUT and SAID, to be freed. */
+/* Runs COMMAND with the file at PATH; what it says on standard output, and on standard error, goes
+ * to OUT and SAID, to be freed. */
 static int run(const struct tool_command *command, const char *path, char **out, char **said)
 {
     struct tool tool = {
@@ -109,7 +109,8 @@ static bool same_member(const struct text *a, const struct text *b)
     }
     if (a->at[0] != '"' || b->at[0] != '"') {
         static const char zero[] = "-0";
-        return text_equal(*a, *b) || (text_equal(*b, text_of(zero)) && text_equal(*a, text_of("0")));
+        return text_equal(*a, *b) ||
+               (text_equal(*b, text_of(zero)) && text_equal(*a, text_of("0")));
     }
     return json_string_decode(&fuzz_arena, *a, &first) &&
            json_string_decode(&fuzz_arena, *b, &second) && text_equal(first, second);
@@ -168,7 +169,8 @@ static size_t read_lines(struct text text, struct json_object lines[ROWS_MAXIMUM
     return count;
 }
 
-/* The first line and the last hold the schema and the counts; the rows may come in another order. */
+/* The first line and the last hold the schema and the counts; the rows may come in another order.
+ */
 static void check_lines(struct text in, struct text out)
 {
     static struct json_object was[ROWS_MAXIMUM];
