@@ -159,9 +159,10 @@ static void check_trees(const struct change *input)
 static void check_same(const struct json_change *change, json_t *wanted)
 {
     struct reference result = reference_read(change->result);
-    fuzz_check(result.too_large || (result.top != NULL && json_equal(result.top, wanted) != 0),
-               "by the RFC it is %s\nbut it is %s", json_dumps(wanted, JSON_ENCODE_ANY),
-               change->result.at);
+    if (!result.too_large && (result.top == NULL || json_equal(result.top, wanted) == 0)) {
+        fuzz_check(false, "by the RFC it is %s\nbut it is %s", json_dumps(wanted, JSON_ENCODE_ANY),
+                   change->result.at);
+    }
     json_decref(result.top);
     json_decref(wanted);
 }
