@@ -114,7 +114,8 @@ static bool take_variable(struct text *rest, struct message *out)
 }
 
 /* The contents of a stream, up to the empty record that ends it. libfcgi forgets that there may be
- * padding behind that one, which no web server sends: then it counts for none. */
+ * padding behind that one, and behind the record that begins a request; no web server sends such:
+ * then it counts for none. */
 static bool take_stream(struct text *rest, int type, int id, struct text *out)
 {
     struct record record;
@@ -140,7 +141,7 @@ static struct message take_message(struct text *rest)
     struct record record;
     struct text variables;
     if (!take_record(rest, &record) || record.type != BEGIN || record.id == 0 ||
-        record.content.size != 8 || memcmp(record.content.at, "\0\1", 2) != 0) {
+        record.content.size != 8 || record.padded || memcmp(record.content.at, "\0\1", 2) != 0) {
         return out;
     }
     out.keeps = (record.content.at[2] & 1) != 0;
