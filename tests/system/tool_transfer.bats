@@ -234,7 +234,7 @@ BAD
         >"$BATS_TEST_TMPDIR/blanks"
     elsewhere
     tool 0 import "$BATS_TEST_TMPDIR/blanks"
-    tool 0 export "$dump"
+    tool 0 export "$dump" --yes
     same "$(jq -r 'select(.type == "item") | "\(.size) \(.value_text)"' "$dump")" $'3  1\t'
     fresh_store
     tool 0 import "$dump"
