@@ -234,6 +234,15 @@ $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
 	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/fetch.sh $(@D)
 	$(Q)cp $@ $(dir $(DEP_SOURCES))VERSIONS
+# Programs are linked with the C library too, which is the machine's.
+LIBC := $(shell ! command -v musl-gcc >/dev/null || sh common/deps/libc.sh)
+$(BUILD)/deps/.libc: $(DEP_SOURCES)/VERSIONS $(wildcard $(LIBC)) common/deps/libc.sh
+	$(Q)cp $< $(@D)/VERSIONS
+	$(Q)sh common/deps/libc.sh "$$(sh common/deps/libc.sh)" >>$(@D)/VERSIONS
+	$(Q)touch $@
+ifeq ($(DEPS) $(CC) $(DEP_SOURCES),fetched musl-gcc $(BUILD)/deps/src)
+all: $(BUILD)/deps/.libc
+endif
 $(AMALGAMATION)/.amalgamation: $(DEP_SOURCES)/VERSIONS common/deps/build.sh
 	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/build.sh amalgamation $(DEP_SOURCES) $(@D)
@@ -332,22 +341,33 @@ FUZZ_PROGRAMS := $(FUZZ_TARGETS:%=$(FUZZ)/%)
 # In the place of two files stand others: an arena whose pieces the sanitizer can tell apart, and no
 # allocations that are made to fail.
 FUZZ_SOURCES := $(filter-out common/base/arena.c common/base/heap.c,$(LIBRARY_SOURCES)) \
-	$(wildcard cgi-bin/*.c) $(addprefix tests/inproc/,tape.c world.c forge.c faults.c) \
+	$(filter-out db/tool/commands/cubby.c,$(TOOL_SOURCES)) $(wildcard cgi-bin/*.c) \
+	$(addprefix tests/inproc/,tape.c world.c forge.c faults.c) \
 	$(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c))
 
 $(eval $(call dep_rules,$(FUZZ_DIR),$(FUZZ_CC),$(FUZZ_DEP_FLAGS),,))
 
 $(FUZZ_OBJ)/%.o: %.c $(FUZZ_DIR)/.ready Makefile
 	$(call say,FUZZ,$<)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) $(OWN_CFLAGS) \
-		-isystem $(FUZZ_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' \
+		-isystem $(FUZZ_DIR)/include -DMBEDTLS_CONFIG_FILE='"cubby_mbedtls_config.h"' $(FUZZ_INCLUDE) \
 		$(if $(filter $(PROGRAMS:%=cgi-bin/%.c),$<),-Dmain=$(*F)_main -Wno-missing-prototypes) -c $< -o $@
 
 $(FUZZ)/libcubby.a: $(FUZZ_SOURCES:%.c=$(FUZZ_OBJ)/%.o)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(FUZZ_PROGRAMS): $(FUZZ)/%: $(FUZZ_OBJ)/tests/fuzz/target_%.o $(FUZZ)/libcubby.a
-	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $^ -L$(FUZZ_DIR)/lib -ljwt -ljansson \
-		-lmbedcrypto -lcjson -lsqlite3 -lfcgi -l:libcrypt.a -lcmocka -lm -o $@
+	$(call say,LINK,$@)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer $(filter %.o,$^) $(filter %.a,$^) \
+		-L$(FUZZ_DIR)/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lfcgi -l:libcrypt.a -lcmocka -lm \
+		$(FUZZ_LIBS) -o $@
+
+# What names a PostgreSQL is read by libpq too, and by the settings of a build that knows it.
+FUZZ_POSTGRESQL := $(FUZZ_OBJ)/postgresql/config.o
+$(FUZZ_POSTGRESQL): common/settings/config.c $(FUZZ_DIR)/.ready Makefile
+	$(call say,FUZZ,$<)mkdir -p $(@D) && $(FUZZ_CC) $(FUZZ_FLAGS) $(OWN_CFLAGS) -DCUBBY_POSTGRESQL \
+		-isystem $(FUZZ_DIR)/include -c $< -o $@
+$(FUZZ)/database: $(FUZZ_POSTGRESQL)
+$(FUZZ)/database: FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libpq)
+$(FUZZ_OBJ)/tests/fuzz/target_database.o: FUZZ_INCLUDE = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libpq))
 
 $(FUZZ_TARGETS:%=$(FUZZ_OBJ)/tests/fuzz/target_%.o):
 $(FUZZ_OBJ)/common/sandbox/seccomp.o: $(GENERATED)/common/sandbox/filters.h

@@ -80,8 +80,8 @@ static bool same_password(const struct forms *a, const struct forms *b)
 
 /* The line that is being read, which may lie in several chunks. */
 struct line {
-    char bytes[PASSWORD_MAXIMUM];
-    size_t size; /* more than there is room for: the line is too long */
+    char bytes[PASSWORD_MAXIMUM + 1]; /* and a carriage return */
+    size_t size;                      /* more than there is room for: the line is too long */
 };
 
 static bool line_is(const struct line *line, const struct forms *wanted)
@@ -93,7 +93,7 @@ static bool line_is(const struct line *line, const struct forms *wanted)
     if (size > 0 && line->bytes[size - 1] == '\r') {
         size--;
     }
-    if (size == 0 ||
+    if (size == 0 || size > PASSWORD_MAXIMUM ||
         (size >= strlen(COMMENT) && memcmp(line->bytes, COMMENT, strlen(COMMENT)) == 0)) {
         return false;
     }

@@ -164,6 +164,19 @@ static size_t receive(int file, char *to, size_t room, int64_t deadline)
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
+/* The value of SIZE bytes at AT without the blanks around it. */
+static const char *copy_value(struct arena *arena, const char *at, size_t size)
+{
+    while (size > 0 && (*at == ' ' || *at == '\t')) {
+        at++;
+        size--;
+    }
+    while (size > 0 && (at[size - 1] == ' ' || at[size - 1] == '\t')) {
+        size--;
+    }
+    return arena_copy(arena, at, size);
+}
+
 const char *http_header(struct arena *arena, const struct http_answer *answer, const char *name)
 {
     size_t size = strlen(name);
@@ -171,9 +184,7 @@ const char *http_header(struct arena *arena, const struct http_answer *answer, c
         const char *end = strstr(line, "\r\n");
         size_t length = end != NULL ? (size_t)(end - line) : strlen(line);
         if (length > size && strncasecmp(line, name, size) == 0 && line[size] == ':') {
-            const char *value = line + size + 1;
-            size_t skip = strspn(value, " \t");
-            return arena_copy(arena, value + skip, length - size - 1 - skip);
+            return copy_value(arena, line + size + 1, length - size - 1);
         }
         line = end != NULL ? end + 2 : NULL;
     }
@@ -215,20 +226,33 @@ static size_t unchunk(char *body, size_t size)
     }
 }
 
-/* Parses TEXT. NULL, or why it is not an HTTP answer. */
-static const char *parse_answer(struct arena *arena, char *text, size_t size,
-                                struct http_answer *answer)
+/* The status of TEXT, which begins as an answer does (RFC 9112 section 4); -1: it does not. */
+static int read_status(const char *text)
+{
+    enum { AT = 9, DIGITS = 3 }; /* behind "HTTP/1.1 " */
+    int status = 0;
+    if (strncmp(text, "HTTP/1.", 7) != 0 || strlen(text) < AT + DIGITS || text[AT - 1] != ' ') {
+        return -1;
+    }
+    for (size_t i = AT; i < AT + DIGITS; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return -1;
+        }
+        status = status * 10 + (text[i] - '0');
+    }
+    return status;
+}
+
+const char *http_answer_parse(struct arena *arena, char *text, size_t size,
+                              struct http_answer *answer)
 {
     text[size] = '\0';
     char *head_end = strstr(text, "\r\n\r\n");
-    if (strncmp(text, "HTTP/1.", 7) != 0 || strlen(text) < 12 || head_end == NULL) {
+    int status = read_status(text);
+    if (status < 0 || head_end == NULL) {
         return size == 0 ? "no answer came" : "the answer is no HTTP/1.1";
     }
     *head_end = '\0';
-    int status = 0;
-    for (size_t i = 9; i < 12; i++) {
-        status = status * 10 + (text[i] - '0');
-    }
     char *lines = strstr(text, "\r\n");
     *answer = (struct http_answer){.status = status, .head = lines != NULL ? lines + 2 : ""};
     char *body = head_end + 4;
@@ -260,7 +284,7 @@ static const char *exchange(struct arena *arena, int file, const char *head,
         return "out of memory";
     }
     size_t size = receive(file, text, HTTP_CLIENT_ANSWER_MAXIMUM, deadline);
-    return parse_answer(arena, text, size, answer);
+    return http_answer_parse(arena, text, size, answer);
 }
 
 static const char *send_by_curl(struct arena *arena, const struct http_url *url,
@@ -278,7 +302,7 @@ static const char *send_by_curl(struct arena *arena, const struct http_url *url,
     }
     size_t size = receive(curl.answer, text, HTTP_CLIENT_ANSWER_MAXIMUM, deadline);
     const char *said = http_curl_end(arena, &curl);
-    why = parse_answer(arena, text, size, answer);
+    why = http_answer_parse(arena, text, size, answer);
     return why != NULL && said != NULL ? said : why;
 }
 

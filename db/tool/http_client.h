@@ -53,4 +53,11 @@ const char *http_send(struct arena *arena, const struct http_url *url,
 /* The value of the header NAME, on ARENA; NULL when there is none. */
 const char *http_header(struct arena *arena, const struct http_answer *answer, const char *name);
 
+/* Reads the SIZE bytes at TEXT, where there is room for one more, as a whole answer that a server
+ * has sent until it closed the connection (RFC 9112); TEXT is changed, and what ANSWER names lies
+ * in it. Chunks are put together, as far as they are there, and http_header leaves out the blanks
+ * around a value. NULL, or a static text that says why it is no answer. */
+const char *http_answer_parse(struct arena *arena, char *text, size_t size,
+                              struct http_answer *answer);
+
 #endif

@@ -115,11 +115,31 @@ bool reference_same(const cJSON *node, const json_t *top)
     }
 }
 
+/* Whether a double is as good as the number at AT, of SIZE bytes. */
+static bool is_plain(const char *at, size_t size)
+{
+    enum { DIGITS = 15, POWER = 250 };
+    size_t digits = 0;
+    size_t zeros = 0; /* that stand behind the digits so far, or before all of them */
+    size_t mantissa = 0;
+    for (; mantissa < size && at[mantissa] != 'e' && at[mantissa] != 'E'; mantissa++) {
+        char c = at[mantissa];
+        if (c == '0') {
+            zeros++;
+        } else if (c >= '1' && c <= '9') {
+            digits += 1 + (digits > 0 ? zeros : 0);
+            zeros = 0;
+        }
+    }
+    size_t room = size > mantissa ? size - mantissa - 1 : 0;
+    const char *power = arena_copy(&fuzz_arena, at + size - room, room);
+    return digits <= DIGITS && mantissa < POWER / 5 && room < 5 &&
+           labs(strtol(power, NULL, 10)) < POWER;
+}
+
 bool reference_plain_numbers(struct text text)
 {
-    enum { DIGITS = 15 };
     bool in_string = false;
-    size_t digits = 0;
     for (size_t i = 0; i < text.size; i++) {
         char c = text.at[i];
         if (in_string) {
@@ -128,14 +148,16 @@ bool reference_plain_numbers(struct text text)
             continue;
         }
         in_string = c == '"';
-        bool digit = c >= '0' && c <= '9';
-        if ((digits > 0 && (c == '.' || c == 'e' || c == 'E')) || (c == '-')) {
-            return c == '-' && i + 1 < text.size && text.at[i + 1] != '0' &&
-                   reference_plain_numbers((struct text){text.at + i + 1, text.size - i - 1});
-        }
-        digits = digit ? digits + 1 : 0;
-        if (digits > DIGITS) {
-            return false;
+        if (c == '-' || (c >= '0' && c <= '9')) {
+            size_t size = 1;
+            while (i + size < text.size &&
+                   memchr("+-.0123456789eE", text.at[i + size], 15) != NULL) {
+                size++;
+            }
+            if (!is_plain(text.at + i, size)) {
+                return false;
+            }
+            i += size - 1;
         }
     }
     return true;

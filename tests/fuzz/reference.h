@@ -30,8 +30,8 @@ size_t reference_depth(const json_t *top);
 /* Whether NODE, as cJSON parsed it, is the same value. */
 bool reference_same(const cJSON *node, const json_t *top);
 
-/* Whether each number of TEXT, which is JSON, is a whole one of at most 15 digits without point and
- * exponent: then a double is as good as the text. */
+/* Whether each number of TEXT, which is JSON, has at most 15 digits that count, and is neither so
+ * large nor so small that a double would have fewer: then a double is as good as the text. */
 bool reference_plain_numbers(struct text text);
 
 #endif

@@ -19,12 +19,19 @@ mapfile -t targets < <(for file in tests/fuzz/target_*.c; do file=${file##*/targ
 # more on the clock. What it allocates is bounded far below this.
 limits=(-timeout=60 -rss_limit_mb=1024)
 
+# FastCGI has use for the alarm, by which libFuzzer would tell a timeout.
+limits_of() {
+    own=()
+    [ "$1" != fastcgi ] || own=(-handle_alrm=0)
+}
+
 replay() {
     local number=0 failures=0 target said inputs
     for target in "${targets[@]}"; do
         number=$((number + 1))
         mapfile -t inputs < <(find "$seeds/$target" -type f 2>/dev/null | sort)
-        if [ "${#inputs[@]}" != 0 ] && said=$("$built/$target" "${limits[@]}" "${inputs[@]}" 2>&1); then
+        limits_of "$target"
+        if [ "${#inputs[@]}" != 0 ] && said=$("$built/$target" "${limits[@]}" "${own[@]}" "${inputs[@]}" 2>&1); then
             echo "ok $number fuzz: $target, ${#inputs[@]} inputs"
         else
             failures=$((failures + 1))
@@ -40,8 +47,8 @@ replay() {
 longest() {
     case $1 in
     number | password | secret) echo 160 ;;
-    query) echo 400 ;;
-    json_check | json_patch | headers) echo 1000 ;;
+    query | database) echo 400 ;;
+    json_check | json_patch | headers | http_answer | password_list | fastcgi) echo 1000 ;;
     *) echo 4000 ;;
     esac
 }
@@ -55,9 +62,10 @@ how_far() {
 look_for() {
     local target=$1 seconds=$2 log=$built/$1.log dictionary=() start=$SECONDS found status
     mkdir -p "$built/corpus/$target" "$seeds/$target"
+    limits_of "$target"
     [ ! -f "tests/fuzz/words/$target" ] || dictionary=("-dict=tests/fuzz/words/$target")
     "$built/$target" -max_total_time="$seconds" -max_len="$(longest "$target")" -print_final_stats=1 -reload=0 \
-        -artifact_prefix="$seeds/$target/" "${limits[@]}" "${dictionary[@]}" \
+        -artifact_prefix="$seeds/$target/" "${limits[@]}" "${own[@]}" "${dictionary[@]}" \
         "$built/corpus/$target" "$seeds/$target" >"$log" 2>&1 </dev/null &
     running=$!
     while kill -0 "$running" 2>/dev/null; do

@@ -1,6 +1,7 @@
 /*
- * target_json_patch.c - both kinds of patch, and trees, against cJSON_Utils where that can tell:
- * its known faults are listed in json_patch.c, and inputs that meet one are not compared.
+ * target_json_patch.c - both kinds of patch, and trees, against two others: reference_patch.c,
+ * which can tell of any input whose numbers jansson reads, and cJSON_Utils, whose known faults are
+ * listed in json_patch.c: inputs that meet one are not compared with that.
  *
  * An input is a value, on one line, and a patch.
  */
@@ -14,6 +15,7 @@
 #include "common/json/json_tree.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/reference.h"
+#include "tests/fuzz/reference_patch.h"
 
 enum { RESULT_MAXIMUM = 8192 };
 
@@ -43,21 +45,6 @@ static struct text trimmed(struct text text)
     return text;
 }
 
-static void check_trees(struct text a, struct text b, const struct reference *one,
-                        const struct reference *two, bool plain)
-{
-    bool equal = equal_trees(a, b);
-    if (one->duplicates || two->duplicates || one->top == NULL || two->top == NULL) {
-        return;
-    }
-    fuzz_check(equal == equal_trees(b, a), "equal one way round only");
-    bool wanted = json_equal(one->top, two->top) != 0;
-    /* Other numbers may be the same double. */
-    fuzz_check(plain ? equal == wanted : !equal || wanted, "equal: %d, to jansson %d", equal,
-               wanted);
-    fuzz_check(equal_trees(a, a) && equal_trees(b, b), "a value is not equal to itself");
-}
-
 /* A patch leaves a value that may be stored. */
 static void check_result(const struct json_change *change)
 {
@@ -82,10 +69,16 @@ static bool pointer_is_hard(const char *pointer)
     return *pointer != '\0' && *pointer != '/';
 }
 
-static bool has_capitals(struct text text)
+/* Whether a letter is there as a capital and as a small one: of names that differ in nothing else
+ * cJSON_Utils may take the wrong one. */
+static bool mixes_case(struct text a, struct text b)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.at[i] >= 'A' && text.at[i] <= 'Z') {
+    bool there[256] = {false};
+    for (size_t i = 0; i < a.size + b.size; i++) {
+        there[(unsigned char)(i < a.size ? a.at[i] : b.at[i - a.size])] = true;
+    }
+    for (int c = 'A'; c <= 'Z'; c++) {
+        if (there[c] && there[c | 0x20]) {
             return true;
         }
     }
@@ -134,9 +127,98 @@ static bool is_a_limit(const char *reason)
     return false;
 }
 
-static void check_patch(struct text value, struct text text, const json_t *patch, bool comparable)
+/* Value and patch, as they came and as jansson reads them. */
+struct change {
+    struct text value;
+    struct text patch;
+    struct reference one;
+    struct reference two;
+    bool exact;      /* doubles are as good as its numbers */
+    bool comparable; /* by cJSON_Utils, as far as it has no known fault */
+};
+
+static void check_trees(const struct change *input)
 {
-    struct json_change change = {.value = value, .patch = text, .maximum = RESULT_MAXIMUM};
+    const json_t *one = input->one.top;
+    const json_t *two = input->two.top;
+    bool equal = equal_trees(input->value, input->patch);
+    if (one == NULL || two == NULL) {
+        return;
+    }
+    fuzz_check(equal == equal_trees(input->patch, input->value), "equal one way round only");
+    bool wanted = json_equal(one, two) != 0;
+    /* Other numbers may be the same double. */
+    fuzz_check(input->exact ? equal == wanted : !equal || wanted, "equal: %d, to jansson %d", equal,
+               wanted);
+    fuzz_check(equal_trees(input->value, input->value) && equal_trees(input->patch, input->patch),
+               "a value is not equal to itself");
+}
+
+/* Whether RESULT is WANTED, which is given up. What jansson can't read of it, it could not read of
+ * the value and the patch. */
+static void check_same(const struct json_change *change, json_t *wanted)
+{
+    struct reference result = reference_read(change->result);
+    if (!result.too_large && (result.top == NULL || json_equal(result.top, wanted) == 0)) {
+        fuzz_check(false, "by the RFC it is %s\nbut it is %s", json_dumps(wanted, JSON_ENCODE_ANY),
+                   change->result.at);
+    }
+    json_decref(result.top);
+    json_decref(wanted);
+}
+
+/* As reference_patch.c has it. Numbers that are the same double may differ, and then a test fails.
+ */
+static void check_by_reference(const struct change *input, const struct json_change *change,
+                               enum error_code error)
+{
+    if (input->one.top == NULL || input->two.top == NULL || error == ERR_VALUE_TOO_LARGE) {
+        return;
+    }
+    json_t *value = json_deep_copy(input->one.top);
+    enum reference_verdict verdict = reference_patch(&value, input->two.top, input->patch);
+    bool limited = error == ERR_PATCH_FAILED &&
+                   (is_a_limit(change->reason) ||
+                    (!input->exact && strcmp(change->reason, "is not what the test says") == 0));
+    fuzz_check(limited || (verdict == REFERENCE_DONE) == (error == ERR_NONE),
+               "by the RFC it is %d, not %d: %s", verdict, error,
+               change->reason != NULL ? change->reason : "done");
+    fuzz_check((verdict == REFERENCE_INVALID) == (error == ERR_INVALID_PATCH),
+               "no patch by the RFC: %d, not %d: %s", verdict, error,
+               change->reason != NULL ? change->reason : "done");
+    if (error == ERR_NONE) {
+        check_same(change, value);
+    } else {
+        json_decref(value);
+    }
+}
+
+static void check_by_cjson(const struct change *input, const struct json_change *change,
+                           enum error_code error)
+{
+    bool only_tests;
+    bool hard = patch_is_hard(json_is_array(input->two.top) ? input->two.top : NULL, &only_tests);
+    if (error == ERR_NONE && only_tests && json_is_array(input->two.top)) {
+        fuzz_check(equal_trees(input->value, change->result), "tests have changed the value");
+    }
+    if (!input->comparable || hard || error == ERR_INVALID_PATCH || error == ERR_VALUE_TOO_LARGE) {
+        return;
+    }
+    cJSON *wanted = json_parse(input->value);
+    bool done = cJSONUtils_ApplyPatchesCaseSensitive(wanted, json_parse(input->patch)) == 0;
+    if (error == ERR_NONE) {
+        fuzz_check(done, "cJSON_Utils refuses the patch");
+        compare(change, wanted);
+    } else {
+        fuzz_check(!done || is_a_limit(change->reason), "cJSON_Utils takes the patch: %s",
+                   change->reason);
+    }
+}
+
+static void check_patch(const struct change *input)
+{
+    struct json_change change = {
+        .value = input->value, .patch = input->patch, .maximum = RESULT_MAXIMUM};
     enum error_code error = json_apply_patch(&fuzz_arena, &change);
     json_use_arena(&fuzz_arena);
     fuzz_check(error == ERR_NONE || error == ERR_INVALID_PATCH || error == ERR_PATCH_FAILED ||
@@ -146,28 +228,14 @@ static void check_patch(struct text value, struct text text, const json_t *patch
     if (error == ERR_NONE) {
         check_result(&change);
     }
-    bool only_tests;
-    bool hard = patch_is_hard(patch, &only_tests);
-    if (error == ERR_NONE && only_tests && patch != NULL) {
-        fuzz_check(equal_trees(value, change.result), "tests have changed the value");
-    }
-    if (!comparable || hard || error == ERR_INVALID_PATCH || error == ERR_VALUE_TOO_LARGE) {
-        return;
-    }
-    cJSON *wanted = json_parse(value);
-    bool done = cJSONUtils_ApplyPatchesCaseSensitive(wanted, json_parse(text)) == 0;
-    if (error == ERR_NONE) {
-        fuzz_check(done, "cJSON_Utils refuses the patch");
-        compare(&change, wanted);
-    } else {
-        fuzz_check(!done || is_a_limit(change.reason), "cJSON_Utils takes the patch: %s",
-                   change.reason);
-    }
+    check_by_reference(input, &change, error);
+    check_by_cjson(input, &change, error);
 }
 
-static void check_merge(struct text value, struct text text, bool comparable)
+static void check_merge(const struct change *input)
 {
-    struct json_change change = {.value = value, .patch = text, .maximum = RESULT_MAXIMUM};
+    struct json_change change = {
+        .value = input->value, .patch = input->patch, .maximum = RESULT_MAXIMUM};
     enum error_code error = json_merge_patch(&fuzz_arena, &change);
     json_use_arena(&fuzz_arena);
     fuzz_check(error == ERR_NONE || error == ERR_PATCH_FAILED || error == ERR_VALUE_TOO_LARGE,
@@ -178,8 +246,12 @@ static void check_merge(struct text value, struct text text, bool comparable)
         return;
     }
     check_result(&change);
-    if (comparable) {
-        compare(&change, cJSONUtils_MergePatchCaseSensitive(json_parse(value), json_parse(text)));
+    if (input->one.top != NULL && input->two.top != NULL) {
+        check_same(&change, reference_merge(json_deep_copy(input->one.top), input->two.top));
+    }
+    if (input->comparable) {
+        compare(&change, cJSONUtils_MergePatchCaseSensitive(json_parse(input->value),
+                                                            json_parse(input->patch)));
     }
 }
 
@@ -194,18 +266,17 @@ void fuzz_one(struct text input)
         return;
     }
     /* As they come to a handler: NUL-terminated. */
-    value = (struct text){arena_copy(&fuzz_arena, value.at, value.size), value.size};
-    patch = (struct text){arena_copy(&fuzz_arena, patch.at, patch.size), patch.size};
-    struct reference one = reference_read(value);
-    struct reference two = reference_read(patch);
-    /* What cJSON and doubles keep whole. */
-    bool plain =
-        reference_plain_numbers(value) && reference_plain_numbers(patch) && !one.nul && !two.nul;
-    bool comparable =
-        plain && !has_capitals(value) && !has_capitals(patch) && !one.duplicates && !two.duplicates;
-    check_trees(value, patch, &one, &two, plain);
-    check_patch(value, patch, json_is_array(two.top) ? two.top : NULL, comparable);
-    check_merge(value, patch, comparable);
-    json_decref(one.top);
-    json_decref(two.top);
+    struct change change = {.value = {arena_copy(&fuzz_arena, value.at, value.size), value.size},
+                            .patch = {arena_copy(&fuzz_arena, patch.at, patch.size), patch.size}};
+    change.one = reference_read(change.value);
+    change.two = reference_read(change.patch);
+    change.exact = reference_plain_numbers(change.value) && reference_plain_numbers(change.patch);
+    change.comparable = change.exact && !change.one.nul && !change.two.nul &&
+                        !change.one.duplicates && !change.two.duplicates &&
+                        !mixes_case(change.value, change.patch);
+    check_trees(&change);
+    check_patch(&change);
+    check_merge(&change);
+    json_decref(change.one.top);
+    json_decref(change.two.top);
 }

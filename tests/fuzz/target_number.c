@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +27,15 @@ struct decimal {
     int64_t small; /* the power too, if it is no further from 0 than 2^58 */
 };
 
+static regex_t moment;
+
 void fuzz_start(void)
 {
+    fuzz_check(regcomp(&moment,
+                       "^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+                       "(\\.[0-9]{1,9})?Z$",
+                       REG_EXTENDED | REG_NOSUB) == 0,
+               "an expression");
 }
 
 static bool is_number(struct text text)
@@ -164,12 +172,62 @@ static void check_digits(struct text text)
     }
 }
 
+/* COUNT digits as a number. */
+static int64_t digits_at(const char *at, size_t count)
+{
+    int64_t number = 0;
+    for (size_t i = 0; i < count; i++) {
+        number = number * 10 + (at[i] - '0');
+    }
+    return number;
+}
+
+/* The moment that TEXT is, in milliseconds since 1970, by its form and plain counting of days. */
+static bool read_moment(const char *text, int64_t *out)
+{
+    static const int64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    enum { YEAR = 0, MONTH = 5, DAY = 8, HOUR = 11, MINUTE = 14, SECOND = 17, FRACTION = 20 };
+    if (regexec(&moment, text, 0, NULL, 0) != 0) {
+        return false;
+    }
+    int64_t year = digits_at(text + YEAR, 4);
+    int64_t month = digits_at(text + MONTH, 2);
+    int64_t day = digits_at(text + DAY, 2);
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (month < 1 || month > 12 || day < 1 ||
+        day > days[month - 1] + (leap && month == 2 ? 1 : 0)) {
+        return false;
+    }
+    int64_t count = day - 1 + (leap && month > 2 ? 1 : 0);
+    for (int64_t i = 1; i < month; i++) {
+        count += days[i - 1];
+    }
+    for (int64_t i = 0; i < year; i++) {
+        count += i % 4 == 0 && (i % 100 != 0 || i % 400 == 0) ? 366 : 365;
+    }
+    enum { DAYS_BEFORE_1970 = 719528 };
+    int64_t seconds = ((count - DAYS_BEFORE_1970) * 24 + digits_at(text + HOUR, 2)) * 3600 +
+                      digits_at(text + MINUTE, 2) * 60 + digits_at(text + SECOND, 2);
+    int64_t fraction = 0;
+    size_t size = strlen(text);
+    for (size_t i = 0; i < 3 && size > FRACTION; i++) {
+        fraction = fraction * 10 + (FRACTION + i + 1 < size ? text[FRACTION + i] - '0' : 0);
+    }
+    *out = seconds * 1000 + fraction;
+    return true;
+}
+
 static void check_time(struct text text)
 {
-    int64_t time;
-    if (!text_to_time(text, &time)) {
+    int64_t time = 0;
+    int64_t wanted = 0;
+    bool good = text_to_time(text, &time);
+    bool is = memchr(text.at, '\0', text.size) == NULL && read_moment(fuzz_string(text), &wanted);
+    fuzz_check(good == (is && wanted >= 0), "a time: %d, not %d", good, is);
+    if (!good) {
         return;
     }
+    fuzz_check(time == wanted, "another time: %" PRId64 ", not %" PRId64, time, wanted);
     char printed[TIME_TEXT_SIZE];
     int64_t again;
     time_to_text(time, printed);

@@ -5,9 +5,14 @@
  * lines NAME=value of meta-variables, an empty line and the body. AUTH=ann, bob, reader or writer
  * is a token of theirs, ANNOUNCED the length that is told, PIECE the bytes that come at a time.
  * RAW=text or RAW=json puts the body bare, and looks whether it comes back.
+ *
+ * What reader and writer do must stay within what their tokens allow: no row beyond that changes,
+ * and no key beyond it is shown.
  */
 #include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/play.h"
@@ -47,7 +52,8 @@ struct script {
     size_t count;
     const char *raw; /* the type of a value that is put bare */
     bool by_bob;
-    bool by_device;
+    bool by_reader;
+    bool by_writer;
 };
 
 static void read_variable(struct script *script, const char *line)
@@ -55,12 +61,13 @@ static void read_variable(struct script *script, const char *line)
     if (strncmp(line, "AUTH=", 5) == 0) {
         const char *who = line + 5;
         script->by_bob = strcmp(who, "bob") == 0;
-        script->by_device = strcmp(who, "reader") == 0 || strcmp(who, "writer") == 0;
-        script->request.authorization = strcmp(who, "ann") == 0      ? world_ann
-                                        : script->by_bob             ? world_bob
-                                        : strcmp(who, "reader") == 0 ? play_reader
-                                        : strcmp(who, "writer") == 0 ? play_writer
-                                                                     : who;
+        script->by_reader = strcmp(who, "reader") == 0;
+        script->by_writer = strcmp(who, "writer") == 0;
+        script->request.authorization = strcmp(who, "ann") == 0 ? world_ann
+                                        : script->by_bob        ? world_bob
+                                        : script->by_reader     ? play_reader
+                                        : script->by_writer     ? play_writer
+                                                                : who;
     } else if (strcmp(line, "RAW=text") == 0) {
         script->raw = "text/plain";
     } else if (strcmp(line, "RAW=json") == 0) {
@@ -103,6 +110,9 @@ static bool read_script(struct text text, struct script *script)
         script->request.query = "raw=true&upsert=true";
         script->request.authorization = world_ann;
         script->request.announced = NULL;
+        script->by_bob = false;
+        script->by_reader = false;
+        script->by_writer = false;
     }
     script->request.variables = script->variables;
     return script->program != NULL;
@@ -155,6 +165,78 @@ static void check_raw(const struct script *script, const struct tape_answer *ans
                "stored %.*s\nbut %s", (int)wanted.size, wanted.at, answer->body);
 }
 
+/* ---- what a device token may do ---------------------------------------------------------------
+ */
+
+static bool is_device(const struct script *script)
+{
+    return script->by_reader || script->by_writer;
+}
+
+/* Programs that look at the token, whoever sends it. */
+static bool looks_at_token(const struct script *script)
+{
+    const struct program *program = script->program;
+    return program != &health_program && program != &register_program &&
+           program != &reset_program && program != &token_program;
+}
+
+static void check_key(const json_t *place)
+{
+    const char *key = json_string_value(json_object_get(place, "key"));
+    fuzz_check(key == NULL || strncmp(key, "list/", 5) == 0, "%s is shown", key);
+}
+
+/* The keys that an answer to the writer tells, all of which must be under its prefix. */
+static void check_keys(const struct tape_answer *answer)
+{
+    static const char *const lists[] = {"items", "changes", "results"};
+    json_set_alloc_funcs(malloc, free);
+    json_t *top = json_loadb(answer->body, answer->body_size,
+                             JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
+    const json_t *data = json_object_get(top, "data");
+    check_key(data);
+    check_key(json_object_get(data, "current"));
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const json_t *list = json_object_get(data, lists[i]);
+        for (size_t at = 0; at < json_array_size(list); at++) {
+            check_key(json_array_get(list, at));
+        }
+    }
+    json_decref(top);
+}
+
+/* BEFORE are the rows beyond the token's reach, before the request. */
+static void check_scope(const struct script *script, const struct tape_answer *answer,
+                        const char *before)
+{
+    bool items = script->program == &data_program || script->program == &batch_program ||
+                 script->program == &changes_program;
+    fuzz_check(items || answer->status >= 400 || strcmp(script->request.method, "OPTIONS") == 0,
+               "a device token reaches %s: %d", script->program->name, answer->status);
+    if (script->by_writer) {
+        check_keys(answer);
+    }
+    char *after = play_changed() ? play_rows_beyond(script->by_writer && items) : NULL;
+    fuzz_check(after == NULL || strcmp(before, after) == 0, "beyond its scope: %s\nbecame %s",
+               before, after);
+    free(after);
+}
+
+static const struct tape_answer *play_script(const struct script *script)
+{
+    bool looked_at = is_device(script) && looks_at_token(script);
+    bool items = script->program != &me_program && script->program != &keys_program;
+    char *before = looked_at ? play_rows_beyond(script->by_writer && items) : NULL;
+    const struct tape_answer *answer = play(script->program, script->request);
+    json_use_arena(&fuzz_arena);
+    if (looked_at) {
+        check_scope(script, answer, before);
+    }
+    free(before);
+    return answer;
+}
+
 void fuzz_one(struct text input)
 {
     bool by_bob = false;
@@ -165,18 +247,17 @@ void fuzz_one(struct text input)
         if (!read_script(take(&input, "\n---\n"), &script)) {
             continue;
         }
-        const struct tape_answer *answer = play(script.program, script.request);
-        json_use_arena(&fuzz_arena);
+        const struct tape_answer *answer = play_script(&script);
         check_stored(&script, answer);
         check_raw(&script, answer);
         by_bob = by_bob || script.by_bob;
-        by_device = by_device || script.by_device;
+        by_device = by_device || is_device(&script);
         refused = refused && answer->status >= 400;
     }
     if (!play_changed()) {
         return;
     }
-    fuzz_check(!refused || by_device || play_same_rows(), "refused, but done");
+    fuzz_check(!refused || play_same_rows(by_device), "refused, but done");
     if (!by_bob) {
         struct tape_request request = {.path = "/greeting", .authorization = world_bob};
         const struct tape_answer *answer = play(&data_program, request);

@@ -38,6 +38,21 @@ refused_token() {
     done
 }
 
+@test "jwt: neither a token nor a password counts in an address" {
+    device=$(curl -s "$BASE/keys" -H "Authorization: $token" -d '{"name":"address","scope":"read"}' | jq -r .data.token)
+    for value in "$token" "$device"; do
+        for name in access_token token authorization Authorization bearer; do
+            call GET "/data/secret?$name=$value"
+            refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
+            same "$(field .details.token)" missing
+        done
+    done
+    call POST "/token?username=$user&password=$PASSWORD" --data-binary '{}'
+    same "$code" 400
+    same "$(field '.details | has("password")')" true
+    same "$(field '[.token, .data] | all(. == null)')" true
+}
+
 @test "jwt: none at all is told as missing" {
     for options in 'X-Nothing: 1' 'Authorization;' 'Authorization: Bearer'; do
         call GET /data/secret -H "$options"

@@ -26,6 +26,16 @@ dead() {
     refused 401 INVALID_TOKEN
 }
 
+@test "login: each gives another token, and those before live on" {
+    old=$token
+    login "$user"
+    [ "$token" != "$old" ] || fail 'the same token'
+    for token in "$old" "$token"; do
+        as_user GET /data/nothing
+        refused 404 KEY_NOT_FOUND
+    done
+}
+
 @test "refresh: a valid token gives a new one, and both live" {
     old=$token
     as_user POST /token/refresh -d ''

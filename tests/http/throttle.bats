@@ -630,6 +630,25 @@ access FORBIDDEN $user_id $number $address"
     same "$(sql "SELECT MAX(name) FROM meta WHERE name LIKE 'audit/%'")" "$kept"
 }
 
+@test "audit: a login that is over the limit is a line of the log, bad input is none" {
+    name=$(fresh_name)
+    known "$name"
+    user_id=$(field .data.user_id)
+    forget
+    wrong 3 "$name"
+    before=$(wc -l <"$BATS_FILE_TMPDIR/server.log")
+    attempt "$name"
+    limited
+    call POST /token --data-binary '{"username":' -H "X-Forwarded-For: $address"
+    refused 400 INVALID_REQUEST
+    call POST /token --data-binary '{}' -H "X-Forwarded-For: $address"
+    refused 400 MISSING_FIELDS
+    sleep 0.3
+    tail -n "+$((before + 1))" "$BATS_FILE_TMPDIR/server.log" | grep -o 'audit {.*}' |
+        sed 's/\\"/"/g; s/^audit //' >"$BATS_TEST_TMPDIR/events"
+    same "$(jq -r '"\(.event) \(.outcome) \(.address)"' "$BATS_TEST_TMPDIR/events")" "login TOO_MANY_ATTEMPTS $address"
+}
+
 @test "audit: the latest are kept in the database, and no more than are set" {
     name=$(fresh_name)
     known "$name"

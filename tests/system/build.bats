@@ -165,6 +165,10 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
     for library in $(sed -n 's/^LIBRARIES := //p' "$root/Makefile"); do
         grep -qE "^$library [0-9][^ ]* [a-z]+ [^ ]+\.tar\.[a-z0-9]+ sha256:[0-9a-f]{64}$" "$versions" || fail "$library: $(cat "$versions")"
     done
+    # The C library is the machine's.
+    libc=$(dpkg-query -L musl-dev | grep '/libc\.a$')
+    same "$(grep '^# musl ' "$versions")" \
+        "# musl $(dpkg-query -W -f '${Version}' musl-dev) of the package musl-dev on this machine, libc.a sha256:$(sha256sum "$libc" | cut -d' ' -f1)"
 }
 
 # With a pkg-config that knows these modules: "NAME VERSION" a line.

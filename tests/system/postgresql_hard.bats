@@ -45,11 +45,9 @@ teardown() {
 }
 
 @test "postgresql: what comes encrypted, in large records, is read at once and whole" {
-    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$home/tls.key" -out "$home/tls.crt" -days 2 -subj /CN=localhost 2>/dev/null
-    node "$root/tests/system/postgresql_tls.js" "$home/tls.key" "$home/tls.crt" "$server/socket/.s.PGSQL.5432" \
-        >"$BATS_TEST_TMPDIR/port" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
-    echo "$!" >"$BATS_TEST_TMPDIR/tls.pid"
-    until_true 10 test -s "$BATS_TEST_TMPDIR/port"
+    authority own
+    certificate own localhost
+    tls_start "$home/localhost.key" "$home/localhost.crt"
     new_user ann
     sed -i "s#^database = .*#database = postgresql://cubby@127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")/cubby?sslmode=require\&passfile=$home/passfile#" "$conf"
     loop_start data
@@ -65,7 +63,65 @@ teardown() {
     timeout 100 "$TOOL" export "$BATS_TEST_TMPDIR/export"
     same "$(tail -n 1 "$BATS_TEST_TMPDIR/export" | jq .items)" 6001
 }
+
+# authority NAME: one that signs certificates.
+authority() {
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$home/$1-ca.key" -out "$home/$1-ca.crt" -days 2 -subj "/CN=$1" 2>/dev/null
+}
+# certificate AUTHORITY NAME [HOST]: a key and a certificate for HOST, by default NAME.
+certificate() {
+    openssl req -newkey rsa:2048 -nodes -keyout "$home/$2.key" -out "$home/$2.csr" -subj "/CN=${3:-$2}" 2>/dev/null
+    openssl x509 -req -in "$home/$2.csr" -CA "$home/$1-ca.crt" -CAkey "$home/$1-ca.key" -CAcreateserial -days 2 \
+        -extfile <(printf 'subjectAltName = DNS:%s\n' "${3:-$2}") -out "$home/$2.crt" 2>/dev/null
+}
+# tls_start KEY CERTIFICATE: TLS in front of the server, instead of what was there before; without them none.
+tls_start() {
+    [ ! -f "$BATS_TEST_TMPDIR/tls.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/tls.pid")"
+    : >"$BATS_TEST_TMPDIR/port"
+    node "$root/tests/system/postgresql_tls.js" "${1:--}" "${2:--}" "$server/socket/.s.PGSQL.5432" \
+        >"$BATS_TEST_TMPDIR/port" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
+    echo "$!" >"$BATS_TEST_TMPDIR/tls.pid"
+    until_true 10 test -s "$BATS_TEST_TMPDIR/port"
+}
+# over_tls MODE: the settings name the server behind that, as localhost.
+over_tls() {
+    local authority=''
+    [ "$1" != verify-full ] || authority="\\&sslrootcert=$home/own-ca.crt"
+    sed -i "s#^database = .*#database = postgresql://cubby@localhost:$(cat "$BATS_TEST_TMPDIR/port")/cubby?hostaddr=127.0.0.1\&sslmode=$1$authority\&passfile=$home/passfile#" "$conf"
+}
 post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
+
+@test "postgresql: with sslmode=verify-full a server is used by its name and its authority alone, and never without TLS" {
+    authority own
+    authority other
+    certificate own localhost
+    certificate own elsewhere.example
+    certificate other stranger localhost
+    new_user ann
+    # SSLMODE KEY-AND-CERTIFICATE CODE CAUSE; the cause is told in the log alone.
+    while read -r mode pair wanted cause; do
+        tls_start "$([ "$pair" = - ] || echo "$home/$pair.key")" "$([ "$pair" = - ] || echo "$home/$pair.crt")"
+        over_tls "$mode"
+        : >"$BATS_TEST_TMPDIR/log"
+        cgi data GET /k
+        same "$mode $pair $code" "$mode $pair $wanted"
+        grep -qF -- "$cause" "$BATS_TEST_TMPDIR/log" || [ -z "$cause" ] || fail "$mode $pair: $(cat "$BATS_TEST_TMPDIR/log")"
+        case $body in *certificate* | *SSL* | *localhost*) fail "$body" ;; esac
+        loop_start data
+        ask data GET /k
+        same "staying: $mode $pair $code" "staying: $mode $pair $wanted"
+        loops_stop
+        rm "$BATS_TEST_TMPDIR/loops"
+    done <<'END'
+verify-full localhost 404
+verify-full stranger 503 certificate verify failed
+verify-full elsewhere.example 503 does not match host name
+verify-full - 503 server does not support SSL
+prefer localhost 404
+prefer stranger 404
+prefer - 404
+END
+}
 
 @test "postgresql: a reset locks the user before the code, as all others do" {
     sed -i 's/^busy_timeout = .*/busy_timeout = 20000/' "$conf"

@@ -2,15 +2,23 @@
 // what the server says in small pieces is gathered first.
 //
 //   node postgresql_tls.js KEY CERTIFICATE UPSTREAM      prints its port on 127.0.0.1
+//   node postgresql_tls.js - - UPSTREAM                  likewise, for a server that knows no TLS
 const fs = require('fs');
 const net = require('net');
 const tls = require('tls');
 const [key, certificate, upstream] = process.argv.slice(2);
-const context = tls.createSecureContext({ key: fs.readFileSync(key), cert: fs.readFileSync(certificate) });
+const context = key === '-' ? null : tls.createSecureContext({ key: fs.readFileSync(key), cert: fs.readFileSync(certificate) });
 
 net.createServer((plain) => {
     plain.on('error', () => plain.destroy());
     plain.once('data', () => { // SSLRequest
+        if (context === null) {
+            plain.write('N');
+            const server = net.connect(upstream);
+            plain.pipe(server).pipe(plain);
+            server.on('error', () => plain.destroy());
+            return;
+        }
         plain.write('S');
         const client = new tls.TLSSocket(plain, { isServer: true, secureContext: context });
         const server = net.connect(upstream);

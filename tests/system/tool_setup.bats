@@ -60,6 +60,17 @@ found_alone() {
     case $output in *"$(jq -r '.keys[0].k' "$keys")"*) fail 'shows the key' ;; esac
 }
 
+@test "init: there is no account, so that no name and password lets anybody in" {
+    tool 0 init
+    same "$(sqlite3 "$database" 'SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM tokens)')" '0|0'
+    for name in admin root cubby test; do
+        for word in "$name" admin password Password1!; do
+            cgi token POST '' "{\"username\":\"$name\",\"password\":\"$word\"}"
+            same "$name $word $code" "$name $word 401"
+        done
+    done
+}
+
 @test "init: a second time keeps everything as it is" {
     tool 0 init
     new_user ann

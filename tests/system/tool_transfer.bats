@@ -226,6 +226,20 @@ BAD
     tool 0 import "$dump"
 }
 
+@test "export: blanks around a value, which an import may bring, go along" {
+    new_user ann
+    store a 1
+    tool 0 export "$dump"
+    jq -c 'if .type == "item" then del(.value) + {value_text: " 1\t", size: 3} elif .type == "user" then .bytes = 3 else . end' "$dump" \
+        >"$BATS_TEST_TMPDIR/blanks"
+    elsewhere
+    tool 0 import "$BATS_TEST_TMPDIR/blanks"
+    tool 0 export "$dump" --yes
+    same "$(jq -r 'select(.type == "item") | "\(.size) \(.value_text)"' "$dump")" $'3  1\t'
+    fresh_store
+    tool 0 import "$dump"
+}
+
 @test "export: what is noted of a file whose name is no UTF-8, or very long, can be imported" {
     echo 'audit_rows = 10' >>"$conf"
     long=$(printf '\303\251%.0s' $(seq 60))

@@ -7,8 +7,9 @@
  * writing: there the lines are written from one long transaction.
  *
  * A value is written as it is stored, so that its text stays exactly the same. One with a line end
- * between its tokens would break the line, so it is written as a string that holds its text, in a
- * member whose name ends with `_text`.
+ * between its tokens would break the line, and blanks around one would be taken for those of the
+ * line, so such a one is written as a string that holds its text, in a member whose name ends with
+ * `_text`.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -101,7 +102,8 @@ static int write_line(struct export *export, const cJSON *object)
 static void add_value(struct arena *arena, cJSON *line, const char *name, struct text value)
 {
     const bool fits = memchr(value.at, '\n', value.size) == NULL &&
-                      memchr(value.at, '\r', value.size) == NULL && value.size > 0;
+                      memchr(value.at, '\r', value.size) == NULL && value.size > 0 &&
+                      json_trim(value).size == value.size;
     const char *text_name = arena_printf(arena, "%s_text", name);
     if (fits) {
         json_add(line, name, json_new_raw(value.at));
