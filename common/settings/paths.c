@@ -9,6 +9,7 @@
 
 const char *const config_companions[] = {"-journal", "-wal", "-shm", "-hashes", "-transfers", NULL};
 
+/* Whether both exist and are the same. */
 static bool is_same(const char *one, const char *other, bool *known)
 {
     struct stat first;
@@ -48,9 +49,10 @@ static const char *last_name(const char *path)
 
 bool paths_meet(const char *one, const char *other)
 {
+    struct stat there;
     bool known;
     if (strcmp(one, other) == 0 || is_same(one, other, &known)) {
-        return true;
+        return stat(one, &there) != 0 || S_ISREG(there.st_mode); /* /dev/null is no trouble */
     }
     return !known && strcmp(last_name(one), last_name(other)) == 0 && share_folder(one, other);
 }

@@ -12,7 +12,8 @@
 extern const char *const config_companions[];
 
 /* Whether the paths ONE and OTHER lead to the same file: they are equal, or, where both files
- * exist, device and inode are, or else the last names are equal and the folders the same. */
+ * exist, device and inode are, or else the last names are equal and the folders the same. False for
+ * what is no regular file. */
 bool paths_meet(const char *one, const char *other);
 
 /* Whether PATH is, or would be, one of the companions of BASE, by its name and folder. */
