@@ -19,7 +19,8 @@ static const char *const made_beside[] = {"", "-journal", "-wal", "-shm"};
 
 enum { NAMES = sizeof made_beside / sizeof *made_beside };
 
-/* Globals, because a signal handler gets no argument of ours. Names are in the folder; NULL: none. */
+/* Globals, because a signal handler gets no argument of ours. Names are in the folder; NULL: none.
+ */
 static volatile int folder = -1;
 static const char *volatile names[NAMES];
 static const char *volatile second_names[NAMES];
@@ -96,8 +97,7 @@ static int make_file(struct tool *tool, const char *path, const char *volatile l
     }
     sigset_t before;
     draft_hold_signals(&before);
-    int made =
-        openat(folder, all[0], O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int made = openat(folder, all[0], O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     int problem = errno;
     for (int i = 0; i < NAMES && made >= 0; i++) {
         list[i] = all[i];
@@ -128,8 +128,7 @@ static int open_folder(struct tool *tool, const char *path)
 {
     struct way way;
     const char *directory = file_directory(tool, path);
-    const char *itself =
-        directory != NULL ? arena_printf(&tool->arena, "%s/.", directory) : NULL;
+    const char *itself = directory != NULL ? arena_printf(&tool->arena, "%s/.", directory) : NULL;
     if (itself == NULL) {
         return tool_out_of_memory(tool);
     }
@@ -185,8 +184,8 @@ int draft_place(struct tool *tool, const char *path, bool over)
         return status;
     }
     const char *to = last_name(path);
-    if ((over ? renameat(folder, names[0], folder, to)
-              : file_name_new_in(folder, names[0], to)) != 0) {
+    if ((over ? renameat(folder, names[0], folder, to) : file_name_new_in(folder, names[0], to)) !=
+        0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
     forget_names(names);

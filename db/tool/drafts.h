@@ -34,8 +34,8 @@ int draft_place(struct tool *tool, const char *path, bool over);
 /* Deletes the draft, if there is one, and what lies beside it. */
 void draft_drop(void);
 
-/* The same for the second one, in the folder of the first. Once it has another name, draft_drop_second
- * forgets it. */
+/* The same for the second one, in the folder of the first. Once it has another name,
+ * draft_drop_second forgets it. */
 int draft_make_second(struct tool *tool, const char *path);
 void draft_drop_second(void);
 

@@ -46,11 +46,12 @@ int file_make_secret(struct tool *tool, const char *path, const char *text,
  * complete. Owner (when root runs this) and mode stay. */
 int file_replace_secret(struct tool *tool, const char *path, const char *text);
 
-/* When root runs the tool and PATH (or, if that does not exist, its folder) belongs to another user,
- * the tool continues as that user: the programs can then use what it creates beside PATH. It fails
- * when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic link
- * that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root write
- * elsewhere; that user's own links, and links of root's in folders of root's, are followed. */
+/* When root runs the tool and PATH (or, if that does not exist, its folder) belongs to another
+ * user, the tool continues as that user: the programs can then use what it creates beside PATH. It
+ * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
+ * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
+ * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
+ */
 int file_become_owner(struct tool *tool, const char *path);
 
 /* The same for making PATH: the tool continues as the owner of the folder, with the group of OWNER

@@ -73,8 +73,8 @@ struct tool {
     bool yes;
     bool progress;
     int problems;
-    bool unnoted;                  /* something was done and could not be recorded */
-    int output_problem;            /* errno of the first failure of standard output; 0: none yet */
+    bool unnoted;              /* something was done and could not be recorded */
+    int output_problem;        /* errno of the first failure of standard output; 0: none yet */
     int64_t progress_shown;    /* when, in ms; 0: no line of progress is shown */
     const char *progress_what; /* what the line counts; NULL: nothing */
     cJSON *result;             /* on the scratch memory, printed at the end */

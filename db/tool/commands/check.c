@@ -480,8 +480,7 @@ int run_check(struct tool *tool)
         check_left_over(&check, tool->config.keys, "keys");
         file_become_self();
     }
-    if (file_owner_fault(tool, tool->config.keys) == NULL &&
-        access(tool->config.keys, F_OK) == 0) {
+    if (file_owner_fault(tool, tool->config.keys) == NULL && access(tool->config.keys, F_OK) == 0) {
         if (file_become_owner(tool, tool->config.keys) != TOOL_DONE) {
             return TOOL_FAILED;
         }

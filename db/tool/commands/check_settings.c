@@ -33,8 +33,7 @@ static void check_one(struct tool *tool, const struct check_sink *sink, const ch
     }
     if (is_open(&there)) {
         tell(sink, path,
-             arena_printf(&tool->arena,
-                          "others than its owner may change the settings (mode %03o)",
+             arena_printf(&tool->arena, "others than its owner may change the settings (mode %03o)",
                           (unsigned)(there.st_mode & 0777)),
              arena_printf(&tool->arena, "chmod go-w %s", path));
     }

@@ -245,10 +245,10 @@ static const char *kept_name(struct restore *restore, int number)
         strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &parts) == 0) {
         return NULL;
     }
-    return number == 1 ? arena_printf(&tool->arena, "%s.before-restore-%s", tool->config.database,
-                                      when)
-                       : arena_printf(&tool->arena, "%s.before-restore-%s-%d",
-                                      tool->config.database, when, number);
+    return number == 1
+               ? arena_printf(&tool->arena, "%s.before-restore-%s", tool->config.database, when)
+               : arena_printf(&tool->arena, "%s.before-restore-%s-%d", tool->config.database, when,
+                              number);
 }
 
 /* Gives the file at PATH the first free of these names: another restore may take one at the same

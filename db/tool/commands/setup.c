@@ -354,8 +354,8 @@ static int run_init(struct tool *tool)
         return status;
     }
     struct stat there;
-    bool for_root = geteuid() == 0 && !owner.given && stat(tool->config.keys, &there) == 0 &&
-                    there.st_uid == 0;
+    bool for_root =
+        geteuid() == 0 && !owner.given && stat(tool->config.keys, &there) == 0 && there.st_uid == 0;
     if (tool->json) {
         json_add(tool->result, "for_root", cJSON_CreateBool(for_root));
         return tool_print_json(tool, tool->result, true);
