@@ -134,7 +134,7 @@ static int backup_to_output(struct tool *tool)
     if (isatty(STDOUT_FILENO)) {
         return tool_misuse(tool, "a backup is not for a terminal");
     }
-    int copy;
+    int copy = -1;
     int status = copy_beside(tool, &copy);
     if (status == TOOL_DONE) {
         status = send_copy(tool, copy, stdout, "standard output");
@@ -168,7 +168,7 @@ static bool is_same(int file, int copy)
  * into the draft, which stays open. */
 static int fill_draft(struct tool *tool, const char *draft)
 {
-    int copy;
+    int copy = -1;
     draft_drop();
     int status = copy_beside(tool, &copy);
     if (status == TOOL_DONE) {
