@@ -192,9 +192,9 @@ journal_of_victim() {
     said "$home/log: it belongs to root"
     untouched
     [ -s "$place/copy.db" ]
-    # a folder that cannot be written: it is done, and the status tells that it is noted nowhere
+    # what is no file: it is done, and the status tells that it is noted nowhere
     rm "$home/log"
-    mkdir "$home/log"
+    install -d -o nobody "$home/log"
     tool 1 backup "$place/other.db"
     said "$home/log: what was done could not be noted here: Is a directory"
     [ -s "$place/other.db" ]
@@ -224,8 +224,7 @@ journal_of_victim() {
         tool 0 init --owner nobody
         tool 0 key rotate
         tool 0 backup "$place/copy.$(basename "$folder")"
-        run "$TOOL" check
-        lacks "$output" 'elsewhere'
+        tool 0 check
     done
     # a link of the programs' user to a file of the same
     rm "$database"

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -130,10 +131,11 @@ static void check_reach(const struct check *check, const char *path)
     file_become_self();
 }
 
-/* The journal is made beside the database, by its owner. */
+/* The journal is made beside the database itself, not beside a link to it, by its owner. */
 static void check_folder(const struct check *check, const char *path)
 {
-    const char *folder = file_directory(check->tool, path);
+    char whole[PATH_MAX];
+    const char *folder = file_directory(check->tool, realpath(path, whole) != NULL ? whole : path);
     if (folder == NULL || file_become_owner(check->tool, path) != TOOL_DONE) {
         return;
     }
