@@ -35,7 +35,7 @@ static int refuse_name(const char *name)
     static const struct program none = {.name = "none"};
     char line[LOG_LINE_MAXIMUM];
     log_format(line, "multicall", "started as \"%s\", which is no program of cubby", name);
-    log_write("", line);
+    (void)log_write("", line);
     (void)cgi_main(&none);
     return EXIT_FAILURE;
 }

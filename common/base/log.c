@@ -3,9 +3,9 @@
  */
 #include "common/base/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -51,7 +51,7 @@ void log_format(char line[LOG_LINE_MAXIMUM], const char *program, const char *fo
     escape(text, line, LOG_LINE_MAXIMUM);
 }
 
-void log_write(const char *path, const char *line)
+bool log_write(const char *path, const char *line)
 {
     char whole[LOG_LINE_MAXIMUM + 64];
     char when[TIME_TEXT_SIZE] = "";
@@ -66,9 +66,15 @@ void log_write(const char *path, const char *line)
         }
     }
     int length = snprintf(whole, sizeof whole, "%s%s%s\n", when, *when != '\0' ? " " : "", line);
+    bool noted = false;
+    int problem = errno;
     if (length > 0) {
         size_t size = (size_t)length < sizeof whole ? (size_t)length : sizeof whole - 1;
-        if (file < 0 || write(file, whole, size) < 0) {
+        if (file >= 0) {
+            noted = write(file, whole, size) == (ssize_t)size;
+            problem = errno;
+        }
+        if (!noted) {
             ssize_t written = write(STDERR_FILENO, whole, size);
             (void)written; /* nowhere is left to report a failure of the log */
         }
@@ -76,4 +82,6 @@ void log_write(const char *path, const char *line)
     if (file >= 0) {
         (void)close(file);
     }
+    errno = problem;
+    return noted;
 }

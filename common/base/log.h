@@ -5,6 +5,7 @@
 #ifndef CUBBY_COMMON_BASE_LOG_H
 #define CUBBY_COMMON_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { LOG_LINE_MAXIMUM = 1024 };
@@ -14,7 +15,8 @@ __attribute__((format(printf, 3, 4))) void log_format(char line[LOG_LINE_MAXIMUM
                                                       const char *program, const char *format, ...);
 
 /* Adds LINE and a newline in one write to the file at PATH, made with mode 0600 when it is missing,
- * with the time in front; or, when PATH is "" or can't be opened, to standard error. */
-void log_write(const char *path, const char *line);
+ * with the time in front; or, when PATH is "" or can't be written, to standard error. Whether it
+ * is in the file; if not, errno tells why. */
+bool log_write(const char *path, const char *line);
 
 #endif

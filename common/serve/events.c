@@ -11,7 +11,7 @@ static void write_log(struct call *call, const char *line)
     if (*call->config->log == '\0' && call->transport->log != NULL) {
         call->transport->log(call->transport, line);
     } else {
-        log_write(call->config->log, line);
+        (void)log_write(call->config->log, line);
     }
 }
 

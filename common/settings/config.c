@@ -16,6 +16,7 @@
 
 #include "common/http/address.h"
 #include "common/settings/origin.h"
+#include "common/settings/paths.h"
 #include "common/identity/password.h"
 #include "common/base/text.h"
 
@@ -353,6 +354,41 @@ static char *read_file(struct arena *arena, const char *path, bool may_be_missin
     return text;
 }
 
+/* Refuses two settings that lead to one file, such as a log that is the key file: its first line
+ * would break it. FILE is that of the settings. */
+static enum error_code refuse_clashes(const char *file, const struct config *config,
+                                      struct cause *cause)
+{
+    const struct {
+        const char *name;
+        const char *path;
+    } all[] = {
+        {"the settings file", file},
+        {"database", config_is_path(config->database) ? config->database : ""},
+        {"keys", config->keys},
+        {"log", config->log},
+        {"refused_passwords", config->refused_passwords},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        for (size_t j = i + 1; *all[i].path != '\0' && j < sizeof all / sizeof *all; j++) {
+            if (*all[j].path == '\0') {
+                continue;
+            }
+            if (paths_meet(all[i].path, all[j].path)) {
+                return cause_set(cause, ERR_INTERNAL, "%s: %s and %s lead to the same file, %s",
+                                 file, all[i].name, all[j].name, all[j].path);
+            }
+            if (paths_companion(all[j].path, config->beside)) {
+                return cause_set(cause, ERR_INTERNAL,
+                                 "%s: %s is a file that is made beside that of %s, %s", file,
+                                 all[j].name, config->beside == config->keys ? "keys" : "database",
+                                 all[j].path);
+            }
+        }
+    }
+    return ERR_NONE;
+}
+
 enum error_code config_load(struct arena *arena, const char *path, struct config *config,
                             struct cause *cause)
 {
@@ -381,7 +417,7 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
                          "%s: trusted_proxies must be addresses or networks, separated by blanks",
                          file);
     }
-    return ERR_NONE;
+    return refuse_clashes(file, config, cause);
 }
 
 void config_each(const struct config *config,

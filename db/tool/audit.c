@@ -3,6 +3,7 @@
  * the log, and the database when the settings say so. When the programs write to the web server's
  * log, which the tool can't reach, the tool writes to the system log. Declared in tool.h.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,15 +23,19 @@ static void keep_in_log(struct tool *tool, const char *text)
         closelog();
         return;
     }
-    bool self = geteuid() == getuid();
-    if (file_become_owner(tool, tool->config.log) == TOOL_DONE) {
-        char line[LOG_LINE_MAXIMUM];
-        log_format(line, "tool", "audit %s", text);
-        log_write(tool->config.log, line);
+    const char *path = tool->config.log;
+    char line[LOG_LINE_MAXIMUM];
+    struct file_user before;
+    log_format(line, "tool", "audit %s", text);
+    file_become_self_for(&before); /* the log may be another user's than the database */
+    if (file_become_owner(tool, path) != TOOL_DONE) {
+        tool->unnoted = true;
+    } else if (!log_write(path, line)) {
+        tool->unnoted = true;
+        (void)tool_fail(tool, "%s: what was done could not be noted here: %s", path,
+                        strerror(errno));
     }
-    if (self) {
-        file_become_self();
-    }
+    file_become_again(tool, &before);
 }
 
 /* Stores TEXT, or UNNAMED when the user no longer exists. */
@@ -52,10 +57,13 @@ static void keep_in_database(struct tool *tool, int64_t user_id, const char *tex
         enum error_code error =
             audit_add(store, user_id, text_of(text), text_of(unnamed), tool->config.audit_rows);
         if (db_end(store, error == ERR_NONE) != ERR_NONE || error != ERR_NONE) {
-            (void)fprintf(stderr, "cubby: what was done is not noted in the database: %s\n",
-                          cause.text);
+            (void)tool_fail(tool, "what was done could not be noted in the database: %s",
+                            cause.text);
+            tool->unnoted = true;
         }
         db_free(store);
+    } else {
+        tool->unnoted = true;
     }
     if (self) {
         file_become_self();

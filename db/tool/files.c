@@ -7,12 +7,15 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "common/settings/paths.h"
+#include "db/tool/drafts.h"
+#include "db/tool/way.h"
 
 char *file_directory(struct tool *tool, const char *path)
 {
@@ -90,7 +93,9 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
         return S_ISDIR(there.st_mode) ? TOOL_DONE
                                       : tool_fail(tool, "%s: not a directory", directory);
     }
-    int status = TOOL_DONE;
+    bool self = geteuid() == getuid();
+    struct file_owner rest = *owner;
+    int status = file_become_maker(tool, directory, &rest);
     for (char *slash = strchr(directory + 1, '/'); slash != NULL && status == TOOL_DONE;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
@@ -98,7 +103,10 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
         *slash = '/';
     }
     if (status == TOOL_DONE) {
-        status = make_owned_directory(tool, directory, owner);
+        status = make_owned_directory(tool, directory, &rest);
+    }
+    if (self) {
+        file_become_self();
     }
     if (status == TOOL_DONE) {
         const char *shown = arena_printf(&tool->arena, "%s/", directory);
@@ -171,8 +179,8 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
     return TOOL_DONE;
 }
 
-int file_make_secret(struct tool *tool, const char *path, const char *text,
-                     const struct file_owner *owner)
+static int place_secret(struct tool *tool, const char *path, const char *text,
+                        const struct file_owner *owner)
 {
     const char *draft;
     int status = make_draft(tool, path, text, 0600, owner, &draft);
@@ -187,7 +195,17 @@ int file_make_secret(struct tool *tool, const char *path, const char *text,
     return file_sync_directory(tool, path);
 }
 
-int file_replace_secret(struct tool *tool, const char *path, const char *text)
+int file_make_secret(struct tool *tool, const char *path, const char *text,
+                     const struct file_owner *owner)
+{
+    sigset_t before; /* a draft of keys is not left behind */
+    draft_hold_signals(&before);
+    int status = place_secret(tool, path, text, owner);
+    draft_release_signals(&before);
+    return status;
+}
+
+static int replace_secret(struct tool *tool, const char *path, const char *text)
 {
     char whole[PATH_MAX];
     struct stat there;
@@ -209,26 +227,130 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text)
     return file_sync_directory(tool, path);
 }
 
+int file_replace_secret(struct tool *tool, const char *path, const char *text)
+{
+    sigset_t before;
+    draft_hold_signals(&before);
+    int status = replace_secret(tool, path, text);
+    draft_release_signals(&before);
+    return status;
+}
+
+/* ---- as whom -------------------------------------------------------------------------------- */
+
+const char *file_way_fault(struct tool *tool, const struct way *way, uid_t who)
+{
+    uid_t owner = way_owner(way);
+    char belongs[32] = "root";
+    char others[32] = "everybody";
+    if (owner != 0) {
+        (void)snprintf(belongs, sizeof belongs, "user %ld", (long)owner);
+    }
+    if (who != WAY_EVERYBODY) {
+        (void)snprintf(others, sizeof others, "user %ld", (long)who);
+    }
+    const char *text = arena_printf(&tool->arena,
+                                    "it belongs to %s, but %s owns a link or may write to a folder "
+                                    "on the way to it, and could lead root elsewhere",
+                                    belongs, others);
+    return text != NULL ? text : "others could lead root elsewhere";
+}
+
+const char *file_owner_fault(struct tool *tool, const char *path)
+{
+    struct way way;
+    uid_t who;
+    if (geteuid() != 0 || way_take(path, &way) != 0) {
+        return NULL;
+    }
+    const char *fault = way_is_safe(&way, &who) ? NULL : file_way_fault(tool, &way, who);
+    way_leave(&way);
+    return fault;
+}
+
+bool file_has_roots_folder(const char *path)
+{
+    struct way way;
+    uid_t who;
+    if (way_take(path, &way) != 0) {
+        return false;
+    }
+    way.exists = false; /* the folder counts */
+    bool roots = way_is_safe(&way, &who) && way_owner(&way) == 0;
+    way_leave(&way);
+    return roots;
+}
+
+static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group)
+{
+    if (user == 0) {
+        return TOOL_DONE;
+    }
+    return setgroups(0, NULL) == 0 && setegid(group) == 0 && seteuid(user) == 0
+               ? TOOL_DONE
+               : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
+}
+
 int file_become_owner(struct tool *tool, const char *path)
 {
+    struct way way;
+    uid_t who;
     if (geteuid() != 0) {
         return TOOL_DONE;
     }
-    struct stat there;
-    const char *directory = file_directory(tool, path);
-    if (directory == NULL) {
-        return tool_out_of_memory(tool);
+    if (way_take(path, &way) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    if (stat(path, &there) != 0 && stat(directory, &there) != 0) {
-        return TOOL_DONE; /* opening the file will report it */
+    int status =
+        way_is_safe(&way, &who)
+            ? act_as(tool, path, way_owner(&way), way.exists ? way.file.st_gid : way.place.st_gid)
+            : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
+    way_leave(&way);
+    return status;
+}
+
+/* Who is to make the file at the end of WAY; *GROUP is the group to make it with. */
+static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid_t *group)
+{
+    struct way folder = *way;
+    folder.exists = false;
+    uid_t user = way_owner(&folder);
+    *group = owner->given && owner->user == user ? owner->group : way->place.st_gid;
+    if (user == 0 && way->exists && (way->place.st_mode & 022) != 0) {
+        user = way_owner(way); /* what lies beside it may be that user's, too */
+        *group = way->file.st_gid;
     }
-    if (there.st_uid == 0) {
+    return user;
+}
+
+int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
+{
+    struct way way;
+    uid_t who;
+    gid_t group;
+    if (geteuid() != 0) {
         return TOOL_DONE;
     }
-    if (setgroups(0, NULL) != 0 || setegid(there.st_gid) != 0 || seteuid(there.st_uid) != 0) {
-        return tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
+    if (way_take(path, &way) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    return TOOL_DONE;
+    uid_t user = maker_of(&way, owner, &group);
+    bool exists = way.exists;
+    way.exists = exists && user == way_owner(&way); /* else it is the folder that counts */
+    int status = TOOL_DONE;
+    if (!way_is_safe(&way, &who)) {
+        status = tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
+    } else if (user != 0 && owner->given && owner->user != user) {
+        status = tool_fail(tool,
+                           "%s: its folder belongs to user %ld, and so must what is made there; "
+                           "chown the folder, or name that user",
+                           path, (long)user);
+    } else {
+        status = act_as(tool, path, user, group);
+        owner->given = owner->given && user == 0;
+    }
+    way_leave(&way);
+    return status;
 }
 
 void file_become_self(void)
@@ -239,7 +361,20 @@ void file_become_self(void)
     }
 }
 
-const char *const file_companions[] = {"-journal", "-wal", "-shm", "-hashes", "-transfers", NULL};
+void file_become_self_for(struct file_user *before)
+{
+    *before = (struct file_user){geteuid(), getegid()};
+    file_become_self();
+}
+
+void file_become_again(struct tool *tool, const struct file_user *before)
+{
+    file_become_self();
+    if (before->user != geteuid() &&
+        act_as(tool, "going on", before->user, before->group) != TOOL_DONE) {
+        exit(TOOL_FAILED);
+    }
+}
 
 /* Whether PATH, which need not exist, is the file OWN or one of its companions, such as its
  * journal. Their directories are compared by device and inode, so the way PATH is written does not
@@ -263,8 +398,8 @@ static bool is_file_or_companion(struct tool *tool, const char *path, const char
     }
     const char *rest = names[0] + size;
     bool same = *rest == '\0';
-    for (size_t i = 0; !same && file_companions[i] != NULL; i++) {
-        same = strcmp(rest, file_companions[i]) == 0;
+    for (size_t i = 0; !same && config_companions[i] != NULL; i++) {
+        same = strcmp(rest, config_companions[i]) == 0;
     }
     return same;
 }
@@ -325,63 +460,6 @@ int file_may_write(struct tool *tool, const char *path, bool *exists)
     return tool_confirm(tool, "%s exists. Replace it?", path);
 }
 
-/* ---- drafts --------------------------------------------------------------------------------- */
-
-/* Globals, because a signal handler gets no argument of ours. */
-static const char *volatile draft_path;
-static const char *volatile second_path;
-static volatile uid_t draft_owner;
-
-static void remove_draft_and_end(int signal_number)
-{
-    const char *path = draft_path;
-    const char *second = second_path;
-    if (path != NULL) {
-        if (geteuid() == draft_owner || seteuid(draft_owner) == 0) {
-            (void)unlink(path);
-        }
-    }
-    if (second != NULL) {
-        (void)unlink(second);
-    }
-    _exit(128 + signal_number);
-}
-
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    struct sigaction action = {.sa_handler = remove_draft_and_end};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        (void)sigaction(numbers[i], &action, NULL);
-    }
-}
-
-int file_make_draft(struct tool *tool, const char *path)
-{
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0) {
-        return tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    (void)close(file);
-    draft_owner = geteuid();
-    draft_path = path;
-    catch_signals();
-    return TOOL_DONE;
-}
-
-void file_second_draft(const char *path)
-{
-    second_path = path;
-}
-
-void file_drop_draft(void)
-{
-    if (draft_path != NULL) {
-        (void)unlink(draft_path);
-        draft_path = NULL;
-    }
-}
-
 int file_sync(struct tool *tool, const char *path)
 {
     tool_step(tool, "writing %s to the disk", path);
@@ -394,33 +472,25 @@ int file_sync(struct tool *tool, const char *path)
     return good ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(problem));
 }
 
-int file_name_new(const char *from, const char *to)
+int file_name_new_in(int folder, const char *from, const char *to)
 {
-    if (link(from, to) == 0) {
-        (void)unlink(from);
+    if (linkat(folder, from, folder, to, 0) == 0) {
+        (void)unlinkat(folder, from, 0);
         return 0;
     }
     if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) {
         return -1;
     }
     /* A file system without hard links, such as FAT. */
-    if (access(to, F_OK) == 0) {
+    struct stat there;
+    if (fstatat(folder, to, &there, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST;
         return -1;
     }
-    return rename(from, to);
+    return renameat(folder, from, folder, to);
 }
 
-int file_place_draft(struct tool *tool, const char *path, bool over)
+int file_name_new(const char *from, const char *to)
 {
-    const char *draft = draft_path;
-    int status = draft != NULL ? file_sync(tool, draft) : TOOL_FAILED;
-    if (status != TOOL_DONE) {
-        return status;
-    }
-    if ((over ? rename(draft, path) : file_name_new(draft, path)) != 0) {
-        return tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    draft_path = NULL;
-    return file_sync_directory(tool, path);
+    return file_name_new_in(AT_FDCWD, from, to);
 }

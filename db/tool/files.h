@@ -12,6 +12,8 @@
 
 #include "db/tool/tool.h"
 
+struct way;
+
 /* The owner of what is created. */
 struct file_owner {
     bool given; /* else it is whoever runs the tool */
@@ -44,37 +46,51 @@ int file_make_secret(struct tool *tool, const char *path, const char *text,
  * complete. Owner (when root runs this) and mode stay. */
 int file_replace_secret(struct tool *tool, const char *path, const char *text);
 
-/* When root runs the tool and PATH (or, if that does not exist, its directory) belongs to another
- * user, the tool continues as that user. The programs can then use what it creates beside PATH, and
- * a user who may write to that directory can't make root write elsewhere. */
+/* When root runs the tool and PATH (or, if that does not exist, its folder) belongs to another
+ * user, the tool continues as that user: the programs can then use what it creates beside PATH. It
+ * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
+ * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
+ * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
+ */
 int file_become_owner(struct tool *tool, const char *path);
+
+/* The same for making PATH: the tool continues as the owner of the folder, with the group of OWNER
+ * if that is the same user, and then *OWNER is no more given: what is made is that user's. When
+ * OWNER is another, it fails. In a folder of root's that others may write to, and PATH exists, it
+ * continues as the owner of that. */
+int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner);
+
+/* Why file_become_owner would fail, as the rest of a sentence; NULL: it would not. */
+const char *file_owner_fault(struct tool *tool, const char *path);
+const char *file_way_fault(struct tool *tool, const struct way *way, uid_t who);
+
+/* Whether the folder of PATH, after links were followed, is root's, and nobody else decides which
+ * it is. */
+bool file_has_roots_folder(const char *path);
 
 /* Continues as the user who runs the tool. Where the system refuses that, the tool says so and
  * ends. */
 void file_become_self(void);
 
-/* The suffixes of the files that belong to a database; the last entry is NULL. */
-extern const char *const file_companions[];
+/* The same for a while: *BEFORE is as whom the tool went on until then, and goes on after
+ * file_become_again. */
+struct file_user {
+    uid_t user;
+    gid_t group;
+};
+void file_become_self_for(struct file_user *before);
+void file_become_again(struct tool *tool, const struct file_user *before);
 
 /* TOOL_DONE when a result may be written to PATH: it is no file of the installation, and replacing
  * an existing file is confirmed. *EXISTS tells whether there is one. */
 int file_may_write(struct tool *tool, const char *path, bool *exists);
 
-/* Creates an empty file at PATH, mode 0600, for this run alone; file_drop_draft deletes it, as does
- * a signal that ends the tool. There can be one at a time. */
-int file_make_draft(struct tool *tool, const char *path);
-void file_drop_draft(void);
-
-/* Sets another file that a signal deletes along with the draft; NULL: none. */
-void file_second_draft(const char *path);
-
 /* Renames the file FROM to TO, in the same directory, without replacing a file. 0, or -1 with
  * errno, which is EEXIST when there is a file TO. */
 int file_name_new(const char *from, const char *to);
 
-/* Makes the draft durable and renames it to PATH, in the same directory. It replaces an existing
- * file only if OVER. */
-int file_place_draft(struct tool *tool, const char *path, bool over);
+/* The same for names in FOLDER. */
+int file_name_new_in(int folder, const char *from, const char *to);
 
 /* Makes the contents of the file at PATH durable. */
 int file_sync(struct tool *tool, const char *path);

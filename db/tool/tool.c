@@ -247,8 +247,16 @@ void tool_progress_end(struct tool *tool)
 
 /* ---- JSON output ----------------------------------------------------------------------------- */
 
+void tool_note_output(struct tool *tool)
+{
+    if (tool->output_problem == 0 && ferror(stdout)) {
+        tool->output_problem = errno;
+    }
+}
+
 void tool_row_done(struct tool *tool)
 {
+    tool_note_output(tool);
     arena_reset(&tool->scratch);
 }
 
@@ -264,7 +272,8 @@ int tool_print_json(struct tool *tool, const cJSON *object, bool pretty)
     }
     int status = whole ? TOOL_DONE : tool_out_of_memory(tool);
     if (whole && (fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF)) {
-        status = tool_fail(tool, "standard output: %s", strerror(errno));
+        tool_note_output(tool);
+        status = tool_fail(tool, "standard output: %s", strerror(tool->output_problem));
     }
     tool_row_done(tool);
     return status;
@@ -308,10 +317,15 @@ int tool_print_counts(struct tool *tool, const cJSON *report)
 
 int tool_finish_output(struct tool *tool)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        return tool_fail(tool, "standard output: %s", strerror(errno));
+    bool before = ferror(stdout) != 0; /* then errno may be that of something later */
+    bool whole = fflush(stdout) == 0 && !before;
+    if (!before) {
+        tool_note_output(tool);
     }
-    return TOOL_DONE;
+    return whole ? TOOL_DONE
+                 : tool_fail(tool, "standard output: %s",
+                             tool->output_problem != 0 ? strerror(tool->output_problem)
+                                                       : "not all of it could be written");
 }
 
 /* ---- small things -------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ struct tool {
     bool yes;
     bool progress;
     int problems;
+    bool unnoted;              /* something was done and could not be recorded */
+    int output_problem;        /* errno of the first failure of standard output; 0: none yet */
     int64_t progress_shown;    /* when, in ms; 0: no line of progress is shown */
     const char *progress_what; /* what the line counts; NULL: nothing */
     cJSON *result;             /* on the scratch memory, printed at the end */
@@ -130,6 +132,7 @@ __attribute__((format(printf, 2, 3))) void tool_say(struct tool *tool, const cha
 void tool_file(struct tool *tool, const char *what, const char *path);
 
 /* Records in the log, and in the database when the settings say so, that the operator did EVENT.
+ * Where it can't, it says so, and the exit status will be TOOL_FAILED.
  * USER_ID is the account concerned, 0 for none; once the account is deleted, only the log names it.
  * FORMAT makes the details, "" for none; they must contain no secret and no name of a user. */
 __attribute__((format(printf, 4, 5))) void tool_audit(struct tool *tool, const char *event,
@@ -172,7 +175,11 @@ __attribute__((format(printf, 3, 4))) int tool_result(struct tool *tool, const c
 /* Prints a flat object: with --json as tool_print_json does, else as a table for people. */
 int tool_print_counts(struct tool *tool, const cJSON *report);
 
-/* Frees the scratch memory. */
+/* Remembers why standard output failed, if it did; to be called right after printing much, because
+ * nothing but errno tells. */
+void tool_note_output(struct tool *tool);
+
+/* Frees the scratch memory, after tool_note_output. */
 void tool_row_done(struct tool *tool);
 
 /* Flushes standard output; TOOL_FAILED when what was printed did not all get there. */

@@ -122,8 +122,16 @@ SH
     machine_answers "$BASE"
     same "$(tr '\n' ',' <"$BOARD_ROOT/tmp/told")" 'daemon-reload,enable cubby,start cubby,'
     [ -f "$BOARD_ROOT/etc/systemd/system/cubby.service" ]
+    [ ! -e "$BOARD_ROOT/etc/systemd/system/cubby.service.d" ]
     within /bin/sh /usr/sbin/cubby-setup remove
     [ ! -e "$BOARD_ROOT/etc/systemd/system/cubby.service" ]
+    # Elsewhere the service is told where it may write.
+    rm -rf "$BOARD_ROOT/etc/cubby"
+    machine_install "127.0.0.1:$port" --data '/data/x "y%' >/dev/null
+    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Service]
+ReadWritePaths="/data/x \"y%%"'
+    within /bin/sh /usr/sbin/cubby-setup remove
+    [ ! -e "$BOARD_ROOT/etc/systemd/system/cubby.service.d" ]
 }
 
 @test "setup: data that a reboot would lose, another processor's programs and unknown words are refused" {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/settings/config.h"
@@ -175,6 +176,91 @@ static void bad_ones_are_named_with_file_and_line(void **state)
     }
 }
 
+/* Loads settings of TEXT, each # in which is the folder FOLDER. */
+static enum error_code load_in(const char *folder, const char *text)
+{
+    char whole[1024] = "";
+    for (size_t used = 0; *text != '\0' && used < sizeof whole; text++) {
+        bool stands = *text == '#';
+        used += (size_t)snprintf(whole + used, sizeof whole - used, "%.*s",
+                                 stands ? (int)strlen(folder) : 1, stands ? folder : text);
+    }
+    return load(whole, strlen(whole));
+}
+
+/* MAKE a folder with a file "is" and two more names of that, or delete it again. */
+static void make_names(const char *folder, bool make)
+{
+    static const char *const names[] = {"is", "hard", "soft"};
+    char paths[3][256];
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", folder, names[i]);
+    }
+    if (!make) {
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal(unlink(paths[i]), 0);
+        }
+        assert_int_equal(rmdir(folder), 0);
+        return;
+    }
+    assert_int_equal(mkdir(folder, 0700), 0);
+    FILE *file = fopen(paths[0], "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(link(paths[0], paths[1]), 0);
+    assert_int_equal(symlink("is", paths[2]), 0);
+}
+
+/* A log that is the key file would break it with its first line. */
+static void settings_that_lead_to_one_file_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *cause; /* NULL: they are taken */
+    } rows[] = {
+        {"keys = #/k\nlog = #/k", "keys and log lead to the same file"},
+        {"keys = #/k\nlog = #/./k", "keys and log lead to the same file"},
+        {"keys = #/k\nlog = #//k", "keys and log lead to the same file"},
+        {"keys = #/is\nlog = #/hard", "keys and log lead to the same file"},
+        {"keys = #/is\nlog = #/soft", "keys and log lead to the same file"},
+        {"keys = #/soft\nlog = #/hard", "keys and log lead to the same file"},
+        {"database = #/is\nlog = #/soft", "database and log lead to the same file"},
+        {"database = #/new\nkeys = #/new", "database and keys lead to the same file"},
+        {"database = #/d\nrefused_passwords = #/./d", "database and refused_passwords lead to"},
+        {"keys = #/is\nrefused_passwords = #/hard", "keys and refused_passwords lead to"},
+        {"log = #/is\nrefused_passwords = #/hard", "log and refused_passwords lead to"},
+        {"database = #/d\nlog = #/d-journal", "log is a file that is made beside that of database"},
+        {"database = #/d\nlog = #/./d-wal", "log is a file that is made beside that of database"},
+        {"database = #/d\nlog = #/d-shm", "log is a file that is made beside that of database"},
+        {"database = #/d\nlog = #/d-hashes", "log is a file that is made beside that of database"},
+        {"database = #/d\nkeys = #/d-transfers", "keys is a file that is made beside"},
+        {"database = #/d\nkeys = #/k\nlog = #/l\nrefused_passwords = #/r", NULL},
+        {"database = #/d\nkeys = #/k\nlog = #/d-journals", NULL},
+        {"database = #/d\nkeys = #/k\nlog = #/../d-journal", NULL},
+        {"log = /dev/null\nrefused_passwords = /dev/null", NULL},
+    };
+    char folder[160];
+    (void)snprintf(folder, sizeof folder, "%s.folder", world_config);
+    make_names(folder, true);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        enum error_code error = load_in(folder, rows[i].text);
+        if ((error == ERR_NONE) != (rows[i].cause == NULL) ||
+            (rows[i].cause != NULL && strstr(cause.text, rows[i].cause) == NULL)) {
+            fail_msg("%s\nis told as: %s\nwanted:     %s", rows[i].text, cause.text,
+                     rows[i].cause != NULL ? rows[i].cause : "nothing");
+        }
+        arena_reset(&arena);
+    }
+    make_names(folder, false);
+    /* the settings file itself, which `load` names */
+    char line[256];
+    (void)snprintf(line, sizeof line, "log = %s.test", world_config);
+    assert_int_equal(load(line, strlen(line)), ERR_INTERNAL);
+    assert_non_null(strstr(cause.text, "the settings file and log lead to the same file"));
+    arena_reset(&arena);
+}
+
 static void odd_files_are_refused(void **state)
 {
     (void)state;
@@ -265,6 +351,7 @@ static void a_hash_of_another_method_or_cost_is_outdated(void **state)
 const struct CMUnitTest config_tests[] = {
     cmocka_unit_test_setup(good_settings_are_taken, world_reset),
     cmocka_unit_test_setup(bad_ones_are_named_with_file_and_line, world_reset),
+    cmocka_unit_test_setup(settings_that_lead_to_one_file_are_refused, world_reset),
     cmocka_unit_test_setup(odd_files_are_refused, world_reset),
     cmocka_unit_test_setup(what_is_shown_can_be_read_again, world_reset),
     cmocka_unit_test_setup(programs_answer_without_good_settings, world_reset),

@@ -104,6 +104,31 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     has "$(SYSTEMD_UNIT_PATH=$folder/units: systemd-analyze verify --man=no "$folder"/units/cubby-data@.service 2>&1)" local.conf
 }
 
+@test "cubby.service: confined (at most 3.0) and well made; what its programs and root's part need is left to it" {
+    unit=$root/common/packages/cubby.service
+    score=$(systemd-analyze security --offline=true --no-pager "$unit" | sed -n 's/.*exposure level[^:]*: \([0-9.]*\).*/\1/p')
+    awk -v score="$score" 'BEGIN { exit !(score != "" && score <= 3.0) }' || fail "$score"
+    mkdir -p "$folder/board/cubby.service.d"
+    sed "s|/usr/sbin/|$installed/sbin/|" "$unit" >"$folder/board/cubby.service"
+    # as cubby-setup writes it
+    printf '[Service]\nReadWritePaths="/data/x \\"y%%%%"\n' >"$folder/board/cubby.service.d/data.conf"
+    said=$(SYSTEMD_UNIT_PATH=$folder/board: systemd-analyze verify --man=no "$folder/board/cubby.service" 2>&1) || fail "$said"
+    ! grep -i 'cubby\|data\.conf' <<<"$said" || fail "$said"
+    # Everything is read-only but where data, log and links lie; root keeps what it needs to become another user, to
+    # give files away, and to listen at port 80.
+    for line in ProtectSystem=strict 'ReadWritePaths=-/srv -/var' RuntimeDirectory=cubby-httpd; do
+        grep -qx -e "$line" "$unit" || fail "no $line"
+    done
+    for capability in CHOWN DAC_OVERRIDE SETGID SETUID NET_BIND_SERVICE; do
+        grep -q "^CapabilityBoundingSet=.*CAP_$capability" "$unit" || fail "no $capability"
+    done
+    ! grep -qE '^CapabilityBoundingSet=.*CAP_(SYS_|MKNOD|SETPCAP|DAC_READ_SEARCH)' "$unit" || fail 'more than it needs'
+    # Every confinement of the units of processes that stay is here, too, or is one that root's part can't have.
+    same "$(comm -23 <(sed -n 's/^\([A-Za-z]*\)=.*/\1/p' "$root/cgi-bin/server/systemd/program@.service.in" | sort -u) \
+        <(sed -n 's/^\([A-Za-z]*\)=.*/\1/p' "$unit" | sort -u) | tr '\n' ' ')" \
+        'ConditionPathIsDirectory IPAddressDeny PartOf PrivateNetwork PrivateUsers ProcSubset ProtectProc RestartSec Sockets StandardError StandardInput StandardOutput StartLimitIntervalSec TimeoutStopSec UMask User '
+}
+
 @test "make install: its names are honoured, in the files and in the tool" {
     make_in "$checkout" install DESTDIR="$folder/other" PREFIX=/opt/cubby STATEDIR=/srv/cubby CGIDIR=/srv/cgi \
         SBINDIR=/opt/bin SHAREDIR=/opt/share SYSCONFDIR=/etc/cubby-api UNITDIR=/etc/systemd/system >/dev/null

@@ -116,7 +116,7 @@ found_alone() {
 
 @test "init: killed where it gives directory and files to their owner, the next one gives them" {
     owner=$(is_root && echo 4242 || id -u):$(is_root && echo 4243 || id -g)
-    for call in '?lchown,?fchownat:signal=KILL:when=1' 'fchown:signal=KILL:when=1' 'fchown:signal=KILL:when=2' \
+    for call in '?lchown,?fchownat:signal=KILL:when=1' 'fsync:signal=KILL:when=1' 'fsync:signal=KILL:when=2' '?open,openat:signal=KILL:when=8' \
         '?rename,?renameat,?renameat2:signal=KILL:when=1' '?link,?linkat:signal=KILL:when=1'; do
         rm -rf "$home"*
         strace -f -qq -o /dev/null -e "inject=$call" "$TOOL" init --owner "$owner" >/dev/null 2>&1 || true
@@ -263,6 +263,59 @@ found_alone() {
     chmod 700 "$home"
     # What it says, mends it.
     tool 0 check
+}
+
+@test "check: others who may change the settings" {
+    tool 0 init
+    chmod 666 "$conf"
+    found_alone "$conf: others than its owner may change the settings (mode 666)" "chmod go-w $conf"
+    chmod 644 "$conf"
+    tool 0 check
+    mkdir "$BATS_TEST_TMPDIR/etc"
+    cp "$conf" "$BATS_TEST_TMPDIR/etc/cubby.conf"
+    CUBBY_CONF=$BATS_TEST_TMPDIR/etc/cubby.conf
+    chmod 777 "$BATS_TEST_TMPDIR/etc"
+    found_alone "$BATS_TEST_TMPDIR/etc: others than its owner" "chmod go-w $BATS_TEST_TMPDIR/etc"
+    chmod 1777 "$BATS_TEST_TMPDIR/etc"
+    tool 0 check
+    chmod 755 "$BATS_TEST_TMPDIR/etc"
+    if is_root; then
+        chown www-data "$CUBBY_CONF"
+        found_alone "$CUBBY_CONF: user $(id -u www-data), neither root" "chown root $CUBBY_CONF"
+        chown root "$CUBBY_CONF"
+        # a group that has others in it
+        chgrp www-data "$CUBBY_CONF"
+        chmod 660 "$CUBBY_CONF"
+        found_alone "$CUBBY_CONF: others than its owner" 'chmod go-w'
+    fi
+}
+
+@test "settings that lead to one file are refused before one of them is written" {
+    tool 0 init
+    new_user ann
+    before=$(sum)
+    ln -s keys.json "$home/link"
+    for log in "$keys" "$home/./keys.json" "$home/link" "$database" "$database-journal" "$home/../home/cubby.db-hashes" "$conf"; do
+        settings "log = $log"
+        same_conf=$(cat "$conf")
+        for words in check 'key list' init 'check --json'; do
+            # shellcheck disable=SC2086 # words
+            tool 1 $words
+            said "$conf: "
+        done
+        tool 1 doctor http://127.0.0.1:1
+        case $stderr in *'lead to the same file'* | *'is a file that is made beside'*) ;; *) fail "$log" ;; esac
+        login ann 'Wrong1-pass'
+        same "$code" 500
+        same "$(sum)" "$before"
+        same "$(cat "$conf")" "$same_conf"
+        grep -qF "log " "$BATS_TEST_TMPDIR/log"
+        [ ! -e "$database-journal" ] && [ ! -e "$database-hashes" ] || [ ! -s "$database-hashes" ]
+    done
+    grep -q "lead to the same file, $keys" "$BATS_TEST_TMPDIR/log"
+    settings
+    login ann
+    same "$code" 200
 }
 
 @test "check: a log that can't be written" {
@@ -540,5 +593,15 @@ bad() {
     tool 0 init
     run -1 bash -c '"$TOOL" config >/dev/full'
     run -1 bash -c '"$TOOL" check --json >/dev/full'
+    # also when it was noticed long before the end, and other things failed since
+    new_user ann
+    for i in $(seq 60); do
+        store "some/rather/long/key/to/fill/a/buffer/$i" "$i"
+    done
+    for words in 'user keys ann' 'user keys ann --json' 'user list' 'export'; do
+        run bash -c "\"\$TOOL\" $words >/dev/full"
+        same "$status" 1
+        case $output in *'No space left on device'*) ;; *) fail "$words" ;; esac
+    done
     run -1 bash -c '"$TOOL" --help >/dev/full'
 }

@@ -11,12 +11,14 @@
 
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
+#include "db/tool/drafts.h"
 #include "db/tool/files.h"
 
-/* Copies the database into DRAFT. The draft is opened as the user who runs the tool, the database
- * as its owner, because neither may have access to the other's file. */
+/* Copies the database into DRAFT. The draft is opened as the present user, the database as its
+ * owner, because neither may have access to the other's file. */
 static int copy_database(struct tool *tool, const char *draft)
 {
+    bool self = geteuid() == getuid();
     struct db_connection *to;
     int status = admin_open_any(tool, draft, true, &to);
     if (status != TOOL_DONE) {
@@ -32,7 +34,9 @@ static int copy_database(struct tool *tool, const char *draft)
         }
     }
     admin_driver->close(from);
-    file_become_self();
+    if (self) {
+        file_become_self();
+    }
     if (status == TOOL_DONE) {
         status = admin_make_plain(tool, draft, to);
     }
@@ -72,25 +76,53 @@ static int tell(struct tool *tool, const char *path)
                        size, schema_number);
 }
 
-/* ---- to standard output --------------------------------------------------------------------- */
+/* ---- by a copy beside the database ---------------------------------------------------------- */
 
-static int send_draft(struct tool *tool, const char *draft)
+/* Makes a verified copy beside the database, as its owner. It has no name any more; *COPY is it,
+ * open. */
+static int copy_beside(struct tool *tool, int *copy)
 {
-    static char piece[256 * 1024];
-    int file = open(draft, O_RDONLY | O_CLOEXEC);
-    ssize_t got = -1;
+    const char *draft =
+        arena_printf(&tool->arena, "%s.backup-%ld", tool->config.database, (long)getpid());
+    if (draft == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    int status = file_become_owner(tool, tool->config.database);
+    if (status == TOOL_DONE) {
+        status = draft_make(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = copy_database(tool, draft);
+    }
+    if (status == TOOL_DONE) {
+        status = verify_copy(tool, draft);
+    }
+    *copy = status == TOOL_DONE ? fcntl(draft_file(), F_DUPFD_CLOEXEC, 0) : -1;
+    if (status == TOOL_DONE && *copy < 0) {
+        status = tool_fail(tool, "%s: %s", draft, strerror(errno));
+    }
+    draft_drop();
+    file_become_self();
+    return status;
+}
+
+static char piece[256 * 1024];
+
+/* Writes all of the file COPY to TO, which WHERE names. */
+static int send_copy(struct tool *tool, int copy, FILE *to, const char *where)
+{
+    ssize_t got;
+    off_t at = 0;
     bool written = true;
-    while (file >= 0 && written && (got = read(file, piece, sizeof piece)) > 0) {
-        written = fwrite(piece, 1, (size_t)got, stdout) == (size_t)got;
+    while (written && (got = pread(copy, piece, sizeof piece, at)) > 0) {
+        written = fwrite(piece, 1, (size_t)got, to) == (size_t)got;
+        at += got;
     }
-    int problem = errno;
-    if (file >= 0) {
-        (void)close(file);
-    }
+    written = written && fflush(to) == 0;
     if (!written) {
-        return tool_fail(tool, "standard output: %s", strerror(problem));
+        return tool_fail(tool, "%s: %s", where, strerror(errno));
     }
-    return got == 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", draft, strerror(problem));
+    return got == 0 ? TOOL_DONE : tool_fail(tool, "the copy: %s", strerror(errno));
 }
 
 /* What is sent can't be taken back, so the copy is made and verified beside the database first. */
@@ -102,32 +134,74 @@ static int backup_to_output(struct tool *tool)
     if (isatty(STDOUT_FILENO)) {
         return tool_misuse(tool, "a backup is not for a terminal");
     }
-    const char *draft =
-        arena_printf(&tool->arena, "%s.backup-%ld", tool->config.database, (long)getpid());
-    if (draft == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    int status = file_become_owner(tool, tool->config.database);
+    int copy = -1;
+    int status = copy_beside(tool, &copy);
     if (status == TOOL_DONE) {
-        status = file_make_draft(tool, draft);
+        status = send_copy(tool, copy, stdout, "standard output");
     }
-    if (status == TOOL_DONE) {
-        status = copy_database(tool, draft);
+    if (copy >= 0) {
+        (void)close(copy);
     }
-    if (status == TOOL_DONE) {
-        status = verify_copy(tool, draft);
-    }
-    if (status == TOOL_DONE) {
-        status = send_draft(tool, draft);
-    }
-    file_drop_draft();
     if (status == TOOL_DONE) {
         tool_audit(tool, "backup", 0, "%s", "standard output");
     }
     return status;
 }
 
+/* Whether FILE has the same content as COPY, read back. */
+static bool is_same(int file, int copy)
+{
+    static char other[sizeof piece];
+    ssize_t got = 1;
+    for (off_t at = 0; got > 0; at += got) {
+        got = pread(copy, piece, sizeof piece, at);
+        if (got < 0 || pread(file, other, sizeof other, at) != got ||
+            memcmp(piece, other, (size_t)got) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Root's backup in another user's folder: SQLite knows files by names alone, and that user could
+ * put another file behind the draft's. So the copy is made where the database is, and its bytes go
+ * into the draft, which stays open. */
+static int fill_draft(struct tool *tool, const char *draft)
+{
+    int copy = -1;
+    draft_drop();
+    int status = copy_beside(tool, &copy);
+    if (status == TOOL_DONE) {
+        status = draft_make(tool, draft);
+    }
+    int file = status == TOOL_DONE ? fcntl(draft_file(), F_DUPFD_CLOEXEC, 0) : -1;
+    FILE *to = file >= 0 ? fdopen(file, "w") : NULL;
+    if (status == TOOL_DONE) {
+        status = to != NULL ? send_copy(tool, copy, to, draft)
+                            : tool_fail(tool, "%s: %s", draft, strerror(errno));
+    }
+    if (status == TOOL_DONE && (draft_sync(tool) != TOOL_DONE || !is_same(draft_file(), copy))) {
+        status = tool_fail(tool, "%s: what is read back differs", draft);
+    }
+    if (to != NULL) {
+        (void)fclose(to);
+    }
+    if (copy >= 0) {
+        (void)close(copy);
+    }
+    return status;
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
+
+static int copy_by_name(struct tool *tool, const char *draft)
+{
+    int status = copy_database(tool, draft);
+    if (status == TOOL_DONE) {
+        status = draft_sync(tool);
+    }
+    return status == TOOL_DONE ? verify_copy(tool, draft) : status;
+}
 
 static int run_backup(struct tool *tool)
 {
@@ -147,20 +221,14 @@ static int run_backup(struct tool *tool)
     if (draft == NULL) {
         return tool_out_of_memory(tool);
     }
-    status = file_make_draft(tool, draft);
+    status = draft_make(tool, draft);
     if (status == TOOL_DONE) {
-        status = copy_database(tool, draft);
+        status = draft_has_name() ? copy_by_name(tool, draft) : fill_draft(tool, draft);
     }
     if (status == TOOL_DONE) {
-        status = file_sync(tool, draft);
+        status = draft_place(tool, path, over);
     }
-    if (status == TOOL_DONE) {
-        status = verify_copy(tool, draft);
-    }
-    if (status == TOOL_DONE) {
-        status = file_place_draft(tool, path, over);
-    }
-    file_drop_draft();
+    draft_drop();
     return status == TOOL_DONE ? tell(tool, path) : status;
 }
 
@@ -174,7 +242,8 @@ static const struct tool_command commands[] = {
          "verified, and FILE appears when all of it is on the disk. An existing file is\n"
          "replaced only with --yes or when you agree. The key file is not part of it: copy that\n"
          "once, to where the backups are as safe as the keys must be. With - for FILE it goes to\n"
-         "standard output; the copy is then made beside the database first.\n",
+         "standard output; the copy is then made beside the database first, as it is when root\n"
+         "writes into another user's folder.\n",
      .words_least = 1,
      .words_most = 1,
      .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "common/identity/password_list.h"
 #include "common/identity/token.h"
 #include "common/sandbox/sandbox.h"
+#include "common/settings/paths.h"
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
 #include "db/tool/files.h"
@@ -104,6 +106,16 @@ static bool check_file(const struct check *check, const char *path, uid_t *owner
     return true;
 }
 
+/* Whether root may act on PATH; told when not. */
+static bool is_safe(const struct check *check, const char *path)
+{
+    const char *fault = file_owner_fault(check->tool, path);
+    if (fault != NULL) {
+        found(check, path, "chown folder, link and file to the programs' user", "%s", fault);
+    }
+    return fault == NULL;
+}
+
 /* Checks that the owner of PATH can enter the directories above it; otherwise the programs can't
  * reach it. */
 static void check_reach(const struct check *check, const char *path)
@@ -119,10 +131,11 @@ static void check_reach(const struct check *check, const char *path)
     file_become_self();
 }
 
-/* The journal is made beside the database, by its owner. */
+/* The journal is made beside the database itself, not beside a link to it, by its owner. */
 static void check_folder(const struct check *check, const char *path)
 {
-    const char *folder = file_directory(check->tool, path);
+    char whole[PATH_MAX];
+    const char *folder = file_directory(check->tool, realpath(path, whole) != NULL ? whole : path);
     if (folder == NULL || file_become_owner(check->tool, path) != TOOL_DONE) {
         return;
     }
@@ -140,9 +153,9 @@ static void check_folder(const struct check *check, const char *path)
 static void check_companions(const struct check *check, uid_t owner)
 {
     struct tool *tool = check->tool;
-    for (size_t i = 0; file_companions[i] != NULL; i++) {
+    for (size_t i = 0; config_companions[i] != NULL; i++) {
         const char *path =
-            arena_printf(&tool->arena, "%s%s", tool->config.database, file_companions[i]);
+            arena_printf(&tool->arena, "%s%s", tool->config.database, config_companions[i]);
         struct stat there;
         if (path != NULL && stat(path, &there) == 0 && there.st_uid != owner) {
             found(check, path, "chown it to the programs' user", "belongs to another user than %s",
@@ -159,12 +172,12 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink)
     bool has_database =
         !admin_has_server(tool) && check_file(&check, tool->config.database, &database_owner);
     bool has_keys = check_file(&check, tool->config.keys, &keys_owner);
-    if (has_database) {
+    if (has_database && is_safe(&check, tool->config.database)) {
         check_reach(&check, tool->config.database);
         check_folder(&check, tool->config.database);
         check_companions(&check, database_owner);
     }
-    if (has_keys) {
+    if (has_keys && is_safe(&check, tool->config.keys)) {
         check_reach(&check, tool->config.keys);
     }
     if (has_database && has_keys && database_owner != keys_owner) {
@@ -448,13 +461,15 @@ int run_check(struct tool *tool)
     if (!tool->json) {
         print_sandbox(tool);
     }
+    check_settings_file(tool, &sink);
     check_owners_and_modes(tool, &sink);
     bool server = admin_has_server(tool);
     if (!server) {
         warn_of_memory(&check, "database", tool->config.database);
     }
     warn_of_memory(&check, "keys", tool->config.keys);
-    if (server || access(tool->config.database, F_OK) == 0) {
+    if (file_owner_fault(tool, tool->config.beside) == NULL &&
+        (server || access(tool->config.database, F_OK) == 0)) {
         if (file_become_owner(tool, tool->config.beside) != TOOL_DONE) {
             return TOOL_FAILED;
         }
@@ -467,7 +482,7 @@ int run_check(struct tool *tool)
         check_left_over(&check, tool->config.keys, "keys");
         file_become_self();
     }
-    if (access(tool->config.keys, F_OK) == 0) {
+    if (file_owner_fault(tool, tool->config.keys) == NULL && access(tool->config.keys, F_OK) == 0) {
         if (file_become_owner(tool, tool->config.keys) != TOOL_DONE) {
             return TOOL_FAILED;
         }

@@ -17,6 +17,10 @@ struct check_sink {
  * nobody else can write to, and can be reached by that owner. */
 void check_owners_and_modes(struct tool *tool, const struct check_sink *sink);
 
+/* Checks that nobody but root and who runs the tool can change the settings: whoever can lets the
+ * tool, and the programs, write where they like. */
+void check_settings_file(struct tool *tool, const struct check_sink *sink);
+
 /* cubby check: see its help. */
 int run_check(struct tool *tool);
 

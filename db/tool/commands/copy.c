@@ -485,6 +485,21 @@ static int tell(struct copy *copy)
                        copy->counts[1], copy->counts[2], copy->counts[3], copy->to.database);
 }
 
+/* Root, who stays root where the key file is root's, uses no file that another user could have put
+ * there. */
+static int refuse_others(const struct copy *copy)
+{
+    const char *const sides[] = {copy->from.database, copy->to.database};
+    struct tool *tool = copy->tool;
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        if (geteuid() == 0 && config_is_path(sides[i]) && !file_has_roots_folder(sides[i])) {
+            return tool_fail(tool, "%s: lies in a folder of another user than the key file",
+                             sides[i]);
+        }
+    }
+    return TOOL_DONE;
+}
+
 static int run_copy(struct tool *tool)
 {
     struct copy copy = {.tool = tool};
@@ -492,6 +507,9 @@ static int run_copy(struct tool *tool)
     int status = choose_sides(&copy);
     if (status == TOOL_DONE) {
         status = file_become_owner(tool, tool->config.beside);
+    }
+    if (status == TOOL_DONE) {
+        status = refuse_others(&copy);
     }
     if (status == TOOL_DONE) {
         status = open_source(&copy);

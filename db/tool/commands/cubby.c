@@ -457,7 +457,10 @@ static int run(struct tool *tool, int count, char **words)
     }
     status = tool->command->run(tool);
     tool_progress_end(tool);
-    return status == TOOL_DONE ? tool_finish_output(tool) : status;
+    if (status == TOOL_DONE) {
+        status = tool_finish_output(tool);
+    }
+    return status == TOOL_DONE && tool->unnoted ? TOOL_FAILED : status;
 }
 
 static int start(struct tool *tool, int count, char **words)

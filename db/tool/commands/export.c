@@ -12,6 +12,7 @@
  * `_text`.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 #include "db/engine/schema.h"
 #include "db/tool/commands/export_account.h"
+#include "db/tool/drafts.h"
 #include "db/tool/files.h"
 #include "db/tool/transfer.h"
 
@@ -70,7 +72,7 @@ static int open_copy(struct export *export)
     int status =
         path != NULL ? file_become_owner(tool, tool->config.beside) : tool_out_of_memory(tool);
     if (status == TOOL_DONE) {
-        status = file_make_draft(tool, path);
+        status = draft_make(tool, path);
     }
     if (status == TOOL_DONE) {
         status = admin_open_any(tool, path, true, &export->copy);
@@ -78,7 +80,7 @@ static int open_copy(struct export *export)
     if (status == TOOL_DONE) {
         status = fill_copy(tool, export->copy);
     }
-    file_drop_draft();
+    draft_drop();
     file_become_self();
     return status;
 }
@@ -222,6 +224,8 @@ static int write_all(struct export *export)
     tool_progress_end(export->tool);
     if (status == TOOL_DONE && fflush(export->to) != 0) {
         status = tool_fail(export->tool, "writing: %s", strerror(errno));
+    } else if (status == TOOL_DONE && export->to != stdout && ferror(export->to)) {
+        status = tool_fail(export->tool, "writing: not all of it could be written");
     }
     return status;
 }
@@ -232,20 +236,21 @@ static int write_file(struct export *export, const char *path, bool over)
 {
     struct tool *tool = export->tool;
     const char *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
-    int status = draft != NULL ? file_make_draft(tool, draft) : tool_out_of_memory(tool);
+    int status = draft != NULL ? draft_make(tool, draft) : tool_out_of_memory(tool);
     if (status != TOOL_DONE) {
         return status;
     }
-    export->to = fopen(draft, "we");
+    int copy = fcntl(draft_file(), F_DUPFD_CLOEXEC, 0); /* which fclose closes */
+    export->to = copy >= 0 ? fdopen(copy, "w") : NULL;
     status =
         export->to != NULL ? write_all(export) : tool_fail(tool, "%s: %s", draft, strerror(errno));
     if (export->to != NULL && fclose(export->to) != 0 && status == TOOL_DONE) {
         status = tool_fail(tool, "%s: %s", draft, strerror(errno));
     }
     if (status == TOOL_DONE) {
-        status = file_place_draft(tool, path, over);
+        status = draft_place(tool, path, over);
     }
-    file_drop_draft();
+    draft_drop();
     return status;
 }
 

@@ -19,6 +19,7 @@
 #include "db/engine/schema.h"
 #include "db/model/tokens.h"
 #include "db/tool/admin.h"
+#include "db/tool/drafts.h"
 #include "db/tool/file_kind.h"
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
@@ -127,20 +128,15 @@ static int make_draft(struct restore *restore, int backup)
 {
     struct tool *tool = restore->tool;
     struct stat there;
-    int status = file_make_draft(tool, restore->draft);
+    int status = draft_make(tool, restore->draft);
     if (status != TOOL_DONE) {
         return status;
     }
-    int file = open(restore->draft, O_WRONLY | O_CLOEXEC);
-    bool good = file >= 0 && fstat(backup, &there) == 0 &&
-                copy_bytes(tool, backup, file, (int64_t)there.st_size);
-    int problem = errno;
-    if (file >= 0) {
-        good = close(file) == 0 && good;
-    }
-    return good ? TOOL_DONE
-                : tool_fail(tool, "copying %s to %s: %s", restore->from, restore->draft,
-                            strerror(problem));
+    return fstat(backup, &there) == 0 &&
+                   copy_bytes(tool, backup, draft_file(), (int64_t)there.st_size)
+               ? TOOL_DONE
+               : tool_fail(tool, "copying %s to %s: %s", restore->from, restore->draft,
+                           strerror(errno));
 }
 
 static int check_schema(struct restore *restore, struct db_connection *draft)
@@ -236,9 +232,12 @@ static int prepare_draft(struct restore *restore, struct db_connection **draft)
 
 /* ---- the old database ----------------------------------------------------------------------- */
 
-/* A free path beside the database, for keeping the old one; NULL when there is none. */
-static const char *name_kept(struct tool *tool)
+enum { NAMES_MAXIMUM = 100 };
+
+/* Name number NUMBER, from 1 on, for keeping the old database; NULL when memory is out. */
+static const char *kept_name(struct restore *restore, int number)
 {
+    struct tool *tool = restore->tool;
     char when[32];
     time_t now = (time_t)(tool_now_ms() / 1000);
     struct tm parts;
@@ -246,32 +245,41 @@ static const char *name_kept(struct tool *tool)
         strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &parts) == 0) {
         return NULL;
     }
-    for (int i = 1; i < 100; i++) {
-        char number[8] = "";
-        if (i > 1) {
-            (void)snprintf(number, sizeof number, "-%d", i);
+    return number == 1
+               ? arena_printf(&tool->arena, "%s.before-restore-%s", tool->config.database, when)
+               : arena_printf(&tool->arena, "%s.before-restore-%s-%d", tool->config.database, when,
+                              number);
+}
+
+/* Gives the file at PATH the first free of these names: another restore may take one at the same
+ * moment. */
+static int name_old(struct restore *restore, const char *path)
+{
+    struct tool *tool = restore->tool;
+    for (int number = 1; number < NAMES_MAXIMUM; number++) {
+        restore->kept = kept_name(restore, number);
+        if (restore->kept == NULL) {
+            return tool_out_of_memory(tool);
         }
-        const char *name = arena_printf(&tool->arena, "%s.before-restore-%s%s",
-                                        tool->config.database, when, number);
-        if (name == NULL || access(name, F_OK) != 0) {
-            return name;
+        if (file_name_new(path, restore->kept) == 0) {
+            return TOOL_DONE;
+        }
+        if (errno != EEXIST) {
+            break;
         }
     }
-    return NULL;
+    return tool_fail(tool, "%s: %s", restore->kept, strerror(errno));
 }
 
 /* Copies the old database to the new file PART, durably. */
 static int copy_old(struct restore *restore, struct db_connection *present, const char *part)
 {
     struct tool *tool = restore->tool;
-    int file = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (file < 0) {
-        return tool_fail(tool, "%s: %s", part, strerror(errno));
+    struct db_connection *copy = NULL;
+    int status = draft_make_second(tool, part);
+    if (status == TOOL_DONE) {
+        status = admin_open_any(tool, part, true, &copy);
     }
-    (void)close(file);
-    file_second_draft(part);
-    struct db_connection *copy;
-    int status = admin_open_any(tool, part, true, &copy);
     if (status == TOOL_DONE) {
         enum db_class class = admin_copy(tool, present, copy, false, "keeping the old database");
         status =
@@ -294,12 +302,11 @@ static int keep_old(struct restore *restore, struct db_connection *present)
         return tool_out_of_memory(tool);
     }
     int status = copy_old(restore, present, part);
-    if (status == TOOL_DONE && file_name_new(part, restore->kept) != 0) {
-        status = tool_fail(tool, "%s: %s", restore->kept, strerror(errno));
+    if (status == TOOL_DONE) {
+        status = name_old(restore, part);
     }
-    file_second_draft(NULL);
+    draft_drop_second();
     if (status != TOOL_DONE) {
-        (void)unlink(part);
         return status;
     }
     status = file_sync_directory(tool, restore->kept);
@@ -361,7 +368,7 @@ static int replace_content(struct restore *restore, struct db_connection *presen
 }
 
 /* Renames the journals of the old file to match the name under which it is kept; they must not be
- * taken for those of the new one. */
+ * taken for those of the new one. 0, or -1 with errno: EEXIST when the name of one is taken. */
 static int move_companions(const struct restore *restore)
 {
     static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
@@ -370,13 +377,40 @@ static int move_companions(const struct restore *restore)
         const char *from = arena_printf(&tool->arena, "%s%s", tool->config.database, suffixes[i]);
         const char *to = arena_printf(&tool->arena, "%s%s", restore->kept, suffixes[i]);
         if (from == NULL || to == NULL) {
-            return tool_out_of_memory(tool);
+            errno = ENOMEM;
+            return -1;
         }
-        if (rename(from, to) != 0 && errno != ENOENT) {
-            return tool_fail(tool, "%s: %s", from, strerror(errno));
+        if (file_name_new(from, to) != 0 && errno != ENOENT) {
+            return -1;
         }
     }
-    return TOOL_DONE;
+    return 0;
+}
+
+/* Puts away what is left of a database that is gone. */
+static int move_left_over(struct restore *restore)
+{
+    int moved = -1;
+    errno = EEXIST;
+    for (int number = 1; number < NAMES_MAXIMUM && moved != 0 && errno == EEXIST; number++) {
+        restore->kept = kept_name(restore, number);
+        moved = move_companions(restore);
+    }
+    restore->kept = NULL;
+    return moved == 0 ? TOOL_DONE
+                      : tool_fail(restore->tool, "%s: what is left beside it can't be put away: %s",
+                                  restore->tool->config.database, strerror(errno));
+}
+
+/* Puts away a file that is not a database any more. Nobody takes its journals for those of another
+ * meanwhile: there is none of that name. */
+static int move_damaged(struct restore *restore)
+{
+    int status = name_old(restore, restore->tool->config.database);
+    return status != TOOL_DONE || move_companions(restore) == 0
+               ? status
+               : tool_fail(restore->tool, "%s: its journal can't be put away: %s", restore->kept,
+                           strerror(errno));
 }
 
 /* Gives a new file the journal of the settings. A failure is only reported. */
@@ -394,21 +428,13 @@ static void set_journal(struct tool *tool)
     admin_driver->close(connection);
 }
 
-/* Renames a file that is not a database any more, if THERE_IS_ONE, and gives its name to the
- * draft. */
+/* Puts away what is there, a damaged file if THERE_IS_ONE, and gives its name to the draft. */
 static int replace_file(struct restore *restore, bool there_is_one)
 {
     struct tool *tool = restore->tool;
-    const char *path = tool->config.database;
-    int status = move_companions(restore);
-    if (status == TOOL_DONE && there_is_one && rename(path, restore->kept) != 0) {
-        status = tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    if (!there_is_one) {
-        restore->kept = NULL;
-    }
+    int status = there_is_one ? move_damaged(restore) : move_left_over(restore);
     if (status == TOOL_DONE) {
-        status = file_place_draft(tool, path, false);
+        status = draft_place(tool, tool->config.database, false);
     }
     if (status == TOOL_DONE) {
         set_journal(tool);
@@ -489,9 +515,8 @@ static int restore_as_owner(struct restore *restore, int backup)
     int status = file_become_owner(tool, tool->config.database);
     restore->draft =
         arena_printf(&tool->arena, "%s.restore-%ld", tool->config.database, (long)getpid());
-    restore->kept = name_kept(tool);
-    if (restore->draft == NULL || restore->kept == NULL) {
-        return tool_fail(tool, "no name for the old database");
+    if (restore->draft == NULL) {
+        return tool_out_of_memory(tool);
     }
     if (status == TOOL_DONE) {
         status = make_draft(restore, backup);
@@ -504,7 +529,7 @@ static int restore_as_owner(struct restore *restore, int backup)
         status = replace_database(restore, draft);
     }
     admin_driver->close(draft);
-    file_drop_draft();
+    draft_drop();
     return status;
 }
 

@@ -122,6 +122,21 @@ static int init_keep(struct tool *tool, const char *path, const struct stat *the
     return TOOL_DONE;
 }
 
+/* Makes the key file with TEXT. */
+static int make_keys(struct tool *tool, const char *text, struct file_owner owner)
+{
+    const char *path = tool->config.keys;
+    int status = file_make_directory(tool, path, &owner);
+    if (status == TOOL_DONE) {
+        status = file_become_maker(tool, path, &owner);
+    }
+    if (status == TOOL_DONE) {
+        status = file_make_secret(tool, path, text, &owner);
+    }
+    file_become_self();
+    return status;
+}
+
 static int init_keys(struct tool *tool, const struct file_owner *owner)
 {
     const char *path = tool->config.keys;
@@ -133,10 +148,7 @@ static int init_keys(struct tool *tool, const struct file_owner *owner)
     const char *kid = key_new_name(tool);
     int status = kid != NULL ? key_new_file(tool, kid, &text) : TOOL_FAILED;
     if (status == TOOL_DONE) {
-        status = file_make_directory(tool, path, owner);
-    }
-    if (status == TOOL_DONE) {
-        status = file_make_secret(tool, path, text, owner);
+        status = make_keys(tool, text, *owner);
     }
     if (status == TOOL_DONE) {
         tool_file(tool, "made", path);
@@ -185,43 +197,85 @@ static int own_empty(struct tool *tool, int file, const char *path, const struct
     return status;
 }
 
-static int init_database(struct tool *tool, const struct file_owner *owner)
+/* Deletes the empty file at PATH that an interrupted init of root's left in the folder of the
+ * present user. */
+static void drop_empty_of_root(const char *path)
+{
+    struct stat there;
+    if (geteuid() != 0 && lstat(path, &there) == 0 && S_ISREG(there.st_mode) &&
+        there.st_size == 0 && there.st_uid == 0 && there.st_nlink == 1) {
+        (void)unlink(path);
+    }
+}
+
+/* Makes the file, or completes what an interrupted init left. *MADE: it has no content yet. */
+static int make_database_file(struct tool *tool, const struct file_owner *owner, bool *made)
 {
     const char *path = tool->config.database;
-    int status = file_make_directory(tool, path, owner);
-    if (status != TOOL_DONE) {
-        return status;
-    }
+    struct stat there;
+    drop_empty_of_root(path);
     int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool made = file >= 0;
-    if (!made && errno != EEXIST) {
+    *made = file >= 0;
+    if (!*made && errno != EEXIST) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    /* An interrupted init leaves an empty file; this one completes it. */
-    struct stat there;
-    status =
-        own_empty(tool, made ? file : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+    int status =
+        own_empty(tool, *made ? file : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
                   path, owner);
-    if (status == TOOL_DONE && !made) {
+    if (status == TOOL_DONE && !*made) {
         status = undo_interrupted(tool, path);
     }
     if (status == TOOL_DONE && stat(path, &there) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    if (status == TOOL_DONE && (!S_ISREG(there.st_mode) || there.st_size > 0)) {
-        return init_keep(tool, path, &there);
-    }
+    *made = status == TOOL_DONE && S_ISREG(there.st_mode) && there.st_size == 0;
+    return status;
+}
+
+/* As whoever may make it. */
+static int make_database(struct tool *tool, struct file_owner owner)
+{
+    const char *path = tool->config.database;
     struct migration found = {.from = 0};
+    bool made = false;
+    int status = file_become_maker(tool, path, &owner);
     if (status == TOOL_DONE) {
+        status = make_database_file(tool, &owner, &made);
+    }
+    if (status == TOOL_DONE && made) {
         status = migrate_database(tool, &found);
     }
-    if (status == TOOL_DONE) {
+    if (status == TOOL_DONE && made) {
         status = file_sync_directory(tool, path);
+    }
+    file_become_self();
+    struct stat there;
+    if (status == TOOL_DONE && !made && stat(path, &there) == 0) {
+        return init_keep(tool, path, &there);
     }
     if (status == TOOL_DONE) {
         tool_file(tool, "made", path);
     }
     return status;
+}
+
+/* Whether a file is there that needs nothing: one with content and without a journal. */
+static bool is_complete(struct tool *tool, const char *path, struct stat *there)
+{
+    const char *journal = arena_printf(&tool->arena, "%s-journal", path);
+    return journal != NULL && access(journal, F_OK) != 0 && stat(path, there) == 0 &&
+           (!S_ISREG(there->st_mode) || there->st_size > 0);
+}
+
+static int init_database(struct tool *tool, const struct file_owner *owner)
+{
+    struct stat there;
+    const char *path = tool->config.database;
+    if (is_complete(tool, path, &there)) {
+        return init_keep(tool, path, &there);
+    }
+    int status = file_make_directory(tool, path, owner);
+    return status == TOOL_DONE ? make_database(tool, *owner) : status;
 }
 
 /* The server's database is there, by its own tools. Its tables are made by whom the programs run
@@ -299,7 +353,9 @@ static int run_init(struct tool *tool)
     if (status != TOOL_DONE) {
         return status;
     }
-    bool for_root = geteuid() == 0 && !owner.given;
+    struct stat there;
+    bool for_root =
+        geteuid() == 0 && !owner.given && stat(tool->config.keys, &there) == 0 && there.st_uid == 0;
     if (tool->json) {
         json_add(tool->result, "for_root", cJSON_CreateBool(for_root));
         return tool_print_json(tool, tool->result, true);

@@ -1,0 +1,22 @@
+/*
+ * paths.h - whether two settings lead to one file, which the program that writes one of them would
+ * break for all that read the other.
+ */
+#ifndef CUBBY_COMMON_SETTINGS_PATHS_H
+#define CUBBY_COMMON_SETTINGS_PATHS_H
+
+#include <stdbool.h>
+
+/* The suffixes of the files that are made beside a database, or, where that is a server, beside the
+ * key file; the last entry is NULL. */
+extern const char *const config_companions[];
+
+/* Whether the paths ONE and OTHER lead to the same file: they are equal, or, where both files
+ * exist, device and inode are, or else the last names are equal and the folders the same. False for
+ * what is no regular file. */
+bool paths_meet(const char *one, const char *other);
+
+/* Whether PATH is, or would be, one of the companions of BASE, by its name and folder. */
+bool paths_companion(const char *path, const char *base);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * check_settings.c - who can change the settings.
+ */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/tool/commands/check.h"
+#include "db/tool/files.h"
+
+static void tell(const struct check_sink *sink, const char *path, const char *problem,
+                 const char *remedy)
+{
+    sink->found(sink->self, path, problem != NULL ? problem : "others may change the settings",
+                remedy != NULL ? remedy : "");
+}
+
+/* Whether others than the owner may write to what is THERE. A folder such as /tmp keeps each file
+ * for its owner, and a group with the number of its user is that user's alone. */
+static bool is_open(const struct stat *there)
+{
+    bool private = there->st_gid == there->st_uid;
+    mode_t others = private ? S_IWOTH : S_IWGRP | S_IWOTH;
+    bool keeps = S_ISDIR(there->st_mode) && (there->st_mode & S_ISVTX) != 0;
+    return (there->st_mode & others) != 0 && !keeps;
+}
+
+/* The file at PATH, or its folder. */
+static void check_one(struct tool *tool, const struct check_sink *sink, const char *path)
+{
+    struct stat there;
+    if (stat(path, &there) != 0) {
+        return; /* no settings: the defaults hold */
+    }
+    if (is_open(&there)) {
+        tell(sink, path,
+             arena_printf(&tool->arena, "others than its owner may change the settings (mode %03o)",
+                          (unsigned)(there.st_mode & 0777)),
+             arena_printf(&tool->arena, "chmod go-w %s", path));
+    }
+    if (there.st_uid != 0 && there.st_uid != getuid()) {
+        tell(sink, path,
+             arena_printf(&tool->arena,
+                          "user %ld, neither root nor who runs this, may change the settings",
+                          (long)there.st_uid),
+             arena_printf(&tool->arena, "chown root %s", path));
+    }
+}
+
+void check_settings_file(struct tool *tool, const struct check_sink *sink)
+{
+    const char *path = tool->config_path != NULL ? tool->config_path : config_default_path();
+    const char *folder = file_directory(tool, path);
+    check_one(tool, sink, path);
+    if (folder != NULL && access(path, F_OK) == 0) {
+        check_one(tool, sink, folder);
+    }
+}

@@ -1,0 +1,220 @@
+/*
+ * drafts.c - drafts, and deleting them whatever ends the tool.
+ */
+#include "db/tool/drafts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/tool/files.h"
+#include "db/tool/way.h"
+
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+/* What SQLite makes beside a database. */
+static const char *const made_beside[] = {"", "-journal", "-wal", "-shm"};
+
+enum { NAMES = sizeof made_beside / sizeof *made_beside };
+
+/* Globals, because a signal handler gets no argument of ours. Names are in the folder; NULL: none.
+ */
+static volatile int folder = -1;
+static const char *volatile names[NAMES];
+static const char *volatile second_names[NAMES];
+static volatile uid_t owner;
+
+static int file = -1;
+static bool has_name;
+
+static void delete_names(const char *volatile list[NAMES])
+{
+    for (int i = 0; i < NAMES; i++) {
+        if (list[i] != NULL) {
+            (void)unlinkat(folder, list[i], 0);
+        }
+    }
+}
+
+static void forget_names(const char *volatile list[NAMES])
+{
+    for (int i = 0; i < NAMES; i++) {
+        list[i] = NULL;
+    }
+}
+
+static void delete_and_end(int signal_number)
+{
+    if (geteuid() == owner || seteuid(owner) == 0) {
+        delete_names(names);
+        delete_names(second_names);
+    }
+    _exit(128 + signal_number);
+}
+
+void draft_hold_signals(sigset_t *before)
+{
+    sigset_t ending;
+    (void)sigemptyset(&ending);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+        (void)sigaddset(&ending, ending_signals[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &ending, before);
+}
+
+void draft_release_signals(const sigset_t *before)
+{
+    (void)sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = delete_and_end};
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+        (void)sigaction(ending_signals[i], &action, NULL);
+    }
+}
+
+static const char *last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* Makes the file of that PATH, in the folder that is open, and notes the names of it in LIST.
+ * Returns it, open, or -1 after a message. */
+static int make_file(struct tool *tool, const char *path, const char *volatile list[NAMES])
+{
+    const char *all[NAMES];
+    for (int i = 0; i < NAMES; i++) {
+        all[i] = arena_printf(&tool->arena, "%s%s", last_name(path), made_beside[i]);
+        if (all[i] == NULL) {
+            (void)tool_out_of_memory(tool);
+            return -1;
+        }
+    }
+    sigset_t before;
+    draft_hold_signals(&before);
+    int made = openat(folder, all[0], O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int problem = errno;
+    for (int i = 0; i < NAMES && made >= 0; i++) {
+        list[i] = all[i];
+    }
+    owner = geteuid();
+    catch_signals();
+    draft_release_signals(&before);
+    if (made < 0) {
+        (void)tool_fail(tool, "%s: %s", path, strerror(problem));
+    }
+    return made;
+}
+
+static void close_all(void)
+{
+    if (file >= 0) {
+        (void)close(file);
+    }
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+    file = -1;
+    folder = -1;
+}
+
+/* Opens the folder of PATH. */
+static int open_folder(struct tool *tool, const char *path)
+{
+    struct way way;
+    const char *directory = file_directory(tool, path);
+    const char *itself = directory != NULL ? arena_printf(&tool->arena, "%s/.", directory) : NULL;
+    if (itself == NULL) {
+        return tool_out_of_memory(tool);
+    }
+    if (way_take(itself, &way) != 0 || !way.exists) {
+        return tool_fail(tool, "%s: %s", directory, strerror(way.folder < 0 ? errno : ENOENT));
+    }
+    uid_t who;
+    bool safe = way_is_safe(&way, &who);
+    folder = way.folder;
+    has_name = geteuid() != 0 || (safe && way_owner(&way) == 0);
+    /* In one that everybody may write to, others can replace what lies there, but not the way. */
+    return geteuid() != 0 || safe || who == WAY_EVERYBODY
+               ? TOOL_DONE
+               : tool_fail(tool, "%s: %s", directory, file_way_fault(tool, &way, who));
+}
+
+int draft_make(struct tool *tool, const char *path)
+{
+    int status = open_folder(tool, path);
+    if (status == TOOL_DONE) {
+        file = make_file(tool, path, names);
+        status = file >= 0 ? TOOL_DONE : TOOL_FAILED;
+    }
+    if (status != TOOL_DONE) {
+        close_all();
+    }
+    return status;
+}
+
+int draft_file(void)
+{
+    return file;
+}
+
+bool draft_has_name(void)
+{
+    return has_name;
+}
+
+int draft_sync(struct tool *tool)
+{
+    if (file < 0) {
+        return TOOL_FAILED;
+    }
+    tool_step(tool, "writing %s to the disk", names[0]);
+    return fsync(file) == 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", names[0], strerror(errno));
+}
+
+int draft_place(struct tool *tool, const char *path, bool over)
+{
+    int status = draft_sync(tool);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    const char *to = last_name(path);
+    if ((over ? renameat(folder, names[0], folder, to) : file_name_new_in(folder, names[0], to)) !=
+        0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    forget_names(names);
+    int readable = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (readable < 0 || fsync(readable) != 0) {
+        status = tool_fail(tool, "the folder of %s: %s", path, strerror(errno));
+    }
+    if (readable >= 0) {
+        (void)close(readable);
+    }
+    close_all();
+    return status;
+}
+
+void draft_drop(void)
+{
+    delete_names(names);
+    forget_names(names);
+    close_all();
+}
+
+int draft_make_second(struct tool *tool, const char *path)
+{
+    int made = make_file(tool, path, second_names);
+    return made >= 0 && close(made) == 0 ? TOOL_DONE : TOOL_FAILED;
+}
+
+void draft_drop_second(void)
+{
+    delete_names(second_names);
+    forget_names(second_names);
+}

@@ -1,0 +1,218 @@
+/*
+ * way.c - walking to a file.
+ */
+#include "db/tool/way.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+enum { LINKS_MAXIMUM = 40, REST_SIZE = 2 * PATH_MAX };
+
+struct walk {
+    struct way *way;
+    char rest[REST_SIZE]; /* what is left to walk */
+    int links;
+};
+
+/* Whether the number USER is one of this user namespace: others' files all show the number that
+ * stands for nobody here, among them those of the system's root, who is trusted anyway. */
+static bool is_of_this_namespace(uid_t user)
+{
+    FILE *map = fopen("/proc/self/uid_map", "re");
+    unsigned long first;
+    unsigned long count;
+    bool found = map == NULL;
+    while (!found && fscanf(map, "%lu %*u %lu", &first, &count) == 2) {
+        found = user >= first && user - first < count;
+    }
+    if (map != NULL) {
+        (void)fclose(map);
+    }
+    return found;
+}
+
+static bool is_other(uid_t user)
+{
+    return user != 0 && is_of_this_namespace(user);
+}
+
+static void note_decider(struct way *way, uid_t user)
+{
+    bool known = way->decider_count > 0 && way->deciders[0] == user;
+    if (!known && way->decider_count < 2 && is_other(user)) {
+        way->deciders[way->decider_count++] = user;
+    }
+}
+
+/* Goes on in the folder NAME of the present one, or of FROM when that is no folder. */
+static int enter(struct way *way, const char *name, int flags)
+{
+    int folder = openat(way->folder, name, O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
+    if (folder < 0 || fstat(folder, &way->place) != 0) {
+        int problem = errno;
+        if (folder >= 0) {
+            (void)close(folder);
+        }
+        errno = problem;
+        return -1;
+    }
+    if (way->folder >= 0) {
+        (void)close(way->folder);
+    }
+    way->folder = folder;
+    /* In a folder such as /tmp only its owner can rename or delete what lies there. */
+    bool everybody = (way->place.st_mode & S_IWOTH) != 0 && (way->place.st_mode & S_ISVTX) == 0;
+    if (!way->passes_others && (everybody || is_other(way->place.st_uid))) {
+        way->passes_others = true;
+        way->other = is_other(way->place.st_uid) ? way->place.st_uid : WAY_EVERYBODY;
+    }
+    return 0;
+}
+
+/* Whether the present folder is one of /proc, whose links lead to what they name without being
+ * read. */
+static bool is_in_proc(const struct way *way)
+{
+    enum { PROC = 0x9fa0 }; /* linux/magic.h */
+    struct statfs there;
+    return fstatfs(way->folder, &there) == 0 && there.f_type == PROC;
+}
+
+/* Puts what the link NAME says in front of what is left. */
+static int follow(struct walk *walk, const char *name, const struct stat *link)
+{
+    char whole[REST_SIZE];
+    char target[PATH_MAX];
+    struct way *way = walk->way;
+    note_decider(way, link->st_uid);
+    note_decider(way, way->place.st_uid);
+    ssize_t size = readlinkat(way->folder, name, target, sizeof target - 1);
+    if (size < 0) {
+        return -1;
+    }
+    target[size] = '\0';
+    int length = snprintf(whole, sizeof whole, "%s/%s", target, walk->rest);
+    if (++walk->links > LINKS_MAXIMUM || length >= (int)sizeof whole) {
+        errno = ELOOP;
+        return -1;
+    }
+    if (*walk->rest == '\0') { /* no slash behind the name of a file */
+        whole[length - 1] = '\0';
+    }
+    memcpy(walk->rest, whole, sizeof whole);
+    return *target == '/' ? enter(way, "/", 0) : 0;
+}
+
+/* Takes the next name from what is left; NULL with errno when it is too long. */
+static const char *next_name(struct walk *walk, char name[NAME_MAX + 1])
+{
+    const char *start = walk->rest + strspn(walk->rest, "/");
+    size_t size = strcspn(start, "/");
+    if (size > NAME_MAX) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    memcpy(name, start, size);
+    name[size] = '\0';
+    memmove(walk->rest, start + size, strlen(start + size) + 1);
+    return name;
+}
+
+/* Notes the last name, of the FILE there, or, if that is NULL, of none. */
+static int arrive(struct way *way, const char *name, const struct stat *file)
+{
+    note_decider(way, way->place.st_uid);
+    (void)snprintf(way->name, sizeof way->name, "%s", name);
+    way->whole = true;
+    way->exists = file != NULL;
+    if (file != NULL) {
+        way->file = *file;
+    }
+    return 0;
+}
+
+/* Takes one step. 1 while there are more. */
+static int step(struct walk *walk)
+{
+    char room[NAME_MAX + 1];
+    struct stat there;
+    struct way *way = walk->way;
+    const char *name = next_name(walk, room);
+    if (name == NULL) {
+        return -1;
+    }
+    bool last = walk->rest[strspn(walk->rest, "/")] == '\0';
+    if (*name == '\0') {
+        return arrive(way, ".", &way->place);
+    }
+    if (fstatat(way->folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno != ENOENT ? -1 : last ? arrive(way, name, NULL) : 0;
+    }
+    if (S_ISLNK(there.st_mode) && !is_in_proc(way)) {
+        return follow(walk, name, &there) == 0 ? 1 : -1;
+    }
+    if (!last) {
+        return enter(way, name, S_ISLNK(there.st_mode) ? 0 : O_NOFOLLOW) == 0 ? 1 : -1;
+    }
+    if (S_ISLNK(there.st_mode) && fstatat(way->folder, name, &there, 0) != 0) {
+        return -1;
+    }
+    return arrive(way, name, &there);
+}
+
+int way_take(const char *path, struct way *way)
+{
+    struct walk walk = {.way = way};
+    *way = (struct way){.folder = -1};
+    int length = snprintf(walk.rest, sizeof walk.rest, "%s", path);
+    if (length < 0 || length >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    way->folder = AT_FDCWD;
+    int more = enter(way, *path == '/' ? "/" : ".", 0) == 0 ? 1 : -1;
+    while (more > 0) {
+        more = step(&walk);
+    }
+    if (more < 0) {
+        way_leave(way);
+    }
+    return more;
+}
+
+uid_t way_owner(const struct way *way)
+{
+    uid_t owner = way->exists ? way->file.st_uid : way->place.st_uid;
+    return is_other(owner) ? owner : 0;
+}
+
+bool way_is_safe(const struct way *way, uid_t *who)
+{
+    uid_t owner = way_owner(way);
+    for (int i = 0; i < way->decider_count; i++) {
+        if (way->deciders[i] != owner) {
+            *who = way->deciders[i];
+            return false;
+        }
+    }
+    if (owner == 0 && way->passes_others) {
+        *who = way->other;
+        return false;
+    }
+    return true;
+}
+
+void way_leave(struct way *way)
+{
+    int problem = errno;
+    if (way->folder >= 0) {
+        (void)close(way->folder);
+    }
+    way->folder = -1;
+    errno = problem;
+}

@@ -1,0 +1,50 @@
+/*
+ * way.h - the way that the system takes to a file by its name, and who else may turn it elsewhere:
+ * whoever owns a folder on it, or a symbolic link, can put something else there at any moment.
+ *
+ * For root, who may write everywhere. The way is taken folder by folder, each opened from the one
+ * before, so that what is told holds for the folder that stays open, whatever happens to its name.
+ */
+#ifndef CUBBY_DB_TOOL_WAY_H
+#define CUBBY_DB_TOOL_WAY_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/* In the place of a user's number: everybody. */
+#define WAY_EVERYBODY ((uid_t)-1)
+
+struct way {
+    int folder;              /* open (O_PATH): where the file lies or would; where folders are
+                                missing, the last one there is */
+    struct stat place;       /* that folder */
+    char name[NAME_MAX + 1]; /* the file's in that folder, after links were followed */
+    bool whole;              /* no folder is missing */
+    bool exists;
+    struct stat file; /* if it exists; never a link */
+    /* Users other than root, in the order in which they were met: of links and of the folders that
+     * hold a link or the file, two at most; of the other folders, one. */
+    int decider_count;
+    uid_t deciders[2];
+    bool passes_others; /* another user's folder, or one that all may write to */
+    uid_t other;
+};
+
+/* Takes the way to PATH, and follows symbolic links, also one in the place of the file, which need
+ * not exist. 0, or -1 with errno; then nothing is open. */
+int way_take(const char *path, struct way *way);
+
+/* The user who owns the file, or its folder where there is no file. */
+uid_t way_owner(const struct way *way);
+
+/* Whether root may act by the name of the file as the user who owns it: that is root and nobody
+ * else decides where the way leads, or it is another user and nobody but that one and root put a
+ * link there or owns the folder. If not, *WHO is who else does; WAY_EVERYBODY
+ * where all may. */
+bool way_is_safe(const struct way *way, uid_t *who);
+
+/* Closes what is open. */
+void way_leave(struct way *way);
+
+#endif

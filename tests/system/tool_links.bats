@@ -1,0 +1,280 @@
+#!/usr/bin/env bats
+# Root runs the tool on folders of the programs' user, who puts links and files there to lead root elsewhere. Only
+# root has more rights than the owner of the folder, so that only root can be led: another user passes at once.
+
+load tool
+
+setup() {
+    note_test_alone
+    place=$(mktemp -d "${TMPDIR:-/tmp}/cubby-links.XXXXXX")
+    chmod 755 "$place"
+    home=$place/data
+    conf=$place/cubby.conf
+    database=$home/cubby.db
+    keys=$home/keys.json
+    settings
+    export CUBBY_CONF=$conf
+    victim=$place/victim
+    : >"$victim"
+    chmod 600 "$victim"
+}
+
+teardown() { rm -rf "$place"; }
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# settings [LINE…]
+settings() {
+    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' "$@" >"$conf"
+    chmod 644 "$conf"
+}
+
+# lacks TEXT PART
+lacks() { case $1 in *"$2"*) fail "has \"$2\": $1" ;; esac }
+
+as_attacker() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+
+# attackers: an empty folder of the attacker's
+attackers() {
+    rm -rf "$home"
+    install -d -m 755 -o nobody -g nogroup "$home"
+}
+
+# with_data: a folder with database and key of the attacker's
+with_data() {
+    attackers
+    tool 0 init --owner nobody
+}
+
+# untouched: the victim is an empty file of root's, and nothing lies beside it that was not there
+untouched() {
+    same "$(stat -c '%s %U %a' "$victim")" '0 root 600'
+    same "$(find "$place" -maxdepth 1 -name 'victim?*')" ''
+}
+
+# led OPTION…: init with these is refused, and says by whom root could be led
+led() {
+    tool 1 init "$@"
+    said 'could lead root elsewhere'
+    untouched
+}
+
+@test "links: init writes through no link that the folder's owner made, and nowhere else as root" {
+    is_root || return 0
+    attackers
+    as_attacker ln -s "$victim" "$database"
+    led
+    led --owner nobody
+    # a link of a folder on the way
+    install -d -m 755 -o root "$place/roots"
+    as_attacker ln -s "$place/roots" "$home/sub"
+    database=$home/sub/cubby.db keys=$home/sub/keys.json settings
+    led --owner nobody
+    database=$home/sub/new/cubby.db settings
+    led --owner nobody
+    same "$(ls "$place/roots")" ''
+    # the database is as it should be, and the key file leads elsewhere, to a file there is not
+    with_data
+    database=$home/cubby.db settings
+    rm "$keys"
+    as_attacker ln -s "$place/roots/keys.json" "$keys"
+    tool 1 init --owner nobody
+    same "$(ls "$place/roots")" ''
+}
+
+@test "links: init makes what is missing in a user's folder as that user, also over what root left empty" {
+    is_root || return 0
+    attackers
+    : >"$database" # of root, as an interrupted init could leave it
+    strace -f -qq -o "$place/trace" -e trace=setresuid,?open,openat "$TOOL" init --owner nobody >/dev/null
+    same "$(stat -c '%U:%G %a' "$database" "$keys" | sort -u)" 'nobody:nogroup 600'
+    # whatever was opened for writing in the folder was opened by its owner
+    same "$(awk -v home="$home/" '/setresuid/ { root = !/65534/ }
+        BEGIN { root = 1 } index($0, home) && /O_(RDWR|WRONLY|CREAT)/ && root' "$place/trace")" ''
+    grep -q "$home/.*O_CREAT" "$place/trace"
+    tool 0 check
+    # without an owner named, and for another one
+    rm "$keys"
+    tool 0 init
+    same "$(stat -c %U "$keys")" nobody
+    lacks "$output" 'made as root'
+    rm "$keys"
+    tool 1 init --owner www-data
+    said 'its folder belongs to user 65534'
+    [ ! -e "$keys" ] || fail 'made all the same'
+}
+
+@test "links: a journal that the folder's owner put beside the database deletes nothing of root's" {
+    is_root || return 0
+    with_data
+    # A journal names another file, which whoever rolls it back deletes (https://sqlite.org/fileformat.html 3).
+    printf '\331\325\005\371\040\241\143\327' >"$victim"
+    chmod 600 "$victim"
+    journal_of_victim >"$database-journal"
+    chown nobody: "$database-journal"
+    chmod 600 "$database-journal"
+    before=$(sha256sum "$victim")
+    run "$TOOL" init --owner nobody
+    same "$(sha256sum "$victim")" "$before"
+    # In a folder of root's that others may write to, the file's owner counts.
+    rm -f "$database-journal"
+    tool 0 check
+    chown root:nogroup "$home"
+    chmod 770 "$home"
+    journal_of_victim >"$database-journal"
+    chown nobody: "$database-journal"
+    run "$TOOL" init --owner nobody
+    same "$(sha256sum "$victim")" "$before"
+}
+
+# A journal of no pages that names the victim as the one it belongs to.
+journal_of_victim() {
+    node -e '
+        const fs = require("fs"), [database, victim] = process.argv.slice(1);
+        const head = fs.readFileSync(database), size = head.readUInt16BE(16);
+        const magic = Buffer.from("d9d505f920a163d7", "hex"), first = Buffer.alloc(512);
+        magic.copy(first);
+        [0, 0, head.length / size, 512, size].forEach((n, i) => first.writeUInt32BE(n, 8 + 4 * i));
+        const name = Buffer.from(victim), lock = Buffer.alloc(4), end = Buffer.alloc(8);
+        lock.writeUInt32BE(0x40000000 / size + 1);
+        end.writeUInt32BE(name.length);
+        end.writeUInt32BE(name.reduce((sum, byte) => sum + byte, 0), 4);
+        process.stdout.write(Buffer.concat([first, lock, name, end, magic]));
+    ' "$database" "$victim"
+}
+
+@test "links: no command writes through a link to something of root's" {
+    is_root || return 0
+    with_data
+    mkdir -m 700 "$place/roots"
+    tool 0 backup "$place/roots/good.db"
+    rm "$database"
+    as_attacker ln -s "$victim" "$database"
+    for words in migrate gc 'user list' 'backup -' "backup $place/roots/b.db" "restore --yes $place/roots/good.db" \
+        stats 'export -' 'user disable ann' 'import /dev/null'; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr "$TOOL" $words </dev/null
+        same "$status" 1
+        said 'could lead root elsewhere'
+        untouched
+    done
+    run --separate-stderr "$TOOL" check
+    same "$status" 1
+    said "$database: it belongs to root, but user 65534 owns a link"
+    # the key file: root's own, elsewhere, stays
+    with_data
+    mv "$keys" "$place/roots/keys.json"
+    chown root: "$place/roots/keys.json"
+    as_attacker ln -s "$place/roots/keys.json" "$keys"
+    before=$(sha256sum "$place/roots/keys.json")
+    for words in 'key rotate' 'key rotate --retire-others --yes' 'key list' 'key retire --expired'; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr "$TOOL" $words </dev/null
+        same "$status" 1
+        said 'could lead root elsewhere'
+    done
+    same "$(sha256sum "$place/roots/keys.json")" "$before"
+    tool 1 check
+    said "$keys: it belongs to root, but user 65534 owns a link"
+    # a second name of root's file, which old kernels let others make, in place of the link
+    rm "$keys"
+    ln "$place/roots/keys.json" "$keys"
+    tool 1 key rotate
+    said 'could lead root elsewhere'
+}
+
+@test "links: the log leads to no file of root's, and a line that gets lost is told" {
+    is_root || return 0
+    settings "log = $home/log"
+    with_data
+    as_attacker ln -s "$victim" "$home/log"
+    tool 1 backup "$place/copy.db"
+    said "$home/log: it belongs to root"
+    untouched
+    [ -s "$place/copy.db" ]
+    # what is no file: it is done, and the status tells that it is noted nowhere
+    rm "$home/log"
+    install -d -o nobody "$home/log"
+    tool 1 backup "$place/other.db"
+    said "$home/log: what was done could not be noted here: Is a directory"
+    [ -s "$place/other.db" ]
+    rmdir "$home/log"
+    # The log is another user's than the database, which the tool acts for at that moment.
+    install -d -m 755 -o www-data "$place/logs"
+    settings "log = $place/logs/log"
+    tool 0 key rotate
+    tool 0 restore --yes "$place/copy.db"
+    same "$(stat -c %U "$place/logs/log")" www-data
+    same "$(grep -c '"event":"key_rotated"\|"event":"restore"' "$place/logs/log")" 2
+}
+
+@test "links: those of the operator are followed" {
+    is_root || return 0
+    # the database on another disk, by a link of root's in a folder of root's and in one of the programs' user
+    with_data
+    mkdir "$place/disk" "$place/roots"
+    chown nobody: "$place/disk"
+    mv "$database" "$place/disk/real.db"
+    for folder in "$place/roots" "$home"; do
+        database=$folder/cubby.db
+        settings
+        ln -s "$place/disk/real.db" "$database"
+        tool 0 migrate
+        tool 0 gc
+        tool 0 init --owner nobody
+        tool 0 key rotate
+        tool 0 backup "$place/copy.$(basename "$folder")"
+        tool 0 check
+    done
+    # a link of the programs' user to a file of the same
+    rm "$database"
+    as_attacker ln -s "$place/disk/real.db" "$database"
+    tool 0 gc
+    # a folder on another disk
+    mv "$home" "$place/moved"
+    ln -s "$place/moved" "$home"
+    tool 0 gc
+    tool 0 check
+    same "$(find "$place/moved" "$place/disk" -mindepth 1 ! -user nobody)" ''
+}
+
+@test "links: a result in another user's folder stays root's, and goes where no swapped name leads" {
+    is_root || return 0
+    with_data
+    new_user ann
+    install -d -m 755 -o nobody "$place/theirs"
+    tool 0 export "$place/theirs/out.jsonl"
+    tool 0 backup "$place/theirs/out.db"
+    same "$(stat -c '%U %a' "$place/theirs"/*)" 'root 600
+root 600'
+    sqlite3 "$place/theirs/out.db" 'PRAGMA integrity_check; SELECT username FROM users' | tr '\n' ' ' | grep -qx 'ok ann '
+    same "$(ls -A "$place/theirs" | tr '\n' ' ')" 'out.db out.jsonl '
+    same "$(ls -A "$home" | tr '\n' ' ')" 'cubby.db keys.json '
+    # Once a draft is open, nothing uses its whole name, behind which the folder's owner may have put another file.
+    for words in "export $place/theirs/again.jsonl" "backup $place/theirs/again.db"; do
+        # shellcheck disable=SC2086 # words
+        strace -f -qq -o "$place/trace" -e trace=%file \
+            "$TOOL" $words >/dev/null
+        grep -q '"again\.[a-z]*\.new-[0-9]*", O_RDWR|O_CREAT|O_EXCL' "$place/trace"
+        ! grep 'theirs/again.*new-' "$place/trace" || fail 'a draft is used by its name'
+    done
+    # A link on the way is not followed; one of everybody's folders is as good as the attacker's.
+    as_attacker ln -s "$place" "$place/theirs/sub"
+    tool 1 export "$place/theirs/sub/x"
+    said 'could lead root elsewhere'
+    tool 1 backup "$place/theirs/sub/x"
+    said 'could lead root elsewhere'
+    [ ! -e "$place/x" ] || fail 'written elsewhere'
+    install -d -m 777 "$place/all"
+    tool 0 backup "$place/all/b.db"
+    sqlite3 "$place/all/b.db" 'PRAGMA integrity_check' | grep -qx ok
+}
+
+@test "links: what goes to standard output is copied and verified as the owner of the folder" {
+    is_root || return 0
+    with_data
+    strace -f -qq -o "$place/trace" -e trace=setresuid,?open,openat "$TOOL" backup - >"$place/out.db"
+    same "$(awk -v draft='cubby.db.backup-' '/setresuid/ { as = /65534/ } index($0, draft) && !as' "$place/trace")" ''
+    grep -q 'cubby.db.backup-' "$place/trace"
+    sqlite3 "$place/out.db" 'PRAGMA integrity_check' | grep -qx ok
+}
