@@ -24,6 +24,8 @@ confined() {
     installation "${@:-sandbox = all}"
     beside=$BATS_TEST_TMPDIR/beside
     mkdir "$beside"
+    plain=$home/plain
+    : >"$plain"
     echo secret >"$beside/file"
     program=forbidden
 }
@@ -44,11 +46,12 @@ ends_in() {
 }
 
 # Every attempt, by what has to come of it. With OUTCOME works for all of them the sandbox is off.
-outside() { # FILES CALLS: the outcomes that Landlock and seccomp have to give
+outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have to give
     ends_in "$1" read /etc/passwd
     ends_in "$1" read "$beside/file"
-    ends_in "$1" write "$beside/file"
-    ends_in "$1" create "$beside/new"
+    ends_in "${3:-$1}" write "$beside/file"
+    ends_in "${3:-$1}" create "$beside/new"
+    ends_in "$1" append "$beside/file"
     ends_in "$1" read "$FORBIDDEN/$program"
     if [ "$2" != works ]; then
         ends_in "$2" folder "$beside/folder"
@@ -60,6 +63,14 @@ outside() { # FILES CALLS: the outcomes that Landlock and seccomp have to give
         ends_in "$2" make-code
         ends_in "$2" code
     fi
+    [ "$2" != works ] || rm -f "$home/program"
+    ends_in "$2" make-program "$home/program"
+    ends_in "$2" temporary-program "$home"
+    ends_in "$2" mark-program "$plain"
+    ends_in "$2" owner
+    ends_in "$2" owner-signal
+    ends_in "$2" asynchronous
+    ends_in "$2" duplicate
     ends_in "$2" fork
     ends_in "$2" limits
     ends_in "$2" socket
@@ -85,6 +96,17 @@ files() {
     ends_in "$1" device "$home/device"
     ends_in "$1" name "$home/name"
     [ ! -e "$beside/file" ] || ends_in "$1" remove "$beside/file"
+}
+
+# listens_tcp: somebody listens at a port of this machine, $port, and notes who comes in $came.
+listens_tcp() {
+    came=$BATS_TEST_TMPDIR/came
+    python3 -c 'import socket
+at = socket.create_server(("127.0.0.1", 0)); at.settimeout(20); print(at.getsockname()[1], flush=True); at.accept(); print("came", flush=True)' \
+        >"$came" 3>&- 2>/dev/null &
+    listener=$!
+    until_true 5 test -s "$came"
+    port=$(head -n 1 "$came")
 }
 
 # listens NAME: somebody listens at an abstract address, which is told in $abstract.
@@ -115,8 +137,11 @@ within() {
     outside EACCES ENOSYS
     ends_in ENOSYS connect
     ends_in ENOSYS listen
+    listens_tcp
+    ends_in ENOSYS fast-open "$port"
     within
     ends_in ENOMEM memory
+    ends_in ENOSYS shared-memory
     ends_in EFBIG size "$database"
     # nothing came of any of it
     same "$(cat "$beside/file") $(ls "$beside") $(stat -c %a "$beside/file")" 'secret file 644'
@@ -125,12 +150,22 @@ within() {
 @test "sandbox: a program that only reads can change no file, the database neither" {
     confined
     program=forbidden-reader
-    outside EACCES ENOSYS
+    outside EACCES ENOSYS ENOSYS # the filter lets nothing be opened to write but as a log is
     ends_in works read "$database"
+    ends_in ENOSYS write "$database"
+    ends_in ENOSYS update "$database"
+    ends_in EACCES append "$database"
+    ends_in ENOSYS create "$home/new"
+    ends_in ENOSYS remove "$keys"
+    # and the rules for files, where no calls are filtered
+    sed -i 's/^sandbox.*/sandbox = on/' "$conf"
     ends_in EACCES write "$database"
+    ends_in EACCES update "$database"
+    ends_in EACCES append "$database"
     ends_in EACCES write "$keys"
     ends_in EACCES create "$home/new"
-    ends_in ENOSYS remove "$keys"
+    ends_in EACCES remove "$keys"
+    sed -i 's/^sandbox.*/sandbox = all/' "$conf"
     # but where a journal lies there, it may have to roll back
     touch "$database-journal"
     ends_in works write "$database"
@@ -154,8 +189,13 @@ within() {
     for each in truncate:$beside/file remove:$beside/file folder:$beside/a remove-folder:$beside/a fifo:$home/b device:$home/c name:$home/d; do
         ends_in works "${each%%:*}" "${each#*:}"
     done
+    kill "$listener"
+    listens_tcp
+    ends_in works fast-open "$port"
+    until_true 5 grep -q came "$came"
     within
     ends_in works memory
+    ends_in works shared-memory
     same "$(jq -c .data.sandbox <<<"$body")" '[]'
     cgi health GET
     same "$(jq -c .data.sandbox <<<"$body")" '[]'
@@ -180,9 +220,12 @@ within() {
     ends_in EACCES look-into
     within
     ends_in ENOMEM memory
+    ends_in ENOMEM shared-memory
     ends_in EFBIG size "$database"
     ends_in works fork
     ends_in works code
+    ends_in works make-program "$home/program"
+    ends_in works mark-program "$home/program"
     # as far as this kernel has them in Landlock
     others_expected=works
     [ "$(jq .data.landlock <<<"$body")" -lt 6 ] || others_expected=EPERM
@@ -249,7 +292,7 @@ within() {
 @test "sandbox: a limit that is lower already stays" {
     confined
     attempt() { # with 8 MB of processor... the limits of the shell that starts it
-        answer=$(ulimit -d 200000; ulimit -f 100; env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= \
+        answer=$(ulimit -v 200000; ulimit -f 100; env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= \
             QUERY_STRING="try=$1&at=${2:-}" "$FORBIDDEN/$program" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
         body=${answer#*$'\r\n\r\n'}
         outcome=$(jq -r '.data.outcome // .code' <<<"$body")
@@ -327,8 +370,64 @@ within() {
     ends_in ENOSYS listen
     within
     ends_in ENOMEM memory
+    ends_in ENOSYS shared-memory
     ends_in EFBIG size "$database"
     same "$(jq -c .data.sandbox <<<"$body")" '["landlock","seccomp"]'
+    loops_stop
+    # over TCP the socket itself could become a connection
+    LOOP_TCP=1 LOOP_PROGRAMS=$FORBIDDEN loop_start forbidden
+    ends_in ENOSYS option
+    ends_in ENOSYS shut-down
+    listens_tcp
+    ends_in ENOSYS fast-open "$port"
+    ends_in works read "$database" # it still listens
+    ! grep -q came "$came" || fail 'a program that stays has connected'
+}
+
+# confined_already PID: 0 or 1 (no new privileges), then 0 or 2 (a filter of system calls)
+confined_already() { awk '/^NoNewPrivs:/ {printf "%s ", $2} /^Seccomp:/ {print $2}' "/proc/$1/status"; }
+
+@test "sandbox: a process that stays is confined before it takes a request, if its environment names the settings" {
+    installation
+    loop_start health
+    until_true 5 test "$(confined_already "$loop_health")" = '1 2'
+    grep -q 'Max cpu time  *36[0-9][0-9] ' "/proc/$loop_health/limits" || fail "$(cat "/proc/$loop_health/limits")"
+    ask health GET
+    answered 200
+    same "$(jq -c .data.sandbox <<<"$body")" '["landlock","seccomp"]'
+    # settings that nobody can read yet: the first request tells, and the first that finds them confines it
+    mv "$conf" "$conf.away"
+    loop_start data
+    ask data GET /a
+    answered 500
+    same "$(confined_already "$loop_data")" '0 0'
+    mv "$conf.away" "$conf"
+    ask data GET /a
+    answered 401
+    same "$(confined_already "$loop_data")" '1 2'
+    # those that only requests name
+    LOOP_CONF='' loop_start me
+    sleep 0.3
+    same "$(confined_already "$loop_me")" '0 0'
+    ask me GET
+    answered 401
+    same "$(confined_already "$loop_me")" '1 2'
+    # one that was never asked does not end for its age
+    echo 'loop_lifetime = 1' >>"$conf"
+    loop_start token
+    sleep 1.5
+    ! loop_gone "$loop_token" || fail 'it ended without a request'
+}
+
+@test "sandbox: files that the web server had open are closed" {
+    confined 'sandbox = on'
+    exec 7<"$beside/file"
+    ends_in 'Bad file descriptor' inherited 7
+    LOOP_PROGRAMS=$FORBIDDEN loop_start forbidden
+    PROGRAM_OF=$BATS_TEST_TMPDIR/asking
+    answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING='try=inherited&at=7' "$PROGRAM_OF/forbidden" </dev/null)
+    exec 7<&-
+    same "$(sed '1,/^\r$/d' <<<"$answer" | jq -r .data.outcome)" 'Bad file descriptor'
 }
 
 @test "sandbox: each request of a process that stays has an hour of processor time" {
@@ -341,6 +440,24 @@ within() {
     answered 200
     left=$(prlimit --pid "$loop_health" --cpu --noheadings --output SOFT)
     [ "$left" -ge 3600 ] && [ "$left" -le 3610 ] || fail "$left seconds"
+    # by a kernel that has neither Landlock nor filters too
+    mkdir "$BATS_TEST_TMPDIR/old"
+    printf '#!/bin/sh\nexec strace -D -qq -o /dev/null -e inject=landlock_create_ruleset,seccomp:error=ENOSYS %s "%s/health"\n' \
+        '-e inject=prctl:error=EINVAL:when=3+' "$PROGRAMS" >"$BATS_TEST_TMPDIR/old/health"
+    chmod 755 "$BATS_TEST_TMPDIR/old/health"
+    LOOP_PROGRAMS=$BATS_TEST_TMPDIR/old loop_start health
+    ask health GET
+    answered 200
+    same "$(jq -c .data.sandbox <<<"$body")" '[]'
+    prlimit --pid "$loop_health" --cpu=50:unlimited
+    ask health GET
+    answered 200
+    left=$(prlimit --pid "$loop_health" --cpu --noheadings --output SOFT)
+    [ "$left" -ge 3600 ] && [ "$left" -le 3610 ] || fail "$left seconds"
+    # settings that change are read anew then
+    echo 'audit_rows = 5' >>"$conf"
+    ask health GET
+    answered 200
 }
 
 @test "sandbox: a process that stays ends before a request for other files, and answers none from them" {
