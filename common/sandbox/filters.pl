@@ -68,6 +68,15 @@ my $question = "#undef _GNU_SOURCE\n#define _GNU_SOURCE\n#undef _FILE_OFFSET_BIT
 #elif defined __mips__ || defined __powerpc__
 @without socketcall
 #endif
+#if __SIZEOF_LONG__ == 8 /* F_GETLK, F_SETLK, F_SETLKW as the kernel has them: a C library may translate */
+@locks 5|6|7
+#elif defined __mips__
+@locks 33|34|35
+#elif defined __riscv
+@locks 5|6|7|12|13|14
+#else
+@locks 12|13|14
+#endif
 #ifdef __mips__
 @level 0xffff
 @timeouts 0x1005|0x1006|66|67
@@ -86,7 +95,7 @@ my $question = "#undef _GNU_SOURCE\n#define _GNU_SOURCE\n#undef _FILE_OFFSET_BIT
 #endif
 QUESTION
 my @constants = qw(PROT_EXEC MAP_SHARED MAP_ANONYMOUS O_WRONLY O_RDWR O_CREAT O_TRUNC O_APPEND
-    F_GETFD F_SETFD F_GETFL F_GETLK F_SETLK F_SETLKW F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW);
+    F_GETFD F_SETFD F_GETFL F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW);
 $question .= "\@constant of_$_ ($_)\n" for @constants;
 my %seen;
 my @names = grep { !$seen{$_}++ } map { split /\|/ } map { @$_ } values %groups, values %checked;
@@ -159,8 +168,8 @@ sub check {
     return (['ld', argument(2)], ['jset', $is{PROT_EXEC}, 'refuse', ''], ['ld', argument(3)],
         $writes ? (['jset', $is{MAP_SHARED}, '', 'allow'], ['jset', $is{MAP_ANONYMOUS}, 'refuse', 'allow'])
                 : ['jset', $is{MAP_SHARED}, 'refuse', 'allow']) if $name =~ /^mmap/;
-    return one_of(1, @is{qw(F_GETFD F_SETFD F_GETFL F_GETLK F_SETLK F_SETLKW F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW)})
-        if $name =~ /^fcntl/;
+    return one_of(1, @is{qw(F_GETFD F_SETFD F_GETFL)}, split(/\|/, $says{locks}),
+        @is{qw(F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW)}) if $name =~ /^fcntl/;
     return one_of(0, 0) if $name eq 'prlimit64';
     return (['ld', argument(0)], ['jeq', 0, 'refuse', 'allow']) if $name eq 'shutdown';
     return (['ld', argument(1)], ['jeq', $says{level}, '', 'refuse'], one_of(2, split /\|/, $says{timeouts}))

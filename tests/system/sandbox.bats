@@ -387,10 +387,12 @@ within() {
 # confined_already PID: 0 or 1 (no new privileges), then 0 or 2 (a filter of system calls)
 confined_already() { awk '/^NoNewPrivs:/ {printf "%s ", $2} /^Seccomp:/ {print $2}' "/proc/$1/status"; }
 
+is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
+
 @test "sandbox: a process that stays is confined before it takes a request, if its environment names the settings" {
     installation
     loop_start health
-    until_true 5 test "$(confined_already "$loop_health")" = '1 2'
+    until_true 5 is_confined "$loop_health" '1 2'
     grep -q 'Max cpu time  *36[0-9][0-9] ' "/proc/$loop_health/limits" || fail "$(cat "/proc/$loop_health/limits")"
     ask health GET
     answered 200
@@ -430,34 +432,47 @@ confined_already() { awk '/^NoNewPrivs:/ {printf "%s ", $2} /^Seccomp:/ {print $
     same "$(sed '1,/^\r$/d' <<<"$answer" | jq -r .data.outcome)" 'Bad file descriptor'
 }
 
+# an_hour_each: the process of `token` has one; and another one when a request comes after it has worked for a second
+an_hour_each() {
+    local left
+    hour_left
+    prlimit --pid "$loop_token" --cpu=50:unlimited
+    for _ in $(seq 60); do
+        ask token POST '' '{"username":"nobody","password":"Password-1"}'
+        answered 401
+        left=$(prlimit --pid "$loop_token" --cpu --noheadings --output SOFT)
+        [ "$left" -eq 50 ] || break
+    done
+    hour_left
+}
+
+hour_left() {
+    local left
+    left=$(prlimit --pid "$loop_token" --cpu --noheadings --output SOFT)
+    [ "$left" != unlimited ] && [ "$left" -ge 3600 ] && [ "$left" -le 3620 ] || fail "$left seconds"
+}
+
 @test "sandbox: each request of a process that stays has an hour of processor time" {
-    installation
-    loop_start health
-    ask health GET
-    answered 200
-    prlimit --pid "$loop_health" --cpu=50:unlimited
-    ask health GET
-    answered 200
-    left=$(prlimit --pid "$loop_health" --cpu --noheadings --output SOFT)
-    [ "$left" -ge 3600 ] && [ "$left" -le 3610 ] || fail "$left seconds"
+    installation 'login_limit_account = 0' 'login_limit_address = 0'
+    sed -i 's/^password_cost.*/password_cost = 6/' "$conf"
+    loop_start token
+    until_true 5 is_confined "$loop_token" '1 2'
+    an_hour_each
     # by a kernel that has neither Landlock nor filters too
     mkdir "$BATS_TEST_TMPDIR/old"
-    printf '#!/bin/sh\nexec strace -D -qq -o /dev/null -e inject=landlock_create_ruleset,seccomp:error=ENOSYS %s "%s/health"\n' \
-        '-e inject=prctl:error=EINVAL:when=3+' "$PROGRAMS" >"$BATS_TEST_TMPDIR/old/health"
-    chmod 755 "$BATS_TEST_TMPDIR/old/health"
-    LOOP_PROGRAMS=$BATS_TEST_TMPDIR/old loop_start health
-    ask health GET
-    answered 200
-    same "$(jq -c .data.sandbox <<<"$body")" '[]'
-    prlimit --pid "$loop_health" --cpu=50:unlimited
-    ask health GET
-    answered 200
-    left=$(prlimit --pid "$loop_health" --cpu --noheadings --output SOFT)
-    [ "$left" -ge 3600 ] && [ "$left" -le 3610 ] || fail "$left seconds"
+    printf '#!/bin/sh\nexec strace -D -qq -o /dev/null -e inject=landlock_create_ruleset,seccomp:error=ENOSYS %s "%s/token"\n' \
+        '-e inject=prctl:error=EINVAL:when=3+' "$PROGRAMS" >"$BATS_TEST_TMPDIR/old/token"
+    chmod 755 "$BATS_TEST_TMPDIR/old/token"
+    LOOP_PROGRAMS=$BATS_TEST_TMPDIR/old loop_start token
+    ask token POST '' '{"username":"nobody","password":"Password-1"}'
+    answered 401
+    same "$(confined_already "$loop_token")" '1 0'
+    an_hour_each
     # settings that change are read anew then
-    echo 'audit_rows = 5' >>"$conf"
-    ask health GET
-    answered 200
+    echo 'login_limit_address = 1000' >>"$conf"
+    sed -i '0,/^login_limit_address/{/^login_limit_address/d}' "$conf"
+    ask token POST '' '{"username":"nobody","password":"Password-1"}'
+    answered 401
 }
 
 @test "sandbox: a process that stays ends before a request for other files, and answers none from them" {
