@@ -63,6 +63,7 @@ my $question = "#undef _GNU_SOURCE\n#define _GNU_SOURCE\n#undef _FILE_OFFSET_BIT
 #endif
 #ifdef __s390x__
 @unseen mmap
+@swapped arguments of clone
 #elif defined __i386__
 @without mmap
 #elif defined __mips__ || defined __powerpc__
@@ -90,12 +91,13 @@ my $question = "#undef _GNU_SOURCE\n#define _GNU_SOURCE\n#undef _FILE_OFFSET_BIT
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 @big endian
 #endif
-#ifdef __GLIBC__
-@glibc yes
+#if defined __GLIBC__ || __SIZEOF_LONG__ == 4
+@several yes
 #endif
 QUESTION
 my @constants = qw(PROT_EXEC MAP_SHARED MAP_ANONYMOUS O_WRONLY O_RDWR O_CREAT O_TRUNC O_APPEND
-    F_GETFD F_SETFD F_GETFL F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW);
+    F_GETFD F_SETFD F_GETFL F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW
+    F_SETOWN F_SETSIG F_SETOWN_EX);
 $question .= "\@constant of_$_ ($_)\n" for @constants;
 my %seen;
 my @names = grep { !$seen{$_}++ } map { split /\|/ } map { @$_ } values %groups, values %checked;
@@ -118,12 +120,13 @@ delete $number{$says{without} // ''};
 for (@constants) { defined $is{$_} or die "filters: $ENV{CC} does not know $_\n" }
 defined $number{read} && defined $number{exit_group} or die "filters: $ENV{CC} knows no system calls\n";
 
-# The names among these that there are; of alternatives the first, or all.
+# The names among these that there are; of alternatives the first, or all: of those for offsets and times
+# of 32 and 64 bits a C library may try one after the other.
 sub there {
     my %here;
     for my $word (@_) {
         my @known = grep { defined $number{$_} } split /\|/, $word;
-        $here{$_} = 1 for $says{glibc} ? @known : @known[0 .. (@known ? 0 : -1)];
+        $here{$_} = 1 for $says{several} ? @known : @known[0 .. (@known ? 0 : -1)];
     }
     return sort { $number{$a} <=> $number{$b} } keys %here;
 }
@@ -132,9 +135,9 @@ sub there {
 
 # linux/bpf_common.h, linux/seccomp.h
 my %code = (ld => 0x20, imm => 0x00, tax => 0x07, and => 0x54, rshk => 0x74, rshx => 0x7c, ja => 0x05,
-    jeq => 0x15, jset => 0x45, ret => 0x06);
+    jeq => 0x15, jge => 0x35, jset => 0x45, ret => 0x06);
 use constant {NUMBER => 0, ARCH => 4, ALLOW => '0x7fff0000u', REFUSE => '0x00050000u | ENOSYS',
-    TEMPORARY => 020000000}; # in O_TMPFILE, which not every C library tells of
+    THREAD => 0x10000, TEMPORARY => 020000000}; # in O_TMPFILE, which not every C library tells of
 
 # Where the low half of an argument lies in struct seccomp_data.
 sub argument { 16 + 8 * $_[0] + ($says{big} ? 4 : 0) }
@@ -196,8 +199,30 @@ sub assemble {
     return @lines;
 }
 
+# All calls but those of the group WORST. A number from 2^30 on is that of another ABI of x86-64.
+sub filter_but {
+    my ($worst) = @_;
+    my @checked = there(map { split /\|/ } @{$checked{$worst}}); # all of the alternatives
+    return assemble(['ld', ARCH], ['jeq', $says{arch}, '', 'refuse'], ['ld', NUMBER],
+        ['jge', 1 << 30, 'refuse', ''],
+        map({ ['jeq', $number{$_}, 'refuse', ''] } there(@{$groups{$worst}})),
+        map({ ['jeq', $number{$_}, $_, ''] } @checked), ['ja', 0, 'allow'],
+        map({ ($_, check_but($_)) } @checked), 'refuse', ['ret', REFUSE], 'allow', ['ret', ALLOW]);
+}
+
+# What is checked of a call there.
+sub check_but {
+    my ($name) = @_;
+    return (['ld', argument($says{swapped} ? 1 : 0)], ['jset', THREAD, 'allow', 'refuse']) if $name eq 'clone';
+    return (['ld', argument(1)], map({ ['jeq', $_, 'refuse', ''] } @is{qw(F_SETOWN F_SETSIG)}),
+        ['jeq', $is{F_SETOWN_EX}, 'refuse', 'allow']) if $name =~ /^fcntl/;
+    return (['ld', argument(0)], ['jeq', 4, 'refuse', 'allow']) if $name eq 'socketcall'; # listen
+    return check($name);
+}
+
 sub filter {
     my (@allowed) = @_;
+    return filter_but($allowed[1]) if $allowed[0] eq 'except';
     my (%words, @sets, @single, @bodies);
     my $writes = grep { $_ eq 'writes' } @allowed;
     my @checked = there(map { @{$checked{$_} // []} } @allowed);

@@ -12,7 +12,7 @@
  * A database that is a server is reached by the network, again and again, by a library that reads
  * what it pleases: names of hosts, passwords and certificates, further libraries. Then all files
  * may be read, but no folder listed, none but those in the folder of the key file may be written,
- * the network is open, and no system calls are taken away.
+ * the network is open, and of the system calls only the worst are taken away.
  *
  * Limits are far above what any request takes, so that they only end what has gone wrong. Memory is
  * counted as addresses: of data alone, what is shared would not count.
@@ -254,10 +254,11 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
     set_limits(needs, &database);
     parts |= SANDBOX_LIMITS;
     bool connects = !config_is_path(needs->config->database);
-    if (may && !connects && (needs->stays || strcmp(wanted, "all") == 0)) {
-        enum seccomp_filter filter = needs->stays ? SECCOMP_STAY
-                                     : writes     ? SECCOMP_WRITE
-                                                  : SECCOMP_READ;
+    if (may && (needs->stays || strcmp(wanted, "all") == 0)) {
+        enum seccomp_filter filter = connects       ? SECCOMP_CONNECT
+                                     : needs->stays ? SECCOMP_STAY
+                                     : writes       ? SECCOMP_WRITE
+                                                    : SECCOMP_READ;
         parts |= seccomp_enter(filter) ? SANDBOX_SECCOMP : 0U;
     }
     return parts;

@@ -44,14 +44,19 @@ number() {
     done
 }
 
-# first_of NAME|NAME…: numbers, of all of them for glibc, else of the first that there is.
+# Whether of names for the same all are in, or only the first that there is.
+has_several() {
+    [ "$libc" = glibc ] || case $architecture in x86 | arm | mips | mipsel) ;; *) return 1 ;; esac
+}
+
+# first_of NAME|NAME…: numbers, of all of them or of the first that there is.
 first_of() {
     local each found
     for each in ${1//|/ }; do
         found=$(number "$each")
         [ -n "$found" ] || continue
         echo "$found"
-        [ "$libc" = glibc ] || return 0
+        has_several || return 0
     done
 }
 
@@ -173,6 +178,41 @@ filters_decide_as_listed() {
     for word in 0 6 41 $((65536 - SOL_SOCKET)); do # IPPROTO_TCP, of IP, of others
         for other in $timeouts; do says refuse stay setsockopt 3 "$word" "$other"; done
     done
+    # what connects to a server: all that is not among the worst
+    for name in $(listed group worst); do
+        says refuse connect "$name"
+        says refuse connect "$name" 1 1 1
+    done
+    for name in execve fork vfork ptrace kill tgkill process_vm_writev io_uring_setup bpf listen; do says refuse connect "$name"; done
+    for name in read socket connect sendto recvfrom mmap mmap2 mprotect futex openat accept4 bind; do says allow connect "$name"; done
+    word=0
+    [ "$architecture" != s390x ] || word='0 '
+    # shellcheck disable=SC2086 # words: flags come second on s390x
+    for other in 17 16384 0 1073741824; do # SIGCHLD, of vfork, another name space
+        says refuse connect clone ${word%0}$other
+        says allow connect clone ${word%0}$((other | 0x10000))
+    done
+    for name in fcntl fcntl64; do
+        says allow connect "$name" 0 2 1
+        says allow connect "$name" 0 4 2048
+        case $architecture in mips*) word=24 ;; *) word=8 ;; esac
+        for other in "$word" 10 15; do says refuse connect "$name" 0 "$other"; done
+    done
+    says allow connect prlimit64 0
+    says refuse connect prlimit64 1
+    same "$(seq 1073741824 1073742900 | sed "s/^/connect $architecture /" | decided | grep -c allow)" 0
+    for other in x86_64 x86 arm aarch64 mips mipsel ppc64le s390x riscv64; do
+        [ "$other" = "$architecture" ] ||
+            same "$other $(seq 0 4400 | sed "s/^/connect $other /" | decided | grep -c allow)" "$other 0"
+    done
+    # what musl calls where words have 32 bits
+    case $architecture in x86 | arm | mips | mipsel)
+        for name in _llseek stat64 lstat64 fstat64 fstatat64 statx; do says allow read "$name"; done
+        says allow read fcntl64 0 3
+        says allow write ftruncate64
+        says allow stay clock_gettime64
+        ;;
+    esac
     says refuse read prlimit64 0
     says refuse write prlimit64 0
     says allow stay prlimit64 0
@@ -196,7 +236,7 @@ named() {
     for each; do
         [ -n "$(number "$each")" ] || continue
         echo "$each"
-        [ "$libc" = glibc ] || return 0
+        has_several || return 0
     done
 }
 
