@@ -16,7 +16,7 @@ setup_file() {
 
 teardown() {
     loops_stop
-    [ -z "${listener:-}" ] || kill "$listener"
+    [ -z "${listener:-}" ] || kill "$listener" 2>/dev/null || true # it may have ended
 }
 
 # confined LINE…: an installation with a folder beside that of the database, which nothing may be done in.
@@ -190,6 +190,7 @@ within() {
         ends_in works "${each%%:*}" "${each#*:}"
     done
     kill "$listener"
+    wait "$listener" || true
     listens_tcp
     ends_in works fast-open "$port"
     until_true 5 grep -q came "$came"
@@ -341,6 +342,22 @@ within() {
 
 @test "sandbox: the filter decides about each system call of this processor as the list says" {
     filters_decide_as_listed "$root/build/generated/common/sandbox/filters.h" x86_64 musl
+}
+
+@test "sandbox: with the data in a server the network is left, files for reading, and all calls but the worst" {
+    both=$root/build/postgresql
+    filters_decide_as_listed "$both/generated/common/sandbox/filters.h" x86_64 glibc
+    installation 'sandbox = all'
+    sed -i 's|^database = .*|database = postgresql://nobody@127.0.0.1:1/none|' "$conf"
+    answer=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO= strace -qq -o "$BATS_TEST_TMPDIR/calls" \
+        "$both/cgi-bin/health" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
+    same "$(jq -c '[.code, .data.sandbox]' <<<"${answer#*$'\r\n\r\n'}")" '["SERVICE_UNAVAILABLE",["landlock","seccomp"]]'
+    # no folder is listed but that of the keys, and what it calls afterwards is not refused: it did try to connect
+    same "$(grep -c 'landlock_add_rule' "$BATS_TEST_TMPDIR/calls")" 2
+    same "$(grep 'landlock_add_rule' "$BATS_TEST_TMPDIR/calls" | grep -c 'allowed_access=LANDLOCK_ACCESS_FS_READ_FILE, parent_fd')" 1
+    sed '1,/^seccomp(/d' "$BATS_TEST_TMPDIR/calls" >"$BATS_TEST_TMPDIR/after"
+    grep -qE '^connect\(.*htons\(1\).*= -1 E(INPROGRESS|CONNREFUSED)' "$BATS_TEST_TMPDIR/after" || fail "$(tail -n 30 "$BATS_TEST_TMPDIR/after")"
+    ! grep -nE '= -1 (ENOSYS|EACCES)' "$BATS_TEST_TMPDIR/after" || fail 'something is refused'
 }
 
 @test "sandbox: cubby check says what the kernel offers, whatever the settings say" {
