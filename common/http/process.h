@@ -1,7 +1,7 @@
 /*
  * process.h - what the transports of the programs, CGI and FastCGI, have of the process they run
- * in: environment, descriptors, clock, random bytes and the program's file. Those that take a transport fit into
- * struct transport.
+ * in: environment, descriptors, clock, random bytes and the program's file. Those that take a
+ * transport fit into struct transport.
  */
 #ifndef CUBBY_COMMON_HTTP_PROCESS_H
 #define CUBBY_COMMON_HTTP_PROCESS_H

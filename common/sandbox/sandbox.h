@@ -36,7 +36,7 @@ enum sandbox_part {
     SANDBOX_LANDLOCK = 1,
     SANDBOX_SECCOMP = 2,
     SANDBOX_CONFINES = SANDBOX_LANDLOCK | SANDBOX_SECCOMP, /* for good */
-    SANDBOX_LIMITS = 4 /* sandbox_renew has to be called */
+    SANDBOX_LIMITS = 4                                     /* sandbox_renew has to be called */
 };
 
 struct sandbox_needs {
@@ -60,7 +60,8 @@ void sandbox_renew(void);
 /* What this kernel offers, found out by asking it; changes nothing. */
 unsigned sandbox_offered(void);
 
-/* PARTS that confine as an array of JSON, the names of the kernel's: ["landlock","seccomp"]. Static.
+/* PARTS that confine as an array of JSON, the names of the kernel's: ["landlock","seccomp"].
+ * Static.
  */
 const char *sandbox_json(unsigned parts);
 
