@@ -6,6 +6,7 @@
 #include "common/http/process.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -80,6 +81,13 @@ bool process_random(struct transport *transport, unsigned char *bytes, size_t si
         }
     }
     return true;
+}
+
+void process_close_inherited(void)
+{
+#ifdef SYS_close_range
+    (void)syscall(SYS_close_range, STDERR_FILENO + 1L, (long)UINT_MAX, 0L);
+#endif
 }
 
 void process_note_program(struct process_program *program)

@@ -1,7 +1,7 @@
 /*
  * process.h - what the transports of the programs, CGI and FastCGI, have of the process they run
- * in: environment, clock, random bytes and the program's file. Those that take a transport fit into
- * struct transport.
+ * in: environment, descriptors, clock, random bytes and the program's file. Those that take a
+ * transport fit into struct transport.
  */
 #ifndef CUBBY_COMMON_HTTP_PROCESS_H
 #define CUBBY_COMMON_HTTP_PROCESS_H
@@ -18,6 +18,10 @@ const char *environment_value(char **environment, const char *name, size_t *plac
 
 /* The same of the environment of the process. */
 const char *process_next_value(struct transport *transport, const char *name, size_t *place);
+
+/* Closes what the process was started with beside standard input, output and error: a web server
+ * may have left files open. From Linux 5.9 on; earlier kernels have no such call. */
+void process_close_inherited(void);
 
 /* Milliseconds since 1970. */
 int64_t process_now_ms(struct transport *transport);

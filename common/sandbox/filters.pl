@@ -31,8 +31,11 @@ while (my $line = <$in>) {
 # ---- what the compiler knows -------------------------------------------------------------------------
 
 # The kernel's name of a processor (AUDIT_ARCH_*). MIPS: only the ABI that boards have. Where `mmap`
-# finds its arguments in memory, a filter can't look at them.
-my $question = "#include <stdlib.h>\n#include <sys/syscall.h>\n" . <<'QUESTION';
+# finds its arguments in memory, a filter can't look at them: it is left out if there is another call
+# for that, and else allowed as it is (`unseen`). `socketcall` has them there too, and is left out where
+# calls of their own have always been there.
+my $question = "#undef _GNU_SOURCE\n#define _GNU_SOURCE\n#undef _FILE_OFFSET_BITS\n#define _FILE_OFFSET_BITS 64\n#include <stdlib.h>\n#include <fcntl.h>\n"
+    . "#include <sys/mman.h>\n#include <sys/syscall.h>\n" . <<'QUESTION';
 #if defined __x86_64__ && !defined __ILP32__
 @arch 0xc000003e
 #elif defined __i386__
@@ -60,14 +63,42 @@ my $question = "#include <stdlib.h>\n#include <sys/syscall.h>\n" . <<'QUESTION';
 #endif
 #ifdef __s390x__
 @unseen mmap
+@swapped arguments of clone
+#elif defined __i386__
+@without mmap
+#elif defined __mips__ || defined __powerpc__
+@without socketcall
+#endif
+#if __SIZEOF_LONG__ == 8 /* F_GETLK, F_SETLK, F_SETLKW as the kernel has them: a C library may translate */
+@locks 5|6|7
+#elif defined __mips__
+@locks 33|34|35
+#elif defined __riscv
+@locks 5|6|7|12|13|14
+#else
+@locks 12|13|14
+#endif
+#ifdef __mips__
+@level 0xffff
+@timeouts 0x1005|0x1006|66|67
+#elif defined __powerpc__
+@level 1
+@timeouts 18|19|66|67
+#else
+@level 1
+@timeouts 20|21|66|67
 #endif
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 @big endian
 #endif
-#ifdef __GLIBC__
-@glibc yes
+#if defined __GLIBC__ || __SIZEOF_LONG__ == 4
+@several yes
 #endif
 QUESTION
+my @constants = qw(PROT_EXEC MAP_SHARED MAP_ANONYMOUS O_WRONLY O_RDWR O_CREAT O_TRUNC O_APPEND
+    F_GETFD F_SETFD F_GETFL F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW
+    F_SETOWN F_SETSIG F_SETOWN_EX);
+$question .= "\@constant of_$_ ($_)\n" for @constants;
 my %seen;
 my @names = grep { !$seen{$_}++ } map { split /\|/ } map { @$_ } values %groups, values %checked;
 $question .= "\@call $_ SYS_$_\n" for @names;
@@ -76,22 +107,26 @@ my $source = "$ENV{TMPDIR}/question.c";
 open my $out, '>', $source or die "$source: $!\n";
 print $out $question;
 close $out or die "$source: $!\n";
-my (%says, %number);
+my (%says, %number, %is);
 open my $said, '-|', "$ENV{CC} -E -P '$source'" or die "$ENV{CC}: $!\n"; # flags may follow the name
 while (<$said>) {
     if (/^\@call (\w+) ([0-9x+() ]+)$/) { $number{$1} = eval $2 }
+    elsif (/^\@constant of_(\w+) ([0-9a-fx()| ]+)$/i) { $is{$1} = eval $2 }
     elsif (/^\@(\w+) (\S+)/) { $says{$1} = $2 }
 }
 close $said or die "filters: $ENV{CC} can't tell the numbers of system calls\n";
 unlink $source;
+delete $number{$says{without} // ''};
+for (@constants) { defined $is{$_} or die "filters: $ENV{CC} does not know $_\n" }
 defined $number{read} && defined $number{exit_group} or die "filters: $ENV{CC} knows no system calls\n";
 
-# The names among these that there are; of alternatives the first, or all.
+# The names among these that there are; of alternatives the first, or all: of those for offsets and times
+# of 32 and 64 bits a C library may try one after the other.
 sub there {
     my %here;
     for my $word (@_) {
         my @known = grep { defined $number{$_} } split /\|/, $word;
-        $here{$_} = 1 for $says{glibc} ? @known : @known[0 .. (@known ? 0 : -1)];
+        $here{$_} = 1 for $says{several} ? @known : @known[0 .. (@known ? 0 : -1)];
     }
     return sort { $number{$a} <=> $number{$b} } keys %here;
 }
@@ -100,19 +135,51 @@ sub there {
 
 # linux/bpf_common.h, linux/seccomp.h
 my %code = (ld => 0x20, imm => 0x00, tax => 0x07, and => 0x54, rshk => 0x74, rshx => 0x7c, ja => 0x05,
-    jeq => 0x15, jgt => 0x25, jge => 0x35, jset => 0x45, ret => 0x06);
-use constant {NUMBER => 0, ARCH => 4, ALLOW => '0x7fff0000u', REFUSE => '0x00050000u | ENOSYS', EXECUTE => 4};
+    jeq => 0x15, jge => 0x35, jset => 0x45, ret => 0x06);
+use constant {NUMBER => 0, ARCH => 4, ALLOW => '0x7fff0000u', REFUSE => '0x00050000u | ENOSYS',
+    THREAD => 0x10000, TEMPORARY => 020000000}; # in O_TMPFILE, which not every C library tells of
 
 # Where the low half of an argument lies in struct seccomp_data.
 sub argument { 16 + 8 * $_[0] + ($says{big} ? 4 : 0) }
 
-# What is checked of a call's arguments, from where its number was found on.
-my %checks = (
-    mmap => [['ld', argument(2)], ['jset', EXECUTE, 'refuse', 'allow']],
-    prlimit64 => [['ld', argument(0)], ['jeq', 0, 'allow', 'refuse']],
-    # linux/net.h: 5 is accept; 9, send, to 18, accept4, make and connect none
-    socketcall => [['ld', argument(0)], ['jeq', 5, 'allow', ''], ['jge', 9, '', 'refuse'], ['jgt', 18, 'refuse', 'allow']]);
-$checks{mmap2} = $checks{mmap};
+# ARGUMENT is one of these values.
+sub one_of {
+    my ($argument, @values) = @_;
+    my $last = pop @values;
+    return (['ld', argument($argument)], map({ ['jeq', $_, 'allow', ''] } @values), ['jeq', $last, 'allow', 'refuse']);
+}
+
+# ARGUMENT has the flags of open(2) for reading, or of a log; with WRITES any. The mode of a file that is
+# made is behind them.
+sub opens {
+    my ($argument, $writes) = @_;
+    return (['ld', argument($argument)],
+        $writes ? ['jset', $is{O_CREAT} | TEMPORARY, '', 'allow']
+                : (['and', $is{O_WRONLY} | $is{O_RDWR} | $is{O_CREAT} | $is{O_TRUNC} | $is{O_APPEND}],
+                    ['jeq', 0, 'allow', ''], ['jeq', $is{O_WRONLY} | $is{O_CREAT} | $is{O_APPEND}, '', 'refuse']),
+        is_plain($argument + 1));
+}
+
+# ARGUMENT is a mode without a right to execute, and without those of the file's owner for who does.
+sub is_plain { (['ld', argument($_[0])], ['jset', 07111, 'refuse', 'allow']) }
+
+# What is checked of a call's arguments, from where its number was found on; nothing: it is allowed.
+sub check {
+    my ($name, $writes) = @_;
+    return opens($name eq 'open' ? 1 : 2, $writes) if $name =~ /^open/;
+    return is_plain(1) if $name eq 'fchmod';
+    return (['ld', argument(2)], ['jset', $is{PROT_EXEC}, 'refuse', ''], ['ld', argument(3)],
+        $writes ? (['jset', $is{MAP_SHARED}, '', 'allow'], ['jset', $is{MAP_ANONYMOUS}, 'refuse', 'allow'])
+                : ['jset', $is{MAP_SHARED}, 'refuse', 'allow']) if $name =~ /^mmap/;
+    return one_of(1, @is{qw(F_GETFD F_SETFD F_GETFL)}, split(/\|/, $says{locks}),
+        @is{qw(F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW)}) if $name =~ /^fcntl/;
+    return one_of(0, 0) if $name eq 'prlimit64';
+    return (['ld', argument(0)], ['jeq', 0, 'refuse', 'allow']) if $name eq 'shutdown';
+    return (['ld', argument(1)], ['jeq', $says{level}, '', 'refuse'], one_of(2, split /\|/, $says{timeouts}))
+        if $name eq 'setsockopt';
+    return one_of(0, 5, 13, 14, 18) if $name eq 'socketcall'; # linux/net.h: accept, shutdown, setsockopt, accept4
+    return;
+}
 
 # Instructions with names of places for jumps, turned into distances at the end.
 sub assemble {
@@ -132,11 +199,35 @@ sub assemble {
     return @lines;
 }
 
+# All calls but those of the group WORST. A number from 2^30 on is that of another ABI of x86-64.
+sub filter_but {
+    my ($worst) = @_;
+    my @checked = there(map { split /\|/ } @{$checked{$worst}}); # all of the alternatives
+    return assemble(['ld', ARCH], ['jeq', $says{arch}, '', 'refuse'], ['ld', NUMBER],
+        ['jge', 1 << 30, 'refuse', ''],
+        map({ ['jeq', $number{$_}, 'refuse', ''] } there(@{$groups{$worst}})),
+        map({ ['jeq', $number{$_}, $_, ''] } @checked), ['ja', 0, 'allow'],
+        map({ ($_, check_but($_)) } @checked), 'refuse', ['ret', REFUSE], 'allow', ['ret', ALLOW]);
+}
+
+# What is checked of a call there.
+sub check_but {
+    my ($name) = @_;
+    return (['ld', argument($says{swapped} ? 1 : 0)], ['jset', THREAD, 'allow', 'refuse']) if $name eq 'clone';
+    return (['ld', argument(1)], map({ ['jeq', $_, 'refuse', ''] } @is{qw(F_SETOWN F_SETSIG)}),
+        ['jeq', $is{F_SETOWN_EX}, 'refuse', 'allow']) if $name =~ /^fcntl/;
+    return (['ld', argument(0)], ['jeq', 4, 'refuse', 'allow']) if $name eq 'socketcall'; # listen
+    return check($name);
+}
+
 sub filter {
     my (@allowed) = @_;
+    return filter_but($allowed[1]) if $allowed[0] eq 'except';
     my (%words, @sets, @single, @bodies);
+    my $writes = grep { $_ eq 'writes' } @allowed;
     my @checked = there(map { @{$checked{$_} // []} } @allowed);
-    my @free = (there(map { @{$groups{$_}} } @allowed), grep { $_ eq ($says{unseen} // '') } @checked);
+    my %check = map { $_ => [check($_, $writes)] } grep { $_ ne ($says{unseen} // '') } @checked;
+    my @free = (there(map { @{$groups{$_}} } @allowed), grep { !@{$check{$_} // []} } @checked);
     push @{$words{$number{$_} >> 5}}, $number{$_} for @free;
     for my $word (sort { $a <=> $b } keys %words) {
         my @numbers = @{$words{$word}};
@@ -148,9 +239,9 @@ sub filter {
         $bits |= 1 << ($_ & 31) for @numbers;
         push @sets, ['jeq', $word, '', "not$word"], ['imm', sprintf '0x%08xu', $bits], ['ja', 0, 'bit'], "not$word";
     }
-    for my $name (grep { $_ ne ($says{unseen} // '') } @checked) {
+    for my $name (grep { @{$check{$_} // []} } @checked) {
         push @single, ['jeq', $number{$name}, $name, ''];
-        push @bodies, $name, @{$checks{$name}};
+        push @bodies, $name, @{$check{$name}};
     }
     return assemble(['ld', ARCH], ['jeq', $says{arch}, '', 'refuse'],
         ['ld', NUMBER], ['and', 31], ['tax', 0], ['ld', NUMBER], ['rshk', 5], @sets, ['imm', 0],

@@ -1,10 +1,12 @@
 /*
  * landlock.h - which files a process may still use (landlock(7)): a set of rules that is filled and
  * then holds for the rest of its life. What no rule names can't be opened, made, removed, renamed
- * or executed; TCP, other processes' signals and abstract sockets are out of reach where the kernel
- * is new enough for that.
+ * or executed; connecting and listening by TCP, other processes' signals and abstract sockets are
+ * out of reach where the kernel is new enough for that.
  *
- * What Landlock does not restrict: asking what a file is (stat), and files that are open already.
+ * What Landlock does not restrict: asking what a file is (stat), files that are open already, and
+ * of the network UDP, sockets that have a name in a folder, and connections made by what is sent
+ * first (TCP fast open).
  */
 #ifndef CUBBY_COMMON_SANDBOX_LANDLOCK_H
 #define CUBBY_COMMON_SANDBOX_LANDLOCK_H

@@ -11,10 +11,11 @@
  *
  * A database that is a server is reached by the network, again and again, by a library that reads
  * what it pleases: names of hosts, passwords and certificates, further libraries. Then all files
- * may be read, none but those in the folder of the key file may be written, the network is open,
- * and no system calls are taken away.
+ * may be read, but no folder listed, none but those in the folder of the key file may be written,
+ * the network is open, and of the system calls only the worst are taken away.
  *
- * Limits are far above what any request takes, so that they only end what has gone wrong.
+ * Limits are far above what any request takes, so that they only end what has gone wrong. Memory is
+ * counted as addresses: of data alone, what is shared would not count.
  */
 #include "common/sandbox/sandbox.h"
 
@@ -170,7 +171,7 @@ static bool confine_files(const struct sandbox_needs *needs, bool writes, struct
     }
     allow_beside(&files, config->beside, writes ? WRITES : READS, there);
     if (!config_is_path(config->database)) {
-        landlock_allow(&files.landlock, "/", READS);
+        landlock_allow(&files.landlock, "/", LANDLOCK_READ_FILE);
     }
     if (needs->keys_have_rule) {
         landlock_allow(&files.landlock, config->keys, LANDLOCK_READ_FILE);
@@ -198,18 +199,6 @@ static void limit(int resource, rlim_t most)
     }
 }
 
-static void set_limits(const struct sandbox_needs *needs, const struct stat *database)
-{
-    const struct config *config = needs->config;
-    rlim_t memory = memory_least + BODY_COPIES * (rlim_t)config->max_body_bytes +
-                    IMPORT_COPIES * (rlim_t)config->max_import_bytes;
-    limit(RLIMIT_DATA, memory);
-    limit(RLIMIT_FSIZE, file_growth + (rlim_t)database->st_size);
-    if (!needs->stays) {
-        limit(RLIMIT_CPU, PROCESSOR_SECONDS);
-    }
-}
-
 /* Only the limit that can be raised again is set. */
 void sandbox_renew(void)
 {
@@ -230,6 +219,20 @@ void sandbox_renew(void)
     renewed = most;
 }
 
+static void set_limits(const struct sandbox_needs *needs, const struct stat *database)
+{
+    const struct config *config = needs->config;
+    rlim_t memory = memory_least + BODY_COPIES * (rlim_t)config->max_body_bytes +
+                    IMPORT_COPIES * (rlim_t)config->max_import_bytes;
+    limit(RLIMIT_AS, memory);
+    limit(RLIMIT_FSIZE, file_growth + (rlim_t)database->st_size);
+    if (needs->stays) {
+        sandbox_renew();
+    } else {
+        limit(RLIMIT_CPU, PROCESSOR_SECONDS);
+    }
+}
+
 /* ---- all of it ----------------------------------------------------------------------------------
  */
 
@@ -246,16 +249,16 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
     bool writes = needs->writes || needs->stays || reading_writes(needs->config->beside);
     struct stat database = {0};
     (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) != 0) {
-        return parts;
-    }
-    parts |= confine_files(needs, writes, &database) ? SANDBOX_LANDLOCK : 0U;
+    bool may = prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0;
+    parts |= may && confine_files(needs, writes, &database) ? SANDBOX_LANDLOCK : 0U;
     set_limits(needs, &database);
+    parts |= SANDBOX_LIMITS;
     bool connects = !config_is_path(needs->config->database);
-    if (!connects && (needs->stays || strcmp(wanted, "all") == 0)) {
-        enum seccomp_filter filter = needs->stays ? SECCOMP_STAY
-                                     : writes     ? SECCOMP_WRITE
-                                                  : SECCOMP_READ;
+    if (may && (needs->stays || strcmp(wanted, "all") == 0)) {
+        enum seccomp_filter filter = connects       ? SECCOMP_CONNECT
+                                     : needs->stays ? SECCOMP_STAY
+                                     : writes       ? SECCOMP_WRITE
+                                                    : SECCOMP_READ;
         parts |= seccomp_enter(filter) ? SANDBOX_SECCOMP : 0U;
     }
     return parts;
@@ -277,5 +280,5 @@ const char *sandbox_json(unsigned parts)
                                         [SANDBOX_SECCOMP] = "[\"seccomp\"]",
                                         [SANDBOX_LANDLOCK | SANDBOX_SECCOMP] =
                                             "[\"landlock\",\"seccomp\"]"};
-    return texts[parts & (SANDBOX_LANDLOCK | SANDBOX_SECCOMP)];
+    return texts[parts & SANDBOX_CONFINES];
 }

@@ -32,7 +32,12 @@
 #include "common/settings/config.h"
 
 /* What is in force; a set of these. */
-enum sandbox_part { SANDBOX_LANDLOCK = 1, SANDBOX_SECCOMP = 2 };
+enum sandbox_part {
+    SANDBOX_LANDLOCK = 1,
+    SANDBOX_SECCOMP = 2,
+    SANDBOX_CONFINES = SANDBOX_LANDLOCK | SANDBOX_SECCOMP, /* for good */
+    SANDBOX_LIMITS = 4                                     /* sandbox_renew has to be called */
+};
 
 struct sandbox_needs {
     const struct config *config;
@@ -49,13 +54,15 @@ unsigned sandbox_enter(const struct sandbox_needs *needs);
  * database, and is no symbolic link. */
 bool sandbox_has_folder(const struct config *config, const char *path);
 
-/* For a process that stays and is confined: gives the next request its processor time. */
+/* For a process that stays and has limits: gives the next request its processor time. */
 void sandbox_renew(void);
 
 /* What this kernel offers, found out by asking it; changes nothing. */
 unsigned sandbox_offered(void);
 
-/* PARTS as an array of JSON, the names of the kernel's: ["landlock","seccomp"]. Static. */
+/* PARTS that confine as an array of JSON, the names of the kernel's: ["landlock","seccomp"].
+ * Static.
+ */
 const char *sandbox_json(unsigned parts);
 
 #endif

@@ -49,7 +49,8 @@ bool seccomp_offered(void)
 
 static const struct list filters[] = {[SECCOMP_READ] = LIST(filter_read),
                                       [SECCOMP_WRITE] = LIST(filter_write),
-                                      [SECCOMP_STAY] = LIST(filter_stay)};
+                                      [SECCOMP_STAY] = LIST(filter_stay),
+                                      [SECCOMP_CONNECT] = LIST(filter_connect)};
 
 bool seccomp_enter(enum seccomp_filter filter)
 {

@@ -7,8 +7,9 @@
 
 #include <stdbool.h>
 
-/* The filters, from the smallest to the largest. */
-enum seccomp_filter { SECCOMP_READ, SECCOMP_WRITE, SECCOMP_STAY };
+/* The filters, from the smallest to the largest; the last one for who connects to a server by a
+ * library that calls what it pleases. */
+enum seccomp_filter { SECCOMP_READ, SECCOMP_WRITE, SECCOMP_STAY, SECCOMP_CONNECT };
 
 /* Puts FILTER into force; false when the kernel did not, or there is none for this processor. Needs
  * PR_SET_NO_NEW_PRIVS. */

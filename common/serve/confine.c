@@ -1,5 +1,7 @@
 /*
- * confine.c - a process gives up what it does not need as soon as it has its settings (sandbox.h).
+ * confine.c - a process gives up what it does not need as soon as it has its settings (sandbox.h):
+ * before it looks at anything else of a request. One that stays, and whose environment names them,
+ * does so before it takes any.
  *
  * One that stays can't open what takes the place of its settings, of the folder of the database, or
  * of a key file, a log or a list of passwords outside of that. It ends when it notices, before it
@@ -58,7 +60,7 @@ static void note_files(struct serve *serve)
 void confine(struct serve *serve)
 {
     const struct config *config = &serve->config;
-    if (!serve->transport->confines || serve->sandbox != 0) {
+    if (!serve->transport->confines || confine_holds(serve)) {
         return;
     }
     struct sandbox_needs needs = {.config = config,
@@ -69,7 +71,7 @@ void confine(struct serve *serve)
     if (serve->keys_have_rule) {
         stamp_take(&serve->keys_rule, config->keys);
     }
-    serve->sandbox = sandbox_enter(&needs);
+    serve->sandbox |= sandbox_enter(&needs); /* limits stay in force */
     if (needs.stays) {
         note_files(serve);
     }
@@ -77,7 +79,7 @@ void confine(struct serve *serve)
 
 bool confine_holds(const struct serve *serve)
 {
-    return serve->sandbox != 0;
+    return (serve->sandbox & SANDBOX_CONFINES) != 0;
 }
 
 /* Of a key file with a rule of its own. */
@@ -88,7 +90,7 @@ static bool keys_were_replaced(const struct serve *serve)
 
 bool confine_keeps_from_keys(const struct serve *serve)
 {
-    return serve->sandbox != 0 &&
+    return confine_holds(serve) &&
            (keys_were_replaced(serve) ||
             (!serve->keys_have_rule && !sandbox_has_folder(&serve->config, serve->config.keys)));
 }
@@ -113,7 +115,7 @@ static bool leads_elsewhere(const struct serve *serve)
 static bool has_to_end(void *self)
 {
     const struct serve *serve = self;
-    if (serve->sandbox == 0 || !serve->configured) {
+    if (!confine_holds(serve) || !serve->configured) {
         return serve->misplaced;
     }
     const char *log = serve->config.log;

@@ -1,8 +1,8 @@
 /*
- * gate.c - what a request must pass before its handler sees it, in one fixed order: settings,
- * method and route, length and body, token, names of the parameters, form of the input (of a long
- * body, length and body come after the parameters). A request that is refused here has not opened
- * the database, unless it has a device token, which is looked up there.
+ * gate.c - what a request must pass before its handler sees it, in one fixed order: method and
+ * route, length and body, token, names of the parameters, form of the input (of a long body, length
+ * and body come after the parameters). A request that is refused here has not opened the database,
+ * unless it has a device token, which is looked up there.
  */
 #include <string.h>
 
@@ -290,13 +290,9 @@ enum error_code gate_pass_again(struct call *call)
 
 enum error_code gate_pass(struct call *call)
 {
-    enum error_code error = keep_settings(call->serve, &call->cause);
-    if (error != ERR_NONE) {
-        return error;
-    }
     call->patience = patience_of(call->serve);
     cors_add(call);
-    error = call_find_route(call);
+    enum error_code error = call_find_route(call);
     if (error != ERR_NONE || call->route == NULL) {
         return error;
     }

@@ -79,6 +79,14 @@ enum error_code keep_settings(struct serve *serve, struct cause *cause)
     return ERR_NONE;
 }
 
+void keep_settings_beforehand(struct serve *serve)
+{
+    struct cause cause = {0};
+    if (serve->transport->confines && settings_path(serve->transport) != NULL) {
+        (void)keep_settings(serve, &cause);
+    }
+}
+
 enum error_code keep_keys(struct serve *serve, struct cause *cause)
 {
     if (serve->keys != NULL) {

@@ -32,7 +32,7 @@ struct serve {
     struct stamp keys_file; /* when the keys were read; of a process that ends with the request,
                                when call_authenticate_again looked last */
     void *store;
-    unsigned sandbox;       /* what sandbox_enter put into force */
+    unsigned sandbox;       /* what sandbox_enter has put into force */
     struct stamp keys_rule; /* the files that had rules of their own then; the key file when */
     struct stamp log_rule;
     struct stamp passwords_rule;
@@ -49,6 +49,10 @@ struct serve {
 /* keep.c: settings and keys are read on first use, and then kept. */
 enum error_code keep_settings(struct serve *serve, struct cause *cause);
 enum error_code keep_keys(struct serve *serve, struct cause *cause);
+
+/* Before the first request: reads the settings that the environment of a process names which has
+ * no other purpose, and confines it. An error is left for the first request to meet again. */
+void keep_settings_beforehand(struct serve *serve);
 
 /* Between two requests: gives up what has changed since it was read. */
 void keep_current(struct serve *serve);

@@ -7,6 +7,7 @@
 #include "common/http/cgi.h"
 #include "common/http/fcgi.h"
 #include "common/http/fcgi_parent.h"
+#include "common/http/process.h"
 #include "common/serve/serve.h"
 
 /* The life of a program that a web server lets serve many requests, one after the other. */
@@ -26,6 +27,7 @@ static int serve_many(const struct program *program)
 
 int cgi_main(const struct program *program)
 {
+    process_close_inherited();
     /* A client that hangs up must not end the program before it has written its log line. */
     (void)signal(SIGPIPE, SIG_IGN);
     /* A file size limit (RLIMIT_FSIZE) is then reported like a full disk. */

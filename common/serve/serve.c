@@ -82,9 +82,11 @@ static bool serve_one(struct serve *serve)
                         .body_spool = {.file = -1, .slot = -1},
                         .serve = serve};
     response_init(&call.response, &arena);
+    enum error_code error = keep_settings(serve, &call.cause); /* first: see confine.c */
     request_read_head(call.transport, &call.request);
+    error = error == ERR_NONE ? gate_pass(&call) : error;
     struct rendered answer;
-    enum error_code error = finish_call(&call, gate_pass(&call), &answer);
+    error = finish_call(&call, error, &answer);
     bool deferred = call.store != NULL && serve->program->store->has_deferred(call.store);
     if (deferred && call.transport->outlive_answer != NULL) {
         call.transport->outlive_answer(call.transport);
@@ -116,8 +118,8 @@ static int64_t time_left(const struct serve *serve)
     if (config->loop_requests > 0 && serve->served >= config->loop_requests) {
         return 0;
     }
-    if (!serve->configured || config->loop_lifetime == 0) {
-        return -1; /* it does not know the settings before it is asked, and has nothing of them */
+    if (!serve->configured || config->loop_lifetime == 0 || serve->served == 0) {
+        return -1; /* of settings that it does not know, or has done nothing by */
     }
     int64_t left = serve->started + config->loop_lifetime * 1000 - monotonic_ms();
     return left > 0 ? left : 0;
@@ -167,10 +169,11 @@ static int serve_many(struct serve *serve)
     int unsent = 0;
     heap_wipe_freed();
     confine_watch(serve);
+    keep_settings_beforehand(serve);
     while (wait_for_request(serve)) {
         serve->started = serve->served == 0 ? monotonic_ms() : serve->started;
         keep_current(serve);
-        if (serve->sandbox != 0) {
+        if ((serve->sandbox & SANDBOX_LIMITS) != 0) {
             sandbox_renew();
         }
         unsent += serve_one(serve) ? 0 : 1;

@@ -4,6 +4,7 @@
 
 load ../http/lib.bash
 load ../system/filters.bash
+load ../system/protection.bash
 load machine
 
 setup() {
@@ -179,4 +180,13 @@ host() {
     *) of=${TARGET%%-*} ;;
     esac
     filters_decide_as_listed "$repository/build/board/$BOARD/generated/common/sandbox/filters.h" "$of" "$libc"
+}
+
+@test "board: programs are as hard to take over as those of this machine" {
+    local built=$repository/build/board/$BOARD file
+    for file in "$built"/cgi-bin/* "$built/bin/cubby"; do
+        stack_is_data "$file"
+        linked_early "$file" static
+    done
+    built_from "$built"
 }

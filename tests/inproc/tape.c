@@ -33,6 +33,7 @@ struct tape {
     int answers; /* to the present request */
     int broken_turns;
     bool playing;
+    bool looked_at; /* some variable of the present request was asked for */
 };
 
 static char head_room[HEAD_ROOM];
@@ -74,12 +75,23 @@ static enum transport_event play_next(struct transport *transport, int64_t patie
     tape->now_ms = request->now_ms;
     tape->answers = 0;
     tape->playing = true;
+    tape->looked_at = false;
     return TRANSPORT_REQUEST;
+}
+
+/* Settings come first, as a program confines itself once it has them. */
+static void note_look(struct tape *tape, const char *name)
+{
+    if (!tape->looked_at && strcmp(name, "CUBBY_CONF") != 0) {
+        tape->broken_turns++;
+    }
+    tape->looked_at = true;
 }
 
 static const char *play_variable(struct transport *transport, const char *name)
 {
-    const struct tape *tape = tape_of(transport);
+    struct tape *tape = tape_of(transport);
+    note_look(tape, name);
     const struct tape_request *request = &tape->request;
     size_t length = strlen(name);
     for (size_t i = 0; request->variables != NULL && request->variables[i] != NULL; i++) {

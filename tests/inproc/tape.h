@@ -54,7 +54,8 @@ typedef void tape_heard(void *self, const struct tape_request *request,
                         const struct tape_answer *answer);
 
 /* Plays a tape to PROGRAM in one loop. CONFIG is the path of the settings. Returns the number of
- * requests that had no answer or more than one, which should be 0. */
+ * requests that had no answer or more than one, or were looked at before the settings, which should
+ * be 0. */
 int tape_play(const struct program *program, const char *config, tape_next *next, tape_heard *heard,
               void *self);
 

@@ -11,7 +11,8 @@ never='execve execveat fork vfork clone clone3 ptrace process_vm_readv process_v
     unshare setns setuid setuid32 setgid setgid32 setresuid setresgid setgroups capset bpf perf_event_open
     userfaultfd io_uring_setup io_uring_enter keyctl add_key request_key init_module finit_module delete_module
     kexec_load reboot swapon ioperm iopl modify_ldt open_by_handle_at name_to_handle_at ioctl shmget shmat msgget
-    semget ipc inotify_init fanotify_init setsid setpgid sethostname settimeofday clock_settime adjtimex truncate
+    semget ipc send sendto sendmsg sendmmsg recv recvfrom recvmsg recvmmsg getsockopt getpeername getsockname
+    dup dup2 dup3 splice tee vmsplice sendfile pidfd_getfd openat2 creat remap_file_pages inotify_init fanotify_init setsid setpgid sethostname settimeofday clock_settime adjtimex truncate
     truncate64 utimensat setxattr removexattr nice setpriority sched_setscheduler mq_open timer_create'
 
 # Where libseccomp tells of calls for sockets only that they may go by socketcall(2): the names in the order of
@@ -32,6 +33,7 @@ number() {
     local found each
     found=$(scmp_sys_resolver -a "$architecture" "$1")
     [ "$found" -lt 0 ] || { echo "$found" && return; }
+    case $architecture-$1 in mips*-accept4) echo 4334 && return ;; esac # it came later
     # shellcheck disable=SC2046 # words
     set -- "$1" $(by_socketcall)
     [ $# -gt 1 ] || return 0
@@ -42,14 +44,19 @@ number() {
     done
 }
 
-# first_of NAME|NAME…: numbers, of all of them for glibc, else of the first that there is.
+# Whether of names for the same all are in, or only the first that there is.
+has_several() {
+    [ "$libc" = glibc ] || case $architecture in x86 | arm | mips | mipsel) ;; *) return 1 ;; esac
+}
+
+# first_of NAME|NAME…: numbers, of all of them or of the first that there is.
 first_of() {
     local each found
     for each in ${1//|/ }; do
         found=$(number "$each")
         [ -n "$found" ] || continue
         echo "$found"
-        [ "$libc" = glibc ] || return 0
+        has_several || return 0
     done
 }
 
@@ -76,7 +83,8 @@ says() {
 
 # filters_decide_as_listed FILTERS_H PROCESSOR musl|glibc
 filters_decide_as_listed() {
-    local header=$1 architecture=$2 libc=$3 filter groups group word base=0 other
+    local header=$1 architecture=$2 libc=$3 filter groups group word base=0 other name
+    constants
     gcc -std=c11 -D_GNU_SOURCE -DFILTERS="\"$header\"" "$repository/tests/system/filters.c" -lpcap -o "$BATS_TEST_TMPDIR/decide"
     case $architecture in mips*) base=4000 ;; esac
     for word in $never; do number "$word"; done >"$BATS_TEST_TMPDIR/never"
@@ -89,7 +97,11 @@ filters_decide_as_listed() {
         esac
         for group in $groups; do
             for word in $(listed group "$group") $(listed checked "$group"); do
-                [ "$word" = socketcall ] || first_of "$word" # without arguments it is refused
+                case "$architecture $group $word" in
+                *'fcntl|fcntl64' | *socketcall | *shutdown | *setsockopt) continue ;; # refused with no arguments
+                'x86 '*'mmap2|mmap') word=mmap2 ;;                       # the other one has them in memory
+                esac
+                first_of "$word"
             done
         done | sort -nu >"$BATS_TEST_TMPDIR/wanted"
         [ "$(wc -l <"$BATS_TEST_TMPDIR/wanted")" -gt 30 ]
@@ -104,33 +116,144 @@ filters_decide_as_listed() {
                 same "$other $(seq 0 4400 | sed "s/^/$filter $other /" | decided | grep -c allow)" "$other 0"
         done
         same "$(sed "s/^/$filter $architecture /" "$BATS_TEST_TMPDIR/never" | decided | grep -c allow)" 0
-        # memory that can be executed: where the arguments lie in registers
-        if [ "$architecture" != s390x ]; then
-            word=$(first_named mmap2 mmap)
-            says allow "$filter" "$word" 0 4096 3
-            says refuse "$filter" "$word" 0 4096 4
-            says refuse "$filter" "$word" 0 4096 7
-            says refuse "$filter" "$word" 0 4096 5
-        fi
+        # memory that can be executed, or is shared without a file: where the arguments lie in registers
+        [ "$architecture" = s390x ] || for name in $(named mmap2 mmap); do
+            case $architecture-$name in x86-mmap)
+                says refuse "$filter" mmap
+                continue
+                ;;
+            esac
+            says allow "$filter" "$name" 0 4096 3 "$MAP_PRIVATE"
+            says allow "$filter" "$name" 0 4096 3 $((MAP_PRIVATE | MAP_ANONYMOUS))
+            for word in 4 5 6 7; do says refuse "$filter" "$name" 0 4096 "$word" "$MAP_PRIVATE"; done
+            says refuse "$filter" "$name" 0 4096 3 $((MAP_SHARED | MAP_ANONYMOUS))
+            says refuse "$filter" "$name" 0 4096 3 $((3 | MAP_ANONYMOUS)) # MAP_SHARED_VALIDATE
+            word=allow
+            [ "$filter" != read ] || word=refuse
+            says "$word" "$filter" "$name" 0 4096 3 "$MAP_SHARED"
+        done
+        # commands for descriptors: flags and locks, of the kernel's numbers
+        for name in $(named fcntl fcntl64); do
+            same "$filter $name $(seq 0 1100 | sed "s/^/$filter $architecture $(number "$name") 0 /" | decided |
+                awk '$NF == "allow" {printf "%s ", $5}')" "$filter $name $commands "
+        done
     done
+    # no file that can be executed, or with the rights of its owner, is made
+    for filter in write stay; do
+        for name in $(named open openat); do
+            set -- 0
+            [ "$name" = open ] || set -- 0 0
+            says allow "$filter" "$name" "$@" $((2 | O_CREAT)) $((0644))
+            says allow "$filter" "$name" "$@" 2 $((0755)) # what lies there without meaning
+            for word in 0100 0010 0001 01000 02000 04000 04755 0777; do
+                says refuse "$filter" "$name" "$@" $((2 | O_CREAT)) $((word))
+                says refuse "$filter" "$name" "$@" $((2 | 020200000)) $((word)) # O_TMPFILE
+            done
+        done
+        for word in 0 0600 0644 0666; do says allow "$filter" fchmod 3 $((word)); done
+        for word in 0100 0010 0001 01000 02000 04000 04755 0777; do says refuse "$filter" fchmod 3 $((word)); done
+    done
+    says refuse read fchmod 3 384
+    # what only reads opens for reading, or as a log
+    for name in $(named open openat); do
+        set -- 0
+        [ "$name" = open ] || set -- 0 0
+        says refuse read "$name" "$@" $((1 | O_CREAT | O_APPEND)) $((0700))
+        for word in 0 "$O_CLOEXEC" $((1 | O_CREAT | O_APPEND)) $((1 | O_CREAT | O_APPEND | O_CLOEXEC)); do
+            says allow read "$name" "$@" "$word"
+        done
+        for word in 1 2 3 $((1 | O_CREAT)) $((1 | O_APPEND)) $((2 | O_CREAT | O_APPEND)) $((2 | O_CREAT)) "$O_CREAT" "$O_TRUNC" \
+            $((1 | O_CREAT | O_APPEND | O_TRUNC)) $((1 | O_TRUNC)) $((O_CLOEXEC | 2)); do
+            says refuse read "$name" "$@" "$word"
+            says allow write "$name" "$@" "$word"
+            says allow stay "$name" "$@" "$word"
+        done
+    done
+    # of sockets: the listener, which is 0, stays, and nothing but timeouts is set
+    says refuse stay shutdown 0
+    says allow stay shutdown 3
+    says refuse write shutdown 3
+    for word in $timeouts; do says allow stay setsockopt 3 "$SOL_SOCKET" "$word"; done
+    for word in 1 2 9 15 26 50 51 4294967295; do says refuse stay setsockopt 3 "$SOL_SOCKET" "$word"; done
+    for word in 0 6 41 $((65536 - SOL_SOCKET)); do # IPPROTO_TCP, of IP, of others
+        for other in $timeouts; do says refuse stay setsockopt 3 "$word" "$other"; done
+    done
+    # what connects to a server: all that is not among the worst
+    for name in $(listed group worst); do
+        says refuse connect "$name"
+        says refuse connect "$name" 1 1 1
+    done
+    for name in execve fork vfork ptrace kill tgkill process_vm_writev io_uring_setup bpf listen; do says refuse connect "$name"; done
+    for name in read socket connect sendto recvfrom mmap mmap2 mprotect futex openat accept4 bind; do says allow connect "$name"; done
+    word=0
+    [ "$architecture" != s390x ] || word='0 '
+    # shellcheck disable=SC2086 # words: flags come second on s390x
+    for other in 17 16384 0 1073741824; do # SIGCHLD, of vfork, another name space
+        says refuse connect clone ${word%0}$other
+        says allow connect clone ${word%0}$((other | 0x10000))
+    done
+    for name in fcntl fcntl64; do
+        says allow connect "$name" 0 2 1
+        says allow connect "$name" 0 4 2048
+        case $architecture in mips*) word=24 ;; *) word=8 ;; esac
+        for other in "$word" 10 15; do says refuse connect "$name" 0 "$other"; done
+    done
+    says allow connect prlimit64 0
+    says refuse connect prlimit64 1
+    same "$(seq 1073741824 1073742900 | sed "s/^/connect $architecture /" | decided | grep -c allow)" 0
+    for other in x86_64 x86 arm aarch64 mips mipsel ppc64le s390x riscv64; do
+        [ "$other" = "$architecture" ] ||
+            same "$other $(seq 0 4400 | sed "s/^/connect $other /" | decided | grep -c allow)" "$other 0"
+    done
+    # what musl calls where words have 32 bits
+    case $architecture in x86 | arm | mips | mipsel)
+        for name in _llseek stat64 lstat64 fstat64 fstatat64 statx; do says allow read "$name"; done
+        says allow read fcntl64 0 3
+        says allow write ftruncate64
+        says allow stay clock_gettime64
+        ;;
+    esac
     says refuse read prlimit64 0
     says refuse write prlimit64 0
     says allow stay prlimit64 0
     says refuse stay prlimit64 1
     says refuse stay prlimit64 4294967295
     says refuse write socketcall 5
-    for word in 5 9 10 11 12 13 14 15 16 17 18; do # accept, send to accept4
-        says allow stay socketcall "$word"
+    for word in 5 13 14 18; do # accept, shutdown, setsockopt, accept4
+        case $architecture in
+        x86 | s390x) says allow stay socketcall "$word" ;;
+        *) says refuse stay socketcall "$word" ;;
+        esac
     done
-    for word in 0 1 2 3 4 6 7 8 19 20 4294967295; do # socket, bind, connect, listen, socketpair
+    for word in 0 1 2 3 4 6 7 8 9 10 11 12 15 16 17 19 20 4294967295; do # socket, bind, connect, send, sendto…
         says refuse stay socketcall "$word"
     done
 }
 
-# first_named NAME…: the first that the processor has
-first_named() {
+# named NAME…: those that the filter of this processor and libc may have: all that there are, or the first
+named() {
     local each
     for each; do
-        [ -z "$(number "$each")" ] || { echo "$each" && return; }
+        [ -n "$(number "$each")" ] || continue
+        echo "$each"
+        has_several || return 0
     done
+}
+
+# Numbers of the kernel for $architecture: include/uapi/asm-generic and arch/*/include/uapi/asm of Linux.
+constants() {
+    MAP_SHARED=1 MAP_PRIVATE=2 MAP_ANONYMOUS=$((0x20))
+    O_CREAT=$((0100)) O_TRUNC=$((01000)) O_APPEND=$((02000)) O_CLOEXEC=$((02000000))
+    SOL_SOCKET=1 timeouts='20 21 66 67'
+    # F_GETFD to F_GETFL, locks, locks of open files
+    case $architecture in
+    x86 | arm) commands='1 2 3 12 13 14 36 37 38' ;;
+    mips | mipsel)
+        commands='1 2 3 33 34 35 36 37 38'
+        MAP_ANONYMOUS=$((0x800)) O_CREAT=$((0x100)) O_TRUNC=$((0x200)) O_APPEND=8
+        SOL_SOCKET=65535 timeouts='4101 4102 66 67'
+        ;;
+    *) commands='1 2 3 5 6 7 36 37 38' ;;
+    esac
+    case $architecture in ppc64le) timeouts='18 19 66 67' ;; esac
 }

@@ -104,6 +104,7 @@ int main(void)
             FILTER(read)
             FILTER(write)
             FILTER(stay)
+            FILTER(connect)
         }
         if (answer != ALLOW && answer != REFUSE) {
             (void)fprintf(stderr, "%s: the filter says %#x\n", line, answer);

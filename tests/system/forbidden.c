@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -48,9 +49,38 @@ static int try_write(const char *at)
     return closed(open(at, O_WRONLY));
 }
 
+static int try_update(const char *at)
+{
+    return closed(open(at, O_RDWR));
+}
+
+/* As a line is added to the log. */
+static int try_append(const char *at)
+{
+    return closed(open(at, O_WRONLY | O_APPEND | O_CREAT, 0600));
+}
+
 static int try_create(const char *at)
 {
     return closed(open(at, O_WRONLY | O_CREAT | O_EXCL, 0600));
+}
+
+/* One that others could execute with the rights of its owner. */
+static int try_make_program(const char *at)
+{
+    return closed(open(at, O_WRONLY | O_CREAT | O_EXCL, 04755));
+}
+
+static int try_temporary_program(const char *at)
+{
+    return closed(open(at, O_WRONLY | O_TMPFILE, 04755));
+}
+
+static int try_mark_program(const char *at)
+{
+    int file = open(at, O_RDONLY);
+    int done = file >= 0 ? fchmod(file, 04755) : -1;
+    return file >= 0 && close(file) == 0 ? done : -1;
 }
 
 static int try_remove(const char *at)
@@ -144,6 +174,35 @@ static int try_connect(const char *at)
     return connection < 0 ? -1 : connect(connection, (const void *)&to, sizeof to);
 }
 
+/* To the port AT of this machine without connect(2): by what goes with the first data (TCP fast
+ * open), over a socket of its own, or over the one that the process was given, which is no listener
+ * any more when it was shut down. */
+static int try_fast_open(const char *at)
+{
+    const struct sockaddr_in to = {.sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)strtoul(at, NULL, 10)),
+                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int connection = socket(AF_INET, SOCK_STREAM, 0);
+    if (connection < 0) {
+        connection = STDIN_FILENO;
+        (void)shutdown(connection, SHUT_RD);
+    }
+    return (int)sendto(connection, "x", 1, MSG_FASTOPEN, (const void *)&to, sizeof to);
+}
+
+static int try_shut_down(const char *at)
+{
+    (void)at;
+    return shutdown(STDIN_FILENO, SHUT_RD);
+}
+
+/* Of the socket that the process was given, another option than a timeout. */
+static int try_option(const char *at)
+{
+    (void)at;
+    return setsockopt(STDIN_FILENO, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+}
+
 static int try_listen(const char *at)
 {
     (void)at;
@@ -183,6 +242,38 @@ static int try_signal(const char *at)
     return kill(getppid(), 0);
 }
 
+/* Has the kernel send it a signal when something happens to a file. */
+static int try_owner(const char *at)
+{
+    (void)at;
+    return fcntl(STDERR_FILENO, F_SETOWN, getppid());
+}
+
+/* And makes that another one than the usual. */
+static int try_owner_signal(const char *at)
+{
+    (void)at;
+    return fcntl(STDERR_FILENO, F_SETSIG, SIGKILL);
+}
+
+static int try_asynchronous(const char *at)
+{
+    (void)at;
+    return fcntl(STDERR_FILENO, F_SETFL, O_APPEND | O_ASYNC);
+}
+
+static int try_duplicate(const char *at)
+{
+    (void)at;
+    return closed(fcntl(STDERR_FILENO, F_DUPFD, 100));
+}
+
+/* Whether the descriptor AT, which whoever started the program had open, is still. */
+static int try_inherited(const char *at)
+{
+    return fcntl((int)strtol(at, NULL, 10), F_GETFD);
+}
+
 static int try_code(const char *at)
 {
     (void)at;
@@ -219,18 +310,29 @@ static int try_limits(const char *at)
     return prlimit(getppid(), RLIMIT_CORE, NULL, &(struct rlimit){0});
 }
 
-/* 3 GiB of private memory, which are never touched. */
-static int try_memory(const char *at)
+/* 3 GiB of memory, which are never touched. */
+static int take_memory(int kind)
 {
-    (void)at;
     enum { PIECE = 1 << 28, PIECES = 12 };
     for (int i = 0; i < PIECES; i++) {
-        if (mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                 -1, 0) == MAP_FAILED) {
+        if (mmap(NULL, PIECE, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                 0) == MAP_FAILED) {
             return -1;
         }
     }
     return 0;
+}
+
+static int try_memory(const char *at)
+{
+    (void)at;
+    return take_memory(MAP_PRIVATE);
+}
+
+static int try_shared_memory(const char *at)
+{
+    (void)at;
+    return take_memory(MAP_SHARED);
 }
 
 /* A byte behind two TiB. */
@@ -243,21 +345,49 @@ static int try_size(const char *at)
 static const struct attempt {
     const char *name;
     int (*make)(const char *at);
-} attempts[] = {{"read", try_read},           {"write", try_write},
-                {"create", try_create},       {"remove", try_remove},
-                {"truncate", try_truncate},   {"folder", try_folder},
-                {"fifo", try_fifo},           {"remove-folder", try_remove_folder},
-                {"device", try_device},       {"rename", try_rename},
-                {"link", try_link},           {"mode", try_mode},
-                {"execute", try_execute},     {"execute-memory", try_execute_memory},
-                {"fork", try_fork},           {"socket", try_socket},
-                {"connect", try_connect},     {"listen", try_listen},
-                {"name", try_name},           {"trace", try_trace},
-                {"abstract", try_abstract},   {"signal", try_signal},
-                {"code", try_code},           {"limits", try_limits},
-                {"make-code", try_make_code}, {"memory", try_memory},
-                {"dumpable", try_dumpable},   {"size", try_size},
-                {"look-into", try_look_into}};
+} attempts[] = {{"read", try_read},
+                {"write", try_write},
+                {"create", try_create},
+                {"remove", try_remove},
+                {"truncate", try_truncate},
+                {"folder", try_folder},
+                {"fifo", try_fifo},
+                {"remove-folder", try_remove_folder},
+                {"device", try_device},
+                {"rename", try_rename},
+                {"link", try_link},
+                {"mode", try_mode},
+                {"execute", try_execute},
+                {"execute-memory", try_execute_memory},
+                {"fork", try_fork},
+                {"socket", try_socket},
+                {"connect", try_connect},
+                {"listen", try_listen},
+                {"name", try_name},
+                {"trace", try_trace},
+                {"abstract", try_abstract},
+                {"signal", try_signal},
+                {"code", try_code},
+                {"limits", try_limits},
+                {"make-code", try_make_code},
+                {"memory", try_memory},
+                {"dumpable", try_dumpable},
+                {"size", try_size},
+                {"look-into", try_look_into},
+                {"update", try_update},
+                {"append", try_append},
+                {"fast-open", try_fast_open},
+                {"option", try_option},
+                {"shut-down", try_shut_down},
+                {"owner", try_owner},
+                {"owner-signal", try_owner_signal},
+                {"duplicate", try_duplicate},
+                {"asynchronous", try_asynchronous},
+                {"make-program", try_make_program},
+                {"mark-program", try_mark_program},
+                {"temporary-program", try_temporary_program},
+                {"inherited", try_inherited},
+                {"shared-memory", try_shared_memory}};
 
 static const char *name_of(int problem)
 {

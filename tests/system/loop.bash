@@ -2,21 +2,28 @@
 # environment and standard input as a web server would.
 
 # loop_start PROGRAM…: one process of each, at the socket $sockets/PROGRAM; their numbers in $loop_PROGRAM.
-# $LOOP_VARIABLE, NAME=VALUE, is in their environment.
+# $LOOP_VARIABLE, NAME=VALUE, is in their environment. With an empty $LOOP_CONF the settings are not, and
+# only requests name them; with $LOOP_TCP the socket is a port of this machine.
 loop_start() {
-    local name
+    local name at reach
     sockets=$BATS_TEST_TMPDIR/sockets
     mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
     for name; do
         rm -f "$sockets/$name"
-        env -i CUBBY_CONF="$conf" PATH="$PATH" ${LOOP_VARIABLE:+"$LOOP_VARIABLE"} spawn-fcgi -n -s "$sockets/$name" -- "${LOOP_PROGRAMS:-$PROGRAMS}/$name" \
+        at=(-s "$sockets/$name") reach=$sockets/$name
+        [ -z "${LOOP_TCP:-}" ] || {
+            reach=127.0.0.1:$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+            at=(-a 127.0.0.1 -p "${reach#*:}")
+        }
+        env -i ${LOOP_CONF-CUBBY_CONF="$conf"} PATH="$PATH" ${LOOP_VARIABLE:+"$LOOP_VARIABLE"} spawn-fcgi -n "${at[@]}" -- "${LOOP_PROGRAMS:-$PROGRAMS}/$name" \
             >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- 5>&- &
         eval "loop_$name=\$!"
         echo "$!" >>"$BATS_TEST_TMPDIR/loops"
-        printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name" >"$BATS_TEST_TMPDIR/asking/$name"
+        printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$reach" >"$BATS_TEST_TMPDIR/asking/$name"
         chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
         for _ in $(seq 100); do
             [ ! -S "$sockets/$name" ] || break
+            [ -z "${LOOP_TCP:-}" ] || ! (: <"/dev/tcp/127.0.0.1/${reach#*:}") 2>/dev/null || break
             sleep 0.05
         done
     done

@@ -430,6 +430,7 @@ person() {
     ask data GET /a
     answered 200
     # the list, the log
+    made_anew register # it waits since the start, for what lay there then
     ask register POST '' "$(person Cubbyhole.7)"
     answered 400 INVALID_PASSWORD
     ln -sfn "$BATS_TEST_TMPDIR/lists/two" "$links/list"
@@ -1058,7 +1059,7 @@ beside() {
     ends=$address
     served_by nginx fastcgi
     curl -sf -o "$BATS_TEST_TMPDIR/imported" "$address/me/import" -H "Authorization: $token" -d "@$BATS_TEST_TMPDIR/items"
-    conf=$home/cubby.conf
+    export CUBBY_CONF=$home/cubby.conf conf=$home/cubby.conf
     keeper PROCESSES_data=3
     # writers that know what they wrote, and, over real servers, a mixture of everything
     looped "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/stays" 6 60 0 &

@@ -2,6 +2,7 @@
 # make MULTICALL=1: all programs as one executable, which is what the name says by which it is started.
 
 load system
+load protection.bash
 
 setup_file() {
     export checkout=$BATS_FILE_TMPDIR/checkout
@@ -26,6 +27,12 @@ ask() {
     done
     # All of them take little more than one.
     [ "$(stat -c %s "$installed/data")" -lt $(($(stat -c %s "$root/build/cgi-bin/data") * 5 / 4)) ]
+}
+
+@test "multicall: it is as hard to take over as programs of their own" {
+    stack_is_data "$installed/data"
+    linked_early "$installed/data" static
+    built_from "$checkout/build"
 }
 
 @test "multicall: each name has the routes of its program, and no others" {

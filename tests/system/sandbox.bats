@@ -16,7 +16,7 @@ setup_file() {
 
 teardown() {
     loops_stop
-    [ -z "${listener:-}" ] || kill "$listener"
+    [ -z "${listener:-}" ] || kill "$listener" 2>/dev/null || true # it may have ended
 }
 
 # confined LINE…: an installation with a folder beside that of the database, which nothing may be done in.
@@ -24,6 +24,8 @@ confined() {
     installation "${@:-sandbox = all}"
     beside=$BATS_TEST_TMPDIR/beside
     mkdir "$beside"
+    plain=$home/plain
+    : >"$plain"
     echo secret >"$beside/file"
     program=forbidden
 }
@@ -44,11 +46,12 @@ ends_in() {
 }
 
 # Every attempt, by what has to come of it. With OUTCOME works for all of them the sandbox is off.
-outside() { # FILES CALLS: the outcomes that Landlock and seccomp have to give
+outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have to give
     ends_in "$1" read /etc/passwd
     ends_in "$1" read "$beside/file"
-    ends_in "$1" write "$beside/file"
-    ends_in "$1" create "$beside/new"
+    ends_in "${3:-$1}" write "$beside/file"
+    ends_in "${3:-$1}" create "$beside/new"
+    ends_in "$1" append "$beside/file"
     ends_in "$1" read "$FORBIDDEN/$program"
     if [ "$2" != works ]; then
         ends_in "$2" folder "$beside/folder"
@@ -60,6 +63,14 @@ outside() { # FILES CALLS: the outcomes that Landlock and seccomp have to give
         ends_in "$2" make-code
         ends_in "$2" code
     fi
+    [ "$2" != works ] || rm -f "$home/program"
+    ends_in "$2" make-program "$home/program"
+    ends_in "$2" temporary-program "$home"
+    ends_in "$2" mark-program "$plain"
+    ends_in "$2" owner
+    ends_in "$2" owner-signal
+    ends_in "$2" asynchronous
+    ends_in "$2" duplicate
     ends_in "$2" fork
     ends_in "$2" limits
     ends_in "$2" socket
@@ -85,6 +96,17 @@ files() {
     ends_in "$1" device "$home/device"
     ends_in "$1" name "$home/name"
     [ ! -e "$beside/file" ] || ends_in "$1" remove "$beside/file"
+}
+
+# listens_tcp: somebody listens at a port of this machine, $port, and notes who comes in $came.
+listens_tcp() {
+    came=$BATS_TEST_TMPDIR/came
+    python3 -c 'import socket
+at = socket.create_server(("127.0.0.1", 0)); at.settimeout(20); print(at.getsockname()[1], flush=True); at.accept(); print("came", flush=True)' \
+        >"$came" 3>&- 2>/dev/null &
+    listener=$!
+    until_true 5 test -s "$came"
+    port=$(head -n 1 "$came")
 }
 
 # listens NAME: somebody listens at an abstract address, which is told in $abstract.
@@ -115,8 +137,11 @@ within() {
     outside EACCES ENOSYS
     ends_in ENOSYS connect
     ends_in ENOSYS listen
+    listens_tcp
+    ends_in ENOSYS fast-open "$port"
     within
     ends_in ENOMEM memory
+    ends_in ENOSYS shared-memory
     ends_in EFBIG size "$database"
     # nothing came of any of it
     same "$(cat "$beside/file") $(ls "$beside") $(stat -c %a "$beside/file")" 'secret file 644'
@@ -125,12 +150,22 @@ within() {
 @test "sandbox: a program that only reads can change no file, the database neither" {
     confined
     program=forbidden-reader
-    outside EACCES ENOSYS
+    outside EACCES ENOSYS ENOSYS # the filter lets nothing be opened to write but as a log is
     ends_in works read "$database"
+    ends_in ENOSYS write "$database"
+    ends_in ENOSYS update "$database"
+    ends_in EACCES append "$database"
+    ends_in ENOSYS create "$home/new"
+    ends_in ENOSYS remove "$keys"
+    # and the rules for files, where no calls are filtered
+    sed -i 's/^sandbox.*/sandbox = on/' "$conf"
     ends_in EACCES write "$database"
+    ends_in EACCES update "$database"
+    ends_in EACCES append "$database"
     ends_in EACCES write "$keys"
     ends_in EACCES create "$home/new"
-    ends_in ENOSYS remove "$keys"
+    ends_in EACCES remove "$keys"
+    sed -i 's/^sandbox.*/sandbox = all/' "$conf"
     # but where a journal lies there, it may have to roll back
     touch "$database-journal"
     ends_in works write "$database"
@@ -154,8 +189,14 @@ within() {
     for each in truncate:$beside/file remove:$beside/file folder:$beside/a remove-folder:$beside/a fifo:$home/b device:$home/c name:$home/d; do
         ends_in works "${each%%:*}" "${each#*:}"
     done
+    kill "$listener"
+    wait "$listener" || true
+    listens_tcp
+    ends_in works fast-open "$port"
+    until_true 5 grep -q came "$came"
     within
     ends_in works memory
+    ends_in works shared-memory
     same "$(jq -c .data.sandbox <<<"$body")" '[]'
     cgi health GET
     same "$(jq -c .data.sandbox <<<"$body")" '[]'
@@ -180,9 +221,12 @@ within() {
     ends_in EACCES look-into
     within
     ends_in ENOMEM memory
+    ends_in ENOMEM shared-memory
     ends_in EFBIG size "$database"
     ends_in works fork
     ends_in works code
+    ends_in works make-program "$home/program"
+    ends_in works mark-program "$home/program"
     # as far as this kernel has them in Landlock
     others_expected=works
     [ "$(jq .data.landlock <<<"$body")" -lt 6 ] || others_expected=EPERM
@@ -249,7 +293,7 @@ within() {
 @test "sandbox: a limit that is lower already stays" {
     confined
     attempt() { # with 8 MB of processor... the limits of the shell that starts it
-        answer=$(ulimit -d 200000; ulimit -f 100; env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= \
+        answer=$(ulimit -v 200000; ulimit -f 100; env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= \
             QUERY_STRING="try=$1&at=${2:-}" "$FORBIDDEN/$program" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
         body=${answer#*$'\r\n\r\n'}
         outcome=$(jq -r '.data.outcome // .code' <<<"$body")
@@ -300,6 +344,22 @@ within() {
     filters_decide_as_listed "$root/build/generated/common/sandbox/filters.h" x86_64 musl
 }
 
+@test "sandbox: with the data in a server the network is left, files for reading, and all calls but the worst" {
+    both=$root/build/postgresql
+    filters_decide_as_listed "$both/generated/common/sandbox/filters.h" x86_64 glibc
+    installation 'sandbox = all'
+    sed -i 's|^database = .*|database = postgresql://nobody@127.0.0.1:1/none|' "$conf"
+    answer=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO= strace -qq -o "$BATS_TEST_TMPDIR/calls" \
+        "$both/cgi-bin/health" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
+    same "$(jq -c '[.code, .data.sandbox]' <<<"${answer#*$'\r\n\r\n'}")" '["SERVICE_UNAVAILABLE",["landlock","seccomp"]]'
+    # no folder is listed but that of the keys, and what it calls afterwards is not refused: it did try to connect
+    same "$(grep -c 'landlock_add_rule' "$BATS_TEST_TMPDIR/calls")" 2
+    same "$(grep 'landlock_add_rule' "$BATS_TEST_TMPDIR/calls" | grep -c 'allowed_access=LANDLOCK_ACCESS_FS_READ_FILE, parent_fd')" 1
+    sed '1,/^seccomp(/d' "$BATS_TEST_TMPDIR/calls" >"$BATS_TEST_TMPDIR/after"
+    grep -qE '^connect\(.*htons\(1\).*= -1 E(INPROGRESS|CONNREFUSED)' "$BATS_TEST_TMPDIR/after" || fail "$(tail -n 30 "$BATS_TEST_TMPDIR/after")"
+    ! grep -nE '= -1 (ENOSYS|EACCES)' "$BATS_TEST_TMPDIR/after" || fail 'something is refused'
+}
+
 @test "sandbox: cubby check says what the kernel offers, whatever the settings say" {
     confined
     tool 0 check
@@ -327,20 +387,109 @@ within() {
     ends_in ENOSYS listen
     within
     ends_in ENOMEM memory
+    ends_in ENOSYS shared-memory
     ends_in EFBIG size "$database"
     same "$(jq -c .data.sandbox <<<"$body")" '["landlock","seccomp"]'
+    loops_stop
+    # over TCP the socket itself could become a connection
+    LOOP_TCP=1 LOOP_PROGRAMS=$FORBIDDEN loop_start forbidden
+    ends_in ENOSYS option
+    ends_in ENOSYS shut-down
+    listens_tcp
+    ends_in ENOSYS fast-open "$port"
+    ends_in works read "$database" # it still listens
+    ! grep -q came "$came" || fail 'a program that stays has connected'
+}
+
+# confined_already PID: 0 or 1 (no new privileges), then 0 or 2 (a filter of system calls)
+confined_already() { awk '/^NoNewPrivs:/ {printf "%s ", $2} /^Seccomp:/ {print $2}' "/proc/$1/status"; }
+
+is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
+
+@test "sandbox: a process that stays is confined before it takes a request, if its environment names the settings" {
+    installation
+    loop_start health
+    until_true 5 is_confined "$loop_health" '1 2'
+    grep -q 'Max cpu time  *36[0-9][0-9] ' "/proc/$loop_health/limits" || fail "$(cat "/proc/$loop_health/limits")"
+    ask health GET
+    answered 200
+    same "$(jq -c .data.sandbox <<<"$body")" '["landlock","seccomp"]'
+    # settings that nobody can read yet: the first request tells, and the first that finds them confines it
+    mv "$conf" "$conf.away"
+    loop_start data
+    ask data GET /a
+    answered 500
+    same "$(confined_already "$loop_data")" '0 0'
+    mv "$conf.away" "$conf"
+    ask data GET /a
+    answered 401
+    same "$(confined_already "$loop_data")" '1 2'
+    # those that only requests name
+    LOOP_CONF='' loop_start me
+    sleep 0.3
+    same "$(confined_already "$loop_me")" '0 0'
+    ask me GET
+    answered 401
+    same "$(confined_already "$loop_me")" '1 2'
+    # one that was never asked does not end for its age
+    echo 'loop_lifetime = 1' >>"$conf"
+    loop_start token
+    sleep 1.5
+    ! loop_gone "$loop_token" || fail 'it ended without a request'
+}
+
+@test "sandbox: files that the web server had open are closed" {
+    confined 'sandbox = on'
+    exec 7<"$beside/file"
+    ends_in 'Bad file descriptor' inherited 7
+    LOOP_PROGRAMS=$FORBIDDEN loop_start forbidden
+    PROGRAM_OF=$BATS_TEST_TMPDIR/asking
+    answer=$(env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING='try=inherited&at=7' "$PROGRAM_OF/forbidden" </dev/null)
+    exec 7<&-
+    same "$(sed '1,/^\r$/d' <<<"$answer" | jq -r .data.outcome)" 'Bad file descriptor'
+}
+
+# an_hour_each: the process of `token` has one; and another one when a request comes after it has worked for a second
+an_hour_each() {
+    local left
+    hour_left
+    prlimit --pid "$loop_token" --cpu=50:unlimited
+    for _ in $(seq 60); do
+        ask token POST '' '{"username":"nobody","password":"Password-1"}'
+        answered 401
+        left=$(prlimit --pid "$loop_token" --cpu --noheadings --output SOFT)
+        [ "$left" -eq 50 ] || break
+    done
+    hour_left
+}
+
+hour_left() {
+    local left
+    left=$(prlimit --pid "$loop_token" --cpu --noheadings --output SOFT)
+    [ "$left" != unlimited ] && [ "$left" -ge 3600 ] && [ "$left" -le 3620 ] || fail "$left seconds"
 }
 
 @test "sandbox: each request of a process that stays has an hour of processor time" {
-    installation
-    loop_start health
-    ask health GET
-    answered 200
-    prlimit --pid "$loop_health" --cpu=50:unlimited
-    ask health GET
-    answered 200
-    left=$(prlimit --pid "$loop_health" --cpu --noheadings --output SOFT)
-    [ "$left" -ge 3600 ] && [ "$left" -le 3610 ] || fail "$left seconds"
+    installation 'login_limit_account = 0' 'login_limit_address = 0'
+    sed -i 's/^password_cost.*/password_cost = 6/' "$conf"
+    loop_start token
+    until_true 5 is_confined "$loop_token" '1 2'
+    an_hour_each
+    # by a kernel that has neither Landlock nor filters too
+    mkdir "$BATS_TEST_TMPDIR/old"
+    printf '#!/bin/sh\nexec strace -D -qq -o /dev/null -e inject=landlock_create_ruleset,seccomp:error=ENOSYS %s "%s/token"\n' \
+        '-e inject=prctl:error=EINVAL:when=3+' "$PROGRAMS" >"$BATS_TEST_TMPDIR/old/token"
+    chmod 755 "$BATS_TEST_TMPDIR/old/token"
+    LOOP_PROGRAMS=$BATS_TEST_TMPDIR/old loop_start token
+    ask token POST '' '{"username":"nobody","password":"Password-1"}'
+    answered 401
+    same "$(confined_already "$loop_token")" '1 0'
+    an_hour_each
+    # settings that change are read anew then
+    echo 'login_limit_address = 1000' >>"$conf"
+    sed -i '0,/^login_limit_address/{/^login_limit_address/d}' "$conf"
+    ask token POST '' '{"username":"nobody","password":"Password-1"}'
+    answered 401
 }
 
 @test "sandbox: a process that stays ends before a request for other files, and answers none from them" {
