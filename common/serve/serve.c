@@ -82,7 +82,7 @@ static bool serve_one(struct serve *serve)
                         .body_spool = {.file = -1, .slot = -1},
                         .serve = serve};
     response_init(&call.response, &arena);
-    request_read_head(call.transport, &call.request);
+    request_read_head(call.transport, &arena, &call.request);
     struct rendered answer;
     enum error_code error = finish_call(&call, gate_pass(&call), &answer);
     bool deferred = call.store != NULL && serve->program->store->has_deferred(call.store);

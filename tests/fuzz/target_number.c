@@ -95,9 +95,9 @@ static void check_equality(const char *a, const char *b)
 {
     struct decimal x = read_decimal(a);
     struct decimal y = read_decimal(b);
-    bool equal = json_numbers_equal(a, b);
-    fuzz_check(json_numbers_equal(b, a) == equal, "equal one way round only");
-    fuzz_check(json_numbers_equal(a, a), "a number is not equal to itself");
+    bool equal = json_numbers_equal(text_of(a), text_of(b));
+    fuzz_check(json_numbers_equal(text_of(b), text_of(a)) == equal, "equal one way round only");
+    fuzz_check(json_numbers_equal(text_of(a), text_of(a)), "a number is not equal to itself");
     bool wanted = x.negative == y.negative && memcmp(x.power, y.power, sizeof x.power) == 0 &&
                   x.count == y.count && memcmp(x.digits, y.digits, x.count) == 0;
     fuzz_check(equal == wanted, "%s and %s: equal is %d", a, b, equal);
@@ -167,8 +167,8 @@ static void check_digits(struct text text)
 static void check_time(struct text text)
 {
     int64_t time;
-    if (!text_to_time(text, &time)) {
-        return;
+    if (!text_to_time(text, &time) || time < 0) {
+        return; /* what is before 1970 is printed as 1970 */
     }
     char printed[TIME_TEXT_SIZE];
     int64_t again;
