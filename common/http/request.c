@@ -112,8 +112,8 @@ static const char *condition_value(const struct head *head, const char *name)
     return server_is(meta_value(head->transport, "SERVER_SOFTWARE"), "uhttpd") ? NULL : value;
 }
 
-/* Caddy says that a body without a type is a form; what was sent is in another variable. There nginx
- * also passes each line of several, and in the usual one the first. */
+/* Caddy says that a body without a type is a form; what was sent is in another variable. There
+ * nginx also passes each line of several, and in the usual one the first. */
 static const char *content_type(const struct head *head, const char *server)
 {
     const char *lines = header_value(head, "HTTP_CONTENT_TYPE");
@@ -214,8 +214,8 @@ static bool has_control(const char *uri)
 }
 
 /* A path with a control character names nothing, and is one that does. Not all servers hand it over
- * as it is: lighttpd writes _ instead, others end it at a NUL; and both would be another key than the
- * one that was asked for. */
+ * as it is: lighttpd writes _ instead, others end it at a NUL; and both would be another key than
+ * the one that was asked for. */
 static const char *path_info(struct transport *transport)
 {
     const char *path = meta_value(transport, "PATH_INFO");
@@ -228,15 +228,15 @@ static const char *path_info(struct transport *transport)
 void request_read_head(struct transport *transport, struct arena *arena, struct request *request)
 {
     const struct head head = {.transport = transport, .arena = arena};
-    *request = (struct request){.path = path_info(transport),
-                                .query = meta_value(transport, "QUERY_STRING"),
-                                .origin = header_value(&head, "HTTP_ORIGIN"),
-                                .if_match = condition_value(&head, "HTTP_IF_MATCH"),
-                                .if_none_match = condition_value(&head, "HTTP_IF_NONE_MATCH"),
-                                .if_unmodified_since =
-                                    header_value(&head, "HTTP_IF_UNMODIFIED_SINCE"),
-                                .content_range = header_value(&head, "HTTP_CONTENT_RANGE"),
-                                .server_software = meta_value(transport, "SERVER_SOFTWARE")};
+    *request =
+        (struct request){.path = path_info(transport),
+                         .query = meta_value(transport, "QUERY_STRING"),
+                         .origin = header_value(&head, "HTTP_ORIGIN"),
+                         .if_match = condition_value(&head, "HTTP_IF_MATCH"),
+                         .if_none_match = condition_value(&head, "HTTP_IF_NONE_MATCH"),
+                         .if_unmodified_since = header_value(&head, "HTTP_IF_UNMODIFIED_SINCE"),
+                         .content_range = header_value(&head, "HTTP_CONTENT_RANGE"),
+                         .server_software = meta_value(transport, "SERVER_SOFTWARE")};
     request->content_type = content_type(&head, request->server_software);
     if (request->query == NULL) {
         request->query = "";
@@ -405,8 +405,7 @@ struct text request_token(const struct request *request)
 const char *request_address(struct transport *transport, struct arena *arena, const char *proxies)
 {
     const struct head head = {.transport = transport, .arena = arena};
-    const char *forwarded =
-        *proxies != '\0' ? header_value(&head, "HTTP_X_FORWARDED_FOR") : NULL;
+    const char *forwarded = *proxies != '\0' ? header_value(&head, "HTTP_X_FORWARDED_FOR") : NULL;
     char *out = arena_alloc(arena, ADDRESS_TEXT_SIZE);
     if (out == NULL) {
         return NULL;

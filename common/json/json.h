@@ -69,13 +69,13 @@ bool json_check(struct text text, struct json_fault *fault);
 
 /* Like json_check; besides, TEXT must be an object with at most JSON_MEMBERS_MAXIMUM members and no
  * duplicate names, and those names that have escapes may have at most JSON_NAMES_MAXIMUM bytes
- * together. The texts in OUT are slices of TEXT, except that names with escapes are decoded, on ARENA,
- * as is the list. */
+ * together. The texts in OUT are slices of TEXT, except that names with escapes are decoded, on
+ * ARENA, as is the list. */
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
 
-/* Like json_check; besides, if TEXT is an object, it must have at most JSON_NODES_MAXIMUM members and
- * no duplicate names. For a patch, which is read by json_patch.h. Its memory is its own. */
+/* Like json_check; besides, if TEXT is an object, it must have at most JSON_NODES_MAXIMUM members
+ * and no duplicate names. For a patch, which is read by json_patch.h. Its memory is its own. */
 bool json_check_names(struct text text, struct json_fault *fault);
 
 /* The maximum of an arena that suffices for json_read_object with any text of SIZE bytes. */

@@ -481,8 +481,8 @@ static bool read_object(struct arena *arena, struct text text, size_t extra,
     return true;
 }
 
-/* The memory that MEMBERS of a text of SIZE bytes take. The list doubles as it grows; a name with an
- * escape becomes a text of its own. */
+/* The memory that MEMBERS of a text of SIZE bytes take. The list doubles as it grows; a name with
+ * an escape becomes a text of its own. */
 static size_t members_room(size_t members, size_t size)
 {
     enum { PIECE_BYTES = 4 * sizeof(struct json_member) + 32, CHUNKS_BYTES = 65536 };

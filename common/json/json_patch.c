@@ -182,8 +182,8 @@ static bool read_index(struct text token, size_t *index)
 {
     bool over;
     int64_t number;
-    bool good = text_to_int64(token, INT32_MAX, &over, &number) &&
-                (token.at[0] != '0' || token.size == 1);
+    bool good =
+        text_to_int64(token, INT32_MAX, &over, &number) && (token.at[0] != '0' || token.size == 1);
     *index = good ? (size_t)number : 0;
     return good;
 }

@@ -66,13 +66,14 @@ struct json_node *json_tree_member(const struct json_node *object, struct text n
 /* The element with that number, from 0, or NULL. */
 struct json_node *json_tree_element(const struct json_node *array, size_t index);
 
-/* Makes NODE, which must not be in a tree, the member NAME, which is borrowed; it takes the place of
- * the one of that name, or comes last. False when memory is out. */
+/* Makes NODE, which must not be in a tree, the member NAME, which is borrowed; it takes the place
+ * of the one of that name, or comes last. False when memory is out. */
 bool json_tree_set_member(struct json_tree *tree, struct json_node *object, struct text name,
                           struct json_node *node);
 
-/* Adds COUNT nodes to the end of OBJECT, which has no members of their names. As json_tree_set_member
- * for each of them, but in a time that does not grow with the product of both numbers. */
+/* Adds COUNT nodes to the end of OBJECT, which has no members of their names. As
+ * json_tree_set_member for each of them, but in a time that does not grow with the product of both
+ * numbers. */
 bool json_tree_add_members(struct json_tree *tree, struct json_node *object,
                            struct json_node *const *nodes, size_t count);
 
@@ -95,9 +96,9 @@ size_t json_tree_height(struct json_node *node);
 size_t json_tree_print(const struct json_node *node, char *out);
 
 /* Whether both are the same JSON (RFC 6902 section 4.6): numbers by their exact value, strings by
- * their characters, objects without regard to order. Grows both. False also after a failure. Takes a
- * time that grows with the text of B, however long that of A is, but for what is done but once for
- * each node of A. */
+ * their characters, objects without regard to order. Grows both. False also after a failure. Takes
+ * a time that grows with the text of B, however long that of A is, but for what is done but once
+ * for each node of A. */
 bool json_tree_equal(struct json_tree *tree, struct json_node *a, struct json_node *b);
 
 #endif

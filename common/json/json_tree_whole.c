@@ -178,7 +178,7 @@ static void next_pair(struct level *a, const struct json_node *in_b, struct json
 {
     size_t index = a->next;
     *next_a = json_tree_next(a->node, &a->next);
-    *next_b = *next_a == NULL ? NULL
+    *next_b = *next_a == NULL        ? NULL
               : in_b->box->is_object ? json_tree_member(in_b, (*next_a)->name)
                                      : json_tree_element(in_b, index);
 }

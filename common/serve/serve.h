@@ -51,8 +51,8 @@ enum route_flags {
     ROUTE_ANY_BODY = 256,
     ROUTE_QUERY = 512, /* only addresses with a query, besides the name of the item, fit */
     /* With ROUTE_WRITES: a device token is looked up without the write lock, because whether the
-     * call writes is known from its body only, or because it works for long before it does; a handler
-     * that writes calls call_authenticate_to_write then. */
+     * call writes is known from its body only, or because it works for long before it does; a
+     * handler that writes calls call_authenticate_to_write then. */
     ROUTE_MAY_READ = 1024
 };
 

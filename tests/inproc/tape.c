@@ -118,14 +118,14 @@ static const char *play_next_value(struct transport *transport, const char *name
 {
     const char *const *variables = tape_of(transport)->request.variables;
     size_t length = strlen(name);
-    for (size_t i = *place; variables != NULL && variables[i] != NULL; i++) {
+    for (size_t i = *place; i != SIZE_MAX && variables != NULL && variables[i] != NULL; i++) {
         if (strncmp(variables[i], name, length) == 0 && variables[i][length] == '=') {
             *place = i + 1;
             return variables[i] + length + 1;
         }
     }
     const char *value = *place == 0 ? play_variable(transport, name) : NULL;
-    *place = SIZE_MAX / 2;
+    *place = SIZE_MAX;
     return value;
 }
 

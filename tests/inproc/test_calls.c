@@ -424,8 +424,10 @@ static void a_path_with_control_characters_is_no_other_path(void **state)
 {
     (void)state;
     static const char *const addresses[] = {
-        "REQUEST_URI=/api/data/greeting%00", "REQUEST_URI=/api/data/greeting%00x?raw=true",
-        "REQUEST_URI=/api/data/greeting%0a", "REQUEST_URI=/api/data/greeting%7F",
+        "REQUEST_URI=/api/data/greeting%00",
+        "REQUEST_URI=/api/data/greeting%00x?raw=true",
+        "REQUEST_URI=/api/data/greeting%0a",
+        "REQUEST_URI=/api/data/greeting%7F",
         "REQUEST_URI=http://example.org/api/data/greeting%1f",
     };
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
