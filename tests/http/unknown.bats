@@ -116,7 +116,7 @@ DONE
     as_user GET '/data?limit%00=5'
     refused 400 INVALID_PARAMETER
     as_user GET '/data?fields=key%00'
-    refused 400
+    refused 400 INVALID_REQUEST
     unchanged
 }
 
