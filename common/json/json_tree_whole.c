@@ -89,10 +89,9 @@ size_t json_tree_print(const struct json_node *node, char *out)
 {
     struct printer printer = {.to = out};
     struct level open[JSON_DEPTH_MAXIMUM];
-    bool first = true;
     size_t depth = 0;
     while (node != NULL) {
-        first = node->box != NULL && depth < JSON_DEPTH_MAXIMUM;
+        bool first = node->box != NULL && depth < JSON_DEPTH_MAXIMUM;
         if (first) {
             print_bytes(&printer, node->box->is_object ? "{" : "[", 1);
             open[depth++] = (struct level){.node = node};
