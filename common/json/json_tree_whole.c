@@ -87,7 +87,8 @@ static void print_between(struct printer *printer, const struct json_node *paren
 
 size_t json_tree_print(const struct json_node *node, char *out)
 {
-    struct printer printer = {.to = out};
+    struct printer printer = {.size = 0};
+    printer.to = out;
     struct level open[JSON_DEPTH_MAXIMUM];
     size_t depth = 0;
     while (node != NULL) {

@@ -126,8 +126,8 @@ none_match() {
     for form in '%s|"99999"' '"99999"|%s' '"1", |%s' 'W/"2"|%s, "3"' ',|%s'; do
         [ "$SERVER" != busybox ] || [[ ${form#*|} == *%s* ]] || continue
         tag=$(header ETag)
-        lines=${form/\%s/$tag}
-        send PUT /data/lines '{"value":2}' -H "If-Match: ${lines%|*}" -H "If-Match: ${lines#*|}"
+        both=${form/\%s/$tag}
+        send PUT /data/lines '{"value":2}' -H "If-Match: ${both%|*}" -H "If-Match: ${both#*|}"
         if [ "$SERVER" = nginx ] && [ "$code" = 400 ]; then
             as_user GET /data/lines
         else
@@ -135,13 +135,13 @@ none_match() {
         fi
     done
     tag=$(header ETag)
-    for lines in '"99998"|"99999"' '*|"99999"' "$tag|*" "$tag|\"9" "\"9|$tag" 'nonsense|*'; do
+    for both in '"99998"|"99999"' '*|"99999"' "$tag|*" "$tag|\"9" "\"9|$tag" 'nonsense|*'; do
         wanted=400
-        [ "$lines" != '"99998"|"99999"' ] || [ "$SERVER" = nginx ] || wanted=412
+        [ "$both" != '"99998"|"99999"' ] || [ "$SERVER" = nginx ] || wanted=412
         # Of those that busybox takes for good, the others tell.
-        last=${lines#*|}
+        last=${both#*|}
         if [ "$SERVER" != busybox ] || [ "$last" = '"99999"' ] || [ "$last" = '"9' ]; then
-            send PUT /data/lines '{"value":3}' -H "If-Match: ${lines%|*}" -H "If-Match: ${lines#*|}"
+            send PUT /data/lines '{"value":3}' -H "If-Match: ${both%|*}" -H "If-Match: ${both#*|}"
             [ "$SERVER" != busybox ] || [ "$last" = '"9' ] || wanted=412
             same "$code" "$wanted"
         fi
