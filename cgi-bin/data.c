@@ -420,25 +420,57 @@ static enum error_code patch_value(struct call *call, patch_function *apply,
     return error;
 }
 
-/* Reads the item, checks the condition, applies the patch. *VERSION is the version that was read.
- */
-static enum error_code read_and_patch(struct call *call, const struct item_owner *owner,
-                                      const struct condition *condition, patch_function *apply,
-                                      struct item *item, int64_t *version)
+/* Reads the item and checks the condition. */
+static enum error_code read_to_patch(struct call *call, const struct item_owner *owner,
+                                     const struct condition *condition, struct item *present)
 {
-    struct item present = {.key = item->key};
-    enum error_code error = items_read(call->store, owner, call->now_ms, &present);
+    enum error_code error = items_read(call->store, owner, call->now_ms, present);
     if (error != ERR_NONE) {
         return error;
     }
-    *version = present.version;
-    return condition_evaluate(condition, false, true, present.version) == CONDITION_HOLDS
-               ? patch_value(call, apply, &present, item)
-               : answer_current(call, owner, item->key);
+    return condition_evaluate(condition, false, true, present->version) == CONDITION_HOLDS
+               ? ERR_NONE
+               : answer_current(call, owner, present->key);
 }
 
-/* The patch is applied before the write lock is taken, since it may take long. If the item has
- * changed meanwhile, it is applied once more under the lock. */
+/* The same, in a transaction of its own: nobody else waits while the patch is applied, and so the
+ * value, PRESENT->value, is copied to COPY. */
+static enum error_code read_apart(struct call *call, const struct item_owner *owner,
+                                  const struct condition *condition, struct arena *copy,
+                                  struct item *present)
+{
+    enum error_code error = db_begin_read(call->store);
+    if (error == ERR_NONE) {
+        error = read_to_patch(call, owner, condition, present);
+    }
+    if (error != ERR_NONE) {
+        return error;
+    }
+    present->value.at = arena_copy(copy, present->value.at, present->value.size);
+    return present->value.at != NULL
+               ? db_commit_early(call->store)
+               : call_fail(call, ERR_INTERNAL, "out of memory while applying a patch");
+}
+
+/* Applies the patch to the item as it is now; *VERSION is its version. */
+static enum error_code patch_apart(struct call *call, const struct item_owner *owner,
+                                   const struct condition *condition, patch_function *apply,
+                                   struct item *item, int64_t *version)
+{
+    struct arena copy;
+    struct item present = {.key = item->key};
+    arena_init(&copy, call->arena->maximum);
+    enum error_code error = read_apart(call, owner, condition, &copy, &present);
+    if (error == ERR_NONE) {
+        error = patch_value(call, apply, &present, item);
+    }
+    *version = present.version;
+    arena_reset(&copy);
+    return error;
+}
+
+/* The patch is applied outside of any transaction, since it may take long. If the item has changed
+ * meanwhile, it is applied once more under the write lock. */
 static enum error_code patch_and_find(struct call *call, const struct condition *condition,
                                       patch_function *apply, struct item_writes *writes,
                                       struct item *item)
@@ -447,12 +479,12 @@ static enum error_code patch_and_find(struct call *call, const struct condition 
     bool exists;
     enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
     if (error == ERR_NONE) {
-        error = db_begin_read(call->store);
-    }
-    if (error == ERR_NONE) {
-        error = read_and_patch(call, writes->owner, condition, apply, item, &version);
+        error = patch_apart(call, writes->owner, condition, apply, item, &version);
     }
     struct item found = {.key = item->key};
+    if (error == ERR_NONE) {
+        error = call_authenticate_to_write(call);
+    }
     if (error == ERR_NONE) {
         error = item_writes_start(call, writes);
     }
@@ -463,7 +495,9 @@ static enum error_code patch_and_find(struct call *call, const struct condition 
         error = ERR_KEY_NOT_FOUND;
     }
     if (error == ERR_NONE && found.version != version) {
-        error = read_and_patch(call, writes->owner, condition, apply, item, &version);
+        struct item present = {.key = item->key};
+        error = read_to_patch(call, writes->owner, condition, &present);
+        error = error == ERR_NONE ? patch_value(call, apply, &present, item) : error;
     }
     found.value = item->value;
     *item = found;
@@ -575,7 +609,8 @@ static const struct route routes[] = {
          ROUTE_WRITES,
      ERR_NONE, post_item, post_parameters},
     {HTTP_PATCH, "/{}",
-     ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_ANY_JSON | ROUTE_LARGE_BODY | ROUTE_WRITES,
+     ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_BODY | ROUTE_ANY_JSON | ROUTE_LARGE_BODY | ROUTE_WRITES |
+         ROUTE_MAY_READ,
      ERR_NONE, patch_item, item_parameters},
     {HTTP_DELETE, "/{}", ROUTE_TOKEN | ROUTE_DEVICE | ROUTE_WRITES, ERR_NONE, delete_item,
      item_parameters},

@@ -113,6 +113,7 @@ static enum error_code refresh_token(struct call *call)
     }
     const struct token_claims *claims = &call->claims;
     int64_t started = claims->started != 0 ? claims->started : claims->issued;
+    started = started > 0 ? started : 1; /* 0 would mean now, and this is as long ago */
     return error == ERR_NONE ? session_answer(call, owner.user_id, owner.epoch, started, query.raw,
                                               "Access token refreshed successfully.")
                              : error;

@@ -27,7 +27,7 @@ static bool read_counter(struct text value, int64_t *out)
     char digits[24];
     *out = (int64_t)number->valuedouble;
     (void)snprintf(digits, sizeof digits, "%" PRId64, *out);
-    return json_numbers_equal(value.at, digits);
+    return json_numbers_equal(value, text_of(digits));
 }
 
 enum error_code counter_add(struct call *call, const struct item_owner *owner,

@@ -63,15 +63,47 @@ static enum error_code read_string(struct import *import, const struct json_obje
     return ERR_NONE;
 }
 
+/* A time of an item, if it has one. 1970 is one, too. */
+struct moment {
+    bool given;
+    int64_t at;
+};
+
 static enum error_code read_time(struct import *import, const struct json_object *object,
-                                 const char *name, int64_t *out)
+                                 const char *name, struct moment *out)
 {
     struct text text = {0};
     enum error_code error = read_string(import, object, name, ERR_INVALID_PARAMETER, &text);
-    if (error == ERR_NONE && text.at != NULL && !text_to_time(text, out)) {
+    out->given = error == ERR_NONE && text.at != NULL;
+    if (out->given && !text_to_time(text, &out->at)) {
         error = refuse(import, name, "must be a time such as 2026-01-31T12:00:00.000Z",
                        ERR_INVALID_PARAMETER);
     }
+    return error;
+}
+
+/* As read_time, of a time that is stored, so that it can't be before 1970; one that is missing or
+ * lies in the future becomes the time of the import. */
+static enum error_code read_past(struct import *import, const struct json_object *object,
+                                 const char *name, int64_t *out)
+{
+    struct moment time = {.given = false};
+    enum error_code error = read_time(import, object, name, &time);
+    if (error == ERR_NONE && time.given && time.at < 0) {
+        error = refuse(import, name, "must not be before 1970", ERR_INVALID_PARAMETER);
+    }
+    *out = time.given && time.at <= import->call->now_ms ? time.at : import->call->now_ms;
+    return error;
+}
+
+/* When the item ends. Whatever its end was, it is over or still to come: over is EXPIRED. */
+static enum error_code read_end(struct import *import, const struct json_object *object,
+                                int64_t *out, bool *expired)
+{
+    struct moment end = {.given = false};
+    enum error_code error = read_time(import, object, "expires_at", &end);
+    *expired = end.given && end.at <= import->call->now_ms;
+    *out = end.given && !*expired ? end.at : 0;
     return error;
 }
 
@@ -104,12 +136,6 @@ static enum error_code check_names(struct import *import, const struct json_obje
     return input_check_names(import->call, object, names, sizeof names / sizeof *names, place);
 }
 
-/* A time that is missing or lies in the future becomes the time of the import. */
-static int64_t past_time(const struct import *import, int64_t time)
-{
-    return time > 0 && time <= import->call->now_ms ? time : import->call->now_ms;
-}
-
 /* Why JSON is no object that can be read, FAULT being what the reader says, and where in it. */
 static const char *object_fault(struct arena *arena, struct text json,
                                 const struct json_fault *fault)
@@ -118,7 +144,8 @@ static const char *object_fault(struct arena *arena, struct text json,
                              : "must be an object";
 }
 
-static enum error_code read_item(struct import *import, struct text element, struct item *item)
+static enum error_code read_item(struct import *import, struct text element, struct item *item,
+                                 bool *expired)
 {
     struct json_object object;
     struct json_fault fault;
@@ -142,17 +169,12 @@ static enum error_code read_item(struct import *import, struct text element, str
     }
     error = read_value(import, &object, &item->value);
     if (error == ERR_NONE) {
-        error = read_time(import, &object, "created_at", &item->created_at);
+        error = read_past(import, &object, "created_at", &item->created_at);
     }
     if (error == ERR_NONE) {
-        error = read_time(import, &object, "updated_at", &item->updated_at);
+        error = read_past(import, &object, "updated_at", &item->updated_at);
     }
-    if (error == ERR_NONE) {
-        error = read_time(import, &object, "expires_at", &item->expires_at);
-    }
-    item->created_at = past_time(import, item->created_at);
-    item->updated_at = past_time(import, item->updated_at);
-    return error;
+    return error == ERR_NONE ? read_end(import, &object, &item->expires_at, expired) : error;
 }
 
 static enum error_code store_item(struct import *import, const struct item *item)
@@ -170,11 +192,12 @@ static enum error_code store_item(struct import *import, const struct item *item
 static enum error_code take_item(struct import *import, struct text element)
 {
     struct item item;
-    enum error_code error = read_item(import, element, &item);
+    bool expired = false;
+    enum error_code error = read_item(import, element, &item, &expired);
     if (error != ERR_NONE) {
         return error;
     }
-    if (item.expires_at != 0 && item.expires_at <= import->call->now_ms) {
+    if (expired) {
         import->expired++;
         return ERR_NONE;
     }

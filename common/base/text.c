@@ -368,12 +368,11 @@ static bool take_fraction(const char **at, int *out)
     return digits > 0 && digits <= 9;
 }
 
-/* As text_to_time, of any year. */
-static bool read_time(struct text text, int64_t *milliseconds)
+bool text_to_time(struct text text, int64_t *milliseconds)
 {
     enum { LONGEST = 30 }; /* 2026-01-31T12:00:00.000000000Z */
     char copy[LONGEST + 1];
-    if (text.size > LONGEST) {
+    if (text.size == 0 || text.size > LONGEST) {
         return false;
     }
     memcpy(copy, text.at, text.size);
@@ -384,8 +383,8 @@ static bool read_time(struct text text, int64_t *milliseconds)
     if (!take_digits(&at, 4, '-', &parts.tm_year) || !take_digits(&at, 2, '-', &parts.tm_mon) ||
         !take_digits(&at, 2, 'T', &parts.tm_mday) || !take_digits(&at, 2, ':', &parts.tm_hour) ||
         !take_digits(&at, 2, ':', &parts.tm_min) || !take_digits(&at, 2, '\0', &parts.tm_sec) ||
-        !take_fraction(&at, &fraction) || strcmp(at, "Z") != 0) {
-        return false;
+        !take_fraction(&at, &fraction) || *at != 'Z' || at + 1 != copy + text.size) {
+        return false; /* not strcmp: behind the Z may be a NUL and more */
     }
     parts.tm_year -= 1900;
     parts.tm_mon -= 1;
@@ -397,11 +396,6 @@ static bool read_time(struct text text, int64_t *milliseconds)
                   parts.tm_min == wanted.tm_min && parts.tm_sec == wanted.tm_sec;
     *milliseconds = (int64_t)seconds * 1000 + fraction;
     return exists;
-}
-
-bool text_to_time(struct text text, int64_t *milliseconds)
-{
-    return read_time(text, milliseconds) && *milliseconds >= 0;
 }
 
 bool text_to_instant(struct text text, int64_t *milliseconds)
@@ -417,7 +411,7 @@ bool text_to_instant(struct text text, int64_t *milliseconds)
     char *last = copy + text.size - 1;
     if (*last == 'z' || *last == 'Z') {
         *last = 'Z';
-        return read_time(text_of(copy), milliseconds);
+        return text_to_time((struct text){.at = copy, .size = text.size}, milliseconds);
     }
     if (text.size <= DAY + OFFSET) {
         return false;
@@ -431,8 +425,8 @@ bool text_to_instant(struct text text, int64_t *milliseconds)
         !take_digits(&at, 2, '\0', &minutes) || hours > 23 || minutes > 59) {
         return false;
     }
-    memcpy(sign, "Z", 2);
-    if (!read_time(text_of(copy), milliseconds)) {
+    *sign = 'Z';
+    if (!text_to_time((struct text){.at = copy, .size = text.size - OFFSET + 1}, milliseconds)) {
         return false;
     }
     int64_t offset = (INT64_C(60) * hours + minutes) * 60000;

@@ -72,9 +72,9 @@ enum { TIME_TEXT_SIZE = 25 };
  * years 1970 to 9999 become the first or last second of them. */
 void time_to_text(int64_t milliseconds, char out[TIME_TEXT_SIZE]);
 
-/* Parses such a text into milliseconds since 1970; the fraction may be missing or have up to nine
- * digits. False when it has another form, is before 1970, or names a date or time that does not
- * exist. */
+/* Parses such a text, of the years 0000 to 9999, into milliseconds since 1970: before that the
+ * result is negative. The fraction may be missing or have up to nine digits. False when the text
+ * has another form, or names a date or time that does not exist. */
 bool text_to_time(struct text text, int64_t *milliseconds);
 
 /* The sign, 19 digits and NUL. */
@@ -83,9 +83,8 @@ enum { INTEGER_TEXT_SIZE = 21 };
 /* VALUE in decimal, NUL-terminated. Returns the length. */
 size_t integer_to_text(int64_t value, char out[INTEGER_TEXT_SIZE]);
 
-/* The same with any offset from UTC (RFC 3339 section 5.6), letters small or capital, of the years
- * 0000 to 9999: before 1970 the result is negative. A blank stands for the plus sign that a query
- * string has made one of. */
+/* As text_to_time, with any offset from UTC (RFC 3339 section 5.6), letters small or capital. A
+ * blank stands for the plus sign that a query string has made one of. */
 bool text_to_instant(struct text text, int64_t *milliseconds);
 
 /* Compares two secrets of equal length in a time that depends on the length alone. */

@@ -29,9 +29,69 @@ static enum http_method method_named(const char *name)
     return HTTP_OTHER;
 }
 
-static const char *header_value(struct transport *transport, const char *name)
+static const char *meta_value(struct transport *transport, const char *name)
 {
     const char *value = transport->variable(transport, name);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* What the head of a request is read from, and where what is made of it is kept. */
+struct head {
+    struct transport *transport;
+    struct arena *arena;
+};
+
+/* What stands for a header that can't be read, so that it is refused and not passed over: no list,
+ * no type, no token. */
+static const char unreadable[] = ",";
+
+/* The lines of the header that the variable NAME stands for, COUNT of them with SIZE bytes, as one
+ * list. */
+static const char *join_lines(const struct head *head, const char *name, size_t count, size_t size)
+{
+    static const char comma[] = ", ";
+    char *list = arena_alloc(head->arena, size + count * (sizeof comma - 1) + 1);
+    if (list == NULL) {
+        return unreadable;
+    }
+    char *end = list;
+    size_t place = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *value = head->transport->next_value(head->transport, name, &place);
+        size_t length = strlen(value);
+        if (i > 0) {
+            memcpy(end, comma, sizeof comma - 1);
+            end += sizeof comma - 1;
+        }
+        memcpy(end, value, length);
+        end += length;
+    }
+    *end = '\0';
+    return list;
+}
+
+/* The value of the header that the variable NAME stands for, all its lines as one list (RFC 9110
+ * section 5.3), as most web servers make of them. Who looked at the first line alone would let
+ * through what another one, perhaps of a proxy, forbids. A header that is no list has no good value
+ * then, and is refused like any other that is malformed. NULL when there is none. */
+static const char *header_lines(const struct head *head, const char *name)
+{
+    size_t place = 0;
+    size_t size = 0;
+    size_t count = 0;
+    const char *first = NULL;
+    const char *value;
+    while ((value = head->transport->next_value(head->transport, name, &place)) != NULL) {
+        first = count++ == 0 ? value : first;
+        size += strlen(value);
+    }
+    return count < 2 ? first : join_lines(head, name, count, size);
+}
+
+/* The same; NULL, too, when it is empty. */
+static const char *header_value(const struct head *head, const char *name)
+{
+    const char *value = header_lines(head, name);
     return value != NULL && *value != '\0' ? value : NULL;
 }
 
@@ -43,26 +103,30 @@ static bool server_is(const char *server, const char *name)
 
 /* The value of a conditional header. Sent empty it is malformed, not absent; but uhttpd sets the
  * variable of each header it knows, and leaves it empty when the header was not sent. */
-static const char *condition_value(struct transport *transport, const char *name)
+static const char *condition_value(const struct head *head, const char *name)
 {
-    const char *value = transport->variable(transport, name);
+    const char *value = header_lines(head, name);
     if (value == NULL || *value != '\0') {
         return value;
     }
-    return server_is(header_value(transport, "SERVER_SOFTWARE"), "uhttpd") ? NULL : value;
+    return server_is(meta_value(head->transport, "SERVER_SOFTWARE"), "uhttpd") ? NULL : value;
 }
 
-/* Caddy says that a body without a type is a form; what was sent is in another variable. */
-static const char *content_type(struct transport *transport, const char *server)
+/* Caddy says that a body without a type is a form; what was sent is in another variable. There
+ * nginx also passes each line of several, and in the usual one the first. */
+static const char *content_type(const struct head *head, const char *server)
 {
-    return header_value(transport,
-                        server_is(server, "Caddy") ? "HTTP_CONTENT_TYPE" : "CONTENT_TYPE");
+    const char *lines = header_value(head, "HTTP_CONTENT_TYPE");
+    const char *value =
+        server_is(server, "Caddy") ? lines : meta_value(head->transport, "CONTENT_TYPE");
+    return value != NULL && lines != NULL && strchr(lines, ',') != NULL ? lines : value;
 }
 
-static void read_method(struct transport *transport, struct request *request)
+static void read_method(const struct head *head, struct request *request)
 {
-    enum http_method method = method_named(transport->variable(transport, "REQUEST_METHOD"));
-    const char *instead = header_value(transport, "HTTP_X_HTTP_METHOD_OVERRIDE");
+    enum http_method method =
+        method_named(head->transport->variable(head->transport, "REQUEST_METHOD"));
+    const char *instead = header_value(head, "HTTP_X_HTTP_METHOD_OVERRIDE");
     if (method == HTTP_POST && instead != NULL) {
         method = method_named(instead);
         if (method != HTTP_PUT && method != HTTP_PATCH && method != HTTP_DELETE) {
@@ -104,16 +168,17 @@ static void read_no_length(struct request *request, bool chunked, bool decodes)
     request->body_pending = chunked;
 }
 
-static void read_length(struct transport *transport, struct request *request)
+static void read_length(const struct head *head, struct request *request)
 {
-    const char *length = header_value(transport, "CONTENT_LENGTH");
+    const struct transport *transport = head->transport;
+    const char *length = header_value(head, "CONTENT_LENGTH");
     const char *server = request->server_software;
-    bool chunked = says_chunked(header_value(transport, "HTTP_TRANSFER_ENCODING"));
+    bool chunked = says_chunked(header_value(head, "HTTP_TRANSFER_ENCODING"));
     bool decodes = transport->delimits_body || server_is(server, "Apache") ||
                    server_is(server, "lighttpd") || server_is(server, "nginx");
     if (length == NULL) {
         /* busybox httpd sets only this one for methods other than POST. */
-        length = header_value(transport, "HTTP_CONTENT_LENGTH");
+        length = header_value(head, "HTTP_CONTENT_LENGTH");
     }
     bool raw = chunked && !decodes &&
                (length == NULL || strcmp(length, "0") == 0 || server_is(server, "busybox"));
@@ -148,40 +213,41 @@ static bool has_control(const char *uri)
     return false;
 }
 
-/* lighttpd writes _ for each control character of a path, which would be another key than the one
- * that was asked for: then what is left is a path that names nothing. */
+/* A path with a control character names nothing, and is one that does. Not all servers hand it over
+ * as it is: lighttpd writes _ instead, others end it at a NUL; and both would be another key than
+ * the one that was asked for. */
 static const char *path_info(struct transport *transport)
 {
-    const char *path = header_value(transport, "PATH_INFO");
+    const char *path = meta_value(transport, "PATH_INFO");
     if (path == NULL) {
         return "";
     }
-    bool mended = strchr(path, '_') != NULL && has_control(header_value(transport, "REQUEST_URI"));
-    return mended ? "/\x7f" : path;
+    return has_control(meta_value(transport, "REQUEST_URI")) ? "/\x7f" : path;
 }
 
-void request_read_head(struct transport *transport, struct request *request)
+void request_read_head(struct transport *transport, struct arena *arena, struct request *request)
 {
+    const struct head head = {.transport = transport, .arena = arena};
     *request =
         (struct request){.path = path_info(transport),
-                         .query = header_value(transport, "QUERY_STRING"),
-                         .origin = header_value(transport, "HTTP_ORIGIN"),
-                         .if_match = condition_value(transport, "HTTP_IF_MATCH"),
-                         .if_none_match = condition_value(transport, "HTTP_IF_NONE_MATCH"),
-                         .if_unmodified_since = header_value(transport, "HTTP_IF_UNMODIFIED_SINCE"),
-                         .content_range = header_value(transport, "HTTP_CONTENT_RANGE"),
-                         .server_software = header_value(transport, "SERVER_SOFTWARE")};
-    request->content_type = content_type(transport, request->server_software);
+                         .query = meta_value(transport, "QUERY_STRING"),
+                         .origin = header_value(&head, "HTTP_ORIGIN"),
+                         .if_match = condition_value(&head, "HTTP_IF_MATCH"),
+                         .if_none_match = condition_value(&head, "HTTP_IF_NONE_MATCH"),
+                         .if_unmodified_since = header_value(&head, "HTTP_IF_UNMODIFIED_SINCE"),
+                         .content_range = header_value(&head, "HTTP_CONTENT_RANGE"),
+                         .server_software = meta_value(transport, "SERVER_SOFTWARE")};
+    request->content_type = content_type(&head, request->server_software);
     if (request->query == NULL) {
         request->query = "";
     }
-    request->authorization = header_value(transport, "HTTP_AUTHORIZATION");
+    request->authorization = header_value(&head, "HTTP_AUTHORIZATION");
     if (request->authorization == NULL) {
         /* An internal redirect of Apache renames the variable. */
-        request->authorization = header_value(transport, "REDIRECT_HTTP_AUTHORIZATION");
+        request->authorization = header_value(&head, "REDIRECT_HTTP_AUTHORIZATION");
     }
-    read_method(transport, request);
-    read_length(transport, request);
+    read_method(&head, request);
+    read_length(&head, request);
 }
 
 /* GOT is what reading the body returned before its end. */
@@ -336,44 +402,15 @@ struct text request_token(const struct request *request)
     return token;
 }
 
-/* The lines of the header that the variable NAME stands for, as one list (RFC 9110 section 5.3):
- * whoever looked only at the first would see what the client wrote, not what a proxy added in a
- * line of its own. NULL without memory. */
-static const char *joined_value(struct transport *transport, struct arena *arena, const char *name)
-{
-    size_t place = 0;
-    size_t size = 1;
-    const char *value;
-    while ((value = transport->next_value(transport, name, &place)) != NULL) {
-        size += strlen(value) + 1;
-    }
-    char *list = arena_alloc(arena, size);
-    char *end = list;
-    place = 0;
-    while (list != NULL && (value = transport->next_value(transport, name, &place)) != NULL) {
-        size_t length = strlen(value);
-        if (end != list) {
-            *end++ = ',';
-        }
-        memcpy(end, value, length);
-        end += length;
-    }
-    if (list != NULL) {
-        *end = '\0';
-    }
-    return list;
-}
-
 const char *request_address(struct transport *transport, struct arena *arena, const char *proxies)
 {
-    const char *forwarded = "";
-    if (*proxies != '\0') {
-        forwarded = joined_value(transport, arena, "HTTP_X_FORWARDED_FOR");
-    }
+    const struct head head = {.transport = transport, .arena = arena};
+    const char *forwarded = *proxies != '\0' ? header_value(&head, "HTTP_X_FORWARDED_FOR") : NULL;
     char *out = arena_alloc(arena, ADDRESS_TEXT_SIZE);
-    if (out == NULL || forwarded == NULL) {
+    if (out == NULL) {
         return NULL;
     }
-    address_of_client(header_value(transport, "REMOTE_ADDR"), forwarded, proxies, out);
+    address_of_client(meta_value(transport, "REMOTE_ADDR"), forwarded != NULL ? forwarded : "",
+                      proxies, out);
     return out;
 }

@@ -47,9 +47,10 @@ struct request {
     struct text body;  /* empty until request_read_body */
 };
 
-/* Fills REQUEST from the meta-variables of the transport's present request. The method override
+/* Fills REQUEST from the meta-variables of the transport's present request. The lines of a header
+ * that came in several are one value, with commas between them, on ARENA. The method override
  * counts for POST only, and only for PUT, PATCH and DELETE; any other name gives HTTP_OTHER. */
-void request_read_head(struct transport *transport, struct request *request);
+void request_read_head(struct transport *transport, struct arena *arena, struct request *request);
 
 /* Reads the body, at most MAXIMUM bytes, onto ARENA. ERR_BODY_TOO_LARGE before a byte is kept when
  * the announced length is above it; ERR_INCOMPLETE_BODY when input ends, fails, or takes more than

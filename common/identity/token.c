@@ -305,14 +305,15 @@ static const char *get_text(jwt_t *jwt, const char *name)
     return jwt_claim_get(jwt, &claim) == JWT_VALUE_ERR_NONE ? claim.str_val : NULL;
 }
 
-/* For a claim that may be absent, *OUT is 0 then, but if present must be an integer. */
-static bool get_optional_integer(jwt_t *jwt, const char *name, int64_t *out)
+/* For a claim that may be absent, *OUT is 0 then, but if present must be an integer, and at least
+ * LEAST. */
+static bool get_optional_integer(jwt_t *jwt, const char *name, int64_t least, int64_t *out)
 {
     jwt_value_t claim;
     jwt_set_GET_INT(&claim, name);
     jwt_value_error_t error = jwt_claim_get(jwt, &claim);
     *out = error == JWT_VALUE_ERR_NONE ? claim.int_val : 0;
-    return error == JWT_VALUE_ERR_NONE || error == JWT_VALUE_ERR_NOEXIST;
+    return error == JWT_VALUE_ERR_NOEXIST || (error == JWT_VALUE_ERR_NONE && *out >= least);
 }
 
 static bool get_claims(jwt_t *jwt, struct reading *reading)
@@ -321,8 +322,8 @@ static bool get_claims(jwt_t *jwt, struct reading *reading)
     if (!get_integer(jwt, "user_id", &claims->user_id) ||
         !get_integer(jwt, "iat", &claims->issued) || !get_integer(jwt, "exp", &claims->expires) ||
         !get_integer(jwt, "epoch", &claims->epoch) ||
-        !get_optional_integer(jwt, "nbf", &reading->not_before) ||
-        !get_optional_integer(jwt, "auth_time", &claims->started) || claims->started < 0) {
+        !get_optional_integer(jwt, "nbf", INT64_MIN, &reading->not_before) ||
+        !get_optional_integer(jwt, "auth_time", 1, &claims->started)) {
         return false;
     }
     char subject[24];

@@ -36,94 +36,9 @@ cJSON *json_parse(struct text value)
     return cJSON_ParseWithLength(value.at, value.size);
 }
 
-/* The two bytes that stand for an escaped NUL in a string of C, as in modified UTF-8. */
-static const char nul[] = "\xc0\x80";
-static const char escaped_nul[] = "\\u0000";
-enum { NUL_SIZE = sizeof nul - 1, ESCAPED_NUL_SIZE = sizeof escaped_nul - 1 };
-
-static bool starts_with_nul(const char *at, const char *end)
-{
-    return end - at >= ESCAPED_NUL_SIZE && memcmp(at, escaped_nul, ESCAPED_NUL_SIZE) == 0;
-}
-
-/* A copy of VALUE with `nul` in the place of each escaped NUL. */
-static char *replace_escaped_nuls(struct text value, size_t *size)
-{
-    char *copy = current_alloc(value.size);
-    char *to = copy;
-    const char *end = value.at + value.size;
-    for (const char *at = value.at; copy != NULL && at < end;) {
-        if (starts_with_nul(at, end)) {
-            memcpy(to, nul, NUL_SIZE);
-            to += NUL_SIZE;
-            at += ESCAPED_NUL_SIZE;
-            continue;
-        }
-        if (*at == '\\') {
-            *to++ = *at++; /* so that an escaped backslash starts nothing */
-        }
-        *to++ = *at++;
-    }
-    *size = copy != NULL ? (size_t)(to - copy) : 0;
-    return copy;
-}
-
-char *json_c_string(struct text value)
-{
-    size_t size = value.size;
-    const char *at = value.at;
-    if (memmem(at, size, escaped_nul, ESCAPED_NUL_SIZE) != NULL) {
-        at = replace_escaped_nuls(value, &size);
-    }
-    const cJSON *parsed = at != NULL ? cJSON_ParseWithLength(at, size) : NULL;
-    return parsed != NULL ? parsed->valuestring : NULL;
-}
-
 bool json_text(struct text value, struct text *out)
 {
-    char *text = json_c_string(value);
-    *out = text_of(text);
-    if (text == NULL || memchr(text, (unsigned char)nul[0], out->size) == NULL) {
-        return text != NULL;
-    }
-    char *to = text;
-    for (const char *at = text; *at != '\0'; at++) {
-        bool is_nul = *at == nul[0];
-        *to++ = (char)(is_nul ? '\0' : *at);
-        at += is_nul ? NUL_SIZE - 1 : 0;
-    }
-    *to = '\0';
-    out->size = (size_t)(to - text);
-    return true;
-}
-
-bool json_restore_nuls(struct arena *arena, struct text *text)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < text->size; i++) {
-        count += text->at[i] == nul[0];
-    }
-    if (count == 0) {
-        return true;
-    }
-    char *to = arena_alloc(arena, text->size + count * (ESCAPED_NUL_SIZE - NUL_SIZE) + 1);
-    if (to == NULL) {
-        return false;
-    }
-    const char *at = text->at;
-    text->at = to;
-    for (; *at != '\0'; at++) {
-        if (*at == nul[0]) {
-            memcpy(to, escaped_nul, ESCAPED_NUL_SIZE);
-            to += ESCAPED_NUL_SIZE;
-            at += NUL_SIZE - 1;
-        } else {
-            *to++ = *at;
-        }
-    }
-    *to = '\0';
-    text->size = (size_t)(to - text->at);
-    return true;
+    return current != NULL && json_string_decode(current, value, out);
 }
 
 cJSON *json_new_string(const char *text)

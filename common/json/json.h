@@ -34,6 +34,10 @@ enum { JSON_DOCUMENT_LEVELS = 4 };
  * call needs. */
 enum { JSON_MEMBERS_MAXIMUM = 4096, JSON_NAMES_MAXIMUM = 1024 * 1024 };
 
+/* The most nodes that the trees of a patch and of its value may have together (json_tree.h), which
+ * limits work and memory whatever is sent. */
+enum { JSON_NODES_MAXIMUM = 20000 };
+
 /* One member of an object: NAME decoded, VALUE the exact text it was sent as. */
 struct json_member {
     struct text name;
@@ -65,10 +69,14 @@ bool json_check(struct text text, struct json_fault *fault);
 
 /* Like json_check; besides, TEXT must be an object with at most JSON_MEMBERS_MAXIMUM members and no
  * duplicate names, and those names that have escapes may have at most JSON_NAMES_MAXIMUM bytes
- * together. The texts in OUT are slices of TEXT, except that names with escapes are decoded by
- * cJSON: ARENA must also be the arena in use. */
+ * together. The texts in OUT are slices of TEXT, except that names with escapes are decoded, on
+ * ARENA, as is the list. */
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,
                       struct json_fault *fault);
+
+/* Like json_check; besides, if TEXT is an object, it must have at most JSON_NODES_MAXIMUM members
+ * and no duplicate names. For a patch, which is read by json_patch.h. Its memory is its own. */
+bool json_check_names(struct text text, struct json_fault *fault);
 
 /* The maximum of an arena that suffices for json_read_object with any text of SIZE bytes. */
 size_t json_object_room(size_t size);
@@ -103,6 +111,10 @@ bool json_string_is(struct text string, struct text wanted);
  * memory is out. */
 bool json_string_encode(struct arena *arena, struct text bytes, struct text *out);
 
+/* Writes the string, with its quotes, that stands for BYTES to OUT, without a NUL after it; returns
+ * its size, which is also how much room it needs: OUT may be NULL. */
+size_t json_string_write(struct text bytes, char *out);
+
 /* A JSON Pointer (RFC 6901), taken apart. */
 struct json_pointer {
     struct text *tokens; /* decoded */
@@ -132,17 +144,9 @@ const struct text *json_member(const struct json_object *object, const char *nam
 /* Parses a checked value with cJSON; NULL when memory is out. The result is on the arena in use. */
 cJSON *json_parse(struct text value);
 
-/* The characters of the checked string VALUE, which has its quotes; on the arena in use. cJSON cuts
- * strings at an escaped NUL: here it becomes the two bytes C0 80, which no UTF-8 text has, so that
- * strings can be compared and kept as those of C. NULL when memory is out. */
-char *json_c_string(struct text value);
-
-/* Writes the NULs that json_c_string made C0 80 as escapes again. TEXT is printed JSON; when it has
- * any, the result is on ARENA. False when memory is out. */
-bool json_restore_nuls(struct arena *arena, struct text *text);
-
-/* Likewise the characters of VALUE, but NULs are NULs: OUT->size counts them. NUL-terminated. False
- * when memory is out. */
+/* The characters of the checked string VALUE, which has its quotes; on the arena in use,
+ * NUL-terminated. NULs that were escaped are NULs: OUT->size counts them. False when memory is out.
+ */
 bool json_text(struct text value, struct text *out);
 
 /* A cJSON string or raw value that borrows TEXT, which must be NUL-terminated and outlive the

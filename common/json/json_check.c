@@ -28,6 +28,7 @@ struct checker {
     struct arena *arena;
     struct json_member *members;
     size_t count;
+    size_t most;
     size_t room;
     bool out_of_memory;
 };
@@ -252,9 +253,10 @@ static bool note_name(struct checker *c, size_t start)
     if (c->arena == NULL || c->depth != 1) {
         return true;
     }
-    if (c->count == JSON_MEMBERS_MAXIMUM) {
+    if (c->count == c->most) {
         c->at = start;
-        return refuse(c, "more than 4096 members in one object");
+        return refuse(c, c->most == JSON_MEMBERS_MAXIMUM ? "more than 4096 members in one object"
+                                                         : "more than 20000 members in one object");
     }
     if (c->count == c->room) {
         size_t room = c->room == 0 ? 16 : c->room * 2;
@@ -401,32 +403,50 @@ static int member_order(const void *left, const void *right)
     return order != 0 ? order : (a->value.at > b->value.at) - (a->value.at < b->value.at);
 }
 
-/* The checker gives names as they were sent; this strips the quotes, and cJSON decodes the escapes.
- */
-static bool decode_name(struct text *name)
+/* The checker gives names as they were sent; this strips the quotes and decodes the escapes. */
+static bool decode_name(struct arena *arena, struct text *name)
 {
     if (memchr(name->at, '\\', name->size) == NULL) {
         *name = (struct text){.at = name->at + 1, .size = name->size - 2};
         return true;
     }
-    return json_text(*name, name);
+    return json_string_decode(arena, *name, name);
 }
 
 /* Limits the bytes of names that have to be decoded, since each takes memory; no call has members
  * whose names need escapes. */
-static bool decode_names(struct checker *c, struct json_fault *fault)
+static bool decode_names(struct checker *c, size_t maximum, struct json_fault *fault)
 {
     size_t escaped = 0;
     for (size_t i = 0; i < c->count; i++) {
         struct text *name = &c->members[i].name;
         escaped += memchr(name->at, '\\', name->size) != NULL ? name->size : 0;
-        if (escaped > JSON_NAMES_MAXIMUM) {
+        if (escaped > maximum) {
             *fault = (struct json_fault){.offset = (size_t)(name->at - c->text),
                                          .reason = "too many escapes in the names of members"};
             return false;
         }
-        if (!decode_name(name)) {
+        if (!decode_name(c->arena, name)) {
             *fault = (struct json_fault){.reason = NULL};
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Decodes the names of the members, which CHECKER has noted, and sorts them. */
+static bool take_members(struct checker *c, size_t names_maximum, struct json_fault *fault)
+{
+    if (!decode_names(c, names_maximum, fault)) {
+        return false;
+    }
+    if (c->count > 1) {
+        qsort(c->members, c->count, sizeof *c->members, member_order);
+    }
+    for (size_t i = 1; i < c->count; i++) {
+        if (text_equal(c->members[i - 1].name, c->members[i].name)) {
+            *fault = (struct json_fault){.offset = (size_t)(c->members[i].value.at - c->text),
+                                         .reason = "duplicate member"};
             return false;
         }
     }
@@ -436,7 +456,11 @@ static bool decode_names(struct checker *c, struct json_fault *fault)
 static bool read_object(struct arena *arena, struct text text, size_t extra,
                         struct json_object *out, struct json_fault *fault)
 {
-    struct checker c = {.text = text.at, .size = text.size, .arena = arena, .extra = extra};
+    struct checker c = {.text = text.at,
+                        .size = text.size,
+                        .arena = arena,
+                        .most = JSON_MEMBERS_MAXIMUM,
+                        .extra = extra};
     skip_space(&c);
     if (peek(&c) >= 0 && peek(&c) != '{') {
         /* If the text is not even JSON, that fault is reported instead. */
@@ -450,28 +474,40 @@ static bool read_object(struct arena *arena, struct text text, size_t extra,
     if (!check_all(&c)) {
         return check_ended(&c, false, fault);
     }
-    if (!decode_names(&c, fault)) {
+    if (!take_members(&c, JSON_NAMES_MAXIMUM, fault)) {
         return false;
-    }
-    if (c.count > 1) {
-        qsort(c.members, c.count, sizeof *c.members, member_order);
-    }
-    for (size_t i = 1; i < c.count; i++) {
-        if (text_equal(c.members[i - 1].name, c.members[i].name)) {
-            *fault = (struct json_fault){.offset = (size_t)(c.members[i].value.at - text.at),
-                                         .reason = "duplicate member"};
-            return false;
-        }
     }
     *out = (struct json_object){.members = c.members, .count = c.count, .depth = c.deepest};
     return true;
 }
 
+/* The memory that MEMBERS of a text of SIZE bytes take. The list doubles as it grows; a name with
+ * an escape becomes a text of its own. */
+static size_t members_room(size_t members, size_t size)
+{
+    enum { PIECE_BYTES = 4 * sizeof(struct json_member) + 32, CHUNKS_BYTES = 65536 };
+    return members * PIECE_BYTES + 2 * size + CHUNKS_BYTES;
+}
+
+bool json_check_names(struct text text, struct json_fault *fault)
+{
+    struct arena arena;
+    arena_init(&arena, members_room(JSON_NODES_MAXIMUM, text.size));
+    struct checker c = {
+        .text = text.at, .size = text.size, .arena = &arena, .most = JSON_NODES_MAXIMUM};
+    skip_space(&c);
+    bool object = peek(&c) == '{';
+    c.arena = object ? &arena : NULL;
+    c.at = 0;
+    bool good =
+        check_ended(&c, check_all(&c), fault) && (!object || take_members(&c, text.size, fault));
+    arena_reset(&arena);
+    return good;
+}
+
 size_t json_object_room(size_t size)
 {
-    /* The list doubles as it grows; a name with an escape becomes a cJSON item and its text. */
-    enum { PIECE_BYTES = 2 * sizeof(struct json_member) + 2 * sizeof(cJSON), CHUNKS_BYTES = 65536 };
-    return (size_t)JSON_MEMBERS_MAXIMUM * PIECE_BYTES + 2 * size + CHUNKS_BYTES;
+    return members_room(JSON_MEMBERS_MAXIMUM, size);
 }
 
 bool json_read_object(struct arena *arena, struct text text, struct json_object *out,

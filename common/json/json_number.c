@@ -3,25 +3,29 @@
  */
 #include "common/json/json_number.h"
 
-#include <stdint.h>
 #include <string.h>
-
-#include "common/base/text.h"
-
-/* The number is DIGITS times ten to the power of EXPONENT plus SHIFT; the digits start at `at`, and
- * a point among them is skipped. */
-struct decimal {
-    bool negative;
-    const char *at;       /* the first digit that is not 0 */
-    const char *end;      /* after the last digit that is not 0; at == end means zero */
-    struct text exponent; /* its digits, without zeros in front: it may be as long as a value */
-    int exponent_sign;
-    int64_t shift; /* bounded by the number of digits */
-};
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
+}
+
+/* The position behind the characters from AT on that are digits or a point. */
+static const char *skip_digits(const char *at, const char *end)
+{
+    while (at < end && (is_digit(*at) || *at == '.')) {
+        at++;
+    }
+    return at;
+}
+
+/* The position behind the zeros from AT on, and behind points if POINTS. */
+static const char *skip_zeros(const char *at, const char *end, bool points)
+{
+    while (at < end && (*at == '0' || (points && *at == '.'))) {
+        at++;
+    }
+    return at;
 }
 
 /* The number of digits from FROM to TO, not counting a point. */
@@ -34,43 +38,46 @@ static int64_t digits_between(const char *from, const char *to)
     return count;
 }
 
-static void read_exponent(const char *text, struct decimal *out)
+static void read_exponent(const char *at, const char *end, struct json_decimal *out)
 {
-    out->exponent_sign = *text == '-' ? -1 : 1;
-    text += *text == '-' || *text == '+';
-    out->exponent = text_of(text + strspn(text, "0"));
+    out->exponent_sign = *at == '-' ? -1 : 1;
+    at += *at == '-' || *at == '+';
+    at = skip_zeros(at, end, false);
+    out->exponent = (struct text){.at = at, .size = (size_t)(end - at)};
 }
 
-/* False when TEXT is not a number. */
-static bool read_decimal(const char *text, struct decimal *out)
+bool json_decimal_read(struct text scalar, struct json_decimal *out)
 {
-    *out = (struct decimal){.negative = *text == '-'};
-    text += *text == '-';
-    if (!is_digit(*text)) {
+    const char *at = scalar.at;
+    const char *end = at + scalar.size;
+    *out = (struct json_decimal){.negative = *at == '-'};
+    at += *at == '-';
+    if (at == end || !is_digit(*at)) {
         return false;
     }
-    const char *behind = text + strspn(text, "0123456789.");
-    const char *point = memchr(text, '.', (size_t)(behind - text));
-    out->at = text + strspn(text, "0.");
-    out->end = behind;
-    while (out->end > out->at && (out->end[-1] == '0' || out->end[-1] == '.')) {
-        out->end--;
+    const char *behind = skip_digits(at, end);
+    const char *point = memchr(at, '.', (size_t)(behind - at));
+    const char *first = skip_zeros(at, behind, true);
+    const char *last = behind;
+    while (last > first && (last[-1] == '0' || last[-1] == '.')) {
+        last--;
     }
-    if (out->at >= behind) {
-        *out = (struct decimal){.at = behind, .end = behind}; /* zero has no sign, nor a power */
+    if (first == last) {
+        /* Zero has no sign, nor a power. */
+        *out = (struct json_decimal){.digits = {.at = at, .size = 0}};
         return true;
     }
-    if (*behind != '\0') {
-        read_exponent(behind + 1, out);
+    out->digits = (struct text){.at = first, .size = (size_t)(last - first)};
+    if (behind < end) {
+        read_exponent(behind + 1, end, out);
     }
     const char *ones = point != NULL ? point : behind;
-    out->shift =
-        out->end <= ones ? digits_between(out->end, ones) : -digits_between(ones, out->end);
+    out->shift = last <= ones ? digits_between(last, ones) : -digits_between(ones, last);
     return true;
 }
 
 /* The digit at PLACE, counted from the last, which is 1. */
-static int64_t exponent_digit(const struct decimal *number, size_t place)
+static int64_t exponent_digit(const struct json_decimal *number, size_t place)
 {
     struct text digits = number->exponent;
     return place > digits.size ? 0 : (digits.at[digits.size - place] - '0') * number->exponent_sign;
@@ -78,7 +85,7 @@ static int64_t exponent_digit(const struct decimal *number, size_t place)
 
 /* The exponent of A less that of B. If that is beyond all shifts, some number that is, too:
  * whatever the digits behind are, they do not bring it back. */
-static int64_t exponent_difference(const struct decimal *a, const struct decimal *b)
+static int64_t exponent_difference(const struct json_decimal *a, const struct json_decimal *b)
 {
     static const int64_t beyond = INT64_C(1) << 50;
     int64_t difference = 0;
@@ -89,25 +96,32 @@ static int64_t exponent_difference(const struct decimal *a, const struct decimal
     return difference;
 }
 
-bool json_numbers_equal(const char *a, const char *b)
+bool json_decimals_equal(const struct json_decimal *a, const struct json_decimal *b)
 {
-    struct decimal x;
-    struct decimal y;
-    if (!read_decimal(a, &x) || !read_decimal(b, &y)) {
-        return strcmp(a, b) == 0;
-    }
-    if (x.negative != y.negative || exponent_difference(&x, &y) != y.shift - x.shift) {
+    if (a->negative != b->negative || exponent_difference(a, b) != b->shift - a->shift) {
         return false;
     }
-    while (x.at < x.end && y.at < y.end) {
-        if (*x.at == '.' || *y.at == '.') {
-            x.at += *x.at == '.';
-            y.at += *y.at == '.';
+    const char *x = a->digits.at;
+    const char *y = b->digits.at;
+    const char *x_end = x + a->digits.size;
+    const char *y_end = y + b->digits.size;
+    while (x < x_end && y < y_end) {
+        if (*x == '.' || *y == '.') {
+            x += *x == '.';
+            y += *y == '.';
             continue;
         }
-        if (*x.at++ != *y.at++) {
+        if (*x++ != *y++) {
             return false;
         }
     }
-    return x.at == x.end && y.at == y.end;
+    return x == x_end && y == y_end;
+}
+
+bool json_numbers_equal(struct text a, struct text b)
+{
+    struct json_decimal x;
+    struct json_decimal y;
+    return json_decimal_read(a, &x) && json_decimal_read(b, &y) ? json_decimals_equal(&x, &y)
+                                                                : text_equal(a, b);
 }

@@ -1,6 +1,9 @@
 /*
- * json_patch.c - JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) on cJSON trees that are
- * parsed only where a patch reaches.
+ * json_patch.c - JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) on trees that are parsed
+ * only where a patch reaches.
+ *
+ * Whoever sends a patch chooses both texts, so no operation may take a time that grows with the
+ * value: what goes through all of it does so once for the whole patch, or counts what it copies.
  *
  * cJSON_Utils can not be used. These faults are in version 1.7.19, the newest; in brackets what
  * github.com/DaveGamble/cJSON knows of them:
@@ -29,7 +32,7 @@ struct patching {
     struct json_tree tree;
     struct arena scratch; /* for one operation at a time */
     struct json_change *change;
-    cJSON *root;
+    struct json_node *root;
     size_t copied; /* bytes copied by operations `copy` so far */
 };
 
@@ -40,157 +43,186 @@ static bool fail(struct patching *patching, enum error_code error, const char *r
 
 /* ---- JSON Merge Patch ------------------------------------------------------------------------ */
 
-/* An object that is being merged, and its patch, whose members are moved out of it one by one. */
+/* Objects that are still to be merged. */
 struct merging {
-    cJSON *target;
-    cJSON *patch;
+    struct json_node *target;
+    const struct json_node *patch;
+    struct merging *next;
 };
 
-/* Merges one member. When it is an object, its members are still to be merged: then returns true
- * and sets *INSIDE to it. */
-static bool merge_member(struct patching *patching, cJSON *target, cJSON *member,
-                         struct merging *inside)
+/* Has PATCH merged into TARGET later. */
+static bool merge_later(struct patching *patching, struct merging **open, struct json_node *target,
+                        struct json_node *patch)
 {
-    cJSON *old = cJSON_GetObjectItemCaseSensitive(target, member->string);
-    if (cJSON_IsRaw(member) && strcmp(member->valuestring, "null") == 0) {
-        (void)cJSON_DetachItemViaPointer(target, old);
-        return false;
+    struct merging *merging = arena_alloc(patching->tree.arena, sizeof *merging);
+    if (merging == NULL) {
+        return fail(patching, ERR_INTERNAL, "out of memory");
     }
-    if (!json_tree_is_object(member)) {
-        json_tree_set_member(target, member->string, member);
-        return false;
-    }
-    if (!json_tree_is_object(old)) {
-        old = cJSON_CreateObject();
-        if (old == NULL) {
-            return fail(patching, ERR_INTERNAL, "out of memory");
-        }
-        json_tree_set_member(target, member->string, old);
-    }
-    *inside = (struct merging){.target = old, .patch = member};
-    return json_tree_grow(&patching->tree, old) && json_tree_grow(&patching->tree, member);
+    *merging = (struct merging){.target = target, .patch = patch, .next = *open};
+    *open = merging;
+    return json_tree_grow(&patching->tree, target) && json_tree_grow(&patching->tree, patch);
 }
 
-/* Returns the result of merging PATCH into TARGET: TARGET itself, changed, or another node. */
-static cJSON *merge(struct patching *patching, cJSON *target, cJSON *patch)
+/* Merges MEMBER into TARGET, up to what is inside of it. *ADDED is set to what is to be added for
+ * it, under its name, if the target has no such member. */
+static bool merge_member(struct patching *patching, struct merging **open, struct json_node *target,
+                         struct json_node *member, struct json_node **added)
+{
+    struct json_node *old = json_tree_member(target, json_tree_name(member));
+    struct json_node *node = member;
+    *added = NULL;
+    if (json_tree_is_null(member)) {
+        if (old != NULL) {
+            json_tree_remove_member(target, old);
+        }
+        return true;
+    }
+    if (json_tree_is_object(member)) {
+        bool inside = json_tree_is_object(old);
+        node = inside ? old : json_tree_object(&patching->tree, json_tree_name(member));
+        if (node == NULL || !merge_later(patching, open, node, member)) {
+            return false;
+        }
+        if (inside) {
+            return true;
+        }
+    }
+    if (old == NULL) {
+        *added = node;
+        return true;
+    }
+    return json_tree_set_member(&patching->tree, target, json_tree_name(member), node);
+}
+
+/* Merges one object. New members are added together, at the end. */
+static bool merge_object(struct patching *patching, struct merging **open, struct json_node *target,
+                         const struct json_node *patch)
+{
+    size_t count = 0;
+    struct json_node **added =
+        arena_alloc(patching->tree.arena, json_tree_count(patch) * sizeof(struct json_node *));
+    if (added == NULL) {
+        return fail(patching, ERR_INTERNAL, "out of memory");
+    }
+    size_t place = 0;
+    for (struct json_node *member; (member = json_tree_next(patch, &place)) != NULL;) {
+        if (!merge_member(patching, open, target, member, &added[count])) {
+            return false;
+        }
+        count += added[count] != NULL;
+    }
+    return json_tree_add_members(&patching->tree, target, added, count);
+}
+
+/* Returns the result of merging PATCH into TARGET: TARGET itself, changed, or another node; NULL
+ * after a failure. */
+static struct json_node *merge(struct patching *patching, struct json_node *target,
+                               struct json_node *patch)
 {
     if (!json_tree_is_object(patch)) {
         return patch;
     }
     if (!json_tree_is_object(target)) {
-        target = cJSON_CreateObject();
+        target = json_tree_object(&patching->tree, text_of(""));
     }
-    struct merging open[JSON_DEPTH_MAXIMUM] = {{.target = target, .patch = patch}};
-    size_t depth = 1;
-    if (target == NULL || !json_tree_grow(&patching->tree, target) ||
-        !json_tree_grow(&patching->tree, patch)) {
-        return target;
+    struct merging *open = NULL;
+    bool good = target != NULL && merge_later(patching, &open, target, patch);
+    while (good && open != NULL) {
+        const struct merging now = *open;
+        open = now.next;
+        good = merge_object(patching, &open, now.target, now.patch);
     }
-    while (depth > 0 && patching->tree.error == ERR_NONE) {
-        const struct merging *now = &open[depth - 1];
-        cJSON *member = now->patch != NULL ? now->patch->child : NULL;
-        if (member == NULL) {
-            depth--;
-            continue;
-        }
-        (void)cJSON_DetachItemViaPointer(now->patch, member);
-        struct merging inside = {.target = NULL, .patch = NULL};
-        if (merge_member(patching, now->target, member, &inside) && depth < JSON_DEPTH_MAXIMUM) {
-            open[depth++] = inside;
-        }
-    }
-    return target;
+    return good ? target : NULL;
 }
 
 /* ---- JSON Pointer (RFC 6901) ----------------------------------------------------------------- */
 
-static size_t count_tokens(const char *pointer)
+static size_t count_tokens(struct text pointer)
 {
     size_t count = 0;
-    for (; *pointer != '\0'; pointer++) {
-        count += *pointer == '/';
+    for (size_t i = 0; i < pointer.size; i++) {
+        count += pointer.at[i] == '/';
     }
     return count;
 }
 
 /* What a pointer refers to. */
 struct place {
-    cJSON *parent;     /* NULL when the pointer refers to the whole value */
-    cJSON *node;       /* what is there, or NULL */
-    const char *token; /* the last token, decoded */
-    bool appends;      /* in an array, the token is `-` */
-    size_t index;      /* in an array */
+    struct json_node *parent; /* NULL when the pointer refers to the whole value */
+    struct json_node *node;   /* what is there, or NULL */
+    struct text token;        /* the last token, decoded */
+    size_t index;             /* in an array; where `-` stands, the number of its elements */
 };
 
-/* Decodes the reference token at *POINTER, and advances *POINTER past it. */
-static const char *take_token(struct patching *patching, const char **pointer)
+/* Decodes the reference token at the start of POINTER, and takes it off there. */
+static bool take_token(struct patching *patching, struct text *pointer, struct text *token)
 {
-    const char *from = *pointer + 1;
-    size_t size = strcspn(from, "/");
-    *pointer = from + size;
-    char *token = arena_copy(patching->tree.arena, from, size);
-    if (token == NULL) {
-        (void)fail(patching, ERR_INTERNAL, "out of memory");
-        return NULL;
+    const char *from = pointer->at + 1;
+    const char *slash = memchr(from, '/', pointer->size - 1);
+    size_t size = slash != NULL ? (size_t)(slash - from) : pointer->size - 1;
+    *pointer = (struct text){.at = from + size, .size = pointer->size - 1 - size};
+    *token = (struct text){.at = from, .size = size};
+    if (memchr(from, '~', size) == NULL) {
+        return true;
     }
-    char *to = token;
-    for (const char *at = token; *at != '\0'; at++) {
-        if (*at == '~') {
-            at++;
-            *to++ = (char)(*at == '0' ? '~' : '/');
-        } else {
-            *to++ = *at;
-        }
+    char *to = arena_copy(patching->tree.arena, from, size);
+    if (to == NULL) {
+        return fail(patching, ERR_INTERNAL, "out of memory");
     }
-    *to = '\0';
-    return token;
+    *token = (struct text){.at = to, .size = 0};
+    for (size_t i = 0; i < size; i++) {
+        bool escaped = from[i] == '~';
+        i += escaped ? 1 : 0;
+        to[token->size++] = (char)(!escaped ? from[i] : from[i] == '0' ? '~' : '/');
+    }
+    return true;
 }
 
-static bool read_index(const char *token, size_t *index)
+static bool read_index(struct text token, size_t *index)
 {
     bool over;
     int64_t number;
-    bool good = (token[0] != '0' || token[1] == '\0') &&
-                text_to_int64(text_of(token), INT32_MAX, &over, &number);
+    bool good =
+        text_to_int64(token, INT32_MAX, &over, &number) && (token.at[0] != '0' || token.size == 1);
     *index = good ? (size_t)number : 0;
     return good;
 }
 
-static bool step_into(struct patching *patching, struct place *place, const char *token)
+static bool step_into(struct patching *patching, struct place *place, struct text token)
 {
-    cJSON *parent = place->node;
+    struct json_node *parent = place->node;
     *place = (struct place){.parent = parent, .token = token};
     if (!json_tree_grow(&patching->tree, parent)) {
         return false;
     }
-    if (cJSON_IsObject(parent)) {
-        place->node = cJSON_GetObjectItemCaseSensitive(parent, token);
+    if (json_tree_is_object(parent)) {
+        place->node = json_tree_member(parent, token);
         return true;
     }
-    if (!cJSON_IsArray(parent)) {
+    if (!json_tree_is_array(parent)) {
         return fail(patching, ERR_PATCH_FAILED, "leads into what is no object or array");
     }
-    place->appends = strcmp(token, "-") == 0;
-    if (place->appends) {
+    if (text_equal(token, text_of("-"))) {
+        place->index = json_tree_count(parent);
         return true;
     }
     if (!read_index(token, &place->index)) {
         return fail(patching, ERR_PATCH_FAILED, "has no index of an array where one must stand");
     }
-    place->node = cJSON_GetArrayItem(parent, (int)place->index);
+    place->node = json_tree_element(parent, place->index);
     return true;
 }
 
 /* Follows POINTER; everything but its last token must exist. */
-static bool find(struct patching *patching, const char *pointer, struct place *place)
+static bool find(struct patching *patching, struct text pointer, struct place *place)
 {
     *place = (struct place){.node = patching->root};
-    while (*pointer != '\0') {
+    while (pointer.size > 0) {
+        struct text token;
         if (place->node == NULL) {
             return fail(patching, ERR_PATCH_FAILED, "leads nowhere");
         }
-        const char *token = take_token(patching, &pointer);
-        if (token == NULL || !step_into(patching, place, token)) {
+        if (!take_token(patching, &pointer, &token) || !step_into(patching, place, token)) {
             return false;
         }
     }
@@ -198,7 +230,7 @@ static bool find(struct patching *patching, const char *pointer, struct place *p
 }
 
 /* Like find, but what POINTER refers to must exist. */
-static bool find_present(struct patching *patching, const char *pointer, struct place *place)
+static bool find_present(struct patching *patching, struct text pointer, struct place *place)
 {
     return find(patching, pointer, place) &&
            (place->node != NULL || fail(patching, ERR_PATCH_FAILED, "leads nowhere"));
@@ -206,11 +238,13 @@ static bool find_present(struct patching *patching, const char *pointer, struct 
 
 /* ---- JSON Patch ------------------------------------------------------------------------------ */
 
+enum verb { ADD, REPLACE, TEST, REMOVE, MOVE, COPY };
+
 struct operation {
-    const char *op;
-    const char *path;
-    const char *from; /* of move and copy */
-    cJSON *value;     /* of add, replace and test */
+    enum verb verb;
+    struct text path;
+    struct text from;        /* of move and copy */
+    struct json_node *value; /* of add, replace and test */
 };
 
 static bool test(struct patching *patching, const struct operation *operation)
@@ -221,7 +255,7 @@ static bool test(struct patching *patching, const struct operation *operation)
             fail(patching, ERR_PATCH_FAILED, "is not what the test says"));
 }
 
-static bool remove_node(struct patching *patching, const char *path, cJSON **removed)
+static bool remove_node(struct patching *patching, struct text path, struct json_node **removed)
 {
     struct place place;
     if (!find_present(patching, path, &place)) {
@@ -230,46 +264,77 @@ static bool remove_node(struct patching *patching, const char *path, cJSON **rem
     if (place.parent == NULL) {
         return fail(patching, ERR_PATCH_FAILED, "is the whole value, which can't be removed");
     }
-    *removed = cJSON_DetachItemViaPointer(place.parent, place.node);
+    if (json_tree_is_object(place.parent)) {
+        json_tree_remove_member(place.parent, place.node);
+    } else {
+        json_tree_remove_element(place.parent, place.index);
+    }
+    *removed = place.node;
     return true;
 }
 
-/* Puts NODE, which is in no tree, at PATH. With REPLACES something must exist there. */
-static bool put(struct patching *patching, const char *path, cJSON *node, bool replaces)
+/* Fails when NODE would be too deep at PATH. So a tree never gets deeper than a value may be. */
+static bool check_height(struct patching *patching, struct text path, struct json_node *node)
 {
-    size_t bytes = 0;
-    if (json_tree_measure(node, &bytes) + count_tokens(path) > JSON_VALUE_DEPTH_MAXIMUM) {
-        return fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
-    }
+    return count_tokens(path) + json_tree_height(node) <= JSON_VALUE_DEPTH_MAXIMUM ||
+           fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
+}
+
+/* Puts NODE, which is in no tree, at PATH. With REPLACES something must exist there. */
+static bool put(struct patching *patching, struct text path, struct json_node *node, bool replaces)
+{
     struct place place;
     if (!(replaces ? find_present(patching, path, &place) : find(patching, path, &place))) {
         return false;
     }
     if (place.parent == NULL) {
         patching->root = node;
-    } else if (cJSON_IsObject(place.parent)) {
-        json_tree_set_member(place.parent, place.token, node);
-    } else if (replaces) {
-        json_tree_replace(place.parent, place.node, node);
-    } else if (place.appends) {
-        (void)cJSON_AddItemToArray(place.parent, node);
-    } else if (place.index > (size_t)cJSON_GetArraySize(place.parent)) {
-        return fail(patching, ERR_PATCH_FAILED, "lies behind the end of an array");
-    } else {
-        (void)cJSON_InsertItemInArray(place.parent, (int)place.index, node);
+        return true;
     }
-    return true;
+    if (json_tree_is_object(place.parent)) {
+        return json_tree_set_member(&patching->tree, place.parent, place.token, node);
+    }
+    if (replaces) {
+        json_tree_set_element(place.parent, place.index, node);
+        return true;
+    }
+    return place.index <= json_tree_count(place.parent)
+               ? json_tree_insert(&patching->tree, place.parent, place.index, node)
+               : fail(patching, ERR_PATCH_FAILED, "lies behind the end of an array");
 }
 
+/* What gets no deeper need not be measured. */
 static bool move(struct patching *patching, const struct operation *operation)
 {
-    const char *from = operation->from;
+    struct text path = operation->path;
+    struct text from = operation->from;
     struct place place;
-    if (strcmp(operation->path, from) == 0) {
+    if (text_equal(path, from)) {
         return find_present(patching, from, &place);
     }
-    cJSON *node = NULL;
-    return remove_node(patching, from, &node) && put(patching, operation->path, node, false);
+    struct json_node *node = NULL;
+    return remove_node(patching, from, &node) &&
+           (count_tokens(path) <= count_tokens(from) || check_height(patching, path, node)) &&
+           put(patching, path, node, false);
+}
+
+/* The copy is a text, however much of what is copied has been parsed. */
+static struct json_node *duplicate(struct patching *patching, const struct json_node *node)
+{
+    size_t size = json_tree_print(node, NULL);
+    patching->copied += size;
+    if (patching->copied > patching->change->maximum) {
+        (void)fail(patching, ERR_VALUE_TOO_LARGE, "copies more than a value may have");
+        return NULL;
+    }
+    char *text = arena_alloc(patching->tree.arena, size + 1);
+    if (text == NULL) {
+        (void)fail(patching, ERR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    (void)json_tree_print(node, text);
+    text[size] = '\0';
+    return json_tree_node(&patching->tree, (struct text){.at = text, .size = size});
 }
 
 static bool copy(struct patching *patching, const struct operation *operation)
@@ -278,115 +343,120 @@ static bool copy(struct patching *patching, const struct operation *operation)
     if (!find_present(patching, operation->from, &place)) {
         return false;
     }
-    size_t bytes = 0;
-    (void)json_tree_measure(place.node, &bytes);
-    patching->copied += bytes;
-    if (patching->copied > patching->change->maximum) {
-        return fail(patching, ERR_VALUE_TOO_LARGE, "copies more than a value may have");
-    }
-    cJSON *node = cJSON_Duplicate(place.node, 1);
-    if (node == NULL) {
-        return fail(patching, ERR_INTERNAL, "out of memory");
-    }
-    return put(patching, operation->path, node, false);
+    struct json_node *node = duplicate(patching, place.node);
+    return node != NULL && check_height(patching, operation->path, node) &&
+           put(patching, operation->path, node, false);
 }
 
 static bool apply(struct patching *patching, const struct operation *operation)
 {
-    const char *op = operation->op;
-    cJSON *removed;
-    if (strcmp(op, "add") == 0 || strcmp(op, "replace") == 0) {
-        return put(patching, operation->path, operation->value, op[0] == 'r');
-    }
-    if (strcmp(op, "remove") == 0) {
-        return remove_node(patching, operation->path, &removed);
-    }
-    if (strcmp(op, "test") == 0) {
+    struct json_node *removed;
+    switch (operation->verb) {
+    case TEST:
         return test(patching, operation);
+    case REMOVE:
+        return remove_node(patching, operation->path, &removed);
+    case MOVE:
+        return move(patching, operation);
+    case COPY:
+        return copy(patching, operation);
+    case ADD:
+    case REPLACE:
+    default:
+        return check_height(patching, operation->path, operation->value) &&
+               put(patching, operation->path, operation->value, operation->verb == REPLACE);
     }
-    return op[0] == 'm' ? move(patching, operation) : copy(patching, operation);
 }
 
-/* A member that must be a string; NULL after a failure. */
-static const char *read_string(struct patching *patching, const struct json_object *object,
-                               const char *name, const char *fault)
+/* A member that must be a string. */
+static bool read_string(struct patching *patching, const struct json_object *object,
+                        const char *name, const char *fault, struct text *out)
 {
     const struct text *text = json_member(object, name);
-    const char *value = text != NULL && text->at[0] == '"' ? json_c_string(*text) : NULL;
-    if (value == NULL) {
-        (void)fail(patching, arena_failed(patching->tree.arena) ? ERR_INTERNAL : ERR_INVALID_PATCH,
-                   fault);
+    if (text == NULL || text->at[0] != '"') {
+        return fail(patching, ERR_INVALID_PATCH, fault);
     }
-    return value;
+    return json_string_decode(patching->tree.arena, *text, out) ||
+           fail(patching, ERR_INTERNAL, "out of memory");
 }
 
-static const char *read_pointer(struct patching *patching, const struct json_object *object,
-                                const char *name, const char *fault)
+static bool read_pointer(struct patching *patching, const struct json_object *object,
+                         const char *name, const char *fault, struct text *out)
 {
-    const char *pointer = read_string(patching, object, name, fault);
-    if (pointer != NULL && json_pointer_fault(text_of(pointer)) != NULL) {
-        (void)fail(patching, ERR_INVALID_PATCH, fault);
-        return NULL;
-    }
-    return pointer;
+    return read_string(patching, object, name, fault, out) &&
+           (json_pointer_fault(*out) == NULL || fail(patching, ERR_INVALID_PATCH, fault));
 }
 
-static bool is_one_of(const char *word, const char *const *words, size_t count)
+static bool read_verb(struct text op, enum verb *verb)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(word, words[i]) == 0) {
+    static const char *const names[] = {
+        [ADD] = "add",       [REPLACE] = "replace", [TEST] = "test",
+        [REMOVE] = "remove", [MOVE] = "move",       [COPY] = "copy",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (text_equal(op, text_of(names[i]))) {
+            *verb = (enum verb)i;
             return true;
         }
     }
     return false;
 }
 
-static bool read_operation(struct patching *patching, struct text text, struct operation *out)
+/* Whether PATH leads into what FROM refers to. */
+static bool is_inside(struct text path, struct text from)
 {
-    static const char *const with_value[] = {"add", "replace", "test"};
-    static const char *const with_from[] = {"move", "copy"};
-    static const char *const alone[] = {"remove"};
-    struct json_object object;
-    struct json_fault fault;
-    *out = (struct operation){.op = "", .path = "", .from = ""};
-    if (text.at[0] != '{') {
-        return fail(patching, ERR_INVALID_PATCH, "must be an object");
-    }
-    /* An operation may have many unknown members, which must not add up. */
-    arena_reset(&patching->scratch);
-    json_use_arena(&patching->scratch);
-    bool read = json_read_object(&patching->scratch, text, &object, &fault);
-    json_use_arena(patching->tree.arena);
-    if (!read) {
-        return fail(patching, fault.reason == NULL ? ERR_INTERNAL : ERR_INVALID_PATCH,
-                    fault.reason);
-    }
-    out->op = read_string(patching, &object, "op", "must have an op, a string");
-    out->path = read_pointer(patching, &object, "path", "must have a path, a JSON Pointer");
-    if (out->op == NULL || out->path == NULL) {
-        return false;
-    }
-    if (is_one_of(out->op, with_from, 2)) {
-        out->from = read_pointer(patching, &object, "from", "must have a from, a JSON Pointer");
-        if (out->from == NULL) {
-            return false;
-        }
-        size_t size = strlen(out->from);
-        return out->op[0] == 'c' || strncmp(out->path, out->from, size) != 0 ||
-               out->path[size] != '/' ||
-               fail(patching, ERR_INVALID_PATCH, "moves a value into itself");
-    }
-    if (is_one_of(out->op, with_value, 3)) {
-        const struct text *value = json_member(&object, "value");
+    return path.size > from.size && path.at[from.size] == '/' &&
+           memcmp(path.at, from.at, from.size) == 0;
+}
+
+/* Reads what an operation has beside its op and path. */
+static bool read_rest(struct patching *patching, const struct json_object *object,
+                      struct operation *out)
+{
+    const struct text *value = json_member(object, "value");
+    switch (out->verb) {
+    case MOVE:
+    case COPY:
+        return read_pointer(patching, object, "from", "must have a from, a JSON Pointer",
+                            &out->from) &&
+               (out->verb == COPY || !is_inside(out->path, out->from) ||
+                fail(patching, ERR_INVALID_PATCH, "moves a value into itself"));
+    case ADD:
+    case REPLACE:
+    case TEST:
         if (value == NULL) {
             return fail(patching, ERR_INVALID_PATCH, "must have a value");
         }
         out->value = json_tree_node(&patching->tree, *value);
         return out->value != NULL;
+    case REMOVE:
+    default:
+        return true;
     }
-    return is_one_of(out->op, alone, 1) ||
-           fail(patching, ERR_INVALID_PATCH,
-                "must have an op that is add, remove, replace, move, copy or test");
+}
+
+static bool read_operation(struct patching *patching, struct text text, struct operation *out)
+{
+    struct json_object object;
+    struct json_fault fault;
+    struct text op = {.at = "", .size = 0};
+    *out = (struct operation){.path = op, .from = op};
+    if (text.at[0] != '{') {
+        return fail(patching, ERR_INVALID_PATCH, "must be an object");
+    }
+    /* An operation may have many unknown members, which must not add up. */
+    arena_reset(&patching->scratch);
+    if (!json_read_object(&patching->scratch, text, &object, &fault)) {
+        return fail(patching, fault.reason == NULL ? ERR_INTERNAL : ERR_INVALID_PATCH,
+                    fault.reason);
+    }
+    return read_string(patching, &object, "op", "must have an op, a string", &op) &&
+           read_pointer(patching, &object, "path", "must have a path, a JSON Pointer",
+                        &out->path) &&
+           (read_verb(op, &out->verb) ||
+            fail(patching, ERR_INVALID_PATCH,
+                 "must have an op that is add, remove, replace, move, copy or test")) &&
+           read_rest(patching, &object, out);
 }
 
 /* Reads all operations, before any is applied: whether a patch is malformed does not depend on the
@@ -429,33 +499,28 @@ static bool apply_all(struct patching *patching, struct text patch)
 static enum error_code print(struct patching *patching, struct arena *arena)
 {
     struct json_change *change = patching->change;
-    if (patching->tree.error != ERR_NONE) {
+    if (patching->tree.error != ERR_NONE || patching->root == NULL) {
         change->reason = patching->tree.reason;
-        return patching->tree.error;
+        return patching->tree.error != ERR_NONE ? patching->tree.error : ERR_INTERNAL;
     }
     change->operation = JSON_CHANGE_WHOLE;
-    /* A buffer of this size usually suffices, so that cJSON need not enlarge it. */
-    size_t guess = change->value.size + change->patch.size + patching->copied + 256;
-    const char *text = patching->root != NULL && guess < INT32_MAX
-                           ? cJSON_PrintBuffered(patching->root, (int)guess, 0)
-                           : NULL;
-    if (text == NULL || arena_failed(patching->tree.arena)) {
-        return ERR_INTERNAL;
-    }
-    change->result = text_of(text);
-    if (!json_restore_nuls(patching->tree.arena, &change->result)) {
-        return ERR_INTERNAL;
-    }
-    if (change->result.size > change->maximum) {
+    size_t size = json_tree_print(patching->root, NULL);
+    if (size > change->maximum) {
         change->reason = "would be larger than a value may be";
         return ERR_VALUE_TOO_LARGE;
     }
-    if (strcmp(text, "null") == 0) {
+    if (json_tree_is_null(patching->root)) {
         change->reason = "would be null";
         return ERR_PATCH_FAILED;
     }
-    change->result.at = arena_copy(arena, change->result.at, change->result.size);
-    return change->result.at != NULL ? ERR_NONE : ERR_INTERNAL;
+    char *text = arena_alloc(arena, size + 1);
+    if (text == NULL) {
+        return ERR_INTERNAL;
+    }
+    (void)json_tree_print(patching->root, text);
+    text[size] = '\0';
+    change->result = (struct text){.at = text, .size = size};
+    return ERR_NONE;
 }
 
 /* Runs WORK on the tree of the value. Its memory is on arenas of its own, which are freed at the
@@ -469,13 +534,11 @@ static enum error_code change_value(struct arena *arena, struct json_change *cha
     size_t size = change->value.size + change->patch.size;
     arena_init(&own, OWN_BYTES + COPIES * (size + change->maximum));
     arena_init(&patching.scratch, json_object_room(change->patch.size));
-    json_use_arena(&own);
     patching.root = json_tree_node(&patching.tree, change->value);
     if (patching.root != NULL) {
         (void)work(&patching, change->patch);
     }
     enum error_code error = print(&patching, arena);
-    json_use_arena(arena);
     arena_reset(&patching.scratch);
     arena_reset(&own);
     return error;
@@ -483,18 +546,14 @@ static enum error_code change_value(struct arena *arena, struct json_change *cha
 
 static bool merge_all(struct patching *patching, struct text text)
 {
-    cJSON *patch = json_tree_node(&patching->tree, text);
+    struct json_node *patch = json_tree_node(&patching->tree, text);
     if (patch != NULL) {
         patching->root = merge(patching, patching->root, patch);
     }
     /* Only a deep patch can make a deep value. */
-    size_t bytes = 0;
-    if (patching->tree.error == ERR_NONE && patching->root != NULL &&
-        json_depth(text) > JSON_VALUE_DEPTH_MAXIMUM &&
-        json_tree_measure(patching->root, &bytes) > JSON_VALUE_DEPTH_MAXIMUM) {
-        return fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
-    }
-    return patch != NULL;
+    return patch != NULL && patching->root != NULL &&
+           (json_depth(text) <= JSON_VALUE_DEPTH_MAXIMUM ||
+            check_height(patching, text_of(""), patching->root));
 }
 
 enum error_code json_merge_patch(struct arena *arena, struct json_change *change)

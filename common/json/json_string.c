@@ -128,23 +128,28 @@ static size_t encode_byte(char c, char *out)
     return size;
 }
 
+size_t json_string_write(struct text bytes, char *out)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        used += encode_byte(bytes.at[i], out != NULL ? out + 1 + used : NULL);
+    }
+    if (out != NULL) {
+        out[0] = '"';
+        out[used + 1] = '"';
+    }
+    return used + 2;
+}
+
 bool json_string_encode(struct arena *arena, struct text bytes, struct text *out)
 {
-    size_t size = 2;
-    for (size_t i = 0; i < bytes.size; i++) {
-        size += encode_byte(bytes.at[i], NULL);
-    }
+    size_t size = json_string_write(bytes, NULL);
     char *to = arena_alloc(arena, size + 1);
     if (to == NULL) {
         return false;
     }
-    size_t used = 0;
-    to[used++] = '"';
-    for (size_t i = 0; i < bytes.size; i++) {
-        used += encode_byte(bytes.at[i], to + used);
-    }
-    to[used++] = '"';
-    to[used] = '\0';
-    *out = (struct text){.at = to, .size = used};
+    (void)json_string_write(bytes, to);
+    to[size] = '\0';
+    *out = (struct text){.at = to, .size = size};
     return true;
 }

@@ -1,5 +1,5 @@
 /*
- * json_tree.c - a JSON value as a cJSON tree that is parsed level by level, on demand.
+ * json_tree.c - a JSON value as a tree that is parsed level by level, on demand.
  */
 #include "common/json/json_tree.h"
 
@@ -7,10 +7,7 @@
 #include <string.h>
 
 #include "common/json/json.h"
-#include "common/json/json_number.h"
-
-/* The most nodes that one tree may have, which limits work and memory whatever is sent. */
-enum { NODES_MAXIMUM = 20000 };
+#include "common/json/json_node.h"
 
 bool json_tree_fail(struct json_tree *tree, enum error_code error, const char *reason)
 {
@@ -21,287 +18,314 @@ bool json_tree_fail(struct json_tree *tree, enum error_code error, const char *r
     return false;
 }
 
-static bool is_raw(const cJSON *node)
+static bool out_of_memory(struct json_tree *tree)
 {
-    return cJSON_IsRaw(node) != 0;
+    return json_tree_fail(tree, ERR_INTERNAL, "out of memory");
 }
 
-static bool begins_with(const cJSON *node, char first)
-{
-    return is_raw(node) && node->valuestring != NULL && node->valuestring[0] == first;
-}
+/* ---- lists of nodes -------------------------------------------------------------------------- */
 
-bool json_tree_is_object(const cJSON *node)
+/* Makes room for COUNT more. */
+static bool make_room(struct json_tree *tree, struct json_nodes *list, size_t count)
 {
-    return node != NULL && (cJSON_IsObject(node) || begins_with(node, '{'));
-}
-
-bool json_tree_is_array(const cJSON *node)
-{
-    return node != NULL && (cJSON_IsArray(node) || begins_with(node, '['));
-}
-
-cJSON *json_tree_node(struct json_tree *tree, struct text text)
-{
-    const char *copy = arena_copy(tree->arena, text.at, text.size);
-    cJSON *node = copy != NULL ? json_new_raw(copy) : NULL;
-    if (node == NULL) {
-        (void)json_tree_fail(tree, ERR_INTERNAL, "out of memory");
+    enum { LEAST = 4 };
+    if (list->room - list->used >= count) {
+        return true;
     }
-    return node;
+    size_t room = list->room * 2 > list->used + count ? list->room * 2 : list->used + count;
+    room = room < LEAST ? LEAST : room;
+    struct json_node **at = arena_alloc(tree->arena, room * sizeof(struct json_node *));
+    if (at == NULL) {
+        return out_of_memory(tree);
+    }
+    if (list->used > 0) {
+        memcpy(at, list->at, list->used * sizeof(struct json_node *));
+    }
+    list->at = at;
+    list->room = room;
+    return true;
 }
 
-/* The name without quotes and escapes, as of json_c_string; decoded in place if it has no escapes.
- */
-static char *decode_name(struct text name)
+static bool insert(struct json_tree *tree, struct json_nodes *list, size_t index,
+                   struct json_node *node)
 {
-    union {
-        const char *from;
-        char *to;
-    } own = {.from = name.at}; /* in a node's own copy of the text */
-    if (memchr(name.at, '\\', name.size) == NULL) {
-        own.to[name.size - 1] = '\0';
-        return own.to + 1;
+    if (!make_room(tree, list, 1)) {
+        return false;
     }
-    return json_c_string(name);
+    struct json_node **at = list->at + index;
+    memmove(at + 1, at, (list->used - index) * sizeof(struct json_node *));
+    *at = node;
+    list->used++;
+    return true;
 }
 
-/* Writes a NUL after SLICE, which is part of a node's own copy of the text. */
-static void terminate(struct text slice)
+static bool append(struct json_tree *tree, struct json_nodes *list, struct json_node *node)
 {
-    union {
-        const char *from;
-        char *to;
-    } own = {.from = slice.at};
-    if (slice.at != NULL) {
-        own.to[slice.size] = '\0';
-    }
+    return insert(tree, list, list->used, node);
+}
+
+static void take_out(struct json_nodes *list, size_t index)
+{
+    struct json_node **at = list->at + index;
+    list->used--;
+    memmove(at, at + 1, (list->used - index) * sizeof(struct json_node *));
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static int name_order(struct text a, struct text b)
+{
+    size_t shorter = a.size < b.size ? a.size : b.size;
+    int order = shorter > 0 ? memcmp(a.at, b.at, shorter) : 0;
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
 static int member_order(const void *left, const void *right)
 {
-    const cJSON *a = *(cJSON *const *)left;
-    const cJSON *b = *(cJSON *const *)right;
-    int order = strcmp(a->string, b->string);
+    const struct json_node *a = *(struct json_node *const *)left;
+    const struct json_node *b = *(struct json_node *const *)right;
+    int order = name_order(a->name, b->name);
     /* Among members of the same name, the order is that of the text. */
-    return order != 0 ? order
-                      : (a->valuestring > b->valuestring) - (a->valuestring < b->valuestring);
+    return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
+}
+
+static void sort(struct json_nodes *list)
+{
+    if (list->used > 1) {
+        qsort(list->at, list->used, sizeof(struct json_node *), member_order);
+    }
+}
+
+/* Where in the sorted members the first is whose name is not before NAME. */
+static size_t sorted_place(const struct json_box *box, struct text name)
+{
+    size_t low = 0;
+    size_t high = box->sorted.used;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (name_order(box->sorted.at[middle]->name, name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The member at PLACE of the sorted ones, if it has that name. */
+static struct json_node *member_at(const struct json_box *box, size_t place, struct text name)
+{
+    struct json_node *there = place < box->sorted.used ? box->sorted.at[place] : NULL;
+    return there != NULL && text_equal(there->name, name) ? there : NULL;
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+struct json_node *json_tree_node(struct json_tree *tree, struct text text)
+{
+    struct json_node *node = arena_alloc(tree->arena, sizeof *node);
+    if (node == NULL) {
+        (void)out_of_memory(tree);
+        return NULL;
+    }
+    *node = (struct json_node){.text = text};
+    return node;
+}
+
+struct json_node *json_tree_object(struct json_tree *tree, struct text name)
+{
+    struct json_node *node = json_tree_node(tree, text_of("{}"));
+    if (node != NULL) {
+        node->name = name;
+    }
+    return node;
+}
+
+bool json_tree_is_object(const struct json_node *node)
+{
+    return node != NULL && (node->box != NULL ? node->box->is_object : node->text.at[0] == '{');
+}
+
+bool json_tree_is_array(const struct json_node *node)
+{
+    return node != NULL && (node->box != NULL ? !node->box->is_object : node->text.at[0] == '[');
+}
+
+bool json_tree_is_null(const struct json_node *node)
+{
+    return node != NULL && node->box == NULL && node->text.at[0] == 'n';
+}
+
+/* The name without quotes and escapes. */
+static bool decode_name(struct json_tree *tree, struct text string, struct text *out)
+{
+    if (memchr(string.at, '\\', string.size) == NULL) {
+        *out = (struct text){.at = string.at + 1, .size = string.size - 2};
+        return true;
+    }
+    return json_string_decode(tree->arena, string, out) || out_of_memory(tree);
 }
 
 /* Leaves one member of each name: the value of the last, in the place of the first. */
-static bool drop_duplicates(struct json_tree *tree, cJSON *object)
+static void drop_duplicates(struct json_box *box)
 {
-    size_t count = (size_t)cJSON_GetArraySize(object);
-    if (count < 2) {
-        return true;
-    }
-    cJSON **members = arena_alloc(tree->arena, count * sizeof(cJSON *));
-    if (members == NULL) {
-        return json_tree_fail(tree, ERR_INTERNAL, "out of memory");
-    }
-    size_t used = 0;
-    for (cJSON *each = object->child; each != NULL; each = each->next) {
-        members[used++] = each;
-    }
-    qsort(members, count, sizeof(cJSON *), member_order);
-    cJSON *first = members[0];
-    for (size_t i = 1; i < count; i++) {
-        if (strcmp(first->string, members[i]->string) == 0) {
-            first->valuestring = members[i]->valuestring;
-            (void)cJSON_DetachItemViaPointer(object, members[i]);
+    struct json_nodes *sorted = &box->sorted;
+    size_t kept = 0;
+    for (size_t i = 0; i < sorted->used; i++) {
+        struct json_node *node = sorted->at[i];
+        struct json_node *first = kept > 0 ? sorted->at[kept - 1] : NULL;
+        if (first != NULL && text_equal(first->name, node->name)) {
+            first->text = node->text;
+            box->order.at[node->place] = NULL;
         } else {
-            first = members[i];
+            sorted->at[kept++] = node;
         }
     }
+    sorted->used = kept;
+}
+
+static bool sort_members(struct json_tree *tree, struct json_box *box)
+{
+    if (!make_room(tree, &box->sorted, box->order.used)) {
+        return false;
+    }
+    if (box->order.used > 0) {
+        memcpy(box->sorted.at, box->order.at, box->order.used * sizeof(struct json_node *));
+    }
+    box->sorted.used = box->order.used;
+    sort(&box->sorted);
+    drop_duplicates(box);
     return true;
 }
 
-bool json_tree_grow(struct json_tree *tree, cJSON *node)
+static bool add_child(struct json_tree *tree, struct json_box *box, struct text name,
+                      struct text value)
 {
-    if (!is_raw(node) || (!json_tree_is_object(node) && !json_tree_is_array(node))) {
+    if (++tree->nodes > JSON_NODES_MAXIMUM) {
+        return json_tree_fail(tree, ERR_PATCH_FAILED,
+                              "has too many members where the patch reaches");
+    }
+    struct json_node *child = json_tree_node(tree, value);
+    if (child == NULL || (box->is_object && !decode_name(tree, name, &child->name))) {
+        return false;
+    }
+    child->place = box->order.used;
+    return append(tree, &box->order, child);
+}
+
+bool json_tree_grow(struct json_tree *tree, struct json_node *node)
+{
+    if (node->box != NULL || !(json_tree_is_object(node) || json_tree_is_array(node))) {
         return true;
     }
-    bool object = json_tree_is_object(node);
-    struct json_walk walk = json_walk_start(text_of(node->valuestring));
-    node->type = (node->type & cJSON_StringIsConst) | (object ? cJSON_Object : cJSON_Array);
-    node->valuestring = NULL;
-    node->child = NULL;
+    struct json_box *box = arena_alloc(tree->arena, sizeof *box);
+    if (box == NULL) {
+        return out_of_memory(tree);
+    }
+    *box = (struct json_box){.is_object = json_tree_is_object(node)};
+    struct json_walk walk = json_walk_start(node->text);
     struct text name = {.at = NULL, .size = 0};
     struct text value;
-    struct text before = {.at = NULL, .size = 0};
     while (json_walk_next(&walk, &name, &value)) {
-        terminate(before); /* not before, since the walk reads the separator */
-        before = value;
-        if (++tree->nodes > NODES_MAXIMUM) {
-            return json_tree_fail(tree, ERR_PATCH_FAILED,
-                                  "has too many members where the patch reaches");
-        }
-        cJSON *child = json_new_raw(value.at);
-        const char *decoded = object ? decode_name(name) : "";
-        if (child == NULL || decoded == NULL) {
-            return json_tree_fail(tree, ERR_INTERNAL, "out of memory");
-        }
-        (void)(object ? cJSON_AddItemToObjectCS(node, decoded, child)
-                      : cJSON_AddItemToArray(node, child));
-    }
-    terminate(before);
-    return !object || drop_duplicates(tree, node);
-}
-
-/* Sets the name of NODE, which borrows NAME. */
-static void set_name(cJSON *node, const char *name)
-{
-    union {
-        const char *from;
-        char *to;
-    } borrowed = {.from = name};
-    node->string = borrowed.to;
-    node->type |= cJSON_StringIsConst;
-}
-
-void json_tree_replace(cJSON *parent, cJSON *old, cJSON *node)
-{
-    if (cJSON_IsObject(parent)) {
-        set_name(node, old->string);
-    }
-    (void)cJSON_ReplaceItemViaPointer(parent, old, node);
-}
-
-void json_tree_set_member(cJSON *object, const char *name, cJSON *node)
-{
-    cJSON *old = cJSON_GetObjectItemCaseSensitive(object, name);
-    if (old != NULL) {
-        json_tree_replace(object, old, node);
-    } else {
-        (void)cJSON_AddItemToObjectCS(object, name, node);
-    }
-}
-
-/* json_tree_measure of a node that is still raw text. */
-static size_t measure_text(const char *text, size_t *bytes)
-{
-    size_t depth = 0;
-    size_t deepest = 0;
-    bool in_string = false;
-    const char *at = text;
-    for (; *at != '\0'; at++) {
-        if (in_string) {
-            in_string = *at != '"';
-            at += *at == '\\';
-        } else if (*at == '"') {
-            in_string = true;
-        } else if (*at == '{' || *at == '[') {
-            deepest = ++depth > deepest ? depth : deepest;
-        } else if (*at == '}' || *at == ']') {
-            depth--;
-        }
-    }
-    *bytes += (size_t)(at - text);
-    return deepest;
-}
-
-size_t json_tree_measure(const cJSON *node, size_t *bytes)
-{
-    const cJSON *open[JSON_DEPTH_MAXIMUM];
-    size_t depth = 0;
-    size_t deepest = 0;
-    for (;;) {
-        size_t below = is_raw(node) ? measure_text(node->valuestring, bytes) : 1;
-        deepest = depth + below > deepest ? depth + below : deepest;
-        if (!is_raw(node) && node->child != NULL) {
-            if (depth == JSON_DEPTH_MAXIMUM) {
-                return depth + 1;
-            }
-            open[depth++] = node;
-            node = node->child;
-        } else {
-            while (depth > 0 && node->next == NULL) {
-                node = open[--depth];
-            }
-            if (depth == 0) {
-                return deepest;
-            }
-            node = node->next;
-        }
-        enum { PUNCTUATION_BYTES = 4 };
-        *bytes += PUNCTUATION_BYTES + (node->string != NULL ? strlen(node->string) : 0);
-    }
-}
-
-/* ---- comparing (RFC 6902 section 4.6) -------------------------------------------------------- */
-
-static bool equal_scalars(const char *a, const char *b)
-{
-    if (a[0] != '"' || b[0] != '"') {
-        return json_numbers_equal(a, b);
-    }
-    const char *first = json_c_string(text_of(a));
-    const char *second = json_c_string(text_of(b));
-    return first != NULL && second != NULL && strcmp(first, second) == 0;
-}
-
-/* The child to compare with MEMBER: in an array the one at the same index, in an object the one
- * with the same name. LIKELY is that one if both objects have the same order. */
-static cJSON *counterpart(const cJSON *parent, cJSON *likely, const cJSON *member)
-{
-    if (cJSON_IsArray(parent) || (likely != NULL && strcmp(likely->string, member->string) == 0)) {
-        return likely;
-    }
-    return cJSON_GetObjectItemCaseSensitive(parent, member->string);
-}
-
-enum comparison { DIFFERENT, SAME, UP_TO_CHILDREN };
-
-static enum comparison compare_nodes(struct json_tree *tree, cJSON *a, cJSON *b)
-{
-    if (is_raw(a) && is_raw(b) && strcmp(a->valuestring, b->valuestring) == 0) {
-        return SAME;
-    }
-    bool objects = json_tree_is_object(a);
-    bool arrays = json_tree_is_array(a);
-    if (objects != json_tree_is_object(b) || arrays != json_tree_is_array(b) ||
-        !json_tree_grow(tree, a) || !json_tree_grow(tree, b)) {
-        return DIFFERENT;
-    }
-    if (!objects && !arrays) {
-        bool texts = a->valuestring != NULL && b->valuestring != NULL;
-        return texts && equal_scalars(a->valuestring, b->valuestring) ? SAME : DIFFERENT;
-    }
-    if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b)) {
-        return DIFFERENT;
-    }
-    return a->child != NULL ? UP_TO_CHILDREN : SAME;
-}
-
-bool json_tree_equal(struct json_tree *tree, cJSON *a, cJSON *b)
-{
-    struct {
-        cJSON *a;
-        cJSON *b;
-    } open[JSON_DEPTH_MAXIMUM];
-    size_t depth = 0;
-    while (b != NULL) {
-        enum comparison comparison = compare_nodes(tree, a, b);
-        if (comparison == DIFFERENT ||
-            (comparison == UP_TO_CHILDREN && depth == JSON_DEPTH_MAXIMUM)) {
+        if (!add_child(tree, box, name, value)) {
             return false;
         }
-        if (comparison == UP_TO_CHILDREN) {
-            open[depth].a = a;
-            open[depth++].b = b;
-            a = a->child;
-            b = counterpart(b, b->child, a);
-            continue;
-        }
-        while (depth > 0 && a->next == NULL) {
-            a = open[--depth].a;
-            b = open[depth].b;
-        }
-        if (depth == 0) {
-            return true;
-        }
-        a = a->next;
-        b = counterpart(open[depth - 1].b, b->next, a);
     }
-    return false;
+    if (box->is_object && !sort_members(tree, box)) {
+        return false;
+    }
+    node->box = box;
+    return true;
+}
+
+/* ---- children -------------------------------------------------------------------------------- */
+
+size_t json_tree_count(const struct json_node *parent)
+{
+    const struct json_box *box = parent->box;
+    return box->is_object ? box->sorted.used : box->order.used;
+}
+
+struct json_node *json_tree_next(const struct json_node *parent, size_t *place)
+{
+    const struct json_nodes *order = &parent->box->order;
+    while (*place < order->used) {
+        struct json_node *child = order->at[(*place)++];
+        if (child != NULL) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+struct text json_tree_name(const struct json_node *member)
+{
+    return member->name;
+}
+
+struct json_node *json_tree_member(const struct json_node *object, struct text name)
+{
+    return member_at(object->box, sorted_place(object->box, name), name);
+}
+
+struct json_node *json_tree_element(const struct json_node *array, size_t index)
+{
+    const struct json_nodes *order = &array->box->order;
+    return index < order->used ? order->at[index] : NULL;
+}
+
+bool json_tree_set_member(struct json_tree *tree, struct json_node *object, struct text name,
+                          struct json_node *node)
+{
+    struct json_box *box = object->box;
+    size_t place = sorted_place(box, name);
+    const struct json_node *old = member_at(box, place, name);
+    node->name = name;
+    if (old != NULL) {
+        node->place = old->place;
+        box->order.at[node->place] = node;
+        box->sorted.at[place] = node;
+        return true;
+    }
+    node->place = box->order.used;
+    return append(tree, &box->order, node) && insert(tree, &box->sorted, place, node);
+}
+
+bool json_tree_add_members(struct json_tree *tree, struct json_node *object,
+                           struct json_node *const *nodes, size_t count)
+{
+    struct json_box *box = object->box;
+    if (!make_room(tree, &box->order, count) || !make_room(tree, &box->sorted, count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        nodes[i]->place = box->order.used;
+        box->order.at[box->order.used++] = nodes[i];
+        box->sorted.at[box->sorted.used++] = nodes[i];
+    }
+    sort(&box->sorted);
+    return true;
+}
+
+bool json_tree_insert(struct json_tree *tree, struct json_node *array, size_t index,
+                      struct json_node *node)
+{
+    return insert(tree, &array->box->order, index, node);
+}
+
+void json_tree_set_element(struct json_node *array, size_t index, struct json_node *node)
+{
+    array->box->order.at[index] = node;
+}
+
+void json_tree_remove_member(struct json_node *object, struct json_node *member)
+{
+    struct json_box *box = object->box;
+    take_out(&box->sorted, sorted_place(box, member->name));
+    box->order.at[member->place] = NULL;
+}
+
+void json_tree_remove_element(struct json_node *array, size_t index)
+{
+    take_out(&array->box->order, index);
 }

@@ -1,6 +1,8 @@
 /*
  * json_walk.c - walks over the members of a text that has been checked, without checking it again.
  */
+#include <string.h>
+
 #include "common/json/json.h"
 
 /* Not strspn and strcspn: they take a string that ends with NUL, which a slice of a text need not.
@@ -27,24 +29,36 @@ static const char *skip_word(const char *at)
     return at;
 }
 
-/* The position after the string that begins at AT. */
-static const char *skip_string(const char *at)
+/* The position after the string that begins at AT, in a text that ends at END. A long value is
+ * mostly strings, and may be walked over once for each level around it. */
+static const char *skip_string(const char *at, const char *end)
 {
-    for (at++; *at != '"'; at++) {
-        at += *at == '\\';
+    for (const char *from = at + 1; from < end;) {
+        const char *quote = memchr(from, '"', (size_t)(end - from));
+        if (quote == NULL) {
+            return end;
+        }
+        const char *first = quote; /* of the backslashes in front of it */
+        while (first > from && first[-1] == '\\') {
+            first--;
+        }
+        from = quote + 1;
+        if ((quote - first) % 2 == 0) {
+            return from; /* it is not escaped */
+        }
     }
-    return at + 1;
+    return end;
 }
 
-/* The position after the value that begins at AT. */
-static const char *skip_value(const char *at)
+/* The position after the value that begins at AT, in a text that ends at END. */
+static const char *skip_value(const char *at, const char *end)
 {
     size_t depth = 0;
     do {
         at = skip_space(at);
         switch (*at) {
         case '"':
-            at = skip_string(at);
+            at = skip_string(at, end);
             break;
         case '{':
         case '[':
@@ -85,11 +99,11 @@ bool json_walk_next(struct json_walk *walk, struct text *name, struct text *valu
         return false;
     }
     if (walk->is_object) {
-        const char *end = skip_string(at);
+        const char *end = skip_string(at, walk->end);
         *name = (struct text){.at = at, .size = (size_t)(end - at)};
         at = skip_space(skip_space(end) + 1);
     }
-    const char *end = skip_value(at);
+    const char *end = skip_value(at, walk->end);
     *value = (struct text){.at = at, .size = (size_t)(end - at)};
     walk->at = end;
     return true;

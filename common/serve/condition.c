@@ -16,6 +16,16 @@ static const char *skip_blanks(const char *at)
     return at + strspn(at, " \t");
 }
 
+/* Where the characters from AT on end that may stand between the quotes of a tag: no blank, no
+ * control character, no quote. */
+static const char *skip_opaque(const char *at)
+{
+    while ((unsigned char)*at > ' ' && *at != '"' && *at != '\x7f') {
+        at++;
+    }
+    return at;
+}
+
 /* Reads the next tag of the list (RFC 9110 section 8.8.3) and the comma after it; NULL when it is
  * malformed. A bare version is accepted too, because queries write it like that. */
 static const char *take_tag(const char *at, struct tag *out)
@@ -28,8 +38,8 @@ static const char *take_tag(const char *at, struct tag *out)
     } else {
         out->weak = strncmp(at, "W/", 2) == 0;
         at += out->weak ? 2 : 0;
-        const char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
-        if (end == NULL) {
+        const char *end = *at == '"' ? skip_opaque(at + 1) : at;
+        if (end == at || *end != '"') {
             return NULL;
         }
         out->opaque = (struct text){.at = at + 1, .size = (size_t)(end - at - 1)};

@@ -180,9 +180,9 @@ static bool read_json(struct call *call, struct json_fault *fault)
     if (call->route->flags & ROUTE_LONG_BODY) {
         return json_read_document(call->arena, body, &call->body, fault);
     }
-    bool any =
-        (call->route->flags & ROUTE_ANY_JSON) != 0 && body.at[strspn(body.at, " \t\r\n")] != '{';
-    return any ? json_check(body, fault) : json_read_object(call->arena, body, &call->body, fault);
+    return call->route->flags & ROUTE_ANY_JSON
+               ? json_check_names(body, fault)
+               : json_read_object(call->arena, body, &call->body, fault);
 }
 
 /* Whether the body is left to the handler as it is. */

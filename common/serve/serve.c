@@ -83,7 +83,7 @@ static bool serve_one(struct serve *serve)
                         .serve = serve};
     response_init(&call.response, &arena);
     enum error_code error = keep_settings(serve, &call.cause); /* first: see confine.c */
-    request_read_head(call.transport, &call.request);
+    request_read_head(call.transport, &arena, &call.request);
     error = error == ERR_NONE ? gate_pass(&call) : error;
     struct rendered answer;
     error = finish_call(&call, error, &answer);

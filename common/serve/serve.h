@@ -50,8 +50,9 @@ enum route_flags {
      * that needs one returns call->request.length_error. */
     ROUTE_ANY_BODY = 256,
     ROUTE_QUERY = 512, /* only addresses with a query, besides the name of the item, fit */
-    /* With ROUTE_WRITES: whether it writes is known from its body only, so a device token is looked
-     * up without the write lock; a handler that writes calls call_authenticate_to_write. */
+    /* With ROUTE_WRITES: a device token is looked up without the write lock, because whether the
+     * call writes is known from its body only, or because it works for long before it does; a
+     * handler that writes calls call_authenticate_to_write then. */
     ROUTE_MAY_READ = 1024
 };
 

@@ -23,6 +23,52 @@ fixture_make "$scratch/f"
 # themselves spend on it is counted apart, below.
 echo 'sandbox = off' >>"$fixture/cubby.conf"
 
+# Patches that are as much work as a patch can be: their first operation brings the value that the others are
+# about, so that only what it costs to go through that value again and again is seen.
+patches='patch-move patch-copy patch-test patch-index patch-name patch-merge'
+patch() {
+    fixture_call "$1" data PATCH /greeting "$1.json"
+    sed -i "s|^CONTENT_TYPE=.*|CONTENT_TYPE=application/$2+json|" "$fixture/$1.environment"
+}
+make_patches() {
+    local long='[{"op":"add","path":"","value":{"a":%s}},%s]'
+    local -A rest=(
+        [move]='[range(499) | {op: "move", from: "/a", path: "/b"}, {op: "move", from: "/b", path: "/a"}]'
+        [copy]='[range(499) | {op: "add", path: "/b", value: {c: 1}}, {op: "copy", from: "/b", path: "/c"}]'
+        [test]='[range(998) | {op: "test", path: "/a", value: "@"}]'
+        [index]='[range(499) | {op: "add", path: "/a/9000", value: 1}, {op: "remove", path: "/a/0"}]'
+        [name]='[range(499) | {op: "replace", path: "/a/k18999", value: 1}, {op: "test", path: "/a/k18998", value: 18998}]'
+    )
+    local string number
+    string=$(head -c 200000 /dev/zero | tr '\0' x)
+    number=$(head -c 200000 /dev/zero | tr '\0' 0)
+    local -A value=(
+        [move]="\"$string\"" [copy]="\"$string\"" [test]="1$number"
+        [index]=$(jq -nc '[range(19000)]') [name]=$(jq -nc '[range(19000) | {key: "k\(.)", value: .}] | from_entries')
+    )
+    local each operations
+    for each in "${!rest[@]}"; do
+        operations=$(jq -nc "${rest[$each]}")
+        operations=${operations#[}
+        operations=${operations//\"@\"/1e200000} # which jq would round
+        # shellcheck disable=SC2059 # it is the format of all of them
+        printf "$long" "${value[$each]}" "${operations%]}" >"$fixture/patch-$each.json"
+        patch "patch-$each" json-patch
+    done
+    jq -nc '[range(4000) | {key: "k\(.)", value: .}] | from_entries' >"$fixture/patch-merge.json"
+    patch patch-merge merge-patch
+}
+make_patches
+
+# each FUNCTION: calls it with the name of every call.
+each() {
+    local call
+    fixture_each "$1"
+    for call in $patches; do
+        "$1" "$call"
+    done
+}
+
 count() {
     local said
     fixture_reset
@@ -67,16 +113,16 @@ renew() { printf '%-14s %12d\n' "$1" "$(count "$1")"; }
 case $mode in
 show)
     printf '%-14s %12s %12s\n' call instructions budget
-    fixture_each show
+    each show
     ;;
 check)
-    fixture_each check
+    each check
     echo "1..$number"
     ;;
 renew)
     {
         echo '# Instructions per call; "make bench-instructions RENEW=1" writes this file.'
-        fixture_each renew
+        each renew
     } >"$scratch/budgets"
     cp "$scratch/budgets" "$here/budgets"
     cat "$here/budgets"

@@ -212,6 +212,10 @@ static struct list read_list(const char *text)
                 list.good = false;
                 break;
             }
+            for (const char *each = at + 1; each < end; each++) {
+                list.good = list.good && *each != ' ' && *each != '\x7f' &&
+                            ((unsigned char)*each & 0xe0) != 0;
+            }
             version = version_of(at + 1, end);
             at = end + 1;
         }
@@ -490,7 +494,7 @@ void fuzz_one(struct text input)
     const struct config config = {.cors_origins = origins != NULL ? origins : ""};
     struct call call = {.arena = &fuzz_arena, .config = &config, .transport = &head.transport};
     response_init(&call.response, &fuzz_arena);
-    request_read_head(&head.transport, &call.request);
+    request_read_head(&head.transport, &fuzz_arena, &call.request);
     check_token(&call.request);
     check_address(&head);
     check_origin(&call, config.cors_origins);

@@ -26,8 +26,8 @@ void fuzz_start(void)
 static bool equal_trees(struct text a, struct text b)
 {
     struct json_tree tree = {.arena = &fuzz_arena};
-    cJSON *first = json_tree_node(&tree, a);
-    cJSON *second = json_tree_node(&tree, b);
+    struct json_node *first = json_tree_node(&tree, a);
+    struct json_node *second = json_tree_node(&tree, b);
     bool equal = json_tree_equal(&tree, first, second);
     fuzz_check(tree.error == ERR_NONE, "comparing failed: %s", tree.reason);
     return equal;

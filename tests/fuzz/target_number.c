@@ -103,9 +103,9 @@ static void check_equality(const char *a, const char *b)
 {
     struct decimal x = read_decimal(a);
     struct decimal y = read_decimal(b);
-    bool equal = json_numbers_equal(a, b);
-    fuzz_check(json_numbers_equal(b, a) == equal, "equal one way round only");
-    fuzz_check(json_numbers_equal(a, a), "a number is not equal to itself");
+    bool equal = json_numbers_equal(text_of(a), text_of(b));
+    fuzz_check(json_numbers_equal(text_of(b), text_of(a)) == equal, "equal one way round only");
+    fuzz_check(json_numbers_equal(text_of(a), text_of(a)), "a number is not equal to itself");
     bool wanted = x.negative == y.negative && memcmp(x.power, y.power, sizeof x.power) == 0 &&
                   x.count == y.count && memcmp(x.digits, y.digits, x.count) == 0;
     fuzz_check(equal == wanted, "%s and %s: equal is %d", a, b, equal);
@@ -223,11 +223,14 @@ static void check_time(struct text text)
     int64_t wanted = 0;
     bool good = text_to_time(text, &time);
     bool is = memchr(text.at, '\0', text.size) == NULL && read_moment(fuzz_string(text), &wanted);
-    fuzz_check(good == (is && wanted >= 0), "a time: %d, not %d", good, is);
+    fuzz_check(good == is, "a time: %d, not %d", good, is);
     if (!good) {
         return;
     }
     fuzz_check(time == wanted, "another time: %" PRId64 ", not %" PRId64, time, wanted);
+    if (time < 0) {
+        return; /* what is before 1970 is printed as 1970 */
+    }
     char printed[TIME_TEXT_SIZE];
     int64_t again;
     time_to_text(time, printed);

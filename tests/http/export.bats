@@ -156,6 +156,32 @@ export_to() {
     refused 404 KEY_NOT_FOUND
 }
 
+@test "import: an item that is over is that whatever its date, 1970 and before too" {
+    new_user
+    store kept 1
+    for end in 2020-01-01T00:00:00.000Z 1970-01-01T00:00:00.001Z 1970-01-01T00:00:00.000Z 1970-01-01T00:00:00Z 1969-12-31T23:59:59.999Z \
+        1969-01-01T00:00:00.000Z 1900-02-28T00:00:00Z 0001-01-01T00:00:00Z 0000-01-01T00:00:00.000Z; do
+        for mode in merge replace; do
+            import "{\"items\":[{\"key\":\"over\",\"value\":1,\"expires_at\":\"$end\"},{\"key\":\"kept\",\"value\":2}]}" "?mode=$mode"
+            succeeded 200
+            same "$(field '.data | [.imported, .expired] | join(",")')" 1,1
+            as_user GET /data/over
+            refused 404 KEY_NOT_FOUND
+        done
+    done
+    import '{"items":[{"key":"stays","value":1},{"key":"ends","value":1,"expires_at":"2999-01-01T00:00:00.000Z"}]}'
+    same "$(field '.data | [.imported, .expired] | join(",")')" 2,0
+    as_user GET /data/stays
+    same "$(field '.data | has("expires_at")')" false
+    as_user GET /data/ends
+    same "$(field .data.expires_at)" 2999-01-01T00:00:00.000Z
+    # 1970 is a time that an item may be from; before that is none that can be stored.
+    import '{"items":[{"key":"first","value":1,"created_at":"1970-01-01T00:00:00Z","updated_at":"1970-01-01T00:00:00.000Z"}]}'
+    succeeded 200
+    as_user GET /data/first
+    same "$(field '.data | [.created_at, .updated_at] | join(",")')" 1970-01-01T00:00:00.000Z,1970-01-01T00:00:00.000Z
+}
+
 @test "import: one bad item and nothing is changed" {
     new_user
     store kept 1
@@ -176,6 +202,13 @@ export_to() {
 {"key":"x","value":1,"updated_at":"yesterday"}|400|INVALID_REQUEST|items[1].updated_at
 {"key":"x","value":1,"expires_at":"2026-02-30T00:00:00Z"}|400|INVALID_REQUEST|items[1].expires_at
 {"key":"x","value":1,"expires_at":"2026-01-01T00:00:00+01:00"}|400|INVALID_REQUEST|items[1].expires_at
+{"key":"x","value":1,"expires_at":"1969-02-29T00:00:00Z"}|400|INVALID_REQUEST|items[1].expires_at
+{"key":"x","value":1,"expires_at":"1970-01-01T00:00:00Z\u0000"}|400|INVALID_REQUEST|items[1].expires_at
+{"key":"x","value":1,"expires_at":""}|400|INVALID_REQUEST|items[1].expires_at
+{"key":"x","value":1,"expires_at":null}|400|INVALID_REQUEST|items[1].expires_at
+{"key":"x","value":1,"expires_at":0}|400|INVALID_REQUEST|items[1].expires_at
+{"key":"x","value":1,"created_at":"1969-12-31T23:59:59.999Z"}|400|INVALID_REQUEST|items[1].created_at
+{"key":"x","value":1,"updated_at":"0000-01-01T00:00:00Z"}|400|INVALID_REQUEST|items[1].updated_at
 []|400|INVALID_REQUEST|items[1]
 7|400|INVALID_REQUEST|items[1]
 {"key":"x","key":"y","value":1}|400|INVALID_REQUEST|items[1]

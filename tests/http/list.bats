@@ -130,7 +130,10 @@ list() {
         order= order=DESC order=down order=1 path=a path=a/b path=/~ path=/a~2 path=/%FF path=/a%C3 path=%20 since= since=2026-01-31 since=1769860800
         since=yesterday since=2026-02-30T00:00:00Z since=2026-01-31T12:00Z since=2026-01-31T12:00:00 since=2026-01-31T24:00:00Z
         since=2026-01-31T12:00:00%2B24:00 since=2026-01-31T12:00:00%2B1:00 until=2026-01-31T12:00:00-00:60
-        until=2026-01-31%2012:00:00Z until=2026-01-31T12:00:00.Z until=2026-01-31T12:00:00.0000000001Z)
+        until=2026-01-31%2012:00:00Z until=2026-01-31T12:00:00.Z until=2026-01-31T12:00:00.0000000001Z
+        since=2026-01-31T12:00:00Z%00 since=2026-01-31T12:00:00Z%00x until=2026-01-31T12:00:00Z%00Z until=2026-01-31T12:00:00.5Z%00z
+        since=2026-01-31T12:00:00Z%00%2B01:00 until=2026-01-31T12:00:00%00-01:00 since=%00 until=2026-01-31T12:00:00%00Z
+        limit=1%00 limit=1%000 values=true%00 count=true%00 order=asc%00 cursor=YQ%00 path=%00)
     # lighttpd makes a lone % in an address %25 before cubby sees it: a prefix like any other.
     [ "$SERVER" = lighttpd ] || queries+=('prefix=%G1')
     for query in "${queries[@]}"; do

@@ -84,6 +84,42 @@ DONE
     unchanged
 }
 
+@test "parameters: nothing hides behind an encoded NUL" {
+    while IFS='|' read -r method path name body; do
+        if [ -n "$body" ]; then send "$method" "$path" "$body"; else as_user "$method" "$path"; fi
+        refused 400 INVALID_REQUEST
+        same "$(field '.details | keys | tojson')" "[\"$name\"]"
+    done <<'DONE'
+GET|/data?limit=5%00|limit
+GET|/data?prefix=k%00|prefix
+GET|/data?count=true%00|count
+GET|/data?order=desc%00|order
+GET|/data?since=2026-01-31T12:00:00Z%00|since
+GET|/data?until=2026-01-31T12:00:00Z%00x|until
+GET|/data/k?raw=true%00|raw
+GET|/data/k?if_none_match=1%00|if_none_match
+PUT|/data/k?upsert=true%00|upsert|{"value":2}
+PUT|/data/k?raw=true%00|raw|{"value":2}
+PUT|/data/k?if_match=*%00|if_match|{"value":2}
+PUT|/data/k?raw=true&ttl=5%00|ttl|{"value":2}
+POST|/data/k?increment=1%00|increment
+DELETE|/data?prefix=k%00|prefix
+GET|/changes?since=0%00|since
+GET|/changes?since=0&wait=1%00|wait
+GET|/changes?since=0&prefix=k%00|prefix
+DELETE|/token?all=true%00|all
+POST|/me/import?mode=merge%00|mode|{"items":[]}
+POST|/keys?raw=true%00|raw|{"name":"n","scope":"read"}
+POST|/token/refresh?raw=true%00|raw
+DONE
+    # A name that ends with one is another name.
+    as_user GET '/data?limit%00=5'
+    refused 400 INVALID_PARAMETER
+    as_user GET '/data?fields=key%00'
+    refused 400 INVALID_REQUEST
+    unchanged
+}
+
 @test "unknown parameter: refused by every call that takes none" {
     while IFS='|' read -r method path body; do
         if [ -n "$body" ]; then send "$method" "$path?zz=1" "$body"; else as_user "$method" "$path?zz=1"; fi

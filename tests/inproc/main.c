@@ -54,6 +54,7 @@ int main(int argc, char **argv)
     add(state_tests, state_test_count);
     add(pair_tests, pair_test_count);
     add(fault_tests, fault_test_count);
+    add(patch_tests, patch_test_count);
     add(mutation_tests, mutation_test_count);
     add(write_queue_tests, write_queue_test_count);
     if (argc > 1) {

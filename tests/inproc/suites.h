@@ -34,6 +34,8 @@ extern const struct CMUnitTest field_tests[];
 extern const size_t field_test_count;
 extern const struct CMUnitTest statement_tests[];
 extern const size_t statement_test_count;
+extern const struct CMUnitTest patch_tests[];
+extern const size_t patch_test_count;
 extern const struct CMUnitTest mutation_tests[];
 extern const size_t mutation_test_count;
 extern const struct CMUnitTest name_tests[];

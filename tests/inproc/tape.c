@@ -125,10 +125,19 @@ static const char *play_variable(struct transport *transport, const char *name)
     return NULL;
 }
 
+/* The lines of a header are variables of the same name, one after the other. */
 static const char *play_next_value(struct transport *transport, const char *name, size_t *place)
 {
+    const char *const *variables = tape_of(transport)->request.variables;
+    size_t length = strlen(name);
+    for (size_t i = *place; i != SIZE_MAX && variables != NULL && variables[i] != NULL; i++) {
+        if (strncmp(variables[i], name, length) == 0 && variables[i][length] == '=') {
+            *place = i + 1;
+            return variables[i] + length + 1;
+        }
+    }
     const char *value = *place == 0 ? play_variable(transport, name) : NULL;
-    *place = 1;
+    *place = SIZE_MAX;
     return value;
 }
 

@@ -358,6 +358,94 @@ static void bodies_in_pieces_and_decoded_chunks_are_whole(void **state)
     }
 }
 
+/* A header in several lines is the list of all of them, as FastCGI may pass each by itself. */
+static void lines_of_a_header_are_one_list(void **state)
+{
+    static const char *const rows[][4] = {
+        /* the item's version is 1: the lines, and status and code */
+        {"HTTP_IF_MATCH=\"1\"", "HTTP_IF_MATCH=\"99\"", "200", NULL},
+        {"HTTP_IF_MATCH=\"99\"", "HTTP_IF_MATCH=\"1\"", "200", NULL},
+        {"HTTP_IF_MATCH=\"98\"", "HTTP_IF_MATCH=\"99\"", "412", "PRECONDITION_FAILED"},
+        {"HTTP_IF_MATCH=*", "HTTP_IF_MATCH=\"1\"", "400", "INVALID_REQUEST"},
+        {"HTTP_IF_MATCH=\"1\"", "HTTP_IF_MATCH=*", "400", "INVALID_REQUEST"},
+        {"HTTP_IF_MATCH=\"1\"", "HTTP_IF_MATCH=\"9", "400", "INVALID_REQUEST"},
+        {"HTTP_IF_MATCH=\"1\"", "HTTP_IF_MATCH=", "200", NULL},
+        {"HTTP_IF_MATCH=", "HTTP_IF_MATCH=\"99\"", "412", "PRECONDITION_FAILED"},
+        {"HTTP_IF_MATCH=", "HTTP_IF_MATCH=", "400", "INVALID_REQUEST"},
+        {"HTTP_IF_NONE_MATCH=\"99\"", "HTTP_IF_NONE_MATCH=\"1\"", "412", "PRECONDITION_FAILED"},
+        {"HTTP_IF_NONE_MATCH=\"1\"", "HTTP_IF_NONE_MATCH=\"99\"", "412", "PRECONDITION_FAILED"},
+        {"HTTP_IF_NONE_MATCH=\"98\"", "HTTP_IF_NONE_MATCH=\"99\"", "200", NULL},
+        {"HTTP_IF_NONE_MATCH=\"98\"", "HTTP_IF_NONE_MATCH=*", "400", "INVALID_REQUEST"},
+        {"HTTP_X_HTTP_METHOD_OVERRIDE=PUT", "HTTP_X_HTTP_METHOD_OVERRIDE=DELETE", "405",
+         "METHOD_NOT_ALLOWED"},
+        {"HTTP_X_HTTP_METHOD_OVERRIDE=DELETE", "HTTP_X_HTTP_METHOD_OVERRIDE=PUT", "405",
+         "METHOD_NOT_ALLOWED"},
+        {"HTTP_AUTHORIZATION=@", "HTTP_AUTHORIZATION=@", "401", "INVALID_TOKEN"},
+        {"HTTP_AUTHORIZATION=Bearer @", "HTTP_AUTHORIZATION=x", "401", "INVALID_TOKEN"},
+        {"HTTP_AUTHORIZATION=x", "HTTP_AUTHORIZATION=Bearer @", "401", "INVALID_TOKEN"},
+        {"HTTP_CONTENT_TYPE=text/plain", "HTTP_CONTENT_TYPE=application/json", "415",
+         "UNSUPPORTED_MEDIA_TYPE"},
+        {"HTTP_CONTENT_TYPE=application/json", "HTTP_CONTENT_TYPE=application/json", "415",
+         "UNSUPPORTED_MEDIA_TYPE"},
+        {"HTTP_CONTENT_TYPE=application/json", "HTTP_OTHER=1", "200", NULL},
+        {"CONTENT_LENGTH=1", "CONTENT_LENGTH=1", "400", "INVALID_REQUEST"},
+        {"HTTP_CONTENT_RANGE=x", "HTTP_CONTENT_RANGE=", "400", "INVALID_REQUEST"},
+        {"HTTP_CONTENT_RANGE=", "HTTP_CONTENT_RANGE=x", "400", "INVALID_REQUEST"},
+        {"HTTP_IF_UNMODIFIED_SINCE=", "HTTP_IF_UNMODIFIED_SINCE=x", "400", "INVALID_REQUEST"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char lines[2][1024];
+        for (size_t j = 0; j < 2; j++) {
+            const char *at = strchr(rows[i][j], '@');
+            (void)snprintf(lines[j], sizeof lines[j], "%.*s%s",
+                           at != NULL ? (int)(at - rows[i][j]) : (int)strlen(rows[i][j]),
+                           rows[i][j], at != NULL ? world_ann : "");
+        }
+        const char *const variables[] = {lines[0], lines[1], "CONTENT_TYPE=application/json", NULL};
+        (void)world_reset(state);
+        bool overrides = strstr(rows[i][0], "OVERRIDE") != NULL;
+        (void)world_expect(&data_program,
+                           (struct tape_request){.method = overrides ? "POST" : "PUT",
+                                                 .path = "/greeting",
+                                                 .query = "raw=true",
+                                                 .authorization = world_ann,
+                                                 .body = "7",
+                                                 .variables = variables},
+                           (int)strtol(rows[i][2], NULL, 10), rows[i][3]);
+        if (rows[i][3] != NULL) {
+            assert_true(world_same(NULL, false));
+        }
+    }
+}
+
+/* Where a server ends the path at a NUL, or writes something else for a control character, what is
+ * left of it is another key. */
+static void a_path_with_control_characters_is_no_other_path(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {
+        "REQUEST_URI=/api/data/greeting%00",
+        "REQUEST_URI=/api/data/greeting%00x?raw=true",
+        "REQUEST_URI=/api/data/greeting%0a",
+        "REQUEST_URI=/api/data/greeting%7F",
+        "REQUEST_URI=http://example.org/api/data/greeting%1f",
+    };
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        const char *const variables[] = {addresses[i], NULL};
+        struct tape_request request = {
+            .path = "/greeting", .authorization = world_ann, .variables = variables};
+        (void)world_expect(&data_program, request, 404, "KEY_NOT_FOUND");
+        request.method = "DELETE";
+        (void)world_expect(&data_program, request, 404, "KEY_NOT_FOUND");
+        assert_true(world_same(NULL, false));
+    }
+    static const char *const good[] = {"REQUEST_URI=/api/data/greeting?a=%00", NULL};
+    (void)world_expect(
+        &data_program,
+        (struct tape_request){.path = "/greeting", .authorization = world_ann, .variables = good},
+        200, NULL);
+}
+
 static void values_up_to_the_limit_and_no_further(void **state)
 {
     (void)state;
@@ -387,6 +475,8 @@ const struct CMUnitTest call_tests[] = {
     cmocka_unit_test_setup(every_refusal_names_its_reason_and_changes_nothing, world_reset),
     cmocka_unit_test_setup(broken_bodies_are_refused_and_store_nothing, world_reset),
     cmocka_unit_test_setup(bodies_in_pieces_and_decoded_chunks_are_whole, world_reset),
+    cmocka_unit_test_setup(lines_of_a_header_are_one_list, world_reset),
+    cmocka_unit_test_setup(a_path_with_control_characters_is_no_other_path, world_reset),
     cmocka_unit_test_setup(values_up_to_the_limit_and_no_further, world_reset),
 };
 const size_t call_test_count = sizeof call_tests / sizeof *call_tests;

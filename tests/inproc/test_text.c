@@ -12,6 +12,10 @@
 #include "tests/inproc/suites.h"
 
 #define BYTES(literal) ((struct text){literal, sizeof(literal) - 1})
+#define ROW(literal)                                                                               \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 
 static void utf8_is_rfc_3629_and_nothing_else(void **state)
 {
@@ -265,6 +269,44 @@ static void times_and_encodings(void **state)
         char out[TIME_TEXT_SIZE];
         time_to_text(times[i].milliseconds, out);
         assert_string_equal(out, times[i].text);
+    }
+    static const struct {
+        struct text text;
+        bool time; /* by text_to_time */
+        bool instant;
+        int64_t milliseconds;
+    } read[] = {
+        {ROW("1970-01-01T00:00:00Z"), true, true, 0},
+        {ROW("1970-01-01T00:00:00.001Z"), true, true, 1},
+        {ROW("1969-12-31T23:59:59.999Z"), true, true, -1},
+        {ROW("0000-01-01T00:00:00Z"), true, true, -62167219200000},
+        {ROW("9999-12-31T23:59:59.999999999Z"), true, true, 253402300799999},
+        {ROW("1970-01-01T01:00:00+01:00"), false, true, 0},
+        {ROW("1970-01-01t00:00:00z"), false, true, 0},
+        {ROW("1970-01-01T01:00:00 01:00"), false, true, 0},
+        {ROW("1970-01-01T00:00:00Z\0"), false, false, 0},
+        {ROW("1970-01-01T00:00:00Z\0Z"), false, false, 0},
+        {ROW("1970-01-01T00:00:00Z\0z"), false, false, 0},
+        {ROW("1970-01-01T00:00:00Z\0+01:00"), false, false, 0},
+        {ROW("1970-01-01T00:00:00\0Z"), false, false, 0},
+        {ROW("1970-01-01T00:00:00Z+01:00"), false, false, 0},
+        {ROW("1970-01-01T00:00:00ZZ"), false, false, 0},
+        {ROW("1970-01-01T00:00:00+01:00\0"), false, false, 0},
+        {ROW("1970-01-01T00:00:00"), false, false, 0},
+        {ROW("1970-01-01"), false, false, 0},
+        {ROW("Z"), false, false, 0},
+        {ROW("\0"), false, false, 0},
+        {ROW(""), false, false, 0},
+    };
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
+        int64_t time = -7;
+        int64_t instant = -7;
+        bool good = text_to_time(read[i].text, &time);
+        bool any = text_to_instant(read[i].text, &instant);
+        if (good != read[i].time || any != read[i].instant ||
+            (good && time != read[i].milliseconds) || (any && instant != read[i].milliseconds)) {
+            fail_msg("row %zu, %s", i, read[i].text.at);
+        }
     }
     /* RFC 4648 section 10, in its URL-safe form without padding */
     static const char *const base64[][2] = {

@@ -49,7 +49,7 @@ between() {
 }
 
 @test "session: after its end no token is renewed, and the password opens a new one" {
-    for members in '"iat":@NOW-600@,"auth_time":@NOW-7200@' '"iat":@NOW-7201@' '"iat":@NOW-600@,"auth_time":1'; do
+    for members in '"iat":@NOW-600@,"auth_time":@NOW-7200@' '"iat":@NOW-7201@' '"iat":@NOW-600@,"auth_time":1' '"iat":0' '"iat":-1'; do
         old_token "$members"
         refresh
         same "$code $(jq -r '.code + " " + .details.token' <<<"$body")" '401 INVALID_TOKEN expired'
@@ -61,7 +61,7 @@ between() {
 }
 
 @test "session: a time of the password that is none, or lies ahead, makes a token invalid" {
-    for time in '"1"' 1.5 null true '[]' -5 @NOW+3000@; do
+    for time in '"1"' 1.5 null true '[]' -5 0 @NOW+3000@; do
         old_token "\"iat\":@NOW-600@,\"auth_time\":$time"
         refresh
         same "$time $code" "$time 401"
