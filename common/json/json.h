@@ -100,7 +100,9 @@ bool json_string_decode(struct arena *arena, struct text string, struct text *ou
 bool json_string_is(struct text string, struct text wanted);
 
 /* The string, with its quotes, that stands for BYTES, which should be UTF-8; on ARENA. False when
- * memory is out. */
+ * memory is out. It may be six times as long as BYTES: json_string_size tells how long, without
+ * making it. */
+size_t json_string_size(struct text bytes);
 bool json_string_encode(struct arena *arena, struct text bytes, struct text *out);
 
 /* A JSON Pointer (RFC 6901), taken apart. */

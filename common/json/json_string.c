@@ -128,13 +128,18 @@ static size_t encode_byte(char c, char *out)
     return size;
 }
 
-bool json_string_encode(struct arena *arena, struct text bytes, struct text *out)
+size_t json_string_size(struct text bytes)
 {
     size_t size = 2;
     for (size_t i = 0; i < bytes.size; i++) {
         size += encode_byte(bytes.at[i], NULL);
     }
-    char *to = arena_alloc(arena, size + 1);
+    return size;
+}
+
+bool json_string_encode(struct arena *arena, struct text bytes, struct text *out)
+{
+    char *to = arena_alloc(arena, json_string_size(bytes) + 1);
     if (to == NULL) {
         return false;
     }
