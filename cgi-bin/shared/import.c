@@ -104,10 +104,10 @@ static enum error_code check_names(struct import *import, const struct json_obje
     return input_check_names(import->call, object, names, sizeof names / sizeof *names, place);
 }
 
-/* A time that is missing or lies in the future becomes the time of the import. */
-static int64_t past_time(const struct import *import, int64_t time)
+/* TIME, or OTHER when it is missing or lies in the future. */
+static int64_t past_time(const struct import *import, int64_t time, int64_t other)
 {
-    return time > 0 && time <= import->call->now_ms ? time : import->call->now_ms;
+    return time > 0 && time <= import->call->now_ms ? time : other;
 }
 
 /* Why JSON is no object that can be read, FAULT being what the reader says, and where in it. */
@@ -150,8 +150,8 @@ static enum error_code read_item(struct import *import, struct text element, str
     if (error == ERR_NONE) {
         error = read_time(import, &object, "expires_at", &item->expires_at);
     }
-    item->created_at = past_time(import, item->created_at);
-    item->updated_at = past_time(import, item->updated_at);
+    item->created_at = past_time(import, item->created_at, 0);
+    item->updated_at = past_time(import, item->updated_at, import->call->now_ms);
     return error;
 }
 
@@ -163,7 +163,12 @@ static enum error_code store_item(struct import *import, const struct item *item
     if (error != ERR_NONE) {
         return error;
     }
+    /* As with a PUT, an item that is there already stays as old as it is; but none is younger than
+     * its last write. */
+    int64_t created_at =
+        found && row.created_at < item->updated_at ? row.created_at : item->updated_at;
     row = *item;
+    row.created_at = item->created_at != 0 ? item->created_at : created_at;
     return items_put(import->writes, &row);
 }
 
@@ -287,11 +292,12 @@ static enum error_code refuse_all(const struct import *import)
 }
 
 /* Refuses more items than the user may have keys, or has already. Repetitions of one key count too,
- * because storing them takes time during which all other writers wait. */
+ * and what has expired, because reading them takes time during which all other writers wait. */
 static enum error_code check_number(struct import *import, const struct item_writes *writes)
 {
     int64_t limit = items_limits(writes->config, &writes->counters.quota).keys;
-    if (limit == 0 || import->imported <= limit || import->imported <= writes->counters.keys) {
+    int64_t number = import->imported + import->expired;
+    if (limit == 0 || import->imported == 0 || number <= limit || number <= writes->counters.keys) {
         return ERR_NONE;
     }
     return refuse_all(import);
@@ -314,7 +320,7 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
         const struct text all = {.at = "", .size = 0};
         error = items_remove_all(writes, all, removed);
     }
-    if (error == ERR_NONE) {
+    if (error == ERR_NONE && import->imported > 0) {
         error = walk(import, items);
     }
     if (error == ERR_NONE) {
@@ -322,6 +328,15 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
         error = error == ERR_QUOTA_EXCEEDED ? refuse_all(import) : error;
     }
     return error;
+}
+
+/* Nothing is to be stored, and nobody is kept from writing for that. */
+static enum error_code check_live(struct call *call)
+{
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_counters unused;
+    enum error_code error = db_begin_read(call->store);
+    return error == ERR_NONE ? items_counters(call->store, &owner, &unused) : error;
 }
 
 enum error_code import_items(struct call *call)
@@ -343,7 +358,8 @@ enum error_code import_items(struct call *call)
     call->audit = (struct audit){.event = "import", .user_id = call->claims.user_id};
     int64_t removed = 0;
     struct item_writes writes;
-    error = store_all(&import, &writes, items, replace, &removed);
+    error = import.imported > 0 || replace ? store_all(&import, &writes, items, replace, &removed)
+                                           : check_live(call);
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Data imported successfully.");
         response_integer(&call->response, "imported", import.imported);
