@@ -228,7 +228,8 @@ DONE
     while IFS='|' read -r op member; do
         send POST /batch "{\"operations\":[{\"op\":\"put\",\"key\":\"k\",\"value\":5},$op]}"
         refused 400 INVALID_FIELD
-        same "$(field '.details | tojson')" "{\"index\":1,\"${member% *}\":\"is no member of ${member#* }\"}"
+        same "$(field ".details.\"${member% *}\"")" "is no member of ${member#* }"
+        same "$(field .details.index)" 1
     done <<'DONE'
 {"op":"put","key":"k","value":6,"by":1}|by put
 {"op":"create","key":"new","value":6,"by":1}|by create
