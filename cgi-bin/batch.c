@@ -76,7 +76,31 @@ static const struct input_field fields[] = {
      ERR_INVALID_PARAMETER},
 };
 
+/* Members that not every operation takes, and which do, a bit for each verb. */
+static const struct {
+    const char *name;
+    unsigned verbs;
+} chosen_members[] = {
+    {"value", 1 << VERB_CREATE | 1 << VERB_PUT | 1 << VERB_UPSERT},
+    {"by", 1 << VERB_INCREMENT},
+    {"ttl", 1 << VERB_CREATE | 1 << VERB_PUT | 1 << VERB_UPSERT | 1 << VERB_INCREMENT},
+};
+
 /* ---- reading the operations ------------------------------------------------------------------ */
+
+/* Whether VERB takes all members of call->body, as members of any are known. */
+static enum error_code check_members(struct call *call, enum verb verb)
+{
+    for (size_t i = 0; i < sizeof chosen_members / sizeof *chosen_members; i++) {
+        const char *name = chosen_members[i].name;
+        if ((chosen_members[i].verbs >> verb & 1) == 0 && json_member(&call->body, name) != NULL) {
+            response_detail(&call->response, name,
+                            arena_printf(call->arena, "is no member of %s", verbs[verb]));
+            return ERR_UNKNOWN_FIELD;
+        }
+    }
+    return ERR_NONE;
+}
 
 /* Reads one operation from its slice of the body, which becomes call->body, because input_read
  * reads the members of that. The positions of its members are noted on SCRATCH, which is freed each
@@ -103,9 +127,10 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
         return error;
     }
     out->verb = verb_of(out->name);
+    error = check_members(call, out->verb);
     bool stores = out->verb == VERB_CREATE || out->verb == VERB_PUT || out->verb == VERB_UPSERT;
-    if (!stores) {
-        return ERR_NONE;
+    if (error != ERR_NONE || !stores) {
+        return error;
     }
     if (out->value.at == NULL) {
         response_detail(&call->response, "value", "is missing");
@@ -225,8 +250,8 @@ static enum error_code run_operation(struct batch *batch, const struct operation
 /* ---- the call -------------------------------------------------------------------------------- */
 
 /* Turns the error of an operation into that of the batch, and adds which operation it was to the
- * details. A member that is unknown is an error of the whole request. Errors that are not the
- * operation's own, as of the token, are passed on. */
+ * details. A member that is unknown, or not of this operation, is an error of the whole request.
+ * Errors that are not the operation's own, as of the token, are passed on. */
 static enum error_code fail_at(struct call *call, size_t index, enum error_code error)
 {
     if (error == ERR_UNKNOWN_FIELD) {

@@ -118,7 +118,7 @@ static enum error_code look_once(struct call *call, const struct item_owner *own
         return ERR_CHANGES_EXPIRED;
     }
     if (look->counters.version == query->since) {
-        return items_allow(owner, ITEM_READS, query->prefix);
+        return ERR_NONE;
     }
     item_page_init(&look->page, call, query->limit, ITEM_SHOWS_USUAL);
     error = items_changes(call->store, owner, call->now_ms, query->prefix, query->since,
@@ -159,6 +159,11 @@ static enum error_code report_changes(struct call *call)
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
+    error =
+        items_allow(&owner, ITEM_READS, query.prefix); /* before anything of the store is told */
+    if (error != ERR_NONE) {
+        return error;
+    }
     int64_t end = call->now_ms + query.wait * 1000;
     /* Ends the loop even if somebody sets the clock back. */
     int64_t looks = query.wait * 1000 / LOOK_EVERY_MS;

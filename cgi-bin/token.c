@@ -48,11 +48,10 @@ static enum error_code check_password(struct call *call, const struct user_login
 {
     bool matches;
     enum error_code error = attempt_verify(call, user->password_hash, password, &matches);
-    if (error != ERR_NONE) {
-        return error;
+    if (error == ERR_NONE && matches) {
+        error = renew_hash(call, user, password, new_hash);
     }
-    return matches && !user->disabled ? renew_hash(call, user, password, new_hash)
-                                      : ERR_INVALID_CREDENTIALS;
+    return error != ERR_NONE || (matches && !user->disabled) ? error : ERR_INVALID_CREDENTIALS;
 }
 
 static enum error_code read_login(struct call *call, struct login *in)

@@ -22,5 +22,8 @@ same() {
 wanted: $(short "$2")"
 }
 
+# places FILE: how many locks there are on it
+places() { grep -c "OFDLCK.*:$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
+
 # shellcheck source=tests/waiting.bash
 . "${BASH_SOURCE[0]%/*}/waiting.bash"

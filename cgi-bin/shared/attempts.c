@@ -149,10 +149,15 @@ enum error_code attempt_new_password(struct call *call, const char *field, struc
     return error;
 }
 
+static struct password_policy policy_of(const struct call *call)
+{
+    return (struct password_policy){.method = call->config->password_method,
+                                    .cost = call->config->password_cost};
+}
+
 enum error_code attempt_hash(struct call *call, struct text password, const char **hash)
 {
-    const struct password_policy policy = {.method = call->config->password_method,
-                                           .cost = call->config->password_cost};
+    const struct password_policy policy = policy_of(call);
     unsigned char salt[PASSWORD_SALT_BYTES];
     if (!call->transport->random(call->transport, salt, sizeof salt)) {
         return call_fail(call, ERR_INTERNAL, "no random bytes for a salt");
@@ -160,7 +165,9 @@ enum error_code attempt_hash(struct call *call, struct text password, const char
     return password_hash(call->arena, salt, &policy, password, hash, &call->cause);
 }
 
-/* For an account whose hash nothing can match, or for none: the same work, and no match. */
+/* For an account whose hash nothing can match, or for none: the same work, and no match. Also
+ * besides that of a hash that was made by other settings, which may be cheaper, and would tell by
+ * that that the account exists. */
 static enum error_code verify_nothing(struct call *call, struct text password, const char *fault)
 {
     const char *unused;
@@ -182,8 +189,12 @@ enum error_code attempt_verify(struct call *call, const char *stored, struct tex
         return verify_nothing(call, password, fault);
     }
     enum error_code error = password_verify(call->arena, stored, password, matches, &call->cause);
-    return error == ERR_INVALID_CREDENTIALS
-               ? verify_nothing(call, password, "is refused by libxcrypt")
+    if (error == ERR_INVALID_CREDENTIALS) {
+        return verify_nothing(call, password, "is refused by libxcrypt");
+    }
+    const struct password_policy policy = policy_of(call);
+    return error == ERR_NONE && !*matches && password_outdated(stored, &policy)
+               ? verify_nothing(call, password, NULL)
                : error;
 }
 

@@ -39,7 +39,8 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
                               struct text name, struct attempt *attempt);
 
 /* Whether PASSWORD matches the hash STORED. With STORED NULL, for an account that does not exist,
- * it does not match, after the same work. */
+ * it does not match, after the same work: that of a hash by the settings. One by other settings is
+ * verified first, and only then takes that work too, unless it matches. */
 enum error_code attempt_verify(struct call *call, const char *stored, struct text password,
                                bool *matches);
 

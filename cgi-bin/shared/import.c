@@ -82,17 +82,20 @@ static enum error_code read_time(struct import *import, const struct json_object
     return error;
 }
 
+/* In the place of a time. */
+enum { NOT_KNOWN = -1 };
+
 /* As read_time, of a time that is stored, so that it can't be before 1970; one that is missing or
- * lies in the future becomes the time of the import. */
+ * lies in the future becomes OTHER. */
 static enum error_code read_past(struct import *import, const struct json_object *object,
-                                 const char *name, int64_t *out)
+                                 const char *name, int64_t other, int64_t *out)
 {
     struct moment time = {.given = false};
     enum error_code error = read_time(import, object, name, &time);
     if (error == ERR_NONE && time.given && time.at < 0) {
         error = refuse(import, name, "must not be before 1970", ERR_INVALID_PARAMETER);
     }
-    *out = time.given && time.at <= import->call->now_ms ? time.at : import->call->now_ms;
+    *out = time.given && time.at <= import->call->now_ms ? time.at : other;
     return error;
 }
 
@@ -169,10 +172,10 @@ static enum error_code read_item(struct import *import, struct text element, str
     }
     error = read_value(import, &object, &item->value);
     if (error == ERR_NONE) {
-        error = read_past(import, &object, "created_at", &item->created_at);
+        error = read_past(import, &object, "created_at", NOT_KNOWN, &item->created_at);
     }
     if (error == ERR_NONE) {
-        error = read_past(import, &object, "updated_at", &item->updated_at);
+        error = read_past(import, &object, "updated_at", import->call->now_ms, &item->updated_at);
     }
     return error == ERR_NONE ? read_end(import, &object, &item->expires_at, expired) : error;
 }
@@ -185,7 +188,12 @@ static enum error_code store_item(struct import *import, const struct item *item
     if (error != ERR_NONE) {
         return error;
     }
+    /* As with a PUT, an item that is there already stays as old as it is; but none is younger than
+     * its last write. */
+    int64_t created_at =
+        found && row.created_at < item->updated_at ? row.created_at : item->updated_at;
     row = *item;
+    row.created_at = item->created_at != NOT_KNOWN ? item->created_at : created_at;
     return items_put(import->writes, &row);
 }
 
@@ -310,11 +318,12 @@ static enum error_code refuse_all(const struct import *import)
 }
 
 /* Refuses more items than the user may have keys, or has already. Repetitions of one key count too,
- * because storing them takes time during which all other writers wait. */
+ * and what has expired, because reading them takes time during which all other writers wait. */
 static enum error_code check_number(struct import *import, const struct item_writes *writes)
 {
     int64_t limit = items_limits(writes->config, &writes->counters.quota).keys;
-    if (limit == 0 || import->imported <= limit || import->imported <= writes->counters.keys) {
+    int64_t number = import->imported + import->expired;
+    if (limit == 0 || import->imported == 0 || number <= limit || number <= writes->counters.keys) {
         return ERR_NONE;
     }
     return refuse_all(import);
@@ -337,7 +346,7 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
         const struct text all = {.at = "", .size = 0};
         error = items_remove_all(writes, all, removed);
     }
-    if (error == ERR_NONE) {
+    if (error == ERR_NONE && import->imported > 0) {
         error = walk(import, items);
     }
     if (error == ERR_NONE) {
@@ -345,6 +354,15 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
         error = error == ERR_QUOTA_EXCEEDED ? refuse_all(import) : error;
     }
     return error;
+}
+
+/* Nothing is to be stored, and nobody is kept from writing for that. */
+static enum error_code check_live(struct call *call)
+{
+    const struct item_owner owner = items_owner(&call->claims);
+    struct item_counters unused;
+    enum error_code error = db_begin_read(call->store);
+    return error == ERR_NONE ? items_counters(call->store, &owner, &unused) : error;
 }
 
 enum error_code import_items(struct call *call)
@@ -366,7 +384,8 @@ enum error_code import_items(struct call *call)
     call->audit = (struct audit){.event = "import", .user_id = call->claims.user_id};
     int64_t removed = 0;
     struct item_writes writes;
-    error = store_all(&import, &writes, items, replace, &removed);
+    error = import.imported > 0 || replace ? store_all(&import, &writes, items, replace, &removed)
+                                           : check_live(call);
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Data imported successfully.");
         response_integer(&call->response, "imported", import.imported);

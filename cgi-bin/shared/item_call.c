@@ -36,6 +36,17 @@ const char *item_value_fault(const struct json_object *object, struct text value
                : NULL;
 }
 
+enum error_code item_check_size(struct call *call, size_t size)
+{
+    if (size <= (size_t)call->config->max_value_bytes) {
+        return ERR_NONE;
+    }
+    response_detail(&call->response, "value",
+                    arena_printf(call->arena, "must have at most %zu bytes, has %zu",
+                                 (size_t)call->config->max_value_bytes, size));
+    return ERR_VALUE_TOO_LARGE;
+}
+
 enum error_code item_check_value(struct call *call, struct text value)
 {
     const char *fault = item_value_fault(&call->body, value);
@@ -43,13 +54,7 @@ enum error_code item_check_value(struct call *call, struct text value)
         response_detail(&call->response, "value", fault);
         return ERR_INVALID_VALUE;
     }
-    if (value.size <= (size_t)call->config->max_value_bytes) {
-        return ERR_NONE;
-    }
-    response_detail(&call->response, "value",
-                    arena_printf(call->arena, "must have at most %zu bytes, has %zu",
-                                 (size_t)call->config->max_value_bytes, value.size));
-    return ERR_VALUE_TOO_LARGE;
+    return item_check_size(call, value.size);
 }
 
 enum error_code item_writes_start(struct call *call, struct item_writes *writes)

@@ -21,6 +21,9 @@ const char *item_value_fault(const struct json_object *object, struct text value
  * or larger than the settings allow (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
 enum error_code item_check_value(struct call *call, struct text value);
 
+/* The latter alone, of a value of SIZE bytes that need not be there yet. */
+enum error_code item_check_size(struct call *call, size_t size);
+
 /* Starts the transaction of WRITES. From here on the time of CALL is the time of the write: waiting
  * for other writers may have taken long, and a `ttl` must not be over before it is acknowledged. */
 enum error_code item_writes_start(struct call *call, struct item_writes *writes);

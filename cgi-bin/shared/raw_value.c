@@ -73,6 +73,11 @@ static enum error_code read_text(struct call *call, struct text body, struct tex
                         arena_printf(call->arena, "is not UTF-8 at byte %zu", end));
         return ERR_INVALID_VALUE;
     }
+    /* First, because escapes make it up to six times as long, for which there is no memory. */
+    enum error_code error = item_check_size(call, json_string_write(body, NULL));
+    if (error != ERR_NONE) {
+        return error;
+    }
     if (!json_string_encode(call->arena, body, value)) {
         return ERR_INTERNAL;
     }

@@ -279,10 +279,20 @@ static enum error_code read_known(struct transport *transport, struct arena *are
     return ERR_NONE;
 }
 
+/* The room to go on with when ROOM bytes of at most MAXIMUM + 1 are full. Memory that was given up
+ * is not given back, so there are few steps, and the last is a large one: all together they are not
+ * much more than MAXIMUM, which is all that a body of known length takes. */
+static size_t larger_room(size_t room, size_t maximum)
+{
+    enum { STEP = 8 };
+    return room <= maximum / STEP / STEP ? room * STEP : maximum + 1;
+}
+
 static enum error_code read_until_end(struct transport *transport, struct arena *arena,
                                       size_t maximum, int64_t timeout, struct request *request)
 {
-    size_t room = 4096;
+    enum { ROOM = 4096 };
+    size_t room = maximum < ROOM ? maximum + 1 : ROOM;
     size_t used = 0;
     char *body = arena_alloc(arena, room + 1);
     while (body != NULL) {
@@ -302,12 +312,12 @@ static enum error_code read_until_end(struct transport *transport, struct arena 
             return ERR_NONE;
         }
         if (used == room) {
-            char *larger = arena_alloc(arena, room * 2 + 1);
+            room = larger_room(room, maximum);
+            char *larger = arena_alloc(arena, room + 1);
             if (larger != NULL) {
                 memcpy(larger, body, used);
             }
             body = larger;
-            room *= 2;
         }
     }
     return ERR_INTERNAL;
@@ -334,17 +344,41 @@ enum error_code request_read_body(struct transport *transport, struct arena *are
     }
 }
 
+/* The time that a long body may still keep the reader waiting, and how long it has done so since
+ * LOOK was asked last; in milliseconds. */
+struct waiting {
+    int64_t left;
+    int64_t unasked;
+};
+
+/* GOT bytes came after a wait of PASSED milliseconds. They earn time, so that a body that comes
+ * slowly is read to its end, but one that comes a byte at a time is not waited for without end. */
+static enum error_code wait_on(const struct long_body *body, struct waiting *waiting,
+                               int64_t passed, int64_t got)
+{
+    enum { MS_PER_BYTE = 2, LOOK_MS = 5000 };
+    int64_t left = waiting->left - passed + got * MS_PER_BYTE;
+    waiting->left = left < body->timeout ? left : body->timeout;
+    waiting->unasked += passed;
+    if (waiting->unasked < LOOK_MS) {
+        return ERR_NONE;
+    }
+    waiting->unasked = 0;
+    return body->look(body->self);
+}
+
 /* Reads pieces until the announced length, or the end of input, is reached. */
 static enum error_code spool_pieces(struct transport *transport, struct spool *spool,
-                                    size_t maximum, int64_t timeout, struct request *request)
+                                    const struct long_body *body, struct request *request)
 {
     bool known = request->length_kind == LENGTH_KNOWN;
-    size_t left = known ? (size_t)request->length : maximum + 1;
+    size_t left = known ? (size_t)request->length : body->maximum + 1;
+    struct waiting waiting = {.left = body->timeout};
     while (left > 0 && spool->problem == 0) {
         size_t room;
         char *to = spool_room(spool, &room);
-        int64_t for_this = timeout;
-        int64_t got = transport->read_body(transport, to, room < left ? room : left, &for_this);
+        int64_t time = waiting.left;
+        int64_t got = transport->read_body(transport, to, room < left ? room : left, &time);
         if (got < 0 || (got == 0 && known)) {
             return no_more_comes(request, got);
         }
@@ -353,6 +387,10 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
         }
         spool_took(spool, (size_t)got);
         left -= (size_t)got;
+        enum error_code error = wait_on(body, &waiting, waiting.left - time, got);
+        if (error != ERR_NONE) {
+            return error;
+        }
     }
     if (!known && left == 0) {
         request->body_pending = true;
@@ -362,8 +400,9 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
     return ERR_NONE;
 }
 
-enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
-                                   int64_t timeout, struct request *request, struct cause *cause)
+enum error_code request_spool_body(struct transport *transport, struct spool *spool,
+                                   const struct long_body *body, struct request *request,
+                                   struct cause *cause)
 {
     if (request->length_error != ERR_NONE) {
         return request->length_error;
@@ -372,10 +411,10 @@ enum error_code request_spool_body(struct transport *transport, struct spool *sp
         request->body = (struct text){.at = "", .size = 0};
         return ERR_NONE;
     }
-    if (request->length_kind == LENGTH_KNOWN && (uint64_t)request->length > maximum) {
+    if (request->length_kind == LENGTH_KNOWN && (uint64_t)request->length > body->maximum) {
         return ERR_BODY_TOO_LARGE;
     }
-    enum error_code error = spool_pieces(transport, spool, maximum, timeout, request);
+    enum error_code error = spool_pieces(transport, spool, body, request);
     if (error == ERR_NONE) {
         error = spool_finish(spool, cause);
     }

@@ -59,11 +59,23 @@ void request_read_head(struct transport *transport, struct arena *arena, struct 
 enum error_code request_read_body(struct transport *transport, struct arena *arena, size_t maximum,
                                   int64_t timeout, struct request *request);
 
-/* Like request_read_body, for a body that is too long for memory: it is written to SPOOL, which
- * must be open and empty, and request->body is mapped from there. TIMEOUT milliseconds are for each
- * read, not for the whole body. The errors of spool_finish and spool_map are possible too. */
-enum error_code request_spool_body(struct transport *transport, struct spool *spool, size_t maximum,
-                                   int64_t timeout, struct request *request, struct cause *cause);
+/* How a body is read that is too long for memory. */
+struct long_body {
+    size_t maximum;  /* bytes */
+    int64_t timeout; /* milliseconds that it may keep the reader waiting; each byte that comes gives
+                        two of them back, so that the whole may take long, but not at less than some
+                        500 bytes a second */
+    /* Asked after each five seconds of waiting, when more has come: ERR_NONE to read on. */
+    enum error_code (*look)(void *self);
+    void *self;
+};
+
+/* Like request_read_body, for a long body: it is written to SPOOL, which must be open and empty,
+ * and request->body is mapped from there. The errors of spool_finish and spool_map, and of
+ * body->look, are possible too. */
+enum error_code request_spool_body(struct transport *transport, struct spool *spool,
+                                   const struct long_body *body, struct request *request,
+                                   struct cause *cause);
 
 /* The token in Authorization, bare or behind the scheme Bearer in any case (RFC 6750 section 2.1);
  * empty when there is none. */

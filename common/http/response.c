@@ -187,6 +187,12 @@ static size_t print_head(const struct response *response, int status, bool has_b
     if (with_etag) {
         add_line(head, room, &used, "ETag", response->etag);
     }
+    if (response->varies_by_origin || response->varies_by_token) {
+        add_line(head, room, &used, "Vary",
+                 !response->varies_by_token    ? "Origin"
+                 : !response->varies_by_origin ? "Authorization"
+                                               : "Origin, Authorization");
+    }
     for (size_t i = 0; i < response->header_count; i++) {
         add_line(head, room, &used, response->headers[i].name, response->headers[i].value);
     }

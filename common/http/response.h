@@ -37,6 +37,8 @@ struct response {
     const char *etag; /* NULL: none; like data it belongs to a success */
     bool revalidated; /* the ETag belongs to what was read, so a client may revalidate with it */
     bool errors_carry_data; /* `data` is sent with an error too */
+    bool varies_by_origin;  /* which request headers the answer depends on, for caches (Vary) */
+    bool varies_by_token;
     struct spool *spool;    /* the whole body of a success, in a file; NULL: none */
     const char *plain_type; /* content type of a success that is no JSON object; NULL: it is one */
     struct text plain;      /* with plain_type: the whole body */

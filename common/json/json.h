@@ -108,11 +108,11 @@ bool json_string_decode(struct arena *arena, struct text string, struct text *ou
 bool json_string_is(struct text string, struct text wanted);
 
 /* The string, with its quotes, that stands for BYTES, which should be UTF-8; on ARENA. False when
- * memory is out. */
+ * memory is out. It may be six times as long as BYTES. */
 bool json_string_encode(struct arena *arena, struct text bytes, struct text *out);
 
 /* Writes the string, with its quotes, that stands for BYTES to OUT, without a NUL after it; returns
- * its size, which is also how much room it needs: OUT may be NULL. */
+ * its size, which is also how much room it needs: OUT may be NULL, and nothing is written then. */
 size_t json_string_write(struct text bytes, char *out);
 
 /* A JSON Pointer (RFC 6901), taken apart. */

@@ -30,7 +30,7 @@ void cors_add(struct call *call)
     if (*origins == '\0') {
         return;
     }
-    response_header(&call->response, "Vary", "Origin");
+    call->response.varies_by_origin = true;
     const char *origin = call->request.origin;
     if (origin == NULL || text_has_control(text_of(origin)) || !origin_allowed(origins, origin)) {
         return;

@@ -45,10 +45,19 @@ static bool render(struct call *call, enum error_code error, struct rendered *an
     return response_render(&call->response, error, !call->request.head, answer);
 }
 
+/* What an answer had beside HEADERS of its handler for an error that is not its own any more. */
+static void forget_error(struct response *response, size_t headers)
+{
+    response->header_count = headers;
+    response->details = NULL;
+    response->errors_carry_data = false;
+}
+
 /* finish_call, but that *AGAIN says that the request is to be done again. */
 static enum error_code finish_once(struct call *call, enum error_code error,
                                    struct rendered *answer, bool *again)
 {
+    const size_t headers = call->response.header_count;
     bool printed = render(call, error, answer);
     if (!printed && error == ERR_NONE) {
         error = call_fail(call, ERR_INTERNAL, "out of memory while building an answer");
@@ -71,6 +80,7 @@ static enum error_code finish_once(struct call *call, enum error_code error,
     }
     if (ended != ERR_NONE && (error == ERR_NONE || error_info(error)->status < 500)) {
         error = ended;
+        forget_error(&call->response, headers);
         event = event_text(call, error, true);
         printed = render(call, error, answer);
     } else if (kept && error != ERR_NONE) {

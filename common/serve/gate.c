@@ -16,33 +16,6 @@
  * database, as a patched value, and in the printed answer. */
 enum { BODY_COPIES = 4 };
 
-static enum error_code spool_body(struct call *call)
-{
-    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->beside,
-                                       call->claims.user_id, call->patience, &call->cause);
-    return error == ERR_NONE
-               ? request_spool_body(call->transport, &call->body_spool,
-                                    (size_t)call->config->max_import_bytes,
-                                    call->config->body_timeout * 1000, &call->request, &call->cause)
-               : error;
-}
-
-static enum error_code read_body(struct call *call)
-{
-    if (call->route->flags & ROUTE_LONG_BODY) {
-        return spool_body(call);
-    }
-    /* Whether there is a body can't be known: the handler says whether it needs one. */
-    if ((call->route->flags & ROUTE_ANY_BODY) && call->request.length_kind == LENGTH_NONE) {
-        call->request.body = text_of("");
-        return ERR_NONE;
-    }
-    size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
-                                                           : SMALL_BODY_MAXIMUM;
-    return request_read_body(call->transport, call->arena, maximum,
-                             call->config->body_timeout * 1000, &call->request);
-}
-
 enum error_code call_keys(struct call *call, const struct token_keys **out)
 {
     enum error_code error = keep_keys(call->serve, &call->cause);
@@ -159,6 +132,12 @@ enum error_code call_authenticate_to_write(struct call *call)
     return call->claims.device != 0 ? authenticate_device(call, true) : ERR_NONE;
 }
 
+static enum error_code look_up_token(struct call *call)
+{
+    enum error_code error = call->program->store->look_up(call->store, &call->claims);
+    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
+}
+
 /* Only users may have a long body written to the disk, and take one of the few places for that. So
  * the token is looked up too, which otherwise is left to the statement that needs it. */
 static enum error_code check_token_first(struct call *call)
@@ -170,8 +149,53 @@ static enum error_code check_token_first(struct call *call)
     if (error != ERR_NONE || call->claims.device != 0) {
         return error;
     }
-    error = call->program->store->look_up(call->store, &call->claims);
-    return error == ERR_INVALID_TOKEN ? call_refuse_token(call, "revoked") : error;
+    return look_up_token(call);
+}
+
+/* Whether the token of a call with a long body still holds, whose place others may need. That the
+ * store is busy is no reason to end: it is looked up once more before anything is written. */
+static enum error_code look_again(void *self)
+{
+    struct call *call = self;
+    enum error_code error = call_authenticate_again(call);
+    if (error != ERR_NONE) {
+        return error;
+    }
+    error = look_up_token(call);
+    if (error != ERR_SERVICE_UNAVAILABLE) {
+        return error;
+    }
+    call->cause = (struct cause){0};
+    return ERR_NONE;
+}
+
+static enum error_code spool_body(struct call *call)
+{
+    const struct long_body body = {.maximum = (size_t)call->config->max_import_bytes,
+                                   .timeout = call->config->body_timeout * 1000,
+                                   .look = look_again,
+                                   .self = call};
+    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->beside,
+                                       call->claims.user_id, call->patience, &call->cause);
+    return error == ERR_NONE ? request_spool_body(call->transport, &call->body_spool, &body,
+                                                  &call->request, &call->cause)
+                             : error;
+}
+
+static enum error_code read_body(struct call *call)
+{
+    if (call->route->flags & ROUTE_LONG_BODY) {
+        return spool_body(call);
+    }
+    /* Whether there is a body can't be known: the handler says whether it needs one. */
+    if ((call->route->flags & ROUTE_ANY_BODY) && call->request.length_kind == LENGTH_NONE) {
+        call->request.body = text_of("");
+        return ERR_NONE;
+    }
+    size_t maximum = call->route->flags & ROUTE_LARGE_BODY ? (size_t)call->config->max_body_bytes
+                                                           : SMALL_BODY_MAXIMUM;
+    return request_read_body(call->transport, call->arena, maximum,
+                             call->config->body_timeout * 1000, &call->request);
 }
 
 static bool read_json(struct call *call, struct json_fault *fault)
@@ -258,6 +282,13 @@ static size_t room_for_bodies(const struct call *call)
     return BODY_COPIES * (size_t)call->config->max_body_bytes;
 }
 
+/* Whether the answer is for the holder of the token alone. A browser keeps it by its address, and
+ * the next who logs in there would be told that it still holds, by an ETag that is the other's. */
+static bool needs_token(const struct call *call)
+{
+    return (call->route->flags & ROUTE_TOKEN) != 0;
+}
+
 bool gate_starts_again(struct call *call, enum error_code error)
 {
     enum { ATTEMPTS = 4 };
@@ -271,6 +302,7 @@ bool gate_starts_again(struct call *call, enum error_code error)
     }
     response_init(&call->response, call->arena);
     cors_add(call);
+    call->response.varies_by_token = needs_token(call);
     call->cause = (struct cause){0};
     call->audit = (struct audit){0};
     call->retry_after = 0;
@@ -297,6 +329,7 @@ enum error_code gate_pass(struct call *call)
         return error;
     }
     unsigned flags = call->route->flags;
+    call->response.varies_by_token = needs_token(call);
     call->arena->maximum += room_for_bodies(call);
     bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
     if (caller_first) {

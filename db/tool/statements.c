@@ -39,6 +39,10 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_NEW_STORE_ID] = "INSERT INTO meta (name, value) VALUES ('store_id', $1)"
                            " ON CONFLICT (name) DO UPDATE SET value = $1",
     [ADMIN_NEW_EPOCHS] = "UPDATE users SET epoch = epoch + $1, revoked = ''",
+    /* Every version goes on from $1, or, where it is there already, $2 further on. */
+    [ADMIN_NEW_VERSIONS] =
+        "UPDATE users SET version = CASE WHEN version < $1 THEN $1 ELSE version + $2 END,"
+        " horizon = CASE WHEN version < $1 THEN $1 ELSE version + $2 END",
     [ADMIN_COUNT_USERS] = "SELECT COUNT(*) FROM users",
     [ADMIN_COUNT_ITEMS] = "SELECT COALESCE(SUM(keys), 0) FROM users",
 

@@ -239,7 +239,7 @@ none_match() {
     done
     none_match "\"$v\"" HEAD /data/g
     same "$code $(header ETag)" "304 \"$v\""
-    none_match '"1"' GET /data/g
+    none_match '"77777"' GET /data/g
     succeeded 200
     same "$(field .data.value)" something
     as_user GET "/data/g?if_none_match=%22$v%22"
@@ -441,4 +441,47 @@ none_match() {
     done
     as_user GET /data/dated
     same "$(field .data.value)" 4
+}
+
+@test "conditions: what is for the holder of a token alone says so to caches, with every status; what is for all does not" {
+    store vary 1
+    v=$(field .data.version)
+    while IFS='|' read -r status method path; do
+        given=()
+        [ "$method" != POST ] || given=(-d '')
+        as_user "$method" "$path" "${given[@]}"
+        same "$code" "$status"
+        same "$(grep -i '^vary:' "$head_file" | tr -d '\r')" 'Vary: Authorization'
+    done <<DONE
+200|GET|/data/vary
+200|GET|/data/vary?raw=true
+304|GET|/data/vary?if_none_match=$v
+412|GET|/data/vary?if_match=$((v + 1))
+404|GET|/data/none
+200|GET|/data?prefix=v
+400|GET|/data?limit=x
+200|GET|/changes?since=0
+200|GET|/me
+200|GET|/me/export
+200|GET|/keys
+400|POST|/batch
+DONE
+    as_user HEAD /data/vary
+    same "$(header Vary)" Authorization
+    call GET /data/vary
+    same "$code $(header Vary)" '401 Authorization'
+    while IFS='|' read -r status method path; do
+        given=()
+        [ "$method" != POST ] || given=(-d '')
+        as_user "$method" "$path" "${given[@]}"
+        same "$code" "$status"
+        same "$(grep -ci '^vary:' "$head_file")" 0
+    done <<DONE
+200|GET|/health
+204|OPTIONS|/data/vary
+405|POST|/health
+400|POST|/register
+400|POST|/token
+400|POST|/reset
+DONE
 }

@@ -182,6 +182,48 @@ export_to() {
     same "$(field '.data | [.created_at, .updated_at] | join(",")')" 1970-01-01T00:00:00.000Z,1970-01-01T00:00:00.000Z
 }
 
+@test "import: without times an item that is there stays as old as it is, as with a PUT, and none is younger than its last write" {
+    new_user
+    store there 1
+    created=$(field .data.created_at)
+    import '{"items":[{"key":"there","value":2},{"key":"past","value":1,"updated_at":"2001-01-01T00:00:00.000Z"},
+        {"key":"ahead","value":1,"created_at":"2999-01-01T00:00:00.000Z","updated_at":"2001-01-01T00:00:00.000Z"}]}'
+    succeeded 200
+    as_user GET /data/there
+    same "$(field .data.created_at)" "$created"
+    [[ $(field .data.updated_at) > $created ]] || fail 'not updated'
+    for key in past ahead; do
+        as_user GET "/data/$key"
+        same "$(field '.data | [.created_at, .updated_at] | join(",")')" 2001-01-01T00:00:00.000Z,2001-01-01T00:00:00.000Z
+    done
+    import '{"items":[{"key":"there","value":3,"updated_at":"2001-01-01T00:00:00.000Z"}]}'
+    as_user GET /data/there
+    same "$(field '.data | [.created_at, .updated_at] | join(",")')" 2001-01-01T00:00:00.000Z,2001-01-01T00:00:00.000Z
+    # What replaces all is new.
+    import '{"items":[{"key":"there","value":4}]}' '?mode=replace'
+    as_user GET /data/there
+    [[ $(field .data.created_at) > $created ]] || fail 'older than the removal'
+}
+
+@test "import: of what has expired alone nothing is written, and nobody is waited for" {
+    new_user
+    store kept 1
+    lock_store 8
+    import '{"items":[{"key":"kept","value":2,"expires_at":"2020-01-01T00:00:00.000Z"}]}'
+    succeeded 200
+    same "$(field '.data | [.imported, .expired, .removed] | join(",")')" 0,1,0
+    import '{"items":[]}'
+    succeeded 200
+    free_store
+    as_user GET /data/kept
+    same "$(field .data.value)" 1
+    import '{"items":[{"key":"new","value":2,"expires_at":"2020-01-01T00:00:00.000Z"}]}' '?mode=replace'
+    same "$(field '.data | [.imported, .expired, .removed] | join(",")')" 0,1,1
+    as_user DELETE /token
+    import '{"items":[]}'
+    refused 401 INVALID_TOKEN
+}
+
 @test "import: one bad item and nothing is changed" {
     new_user
     store kept 1
@@ -308,6 +350,12 @@ DONE
     new_user
     awk 'BEGIN { printf "{\"items\":[{\"key\":\"k\",\"value\":1}"; for (i = 0; i < 100000; i++) printf ",{\"key\":\"k\",\"value\":2}"; printf "]}" }' \
         >"$BATS_TEST_TMPDIR/many"
+    as_user POST /me/import --data-binary "@$BATS_TEST_TMPDIR/many"
+    refused 507 QUOTA_EXCEEDED
+    same "$(field '.details | keys[0]')" items
+    # Those too that have expired and would not be stored.
+    awk 'BEGIN { printf "{\"items\":[{\"key\":\"k\",\"value\":1}"; for (i = 0; i < 100000; i++)
+        printf ",{\"key\":\"k\",\"value\":2,\"expires_at\":\"2020-01-01T00:00:00Z\"}"; printf "]}" }' >"$BATS_TEST_TMPDIR/many"
     as_user POST /me/import --data-binary "@$BATS_TEST_TMPDIR/many"
     refused 507 QUOTA_EXCEEDED
     same "$(field '.details | keys[0]')" items

@@ -336,7 +336,8 @@ prefixed() {
         [[ $body != *inner* && $body != *out/a* ]] || fail 'shows too much'
     done
     for place in /data '/data?prefix=' '/data?prefix=in' '/data?prefix=out/' '/data?count=true' '/data?prefix=inner' \
-        '/changes?since=0' '/changes?since=0&prefix=i' '/changes?since=4' '/changes?since=0&prefix=out/'; do
+        '/changes?since=0' '/changes?since=0&prefix=i' '/changes?since=4' '/changes?since=0&prefix=out/' \
+        '/changes?since=999999' '/changes?since=999999&prefix=i'; do
         with "$reader" as_user GET "$place"
         refused 403 FORBIDDEN
     done

@@ -220,6 +220,39 @@ DONE
     bare 200 "$TEXT" "$file"
 }
 
+@test "raw: the limit is of the JSON that a text becomes, however much longer escapes make it" {
+    store grown '"before"'
+    file=$BATS_TEST_TMPDIR/file
+    # The largest body that is read, of bytes that take six, two and one in JSON.
+    while read -r bytes byte length; do
+        head -c "$bytes" /dev/zero | tr '\0' "$byte" >"$file"
+        for way in PUT POST chunked; do
+            case $way in
+            PUT) put_file "$file" '/data/grown?raw=true' -H 'Content-Type: text/plain' ;;
+            POST) as_user POST '/data/grown2?raw=true' -H 'Content-Type: text/plain' --data-binary "@$file" ;;
+            chunked)
+                put_file "$file" '/data/grown?raw=true' -H 'Content-Type: text/plain' -H 'Transfer-Encoding: chunked'
+                [ "$SERVER" != busybox ] || { refused 411 LENGTH_REQUIRED && continue; }
+                ;;
+            esac
+            refused 413 VALUE_TOO_LARGE
+            same "$(field .details.value)" "must have at most 262144 bytes, has $length"
+        done
+    done <<'DONE'
+1048576 \001 6291458
+1048576 " 2097154
+1048576 x 1048578
+131072 " 262146
+43691 \001 262148
+DONE
+    holds grown '"before"'
+    head -c 131071 /dev/zero | tr '\0' '"' >"$file"
+    put_file "$file" '/data/grown?raw=true' -H 'Content-Type: text/plain'
+    succeeded 200
+    as_user GET '/data/grown?raw=true'
+    bare 200 "$TEXT" "$file"
+}
+
 @test "raw: parameters that are none are refused, each by name" {
     store par 1
     file 2

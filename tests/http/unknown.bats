@@ -260,6 +260,26 @@ DONE
     unchanged
 }
 
+@test "unknown member: a member of another operation of a batch is none of this one, and nothing is done" {
+    while IFS='|' read -r op member; do
+        send POST /batch "{\"operations\":[{\"op\":\"put\",\"key\":\"k\",\"value\":5},$op]}"
+        refused 400 INVALID_FIELD
+        same "$(field ".details.\"${member% *}\"")" "is no member of ${member#* }"
+        same "$(field .details.index)" 1
+    done <<'DONE'
+{"op":"put","key":"k","value":6,"by":1}|by put
+{"op":"create","key":"new","value":6,"by":1}|by create
+{"op":"upsert","key":"new","by":1,"value":6}|by upsert
+{"op":"get","key":"k","ttl":5}|ttl get
+{"op":"get","key":"k","by":1}|by get
+{"op":"delete","key":"k","ttl":5}|ttl delete
+{"op":"delete","key":"k","value":5}|value delete
+{"op":"increment","key":"n","value":5}|value increment
+{"op":"increment","key":"n","by":2,"value":{}}|value increment
+DONE
+    unchanged
+}
+
 @test "unknown member: registering and logging in take a whole user object, as ever" {
     name=$(fresh_name)
     register "$(user_json "$name" '. + {id: 7, roles: ["a"], tll: 1}')"

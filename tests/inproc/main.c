@@ -51,6 +51,8 @@ int main(int argc, char **argv)
     add(statement_tests, statement_test_count);
     add(call_tests, call_test_count);
     add(token_tests, token_test_count);
+    add(hash_tests, hash_test_count);
+    add(finish_tests, finish_test_count);
     add(state_tests, state_test_count);
     add(pair_tests, pair_test_count);
     add(fault_tests, fault_test_count);

@@ -469,6 +469,59 @@ static void values_up_to_the_limit_and_no_further(void **state)
     assert_true(answer->body_size > LIMIT);
 }
 
+/* Bodies and values of the largest sizes that the settings allow, however the JSON of a text grows
+ * by escapes, and whether or not its length is known before. */
+static void texts_have_the_memory_that_their_json_takes(void **state)
+{
+    (void)state;
+    enum { SMALL = 1024 * 1024, LARGE = 6 * SMALL };
+    static const char *const text[] = {"CONTENT_TYPE=text/plain", NULL};
+    static const char *const chunked[] = {"CONTENT_TYPE=text/plain",
+                                          "HTTP_TRANSFER_ENCODING=chunked",
+                                          "SERVER_SOFTWARE=Apache/2.4.62", NULL};
+    static const struct {
+        const char *settings; /* NULL: the usual ones */
+        size_t size;
+        char byte;
+        int status;
+    } rows[] = {
+        {NULL, SMALL, 1, 413},
+        {NULL, SMALL, '"', 413},
+        {NULL, SMALL, 'x', 413},
+        {NULL, 131071, '"', 200},
+        {NULL, 131072, '"', 413},
+        {"max_value_bytes = 1048576", SMALL - 2, 'x', 200},
+        {"max_value_bytes = 1048576", SMALL / 2 - 1, '"', 200},
+        {"max_value_bytes = 6291456\nmax_body_bytes = 6291456", LARGE - 2, 'x', 200},
+        {"max_value_bytes = 6291456\nmax_body_bytes = 6291456", SMALL - 1, 1, 200},
+        {"max_value_bytes = 6291456\nmax_body_bytes = 6291456", LARGE, 1, 413},
+    };
+    char *body = malloc(LARGE);
+    assert_non_null(body);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char lines[512];
+        (void)snprintf(lines, sizeof lines, "%s\n%s\n", world_settings,
+                       rows[i].settings != NULL ? rows[i].settings : "");
+        world_configure(lines);
+        memset(body, rows[i].byte, rows[i].size);
+        for (int known = 0; known < 2; known++) {
+            const struct tape_request request = {.method = "PUT",
+                                                 .path = "/greeting",
+                                                 .query = "raw=true",
+                                                 .authorization = world_ann,
+                                                 .body = body,
+                                                 .body_size = rows[i].size,
+                                                 .announced = known ? NULL : "",
+                                                 .piece = 64 * 1024,
+                                                 .variables = known ? text : chunked};
+            (void)world_expect(&data_program, request, rows[i].status,
+                               rows[i].status == 413 ? "VALUE_TOO_LARGE" : NULL);
+        }
+    }
+    free(body);
+    world_configure(world_settings);
+}
+
 const struct CMUnitTest call_tests[] = {
     cmocka_unit_test_setup(every_call_succeeds, world_reset),
     cmocka_unit_test_setup(what_was_stored_comes_back, world_reset),
@@ -478,5 +531,6 @@ const struct CMUnitTest call_tests[] = {
     cmocka_unit_test_setup(lines_of_a_header_are_one_list, world_reset),
     cmocka_unit_test_setup(a_path_with_control_characters_is_no_other_path, world_reset),
     cmocka_unit_test_setup(values_up_to_the_limit_and_no_further, world_reset),
+    cmocka_unit_test_setup(texts_have_the_memory_that_their_json_takes, world_reset),
 };
 const size_t call_test_count = sizeof call_tests / sizeof *call_tests;

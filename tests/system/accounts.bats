@@ -98,9 +98,6 @@ counted() {
         [ "$(places "$DATA/state/cubby.db")" = 0 ] && [ "$(places "$DATA/state/cubby.db-hashes")" = "$1" ]
 }
 
-# places FILE: how many locks there are on it
-places() { grep -c "OFDLCK.*:$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
-
 # let_hash_end SIGNAL
 let_hash_end() {
     while read -r pid; do

@@ -31,6 +31,7 @@ www/docs/deploying.md|busybox httpd|console|deploy.bats|deploys on a Debian as i
 www/docs/boards.md|Setting a board up|console|pages.bats|are the commands that the suite board gives
 www/docs/boards.md|Buildroot|console|packages.bats|finds what it names in a release
 www/docs/operating.md|Backup|text|tool_backup.bats|runs as a line of cron does
+www/docs/postgresql.md|Backups|sql|postgresql_tool.bats|runs in a server
 www/docs/contributing.md|Build one program, run one test|sh|docs.bats|runs in a checkout
 www/docs/contributing.md|Sanitizers|sh|docs.bats|runs in a checkout
 www/docs/contributing.md|Fuzzing|console|pages.bats|are targets of make

@@ -4,6 +4,7 @@ load system.bash
 load tool.bash
 load loop.bash
 load postgresql.bash
+load pages.bash
 
 setup_file() { server_make; }
 teardown_file() { server_end; }
@@ -42,6 +43,30 @@ teardown() {
     tool 0 key list --json
     same "$(of length)" 1
     same "$(sql "SELECT count(*) FROM meta WHERE value LIKE '%key_%'")" 2
+}
+
+@test "tool over postgresql: the page's statements for an older state leave no version that names another value" {
+    new_user ann
+    store k 1
+    cgi data PUT /k '{"value":2}'
+    ended=$token
+    id=$(sql "SELECT value FROM meta WHERE name = 'store_id'")
+    sql "$(typed www/docs/postgresql.md 'Backups' sql)"
+    [ "$(sql "SELECT value FROM meta WHERE name = 'store_id'")" != "$id" ] || fail 'the same store_id'
+    cgi data GET /k
+    same "$code" 401
+    login ann
+    [ "$token" != "$ended" ] || fail 'the same token'
+    cgi data PUT /k '{"value":"other"}'
+    version=$(jq .data.version <<<"$body")
+    [ "$version" -gt $((1 << 40)) ] && [ "$version" -lt $((1 << 53)) ] || fail "$version"
+    for since in 0 2 3; do
+        parameters="since=$since" cgi changes GET
+        same "$code" 410
+    done
+    parameters="since=$((version - 1))" cgi changes GET
+    same "$(jq -c '[.data.changes[].value]' <<<"$body")" '["other"]'
+    tool 0 check
 }
 
 @test "tool over postgresql: every command about accounts" {

@@ -42,12 +42,12 @@ said() {
 # of JQ-PATH: something of what the tool printed as JSON.
 of() { jq -r "$1" <<<"$output"; }
 
-# cgi PROGRAM METHOD [PATH [BODY]]: one call, with $token if that is set; leaves $code and $body; the head
+# cgi PROGRAM METHOD [PATH [BODY]]: one call, with $token and the query $parameters if they are set; leaves $code and $body; the head
 # in the file $BATS_TEST_TMPDIR/head, for who runs it in the background too.
 cgi() {
     local program=$1 method=$2 path=${3:-} sent=${4:-} answer
     answer=$(printf '%s' "$sent" | env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD="$method" \
-        PATH_INFO="$path" QUERY_STRING='' REMOTE_ADDR=192.0.2.1 \
+        PATH_INFO="$path" QUERY_STRING="${parameters:-}" REMOTE_ADDR=192.0.2.1 \
         CONTENT_LENGTH="$(printf '%s' "$sent" | wc -c)" CONTENT_TYPE=application/json \
         ${token:+HTTP_AUTHORIZATION="Bearer $token"} "$PROGRAMS/$program" 2>>"$BATS_TEST_TMPDIR/log")
     code=${answer#Status: }

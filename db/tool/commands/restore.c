@@ -36,6 +36,8 @@ struct restore {
     struct revocations revoked;
 };
 
+enum { VERSION_BYTES = 5 };
+
 static bool keeps_sessions(const struct tool *tool)
 {
     return tool_option(tool, "--keep-sessions") != NULL;
@@ -166,6 +168,28 @@ static int migrate(struct restore *restore, struct db_connection *draft)
                           : admin_fail(restore->tool, draft, restore->from, class, "migrating it");
 }
 
+/* Has the next write of each account take a number that no write had before, however many there
+ * were since the backup, and after a restore before this one: the same version would name another
+ * value then, which a client that holds an ETag takes for its own. Nobody writes more often than
+ * VERSIONS_PER_MS. A clock that is wrong, as on a board after it was off, may name a time when
+ * versions are that far already, and then a random distance does it. Versions stay below 2^53, as
+ * far as JSON numbers are exact. The items keep theirs, since their values are those of then. Who
+ * follows the changes from before is told to start anew. */
+static enum db_class renew_versions(struct db_connection *draft,
+                                    const unsigned char random[VERSION_BYTES])
+{
+    enum { VERSIONS_PER_MS = 1024 };
+    const int64_t time_most = INT64_C(1) << 42; /* the year 2109 */
+    int64_t distance = 1;                       /* and 40 bits */
+    for (size_t i = 0; i < VERSION_BYTES; i++) {
+        distance = distance << 8 | random[i];
+    }
+    int64_t now_ms = tool_now_ms();
+    const struct db_value values[] = {db_integer(now_ms < time_most ? now_ms * VERSIONS_PER_MS : 0),
+                                      db_integer(distance)};
+    return admin_run(draft, ADMIN_NEW_VERSIONS, values, 2, NULL);
+}
+
 /* Gives the store a new id, so that clients which follow the changes start anew, and, without
  * --keep-sessions, ends all access tokens and reset codes: the backup does not contain which were
  * revoked or used since. */
@@ -173,8 +197,9 @@ static int renew(struct restore *restore, struct db_connection *draft)
 {
     struct tool *tool = restore->tool;
     unsigned char id[16];
+    unsigned char distance[VERSION_BYTES];
     char text[2 * sizeof id + 1];
-    if (!tool_random(tool, id, sizeof id)) {
+    if (!tool_random(tool, id, sizeof id) || !tool_random(tool, distance, sizeof distance)) {
         return TOOL_FAILED;
     }
     hex_encode(id, sizeof id, text);
@@ -186,6 +211,9 @@ static int renew(struct restore *restore, struct db_connection *draft)
     enum db_class class = admin_driver->begin(draft);
     if (class == DB_OK) {
         class = admin_run(draft, ADMIN_NEW_STORE_ID, &new_id, 1, NULL);
+    }
+    if (class == DB_OK) {
+        class = renew_versions(draft, distance);
     }
     if (class == DB_OK && !keeps_sessions(tool)) {
         class = admin_run(draft, ADMIN_NEW_EPOCHS, &new_epochs, 1, NULL);
@@ -572,7 +600,8 @@ static const struct tool_command commands[] = {
          "request sees the old state or the new one. FILE is verified first; one that is\n"
          "broken, not cubby's, or made by a newer version is refused, and an older one is\n"
          "migrated. The old database stays beside the new one, and its name is printed. The\n"
-         "store gets a new id, so that clients which follow changes start anew, and every\n"
+         "store gets a new id, so that clients which follow changes start anew, versions go\n"
+         "on far above all that there were, so that no ETag names another value, and every\n"
          "access token ends: the backup can't know what was revoked since it was made.\n",
      .options = options,
      .option_count = 1,

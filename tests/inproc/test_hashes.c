@@ -1,0 +1,110 @@
+/*
+ * test_hashes.c - which password hashes a login computes, told by the calls of libxcrypt, not by
+ * their time: of an account that is there no less than of one that is not.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "db/engine/driver.h"
+#include "tests/inproc/suites.h"
+#include "tests/inproc/world.h"
+
+enum { HASHES_MAXIMUM = 8, SETTING_ROOM = 32 };
+
+static size_t hashes;
+static char settings[HASHES_MAXIMUM][SETTING_ROOM]; /* how those begin that each was made with */
+
+/* NOLINTBEGIN(*reserved-identifier,cert-dcl*): names that the linker gives */
+
+char *__real_crypt_rn(const char *phrase, const char *setting, void *data, int size);
+char *__wrap_crypt_rn(const char *phrase, const char *setting, void *data, int size);
+
+char *__wrap_crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    if (hashes < HASHES_MAXIMUM) {
+        (void)snprintf(settings[hashes], SETTING_ROOM, "%s", setting);
+    }
+    hashes++;
+    return __real_crypt_rn(phrase, setting, data, size);
+}
+
+/* NOLINTEND(*reserved-identifier,cert-dcl*) */
+
+static void log_in(const char *name, const char *password, int status)
+{
+    char body[128];
+    (void)snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"%s\"}", name, password);
+    hashes = 0;
+    (void)world_expect(&token_program, (struct tape_request){.method = "POST", .body = body},
+                       status, status == 200 ? NULL : "INVALID_CREDENTIALS");
+}
+
+static void assert_made_with(size_t number, const char *start)
+{
+    if (strncmp(settings[number], start, strlen(start)) != 0) {
+        fail_msg("hash %zu was made with %s, not %s", number, settings[number], start);
+    }
+}
+
+static void a_refused_login_has_the_hash_of_the_settings_whoever_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines;
+        const char *start; /* of their hashes */
+    } rows[] = {
+        {"password_method = sha512crypt\npassword_cost = 2000", "$6$rounds=2000$"},
+        {"password_method = yescrypt\npassword_cost = 1", "$y$j75$"},
+        {"password_method = bcrypt\npassword_cost = 4", "$2b$04$"},
+    };
+    static const char stored[] = "$6$rounds=1000$"; /* of both users */
+    log_in("nobody", "Wrong-pass1!", 401);
+    assert_int_equal(hashes, 1);
+    log_in("bob", "Wrong-pass1!", 401);
+    assert_int_equal(hashes, 1);
+    assert_made_with(0, stored);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        (void)world_reset(state);
+        world_configure(rows[i].lines);
+        log_in("nobody", "Wrong-pass1!", 401);
+        assert_int_equal(hashes, 1);
+        assert_made_with(0, rows[i].start);
+        log_in("bob", "Wrong-pass1!", 401);
+        assert_int_equal(hashes, 2);
+        assert_made_with(0, stored);
+        assert_made_with(1, rows[i].start);
+        /* The right password has its hash made anew, and from then on there is one. */
+        log_in("bob", world_password, 200);
+        assert_int_equal(hashes, 2);
+        assert_made_with(1, rows[i].start);
+        log_in("bob", "Wrong-pass1!", 401);
+        assert_int_equal(hashes, 1);
+        assert_made_with(0, rows[i].start);
+    }
+}
+
+static void a_disabled_account_hashes_the_same_for_the_right_password(void **state)
+{
+    (void)state;
+    struct db_connection *connection;
+    assert_int_equal(db_sqlite.open(world_database, true, 0, &connection), DB_OK);
+    assert_int_equal(
+        db_sqlite.script(connection, "UPDATE users SET disabled = 1 WHERE username = 'bob'"),
+        DB_OK);
+    db_sqlite.close(connection);
+    world_configure("password_method = sha512crypt\npassword_cost = 2000");
+    const char *const passwords[] = {"Wrong-pass1!", world_password};
+    for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++) {
+        log_in("bob", passwords[i], 401);
+        assert_int_equal(hashes, 2);
+        assert_made_with(0, "$6$rounds=1000$");
+        assert_made_with(1, "$6$rounds=2000$");
+    }
+}
+
+const struct CMUnitTest hash_tests[] = {
+    cmocka_unit_test_setup(a_refused_login_has_the_hash_of_the_settings_whoever_is_named,
+                           world_reset),
+    cmocka_unit_test_setup(a_disabled_account_hashes_the_same_for_the_right_password, world_reset),
+};
+const size_t hash_test_count = sizeof hash_tests / sizeof *hash_tests;

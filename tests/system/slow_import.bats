@@ -1,0 +1,113 @@
+# An import whose body comes slowly takes one of its user's two places meanwhile. Who has ended a token keeps
+# none with it; who hardly sends anything keeps none either; who is slow, but steady, is waited for.
+
+load tool.bash
+load loop.bash
+
+teardown() {
+    touch "$BATS_TEST_TMPDIR/enough"
+    loops_stop
+}
+
+setup() {
+    note_test_alone
+    installation 'busy_timeout = 300' 'body_timeout = 4'
+    new_user ann
+}
+
+# drip BYTES TIMES: spaces, so many every 0.4 s, or until nobody takes them
+drip() {
+    local i
+    for ((i = 0; i < $2; i++)); do
+        [ ! -e "$BATS_TEST_TMPDIR/enough" ] || break
+        printf '%*s' "$1" '' 2>/dev/null || break
+        sleep 0.4
+    done
+}
+
+# slowly NAME BYTES TIMES: in the background, an import that comes so, and then whole; its answer goes to the file NAME
+slowly() {
+    local length=$(($2 * $3 + 12))
+    (
+        drip "$2" "$3"
+        printf '{"items":[]}' 2>/dev/null || true
+    ) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO=/import REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$length" \
+        HTTP_AUTHORIZATION="$token" timeout 60 "$PROGRAMS/me" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
+    began
+}
+
+taken() { [ "$(places "$database-transfers")" = "$1" ]; }
+
+# said_to NAME STATUS TEXT
+said_to() {
+    grep -q "^Status: $2 " "$BATS_TEST_TMPDIR/$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
+    grep -qF "$3" "$BATS_TEST_TMPDIR/$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
+}
+
+revoked='"code":"INVALID_TOKEN","message":"Invalid access token provided.","details":{"token":"revoked"}'
+
+@test "slow import: once its token has ended, both places are free soon, although more keeps coming" {
+    for number in 1 2; do
+        slowly "slow.$number" 1000 1000
+        until_true 20 taken "$number" || fail 'no place taken'
+    done
+    cgi me GET /export
+    same "$code" 503
+    cgi me PUT /password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-horse-2\"}"
+    same "$code" 200
+    token=$(jq -r .token <<<"$body")
+    until_true 20 taken 0 || fail 'the places stay taken'
+    cgi me GET /export
+    same "$code" 200
+    wait_all
+    said_to slow.1 401 "$revoked"
+    said_to slow.2 401 "$revoked"
+}
+
+@test "slow import: the same under FastCGI, and of a token that was ended alone" {
+    loop_start me
+    looped slowly slow.1 1000 1000
+    until_true 20 taken 1 || fail 'no place taken'
+    cgi token DELETE
+    same "$code" 200
+    until_true 20 taken 0 || fail 'the place stays taken'
+    wait_all
+    said_to slow.1 401 "$revoked"
+    login ann
+    ask me GET /export
+    answered 200
+}
+
+@test "slow import: a key that is taken out of the key file ends it too" {
+    slowly slow.1 1000 1000
+    until_true 20 taken 1 || fail 'no place taken'
+    old=$(jq -r '.keys[0].kid' "$keys")
+    tool 0 key rotate
+    tool 0 key retire "$old" --yes
+    until_true 20 taken 0 || fail 'the place stays taken'
+    wait_all
+    said_to slow.1 401 '"code":"INVALID_TOKEN"'
+}
+
+@test "slow import: a byte now and then is not waited for without end" {
+    slowly slow.1 1 1000
+    loop_start me
+    until_true 20 taken 1 || fail 'no place taken'
+    until_true 20 taken 0 || fail 'the place stays taken'
+    wait_all
+    said_to slow.1 400 '"code":"INCOMPLETE_BODY"'
+    looped slowly slow.2 1 1000
+    until_true 20 taken 1 || fail 'no place taken'
+    until_true 20 taken 0 || fail 'the place stays taken'
+    wait_all
+    said_to slow.2 400 '"code":"INCOMPLETE_BODY"'
+}
+
+@test "slow import: 2 KB a second are read to their end, for longer than body_timeout, and so is one that pauses" {
+    loop_start me
+    slowly slow.1 800 25
+    looped slowly slow.2 800 25
+    wait_all
+    said_to slow.1 200 '"imported":0'
+    said_to slow.2 200 '"imported":0'
+}
