@@ -162,7 +162,7 @@ static enum error_code answer_current(struct call *call, const struct item_owner
                                       struct text key)
 {
     struct item item = {.key = key};
-    enum error_code error = items_read(call->store, owner, call->now_ms, &item);
+    enum error_code error = item_read(call, owner, &item);
     if (error != ERR_NONE && error != ERR_KEY_NOT_FOUND) {
         return error;
     }
@@ -191,7 +191,7 @@ static enum error_code read_item(struct call *call)
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    error = items_read(call->store, &owner, call->now_ms, &item);
+    error = item_read(call, &owner, &item);
     if (error != ERR_NONE) {
         return item_failed(call, error);
     }
@@ -427,7 +427,7 @@ static enum error_code read_and_patch(struct call *call, const struct item_owner
                                       struct item *item, int64_t *version)
 {
     struct item present = {.key = item->key};
-    enum error_code error = items_read(call->store, owner, call->now_ms, &present);
+    enum error_code error = item_read(call, owner, &present);
     if (error != ERR_NONE) {
         return error;
     }
