@@ -17,6 +17,10 @@ struct check_sink {
  * nobody else can write to, and can be reached by that owner. */
 void check_owners_and_modes(struct tool *tool, const struct check_sink *sink);
 
+/* Tells of keys that are there twice (token_keys_doubles). Nothing where there is no key file, or
+ * one with a fault. */
+void check_double_keys(struct tool *tool, const struct check_sink *sink);
+
 /* cubby check: see its help. */
 int run_check(struct tool *tool);
 
