@@ -107,6 +107,7 @@ key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
 
 # twice: the key file has these keys, each as NAME=SECRET, the first of which signs; SECRET is a letter, 32 times.
 twice() {
+    local each
     for each; do
         printf '%s %s\n' "${each%=*}" "$(printf "${each#*=}%.0s" $(seq 32) | base64 | tr -d '=\n')"
     done | jq -R 'split(" ") | {kty: "oct", alg: "HS256", k: .[1]} + (if .[0] == "-" then {} else {kid: .[0]} end)' |
@@ -116,17 +117,15 @@ twice() {
 
 # token_by NAME=SECRET: $token, signed by that key
 token_by() {
-    local now=$keep
-    keep=$(cat "$keys")
+    local saved
+    saved=$(cat "$keys")
     twice "$1"
     login ann
-    printf '%s' "$keep" >"$keys"
-    keep=$now
+    printf '%s' "$saved" >"$keys"
     store "k$RANDOM$RANDOM" 1
 }
 
 @test "key retire: every key of the name goes, and what each signed ends" {
-    keep=''
     new_user ann
     twice new=a old=b other=c old=d
     same "$(key_ids | paste -sd' ')" 'new old other old'
@@ -172,7 +171,6 @@ token_by() {
 }
 
 @test "key: of members that are there twice the tool takes the one that the programs take" {
-    keep=''
     new_user ann
     token_by old=b
     twice new=a old=b

@@ -165,7 +165,7 @@ all_reads() {
         asked '' me GET /export
         same "$code" 200
         same "$(grep -o '"key":"[a-z]*"' "$answer" | paste -sd' ')" '"key":"big" "key":"number" "key":"object" "key":"page"'
-        [ "$(stat -c %s "$answer")" -gt $((4000000 + 3900000 + 3000000 + 1000000)) ] || fail 'not whole'
+        [ "$(stat -c %s "$answer")" -gt $((4000000 + 3900000 + 200000 + 1000000)) ] || fail 'not whole'
         # Writes that leave it as large are refused, and say what is there where they are asked to.
         if_match='"999"' asked '' data PUT /big '{"value":1}'
         same "$code" 412
@@ -190,7 +190,7 @@ all_reads() {
     asked prefix=p data DELETE
     same "$code $(jq .data.deleted "$answer")" '200 1'
     tool 0 check --json
-    same "$(of '.warnings | length')" 0
+    same "$(of '[.warnings[] | select(.problem | contains("larger"))] | length')" 0
 }
 
 # large_values: in an installation that once allowed them
@@ -201,7 +201,7 @@ large_values() {
     store_file
     { printf '{"key":"object","value":{"x":"'; head -c 3900000 /dev/zero | tr '\0' x; printf '","n":1}}'; } >"$BATS_TEST_TMPDIR/body"
     store_file
-    { printf '{"key":"number","value":'; head -c 3000000 /dev/zero | tr '\0' 7; printf '}'; } >"$BATS_TEST_TMPDIR/body"
+    { printf '{"key":"number","value":'; head -c 200000 /dev/zero | tr '\0' 7; printf '}'; } >"$BATS_TEST_TMPDIR/body"
     store_file
     { printf '{"key":"page","value":"'; head -c 1000000 /dev/zero | tr '\0' x; printf '"}'; } >"$BATS_TEST_TMPDIR/body"
     store_file
@@ -227,8 +227,8 @@ store_file() {
 @test "large: the tool reads it, check warns of it, import takes it only where the settings do" {
     large_values
     tool 0 check --json
-    same "$(of '[.problems | length, (.warnings | length)] | tojson')" '[0,1]'
-    same "$(of '.warnings[0].problem')" '4 values are larger than max_value_bytes, the largest has 4000002 bytes'
+    same "$(of '.problems | length')" 0
+    same "$(of '.warnings[] | .problem | select(contains("larger"))')" '4 values are larger than max_value_bytes, the largest has 4000002 bytes'
     tool 0 check
     said 'warning: '"$database"': 4 values are larger than max_value_bytes'
     tool 0 export "$BATS_TEST_TMPDIR/all"
