@@ -223,8 +223,7 @@ void token_keys_doubles(const char *path, void (*report)(void *self, const char 
 {
     struct token_keys keys;
     size_t number;
-    size_t count =
-        load_set(path, &keys, &number) == NULL ? (size_t)jwks_item_count(keys.set) : 0;
+    size_t count = load_set(path, &keys, &number) == NULL ? (size_t)jwks_item_count(keys.set) : 0;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = i + 1; j < count; j++) {
             const jwk_item_t *one = jwks_item_get(keys.set, i);

@@ -80,7 +80,7 @@ static const char *digest_fault(struct text text)
 static const char *token_name_fault(struct text text)
 {
     enum { NAME_MAXIMUM = 64 }; /* characters, as of POST /api/keys */
-    return text_has_control(text)                  ? "must not have control characters"
+    return text_has_control(text)                 ? "must not have control characters"
            : text_characters(text) > NAME_MAXIMUM ? "is too long"
                                                   : NULL;
 }
@@ -308,9 +308,9 @@ static const char *meta_fault(struct arena *arena, const struct transfer_value *
     const char *why = is_store ? NULL : event_fault(row[META_NAME].text);
     if (why == NULL) {
         *column = "value";
-        why = !is_store                                              ? event_value_fault(value)
+        why = !is_store                                                 ? event_value_fault(value)
               : value.size == STORE_ID_SIZE && !text_has_control(value) ? NULL
-                                                                     : "is no name of a store";
+                                                                        : "is no name of a store";
     }
     return why != NULL ? refused(arena, why) : NULL;
 }

@@ -439,16 +439,39 @@ static void a_value_has_nothing_around_it_is_not_null_and_not_too_deep(void **st
 {
     (void)state;
     static const struct text good[] = {
-        BYTES("0"),          BYTES("\"\""),          BYTES("\" null \""), BYTES("[ null ]"),
-        BYTES("{ \"a\" :1}"), BYTES("\"\\u0000\""),   BYTES("false"),
-        BYTES("1e400"),      BYTES("[\n1\n,\t2 ]"), BYTES("{\"a\":1,\"a\":2}"),
+        BYTES("0"),
+        BYTES("\"\""),
+        BYTES("\" null \""),
+        BYTES("[ null ]"),
+        BYTES("{ \"a\" :1}"),
+        BYTES("\"\\u0000\""),
+        BYTES("false"),
+        BYTES("1e400"),
+        BYTES("[\n1\n,\t2 ]"),
+        BYTES("{\"a\":1,\"a\":2}"),
     };
     static const struct text bad[] = {
-        BYTES(""),       BYTES("null"),      BYTES(" null "),     BYTES("null\n"),
-        BYTES(" 5"),     BYTES("5 "),        BYTES("\t5"),        BYTES("5\r"),
-        BYTES("\n\"x\""), BYTES("{\"a\":1} "), BYTES("\xef\xbb\xbf" "5"), BYTES("1 2"),
-        BYTES("01"),     BYTES("nul"),       BYTES("\"\xff\""),    BYTES("\"\\ud800\""),
-        BYTES("1\0"),    BYTES("[1,]"),      BYTES("\"a"),        BYTES(" "),
+        BYTES(""),
+        BYTES("null"),
+        BYTES(" null "),
+        BYTES("null\n"),
+        BYTES(" 5"),
+        BYTES("5 "),
+        BYTES("\t5"),
+        BYTES("5\r"),
+        BYTES("\n\"x\""),
+        BYTES("{\"a\":1} "),
+        BYTES("\xef\xbb\xbf"
+              "5"),
+        BYTES("1 2"),
+        BYTES("01"),
+        BYTES("nul"),
+        BYTES("\"\xff\""),
+        BYTES("\"\\ud800\""),
+        BYTES("1\0"),
+        BYTES("[1,]"),
+        BYTES("\"a"),
+        BYTES(" "),
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_null(json_value_fault(good[i]));

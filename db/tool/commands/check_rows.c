@@ -99,8 +99,8 @@ static void note_row(struct inspection *inspection, const struct transfer_table 
                      const struct transfer_value *row)
 {
     if (table == &transfer_meta) {
-        inspection->has_store_id = inspection->has_store_id ||
-                                   text_equal(row[META_NAME].text, text_of("store_id"));
+        inspection->has_store_id =
+            inspection->has_store_id || text_equal(row[META_NAME].text, text_of("store_id"));
     } else if (table->read == ADMIN_ITEMS_READ) {
         struct large_values *large = inspection->large;
         size_t size = row[ITEM_VALUE].text.size;

@@ -137,8 +137,7 @@ static int check_row(struct import *import, const struct transfer_table *table,
                       row[ITEM_VALUE].text.size, most);
     }
     if (table->read == ADMIN_USERS_READ && row[USER_ID].integer > import->last_user) {
-        return refuse(import,
-                      "\"id\" is above the \"last_user_id\" of the first line, %" PRId64,
+        return refuse(import, "\"id\" is above the \"last_user_id\" of the first line, %" PRId64,
                       import->last_user);
     }
     return TOOL_DONE;

@@ -372,7 +372,7 @@ static const struct tool_command commands[] = {
      .text =
          "Checks the settings, owners and modes of files and directories, the schema number,\n"
          "the integrity and the journal of the database, whether its medium can carry that, every\n"
-         "row of it by the rules of \"cubby import\", and the strength of the keys. Exit status 1 if\n"
+         "row by the rules of \"cubby import\", and the strength of the keys. Exit status 1 if\n"
          "anything is wrong. A warning, such as of a folder in memory, which a reboot empties, is\n"
          "no problem to it.\n",
      .flags = COMMAND_JSON | COMMAND_PROGRESS,
