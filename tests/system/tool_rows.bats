@@ -78,7 +78,12 @@ empty_store() {
             tokens.name tokens.prefix tokens.hash meta.value; do
             change "UPDATE ${column%.*} SET ${column#*.} = $bad $([ "$column" != items.key ] || echo "WHERE key = 'k'")"
             tool 1 check
-            said ": \"${column#*.}\" is missing or not valid: "
+            case $column,$bad in
+            items.value,*) says='' ;;
+            *0062*) says='must not have a NUL character' ;;
+            *) says='must be UTF-8' ;;
+            esac
+            said ": \"${column#*.}\" is missing or not valid: $says"
             as_before
         done
     done
