@@ -297,8 +297,8 @@ static void warn(void *self, const char *where, const char *problem, const char 
 
 static void warn_of_large(struct check *check, const struct large_values *large)
 {
-    char problem[160];
     if (large->count > 0) {
+        char problem[160];
         (void)snprintf(problem, sizeof problem,
                        "%" PRId64 " values are larger than max_value_bytes, the largest has %zu "
                        "bytes",

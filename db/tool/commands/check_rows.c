@@ -116,7 +116,7 @@ static enum db_class inspect_rows(struct inspection *inspection, size_t number,
     int64_t bad = 0;
     enum db_class class = admin_driver->step(rows);
     for (; class == DB_ROW; class = admin_driver->step(rows)) {
-        struct transfer_value row[TRANSFER_COLUMNS_MAXIMUM];
+        struct transfer_value row[TRANSFER_COLUMNS_MAXIMUM] = {{0}};
         const char *column = "";
         if (!read_row(table, rows, row)) {
             return DB_INTERNAL;
