@@ -162,7 +162,7 @@ static enum error_code get(struct batch *batch, const struct operation *operatio
 {
     struct call *call = batch->call;
     struct item item = {.key = operation->key};
-    enum error_code error = items_read(call->store, &batch->owner, call->now_ms, &item);
+    enum error_code error = item_read(call, &batch->owner, &item);
     bool exists = error == ERR_NONE;
     if (exists || error == ERR_KEY_NOT_FOUND) {
         enum error_code unmet = check_version(operation, exists, item.version);

@@ -162,7 +162,7 @@ static enum error_code answer_current(struct call *call, const struct item_owner
                                       struct text key)
 {
     struct item item = {.key = key};
-    enum error_code error = items_read(call->store, owner, call->now_ms, &item);
+    enum error_code error = item_read(call, owner, &item);
     if (error != ERR_NONE && error != ERR_KEY_NOT_FOUND) {
         return error;
     }
@@ -191,7 +191,7 @@ static enum error_code read_item(struct call *call)
         return error;
     }
     const struct item_owner owner = items_owner(&call->claims);
-    error = items_read(call->store, &owner, call->now_ms, &item);
+    error = item_read(call, &owner, &item);
     if (error != ERR_NONE) {
         return item_failed(call, error);
     }
@@ -424,7 +424,7 @@ static enum error_code patch_value(struct call *call, patch_function *apply,
 static enum error_code read_to_patch(struct call *call, const struct item_owner *owner,
                                      const struct condition *condition, struct item *present)
 {
-    enum error_code error = items_read(call->store, owner, call->now_ms, present);
+    enum error_code error = item_read(call, owner, present);
     if (error != ERR_NONE) {
         return error;
     }
@@ -446,6 +446,7 @@ static enum error_code read_apart(struct call *call, const struct item_owner *ow
     if (error != ERR_NONE) {
         return error;
     }
+    copy->maximum = call->arena->maximum; /* which has grown with the value */
     present->value.at = arena_copy(copy, present->value.at, present->value.size);
     return present->value.at != NULL
                ? db_commit_early(call->store)

@@ -36,7 +36,7 @@ enum error_code counter_add(struct call *call, const struct item_owner *owner,
     int64_t number = 0;
     if (exists) {
         struct item present = {.key = item->key};
-        enum error_code error = items_read(call->store, owner, call->now_ms, &present);
+        enum error_code error = item_read(call, owner, &present);
         if (error != ERR_NONE) {
             return error;
         }

@@ -3,6 +3,8 @@
  */
 #include "cgi-bin/shared/item_call.h"
 
+#include <stdint.h>
+
 /* Reads the limits anew, which the writes that failed on them have known. */
 static enum error_code explain_quota(struct call *call)
 {
@@ -29,11 +31,7 @@ enum error_code item_failed(struct call *call, enum error_code error)
 
 const char *item_value_fault(const struct json_object *object, struct text value)
 {
-    /* The levels are counted only if the whole object is that deep, since a large value takes long.
-     */
-    return object->depth > JSON_VALUE_DEPTH_MAXIMUM && json_depth(value) > JSON_VALUE_DEPTH_MAXIMUM
-               ? "must not be nested deeper than 96 levels"
-               : NULL;
+    return json_slice_fault(value, object->depth);
 }
 
 enum error_code item_check_size(struct call *call, size_t size)
@@ -55,6 +53,24 @@ enum error_code item_check_value(struct call *call, struct text value)
         return ERR_INVALID_VALUE;
     }
     return item_check_size(call, value.size);
+}
+
+/* Lets the call take what a value of SIZE bytes needs in memory beside the row: once as a copy or
+ * decoded, and once printed. */
+static void make_room(struct call *call, size_t size)
+{
+    enum { COPIES = 2 };
+    size_t *maximum = &call->arena->maximum;
+    *maximum += size < (SIZE_MAX - *maximum) / COPIES ? COPIES * size : 0;
+}
+
+enum error_code item_read(struct call *call, const struct item_owner *owner, struct item *item)
+{
+    enum error_code error = items_read(call->store, owner, call->now_ms, item);
+    if (error == ERR_NONE) {
+        make_room(call, item->value.size);
+    }
+    return error;
 }
 
 enum error_code item_writes_start(struct call *call, struct item_writes *writes)
@@ -123,6 +139,7 @@ bool item_page_add(void *self, const struct item *item)
         page->more = true;
         return false;
     }
+    make_room(page->call, item->value.size);
     struct item copy = *item;
     copy.key.at = arena_copy(arena, item->key.at, item->key.size);
     if (item->value.at != NULL) {

@@ -13,16 +13,20 @@
  * to `details`. */
 enum error_code item_failed(struct call *call, enum error_code error);
 
-/* Why VALUE, a member of OBJECT, can't be stored: deeper than JSON_VALUE_DEPTH_MAXIMUM; else NULL.
- */
+/* Why VALUE, a member of OBJECT, can't be stored, however large it is: json_slice_fault. */
 const char *item_value_fault(const struct json_object *object, struct text value);
 
-/* Refuses a value, a member of call->body, that is too deep (ERR_INVALID_VALUE, item_value_fault)
- * or larger than the settings allow (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
+/* Refuses a value, a member of call->body, that can't be one (ERR_INVALID_VALUE, item_value_fault)
+ * or is larger than the settings allow (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
 enum error_code item_check_value(struct call *call, struct text value);
 
 /* The latter alone, of a value of SIZE bytes that need not be there yet. */
 enum error_code item_check_size(struct call *call, size_t size);
+
+/* items_read for this call: the item as it is now. Its value may be larger than the settings let a
+ * value be, since it was stored under others: the memory of the call grows with it, so that it can
+ * be looked into and shown. */
+enum error_code item_read(struct call *call, const struct item_owner *owner, struct item *item);
 
 /* Starts the transaction of WRITES. From here on the time of CALL is the time of the write: waiting
  * for other writers may have taken long, and a `ttl` must not be over before it is acknowledged. */

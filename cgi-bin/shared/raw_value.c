@@ -103,10 +103,6 @@ enum error_code raw_value_read(struct call *call, struct text *value)
     if (error == ERR_INTERNAL) {
         return call_fail(call, error, "out of memory while reading a value");
     }
-    if (error == ERR_NONE && text_equal(*value, text_of("null"))) {
-        response_detail(&call->response, "value", "must not be null");
-        return ERR_INVALID_VALUE;
-    }
     if (error != ERR_NONE) {
         return error;
     }

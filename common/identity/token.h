@@ -67,6 +67,11 @@ enum token_state token_verify(const struct token_keys *keys, struct arena *arena
 bool token_keys_check(const char *path, void (*report)(void *self, const char *problem),
                       void *self);
 
+/* Calls REPORT for every two keys of a file without fault that have one name (or none), or one
+ * secret: each works, but is there once more when the other is taken out. */
+void token_keys_doubles(const char *path, void (*report)(void *self, const char *problem),
+                        void *self);
+
 /* The text of a new key file with one key made of KEY (TOKEN_KEY_MINIMUM bytes), named KID. Printed
  * by cJSON; NULL when memory is out. */
 const char *token_keys_text(const unsigned char *key, const char *kid);

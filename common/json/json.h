@@ -132,6 +132,16 @@ bool json_pointer_parse(struct arena *arena, struct text pointer, struct json_po
  * False when there is none. */
 bool json_pointer_find(const struct json_pointer *pointer, struct text value, struct text *out);
 
+/* Why VALUE may not stand in the database as the value of an item, a static text; NULL when it may:
+ * one JSON value as json_check takes it, but with nothing around it, not null, and of at most
+ * JSON_VALUE_DEPTH_MAXIMUM levels. Whatever stores a value, or looks at one that is stored, asks
+ * this or json_slice_fault; how many bytes it may have is the settings' matter. */
+const char *json_value_fault(struct text value);
+
+/* The same of a slice of a checked text, as json_member and json_walk_next give it, which is looked
+ * into only where that text has more than the levels of a value: LEVELS. */
+const char *json_slice_fault(struct text value, size_t levels);
+
 /* TEXT without the white space of JSON around it (RFC 8259 section 2); it stays borrowed. */
 struct text json_trim(struct text text);
 

@@ -390,6 +390,29 @@ bool json_check(struct text text, struct json_fault *fault)
     return check_ended(&c, check_all(&c), fault);
 }
 
+/* What is left to decide on a checked VALUE, with nothing around it and DEPTH levels. */
+static const char *value_fault(struct text value, size_t depth)
+{
+    return text_equal(value, text_of("null")) ? "must not be null"
+           : depth > JSON_VALUE_DEPTH_MAXIMUM ? "must not be nested deeper than 96 levels"
+                                              : NULL;
+}
+
+const char *json_value_fault(struct text value)
+{
+    struct checker c = {.text = value.at, .size = value.size};
+    if (!check_all(&c)) {
+        return c.reason;
+    }
+    return json_trim(value).size != value.size ? "has white space around it"
+                                               : value_fault(value, c.deepest);
+}
+
+const char *json_slice_fault(struct text value, size_t levels)
+{
+    return value_fault(value, levels > JSON_VALUE_DEPTH_MAXIMUM ? json_depth(value) : levels);
+}
+
 static int member_order(const void *left, const void *right)
 {
     const struct json_member *a = left;

@@ -13,7 +13,8 @@
 #include "common/serve/route.h"
 
 /* How often the largest body may be in memory at the same time: as it was sent, as a text from the
- * database, as a patched value, and in the printed answer. */
+ * database, as a patched value, and in the printed answer. What a stored value that is larger takes
+ * comes on top when it is read (cgi-bin/shared/item_call.c). */
 enum { BODY_COPIES = 4 };
 
 enum error_code call_keys(struct call *call, const struct token_keys **out)

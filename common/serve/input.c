@@ -94,8 +94,9 @@ static const char *read_whole(struct call *call, const struct input_field *field
 
 static const char *read_json(struct call *call, const struct text *json, struct text *out)
 {
-    if (text_equal(*json, text_of("null"))) {
-        return "must not be null";
+    const char *fault = json_slice_fault(*json, call->body.depth);
+    if (fault != NULL) {
+        return fault;
     }
     char *copy = arena_copy(call->arena, json->at, json->size);
     if (copy == NULL) {

@@ -13,7 +13,7 @@
 enum input_kind {
     INPUT_TEXT,  /* a string, into a struct text */
     INPUT_WHOLE, /* a whole number (25.0 is one), into an int64_t */
-    INPUT_JSON   /* any JSON but null, its exact text, into a struct text */
+    INPUT_JSON   /* a value (json_value_fault), its exact text, into a struct text */
 };
 
 /* NULL when VALUE is good, otherwise a static text that says what is wrong with it. */

@@ -22,6 +22,13 @@
 #include "common/base/text.h"
 #include "db/tool/http_curl.h"
 
+int64_t http_date(const char *text)
+{
+    struct tm parts = {0};
+    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return end != NULL ? (int64_t)timegm(&parts) : -1;
+}
+
 /* ---- addresses ------------------------------------------------------------------------------ */
 
 const char *http_url_parse(struct arena *arena, const char *text, struct http_url *out)

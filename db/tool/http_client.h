@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/arena.h"
 
@@ -49,6 +50,10 @@ const char *http_url_parse(struct arena *arena, const char *text, struct http_ur
  * answer, all on ARENA. NULL when there is an answer, otherwise a text that says why not. */
 const char *http_send(struct arena *arena, const struct http_url *url,
                       const struct http_request *request, struct http_answer *answer);
+
+/* TEXT, a date in the form that servers send (RFC 9110 section 5.6.7), in seconds since 1970; -1
+ * for any other. */
+int64_t http_date(const char *text);
 
 /* The value of the header NAME, on ARENA; NULL when there is none. */
 const char *http_header(struct arena *arena, const struct http_answer *answer, const char *name);

@@ -84,8 +84,8 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
                          " DO UPDATE SET hash = $2, created_at = $3, expires_at = $4",
     /* What export reads and import writes; the columns are those of transfer.c. */
     [ADMIN_USERS_READ] =
-        "SELECT id, username, email, full_name, age, gender, password_hash, epoch,"
-        " version, created_at, updated_at, disabled, revoked, keys, bytes,"
+        "SELECT id, username, username_key, email, email_key, full_name, age, gender,"
+        " password_hash, epoch, version, created_at, updated_at, disabled, revoked, keys, bytes,"
         " tombstones, horizon, next_expiry, max_keys, max_bytes FROM users ORDER BY id",
     [ADMIN_USERS_WRITE] =
         "INSERT INTO users (id, username, username_key, email, email_key,"
@@ -111,6 +111,9 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
         "INSERT INTO sqlite_sequence (name, seq) SELECT 'users', 0"
         " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'users')",
     [ADMIN_LAST_USER_WRITE] = "UPDATE sqlite_sequence SET seq = max(seq, $1) WHERE name = 'users'",
+    [ADMIN_LAST_USER_BEHIND] = "SELECT COUNT(*) FROM users WHERE id > COALESCE("
+                               "(SELECT seq FROM sqlite_sequence WHERE name = 'users'), 0)",
+    [ADMIN_HIGHEST_USER] = "SELECT COALESCE(MAX(id), 0) FROM users",
 
     /* What copy reads, writes and compares: every column of every table, in the order of the
      * schema, which both engines have in common; rows in that of their keys, texts byte by byte. */
@@ -207,6 +210,8 @@ static const char *own_of_postgresql(enum admin_statement statement)
         return "SELECT " LAST_USER " FROM users_id_seq";
     case ADMIN_LAST_USER_START:
         return "SELECT 1";
+    case ADMIN_LAST_USER_BEHIND:
+        return "SELECT COUNT(*) FROM users WHERE id > (SELECT " LAST_USER " FROM users_id_seq)";
     case ADMIN_LAST_USER_WRITE:
         return "SELECT setval('users_id_seq', GREATEST($1, " LAST_USER ", 1),"
                " $1 > 0 OR is_called) FROM users_id_seq";

@@ -420,6 +420,72 @@ static void strings_and_their_bytes(void **state)
     arena_reset(&arena);
 }
 
+/* LEVELS arrays within each other, on the heap. */
+static struct text arrays(size_t levels)
+{
+    char *text = malloc(2 * levels);
+    assert_non_null(text);
+    memset(text, '[', levels);
+    memset(text + levels, ']', levels);
+    return (struct text){text, 2 * levels};
+}
+
+static void a_value_has_nothing_around_it_is_not_null_and_not_too_deep(void **state)
+{
+    (void)state;
+    static const struct text good[] = {
+        BYTES("0"),
+        BYTES("\"\""),
+        BYTES("\" null \""),
+        BYTES("[ null ]"),
+        BYTES("{ \"a\" :1}"),
+        BYTES("\"\\u0000\""),
+        BYTES("false"),
+        BYTES("1e400"),
+        BYTES("[\n1\n,\t2 ]"),
+        BYTES("{\"a\":1,\"a\":2}"),
+    };
+    static const struct text bad[] = {
+        BYTES(""),
+        BYTES("null"),
+        BYTES(" null "),
+        BYTES("null\n"),
+        BYTES(" 5"),
+        BYTES("5 "),
+        BYTES("\t5"),
+        BYTES("5\r"),
+        BYTES("\n\"x\""),
+        BYTES("{\"a\":1} "),
+        BYTES("\xef\xbb\xbf"
+              "5"),
+        BYTES("1 2"),
+        BYTES("01"),
+        BYTES("nul"),
+        BYTES("\"\xff\""),
+        BYTES("\"\\ud800\""),
+        BYTES("1\0"),
+        BYTES("[1,]"),
+        BYTES("\"a"),
+        BYTES(" "),
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_null(json_value_fault(good[i]));
+        assert_null(json_slice_fault(good[i], JSON_DEPTH_MAXIMUM));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_non_null(json_value_fault(bad[i]));
+    }
+    assert_non_null(json_slice_fault(text_of("null"), 1));
+    for (size_t levels = JSON_VALUE_DEPTH_MAXIMUM - 1; levels < JSON_DEPTH_MAXIMUM + 3; levels++) {
+        struct text text = arrays(levels);
+        bool fits = levels <= JSON_VALUE_DEPTH_MAXIMUM;
+        assert_int_equal(json_value_fault(text) == NULL, fits);
+        assert_int_equal(json_slice_fault(text, levels) == NULL, fits);
+        assert_int_equal(json_slice_fault(text, levels + 4) == NULL, fits);
+        free((void *)(uintptr_t)text.at);
+    }
+}
+
 /* As a body lies in memory that is mapped from a file: nothing follows, not even a NUL. */
 static void a_walk_reads_nothing_behind_its_text(void **state)
 {
@@ -456,6 +522,7 @@ const struct CMUnitTest json_tests[] = {
     cmocka_unit_test(strings_are_decoded_with_their_nuls),
     cmocka_unit_test(as_many_members_as_the_limit),
     cmocka_unit_test(a_walk_reads_nothing_behind_its_text),
+    cmocka_unit_test(a_value_has_nothing_around_it_is_not_null_and_not_too_deep),
     cmocka_unit_test(mutated_texts_are_judged_as_by_another_parser),
     cmocka_unit_test(strings_and_their_bytes),
 };

@@ -237,6 +237,12 @@ static void claims_of_wrong_types_are_not(void **state)
     struct claims claims = good_claims();
     claims.jti = "\"0123456789abcdef0123456789abcdef0\"";
     try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+    static const char *const ids[] = {"\"a;b\"", "\"a=b\"", "\";\"", "\"=\"", "\"\""};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        claims = good_claims();
+        claims.jti = ids[i];
+        try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);
+    }
     claims = good_claims();
     claims.iat = NULL;
     try_forged(HEADER, payload_of(&claims), FORGE_SHA256, forge_first_key, 401, NULL);

@@ -105,6 +105,101 @@ key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
     same "$(key_ids | wc -l)" 1
 }
 
+# twice: the key file has these keys, each as NAME=SECRET, the first of which signs; SECRET is a letter, 32 times.
+twice() {
+    local each
+    for each; do
+        printf '%s %s\n' "${each%=*}" "$(printf "${each#*=}%.0s" $(seq 32) | base64 | tr -d '=\n')"
+    done | jq -R 'split(" ") | {kty: "oct", alg: "HS256", k: .[1]} + (if .[0] == "-" then {} else {kid: .[0]} end)' |
+        jq -cs '{keys: .}' >"$BATS_TEST_TMPDIR/new"
+    cat "$BATS_TEST_TMPDIR/new" >"$keys"
+}
+
+# token_by NAME=SECRET: $token, signed by that key
+token_by() {
+    local saved
+    saved=$(cat "$keys")
+    twice "$1"
+    login ann
+    printf '%s' "$saved" >"$keys"
+    store "k$RANDOM$RANDOM" 1
+}
+
+@test "key retire: every key of the name goes, and what each signed ends" {
+    new_user ann
+    twice new=a old=b other=c old=d
+    same "$(key_ids | paste -sd' ')" 'new old other old'
+    token_by old=b
+    same "$code" 201
+    first=$token
+    token_by old=d
+    same "$code" 201
+    second=$token
+    token_by other=c
+    same "$code" 201
+    third=$token
+    tool 3 key retire old
+    said 'the 2 keys named old'
+    tool 0 key retire old --yes --json
+    same "$(of '[.retired, .keys] | tojson')" '[["old","old"],2]'
+    same "$(key_ids | paste -sd' ')" 'new other'
+    for token in "$first" "$second"; do
+        read_value k
+        same "$code" 401
+    done
+    token=$third
+    read_value k
+    same "$code" 404
+    # Nor are those without a name fewer than all.
+    twice new=a -=b other=c -=d
+    tool 0 key retire - --yes
+    same "$(key_ids | paste -sd' ')" 'new other'
+    # One that signs keeps its name's others from going, too: they would be what its tokens name.
+    twice new=a other=b new=c
+    cp "$keys" "$BATS_TEST_TMPDIR/before"
+    tool 1 key retire new --yes
+    said 'signs new tokens'
+    cmp "$keys" "$BATS_TEST_TMPDIR/before"
+    tool 0 key rotate
+    tool 0 key retire new --yes
+    same "$(key_ids | tail -n +2)" other
+    # The secret that goes is told where it stays under another name.
+    twice new=a old=b other=b
+    tool 0 key retire old --yes
+    said 'warning: the secret of key old is that of key other too'
+    same "$(key_ids | paste -sd' ')" 'new other'
+}
+
+@test "key: of members that are there twice the tool takes the one that the programs take" {
+    new_user ann
+    token_by old=b
+    twice new=a old=b
+    sed -i 's/"kid":"old"/"kid":"other","kid":"old"/; s/^{/{"keys":[{"kty":"oct","kid":"none"}],/' "$keys"
+    read_value k
+    same "$code" 404
+    same "$(key_ids | paste -sd' ')" 'new old'
+    tool 0 key retire old --yes
+    read_value k
+    same "$code" 401
+}
+
+@test "check, doctor: keys that share a name or a secret are told, and are no problem" {
+    twice new=a old=b other=c old=d -=e -=f other=a new=a
+    tool 0 check --json
+    same "$(of '[.warnings[] | .problem | select(startswith("keys "))] | join(", ")')" \
+        'keys 1 and 7 have the same secret, keys 1 and 8 have the same name and secret, keys 2 and 4 have the same name (kid), keys 3 and 7 have the same name (kid), keys 5 and 6 have the same name (kid), keys 7 and 8 have the same secret'
+    tool 0 check
+    said 'keys 2 and 4 have the same name (kid); "cubby key retire" drops all keys of a name'
+    tool 1 doctor http://127.0.0.1:1/api --json
+    same "$(of '[.checks[] | select(.check == "keys") | .state] | unique | join(",")')" note
+    same "$(of '[.checks[] | select(.check == "keys")] | length')" 6
+    twice new=a old=b
+    tool 0 check --json
+    same "$(of '[.warnings[] | select(.problem | startswith("keys "))] | length')" 0
+    tool 1 doctor http://127.0.0.1:1/api --json
+    same "$(of '[.checks[] | select(.check == "keys")] | length')" 0
+}
+
 @test "key retire --expired: drops the keys whose last token has ended, without asking" {
     tool 0 key rotate
     tool 0 key retire --expired

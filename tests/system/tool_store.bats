@@ -69,7 +69,7 @@ bob|1|0"
 @test "check and gc --recount: counts that do not fit and rows of nobody are found and mended" {
     new_user ann
     store k '"12345678"'
-    query "UPDATE users SET keys = 7, bytes = 1; INSERT INTO tokens (id, hash, name) VALUES (99 * 1048576 + 1, 'x', 'x')"
+    query "UPDATE users SET keys = 7, bytes = 1; INSERT INTO tokens VALUES (99 * 1048576 + 1, '$(printf 'x%.0s' $(seq 64))', 'x', 0, '', 1, NULL, NULL)"
     query "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) VALUES (99, 'k', 1, 1, 1, 1, '1')"
     tool 1 check --json
     same "$(of '[.problems[].remedy] | unique | @csv')" '"run ""cubby gc --recount"""'

@@ -22,6 +22,7 @@
 #include "common/settings/paths.h"
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
+#include "db/tool/commands/check_rows.h"
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
 
@@ -286,6 +287,67 @@ static enum db_class check_journal(const struct check *check, struct db_connecti
     return class;
 }
 
+/* Adds where, what and how to mend it to LIST. */
+static void add_row(cJSON *list, const char *where, const char *problem, const char *remedy)
+{
+    cJSON *row = cJSON_CreateObject();
+    json_add(row, "where", cJSON_CreateString(where));
+    json_add(row, "problem", cJSON_CreateString(problem));
+    json_add(row, "remedy", cJSON_CreateString(remedy));
+    (void)cJSON_AddItemToArray(list, row);
+}
+
+/* Something to know of that is no problem. */
+static void warn(void *self, const char *where, const char *problem, const char *remedy)
+{
+    const struct check *check = self;
+    if (check->warnings != NULL) {
+        add_row(check->warnings, where, problem, remedy);
+    } else {
+        tool_warn(check->tool, "%s: %s; %s", where, problem, remedy);
+    }
+}
+
+static void warn_of_large(struct check *check, const struct large_values *large)
+{
+    if (large->count > 0) {
+        char problem[160];
+        (void)snprintf(problem, sizeof problem,
+                       "%" PRId64 " values are larger than max_value_bytes, the largest has %zu "
+                       "bytes",
+                       large->count, large->largest);
+        warn(check, check->tool->config.database, problem,
+             "they are read, exported and deleted as ever; \"cubby import\" takes them where "
+             "max_value_bytes is as high");
+    }
+}
+
+/* What the rows say, all together and each by itself. */
+static enum db_class check_stored(struct check *check, struct db_connection *connection)
+{
+    struct large_values large;
+    const char *path = check->tool->config.database;
+    admin_step(check->tool, "counting what the accounts store in", path);
+    enum db_class class = admin_find_disorder(connection, found_disorder, check);
+    int64_t behind = 0;
+    if (class == DB_OK) {
+        class = admin_run(connection, ADMIN_LAST_USER_BEHIND, NULL, 0, &behind);
+    }
+    if (class == DB_OK && behind > 0) {
+        found_disorder(check, behind,
+                       "accounts with a number above the last one that was given away, which new "
+                       "accounts would get");
+    }
+    if (class == DB_OK) {
+        admin_step(check->tool, "looking at every row of", path);
+        class = check_rows(check->tool, connection, check->sink, &large);
+    }
+    if (class == DB_OK) {
+        warn_of_large(check, &large);
+    }
+    return class;
+}
+
 static void check_contents(struct check *check, struct db_connection *connection)
 {
     const char *path = check->tool->config.database;
@@ -311,8 +373,7 @@ static void check_contents(struct check *check, struct db_connection *connection
         class = admin_compare_schema(connection, report, check);
     }
     if (class == DB_OK && number == schema_number && check->tool->problems == before) {
-        admin_step(check->tool, "counting what the accounts store in", path);
-        class = admin_find_disorder(connection, found_disorder, check);
+        class = check_stored(check, connection);
     }
     if (class == DB_OK && is_file && !medium_fault) {
         class = check_journal(check, connection);
@@ -338,19 +399,9 @@ static void check_database(struct check *check)
 
 /* ---- the medium ------------------------------------------------------------------------------ */
 
-/* Adds where, what and how to mend it to LIST. */
-static void add_row(cJSON *list, const char *where, const char *problem, const char *remedy)
-{
-    cJSON *row = cJSON_CreateObject();
-    json_add(row, "where", cJSON_CreateString(where));
-    json_add(row, "problem", cJSON_CreateString(problem));
-    json_add(row, "remedy", cJSON_CreateString(remedy));
-    (void)cJSON_AddItemToArray(list, row);
-}
-
 /* Warns when the file at PATH, which the setting NAME names, lies in memory. That is no problem
  * where it is meant so, as for a test. */
-static void warn_of_memory(const struct check *check, const char *name, const char *path)
+static void warn_of_memory(struct check *check, const char *name, const char *path)
 {
     struct tool *tool = check->tool;
     const char *kind = medium_in_memory(tool, path);
@@ -361,10 +412,23 @@ static void warn_of_memory(const struct check *check, const char *name, const ch
     char remedy[80];
     (void)snprintf(problem, sizeof problem, "lies in memory (%s), and is lost at a reboot", kind);
     (void)snprintf(remedy, sizeof remedy, "set %s to a path on a disk or on flash memory", name);
-    if (check->warnings != NULL) {
-        add_row(check->warnings, path, problem, remedy);
-    } else {
-        tool_warn(tool, "%s: %s; %s", path, problem, remedy);
+    warn(check, path, problem, remedy);
+}
+
+static void report_double(void *self, const char *problem)
+{
+    const struct check *check = self;
+    check->sink->found(check->sink->self, check->tool->config.keys, problem,
+                       "\"cubby key retire\" drops all keys of a name");
+}
+
+void check_double_keys(struct tool *tool, const struct check_sink *sink)
+{
+    struct check check = {.tool = tool, .sink = sink};
+    if (access(tool->config.keys, F_OK) == 0 &&
+        file_become_owner(tool, tool->config.keys) == TOOL_DONE) {
+        token_keys_doubles(tool->config.keys, report_double, &check);
+        file_become_self();
     }
 }
 
@@ -488,6 +552,8 @@ int run_check(struct tool *tool)
         }
         (void)token_keys_check(tool->config.keys, report_keys, &check);
         file_become_self();
+        const struct check_sink warnings = {.self = &check, .found = warn};
+        check_double_keys(tool, &warnings);
     }
     return conclude(tool, list.problems, check.warnings);
 }

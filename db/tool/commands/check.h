@@ -21,6 +21,10 @@ void check_owners_and_modes(struct tool *tool, const struct check_sink *sink);
  * tool, and the programs, write where they like. */
 void check_settings_file(struct tool *tool, const struct check_sink *sink);
 
+/* Tells of keys that are there twice (token_keys_doubles). Nothing where there is no key file, or
+ * one with a fault. */
+void check_double_keys(struct tool *tool, const struct check_sink *sink);
+
 /* cubby check: see its help. */
 int run_check(struct tool *tool);
 

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "common/identity/token.h"
 #include "db/tool/admin.h"
@@ -462,14 +461,6 @@ static void ask_login(struct doctor *doctor)
 
 /* ---- the clock ------------------------------------------------------------------------------ */
 
-/* RFC 9110 section 5.6.7, the form that servers send; -1 for any other. */
-static int64_t parse_date(const char *text)
-{
-    struct tm parts = {0};
-    const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    return end != NULL ? (int64_t)timegm(&parts) : -1;
-}
-
 static void check_clock(struct doctor *doctor)
 {
     enum { TOLERANCE = 120 };
@@ -477,7 +468,7 @@ static void check_clock(struct doctor *doctor)
     int64_t here = tool_now_ms() / 1000;
     const char *why = ask_api(doctor, "GET", "/health", "", NULL);
     const char *date = why == NULL ? http_header(&doctor->arena, &doctor->answer, "Date") : NULL;
-    int64_t there = date != NULL ? parse_date(date) : -1;
+    int64_t there = date != NULL ? http_date(date) : -1;
     if (here < least) {
         tell(doctor, "clock", STATE_PROBLEM, "set the clock, by NTP best: tokens live by it",
              "this machine's clock stands before 2024");
@@ -570,11 +561,18 @@ static void tell_file(void *self, const char *where, const char *problem, const 
     tell(self, "files", STATE_PROBLEM, remedy, "%s: %s", where, problem);
 }
 
+static void note_keys(void *self, const char *where, const char *problem, const char *remedy)
+{
+    tell(self, "keys", STATE_NOTE, remedy, "%s: %s", where, problem);
+}
+
 static void check_files(struct doctor *doctor)
 {
     int before = doctor->tool->problems;
     const struct check_sink sink = {.self = doctor, .found = tell_file};
+    const struct check_sink notes = {.self = doctor, .found = note_keys};
     check_owners_and_modes(doctor->tool, &sink);
+    check_double_keys(doctor->tool, &notes);
     if (doctor->tool->problems == before) {
         tell(doctor, "files", STATE_OK, "", "owners and modes of database and keys are right");
     }

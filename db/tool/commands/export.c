@@ -135,11 +135,9 @@ static int write_row(struct export *export, const struct transfer_table *table,
 {
     cJSON *line = cJSON_CreateObject();
     json_add(line, "type", json_new_string(table->type));
-    int number = 0;
     for (size_t i = 0; i < table->count; i++) {
         if (table->columns[i].kind != TRANSFER_LOWER) {
-            add_column(export, line, &table->columns[i], row, number);
-            number++;
+            add_column(export, line, &table->columns[i], row, (int)i);
         }
     }
     tool_progress(export->tool, "writing", export->done++, export->total);

@@ -304,8 +304,25 @@ static int collect_revoked(struct gc *gc)
 
 /* ---- more, when asked for ------------------------------------------------------------------- */
 
-/* Mends what "cubby check" reports: deletes what belongs to none, sets sizes, and then what follows
- * from them. */
+/* Lets no new account get the number of one that is there. */
+static enum db_class mend_last_user(struct db_connection *connection)
+{
+    int64_t highest = 0;
+    int64_t behind = 0;
+    enum db_class class = admin_run(connection, ADMIN_LAST_USER_BEHIND, NULL, 0, &behind);
+    if (class != DB_OK || behind == 0) {
+        return class;
+    }
+    class = admin_run(connection, ADMIN_HIGHEST_USER, NULL, 0, &highest);
+    const struct db_value values[] = {db_integer(highest)};
+    if (class == DB_OK) {
+        class = admin_run(connection, ADMIN_LAST_USER_START, NULL, 0, NULL);
+    }
+    return class == DB_OK ? admin_run(connection, ADMIN_LAST_USER_WRITE, values, 1, NULL) : class;
+}
+
+/* Mends what "cubby check" reports of rows together: deletes what belongs to none, sets sizes, and
+ * then what follows from them. */
 static int recount(struct gc *gc)
 {
     const struct db_value numbers[] = {db_integer(DEVICE_NUMBER_MAXIMUM)};
@@ -325,6 +342,9 @@ static int recount(struct gc *gc)
     }
     if (class == DB_OK) {
         class = admin_count(gc->connection, ADMIN_RECOUNT, NULL, 0, &users);
+    }
+    if (class == DB_OK) {
+        class = mend_last_user(gc->connection);
     }
     if (class == DB_OK) {
         class = admin_driver->commit(gc->connection);

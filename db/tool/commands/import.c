@@ -22,7 +22,6 @@ struct import {
     struct db_prepared *writers[TRANSFER_TABLE_COUNT];
     int64_t counts[TRANSFER_TABLE_COUNT];
     int64_t line; /* the number of the present line */
-    size_t value; /* bytes of the value in the present line */
     int64_t last_user;
     bool ended;           /* the end line was read */
     const char *disorder; /* what is wrong with all rows together; NULL: nothing */
@@ -80,93 +79,97 @@ static bool is_null(const struct text *json)
     return json == NULL || (json->size == 4 && memcmp(json->at, "null", 4) == 0);
 }
 
-/* Whether LINE is what is left of a deleted item. */
-static bool is_tombstone(const struct json_object *line)
-{
-    int64_t at = 0;
-    return has_integer(line, "expires_at", &at) && at < 0;
-}
-
-/* Whether an item may have VALUE: what the calls take too, so that it can be put back and exported.
- */
-static bool may_be_value(struct text value)
-{
-    struct json_fault fault;
-    return json_check(value, &fault) && !is_null(&value) &&
-           json_depth(value) <= JSON_VALUE_DEPTH_MAXIMUM;
-}
-
-/* The value of a column that is JSON: either the text of the member NAME, or the string in the
- * member NAME_text. A tombstone has none. */
+/* The text of a column that is JSON: that of the member NAME, or the string in NAME_text. */
 static bool read_json(struct import *import, const struct json_object *line, const char *name,
-                      struct text *out)
+                      struct transfer_value *out)
 {
     const struct text *value = json_member(line, name);
     if (value != NULL) {
-        *out = *value;
-        return !is_tombstone(line) && may_be_value(*out);
+        out->text = *value;
+        return true;
     }
     const char *text_name = arena_printf(&import->tool->scratch, "%s_text", name);
     value = text_name != NULL ? json_member(line, text_name) : NULL;
-    return value != NULL && read_text(*value, out) &&
-           (is_tombstone(line) ? out->size == 0 : may_be_value(*out));
+    out->null = value == NULL;
+    return out->null || read_text(*value, &out->text);
 }
 
-/* Binds the parameter NUMBER to COLUMN's value in LINE. *BEFORE is the last text column bound,
- * which a column of TRANSFER_LOWER derives from; a text column sets it. */
-static int bind_column(struct import *import, struct db_prepared *writer,
-                       const struct json_object *line, const struct transfer_column *column,
-                       int number, struct text *before)
+/* The value of COLUMN in LINE; *BEFORE is that of the column before it. False when there is
+ * something else in its place. */
+static bool read_column(struct import *import, const struct json_object *line,
+                        const struct transfer_column *column, const struct transfer_value *before,
+                        struct transfer_value *out)
 {
     const struct text *member = json_member(line, column->name);
-    int64_t integer = 0;
-    struct text text;
-    enum db_class class;
-    if (column->kind == TRANSFER_LOWER) {
-        const char *lower = text_lower(&import->tool->scratch, *before);
-        class =
-            lower != NULL ? admin_driver->bind_text(writer, number, text_of(lower)) : DB_INTERNAL;
-    } else if (column->kind == TRANSFER_JSON && read_json(import, line, column->name, &text)) {
-        import->value = text.size;
-        class = admin_driver->bind_text(writer, number, text);
-    } else if (column->kind != TRANSFER_JSON && column->may_be_null && is_null(member)) {
-        class = admin_driver->bind_null(writer, number);
-    } else if (column->kind == TRANSFER_INTEGER && member != NULL &&
-               read_integer(*member, &integer) && integer >= column->least &&
-               integer <= column->most) {
-        class = admin_driver->bind_integer(writer, number, integer);
-    } else if (column->kind == TRANSFER_TEXT && member != NULL && read_text(*member, &text) &&
-               (column->fault == NULL || column->fault(text) == NULL)) {
-        *before = text;
-        class = admin_driver->bind_text(writer, number, text);
-    } else {
-        return refuse(import, "\"%s\" is missing or not valid", column->name);
+    *out = (struct transfer_value){.null = is_null(member)};
+    switch (column->kind) {
+    case TRANSFER_LOWER:
+        out->null = false;
+        out->text = (struct text){.at = text_lower(&import->tool->scratch, before->text),
+                                  .size = before->text.size};
+        return out->text.at != NULL;
+    case TRANSFER_JSON:
+        out->null = false;
+        return read_json(import, line, column->name, out);
+    case TRANSFER_INTEGER:
+        return out->null || read_integer(*member, &out->integer);
+    case TRANSFER_TEXT:
+    default:
+        return out->null || read_text(*member, &out->text);
     }
-    return class == DB_OK ? TOOL_DONE : refuse_class(import, class);
-}
-
-/* What the columns of an item say of each other: the size is that of the value, and the end is a
- * moment, or minus the version, which marks what is left of a deleted item. */
-static int check_item(struct import *import, const struct json_object *line)
-{
-    int64_t size = -1;
-    int64_t version = 0;
-    int64_t ends = 0;
-    if (!has_integer(line, "size", &size) || (uint64_t)size != import->value) {
-        return refuse(import, "\"size\" is not the number of bytes of the value");
-    }
-    bool good = is_null(json_member(line, "expires_at")) ||
-                (has_integer(line, "expires_at", &ends) && has_integer(line, "version", &version) &&
-                 (ends > 0 || (ends < 0 && ends == -version)));
-    return good ? TOOL_DONE
-                : refuse(import, "\"expires_at\" is neither a moment nor that of a deleted item");
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
+/* What a row may hold by itself, and in this store: no value above the limit of the settings, and
+ * no account that a new one would get the number of. */
+static int check_row(struct import *import, const struct transfer_table *table,
+                     const struct transfer_value *row)
+{
+    const char *column = NULL;
+    const char *fault = transfer_fault(&import->tool->scratch, table, row, &column);
+    size_t most = (size_t)import->tool->config.max_value_bytes;
+    if (fault != NULL) {
+        return refuse(import, "\"%s\" %s", column, fault);
+    }
+    if (table->read == ADMIN_ITEMS_READ && row[ITEM_VALUE].text.size > most) {
+        return refuse(import, "\"value\" has %zu bytes, more than max_value_bytes (%zu) allows",
+                      row[ITEM_VALUE].text.size, most);
+    }
+    if (table->read == ADMIN_USERS_READ && row[USER_ID].integer > import->last_user) {
+        return refuse(import, "\"id\" is above the \"last_user_id\" of the first line, %" PRId64,
+                      import->last_user);
+    }
+    return TOOL_DONE;
+}
+
+static enum db_class bind_row(const struct transfer_table *table, const struct transfer_value *row,
+                              struct db_prepared *writer)
+{
+    enum db_class class = DB_OK;
+    for (size_t i = 0; i < table->count && class == DB_OK; i++) {
+        int number = (int)i + 1;
+        class = row[i].null ? admin_driver->bind_null(writer, number)
+                : table->columns[i].kind == TRANSFER_INTEGER
+                    ? admin_driver->bind_integer(writer, number, row[i].integer)
+                    : admin_driver->bind_text(writer, number, row[i].text);
+    }
+    return class;
+}
+
 static int write_row(struct import *import, size_t table, const struct json_object *line)
 {
     const struct transfer_table *of = &transfer_tables[table];
+    struct transfer_value row[TRANSFER_COLUMNS_MAXIMUM];
+    for (size_t i = 0; i < of->count; i++) {
+        if (!read_column(import, line, &of->columns[i], &row[i > 0 ? i - 1 : 0], &row[i])) {
+            return refuse(import, "\"%s\" is missing or not valid", of->columns[i].name);
+        }
+    }
+    int status = check_row(import, of, row);
+    if (status != TOOL_DONE) {
+        return status;
+    }
     struct db_prepared **writer = &import->writers[table];
     enum db_class class = DB_OK;
     if (*writer == NULL) {
@@ -174,18 +177,12 @@ static int write_row(struct import *import, size_t table, const struct json_obje
     } else {
         admin_driver->reset(*writer);
     }
-    int status = class == DB_OK ? TOOL_DONE : refuse_class(import, class);
-    struct text before = {0};
-    for (size_t i = 0; i < of->count && status == TOOL_DONE; i++) {
-        status = bind_column(import, *writer, line, &of->columns[i], (int)i + 1, &before);
+    if (class == DB_OK) {
+        class = bind_row(of, row, *writer);
     }
-    if (status == TOOL_DONE && of->read == ADMIN_ITEMS_READ) {
-        status = check_item(import, line);
+    if (class == DB_OK) {
+        class = admin_driver->step(*writer);
     }
-    if (status != TOOL_DONE) {
-        return status;
-    }
-    class = admin_driver->step(*writer);
     import->counts[table]++;
     return class == DB_OK ? TOOL_DONE : refuse_class(import, class);
 }

@@ -16,6 +16,18 @@
 #include "db/tool/files.h"
 #include "db/tool/commands/key.h"
 
+/* The member NAME of OBJECT; of several the last one, which is the one that the programs use. */
+static cJSON *member(const cJSON *object, const char *name)
+{
+    cJSON *found = NULL;
+    cJSON *each;
+    cJSON_ArrayForEach(each, object)
+    {
+        found = each->string != NULL && strcmp(each->string, name) == 0 ? each : found;
+    }
+    return found;
+}
+
 /* ---- the file ------------------------------------------------------------------------------- */
 
 static void report(void *self, const char *problem)
@@ -39,7 +51,7 @@ static int read_keys(struct tool *tool, cJSON **top, cJSON **list)
         return TOOL_FAILED;
     }
     *top = cJSON_Parse(text);
-    *list = cJSON_GetObjectItemCaseSensitive(*top, "keys");
+    *list = member(*top, "keys");
     if (cJSON_GetArraySize(*list) > 0) {
         return TOOL_DONE;
     }
@@ -75,21 +87,21 @@ static int write_keys(struct tool *tool, const cJSON *top)
 /* The name of a key; "-" for one that has none. */
 static const char *name_of(const cJSON *key)
 {
-    const char *kid = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "kid"));
+    const char *kid = cJSON_GetStringValue(member(key, "kid"));
     return kid != NULL ? kid : "-";
 }
 
 /* The same as JSON: null for a key without a name. */
 static cJSON *name_json(const cJSON *key)
 {
-    const char *kid = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "kid"));
+    const char *kid = cJSON_GetStringValue(member(key, "kid"));
     return kid != NULL ? cJSON_CreateString(kid) : cJSON_CreateNull();
 }
 
 /* When KEY was created, in seconds since 1970; 0: unknown. */
 static int64_t creation_of(const cJSON *key)
 {
-    const cJSON *born = cJSON_GetObjectItemCaseSensitive(key, "iat");
+    const cJSON *born = member(key, "iat");
     return cJSON_IsNumber(born) && born->valuedouble > 0 && born->valuedouble < 1e11
                ? (int64_t)born->valuedouble
                : 0;
@@ -97,7 +109,7 @@ static int64_t creation_of(const cJSON *key)
 
 static size_t bits_of(const cJSON *key)
 {
-    const char *k = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(key, "k"));
+    const char *k = cJSON_GetStringValue(member(key, "k"));
     return k != NULL ? strcspn(k, "=") * 6 / 8 * 8 : 0;
 }
 
@@ -264,15 +276,21 @@ static int run_rotate(struct tool *tool)
 
 /* ---- retire --------------------------------------------------------------------------------- */
 
-static int find_key(const cJSON *list, const char *kid)
+/* How many keys of LIST have the name KID, by which a file made by hand may have several; *ENDED:
+ * no token of theirs lives any more. */
+static int count_named(const struct tool *tool, const cJSON *list, const char *kid, bool *ended)
 {
     int count = cJSON_GetArraySize(list);
+    int found = 0;
+    *ended = true;
     for (int i = 0; i < count; i++) {
         if (strcmp(name_of(cJSON_GetArrayItem(list, i)), kid) == 0) {
-            return i;
+            int64_t end = end_of(tool, list, i);
+            *ended = *ended && end != 0 && end <= tool_now_ms() / 1000;
+            found++;
         }
     }
-    return -1;
+    return found;
 }
 
 /* Removes key NUMBER from LIST and adds its name to the array REMOVED. */
@@ -311,27 +329,56 @@ static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list,
     return TOOL_DONE;
 }
 
+static const char *secret_of(const cJSON *key)
+{
+    const char *k = cJSON_GetStringValue(member(key, "k"));
+    return k != NULL ? k : "";
+}
+
+/* Whoever has a secret signs by any name under which it is left. */
+static void warn_of_secret(struct tool *tool, const cJSON *list, const cJSON *retired)
+{
+    const cJSON *left;
+    cJSON_ArrayForEach(left, list)
+    {
+        if (strcmp(name_of(left), name_of(retired)) != 0 &&
+            strcmp(secret_of(left), secret_of(retired)) == 0) {
+            tool_warn(tool, "the secret of key %s is that of key %s too, which is kept",
+                      name_of(retired), name_of(left));
+        }
+    }
+}
+
 static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
 {
     const char *kid = tool->words[0];
-    int number = find_key(list, kid);
-    if (number < 0) {
+    bool ended;
+    int count = count_named(tool, list, kid, &ended);
+    if (count == 0) {
         (void)tool_fail(tool, "there is no key %s; see cubby key list", kid);
         return TOOL_ABSENT;
     }
-    if (number == 0) {
+    if (strcmp(name_of(cJSON_GetArrayItem(list, 0)), kid) == 0) {
         return tool_fail(tool, "key %s signs new tokens; run \"cubby key rotate\" first", kid);
     }
-    int64_t end = end_of(tool, list, number);
-    bool ended = end != 0 && end <= tool_now_ms() / 1000;
-    int status = ended
-                     ? TOOL_DONE
-                     : tool_confirm(tool, "Retire key %s? Tokens that it signed end at once.", kid);
+    int status = TOOL_DONE;
+    if (!ended && count > 1) {
+        status = tool_confirm(
+            tool, "Retire the %d keys named %s? Tokens that they sign end at once.", count, kid);
+    } else if (!ended) {
+        status = tool_confirm(tool, "Retire key %s? Tokens that it signed end at once.", kid);
+    }
     if (status != TOOL_DONE) {
         return status;
     }
     cJSON *removed = cJSON_CreateArray();
-    remove_key(list, number, removed);
+    for (int i = cJSON_GetArraySize(list) - 1; i > 0; i--) {
+        const cJSON *key = cJSON_GetArrayItem(list, i);
+        if (strcmp(name_of(key), kid) == 0) {
+            warn_of_secret(tool, list, key);
+            remove_key(list, i, removed);
+        }
+    }
     return write_retired(tool, top, list, removed);
 }
 
@@ -410,8 +457,9 @@ static const struct tool_command commands[] = {
      .summary = "drop a key; tokens that it signed end at once",
      .text =
          "Drops the key named KEY (\"-\": the one without a name), as \"cubby key list\" shows\n"
-         "them. The key that signs can't be dropped: rotate first. Asks while tokens of the\n"
-         "key may still live. token_lifetime of the settings tells how long they do.\n",
+         "them; all of that name where there are several. The key that signs can't be dropped:\n"
+         "rotate first. Asks while tokens of the key may still live. token_lifetime of the\n"
+         "settings tells how long they do.\n",
      .options = retire_options,
      .option_count = 1,
      .words_most = 1,

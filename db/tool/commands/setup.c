@@ -427,9 +427,10 @@ static const struct tool_command commands[] = {
      .summary = "look for problems, and say how to mend each",
      .text =
          "Checks the settings, owners and modes of files and directories, the schema number,\n"
-         "the integrity and the journal of the database, whether its medium can carry that, and\n"
-         "the strength of the keys. Exit status 1 if anything is wrong. A warning, such as of a\n"
-         "folder in memory, which a reboot empties, is no problem to it.\n",
+         "the integrity and the journal of the database, whether its medium can carry that, every\n"
+         "row by the rules of \"cubby import\", and the strength of the keys. Exit status 1 if\n"
+         "anything is wrong. A warning, such as of a folder in memory, which a reboot empties, is\n"
+         "no problem to it.\n",
      .flags = COMMAND_JSON | COMMAND_PROGRESS,
      .run = run_check},
     {.name = "config",
