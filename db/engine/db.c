@@ -384,6 +384,11 @@ enum error_code db_step(struct db *db, enum db_statement statement, bool *found)
     return ERR_NONE;
 }
 
+void db_stop(struct db *db, enum db_statement statement)
+{
+    db->driver->reset(db->prepared[statement]);
+}
+
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column)
 {
     return db->driver->column_integer(db->prepared[statement], column);

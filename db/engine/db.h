@@ -160,6 +160,10 @@ enum error_code db_run(struct db *db, enum db_statement statement, const struct 
  * errors as of db_run. */
 enum error_code db_step(struct db *db, enum db_statement statement, bool *found);
 
+/* Nobody wants the rows of STATEMENT that are left, which an engine may keep for the next step
+ * while other statements run. Its columns are no longer valid. */
+void db_stop(struct db *db, enum db_statement statement);
+
 /* A column, from 0, of the row that STATEMENT is at; 0 for NULL. */
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column);
 

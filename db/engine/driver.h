@@ -29,11 +29,11 @@ enum db_class {
     DB_CONFLICT,  /* a constraint was violated */
     DB_FULL,      /* no room on the disk */
     DB_READ_ONLY, /* the file can't be written to */
-    DB_COPY,      /* the server is a copy of another one, which takes no writes; the connection is of
-                     no more use */
-    DB_GONE,      /* there is no such database */
-    DB_DAMAGED,   /* the file is not a database, or a damaged one */
-    DB_INTERNAL   /* anything else: I/O, no memory, a wrong statement */
+    DB_COPY,    /* the server is a copy of another one, which takes no writes; the connection is of
+                   no more use */
+    DB_GONE,    /* there is no such database */
+    DB_DAMAGED, /* the file is not a database, or a damaged one */
+    DB_INTERNAL /* anything else: I/O, no memory, a wrong statement */
 };
 
 struct db_connection; /* of the driver */

@@ -43,8 +43,8 @@ static bool is_one_of(const char *state, const char *states)
 }
 
 /* Whether RESULT, with STATE, says that the server is a copy of another one, which takes no writes.
- * Whoever begins a transaction that writes is told that this is not supported (0A000), by what looks
- * at settings; servers before version 14 do not say by themselves what they are. */
+ * Whoever begins a transaction that writes is told that this is not supported (0A000), by what
+ * looks at settings; servers before version 14 do not say by themselves what they are. */
 static bool is_of_copy(const struct db_connection *connection, const PGresult *result,
                        const char *state)
 {
@@ -232,7 +232,8 @@ static void take_schema(struct db_connection *connection, struct postgresql_read
     connection->schema = number;
 }
 
-static void take_good(struct db_connection *connection, struct postgresql_reading *reading, PGresult *result)
+static void take_good(struct db_connection *connection, struct postgresql_reading *reading,
+                      PGresult *result)
 {
     switch (connection->queue[reading->at].what) {
     case EXPECT_STREAM:
@@ -268,21 +269,21 @@ static void take_good(struct db_connection *connection, struct postgresql_readin
 /* Whether RESULT, a failure, is that of a statement before the commit, by the word of the server
  * itself: then it does nothing of what came behind. Class 08 is the word of a pooler that has lost
  * the server. */
-static bool failed_before_end(const struct db_connection *connection, const struct postgresql_reading *reading,
-                              const PGresult *result)
+static bool failed_before_end(const struct db_connection *connection,
+                              const struct postgresql_reading *reading, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return state != NULL && strncmp(state, "08", 2) != 0 && reading->at + 1 < connection->queued;
 }
 
-static void take_result(struct db_connection *connection, struct postgresql_reading *reading, PGresult *result)
+static void take_result(struct db_connection *connection, struct postgresql_reading *reading,
+                        PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
     reading->any = true;
     reading->empty = 0;
     if (reading->at < connection->queued &&
-        (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ||
-         status == PGRES_SINGLE_TUPLE)) {
+        (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE)) {
         take_good(connection, reading, result);
         return;
     }
@@ -305,8 +306,7 @@ static bool commit_was_sent(const struct db_connection *connection)
 }
 
 /* Where the results of a statement begin: they may come row by row. */
-static void choose_mode(const struct db_connection *connection,
-                        struct postgresql_reading *reading)
+static void choose_mode(const struct db_connection *connection, struct postgresql_reading *reading)
 {
     if (reading->at < connection->queued && !reading->any && !reading->single &&
         connection->queue[reading->at].what == EXPECT_STREAM) {
@@ -322,8 +322,7 @@ static void read_results(struct db_connection *connection, struct postgresql_rea
     enum { EMPTY_MOST = 2 };
     while (reading->at <= connection->queued) {
         choose_mode(connection, reading);
-        enum db_class class =
-            postgresql_wait(connection, postgresql_end_of_wait(connection), true);
+        enum db_class class = postgresql_wait(connection, postgresql_end_of_wait(connection), true);
         if (class != DB_OK) {
             reading->silent = class == DB_BUSY;
             reading->class = reading->class == DB_OK ? class : reading->class;
@@ -352,6 +351,11 @@ static void read_results(struct db_connection *connection, struct postgresql_rea
                          : reading->class;
 }
 
+static bool may_stand(enum db_class class)
+{
+    return class == DB_OK || class == DB_UNKNOWN;
+}
+
 /* After all was read: what it means. */
 static enum db_class conclude(struct db_connection *connection, bool committing)
 {
@@ -363,7 +367,7 @@ static enum db_class conclude(struct db_connection *connection, bool committing)
                             : "the connection was lost at the end of the transaction, so that it "
                               "may be done or not");
         reading->class = DB_UNKNOWN;
-    } else if (connection->interrupted && !committing) {
+    } else if (connection->interrupted && !(committing && may_stand(reading->class))) {
         postgresql_note(connection, "interrupted");
         reading->class = DB_INTERNAL;
     }
@@ -541,7 +545,8 @@ static enum db_class read_script(struct db_connection *connection, PGresult **ro
 {
     enum db_class class = DB_OK;
     for (;;) {
-        enum db_class waited = postgresql_wait(connection, postgresql_end_of_wait(connection), true);
+        enum db_class waited =
+            postgresql_wait(connection, postgresql_end_of_wait(connection), true);
         PGresult *result = waited == DB_OK ? PQgetResult(connection->handle) : NULL;
         if (result == NULL && connection->interrupted && !connection->lost) {
             postgresql_note(connection, "interrupted");

@@ -91,8 +91,7 @@ const struct db_maintenance db_postgresql_maintenance = {
         "SELECT 'column', (table_name || '.' || column_name) COLLATE \"C\", concat_ws(' ',"
         " ordinal_position, data_type, collation_name, is_nullable, is_identity)"
         " FROM information_schema.columns WHERE table_schema = " OUR_SCHEMA
-        " AND table_name IN " OUR_TABLES
-        " UNION ALL SELECT 'index', indexname::text COLLATE \"C\","
+        " AND table_name IN " OUR_TABLES " UNION ALL SELECT 'index', indexname::text COLLATE \"C\","
         " regexp_replace(indexdef, ' ON [^ ]+[.]', ' ON ') FROM pg_indexes"
         " WHERE schemaname = " OUR_SCHEMA " AND tablename IN " OUR_TABLES IN_ORDER,
     /* What the migrations of schema.c make, written down: a server that is a copy of another one

@@ -23,7 +23,7 @@ struct db_prepared {
     struct postgresql_query query;
     int64_t integers[POSTGRESQL_PARAMETERS_MAXIMUM]; /* the values of those that are, in the order
                                                         of the network */
-    PGresult *rows; /* of a cursor: the present one alone */
+    PGresult *rows;                                  /* of a cursor: the present one alone */
     int row;
     int asked;    /* rows of the present piece of a cursor */
     int got;      /* of those */
@@ -211,8 +211,7 @@ static void drop_row(struct db_prepared *prepared)
 static enum db_class first_of_piece(struct db_prepared *prepared)
 {
     PGresult *row = NULL;
-    enum db_class class =
-        postgresql_first_row(prepared->connection, &prepared->stream, &row);
+    enum db_class class = postgresql_first_row(prepared->connection, &prepared->stream, &row);
     return class == DB_OK ? take_row(prepared, row) : class;
 }
 

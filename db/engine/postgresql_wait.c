@@ -131,8 +131,7 @@ static int longest_sleep(const struct db_connection *connection, int64_t end)
 /* Sleeps until something comes, or can be sent. False when the connection is lost. */
 static bool sleep_on(struct db_connection *connection, struct pollfd *socket, int most)
 {
-    int ready =
-        connection->operates ? poll_and_note(socket, most) : poll(socket, 1, most);
+    int ready = connection->operates ? poll_and_note(socket, most) : poll(socket, 1, most);
     if (ready < 0) {
         socket->revents = 0;
     }

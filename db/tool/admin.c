@@ -356,10 +356,10 @@ enum db_class admin_compare_schema(struct db_connection *connection,
 {
     char line[256] = "";
     *why = '\0';
-    enum db_class class = admin_maintenance->wanted != NULL
-                              ? compare_catalogues(connection, connection,
-                                                   admin_maintenance->wanted, line)
-                              : compare_with_fresh(connection, line, why);
+    enum db_class class =
+        admin_maintenance->wanted != NULL
+            ? compare_catalogues(connection, connection, admin_maintenance->wanted, line)
+            : compare_with_fresh(connection, line, why);
     if (class != DB_OK && *why == '\0') {
         (void)snprintf(why, ADMIN_WHY_SIZE, "%s", admin_driver->message(connection));
     }

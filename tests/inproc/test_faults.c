@@ -5,15 +5,18 @@
  * Each round plays the request twice in one loop, the first time with a fault. The answer must be
  * whole and say what the contract says; the database file must then hold the very bytes it held
  * before, and after the second time those that it holds when nothing ever went wrong. Of calls that
- * count attempts the rows are compared instead: a failed attempt may stay counted. So they are where
- * the database keeps security events: one of the failure may be there.
+ * count attempts the rows are compared instead: a failed attempt may stay counted. So they are
+ * where the database keeps security events: one of the failure may be there.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgi-bin/shared/store.h"
+#include "common/http/error_table.h"
 #include "common/json/json.h"
 #include "common/json/json_patch.h"
+#include "db/model/throttle.h"
 #include "tests/inproc/examples.h"
 #include "tests/inproc/faults.h"
 #include "tests/inproc/memory.h"
@@ -121,8 +124,7 @@ static void hear_faulty_answer(struct round *round, const struct tape_answer *an
         tape_member(answer, "message", message, sizeof message) != NULL &&
         strncmp(message, "It is not known whether", strlen("It is not known whether")) != 0;
     /* That of counts, before what is asked for, is no matter of the client's. */
-    bool says_other =
-        fault->class == DB_UNKNOWN && says_known && !round->example->attempts;
+    bool says_other = fault->class == DB_UNKNOWN && says_known && !round->example->attempts;
     round->unknown = !says_known;
     bool of_health = round->example->program == &health_program && answer->status == 503;
     if (!round->struck) {
@@ -352,6 +354,53 @@ static void every_text_of_a_row_is_lost(void **state)
     assert_true(play_all(&fault) > 0);
 }
 
+/* ---- what was done before the end of a call ----------------------------------------------------
+ */
+
+static enum error_code (*commit)(struct db *db);
+static enum error_code failure;
+
+static enum error_code commit_and_fail(struct call *call)
+{
+    const struct throttle any = {.id = 1, .limit = 5, .window = 1000};
+    int64_t until;
+    enum error_code error = throttle_count(call->store, &any, call->now_ms, &until);
+    if (error == ERR_NONE) {
+        error = commit(call->store);
+    }
+    return error == ERR_NONE ? call_fail(call, failure, "a failure on purpose") : error;
+}
+
+static void who_fails_after_a_commit_does_not_say_that_nothing_was_changed(void **state)
+{
+    (void)state;
+    static const struct route routes[] = {
+        {HTTP_POST, "", ROUTE_WRITES, ERR_NONE, commit_and_fail, NULL}};
+    static const enum db_statement may_run[] = {DB_THROTTLE_COUNT};
+    static const struct db_role role = {may_run, 1};
+    static const struct program program = {.name = "test",
+                                           .routes = routes,
+                                           .route_count = 1,
+                                           .store = &database_store,
+                                           .store_role = &role};
+    static const enum error_code failures[] = {ERR_INTERNAL, ERR_SERVICE_UNAVAILABLE,
+                                               ERR_INSUFFICIENT_STORAGE, ERR_INVALID_PARAMETER};
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        failure = failures[i];
+        int status = error_info(failure)->status;
+        const struct tape_request request = {.method = "POST"};
+        commit = db_commit_early;
+        const struct tape_answer *answer =
+            world_expect(&program, request, status >= 500 ? 503 : status, NULL);
+        world_member(answer, "message",
+                     status >= 500 ? error_info(ERR_OUTCOME_UNKNOWN)->message
+                                   : error_info(failure)->message);
+        commit = db_commit_aside;
+        answer = world_expect(&program, request, status, NULL);
+        world_member(answer, "message", error_info(failure)->message);
+    }
+}
+
 const struct CMUnitTest fault_tests[] = {
     cmocka_unit_test_setup(every_allocation_fails_once, world_reset),
     cmocka_unit_test_setup(every_allocation_fails_and_all_after_it, world_reset),
@@ -361,6 +410,8 @@ const struct CMUnitTest fault_tests[] = {
     cmocka_unit_test_setup(every_commit_fails, world_reset),
     cmocka_unit_test_setup(every_commit_is_done_and_nobody_knows, world_reset),
     cmocka_unit_test_setup(every_text_of_a_row_is_lost, world_reset),
+    cmocka_unit_test_setup(who_fails_after_a_commit_does_not_say_that_nothing_was_changed,
+                           world_reset),
     cmocka_unit_test_setup(every_fault_while_events_are_kept, world_reset),
 };
 const size_t fault_test_count = sizeof fault_tests / sizeof *fault_tests;

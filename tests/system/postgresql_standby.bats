@@ -66,12 +66,12 @@ expiring() {
     same "$(sql 'SELECT pg_promote()')" t
     sql 'DROP INDEX items_expiry'
     tool 1 check
-    said "the schema is not cubby's (at items_expiry)"
+    said "the schema is not cubby's"
 }
 
 @test "postgresql: a copy tells the changes, also when items have expired; what writes is 503" {
     expiring
-    loop_token=$token
+    ann=$token
     becomes_copy
     loop_start changes data token
     for _ in 1 2; do
@@ -86,7 +86,7 @@ expiring() {
     token=''
     ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
     same "$code" 503
-    token=$loop_token
+    token=$ann
     same "$(sql 'SELECT pg_promote()')" t
     ask changes GET
     same "$code $(jq -c '[.data.changes[] | [.key, .deleted]]' <<<"$body")" '200 [["stays",null],["ends",true]]'
