@@ -436,6 +436,11 @@ static bool keep_row(struct postgresql_stream *stream, PGresult *row)
 static enum db_class read_rest(struct db_connection *connection)
 {
     enum db_class class = DB_OK;
+    if (connection->lost && connection->stream != NULL) {
+        class = DB_AGAIN;
+        connection->stream->class = class;
+        connection->stream = NULL;
+    }
     while (class == DB_OK && connection->stream != NULL) {
         struct postgresql_stream *stream = connection->stream;
         PGresult *row = NULL;
@@ -457,7 +462,7 @@ enum db_class postgresql_next_row(struct db_connection *connection,
         *row = stream->kept[stream->next++];
         return DB_OK;
     }
-    if (stream->class != DB_OK || connection->stream != stream) {
+    if (stream->class != DB_OK || connection->stream != stream || connection->lost) {
         return stream->class != DB_OK ? stream->class : DB_AGAIN; /* of a transaction that ended */
     }
     stream->count = 0;
