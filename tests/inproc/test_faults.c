@@ -362,7 +362,7 @@ static enum error_code failure;
 
 static enum error_code commit_and_fail(struct call *call)
 {
-    const struct throttle any = {.id = 1, .limit = 5, .window = 1000};
+    const struct throttle any = {.id = 1, .limit = 100, .window = 1000};
     int64_t until;
     enum error_code error = throttle_count(call->store, &any, call->now_ms, &until);
     if (error == ERR_NONE) {
