@@ -68,7 +68,8 @@ static enum error_code read_counters(struct call *call, const struct item_owner 
 }
 
 /* Turns expired items into tombstones, so that clients learn of them. Where nothing can be written,
- * expired items are just left out, and clients learn of them later. */
+ * or not with the copies that a server is to have, expired items are just left out, and clients
+ * learn of them later. */
 static enum error_code sweep(struct call *call, const struct item_owner *owner, bool *unswept)
 {
     struct item_writes writes;
@@ -79,7 +80,7 @@ static enum error_code sweep(struct call *call, const struct item_owner *owner, 
     }
     if (error == ERR_NONE) {
         /* If the commit is going to fail it must fail here, where the call can still read on. */
-        error = db_commit_early(call->store);
+        error = db_commit_aside(call->store);
     }
     if (error != ERR_NONE && db_drop_writes(call->store)) {
         *unswept = true;

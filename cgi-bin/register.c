@@ -114,7 +114,7 @@ static enum error_code register_user(struct call *call)
     if (error == ERR_NONE) {
         error = users_add(call->store, call->arena, &user, call->now_ms, &id);
         if (error == ERR_USERNAME_EXISTS || error == ERR_EMAIL_EXISTS) {
-            enum error_code kept = db_commit_early(call->store); /* the count; nothing was added */
+            enum error_code kept = db_commit_aside(call->store); /* the count; nothing was added */
             error = kept != ERR_NONE ? kept : error;
         }
     }

@@ -95,10 +95,7 @@ static enum error_code reset_password(struct call *call)
         error = attempt_give_back(call, &attempt);
     }
     if (error == ERR_NONE) {
-        error = attempt_forget(call, user.id);
-    }
-    if (error == ERR_NONE) {
-        error = attempt_succeeded(call, &attempt);
+        error = attempt_forget(call, user.id); /* committed at the end, with the password */
     }
     attempt_end(&attempt);
     if (error == ERR_NONE) {

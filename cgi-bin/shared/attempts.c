@@ -73,8 +73,9 @@ static enum error_code count_attempt(struct call *call, const struct attempt *at
         error = sweep(call);
     }
     if (error == ERR_NONE) {
-        error = db_commit_early(call->store);
+        error = db_commit_aside(call->store);
     }
+    call->counted = error == ERR_NONE;
     return refused(call, error, until);
 }
 
@@ -123,12 +124,13 @@ enum error_code attempt_begin(struct call *call, enum attempt_kind kind, int64_t
     /* The limit is checked first, so that a flood takes no slots from others, and is enforced by
      * the count afterwards. The slot is taken before counting and kept until the count of a
      * success is taken back. So no more attempts are counted and still undecided than there are
-     * slots, and many right passwords at the same time do not reach the limit. */
-    enum error_code error = check_attempt(call, attempt);
+     * slots, and many right passwords at the same time do not reach the limit. (A reset frees it
+     * just before the commit that takes its count back.) */
+    enum error_code error = call->counted ? ERR_NONE : check_attempt(call, attempt);
     if (error == ERR_NONE) {
         error = attempt_take_slot(call, attempt);
     }
-    if (error == ERR_NONE) {
+    if (error == ERR_NONE && !call->counted) {
         error = count_attempt(call, attempt);
     }
     if (error != ERR_NONE) {
@@ -218,8 +220,9 @@ enum error_code attempt_succeeded(struct call *call, struct attempt *attempt)
         error = throttle_clear(call->store, &attempt->account);
     }
     if (error == ERR_NONE) {
-        error = db_commit_early(call->store);
+        error = db_commit_aside(call->store);
     }
+    call->counted = call->counted && error != ERR_NONE;
     return error;
 }
 
@@ -250,7 +253,7 @@ enum error_code attempt_told_taken(struct call *call, enum error_code error)
     }
     enum error_code counted = attempt_count_registration(call);
     if (counted == ERR_NONE) {
-        counted = db_commit_early(call->store); /* it stays counted though the call fails */
+        counted = db_commit_aside(call->store); /* it stays counted though the call fails */
     }
     return counted != ERR_NONE ? counted : error;
 }

@@ -3,7 +3,8 @@
  * of password hashes computed at the same time. All programs that hash passwords use this.
  *
  * An attempt is counted before the hash is computed, in a transaction of its own, and taken back
- * when it succeeds: of many simultaneous attempts no more than the limit are tried.
+ * when it succeeds: of many simultaneous attempts no more than the limit are tried. A call that is
+ * started again goes on with the attempt that it has counted.
  */
 #ifndef CUBBY_CGI_BIN_SHARED_ATTEMPTS_H
 #define CUBBY_CGI_BIN_SHARED_ATTEMPTS_H
@@ -52,12 +53,13 @@ enum error_code attempt_new_password(struct call *call, const char *field, struc
 enum error_code attempt_hash(struct call *call, struct text password, const char **hash);
 
 /* The attempt succeeded: clears the account's count and takes this attempt off the address's.
- * Commits, and with that everything the call has written so far. */
+ * Commits that, so nothing else may have been written since attempt_begin: what the client asked
+ * for, and the event that tells of it, are committed together at the end of the call. */
 enum error_code attempt_succeeded(struct call *call, struct attempt *attempt);
 
-/* Takes back what was counted for the address, which attempt_succeeded does too, for calls that
- * change the account's counts before: the address comes first for everybody, so that no two calls
- * wait for each other. */
+/* Takes back what was counted for the address, in the transaction of the call, which attempt_forget
+ * is to follow: the address comes first for everybody, so that no two calls wait for each other. In
+ * the place of attempt_succeeded, for calls that write before they know that they succeed. */
 enum error_code attempt_give_back(struct call *call, struct attempt *attempt);
 
 /* Ends the attempt and frees its slot. */

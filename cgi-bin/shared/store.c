@@ -47,6 +47,11 @@ static enum error_code store_end(void *store, bool good)
     return db_end(store, good);
 }
 
+static bool store_has_committed(const void *store)
+{
+    return db_has_committed(store);
+}
+
 static enum error_code store_add_event(void *store, int64_t user_id, struct text text,
                                        struct text unnamed, int64_t rows, struct cause *cause)
 {
@@ -90,6 +95,7 @@ const struct store_class database_store = {.make = store_make,
                                            .look_up = store_look_up,
                                            .try_again = store_try_again,
                                            .end = store_end,
+                                           .has_committed = store_has_committed,
                                            .add_event = store_add_event,
                                            .has_deferred = store_has_deferred,
                                            .run_deferred = store_run_deferred,

@@ -53,14 +53,23 @@ static void forget_error(struct response *response, size_t headers)
     response->errors_carry_data = false;
 }
 
+/* What can be said of ERROR when some of what was asked for is done already, so that it must not
+ * say that nothing was changed. */
+static enum error_code truth(const struct call *call, enum error_code error)
+{
+    bool failed = error_info(error)->status >= 500 && call->store != NULL;
+    return failed && call->program->store->has_committed(call->store) ? ERR_OUTCOME_UNKNOWN : error;
+}
+
 /* finish_call, but that *AGAIN says that the request is to be done again. */
 static enum error_code finish_once(struct call *call, enum error_code error,
                                    struct rendered *answer, bool *again)
 {
     const size_t headers = call->response.header_count;
+    error = truth(call, error);
     bool printed = render(call, error, answer);
     if (!printed && error == ERR_NONE) {
-        error = call_fail(call, ERR_INTERNAL, "out of memory while building an answer");
+        error = truth(call, call_fail(call, ERR_INTERNAL, "out of memory for an answer"));
     }
     event_of_refusal(call, error);
     const char *event = event_text(call, error, true);
@@ -79,7 +88,7 @@ static enum error_code finish_once(struct call *call, enum error_code error,
         return ended;
     }
     if (ended != ERR_NONE && (error == ERR_NONE || error_info(error)->status < 500)) {
-        error = ended;
+        error = truth(call, ended);
         forget_error(&call->response, headers);
         event = event_text(call, error, true);
         printed = render(call, error, answer);

@@ -98,6 +98,8 @@ struct store_class {
     /* Commits the transaction, or rolls it back unless GOOD. When it fails, its error becomes the
      * answer. */
     enum error_code (*end)(void *store, bool good);
+    /* Whether some of what the client asked for was committed before the end, and stays. */
+    bool (*has_committed)(const void *store);
     /* Stores TEXT, a line about a security event, in the current transaction. In a request that
      * only reads, or whose transaction has ended, that starts a new one, which the caller must end.
      * When the event is about a user, USER_ID (0: nobody), whose account does not exist any more,
@@ -155,6 +157,8 @@ struct call {
     struct audit audit;
     int64_t retry_after; /* seconds, with a 429 */
     int tries_again;     /* how often it was started again, see gate_starts_again */
+    bool counted;        /* an attempt of this call stands in the store: started again, it is not
+                            counted once more */
     void *store;         /* what program->store made */
     struct serve *serve;
 };

@@ -29,7 +29,7 @@ struct db {
     bool write_refused;  /* a write failed: disk full, or read-only */
     bool doubtful;       /* the connection failed in a way that a new one may not */
     bool undone;         /* the engine undid the transaction, which may be tried again */
-    bool committed;      /* some of what this request wrote stays, whatever comes */
+    bool committed;      /* some of what the client asked for is done, whatever comes */
     struct cause *cause;
     int64_t used_token; /* recorded after the request; 0: none */
     bool empty_log;     /* then empty the write-ahead log too */
@@ -70,10 +70,12 @@ static enum error_code fail(struct db *db, enum db_class class, const char *doin
     const char *why = db->driver->message(db->connection);
     db->doubtful = db->doubtful || (class != DB_BUSY && class != DB_CONFLICT && class != DB_AGAIN);
     db->undone = db->undone || class == DB_AGAIN;
-    db->write_refused = db->write_refused || class == DB_FULL || class == DB_READ_ONLY;
+    db->write_refused = db->write_refused || class == DB_FULL || class == DB_READ_ONLY ||
+                        class == DB_COPY || class == DB_UNKNOWN;
     switch (class) {
     case DB_BUSY:
     case DB_AGAIN:
+    case DB_COPY:
         return cause_set(db->cause, ERR_SERVICE_UNAVAILABLE, "%s: %s: %s", db->config->database,
                          doing, why);
     case DB_UNKNOWN:
@@ -246,6 +248,19 @@ enum error_code db_commit_early(struct db *db)
     return ERR_NONE;
 }
 
+enum error_code db_commit_aside(struct db *db)
+{
+    bool committed = db->committed;
+    enum error_code error = db_commit_early(db);
+    db->committed = committed;
+    return error == ERR_OUTCOME_UNKNOWN ? ERR_SERVICE_UNAVAILABLE : error;
+}
+
+bool db_has_committed(const struct db *db)
+{
+    return db->committed;
+}
+
 static void undo(struct db *db)
 {
     if (!db->driver->rollback(db->connection)) {
@@ -367,6 +382,11 @@ enum error_code db_step(struct db *db, enum db_statement statement, bool *found)
     }
     *found = class == DB_ROW;
     return ERR_NONE;
+}
+
+void db_stop(struct db *db, enum db_statement statement)
+{
+    db->driver->reset(db->prepared[statement]);
 }
 
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column)

@@ -73,8 +73,8 @@ void db_set_patience(struct db *db, int64_t patience);
 void db_allow_writes(struct db *db, struct cause *cause);
 
 /* After an error: true when the engine undid the transaction for the sake of others, or lost the
- * connection before its end, and nothing that this request wrote stays. The store is then as after
- * db_start, and all of the request may be tried once more. */
+ * connection before its end, and nothing that this request wrote stays but what db_commit_aside
+ * committed. The store is then as after db_start, and all of the request may be tried once more. */
 bool db_try_again(struct db *db, struct cause *cause);
 
 /* Records that others, WHY, changed between two statements what this request has looked at: all of
@@ -108,14 +108,23 @@ bool db_writes(const struct db *db);
 enum error_code db_begin_read(struct db *db);
 
 /* Commits before the request ends: what was written so far stays, whatever the answer will be, and
- * no lock is held any more. For counts that must survive a refusal, and for calls that wait. The
- * next statement or db_begin starts another transaction. Errors as of db_end; then the transaction
- * is still open, for db_end to roll back. */
+ * no lock is held any more. For calls that wait. The next statement or db_begin starts another
+ * transaction. Errors as of db_end; then the transaction is still open, for db_end to roll back.
+ * Whoever wrote what the client asked for must not fail afterwards: an answer can't say any more
+ * that nothing was changed (db_has_committed). */
 enum error_code db_commit_early(struct db *db);
 
-/* True when something in this request could not be written because the disk is full or the database
- * is read-only. Then the transaction is rolled back and the request can go on reading; the cause
- * stays recorded. */
+/* The same for what nobody has asked for, and what the request, tried again, either does not do
+ * again or may: counts of attempts, which must survive a refusal, and sweeping. When it is not
+ * known whether that was done, ERR_SERVICE_UNAVAILABLE. */
+enum error_code db_commit_aside(struct db *db);
+
+/* Whether db_commit_early has committed writes in this request. */
+bool db_has_committed(const struct db *db);
+
+/* True when something in this request could not be written because the disk is full, or the
+ * database is read-only or a copy of another, or when it is not known whether it was written. Then
+ * the transaction is rolled back and the request can go on reading; the cause stays recorded. */
 bool db_drop_writes(struct db *db);
 
 /* Asks for what this request deletes to be wiped from the write-ahead log too, after the answer is
@@ -150,6 +159,10 @@ enum error_code db_run(struct db *db, enum db_statement statement, const struct 
 /* Moves STATEMENT to its next row; the columns of the previous row are no longer valid. Result and
  * errors as of db_run. */
 enum error_code db_step(struct db *db, enum db_statement statement, bool *found);
+
+/* Nobody wants the rows of STATEMENT that are left, which an engine may keep for the next step
+ * while other statements run. Its columns are no longer valid. */
+void db_stop(struct db *db, enum db_statement statement);
 
 /* A column, from 0, of the row that STATEMENT is at; 0 for NULL. */
 int64_t db_column_integer(struct db *db, enum db_statement statement, int column);

@@ -29,9 +29,11 @@ enum db_class {
     DB_CONFLICT,  /* a constraint was violated */
     DB_FULL,      /* no room on the disk */
     DB_READ_ONLY, /* the file can't be written to */
-    DB_GONE,      /* there is no such database */
-    DB_DAMAGED,   /* the file is not a database, or a damaged one */
-    DB_INTERNAL   /* anything else: I/O, no memory, a wrong statement */
+    DB_COPY,    /* the server is a copy of another one, which takes no writes; the connection is of
+                   no more use */
+    DB_GONE,    /* there is no such database */
+    DB_DAMAGED, /* the file is not a database, or a damaged one */
+    DB_INTERNAL /* anything else: I/O, no memory, a wrong statement */
 };
 
 struct db_connection; /* of the driver */
@@ -122,8 +124,11 @@ typedef void db_progress(void *self, int64_t done, int64_t total);
 struct db_maintenance {
     /* A query whose rows (type, name, definition) describe the whole schema of a database. */
     const char *catalogue;
+    /* A query for the rows that `catalogue` has for this version's schema; NULL: the migrations are
+     * to be run in what open_nowhere opens. */
+    const char *wanted;
     /* Opens an empty database beside that of CONNECTION, which vanishes with its own connection, in
-     * a transaction. *OUT is NULL or to be closed. */
+     * a transaction. *OUT is NULL or to be closed. NULL where there is `wanted`. */
     enum db_class (*open_nowhere)(struct db_connection *connection, struct db_connection **out);
     /* The columns of the rows that PREPARED gives, after its first step: how many, the name of
      * each, and whether its values are integers. */

@@ -21,7 +21,7 @@
  * Round trips. A transaction is begun together with its first statement; a statement that gives no
  * rows is sent together with the next one that does, or with the commit; nobody waits for the end
  * of a transaction that read. So reading an item takes one, writing it three. A query that may give
- * many rows is read in pieces by a cursor.
+ * many rows is read in pieces by a cursor, of each piece one row at a time.
  *
  * No state of a session is used, but for the names of postgresql_connection.c: behind a pooler each
  * transaction may be another server's.
@@ -151,16 +151,24 @@ bool postgresql_queue_start(struct db_connection *connection)
             postgresql_queue_text(connection, "SELECT number FROM cubby_schema", EXPECT_SCHEMA));
 }
 
+static enum db_class begin_as(struct db_connection *connection, enum postgresql_phase phase)
+{
+    if (connection->interrupted) {
+        postgresql_note(connection, "interrupted");
+        return DB_INTERNAL;
+    }
+    connection->phase = phase;
+    return connection->lost ? DB_AGAIN : DB_OK;
+}
+
 static enum db_class pg_begin_read(struct db_connection *connection)
 {
-    connection->phase = PHASE_TO_READ;
-    return connection->lost ? DB_AGAIN : DB_OK;
+    return begin_as(connection, PHASE_TO_READ);
 }
 
 static enum db_class pg_begin(struct db_connection *connection)
 {
-    connection->phase = PHASE_TO_WRITE;
-    return connection->lost ? DB_AGAIN : DB_OK;
+    return begin_as(connection, PHASE_TO_WRITE);
 }
 
 /* A transaction in which nobody has asked for a row yet must not end before its schema number was

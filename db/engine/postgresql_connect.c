@@ -3,6 +3,7 @@
  */
 #include "db/engine/postgresql_connection.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The setting must hold no password: other users may read the file, and its value is told in the
@@ -20,6 +21,16 @@ static bool has_password(const PQconninfoOption *options)
     return false;
 }
 
+static const char *password_of(const PQconninfoOption *options)
+{
+    for (; options != NULL && options->keyword != NULL; options++) {
+        if (strcmp(options->keyword, "password") == 0) {
+            return options->val;
+        }
+    }
+    return NULL;
+}
+
 static bool names_service(const PQconninfoOption *options)
 {
     for (; options->keyword != NULL; options++) {
@@ -30,12 +41,18 @@ static bool names_service(const PQconninfoOption *options)
     return false;
 }
 
-/* Looks for a password among what a service file has added. */
+/* Looks for a password among what a service file has added. One of the environment, which nobody
+ * else can read, is what libpq would take by itself, too. */
 static enum db_class check_service(struct db_connection *connection)
 {
     PQconninfoOption *options = connection->by_service ? PQconninfo(connection->handle) : NULL;
-    bool secret = options != NULL && has_password(options);
+    PQconninfoOption *defaults = connection->by_service ? PQconndefaults() : NULL;
+    const char *used = password_of(options);
+    const char *outside = password_of(defaults);
+    bool of_environment = used != NULL && outside != NULL && strcmp(used, outside) == 0;
+    bool secret = options != NULL && has_password(options) && !of_environment;
     PQconninfoFree(options);
+    PQconninfoFree(defaults);
     if (secret) {
         connection->lost = true;
         postgresql_note(connection, "a password stands in the service file; name a file for it "
@@ -44,7 +61,26 @@ static enum db_class check_service(struct db_connection *connection)
     return secret ? DB_INTERNAL : DB_OK;
 }
 
-/* Defaults come before what the setting says. The server is wanted that can be written to,
+/* Notes why no host could be reached: a line for each of them. What libpq guesses about a line is
+ * indented behind it. */
+static void note_hosts(struct db_connection *connection)
+{
+    char lines[sizeof connection->problem] = "";
+    size_t size = 0;
+    for (const char *at = PQerrorMessage(connection->handle); *at != '\0';) {
+        size_t length = strcspn(at, "\n");
+        if (length > 0 && *at != '\t' && size < sizeof lines) {
+            int added = snprintf(lines + size, sizeof lines - size, "%s%.*s", size > 0 ? "; " : "",
+                                 (int)length, at);
+            size += added > 0 ? (size_t)added : 0;
+        }
+        at += length + (at[length] == '\n' ? 1 : 0);
+    }
+    postgresql_note(connection, lines);
+}
+
+/* Defaults come before what the setting says, and before a service file or the environment, which
+ * libpq asks only for what is left open. The server is wanted that can be written to,
  * whichever of several that is at present: a copy of it may lack what a client has just written. */
 static PGconn *start(const struct db_connection *connection)
 {
@@ -109,7 +145,7 @@ enum db_class postgresql_connect(struct db_connection *connection)
     }
     if (PQstatus(connection->handle) != CONNECTION_OK) {
         connection->lost = true;
-        postgresql_note(connection, PQerrorMessage(connection->handle));
+        note_hosts(connection);
         return DB_BUSY;
     }
     (void)PQsetNoticeReceiver(connection->handle, take_notice, connection);

@@ -1,13 +1,6 @@
 /*
  * postgresql_connection.c - sending statements to a server, and reading its results.
  *
- * Every wait has an end. libpq waits connect_timeout for each host; the server gives up a lock
- * after lock_timeout and a statement after statement_timeout, which are set for each transaction
- * (postgresql.c) and thus hold behind a pooler too; and who is silent for longer than both is given
- * up here. Only a commit has no limit in the server, where it may wait for copies without end: it
- * is cancelled when it is given up, as what is left behind would fill the server with connections.
- * The kernel gives up a server that does not acknowledge what was sent (tcp_user_timeout).
- *
  * For a connection that is kept from one request to the next the server keeps statements parsed,
  * under names that are a digest of their text. A pooler that gives each transaction to another
  * server (pgbouncer in transaction mode, before its version 1.21) does not know such names: a
@@ -17,26 +10,10 @@
  */
 #include "db/engine/postgresql_connection.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include "common/base/clock.h"
-
-/* Milliseconds that a server may be silent beyond the patience of the request. */
-enum { SILENCE_MS = 10000 };
-
-/* Milliseconds that the request to cancel a commit may take until nobody waits for it any more. */
-enum { CANCEL_MS = 2000 };
-
-/* Milliseconds after which an encrypted connection is looked at again: see wait_for_server. */
-enum { ENCRYPTED_MS = 50 };
 
 static bool without_names; /* in this process: see above */
 
@@ -65,30 +42,44 @@ static bool is_one_of(const char *state, const char *states)
     return at != NULL && *state != '\0';
 }
 
-/* Whether STATE says that the server is a copy of another one, which takes no writes: whoever
- * begins a transaction that writes is told that it is not supported (0A000). */
-static bool is_of_copy(const struct db_connection *connection, const char *state)
+/* Whether RESULT, with STATE, says that the server is a copy of another one, which takes no writes.
+ * Whoever begins a transaction that writes is told that this is not supported (0A000), by what
+ * looks at settings; servers before version 14 do not say by themselves what they are. */
+static bool is_of_copy(const struct db_connection *connection, const PGresult *result,
+                       const char *state)
 {
-    const char *copy = PQparameterStatus(connection->handle, "in_hot_standby"); /* from 14 on */
+    const char *copy = PQparameterStatus(connection->handle, "in_hot_standby");
+    const char *place = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
     return strcmp(state, "25006") == 0 ||
-           (strcmp(state, "0A000") == 0 && (copy == NULL || strcmp(copy, "on") == 0));
+           (strcmp(state, "0A000") == 0 &&
+            (copy != NULL ? strcmp(copy, "on") == 0
+                          : place != NULL && strcmp(place, "call_bool_check_hook") == 0));
 }
 
-/* What a SQLSTATE means (appendix A of the manual, "PostgreSQL Error Codes"). A server that shuts
- * down, or that is a copy of another one, is left. */
-static enum db_class classify(struct db_connection *connection, const char *state)
+/* Whether the server, or a pooler, has ended the connection with RESULT. */
+static bool ends_connection(const PGresult *result, const char *state)
+{
+    static const char leave[] = "57P01 57P02 57P03 57P05 25P03 40003";
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return is_one_of(state, leave) || strncmp(state, "08", 2) == 0 ||
+           (severity != NULL && is_one_of(severity, "FATAL PANIC"));
+}
+
+/* What a failure with a SQLSTATE means (appendix A of the manual, "PostgreSQL Error Codes"). A
+ * server that shuts down, or that is a copy of another one, is left. */
+static enum db_class classify(struct db_connection *connection, const PGresult *result,
+                              const char *state)
 {
     static const char again[] = "40001 40P01 23505 26000 42P05";
-    static const char leave[] = "57P01 57P02 57P03 57P05 25P03 40003";
     static const char busy[] = "55P03 57014 53000 53200 53300 53400";
     if (is_one_of(state, "26000 42P05")) {
         without_names = true;
     }
-    if (is_of_copy(connection, state)) {
+    if (is_of_copy(connection, result, state)) {
         connection->lost = true;
-        return DB_BUSY;
+        return DB_COPY;
     }
-    if (is_one_of(state, leave) || strncmp(state, "08", 2) == 0) {
+    if (ends_connection(result, state)) {
         connection->lost = true;
         return DB_AGAIN;
     }
@@ -123,73 +114,14 @@ static enum db_class judge(struct db_connection *connection, const PGresult *res
     char text[sizeof connection->problem];
     (void)snprintf(text, sizeof text, "%s (%s)", message != NULL ? message : "failed", state);
     postgresql_note(connection, text);
-    return classify(connection, state);
+    return classify(connection, result, state);
 }
 
-static enum db_class lose(struct db_connection *connection, const char *why)
+enum db_class postgresql_lose(struct db_connection *connection, const char *why)
 {
     connection->lost = true;
     postgresql_note(connection, *why != '\0' ? why : "the connection to the server is lost");
     return DB_AGAIN;
-}
-
-/* ---- waiting ----------------------------------------------------------------------------------
- */
-
-static bool is_encrypted(PGconn *handle)
-{
-    return PQsslInUse(handle) != 0 || PQgssEncInUse(handle) != 0;
-}
-
-/* How long to sleep at most, in milliseconds; -1: until something comes, 0: the time is over. */
-static int longest_sleep(const struct db_connection *connection, int64_t end)
-{
-    int64_t left = connection->operates ? INT32_MAX : end - monotonic_ms();
-    if (left <= 0) {
-        return 0;
-    }
-    if (is_encrypted(connection->handle)) {
-        return left < ENCRYPTED_MS ? (int)left : ENCRYPTED_MS;
-    }
-    return connection->operates ? -1 : (int)left;
-}
-
-/* Waits until the next result is there, or WANTED is false and all is sent. What comes encrypted is
- * read in whole records of up to 16 KiB, of which libpq may take a part: the rest waits where poll
- * does not see it. So it is asked for before each sleep, and no sleep is long. */
-static enum db_class wait_for_server(struct db_connection *connection, int64_t end, bool wanted)
-{
-    PGconn *handle = connection->handle;
-    bool encrypted = is_encrypted(handle);
-    bool comes = encrypted;
-    for (;;) {
-        int unsent = PQflush(handle);
-        if (wanted ? PQisBusy(handle) == 0 : unsent <= 0) {
-            return DB_OK;
-        }
-        if (comes && PQconsumeInput(handle) == 0) {
-            return lose(connection, PQerrorMessage(handle));
-        }
-        if (comes && wanted && PQisBusy(handle) == 0) {
-            return DB_OK;
-        }
-        struct pollfd socket = {.fd = PQsocket(handle),
-                                .events = (short)(unsent > 0 ? POLLIN | POLLOUT : POLLIN)};
-        int most = longest_sleep(connection, end);
-        if (most == 0) {
-            (void)lose(connection, "the server does not answer");
-            return DB_BUSY;
-        }
-        if (poll(&socket, 1, most) < 0 && errno != EINTR) {
-            return lose(connection, strerror(errno));
-        }
-        comes = encrypted || (socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0;
-    }
-}
-
-static int64_t end_of_wait(const struct db_connection *connection)
-{
-    return monotonic_ms() + connection->patience + SILENCE_MS;
 }
 
 /* ---- names ------------------------------------------------------------------------------------
@@ -272,7 +204,7 @@ bool postgresql_queue(struct db_connection *connection, const struct postgresql_
                     : PQsendQueryParams(connection->handle, query->sql, query->count, query->types,
                                         query->values, query->sizes, formats, 0) != 0;
     if (!sent) {
-        (void)lose(connection, PQerrorMessage(connection->handle));
+        (void)postgresql_lose(connection, PQerrorMessage(connection->handle));
         return false;
     }
     expect(connection, what, 0);
@@ -289,18 +221,7 @@ bool postgresql_queue_text(struct db_connection *connection, const char *sql,
 /* ---- results ----------------------------------------------------------------------------------
  */
 
-/* What reading all results has brought so far. */
-struct reading {
-    enum db_class class;
-    PGresult *rows;
-    size_t at;      /* in the queue */
-    bool any;       /* a result of the statement there */
-    unsigned empty; /* how often in a row there was none where one should have been */
-    bool silent;    /* the server was given up while it did not answer */
-    bool undone;    /* the server has said that the transaction was not done */
-};
-
-static void take_schema(struct db_connection *connection, struct reading *reading,
+static void take_schema(struct db_connection *connection, struct postgresql_reading *reading,
                         const PGresult *result)
 {
     int64_t number = PQntuples(result) == 1 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
@@ -311,9 +232,13 @@ static void take_schema(struct db_connection *connection, struct reading *readin
     connection->schema = number;
 }
 
-static void take_good(struct db_connection *connection, struct reading *reading, PGresult *result)
+static void take_good(struct db_connection *connection, struct postgresql_reading *reading,
+                      PGresult *result)
 {
     switch (connection->queue[reading->at].what) {
+    case EXPECT_STREAM:
+        reading->paused = PQntuples(result) > 0;
+        /* fall through */
     case EXPECT_ROWS:
         PQclear(reading->rows);
         reading->rows = result;
@@ -344,20 +269,21 @@ static void take_good(struct db_connection *connection, struct reading *reading,
 /* Whether RESULT, a failure, is that of a statement before the commit, by the word of the server
  * itself: then it does nothing of what came behind. Class 08 is the word of a pooler that has lost
  * the server. */
-static bool failed_before_end(const struct db_connection *connection, const struct reading *reading,
-                              const PGresult *result)
+static bool failed_before_end(const struct db_connection *connection,
+                              const struct postgresql_reading *reading, const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return state != NULL && strncmp(state, "08", 2) != 0 && reading->at + 1 < connection->queued;
 }
 
-static void take_result(struct db_connection *connection, struct reading *reading, PGresult *result)
+static void take_result(struct db_connection *connection, struct postgresql_reading *reading,
+                        PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
     reading->any = true;
     reading->empty = 0;
     if (reading->at < connection->queued &&
-        (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)) {
+        (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE)) {
         take_good(connection, reading, result);
         return;
     }
@@ -379,13 +305,24 @@ static bool commit_was_sent(const struct db_connection *connection)
            connection->queue[connection->queued - 1].what == EXPECT_COMMIT;
 }
 
-/* Reads until the mark that postgresql_sync set. One NULL ends the results of each statement; where
- * they go on and on, libpq and this file do not agree on what was sent. */
-static void read_results(struct db_connection *connection, struct reading *reading)
+/* Where the results of a statement begin: they may come row by row. */
+static void choose_mode(const struct db_connection *connection, struct postgresql_reading *reading)
+{
+    if (reading->at < connection->queued && !reading->any && !reading->single &&
+        connection->queue[reading->at].what == EXPECT_STREAM) {
+        reading->single = PQsetSingleRowMode(connection->handle) == 1;
+    }
+}
+
+/* Reads until the mark that postgresql_sync set, or until a row has come of those that come one by
+ * one. One NULL ends the results of each statement; where they go on and on, libpq and this file do
+ * not agree on what was sent. */
+static void read_results(struct db_connection *connection, struct postgresql_reading *reading)
 {
     enum { EMPTY_MOST = 2 };
     while (reading->at <= connection->queued) {
-        enum db_class class = wait_for_server(connection, end_of_wait(connection), true);
+        choose_mode(connection, reading);
+        enum db_class class = postgresql_wait(connection, postgresql_end_of_wait(connection), true);
         if (class != DB_OK) {
             reading->silent = class == DB_BUSY;
             reading->class = reading->class == DB_OK ? class : reading->class;
@@ -398,6 +335,9 @@ static void read_results(struct db_connection *connection, struct reading *readi
         }
         if (result != NULL) {
             take_result(connection, reading, result);
+            if (reading->paused) {
+                return;
+            }
         } else if (PQstatus(connection->handle) != CONNECTION_OK || ++reading->empty > EMPTY_MOST) {
             break;
         } else if (reading->any) {
@@ -406,85 +346,178 @@ static void read_results(struct db_connection *connection, struct reading *readi
         }
     }
     connection->lost = true;
-    reading->class = reading->class == DB_OK ? lose(connection, PQerrorMessage(connection->handle))
-                                             : reading->class;
+    reading->class = reading->class == DB_OK
+                         ? postgresql_lose(connection, PQerrorMessage(connection->handle))
+                         : reading->class;
 }
 
-static void *send_cancel(void *request)
+static bool may_stand(enum db_class class)
 {
-    char problem[256];
-    (void)PQcancel(request, problem, sizeof problem);
-    PQfreeCancel(request);
-    return NULL;
+    return class == DB_OK || class == DB_UNKNOWN;
 }
 
-/* Has the server end what it does for CONNECTION, which is lost. libpq waits for that request as
- * long as the system lets it: so a thread of its own does, for which nobody waits long. */
-static void cancel_commit(const struct db_connection *connection)
+/* After all was read: what it means. */
+static enum db_class conclude(struct db_connection *connection, bool committing)
 {
-    PGcancel *request = PQgetCancel(connection->handle);
-    if (request == NULL) {
-        return;
+    struct postgresql_reading *reading = &connection->reading;
+    if (connection->lost && committing && !reading->undone) {
+        postgresql_note(connection,
+                        reading->silent
+                            ? "the server does not answer a commit, so that it may be done or not"
+                            : "the connection was lost at the end of the transaction, so that it "
+                              "may be done or not");
+        reading->class = DB_UNKNOWN;
+    } else if (connection->interrupted && !(committing && may_stand(reading->class))) {
+        postgresql_note(connection, "interrupted");
+        reading->class = DB_INTERNAL;
     }
-    struct timespec end;
-    pthread_t thread;
-    sigset_t all;
-    sigset_t before;
-    (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += CANCEL_MS / 1000;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the program's thread */
-    int problem = pthread_create(&thread, NULL, send_cancel, request);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (problem != 0) {
-        PQfreeCancel(request);
-    } else if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) != 0) {
-        (void)pthread_detach(thread);
+    if (committing && reading->silent) {
+        postgresql_cancel(connection);
     }
+    return reading->class;
+}
+
+/* Reads on, as read_results does. *ROWS as in postgresql_sync, or the row that has come; then there
+ * may be more. */
+static enum db_class read_on(struct db_connection *connection, PGresult **rows)
+{
+    struct postgresql_reading *reading = &connection->reading;
+    bool committing = commit_was_sent(connection);
+    enum db_class class = DB_OK;
+    reading->paused = false;
+    read_results(connection, reading);
+    if (!reading->paused) {
+        connection->queued = 0;
+        connection->synced = false;
+        connection->schema_asked = false;
+        connection->stream = NULL;
+        class = conclude(connection, committing);
+    }
+    if (rows != NULL && class == DB_OK) {
+        *rows = reading->rows;
+    } else {
+        PQclear(reading->rows);
+    }
+    reading->rows = NULL;
+    return class;
 }
 
 static enum db_class read_queue(struct db_connection *connection, PGresult **rows)
 {
-    struct reading reading = {.class = DB_OK};
-    bool committing = commit_was_sent(connection);
-    read_results(connection, &reading);
-    connection->queued = 0;
-    connection->synced = false;
-    connection->schema_asked = false;
-    if (connection->lost && committing && !reading.undone) {
-        postgresql_note(connection,
-                        reading.silent
-                            ? "the server does not answer a commit, so that it may be done or not"
-                            : "the connection was lost at the end of the transaction, so that it "
-                              "may be done or not");
-        reading.class = DB_UNKNOWN;
-    }
-    if (committing && reading.silent) {
-        cancel_commit(connection);
-    }
-    if (rows != NULL && reading.class == DB_OK) {
-        *rows = reading.rows;
-    } else {
-        PQclear(reading.rows);
-    }
-    return reading.class;
+    connection->reading = (struct postgresql_reading){.class = DB_OK};
+    return read_on(connection, rows);
 }
+
+/* ---- rows one by one */
+
+/* Takes ROW, and frees it where nobody wants it. False when memory is out. */
+static bool keep_row(struct postgresql_stream *stream, PGresult *row)
+{
+    enum { FIRST_ROOM = 16 };
+    if (stream->unwanted || row == NULL) {
+        PQclear(row);
+        return true;
+    }
+    if (stream->count == stream->room) {
+        size_t room = stream->room == 0 ? FIRST_ROOM : 2 * stream->room;
+        PGresult **more = realloc(stream->kept, room * sizeof *more);
+        if (more == NULL) {
+            PQclear(row);
+            return false;
+        }
+        stream->kept = more;
+        stream->room = room;
+    }
+    stream->kept[stream->count++] = row;
+    return true;
+}
+
+/* Reads the rest of the rows that are read one by one, for another statement. */
+static enum db_class read_rest(struct db_connection *connection)
+{
+    enum db_class class = DB_OK;
+    if (connection->lost && connection->stream != NULL) {
+        class = DB_AGAIN;
+        connection->stream->class = class;
+        connection->stream = NULL;
+    }
+    while (class == DB_OK && connection->stream != NULL) {
+        struct postgresql_stream *stream = connection->stream;
+        PGresult *row = NULL;
+        class = read_on(connection, &row);
+        if (class == DB_OK && !keep_row(stream, row)) {
+            (void)postgresql_lose(connection, "out of memory");
+            class = DB_INTERNAL;
+        }
+        stream->class = class;
+    }
+    return class;
+}
+
+enum db_class postgresql_next_row(struct db_connection *connection,
+                                  struct postgresql_stream *stream, PGresult **row)
+{
+    *row = NULL;
+    if (stream->next < stream->count) {
+        *row = stream->kept[stream->next++];
+        return DB_OK;
+    }
+    if (stream->class != DB_OK || connection->stream != stream || connection->lost) {
+        return stream->class != DB_OK ? stream->class : DB_AGAIN; /* of a transaction that ended */
+    }
+    stream->count = 0;
+    stream->next = 0;
+    return read_on(connection, row);
+}
+
+void postgresql_end_stream(struct db_connection *connection, struct postgresql_stream *stream)
+{
+    stream->unwanted = true;
+    if (connection->stream == stream && !connection->lost) {
+        (void)read_rest(connection);
+    }
+    if (connection->stream == stream) {
+        connection->stream = NULL;
+    }
+    for (; stream->next < stream->count; stream->next++) {
+        PQclear(stream->kept[stream->next]);
+    }
+    free(stream->kept);
+    *stream = (struct postgresql_stream){.class = DB_OK};
+}
+
+/* ---- the mark at which the server answers */
 
 static bool send_sync(struct db_connection *connection)
 {
     if (!connection->lost && !connection->synced && connection->queued > 0) {
         connection->synced = PQpipelineSync(connection->handle) == 1;
         if (!connection->synced) {
-            (void)lose(connection, PQerrorMessage(connection->handle));
+            (void)postgresql_lose(connection, PQerrorMessage(connection->handle));
         }
     }
     return !connection->lost;
+}
+
+enum db_class postgresql_first_row(struct db_connection *connection,
+                                   struct postgresql_stream *stream, PGresult **row)
+{
+    *row = NULL;
+    if (!send_sync(connection)) {
+        return DB_AGAIN;
+    }
+    connection->stream = stream;
+    return read_queue(connection, row);
 }
 
 enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows)
 {
     if (rows != NULL) {
         *rows = NULL;
+    }
+    enum db_class class = read_rest(connection);
+    if (class != DB_OK) {
+        return class;
     }
     if (!send_sync(connection)) {
         return commit_was_sent(connection) ? DB_UNKNOWN : DB_AGAIN;
@@ -495,7 +528,7 @@ enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows)
 void postgresql_sync_later(struct db_connection *connection)
 {
     if (send_sync(connection)) {
-        (void)wait_for_server(connection, end_of_wait(connection), false);
+        (void)postgresql_wait(connection, postgresql_end_of_wait(connection), false);
     }
 }
 
@@ -503,6 +536,9 @@ enum db_class postgresql_settle(struct db_connection *connection)
 {
     if (connection->lost) {
         return DB_AGAIN;
+    }
+    if (connection->stream != NULL) {
+        return read_rest(connection);
     }
     return connection->synced ? read_queue(connection, NULL) : DB_OK;
 }
@@ -514,8 +550,13 @@ static enum db_class read_script(struct db_connection *connection, PGresult **ro
 {
     enum db_class class = DB_OK;
     for (;;) {
-        enum db_class waited = wait_for_server(connection, end_of_wait(connection), true);
+        enum db_class waited =
+            postgresql_wait(connection, postgresql_end_of_wait(connection), true);
         PGresult *result = waited == DB_OK ? PQgetResult(connection->handle) : NULL;
+        if (result == NULL && connection->interrupted && !connection->lost) {
+            postgresql_note(connection, "interrupted");
+            return DB_INTERNAL;
+        }
         if (result == NULL) {
             return class == DB_OK ? waited : class;
         }
@@ -542,11 +583,11 @@ enum db_class postgresql_script(struct db_connection *connection, const char *sq
         return class;
     }
     if (PQexitPipelineMode(connection->handle) != 1 || PQsendQuery(connection->handle, sql) != 1) {
-        return lose(connection, PQerrorMessage(connection->handle));
+        return postgresql_lose(connection, PQerrorMessage(connection->handle));
     }
     class = read_script(connection, rows);
     if (!connection->lost && PQenterPipelineMode(connection->handle) != 1) {
-        class = lose(connection, PQerrorMessage(connection->handle));
+        class = postgresql_lose(connection, PQerrorMessage(connection->handle));
     }
     if (class != DB_OK && rows != NULL) {
         PQclear(*rows);

@@ -25,12 +25,37 @@ enum postgresql_expect {
     EXPECT_NAME,    /* that the server now keeps a statement under its name */
     EXPECT_SCHEMA,  /* the schema number */
     EXPECT_ROWS,
+    EXPECT_STREAM, /* rows that are read one by one; of the last statement before a sync */
     EXPECT_COMMIT
 };
 
 /* Where the connection is in its transaction. It is begun on the server together with its first
  * statement. */
 enum postgresql_phase { PHASE_NONE, PHASE_TO_READ, PHASE_TO_WRITE, PHASE_READS, PHASE_WRITES };
+
+/* The rows of one statement that are read one by one, so that no more than one is in memory. Where
+ * another statement comes between, those that are not read yet are kept. */
+struct postgresql_stream {
+    PGresult **kept;
+    size_t count; /* of those kept */
+    size_t next;  /* the first of them that nobody has asked for */
+    size_t room;
+    bool unwanted;       /* the others are thrown away */
+    enum db_class class; /* of a failure that nobody has been told of */
+};
+
+/* What reading all results of what is queued has brought so far. */
+struct postgresql_reading {
+    enum db_class class;
+    PGresult *rows;
+    size_t at;      /* in the queue */
+    bool any;       /* a result of the statement there */
+    bool single;    /* its rows come one by one */
+    bool paused;    /* one has come */
+    unsigned empty; /* how often in a row there was none where one should have been */
+    bool silent;    /* the server was given up while it did not answer */
+    bool undone;    /* the server has said that the transaction was not done */
+};
 
 struct db_connection {
     PGconn *handle;       /* NULL: memory was out, or it never was connected */
@@ -40,6 +65,7 @@ struct db_connection {
     bool lost;            /* nothing can be sent any more */
     bool by_service;      /* the setting names a service file */
     bool stays;           /* kept from one request to the next */
+    bool interrupted;     /* by the operator: what the server does for it was cancelled */
     enum postgresql_phase phase;
     int64_t schema; /* the number that was read last; -1: none was */
     struct {
@@ -47,13 +73,15 @@ struct db_connection {
         uint64_t name;
     } queue[POSTGRESQL_QUEUE];
     size_t queued;
+    struct postgresql_reading reading;
+    struct postgresql_stream *stream; /* whose rows are being read; NULL: none */
     bool uncopied;     /* the last commit did not wait for its synchronous copies to the end */
     bool synced;       /* the server is asked to answer all that is queued */
     bool schema_asked; /* the schema number is among what is queued */
     uint64_t names[POSTGRESQL_NAMES];
     size_t name_count;
     unsigned cursors; /* that were declared so far */
-    char problem[256];
+    char problem[512];
 };
 
 /* A statement and its parameters, all in binary form. */
@@ -88,15 +116,39 @@ enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows)
  */
 void postgresql_sync_later(struct db_connection *connection);
 
-/* Reads what postgresql_sync_later left. */
+/* Reads what postgresql_sync_later left, and what is left of rows that are read one by one. */
 enum db_class postgresql_settle(struct db_connection *connection);
 
 /* Runs SQL, which may be several statements, as a text. Nothing may be queued. *ROWS as above, of
  * the last statement. */
 enum db_class postgresql_script(struct db_connection *connection, const char *sql, PGresult **rows);
 
-/* Notes PROBLEM, a text, as that of the last failure. */
+/* postgresql_sync, whose last statement was queued with EXPECT_STREAM: *ROW becomes its first row,
+ * or, when there is none, a result without rows. */
+enum db_class postgresql_first_row(struct db_connection *connection,
+                                   struct postgresql_stream *stream, PGresult **row);
+
+/* The next row likewise, as long as there was one. */
+enum db_class postgresql_next_row(struct db_connection *connection,
+                                  struct postgresql_stream *stream, PGresult **row);
+
+/* Nobody wants further rows of STREAM, which is then as a new one. */
+void postgresql_end_stream(struct db_connection *connection, struct postgresql_stream *stream);
+
+/* Notes PROBLEM, a text, as that of the last failure: its first line. */
 void postgresql_note(struct db_connection *connection, const char *problem);
+
+/* Notes PROBLEM, which libpq says of its connection: WHY when it says nothing. DB_AGAIN. */
+enum db_class postgresql_lose(struct db_connection *connection, const char *why);
+
+/* postgresql_wait.c: waits until the next result is there, or unless WANTED until all is sent; at
+ * most until END (monotonic_ms), but for the operator, who interrupts it. DB_BUSY, with the
+ * connection lost, when the time is over. */
+enum db_class postgresql_wait(struct db_connection *connection, int64_t end, bool wanted);
+int64_t postgresql_end_of_wait(const struct db_connection *connection);
+
+/* Has the server end what it does for CONNECTION. */
+void postgresql_cancel(const struct db_connection *connection);
 
 /* Queues the beginning of the transaction that the connection is to have, if it is not begun yet.
  * False when the connection is lost. */

@@ -30,21 +30,6 @@ static enum db_class pg_seize(struct db_connection *connection)
     return only_for_files(connection);
 }
 
-/* Tables of temporary objects are empty, and go with their connection. They are nobody else's, so
- * that this transaction does not keep the programs from writing. */
-static enum db_class pg_open_nowhere(struct db_connection *connection, struct db_connection **out)
-{
-    enum db_class class = db_postgresql.open(connection->database, true, connection->patience, out);
-    if (class == DB_OK) {
-        (*out)->operates = true;
-        class = postgresql_script(*out, "BEGIN; SET LOCAL search_path = pg_temp", NULL);
-    }
-    if (class == DB_OK) {
-        (*out)->phase = PHASE_WRITES;
-    }
-    return class;
-}
-
 static void pg_operate(struct db_connection *connection)
 {
     connection->operates = true;
@@ -92,20 +77,54 @@ static enum db_class pg_stand_alone(struct db_connection *connection, bool alone
     return DB_OK;
 }
 
+/* The schema that holds the driver's table. */
+#define OUR_SCHEMA                                                                                 \
+    "(SELECT nspname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"           \
+    " WHERE pg_class.oid = to_regclass('cubby_schema'))"
+#define OUR_TABLES "('meta', 'users', 'items', 'tokens', 'throttle')"
+
+#define IN_ORDER " ORDER BY 1, 2"
+
 const struct db_maintenance db_postgresql_maintenance = {
-    /* Of the schema that holds the driver's table: columns with their types and collations, and
-     * indexes without the name of the schema. */
+    /* Columns with their types and collations, and indexes without the name of the schema. */
     .catalogue =
-        "SELECT 'column', table_name || '.' || column_name, concat_ws(' ', ordinal_position,"
-        " data_type, collation_name, is_nullable, is_identity) FROM information_schema.columns"
-        " WHERE table_schema = (SELECT nspname FROM pg_class JOIN pg_namespace"
-        " ON pg_namespace.oid = relnamespace WHERE pg_class.oid = to_regclass('cubby_schema'))"
-        " AND table_name IN ('meta', 'users', 'items', 'tokens', 'throttle')"
-        " UNION ALL SELECT 'index', indexname, regexp_replace(indexdef, ' ON [^ ]+[.]', ' ON ')"
-        " FROM pg_indexes WHERE schemaname = (SELECT nspname FROM pg_class JOIN pg_namespace"
-        " ON pg_namespace.oid = relnamespace WHERE pg_class.oid = to_regclass('cubby_schema'))"
-        " AND tablename IN ('meta', 'users', 'items', 'tokens', 'throttle') ORDER BY 1, 2",
-    .open_nowhere = pg_open_nowhere,
+        "SELECT 'column', (table_name || '.' || column_name) COLLATE \"C\", concat_ws(' ',"
+        " ordinal_position, data_type, collation_name, is_nullable, is_identity)"
+        " FROM information_schema.columns WHERE table_schema = " OUR_SCHEMA
+        " AND table_name IN " OUR_TABLES " UNION ALL SELECT 'index', indexname::text COLLATE \"C\","
+        " regexp_replace(indexdef, ' ON [^ ]+[.]', ' ON ') FROM pg_indexes"
+        " WHERE schemaname = " OUR_SCHEMA " AND tablename IN " OUR_TABLES IN_ORDER,
+    /* What the migrations of schema.c make, written down: a server that is a copy of another one
+     * makes no tables to compare with, not even temporary ones. The letter before a column is its
+     * kind; large ones may be NULL, n is the number of a row. */
+    .wanted =
+        "SELECT 'column', (tables.name || '.' || substr(entry, 3)) COLLATE \"C\","
+        " place || ' ' || kinds.text FROM (VALUES"
+        " ('meta', 't:name t:value'),"
+        " ('users', 'n:id t:username t:username_key t:email t:email_key t:full_name i:age t:gender"
+        " t:password_hash i:epoch i:version i:created_at i:updated_at i:disabled t:revoked i:keys"
+        " i:bytes i:tombstones i:horizon i:next_expiry I:max_keys I:max_bytes'),"
+        " ('items', 'i:user_id t:key i:version i:size i:created_at i:updated_at I:expires_at"
+        " t:value'),"
+        " ('tokens', 'i:id T:hash T:name I:writes T:prefix I:created_at I:expires_at I:used_at'),"
+        " ('throttle', 'i:id I:count I:until')) AS tables (name, columns),"
+        " unnest(string_to_array(columns, ' ')) WITH ORDINALITY AS entries (entry, place)"
+        " JOIN (VALUES ('n', 'bigint NO YES'), ('i', 'bigint NO NO'), ('I', 'bigint YES NO'),"
+        " ('t', 'text C NO NO'), ('T', 'text C YES NO')) AS kinds (letter, text)"
+        " ON letter = left(entry, 1)"
+        " UNION ALL SELECT 'index', name COLLATE \"C\", 'CREATE ' || kind || 'INDEX ' || name"
+        " || ' ON ' || rest FROM (VALUES"
+        " ('items_expiry', '', 'items USING btree (user_id, expires_at)"
+        " WHERE (expires_at IS NOT NULL)'),"
+        " ('items_pkey', 'UNIQUE ', 'items USING btree (user_id, key)'),"
+        " ('items_user_id_version_key', 'UNIQUE ', 'items USING btree (user_id, version)'),"
+        " ('meta_pkey', 'UNIQUE ', 'meta USING btree (name)'),"
+        " ('throttle_pkey', 'UNIQUE ', 'throttle USING btree (id)'),"
+        " ('tokens_pkey', 'UNIQUE ', 'tokens USING btree (id)'),"
+        " ('users_email_key_key', 'UNIQUE ', 'users USING btree (email_key)'),"
+        " ('users_pkey', 'UNIQUE ', 'users USING btree (id)'),"
+        " ('users_username_key_key', 'UNIQUE ', 'users USING btree (username_key)'))"
+        " AS indexes (name, kind, rest)" IN_ORDER,
     .column_count = postgresql_column_count,
     .column_name = postgresql_column_name,
     .column_holds_integers = postgresql_column_holds_integers,

@@ -23,9 +23,12 @@ struct db_prepared {
     struct postgresql_query query;
     int64_t integers[POSTGRESQL_PARAMETERS_MAXIMUM]; /* the values of those that are, in the order
                                                         of the network */
-    PGresult *rows;
+    PGresult *rows;                                  /* of a cursor: the present one alone */
     int row;
-    int asked;       /* rows of the last piece */
+    int asked;    /* rows of the present piece of a cursor */
+    int got;      /* of those */
+    size_t bytes; /* that they took */
+    struct postgresql_stream stream;
     unsigned cursor; /* its number; 0: none */
     bool own;        /* the transaction is only for the cursor */
     bool ran;
@@ -147,8 +150,10 @@ static bool queue_fetch(struct db_prepared *prepared, int rows)
     char sql[64];
     (void)snprintf(sql, sizeof sql, "FETCH %d FROM cubby_%u", rows, prepared->cursor);
     prepared->asked = rows;
+    prepared->got = 0;
+    prepared->bytes = 0;
     const struct postgresql_query fetch = {.sql = sql};
-    return postgresql_queue(prepared->connection, &fetch, EXPECT_ROWS);
+    return postgresql_queue(prepared->connection, &fetch, EXPECT_STREAM);
 }
 
 static bool queue_cursor(struct db_prepared *prepared, const char *sql)
@@ -170,22 +175,69 @@ static bool queue_cursor(struct db_prepared *prepared, const char *sql)
     return good;
 }
 
-/* How many rows the next piece should have: about PIECE_BYTES, judged by the last one. */
-static int next_piece(const PGresult *rows)
+/* How many rows the next piece should have: about PIECE_BYTES, judged by the last one. How large
+ * they are is not known before, and not needed: no more than one of them is in memory. */
+static int next_piece(const struct db_prepared *prepared)
 {
-    size_t bytes = PQresultMemorySize(rows) / (size_t)PQntuples(rows) + 1;
+    size_t bytes = prepared->bytes / (size_t)prepared->got + 1;
     size_t count = PIECE_BYTES / bytes;
     return count < 1 ? 1 : count > MOST_ROWS ? MOST_ROWS : (int)count;
 }
 
-static enum db_class next_rows(struct db_prepared *prepared)
+/* Puts ROW, or that there is none, into the place of the present one. */
+static enum db_class take_row(struct db_prepared *prepared, PGresult *row)
 {
-    int rows = next_piece(prepared->rows);
+    prepared->rows = row;
+    prepared->row = 0;
+    if (PQntuples(row) == 0) {
+        return DB_OK;
+    }
+    if (PQntuples(row) > 1) {
+        postgresql_note(prepared->connection, "rows did not come one by one");
+        return DB_INTERNAL;
+    }
+    prepared->got++;
+    prepared->bytes += PQresultMemorySize(row);
+    return DB_ROW;
+}
+
+static void drop_row(struct db_prepared *prepared)
+{
     PQclear(prepared->rows);
     prepared->rows = NULL;
     prepared->row = -1;
-    return queue_fetch(prepared, rows) ? postgresql_sync(prepared->connection, &prepared->rows)
-                                       : DB_AGAIN;
+}
+
+static enum db_class first_of_piece(struct db_prepared *prepared)
+{
+    PGresult *row = NULL;
+    enum db_class class = postgresql_first_row(prepared->connection, &prepared->stream, &row);
+    return class == DB_OK ? take_row(prepared, row) : class;
+}
+
+/* After the last row of a piece comes a result without rows, which ends it. */
+static enum db_class next_of_cursor(struct db_prepared *prepared)
+{
+    if (prepared->rows == NULL) {
+        return DB_AGAIN; /* it has failed before */
+    }
+    if (PQntuples(prepared->rows) == 0) {
+        return DB_OK; /* it was at its end before */
+    }
+    PGresult *row = NULL;
+    drop_row(prepared);
+    enum db_class class = postgresql_next_row(prepared->connection, &prepared->stream, &row);
+    if (class == DB_OK && PQntuples(row) == 0 && prepared->got == prepared->asked) {
+        PQclear(row);
+        int rows = next_piece(prepared);
+        postgresql_end_stream(prepared->connection, &prepared->stream);
+        class = postgresql_settle(prepared->connection);
+        if (class == DB_OK && !queue_fetch(prepared, rows)) {
+            class = DB_AGAIN;
+        }
+        return class == DB_OK ? first_of_piece(prepared) : class;
+    }
+    return class == DB_OK ? take_row(prepared, row) : class;
 }
 
 static void end_cursor(struct db_prepared *prepared)
@@ -248,20 +300,20 @@ static enum db_class run(struct db_prepared *prepared)
     }
     prepared->ran = true;
     prepared->row = -1;
+    if (prepared->many) {
+        return first_of_piece(prepared);
+    }
     return prepared->gives_rows ? postgresql_sync(connection, &prepared->rows)
                                 : run_without_rows(connection);
 }
 
 enum db_class postgresql_step(struct db_prepared *prepared)
 {
-    enum db_class class = DB_OK;
-    if (!prepared->ran) {
-        class = run(prepared);
-    } else if (prepared->cursor != 0 && prepared->rows != NULL &&
-               prepared->row + 1 == prepared->asked) {
-        class = PQntuples(prepared->rows) == prepared->asked ? next_rows(prepared) : DB_OK;
+    if (prepared->ran && prepared->many) {
+        return next_of_cursor(prepared);
     }
-    if (class != DB_OK) {
+    enum db_class class = prepared->ran ? DB_OK : run(prepared);
+    if (class != DB_OK || prepared->many) {
         return class;
     }
     prepared->row++;
@@ -270,6 +322,9 @@ enum db_class postgresql_step(struct db_prepared *prepared)
 
 void postgresql_reset(struct db_prepared *prepared)
 {
+    if (prepared->many) {
+        postgresql_end_stream(prepared->connection, &prepared->stream);
+    }
     if (prepared->cursor != 0) {
         end_cursor(prepared);
     }

@@ -206,6 +206,7 @@ const int64_t schema_number = sizeof sqlite_migrations / sizeof *sqlite_migratio
  * byte by byte. There is no reference from items to users: to check it would cost each new item a
  * look-up and a lock, and whoever adds items holds the user's row already. A later migration that
  * writes a table anew must first lock cubby_schema (driver), which every transaction reads first.
+ * What they make is written down once more in postgresql_maintenance.c, for "cubby check".
  */
 #define TEXT_TYPE " TEXT COLLATE \"C\""
 

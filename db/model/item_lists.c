@@ -103,6 +103,7 @@ enum error_code items_list(struct db *db, const struct item_owner *owner, int64_
             return ERR_INTERNAL;
         }
         if (!callback(self, &item)) {
+            db_stop(db, statement);
             return ERR_NONE;
         }
         error = db_step(db, statement, &found);
@@ -167,6 +168,7 @@ enum error_code items_changes(struct db *db, const struct item_owner *owner, int
             item.key = (struct text){.at = NULL, .size = 0};
         }
         if (!callback(self, &item)) {
+            db_stop(db, DB_ITEM_CHANGES);
             return ERR_NONE;
         }
         error = db_step(db, DB_ITEM_CHANGES, &found);

@@ -41,19 +41,26 @@ int admin_timeout(const struct tool *tool)
     return 2 * (int)tool->config.busy_timeout;
 }
 
-int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
-               enum db_class class, const char *doing)
+/* admin_fail, with the message WHY of the engine. */
+static int fail_because(struct tool *tool, struct db_connection *connection, const char *path,
+                        enum db_class class, const char *doing, const char *why)
 {
-    const char *why = class == DB_GONE   ? "there is no such database; \"cubby init\" makes one"
-                      : class == DB_FULL ? "no room on the disk"
-                                         : admin_driver->message(connection);
+    why = class == DB_GONE   ? "there is no such database; \"cubby init\" makes one"
+          : class == DB_FULL ? "no room on the disk"
+                             : why;
     const char *medium = class == DB_INTERNAL && !admin_has_server(tool)
                              ? admin_log_refused(tool, connection, path)
                              : NULL;
     (void)tool_fail(tool, "%s: %s: %s%s%s%s%s", path, doing, why, medium != NULL ? "; " : "",
                     medium != NULL ? medium : "", medium != NULL ? "; " : "",
                     medium != NULL ? admin_log_remedy : "");
-    return class == DB_BUSY || class == DB_AGAIN ? TOOL_BUSY : TOOL_FAILED;
+    return class == DB_BUSY || class == DB_AGAIN || class == DB_COPY ? TOOL_BUSY : TOOL_FAILED;
+}
+
+int admin_fail(struct tool *tool, struct db_connection *connection, const char *path,
+               enum db_class class, const char *doing)
+{
+    return fail_because(tool, connection, path, class, doing, admin_driver->message(connection));
 }
 
 const char admin_log_remedy[] = "set journal = rollback and run \"cubby migrate\"";
@@ -300,14 +307,15 @@ static enum db_class compare_row(struct db_prepared *is, struct db_prepared *wan
     return DB_OK;
 }
 
+/* Compares the rows that IS gives for its catalogue with those that WANTED gives for QUERY. */
 static enum db_class compare_catalogues(struct db_connection *is, struct db_connection *wanted,
-                                        char line[256])
+                                        const char *query, char line[256])
 {
     struct db_prepared *is_rows = NULL;
     struct db_prepared *wanted_rows = NULL;
     enum db_class class = admin_driver->prepare(is, admin_maintenance->catalogue, &is_rows);
     if (class == DB_OK) {
-        class = admin_driver->prepare(wanted, admin_maintenance->catalogue, &wanted_rows);
+        class = admin_driver->prepare(wanted, query, &wanted_rows);
     }
     for (bool more = true; class == DB_OK && more;) {
         class = compare_row(is_rows, wanted_rows, &more, line);
@@ -317,10 +325,11 @@ static enum db_class compare_catalogues(struct db_connection *is, struct db_conn
     return class;
 }
 
-enum db_class admin_compare_schema(struct db_connection *connection,
-                                   void (*report)(void *self, const char *problem), void *self)
+/* The same with what the migrations make in an empty database. Leaves its message in WHY when it is
+ * that one which fails. */
+static enum db_class compare_with_fresh(struct db_connection *connection, char line[256],
+                                        char why[ADMIN_WHY_SIZE])
 {
-    char line[256] = "";
     struct db_connection *fresh = NULL;
     int64_t from;
     enum db_class class = admin_maintenance->open_nowhere(connection, &fresh);
@@ -328,25 +337,40 @@ enum db_class admin_compare_schema(struct db_connection *connection,
     if (begun) {
         class = schema_migrate_within(admin_driver, fresh, &from);
     }
-    if (class == DB_OK) {
-        class = compare_catalogues(connection, fresh, line);
+    if (class != DB_OK) {
+        (void)snprintf(why, ADMIN_WHY_SIZE, "an empty database to compare with: %s",
+                       admin_driver->message(fresh));
+    } else {
+        class = compare_catalogues(connection, fresh, admin_maintenance->catalogue, line);
     }
     if (begun) { /* otherwise memory may have been out before there was a connection */
         (void)admin_driver->rollback(fresh);
     }
     admin_driver->close(fresh);
+    return class;
+}
+
+enum db_class admin_compare_schema(struct db_connection *connection,
+                                   void (*report)(void *self, const char *problem), void *self,
+                                   char why[ADMIN_WHY_SIZE])
+{
+    char line[256] = "";
+    *why = '\0';
+    enum db_class class =
+        admin_maintenance->wanted != NULL
+            ? compare_catalogues(connection, connection, admin_maintenance->wanted, line)
+            : compare_with_fresh(connection, line, why);
+    if (class != DB_OK && *why == '\0') {
+        (void)snprintf(why, ADMIN_WHY_SIZE, "%s", admin_driver->message(connection));
+    }
     if (*line != '\0') {
         report(self, line);
     }
     return class;
 }
 
-static int conclude(const struct inspection *inspection, struct db_connection *connection,
-                    enum db_class class)
+static int conclude(const struct inspection *inspection)
 {
-    if (class != DB_OK) {
-        return admin_fail(inspection->tool, connection, inspection->path, class, "verifying");
-    }
     return inspection->problems == 0 ? TOOL_DONE : TOOL_FAILED;
 }
 
@@ -354,13 +378,16 @@ int admin_verify_integrity(struct tool *tool, const char *path, struct db_connec
 {
     struct inspection inspection = {.tool = tool, .path = path};
     admin_step(tool, "verifying", path);
-    return conclude(&inspection, connection,
-                    admin_driver->verify(connection, report_problem, &inspection));
+    enum db_class class = admin_driver->verify(connection, report_problem, &inspection);
+    return class != DB_OK ? admin_fail(tool, connection, path, class, "verifying")
+                          : conclude(&inspection);
 }
 
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection)
 {
     struct inspection inspection = {.tool = tool, .path = path};
-    return conclude(&inspection, connection,
-                    admin_compare_schema(connection, report_problem, &inspection));
+    char why[ADMIN_WHY_SIZE];
+    enum db_class class = admin_compare_schema(connection, report_problem, &inspection, why);
+    return class != DB_OK ? fail_because(tool, connection, path, class, "verifying", why)
+                          : conclude(&inspection);
 }

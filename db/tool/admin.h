@@ -78,9 +78,11 @@ int admin_verify_integrity(struct tool *tool, const char *path, struct db_connec
 int admin_verify_schema(struct tool *tool, const char *path, struct db_connection *connection);
 
 /* Calls REPORT when the schema differs from the one that the migrations make in an empty database.
- */
+ * After a failure WHY is what the engine says of it, which CONNECTION need not know. */
+enum { ADMIN_WHY_SIZE = 512 };
 enum db_class admin_compare_schema(struct db_connection *connection,
-                                   void (*report)(void *self, const char *problem), void *self);
+                                   void (*report)(void *self, const char *problem), void *self,
+                                   char why[ADMIN_WHY_SIZE]);
 
 /* Opens the database of the settings, as its owner; its schema must be this version's. */
 int admin_open(struct tool *tool, bool writable, struct db_connection **out);

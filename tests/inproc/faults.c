@@ -10,6 +10,7 @@ static const struct db_driver *const inner = &db_sqlite;
 static size_t steps_left;
 static size_t commits_left;
 static size_t texts_left;
+static bool commit_is_done;
 static enum db_class class_of_fault;
 static bool struck;
 
@@ -62,6 +63,9 @@ static enum db_class faulty_begin(struct db_connection *connection)
 static enum db_class faulty_commit(struct db_connection *connection)
 {
     if (strikes(&commits_left)) {
+        if (commit_is_done) {
+            (void)inner->commit(connection);
+        }
         return class_of_fault;
     }
     FAULTY(commit(connection));
@@ -176,6 +180,7 @@ static void use_faulty(void)
     steps_left = 0;
     commits_left = 0;
     texts_left = 0;
+    commit_is_done = false;
     db_use_driver(&faulty);
 }
 
@@ -191,6 +196,12 @@ void faults_commit(size_t number, enum db_class class)
     use_faulty();
     commits_left = number;
     class_of_fault = class;
+}
+
+void faults_commit_done(size_t number)
+{
+    faults_commit(number, DB_UNKNOWN);
+    commit_is_done = true;
 }
 
 void faults_text(size_t number)

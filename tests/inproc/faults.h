@@ -17,6 +17,9 @@ void faults_at(size_t number, enum db_class class);
 /* From now on the NUMBER-th commit ends with CLASS and is not done. */
 void faults_commit(size_t number, enum db_class class);
 
+/* The same, but it is done all the same, and ends with DB_UNKNOWN. */
+void faults_commit_done(size_t number);
+
 /* From now on the NUMBER-th text read from a row is lost, as when memory is out. */
 void faults_text(size_t number);
 

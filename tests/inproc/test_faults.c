@@ -5,14 +5,18 @@
  * Each round plays the request twice in one loop, the first time with a fault. The answer must be
  * whole and say what the contract says; the database file must then hold the very bytes it held
  * before, and after the second time those that it holds when nothing ever went wrong. Of calls that
- * count attempts the rows are compared instead: a failed attempt may stay counted.
+ * count attempts the rows are compared instead: a failed attempt may stay counted. So they are
+ * where the database keeps security events: one of the failure may be there.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgi-bin/shared/store.h"
+#include "common/http/error_table.h"
 #include "common/json/json.h"
 #include "common/json/json_patch.h"
+#include "db/model/throttle.h"
 #include "tests/inproc/examples.h"
 #include "tests/inproc/faults.h"
 #include "tests/inproc/memory.h"
@@ -20,7 +24,14 @@
 
 enum { ROUNDS_MAXIMUM = 5000 };
 
-enum fault_kind { FAULT_MEMORY, FAULT_MEMORY_LASTING, FAULT_STEP, FAULT_COMMIT, FAULT_TEXT };
+enum fault_kind {
+    FAULT_MEMORY,
+    FAULT_MEMORY_LASTING,
+    FAULT_STEP,
+    FAULT_COMMIT,
+    FAULT_COMMIT_DONE, /* nobody knows it */
+    FAULT_TEXT
+};
 
 struct fault {
     enum fault_kind kind;
@@ -35,12 +46,14 @@ struct round {
     size_t number;
     int requests;
     bool struck;
-    bool failed; /* the first time, and rightly so */
+    bool failed;  /* the first time, and rightly so */
+    bool unknown; /* whether it was done, by its own word */
     struct tape_answer answer;
     char problem[1024];
 };
 
 static const char *settings = world_settings;
+static bool keeps_events; /* those settings */
 
 static void arm(const struct fault *fault, size_t number)
 {
@@ -54,6 +67,9 @@ static void arm(const struct fault *fault, size_t number)
         break;
     case FAULT_COMMIT:
         faults_commit(number, fault->class);
+        break;
+    case FAULT_COMMIT_DONE:
+        faults_commit_done(number);
         break;
     case FAULT_TEXT:
     default:
@@ -104,10 +120,12 @@ static void hear_faulty_answer(struct round *round, const struct tape_answer *an
     if (tape_member(answer, "code", code, sizeof code) == NULL) {
         (void)snprintf(code, sizeof code, "%s", fault->code); /* HEAD */
     }
-    bool says_other =
-        fault->class == DB_UNKNOWN &&
+    bool says_known =
         tape_member(answer, "message", message, sizeof message) != NULL &&
         strncmp(message, "It is not known whether", strlen("It is not known whether")) != 0;
+    /* That of counts, before what is asked for, is no matter of the client's. */
+    bool says_other = fault->class == DB_UNKNOWN && says_known && !round->example->attempts;
+    round->unknown = !says_known;
     bool of_health = round->example->program == &health_program && answer->status == 503;
     if (!round->struck) {
         blame(round, "says %d of its own: %s", answer->status, answer->log);
@@ -116,7 +134,8 @@ static void hear_faulty_answer(struct round *round, const struct tape_answer *an
               fault->code, answer->log);
     } else if (says_other) {
         blame(round, "says \"%s\"", message);
-    } else if (!world_same(NULL, round->example->attempts)) {
+    } else if (!(round->unknown && fault->kind == FAULT_COMMIT_DONE) &&
+               !world_same(NULL, round->example->attempts || keeps_events)) {
         blame(round, "says %s, and the database is not as it was", code);
     } else if (answer->log[0] == '\0' || strstr(answer->log, "no cause recorded") != NULL) {
         blame(round, "says %s, and the log: %s", code, answer->log);
@@ -130,7 +149,8 @@ static void hear_round(void *self, const struct tape_request *request,
     struct round *round = self;
     if (round->requests == 1) {
         hear_faulty_answer(round, answer);
-    } else if (round->failed && answer->status != round->example->status) {
+    } else if (round->failed && answer->status != round->example->status &&
+               !(round->unknown && round->fault->kind == FAULT_COMMIT_DONE)) {
         blame(round, "then again, without a fault, says %d: %s", answer->status, answer->log);
     }
     if (answer->fault != NULL) {
@@ -152,8 +172,12 @@ static size_t play_rounds(const struct example *example, const struct fault *fau
         if (tape_play(example->program, world_config, play_round, hear_round, &round) != 0) {
             blame(&round, "not one answer for one request");
         }
-        if (round.failed && !world_same(good, example->attempts)) {
+        bool done = round.failed && !(round.unknown && fault->kind == FAULT_COMMIT_DONE);
+        if (done && !world_same(good, example->attempts || keeps_events)) {
             blame(&round, "then again, and the database is not as without the fault");
+        }
+        if (done && keeps_events && world_events() != 1) {
+            blame(&round, "then again, and %zu events say that it was done", world_events());
         }
         if (round.problem[0] != '\0') {
             fail_msg("%s, fault %d (class %d) number %zu: %s", example->name, (int)fault->kind,
@@ -172,6 +196,9 @@ static size_t play_example(const struct example *example, const struct fault *fa
     (void)world_reset(NULL);
     world_configure(settings);
     example_check(example, world_ask(example->program, example_request(example)));
+    if (keeps_events && world_events() == 0) {
+        return 0; /* nothing else than without them */
+    }
     struct world_state good;
     world_keep(&good);
     size_t files = world_open_files();
@@ -285,11 +312,93 @@ static void every_commit_fails(void **state)
     }
 }
 
+static void every_commit_is_done_and_nobody_knows(void **state)
+{
+    (void)state;
+    const struct fault fault = {FAULT_COMMIT_DONE, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE"};
+    assert_true(play_all(&fault) > 0);
+}
+
+/* The same where security events are kept in the database. */
+static void every_fault_while_events_are_kept(void **state)
+{
+    static const struct fault faults[] = {
+        {FAULT_MEMORY, DB_OK, 500, "INTERNAL_ERROR"},
+        {FAULT_MEMORY_LASTING, DB_OK, 500, "INTERNAL_ERROR"},
+        {FAULT_STEP, DB_BUSY, 503, "SERVICE_UNAVAILABLE"},
+        {FAULT_STEP, DB_FULL, 507, "INSUFFICIENT_STORAGE"},
+        {FAULT_STEP, DB_INTERNAL, 500, "INTERNAL_ERROR"},
+        {FAULT_COMMIT, DB_BUSY, 503, "SERVICE_UNAVAILABLE"},
+        {FAULT_COMMIT, DB_FULL, 507, "INSUFFICIENT_STORAGE"},
+        {FAULT_COMMIT, DB_INTERNAL, 500, "INTERNAL_ERROR"},
+        {FAULT_COMMIT, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE"},
+        {FAULT_COMMIT_DONE, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE"},
+        {FAULT_TEXT, DB_OK, 500, "INTERNAL_ERROR"},
+    };
+    char lines[256];
+    (void)snprintf(lines, sizeof lines, "%s\naudit_rows = 100", world_settings);
+    settings = lines;
+    keeps_events = true;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        assert_true(play_all(&faults[i]) > 0);
+    }
+    settings = world_settings;
+    keeps_events = false;
+    (void)world_reset(state);
+}
+
 static void every_text_of_a_row_is_lost(void **state)
 {
     (void)state;
     const struct fault fault = {FAULT_TEXT, DB_OK, 500, "INTERNAL_ERROR"};
     assert_true(play_all(&fault) > 0);
+}
+
+/* ---- what was done before the end of a call ----------------------------------------------------
+ */
+
+static enum error_code (*commit)(struct db *db);
+static enum error_code failure;
+
+static enum error_code commit_and_fail(struct call *call)
+{
+    const struct throttle any = {.id = 1, .limit = 100, .window = 1000};
+    int64_t until;
+    enum error_code error = throttle_count(call->store, &any, call->now_ms, &until);
+    if (error == ERR_NONE) {
+        error = commit(call->store);
+    }
+    return error == ERR_NONE ? call_fail(call, failure, "a failure on purpose") : error;
+}
+
+static void who_fails_after_a_commit_does_not_say_that_nothing_was_changed(void **state)
+{
+    (void)state;
+    static const struct route routes[] = {
+        {HTTP_POST, "", ROUTE_WRITES, ERR_NONE, commit_and_fail, NULL}};
+    static const enum db_statement may_run[] = {DB_THROTTLE_COUNT};
+    static const struct db_role role = {may_run, 1};
+    static const struct program program = {.name = "test",
+                                           .routes = routes,
+                                           .route_count = 1,
+                                           .store = &database_store,
+                                           .store_role = &role};
+    static const enum error_code failures[] = {ERR_INTERNAL, ERR_SERVICE_UNAVAILABLE,
+                                               ERR_INSUFFICIENT_STORAGE, ERR_INVALID_PARAMETER};
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        failure = failures[i];
+        int status = error_info(failure)->status;
+        const struct tape_request request = {.method = "POST"};
+        commit = db_commit_early;
+        const struct tape_answer *answer =
+            world_expect(&program, request, status >= 500 ? 503 : status, NULL);
+        world_member(answer, "message",
+                     status >= 500 ? error_info(ERR_OUTCOME_UNKNOWN)->message
+                                   : error_info(failure)->message);
+        commit = db_commit_aside;
+        answer = world_expect(&program, request, status, NULL);
+        world_member(answer, "message", error_info(failure)->message);
+    }
 }
 
 const struct CMUnitTest fault_tests[] = {
@@ -299,6 +408,10 @@ const struct CMUnitTest fault_tests[] = {
     cmocka_unit_test_setup(every_allocation_of_yescrypt_fails, world_reset),
     cmocka_unit_test_setup(every_step_finds_the_database, world_reset),
     cmocka_unit_test_setup(every_commit_fails, world_reset),
+    cmocka_unit_test_setup(every_commit_is_done_and_nobody_knows, world_reset),
     cmocka_unit_test_setup(every_text_of_a_row_is_lost, world_reset),
+    cmocka_unit_test_setup(who_fails_after_a_commit_does_not_say_that_nothing_was_changed,
+                           world_reset),
+    cmocka_unit_test_setup(every_fault_while_events_are_kept, world_reset),
 };
 const size_t fault_test_count = sizeof fault_tests / sizeof *fault_tests;

@@ -53,7 +53,7 @@ extern const char world_settings[];
 void world_configure(const char *lines);
 
 /* What the database holds at a moment: the bytes of its file, and its rows as text but for those
- * that count attempts. */
+ * that count attempts and those that are security events. */
 struct world_state {
     char *bytes;
     size_t size;
@@ -65,9 +65,12 @@ void world_keep(struct world_state *state);
 void world_forget(struct world_state *state);
 
 /* True when the database is as it was at STATE, or, NULL, at first, to the byte, and no journal
- * lies beside it that would say otherwise. Where ATTEMPTS may have been counted, the rows decide.
- */
-bool world_same(const struct world_state *state, bool attempts);
+ * lies beside it that would say otherwise. With ROWS, where attempts may have been counted or
+ * failures noted, the rows decide. */
+bool world_same(const struct world_state *state, bool rows);
+
+/* How many security events of calls that were done are in the database. */
+size_t world_events(void);
 
 /* Plays one request, in a loop of its own. The time, and a seed when there is none, are filled in.
  * The answer holds until the next call. Fails the test when its form is broken. */

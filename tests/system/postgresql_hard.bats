@@ -22,6 +22,8 @@ setup() {
 teardown() {
     loops_stop
     pooler_stop
+    [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
+    copies ''
     [ ! -f "$BATS_TEST_TMPDIR/tls.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/tls.pid")" 2>/dev/null || true
     hold_end
 }
@@ -259,5 +261,197 @@ CONF
         sed -i "s#^database = .*#database = postgresql://$bad#" "$conf"
         tool 1 config
         said 'must not hold a password'
+    done
+}
+
+# fails CODE NUMBER: from here on the statement with this number among those that change a row fails in the server
+fails() {
+    sql "SET client_min_messages = warning; DROP SEQUENCE IF EXISTS faults; CREATE SEQUENCE faults; GRANT ALL ON faults TO cubby;
+        CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+            IF nextval('faults') = $2 THEN RAISE EXCEPTION 'a fault on purpose' USING ERRCODE = '$1'; END IF;
+            RETURN NULL; END \$\$;
+        $(printf 'CREATE OR REPLACE TRIGGER fails AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT EXECUTE FUNCTION fails();' \
+            users items tokens throttle meta)"
+}
+
+# state: what an answer that says that nothing was changed must have left; counts of attempts may stay, and events
+# of what failed
+state() {
+    sql "SELECT md5(string_agg(row, ',')) FROM (SELECT users::text AS row FROM users UNION ALL SELECT items::text FROM items
+        UNION ALL SELECT tokens::text FROM tokens UNION ALL SELECT value FROM meta WHERE value LIKE '%\"done\"%' ORDER BY 1) AS rows"
+}
+
+# every_fault PROGRAM METHOD SUCCESS COMMAND…: of a call, whose body COMMAND prints, each statement fails in turn, until
+# none does; once for each of the kinds of failure in $kinds
+every_fault() {
+    local program=$1 method=$2 success=$3 of number before text
+    shift 3
+    for of in ${kinds:-58030:500 53100:507 55P03:503}; do
+        fails 00000 0
+        text=$("$@")
+        for number in $(seq 30); do
+            before=$(state)
+            fails "${of%:*}" "$number"
+            ask "$program" "$method" '' "$text"
+            [ "$code" != "$success" ] || break
+            same "$program $method $number $code" "$program $method $number ${of#*:}"
+            same "$program $method $number $(state)" "$program $method $number $before"
+        done
+        same "$code" "$success"
+        [ "$(state)" != "$before" ] || fail 'nothing is kept of it'
+        [ "$number" -gt 2 ] || fail "only $number"
+    done
+}
+reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$TOOL" user reset-code ann 2>/dev/null)" "$PASSWORD"; }
+
+@test "postgresql: with security events kept, an answer that says that nothing was changed is true, whatever fails" {
+    printf '%s\n' 'audit_rows = 1000' 'login_limit_account = 1000' 'login_limit_address = 1000' >>"$conf"
+    user_and token reset me keys register
+    token=''
+    kinds=58030:500 every_fault register POST 201 echo '{"username":"bob","email":"bob@example.org","full_name":"Bob","age":30,"gender":"x","password":"Abcdef1!"}'
+    every_fault token POST 200 echo "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    every_fault reset POST 200 reset_body
+    login ann
+    every_fault me PATCH 200 echo '{"age":41}'
+    every_fault keys POST 201 echo '{"name":"meter","scope":"read"}'
+    kinds=58030:500 every_fault me DELETE 200 echo "{\"password\":\"$PASSWORD\"}"
+}
+
+@test "postgresql: a call that counts attempts is done again as others are, and counts once" {
+    printf '%s\n' 'login_limit_account = 2' 'login_limit_address = 3' 'register_limit = 0' >>"$conf"
+    user_and token reset me
+    ann=$token
+    token=''
+    # Twice undone, then done; no attempt stays counted.
+    sql "CREATE SEQUENCE undone; GRANT ALL ON undone TO cubby;
+        CREATE FUNCTION undoes() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+            IF nextval('undone') <= 2 THEN RAISE EXCEPTION 'x' USING ERRCODE = '40P01'; END IF; RETURN NULL; END \$\$;
+        CREATE TRIGGER undoes AFTER UPDATE ON throttle FOR EACH ROW WHEN (NEW.count < OLD.count) EXECUTE FUNCTION undoes()"
+    ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    same "$code $(sql 'SELECT last_value FROM undone')" '200 3'
+    same "$(sql 'SELECT COALESCE(sum(count), 0) FROM throttle')" 0
+    sql 'ALTER SEQUENCE undone RESTART; DROP TRIGGER undoes ON throttle; CREATE TRIGGER undoes AFTER UPDATE ON users FOR EACH STATEMENT EXECUTE FUNCTION undoes()'
+    ask reset POST '' "$(reset_body)"
+    same "$code $(sql 'SELECT last_value FROM undone')" '200 3'
+    same "$(sql 'SELECT COALESCE(sum(count), 0) FROM throttle')" 0
+    login ann
+    same "$code" 200
+    sql 'ALTER SEQUENCE undone RESTART'
+    ask me PUT /password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"$PASSWORD\"}"
+    same "$code $(sql 'SELECT last_value FROM undone')" '200 3'
+    same "$(sql 'SELECT COALESCE(sum(count), 0) FROM throttle')" 0
+    # Undone for ever: one attempt is counted, not four.
+    token=''
+    sql 'ALTER SEQUENCE undone INCREMENT -1 MINVALUE -100 RESTART -1'
+    ask reset POST '' "$(reset_body)"
+    same "$code" 503
+    same "$(sql 'SELECT max(count) FROM throttle')" 1
+}
+
+@test "postgresql: an error that ends the connection, whichever it is, is no failure of the call" {
+    new_user ann
+    proxy_start
+    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
+    loop_start data
+    post k 1
+    fault 25P04 1 # which only later servers have
+    proxy_say fatal >/dev/null
+    post l 1
+    same "$code" 201
+    same "$(sql 'SELECT version, keys FROM users')" '2|2'
+}
+
+@test "postgresql: of several hosts that can't be reached each is told, on one line" {
+    sed -i "s#^database = .*#database = postgresql://cubby@127.0.0.1:1,127.0.0.1:2/cubby?passfile=$home/passfile#" "$conf"
+    tool 5 stats
+    same "$(grep -c . <<<"$stderr")" 1
+    [[ $stderr = *'port 1 failed'*'; '*'port 2 failed'* ]] || fail "$stderr"
+}
+
+@test "postgresql: a password of the environment is nothing that stands in a service file" {
+    printf '[cubby]\nhost=%s\ndbname=cubby\nuser=cubby\n' "$server/socket" >"$home/services"
+    sed -i 's#^database = .*#database = service=cubby#' "$conf"
+    export PGSERVICEFILE=$home/services PGPASSWORD=Server-secret-1
+    tool 0 stats
+    echo 'password=Other-secret-2' >>"$home/services"
+    tool 1 stats
+    said 'a password stands in the service file'
+}
+
+# interrupted SIGNAL COMMAND…: the tool, which is sent that signal as soon as the server waits for $waits
+interrupted() {
+    local signal=$1 pid
+    shift
+    env --default-signal=INT,TERM "$TOOL" "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 </dev/null 3>&- 6>&- &
+    pid=$!
+    until_true 10 waits_for "$waits" || { copies ''; fail 'does not wait'; }
+    kill -s "$signal" "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" = 1 ] || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+    same "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND state <> 'idle'")" 0
+}
+waits_for() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type || wait_event LIKE '$1'")" = 1 ]; }
+copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
+
+@test "postgresql: who interrupts the tool leaves nothing behind that keeps programs from writing, and is told what stands" {
+    user_and data
+    for signal in INT TERM; do
+        copies nobody
+        waits='%SyncRep' interrupted "$signal" user quota ann --keys 1000
+        copies ''
+        grep -q 'copies may not have it' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+        same "$(sql 'SELECT max_keys FROM users')" 1000
+        hold 'SELECT id FROM users FOR UPDATE'
+        waits='Lock%' interrupted "$signal" user quota ann --keys 2000
+        release
+        rm "$BATS_TEST_TMPDIR/hold"
+        grep -q 'interrupted' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
+        same "$(sql 'UPDATE users SET max_keys = NULL RETURNING (SELECT max_keys FROM users)')" 1000
+        post "$signal" 1
+        same "$code" 201
+    done
+}
+
+# most_memory PID: KiB that the process has had at most
+most_memory() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$1/status"; }
+
+# asked PROGRAM PATH QUERY: as ask, of an answer that is too long to keep
+asked() {
+    env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO="$2" QUERY_STRING="$3" REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH=0 \
+        HTTP_AUTHORIZATION="Bearer $token" "$BATS_TEST_TMPDIR/asking/$1" </dev/null >"$home/answer" 2>>"$BATS_TEST_TMPDIR/log"
+    same "$(head -n 1 "$home/answer")" $'Status: 200 OK\r'
+}
+
+# peaks NAME: what all that reads many rows has had at most so far, in KiB, as NAME_PROGRAM or NAME_COMMAND
+peaks() {
+    asked data '' 'values=true&limit=1000'
+    asked data '' 'limit=1000'
+    asked changes '' 'limit=1000'
+    asked me /export ''
+    for program in data changes me; do
+        eval "$1_$program=\$(most_memory \$loop_$program)"
+    done
+    rm -f "$home"/copy.db* "$home/export"
+    eval "$1_copy=$(env LD_PRELOAD="$preload" FAULT_PEAK=1 "$TOOL" copy --to "$home/copy.db" 2>&1 >/dev/null | tail -n 1)"
+    eval "$1_export=$(env LD_PRELOAD="$preload" FAULT_PEAK=1 "$TOOL" export "$home/export" 2>&1 >/dev/null | tail -n 1)"
+}
+
+@test "postgresql: many large values behind small ones are never in memory together" {
+    user_and data changes me
+    sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(100, 119) n;
+        UPDATE users SET version = 119, keys = 20, bytes = 20"
+    peaks before
+    # 400 values of 256 KB: 100 MB.
+    sql "INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(200, 599) n;
+        UPDATE users SET version = 599, keys = 420, bytes = 102400020"
+    peaks after
+    same "$(grep -o '"key":"b' "$home/answer" | wc -l)" 400 # of the account's export, the last answer
+    same "$(tail -n 1 "$home/export" | jq .items)" 420
+    for of in data changes me copy export; do
+        eval "more=\$((after_$of - before_$of))"
+        echo "# $of: $more KiB more" >&3
+        # Forty of them: an answer of 1 MiB has four, several times over.
+        [ "$more" -lt 10240 ] || fail "$of took $more KiB more"
     done
 }

@@ -7,6 +7,8 @@
 //   /allow?answers=N   from now on only so many answers go through; all others are held back
 //   /drop?text=WORD    the next message of a client that has WORD in it reaches the server, and when the server
 //                      has answered, the connection breaks instead
+//   /fatal             what the server says of an error becomes the end of the connection: FATAL in the place of
+//                      ERROR, once
 //   /free              everything goes through again
 // Each tells how many answers came from the server, and how many connections were made to it, since the last.
 const net = require('net');
@@ -17,6 +19,7 @@ let allowed = Infinity;
 let answers = 0;
 let connections = 0;
 let drop = null;
+let fatal = false;
 const held = new Set();
 
 // Calls `each` with the type and the bytes of every whole message; `first` has none of them a type yet.
@@ -55,6 +58,12 @@ net.createServer((client) => {
     }));
     server.on('data', messages(false, (type, bytes) => {
         if (type === 'Z') answers++;
+        if (fatal && type === 'E') {
+            fatal = false;
+            client.write(Buffer.from(bytes.toString('latin1').replace('SERROR', 'SFATAL').replace('VERROR', 'VFATAL'), 'latin1'));
+            client.end();
+            return end();
+        }
         if (dropping && type === 'Z') return end();
         if (dropping) return;
         const pass = type === 'Z' ? answers <= allowed : answers < allowed;
@@ -67,6 +76,7 @@ http.createServer((request, response) => {
     const url = new URL(request.url, 'http://control');
     const said = `${answers} ${connections}\n`;
     if (url.pathname === '/allow') allowed = Number(url.searchParams.get('answers'));
+    if (url.pathname === '/fatal') fatal = true;
     if (url.pathname === '/drop') drop = url.searchParams.get('text');
     if (url.pathname === '/free') {
         allowed = Infinity;

@@ -5,6 +5,8 @@
  *   FAULT_MEMORY=N   the N-th request for memory of the program itself gets none; what shared
  * libraries do then is theirs FAULT_CONNECT=N  the N-th connection gets no memory from libpq
  *   FAULT_EMPTY=N    from its N-th call on PQgetResult has nothing, as if libpq had lost count
+ *   FAULT_PEAK=1     none: at its end the program prints to standard error how many KiB it has had
+ *   FAULT_OLD=1      the server does not tell whether it is a copy, as none did before version 14
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -14,13 +16,17 @@
 #include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
 void *PQgetResult(void *connection);
+const char *PQparameterStatus(const void *connection, const char *name);
 void *PQconnectdbParams(const char *const *names, const char *const *values, int expand);
 
 /* Whether this is the call that the variable NAME means; *COUNT calls were made before. */
@@ -98,4 +104,24 @@ void *PQgetResult(void *connection)
         *(void **)(void *)&next = dlsym(RTLD_NEXT, "PQgetResult");
     }
     return next(connection);
+}
+
+const char *PQparameterStatus(const void *connection, const char *name)
+{
+    static const char *(*next)(const void *, const char *);
+    if (getenv("FAULT_OLD") != NULL && strcmp(name, "in_hot_standby") == 0) {
+        return NULL;
+    }
+    if (next == NULL) {
+        *(void **)(void *)&next = dlsym(RTLD_NEXT, "PQparameterStatus");
+    }
+    return next(connection, name);
+}
+
+__attribute__((destructor)) static void print_peak(void)
+{
+    struct rusage usage;
+    if (getenv("FAULT_PEAK") != NULL && getrusage(RUSAGE_SELF, &usage) == 0) {
+        (void)fprintf(stderr, "%ld\n", usage.ru_maxrss);
+    }
 }

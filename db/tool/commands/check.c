@@ -228,14 +228,13 @@ static void check_left_over(const struct check *check, const char *path, const c
 
 /* ---- contents ------------------------------------------------------------------------------- */
 
-static void found_failure(const struct check *check, struct db_connection *connection,
-                          enum db_class class)
+static void found_failure(const struct check *check, enum db_class class, const char *why)
 {
     found(check, check->tool->config.database,
           class == DB_DAMAGED ? "restore a backup"
           : class == DB_BUSY  ? "try again"
                               : "",
-          "%s", admin_driver->message(connection));
+          "%s", why);
 }
 
 static void found_disorder(void *self, int64_t count, const char *what)
@@ -369,8 +368,9 @@ static void check_contents(struct check *check, struct db_connection *connection
         admin_step(check->tool, "verifying", path);
         class = admin_driver->verify(connection, report, check);
     }
+    char why[ADMIN_WHY_SIZE] = "";
     if (class == DB_OK && number == schema_number) {
-        class = admin_compare_schema(connection, report, check);
+        class = admin_compare_schema(connection, report, check, why);
     }
     if (class == DB_OK && number == schema_number && check->tool->problems == before) {
         class = check_stored(check, connection);
@@ -379,7 +379,7 @@ static void check_contents(struct check *check, struct db_connection *connection
         class = check_journal(check, connection);
     }
     if (class != DB_OK) {
-        found_failure(check, connection, class);
+        found_failure(check, class, *why != '\0' ? why : admin_driver->message(connection));
     }
 }
 
@@ -392,7 +392,7 @@ static void check_database(struct check *check)
         admin_maintenance->operate(connection);
         check_contents(check, connection);
     } else if (class != DB_GONE) {
-        found_failure(check, connection, class);
+        found_failure(check, class, admin_driver->message(connection));
     }
     admin_driver->close(connection);
 }
