@@ -37,14 +37,14 @@ make_patches() {
         [copy]='[range(499) | {op: "add", path: "/b", value: {c: 1}}, {op: "copy", from: "/b", path: "/c"}]'
         [test]='[range(998) | {op: "test", path: "/a", value: "@"}]'
         [index]='[range(499) | {op: "add", path: "/a/9000", value: 1}, {op: "remove", path: "/a/0"}]'
-        [name]='[range(499) | {op: "replace", path: "/a/k18999", value: 1}, {op: "test", path: "/a/k18998", value: 18998}]'
+        [name]='[range(499) | {op: "replace", path: "/a/k18999", value: 2}, {op: "test", path: "/a/k18998", value: 1}]'
     )
     local string number
     string=$(head -c 200000 /dev/zero | tr '\0' x)
     number=$(head -c 200000 /dev/zero | tr '\0' 0)
     local -A value=(
         [move]="\"$string\"" [copy]="\"$string\"" [test]="1$number"
-        [index]=$(jq -nc '[range(19000)]') [name]=$(jq -nc '[range(19000) | {key: "k\(.)", value: .}] | from_entries')
+        [index]=$(jq -nc '[range(19000)]') [name]=$(jq -nc '[range(19000) | {key: "k\(.)", value: 1}] | from_entries')
     )
     local each operations
     for each in "${!rest[@]}"; do
