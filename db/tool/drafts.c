@@ -27,6 +27,7 @@ static const char *volatile second_names[NAMES];
 static volatile uid_t owner;
 
 static int file = -1;
+static const char *shown; /* the path of the draft, for messages */
 static bool has_name;
 
 static void delete_names(const char *volatile list[NAMES])
@@ -149,6 +150,7 @@ int draft_make(struct tool *tool, const char *path)
 {
     int status = open_folder(tool, path);
     if (status == TOOL_DONE) {
+        shown = path;
         file = make_file(tool, path, names);
         status = file >= 0 ? TOOL_DONE : TOOL_FAILED;
     }
@@ -173,8 +175,8 @@ int draft_sync(struct tool *tool)
     if (file < 0) {
         return TOOL_FAILED;
     }
-    tool_step(tool, "writing %s to the disk", names[0]);
-    return fsync(file) == 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", names[0], strerror(errno));
+    tool_step(tool, "writing %s to the disk", shown);
+    return fsync(file) == 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", shown, strerror(errno));
 }
 
 int draft_place(struct tool *tool, const char *path, bool over)

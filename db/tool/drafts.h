@@ -13,8 +13,8 @@
 
 #include "db/tool/tool.h"
 
-/* Creates an empty file at PATH, mode 0600, for this run alone. When root runs this, folders and
- * links on the way must be root's or of the owner of the folder. */
+/* Creates an empty file at PATH, which is borrowed, mode 0600, for this run alone. When root runs
+ * this, folders and links on the way must be root's or of the owner of the folder. */
 int draft_make(struct tool *tool, const char *path);
 
 /* The draft, open for reading and writing; it is closed by draft_place and draft_drop. */

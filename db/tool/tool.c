@@ -317,15 +317,21 @@ int tool_print_counts(struct tool *tool, const cJSON *report)
 
 int tool_finish_output(struct tool *tool)
 {
-    bool before = ferror(stdout) != 0; /* then errno may be that of something later */
-    bool whole = fflush(stdout) == 0 && !before;
-    if (!before) {
-        tool_note_output(tool);
+    bool flushed = fflush(stdout) == 0;
+    if (!flushed && tool->output_problem == 0) {
+        tool->output_problem = errno;
     }
-    return whole ? TOOL_DONE
-                 : tool_fail(tool, "standard output: %s",
-                             tool->output_problem != 0 ? strerror(tool->output_problem)
-                                                       : "not all of it could be written");
+    if (flushed && !ferror(stdout)) {
+        return TOOL_DONE;
+    }
+    return tool_fail(tool, "standard output: %s",
+                     tool->output_problem != 0 ? strerror(tool->output_problem)
+                                               : "not all of it could be written");
+}
+return whole ? TOOL_DONE
+             : tool_fail(tool, "standard output: %s",
+                         tool->output_problem != 0 ? strerror(tool->output_problem)
+                                                   : "not all of it could be written");
 }
 
 /* ---- small things -------------------------------------------------------------------------------

@@ -595,6 +595,8 @@ bad() {
     run -1 bash -c '"$TOOL" check --json >/dev/full'
     # also when it was noticed long before the end, and other things failed since
     new_user ann
+    run -1 bash -c '"$TOOL" user keys ann >/dev/full'
+    same "$output" 'cubby: standard output: No space left on device'
     for i in $(seq 60); do
         store "some/rather/long/key/to/fill/a/buffer/$i" "$i"
     done

@@ -216,6 +216,11 @@ static int make_database_file(struct tool *tool, const struct file_owner *owner,
     drop_empty_of_root(path);
     int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     *made = file >= 0;
+    if (!*made && errno == EACCES && geteuid() != getuid()) {
+        return tool_fail(tool,
+                         "%s: the owner of its folder, user %ld, may not enter it or write there",
+                         path, (long)geteuid());
+    }
     if (!*made && errno != EEXIST) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
