@@ -328,11 +328,6 @@ int tool_finish_output(struct tool *tool)
                      tool->output_problem != 0 ? strerror(tool->output_problem)
                                                : "not all of it could be written");
 }
-return whole ? TOOL_DONE
-             : tool_fail(tool, "standard output: %s",
-                         tool->output_problem != 0 ? strerror(tool->output_problem)
-                                                   : "not all of it could be written");
-}
 
 /* ---- small things -------------------------------------------------------------------------------
  */
