@@ -49,8 +49,7 @@ static const char unreadable[] = ",";
  * list. */
 static const char *join_lines(const struct head *head, const char *name, size_t count, size_t size)
 {
-    static const char comma[] = ", ";
-    char *list = arena_alloc(head->arena, size + count * (sizeof comma - 1) + 1);
+    char *list = arena_alloc(head->arena, size + count + 1);
     if (list == NULL) {
         return unreadable;
     }
@@ -60,8 +59,7 @@ static const char *join_lines(const struct head *head, const char *name, size_t 
         const char *value = head->transport->next_value(head->transport, name, &place);
         size_t length = strlen(value);
         if (i > 0) {
-            memcpy(end, comma, sizeof comma - 1);
-            end += sizeof comma - 1;
+            *end++ = ',';
         }
         memcpy(end, value, length);
         end += length;
