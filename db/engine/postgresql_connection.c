@@ -420,7 +420,7 @@ static bool keep_row(struct postgresql_stream *stream, PGresult *row)
     }
     if (stream->count == stream->room) {
         size_t room = stream->room == 0 ? FIRST_ROOM : 2 * stream->room;
-        PGresult **more = realloc(stream->kept, room * sizeof *more);
+        PGresult **more = realloc(stream->kept, room * sizeof(PGresult *));
         if (more == NULL) {
             PQclear(row);
             return false;
