@@ -128,9 +128,11 @@ static struct rows exported_rows(const char *exported)
     return out;
 }
 
-static int64_t past(int64_t time)
+/* The time NAME of an item, unless it has none or one that is still to come. */
+static int64_t past(struct text element, const char *name)
 {
-    return time > 0 && time <= world_now_ms ? time : world_now_ms;
+    int64_t time = time_member(element, name);
+    return member(element, name, false) != NULL && time <= world_now_ms ? time : world_now_ms;
 }
 
 /* Adds ITEMS to OUT, but for what has expired. Returns how many there are of both kinds. */
@@ -143,8 +145,8 @@ static int64_t import_rows(struct rows *out, struct text items, int64_t *expired
     *expired = 0;
     while (json_walk_next(&walk, &none, &element)) {
         struct item_row row = read_row(element);
-        row.created = past(row.created);
-        row.updated = past(row.updated);
+        row.created = past(element, "created_at");
+        row.updated = past(element, "updated_at");
         if (member(element, "expires_at", false) != NULL && row.expires <= world_now_ms) {
             ++*expired;
         } else {
