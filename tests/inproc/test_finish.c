@@ -47,6 +47,12 @@ static bool has_deferred(const void *store)
     return false;
 }
 
+static bool has_committed(const void *store)
+{
+    (void)store;
+    return false;
+}
+
 static bool rest(void *store)
 {
     (void)store;
@@ -63,6 +69,7 @@ static const struct store_class store_class = {.make = make,
                                                .try_again = try_again,
                                                .end = end,
                                                .has_deferred = has_deferred,
+                                               .has_committed = has_committed,
                                                .rest = rest,
                                                .destroy = destroy};
 
