@@ -190,10 +190,14 @@ static enum error_code store_item(struct import *import, const struct item *item
     }
     /* As with a PUT, an item that is there already stays as old as it is; but none is younger than
      * its last write. */
-    int64_t created_at =
-        found && row.created_at < item->updated_at ? row.created_at : item->updated_at;
+    int64_t created_at = item->updated_at;
+    if (item->created_at != NOT_KNOWN) {
+        created_at = item->created_at;
+    } else if (found) {
+        created_at = row.created_at;
+    }
     row = *item;
-    row.created_at = item->created_at != NOT_KNOWN ? item->created_at : created_at;
+    row.created_at = created_at < item->updated_at ? created_at : item->updated_at;
     return items_put(import->writes, &row);
 }
 
@@ -381,11 +385,12 @@ enum error_code import_items(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    call->audit = (struct audit){.event = "import", .user_id = call->claims.user_id};
+    bool stores = import.imported > 0 || replace;
+    call->audit =
+        (struct audit){.event = "import", .user_id = call->claims.user_id, .only_logged = !stores};
     int64_t removed = 0;
     struct item_writes writes;
-    error = import.imported > 0 || replace ? store_all(&import, &writes, items, replace, &removed)
-                                           : check_live(call);
+    error = stores ? store_all(&import, &writes, items, replace, &removed) : check_live(call);
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Data imported successfully.");
         response_integer(&call->response, "imported", import.imported);

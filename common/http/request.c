@@ -220,7 +220,9 @@ static const char *path_info(struct transport *transport)
     if (path == NULL) {
         return "";
     }
-    return has_control(meta_value(transport, "REQUEST_URI")) ? "/\x7f" : path;
+    /* That of busybox httpd is decoded already, so that a % in it is one of the key. */
+    bool decoded = server_is(meta_value(transport, "SERVER_SOFTWARE"), "busybox");
+    return !decoded && has_control(meta_value(transport, "REQUEST_URI")) ? "/\x7f" : path;
 }
 
 void request_read_head(struct transport *transport, struct arena *arena, struct request *request)

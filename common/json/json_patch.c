@@ -4,6 +4,7 @@
  *
  * Whoever sends a patch chooses both texts, so no operation may take a time that grows with the
  * value: what goes through all of it does so once for the whole patch, or counts what it copies.
+ * But a member that is moved deeper has its children looked through, JSON_NODES_MAXIMUM at most.
  *
  * cJSON_Utils can not be used. These faults are in version 1.7.19, the newest; in brackets what
  * github.com/DaveGamble/cJSON knows of them:
@@ -528,7 +529,8 @@ static enum error_code print(struct patching *patching, struct arena *arena)
 static enum error_code change_value(struct arena *arena, struct json_change *change,
                                     bool (*work)(struct patching *patching, struct text patch))
 {
-    enum { OWN_BYTES = 4 * 1024 * 1024, COPIES = 4 };
+    /* An object of a merge patch has a node here and one in the value, each with its lists. */
+    enum { NODE_BYTES = 512, OWN_BYTES = NODE_BYTES * JSON_NODES_MAXIMUM, COPIES = 4 };
     struct arena own;
     struct patching patching = {.tree = {.arena = &own}, .change = change};
     size_t size = change->value.size + change->patch.size;

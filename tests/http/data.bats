@@ -134,7 +134,7 @@ round_trip() {
     refused 404 KEY_NOT_FOUND
 }
 
-KEYS=('with space' ' lead and trail ' 'ключ' '鍵' 'مفتاح' 'कुंजी' '😀👩‍👩‍👧' '100%' '%41' '%2F' 'a?b=c&d' 'a#b' "it's" '"quoted"' 'back\slash'
+KEYS=('with space' ' lead and trail ' 'ключ' '鍵' 'مفتاح' 'कुंजी' '😀👩‍👩‍👧' '100%' '%41' '%2F' '5%1' '100%0ff' 'a_%7F' '%00' 'a?b=c&d' 'a#b' "it's" '"quoted"' 'back\slash'
     'a+b' 'a/b/c' 'a/b c/é' '...' '.hidden' 'a/...' 'semi;colon' 'eq=al' 'amp&' '<b>' '{}' '[0]' '~' '*' 'a:b' 'a,b' '@' '$x' 'e'$'\u0301')
 
 @test "data: keys of every kind, by path" {

@@ -192,7 +192,8 @@ export_to() {
     as_user GET /data/there
     same "$(field .data.created_at)" "$created"
     [[ $(field .data.updated_at) > $created ]] || fail 'not updated'
-    for key in past ahead; do
+    import '{"items":[{"key":"odd","value":1,"created_at":"2020-01-01T00:00:00Z","updated_at":"2001-01-01T00:00:00Z"}]}'
+    for key in past ahead odd; do
         as_user GET "/data/$key"
         same "$(field '.data | [.created_at, .updated_at] | join(",")')" 2001-01-01T00:00:00.000Z,2001-01-01T00:00:00.000Z
     done

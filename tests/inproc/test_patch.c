@@ -123,6 +123,7 @@ static void the_reading_has_ended_before_a_patch_is_applied(void **state)
         struct tape_request request = patch_of(tokens[i], patch_type, failing);
         request.query = "if_match=99999";
         (void)world_expect(&data_program, request, 412, "PRECONDITION_FAILED");
+        assert_null(strchr(steps, 'w'));
     }
     db_use_driver(NULL);
     /* Likewise when the end of the reading fails. */
@@ -318,6 +319,11 @@ static void children_that_come_and_go_in_any_order(void **state)
 /* ---- merging ----------------------------------------------------------------------------------
  */
 
+#define LEVELS_3(text) "{\"a\":{\"a\":{\"a\":" text "}}}"
+#define LEVELS_9(text) LEVELS_3(LEVELS_3(LEVELS_3(text)))
+#define LEVELS_27(text) LEVELS_9(LEVELS_9(LEVELS_9(text)))
+#define LEVELS_81(text) LEVELS_27(LEVELS_27(LEVELS_27(text)))
+
 /* {"m0":TEXT,"m1":TEXT…}, on the heap. */
 static char *many_members(size_t count, const char *text)
 {
@@ -345,6 +351,8 @@ static void as_many_members_are_merged_as_a_tree_may_have(void **state)
         {4097, "1", 200, NULL},
         {10000, "null", 200, NULL},
         {18000, "1", 200, NULL},
+        {19900, "{}", 200, NULL},
+        {240, LEVELS_81("{}"), 200, NULL},
         {20000, "null", 200, NULL},
         {20001, "null", 400, "INVALID_REQUEST"},
         {20001, "1", 400, "INVALID_REQUEST"},

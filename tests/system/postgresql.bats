@@ -412,13 +412,11 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
 @test "postgresql: a lock that is not given up is 503 after busy_timeout" {
     user_and data
     post k 1
-    { echo 'BEGIN; SELECT * FROM users FOR UPDATE;'; sleep 4; } | psql -Xq -h "$server/socket" -U postgres cubby >/dev/null 3>&- &
-    began
-    sleep 0.4
+    hold 'SELECT * FROM users FOR UPDATE'
     put k 2
     unavailable
     same "$(read_back k)" 1
-    wait_all
+    release
     put k 3
     same "$code" 200
 }

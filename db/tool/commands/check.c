@@ -525,7 +525,8 @@ int run_check(struct tool *tool)
     if (!tool->json) {
         print_sandbox(tool);
     }
-    check_settings_file(tool, &sink);
+    const struct check_sink warned = {.self = &check, .found = warn};
+    check_settings_file(tool, &sink, &warned);
     check_owners_and_modes(tool, &sink);
     bool server = admin_has_server(tool);
     if (!server) {

@@ -18,8 +18,10 @@ struct check_sink {
 void check_owners_and_modes(struct tool *tool, const struct check_sink *sink);
 
 /* Checks that nobody but root and who runs the tool can change the settings: whoever can lets the
- * tool, and the programs, write where they like. */
-void check_settings_file(struct tool *tool, const struct check_sink *sink);
+ * tool, and the programs, write where they like. Where that is the user of the programs, WARNED is
+ * told: so it is after `make run`. */
+void check_settings_file(struct tool *tool, const struct check_sink *sink,
+                         const struct check_sink *warned);
 
 /* Tells of keys that are there twice (token_keys_doubles). Nothing where there is no key file, or
  * one with a fault. */

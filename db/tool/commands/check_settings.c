@@ -24,8 +24,17 @@ static bool is_open(const struct stat *there)
     return (there->st_mode & others) != 0 && !keeps;
 }
 
+/* Whether OWNER is who runs the programs, to whom the keys belong: only a program that somebody has
+ * taken over would change the settings. */
+static bool runs_programs(const struct tool *tool, uid_t owner)
+{
+    struct stat keys;
+    return stat(tool->config.keys, &keys) == 0 && keys.st_uid == owner;
+}
+
 /* The file at PATH, or its folder. */
-static void check_one(struct tool *tool, const struct check_sink *sink, const char *path)
+static void check_one(struct tool *tool, const struct check_sink *sink,
+                      const struct check_sink *warned, const char *path)
 {
     struct stat there;
     if (stat(path, &there) != 0) {
@@ -38,7 +47,7 @@ static void check_one(struct tool *tool, const struct check_sink *sink, const ch
              arena_printf(&tool->arena, "chmod go-w %s", path));
     }
     if (there.st_uid != 0 && there.st_uid != getuid()) {
-        tell(sink, path,
+        tell(runs_programs(tool, there.st_uid) ? warned : sink, path,
              arena_printf(&tool->arena,
                           "user %ld, neither root nor who runs this, may change the settings",
                           (long)there.st_uid),
@@ -46,12 +55,13 @@ static void check_one(struct tool *tool, const struct check_sink *sink, const ch
     }
 }
 
-void check_settings_file(struct tool *tool, const struct check_sink *sink)
+void check_settings_file(struct tool *tool, const struct check_sink *sink,
+                         const struct check_sink *warned)
 {
     const char *path = tool->config_path != NULL ? tool->config_path : config_default_path();
     const char *folder = file_directory(tool, path);
-    check_one(tool, sink, path);
+    check_one(tool, sink, warned, path);
     if (folder != NULL && access(path, F_OK) == 0) {
-        check_one(tool, sink, folder);
+        check_one(tool, sink, warned, folder);
     }
 }
