@@ -27,6 +27,7 @@ struct db {
     bool only_reads;     /* a read transaction of a request that may write */
     bool row_incomplete; /* memory was out while a text of a row was read */
     bool write_refused;  /* a write failed: disk full, or read-only */
+    bool only_read;      /* the latter: by nature it takes no write now */
     bool doubtful;       /* the connection failed in a way that a new one may not */
     bool undone;         /* the engine undid the transaction, which may be tried again */
     bool committed;      /* some of what the client asked for is done, whatever comes */
@@ -72,6 +73,7 @@ static enum error_code fail(struct db *db, enum db_class class, const char *doin
     db->undone = db->undone || class == DB_AGAIN;
     db->write_refused = db->write_refused || class == DB_FULL || class == DB_READ_ONLY ||
                         class == DB_COPY || class == DB_UNKNOWN;
+    db->only_read = db->only_read || class == DB_READ_ONLY || class == DB_COPY;
     switch (class) {
     case DB_BUSY:
     case DB_AGAIN:
@@ -268,6 +270,11 @@ static void undo(struct db *db)
     }
 }
 
+bool db_takes_no_writes(const struct db *db)
+{
+    return db->only_read;
+}
+
 bool db_drop_writes(struct db *db)
 {
     if (!db->write_refused) {
@@ -434,6 +441,7 @@ void db_start(struct db *db, bool writes, struct cause *cause)
     db->writes = writes;
     db->row_incomplete = false;
     db->write_refused = false;
+    db->only_read = false;
     db->doubtful = false;
     db->undone = false;
     db->committed = false;

@@ -122,6 +122,9 @@ enum error_code db_commit_aside(struct db *db);
 /* Whether db_commit_early has committed writes in this request. */
 bool db_has_committed(const struct db *db);
 
+/* Whether a write of this request failed because the database is read-only or a copy of another. */
+bool db_takes_no_writes(const struct db *db);
+
 /* True when something in this request could not be written because the disk is full, or the
  * database is read-only or a copy of another, or when it is not known whether it was written. Then
  * the transaction is rolled back and the request can go on reading; the cause stays recorded. */

@@ -59,7 +59,8 @@ static void keep_in_database(struct tool *tool, int64_t user_id, const char *tex
         if (db_end(store, error == ERR_NONE) != ERR_NONE || error != ERR_NONE) {
             (void)tool_fail(tool, "what was done could not be noted in the database: %s",
                             cause.text);
-            tool->unnoted = true;
+            /* Of one that is only read, as an operator wants it to be, that is no failure. */
+            tool->unnoted = tool->unnoted || !db_takes_no_writes(store);
         }
         db_free(store);
     } else {
