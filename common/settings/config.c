@@ -355,7 +355,8 @@ static char *read_file(struct arena *arena, const char *path, bool may_be_missin
 }
 
 /* Refuses two settings that lead to one file, such as a log that is the key file: its first line
- * would break it. FILE is that of the settings. */
+ * would break it. FILE is that of the settings. Links and spellings are looked through for the log
+ * alone, to which anything is appended; of the others each can tell that a file is not its own. */
 static enum error_code refuse_clashes(const char *file, const struct config *config,
                                       struct cause *cause)
 {
@@ -369,12 +370,14 @@ static enum error_code refuse_clashes(const char *file, const struct config *con
         {"log", config->log},
         {"refused_passwords", config->refused_passwords},
     };
+    const size_t log = 3;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         for (size_t j = i + 1; *all[i].path != '\0' && j < sizeof all / sizeof *all; j++) {
             if (*all[j].path == '\0') {
                 continue;
             }
-            if (paths_meet(all[i].path, all[j].path)) {
+            bool same = strcmp(all[i].path, all[j].path) == 0;
+            if ((same || i == log || j == log) && paths_meet(all[i].path, all[j].path)) {
                 return cause_set(cause, ERR_INTERNAL, "%s: %s and %s lead to the same file, %s",
                                  file, all[i].name, all[j].name, all[j].path);
             }

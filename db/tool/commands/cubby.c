@@ -495,8 +495,8 @@ int main(int count, char **words)
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is reported as an error */
     (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file at its size limit */
-    static char output[16 * 1024];
     if (!isatty(STDOUT_FILENO)) {
+        static char output[16 * 1024];
         /* Else a first line is written at once, and long before its failure is looked at. */
         (void)setvbuf(stdout, output, _IOFBF, sizeof output);
     }
