@@ -655,9 +655,11 @@ refused() {
 }
 
 @test "restore: a backup of the first version is migrated" {
+    new_user ann
+    hash=$(query 'SELECT password_hash FROM users')
     {
         first_schema
-        echo "INSERT INTO users VALUES (7, 'Ann', 'ann', 'Ann@example.org', 'ann@example.org', 'Ann', 30, 'female', '', 5, 1, 1000, 1000);"
+        echo "INSERT INTO users VALUES (7, 'Ann', 'ann', 'Ann@example.org', 'ann@example.org', 'Ann', 30, 'female', '$hash', 5, 1, 1000, 1000);"
         echo "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) VALUES (7, 'k', 1, 3, 1000, 1000, '1.0');"
         echo 'PRAGMA user_version = 1;'
     } | sqlite3 "$copy"

@@ -315,7 +315,8 @@ found_alone() {
         same "$(sum)" "$before"
         same "$(cat "$conf")" "$same_conf"
         grep -qF "log " "$BATS_TEST_TMPDIR/log"
-        [ ! -e "$database-journal" ] && [ ! -e "$database-hashes" ] || [ ! -s "$database-hashes" ]
+        [ ! -e "$database-journal" ]
+        [ ! -s "$database-hashes" ]
     done
     grep -q "lead to the same file, $keys" "$BATS_TEST_TMPDIR/log"
     settings
