@@ -174,6 +174,19 @@ interrupted() {
     tool 0 check
 }
 
+@test "backup, restore: a signal that is ignored, as after nohup, ends neither" {
+    new_user ann
+    tool 0 backup "$copy"
+    trap '' HUP
+    for words in "restore $copy --yes" "backup $BATS_TEST_TMPDIR/result"; do
+        # shellcheck disable=SC2086 # words
+        run strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pwrite64 -e inject=pwrite64:signal=HUP:when=3 "$TOOL" $words
+        same "$status" 0
+        grep -q 'SIGHUP' "$BATS_TEST_TMPDIR/trace" || fail 'no signal came'
+    done
+    tool 0 check
+}
+
 @test "restore: where files may not grow it ends, and leaves all as it was" {
     new_user ann
     tool 0 backup "$copy"
