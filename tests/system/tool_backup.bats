@@ -148,7 +148,9 @@ interrupted() {
     rm -f "$BATS_TEST_TMPDIR/result"
     cat "$BATS_TEST_TMPDIR/whole" >"$database"
     cat "$BATS_TEST_TMPDIR/whole.keys" >"$keys"
-    run strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace="$calls" -e "inject=$calls:signal=$signal:when=$place" "$TOOL" "$@"
+    # A shell has its commands in the background ignore an interrupt, and the tool leaves it at that.
+    run env --default-signal="$signal" strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace="$calls" \
+        -e "inject=$calls:signal=$signal:when=$place" "$TOOL" "$@"
     [ "$status" -gt 128 ] || fail "$*: was not interrupted"
     same "$(find "$home" "$BATS_TEST_TMPDIR" -maxdepth 1 -regex '.*\.\(restore\|new\|export\|backup\)-[0-9].*')" ''
 }
