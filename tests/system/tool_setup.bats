@@ -285,7 +285,7 @@ found_alone() {
         # Who runs the programs may: it is told, and no fault.
         chown www-data "$home" "$keys" "$database"
         tool 0 check
-        [[ $output == *"warning: $CUBBY_CONF: user $(id -u www-data), neither root nor who runs this"* ]] || fail "$output"
+        said "warning: $CUBBY_CONF: user $(id -u www-data), neither root nor who runs this"
         chown root "$home" "$keys" "$database"
         chown root "$CUBBY_CONF"
         # a group that has others in it
