@@ -73,8 +73,12 @@ void draft_release_signals(const sigset_t *before)
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = delete_and_end};
+    struct sigaction before;
     for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
-        (void)sigaction(ending_signals[i], &action, NULL);
+        /* What is ignored, as after nohup, stays so. */
+        if (sigaction(ending_signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            (void)sigaction(ending_signals[i], &action, NULL);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,12 +282,28 @@ bool file_has_roots_folder(const char *path)
     return roots;
 }
 
+/* Gives the process the further groups of USER, as a login does; of a user without a name, none. */
+static int take_groups(uid_t user, gid_t group)
+{
+    enum { GROUPS_MOST = 256 };
+    gid_t groups[GROUPS_MOST];
+    int count = GROUPS_MOST;
+    const struct passwd *entry = getpwuid(user);
+    if (entry == NULL) {
+        return setgroups(0, NULL);
+    }
+    if (getgrouplist(entry->pw_name, group, groups, &count) < 0) {
+        count = GROUPS_MOST; /* there are more */
+    }
+    return setgroups((size_t)count, groups);
+}
+
 static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group)
 {
     if (user == 0) {
         return TOOL_DONE;
     }
-    return setgroups(0, NULL) == 0 && setegid(group) == 0 && seteuid(user) == 0
+    return take_groups(user, group) == 0 && setegid(group) == 0 && seteuid(user) == 0
                ? TOOL_DONE
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
 }

@@ -43,6 +43,10 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_NEW_VERSIONS] =
         "UPDATE users SET version = CASE WHEN version < $1 THEN $1 ELSE version + $2 END,"
         " horizon = CASE WHEN version < $1 THEN $1 ELSE version + $2 END",
+    [ADMIN_HIGHEST_VERSION] = "SELECT COALESCE(MAX(version), 0) FROM users",
+    /* Every version that is not above $1 goes on $2 further on than that. */
+    [ADMIN_PASS_VERSIONS] = "UPDATE users SET version = $1 + $2, horizon = $1 + $2"
+                            " WHERE version <= $1",
     [ADMIN_COUNT_USERS] = "SELECT COUNT(*) FROM users",
     [ADMIN_COUNT_ITEMS] = "SELECT COALESCE(SUM(keys), 0) FROM users",
 

@@ -37,8 +37,8 @@
 #define USER_ID_MOST (INT64_MAX / DEVICE_NUMBER_MAXIMUM - 2)
 #define TIME_MOST INT64_C(253402300799999) /* the end of the year 9999 */
 #define COUNT_MOST (INT64_MAX / 4)         /* sums of a few do not overflow */
-/* Half of what a number of JSON is exact for: as many writes again can be told apart by clients. */
-#define VERSION_MOST (INT64_C(1) << 52)
+/* What a number of JSON is exact for, and what versions_renew goes on to at the most. */
+#define VERSION_MOST ((INT64_C(1) << 53) - 1)
 
 const int64_t transfer_user_id_most = USER_ID_MOST;
 

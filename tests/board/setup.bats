@@ -132,6 +132,29 @@ SH
 ReadWritePaths="/data/x \"y%%"'
     within /bin/sh /usr/sbin/cubby-setup remove
     [ ! -e "$BOARD_ROOT/etc/systemd/system/cubby.service.d" ]
+    # So it is where links lead elsewhere: one in the place of the usual folder, one in the place of the file. What
+    # the operator says besides stays.
+    rm -rf "$BOARD_ROOT/etc/cubby" "$BOARD_ROOT/data"
+    mkdir -p "$BOARD_ROOT/mnt" "$BOARD_ROOT/etc/systemd/system/cubby.service.d"
+    mv "$BOARD_ROOT/srv" "$BOARD_ROOT/mnt/a disk"
+    ln -s 'mnt/a disk' "$BOARD_ROOT/srv"
+    local_conf=$BOARD_ROOT/etc/systemd/system/cubby.service.d/local.conf
+    printf '[Service]\nReadWritePaths=/keys\n' >"$local_conf"
+    before=$(cat "$local_conf")
+    has_text "$(machine_install "127.0.0.1:$port")" 'data: /srv/cubby, as it was'
+    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Service]
+ReadWritePaths="/mnt/a disk/cubby"'
+    cp -pR "$BOARD_ROOT/srv/cubby" "$BOARD_ROOT/mnt/other"
+    rm "$BOARD_ROOT/srv/cubby/cubby.db"
+    ln -s /mnt/other/cubby.db "$BOARD_ROOT/srv/cubby/cubby.db"
+    chown -h --reference="$BOARD_ROOT/mnt/other/cubby.db" "$BOARD_ROOT/srv/cubby/cubby.db"
+    has_text "$(setup_again)" 'data: /srv/cubby, as it was'
+    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Service]
+ReadWritePaths="/mnt/other"'
+    [ -L "$BOARD_ROOT/srv/cubby/cubby.db" ]
+    within /bin/sh /usr/sbin/cubby-setup remove
+    same "$(cat "$local_conf")" "$before"
+    same "$(ls "$BOARD_ROOT/etc/systemd/system/cubby.service.d")" local.conf
 }
 
 @test "setup: data that a reboot would lose, another processor's programs and unknown words are refused" {

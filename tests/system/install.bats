@@ -112,8 +112,11 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     sed "s|/usr/sbin/|$installed/sbin/|" "$unit" >"$folder/board/cubby.service"
     # as cubby-setup writes it
     printf '[Service]\nReadWritePaths="/data/x \\"y%%%%"\n' >"$folder/board/cubby.service.d/data.conf"
+    # and what the unit itself leaves to the operator
+    printf '[Service]\nReadWritePaths=/keys\n' >"$folder/board/cubby.service.d/local.conf"
+    grep -q '^# .*cubby\.service\.d/local\.conf' "$unit" || fail 'local.conf is not named'
     said=$(SYSTEMD_UNIT_PATH=$folder/board: systemd-analyze verify --man=no "$folder/board/cubby.service" 2>&1) || fail "$said"
-    ! grep -i 'cubby\|data\.conf' <<<"$said" || fail "$said"
+    ! grep -i 'cubby\|data\.conf\|local\.conf' <<<"$said" || fail "$said"
     # Everything is read-only but where data, log and links lie; root keeps what it needs to become another user, to
     # give files away, and to listen at port 80.
     for line in ProtectSystem=strict 'ReadWritePaths=-/srv -/var' RuntimeDirectory=cubby-httpd; do

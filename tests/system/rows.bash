@@ -41,7 +41,7 @@ of_size() { printf "%0$1d" 0 | tr 0 x; }
 # KIND|what is set|the column and what is said of it|where only: sqlite (the other engine refuses it), check (an export
 # has no such column)
 rows_wrong() {
-    local past=253402300800000 version=4503599627370497 kind
+    local past=253402300800000 version=9007199254740992 kind
     cat <<WRONG
 user|username = ''|"username" is missing or not valid: is empty
 user|username = '$(of_size 65)'|"username" is missing or not valid: is too long
@@ -61,7 +61,7 @@ user|gender = ''|"gender" is missing or not valid: is empty
 user|gender = '$(of_size 33)'|"gender" is missing or not valid: is too long
 user|password_hash = 'x'|"password_hash" is missing or not valid
 user|epoch = -1|"epoch" is missing or not valid: must be from 0
-user|version = $version|"version" is missing or not valid: must be from 0 to 4503599627370496
+user|version = $version|"version" is missing or not valid: must be from 0 to 9007199254740991
 user|created_at = -1|"created_at" is missing or not valid: must be from 0
 user|created_at = $past|"created_at" is missing or not valid: must be from 0
 user|updated_at = -1|"updated_at" is missing or not valid: must be from 0

@@ -148,7 +148,9 @@ interrupted() {
     rm -f "$BATS_TEST_TMPDIR/result"
     cat "$BATS_TEST_TMPDIR/whole" >"$database"
     cat "$BATS_TEST_TMPDIR/whole.keys" >"$keys"
-    run strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace="$calls" -e "inject=$calls:signal=$signal:when=$place" "$TOOL" "$@"
+    # A shell has its commands in the background ignore an interrupt, and the tool leaves it at that.
+    run env --default-signal="$signal" strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace="$calls" \
+        -e "inject=$calls:signal=$signal:when=$place" "$TOOL" "$@"
     [ "$status" -gt 128 ] || fail "$*: was not interrupted"
     same "$(find "$home" "$BATS_TEST_TMPDIR" -maxdepth 1 -regex '.*\.\(restore\|new\|export\|backup\)-[0-9].*')" ''
 }
@@ -171,6 +173,19 @@ interrupted() {
     # with a key in it, and before; a shell lets its commands in the background ignore an interrupt
     interrupted '?open,openat' 'new-[0-9]*.*O_CREAT|O_EXCL' TERM key rotate
     interrupted fsync 'new-[0-9]*>' TERM key rotate
+    tool 0 check
+}
+
+@test "backup, restore: a signal that is ignored, as after nohup, ends neither" {
+    new_user ann
+    tool 0 backup "$copy"
+    trap '' HUP
+    for words in "restore $copy --yes" "backup $BATS_TEST_TMPDIR/result"; do
+        # shellcheck disable=SC2086 # words
+        run strace -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pwrite64 -e inject=pwrite64:signal=HUP:when=3 "$TOOL" $words
+        same "$status" 0
+        grep -q 'SIGHUP' "$BATS_TEST_TMPDIR/trace" || fail 'no signal came'
+    done
     tool 0 check
 }
 
@@ -405,12 +420,30 @@ foreign() {
     query "UPDATE users SET version = 1 << 52; UPDATE items SET version = 1 << 52"
     tool 0 backup "$copy"
     seen=()
+    past=$((1 << 52))
     for round in 1 2 3; do
         tool 0 restore "$copy" --yes --keep-sessions
         put "$round"
-        [ "$version" -gt $(((1 << 52) + (1 << 40))) ] && [ "$version" -lt $(((1 << 52) + (1 << 41) + 2)) ] || fail "$version"
+        [ "$version" -gt "$past" ] && [ "$version" -gt $(((1 << 52) + (1 << 40))) ] && [ "$version" -lt $((past + (1 << 41) + 2)) ] || fail "$version"
+        past=$version
         [ "$round" = 1 ] || foreign "${seen[@]}"
         seen+=("$version")
+    done
+    tool 0 check
+}
+
+@test "restore: versions go on above those of the database as well, which a clock may be behind" {
+    new_user ann
+    store k 1
+    tool 0 backup "$copy"
+    for keeps in '' --keep-sessions; do
+        beyond=$(($(query 'SELECT MAX(version) FROM users') + (1 << 51)))
+        query "UPDATE users SET version = $beyond"
+        # shellcheck disable=SC2086 # a word or none
+        tool 0 restore "$copy" --yes $keeps
+        login ann
+        put other
+        [ "$version" -gt $((beyond + (1 << 40))) ] && [ "$version" -lt $((beyond + (1 << 41) + 2)) ] || fail "$version"
     done
     tool 0 check
 }
@@ -655,9 +688,11 @@ refused() {
 }
 
 @test "restore: a backup of the first version is migrated" {
+    new_user ann
+    hash=$(query 'SELECT password_hash FROM users')
     {
         first_schema
-        echo "INSERT INTO users VALUES (7, 'Ann', 'ann', 'Ann@example.org', 'ann@example.org', 'Ann', 30, 'female', '', 5, 1, 1000, 1000);"
+        echo "INSERT INTO users VALUES (7, 'Ann', 'ann', 'Ann@example.org', 'ann@example.org', 'Ann', 30, 'female', '$hash', 5, 1, 1000, 1000);"
         echo "INSERT INTO items (user_id, key, version, size, created_at, updated_at, value) VALUES (7, 'k', 1, 3, 1000, 1000, '1.0');"
         echo 'PRAGMA user_version = 1;'
     } | sqlite3 "$copy"

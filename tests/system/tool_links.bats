@@ -59,6 +59,23 @@ led() {
     untouched
 }
 
+@test "owner: a folder that the owner reaches by another group than the first" {
+    is_root || return 0
+    install -d -m 750 -g 54321 "$place/friends"
+    install -d -m 700 -o nobody -g nogroup "$place/friends/data"
+    home=$place/friends/data
+    database=$home/cubby.db
+    keys=$home/keys.json
+    settings
+    tool 1 init --owner nobody
+    said 'may not enter it'
+    # Who is in the group, for these processes alone.
+    printf '%s\ncubbyfriends:x:54321:nobody\n' "$(cat /etc/group)" >"$place/group"
+    run unshare --mount sh -c 'mount --bind "$1" /etc/group && "$2" init --owner nobody && "$2" gc && "$2" check' sh "$place/group" "$TOOL"
+    same "$status" 0
+    same "$(stat -c '%U %a' "$database" "$keys" | sort -u)" 'nobody 600'
+}
+
 @test "links: init writes through no link that the folder's owner made, and nowhere else as root" {
     is_root || return 0
     attackers

@@ -24,6 +24,7 @@
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
 #include "db/tool/revocations.h"
+#include "db/tool/versions.h"
 
 struct restore {
     struct tool *tool;
@@ -33,10 +34,9 @@ struct restore {
     int64_t schema;   /* the schema number of the backup */
     int64_t users;
     int64_t items;
+    int64_t distance; /* of versions_distance */
     struct revocations revoked;
 };
-
-enum { VERSION_BYTES = 5 };
 
 static bool keeps_sessions(const struct tool *tool)
 {
@@ -168,28 +168,6 @@ static int migrate(struct restore *restore, struct db_connection *draft)
                           : admin_fail(restore->tool, draft, restore->from, class, "migrating it");
 }
 
-/* Has the next write of each account take a number that no write had before, however many there
- * were since the backup, and after a restore before this one: the same version would name another
- * value then, which a client that holds an ETag takes for its own. Nobody writes more often than
- * VERSIONS_PER_MS. A clock that is wrong, as on a board after it was off, may name a time when
- * versions are that far already, and then a random distance does it. Versions stay below 2^53, as
- * far as JSON numbers are exact. The items keep theirs, since their values are those of then. Who
- * follows the changes from before is told to start anew. */
-static enum db_class renew_versions(struct db_connection *draft,
-                                    const unsigned char random[VERSION_BYTES])
-{
-    enum { VERSIONS_PER_MS = 1024 };
-    const int64_t time_most = INT64_C(1) << 42; /* the year 2109 */
-    int64_t distance = 1;                       /* and 40 bits */
-    for (size_t i = 0; i < VERSION_BYTES; i++) {
-        distance = distance << 8 | random[i];
-    }
-    int64_t now_ms = tool_now_ms();
-    const struct db_value values[] = {db_integer(now_ms < time_most ? now_ms * VERSIONS_PER_MS : 0),
-                                      db_integer(distance)};
-    return admin_run(draft, ADMIN_NEW_VERSIONS, values, 2, NULL);
-}
-
 /* Gives the store a new id, so that clients which follow the changes start anew, and, without
  * --keep-sessions, ends all access tokens and reset codes: the backup does not contain which were
  * revoked or used since. */
@@ -197,12 +175,13 @@ static int renew(struct restore *restore, struct db_connection *draft)
 {
     struct tool *tool = restore->tool;
     unsigned char id[16];
-    unsigned char distance[VERSION_BYTES];
+    unsigned char random[VERSIONS_BYTES];
     char text[2 * sizeof id + 1];
-    if (!tool_random(tool, id, sizeof id) || !tool_random(tool, distance, sizeof distance)) {
+    if (!tool_random(tool, id, sizeof id) || !tool_random(tool, random, sizeof random)) {
         return TOOL_FAILED;
     }
     hex_encode(id, sizeof id, text);
+    restore->distance = versions_distance(random);
     /* More than any account's epoch can have been raised since the backup. */
     int64_t increase = (INT64_C(1) << 32) | id[0] << 16 | id[1] << 8 | id[2];
     const struct db_value new_id = db_text(text_of(text));
@@ -213,7 +192,7 @@ static int renew(struct restore *restore, struct db_connection *draft)
         class = admin_run(draft, ADMIN_NEW_STORE_ID, &new_id, 1, NULL);
     }
     if (class == DB_OK) {
-        class = renew_versions(draft, distance);
+        class = versions_renew(draft, tool_now_ms(), restore->distance);
     }
     if (class == DB_OK && !keeps_sessions(tool)) {
         class = admin_run(draft, ADMIN_NEW_EPOCHS, &new_epochs, 1, NULL);
@@ -344,6 +323,21 @@ static int keep_old(struct restore *restore, struct db_connection *present)
     return status;
 }
 
+/* Has the versions of the draft go on above those of the database, which is locked. One that is
+ * damaged or has another schema can't be asked; then the clock and chance have done it. */
+static int pass_versions(struct restore *restore, struct db_connection *present,
+                         struct db_connection *draft)
+{
+    int64_t number;
+    enum db_class class = admin_driver->schema_number(present, &number);
+    if (class == DB_OK && number == schema_number) {
+        class = versions_pass(draft, present, restore->distance);
+    }
+    return class == DB_OK || class == DB_DAMAGED
+               ? TOOL_DONE
+               : admin_fail(restore->tool, draft, restore->draft, class, "making it ready");
+}
+
 /* Applies to the draft what was revoked since the backup. The database is locked, so nothing more
  * can be revoked meanwhile. An empty one has nothing; one that is damaged or has another schema
  * can't be asked, and a warning says so. */
@@ -373,24 +367,34 @@ static int apply_revocations(struct restore *restore, struct db_connection *pres
                           : admin_fail(tool, draft, restore->draft, class, "making it ready");
 }
 
+static void drop_kept(const struct restore *restore)
+{
+    if (restore->kept != NULL) {
+        (void)unlink(restore->kept);
+    }
+}
+
 /* Replaces the content of the database, which is locked, by that of the draft. */
 static int replace_content(struct restore *restore, struct db_connection *present,
                            struct db_connection *draft)
 {
     struct tool *tool = restore->tool;
-    int status = keep_old(restore, present);
+    int status = pass_versions(restore, present, draft);
+    if (status == TOOL_DONE) {
+        status = keep_old(restore, present);
+    }
     if (status != TOOL_DONE) {
         return status;
     }
     status = apply_revocations(restore, present, draft);
     if (status != TOOL_DONE) {
-        (void)unlink(restore->kept);
+        drop_kept(restore);
         return status;
     }
     enum db_class class = admin_copy(tool, draft, present, true, "restoring");
     if (class != DB_OK) {
         status = admin_fail(tool, present, tool->config.database, class, "restoring");
-        (void)unlink(restore->kept);
+        drop_kept(restore);
     }
     return status;
 }
