@@ -372,20 +372,20 @@ static enum error_code refuse_clashes(const char *file, const struct config *con
     };
     const size_t log = 3;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        for (size_t j = i + 1; *all[i].path != '\0' && j < sizeof all / sizeof *all; j++) {
-            if (*all[j].path == '\0') {
-                continue;
-            }
-            bool same = strcmp(all[i].path, all[j].path) == 0;
-            if ((same || i == log || j == log) && paths_meet(all[i].path, all[j].path)) {
+        if (*all[i].path == '\0') {
+            continue;
+        }
+        if (paths_companion(all[i].path, config->beside)) {
+            return cause_set(
+                cause, ERR_INTERNAL, "%s: %s is a file that is made beside that of %s, %s", file,
+                all[i].name, config->beside == config->keys ? "keys" : "database", all[i].path);
+        }
+        for (size_t j = 0; j < i; j++) {
+            bool linked = *all[log].path != '\0' && (i == log || j == log);
+            if ((linked || strcmp(all[i].path, all[j].path) == 0) &&
+                paths_meet(all[i].path, all[j].path)) {
                 return cause_set(cause, ERR_INTERNAL, "%s: %s and %s lead to the same file, %s",
-                                 file, all[i].name, all[j].name, all[j].path);
-            }
-            if (paths_companion(all[j].path, config->beside)) {
-                return cause_set(cause, ERR_INTERNAL,
-                                 "%s: %s is a file that is made beside that of %s, %s", file,
-                                 all[j].name, config->beside == config->keys ? "keys" : "database",
-                                 all[j].path);
+                                 file, all[j].name, all[i].name, all[i].path);
             }
         }
     }
