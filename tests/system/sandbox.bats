@@ -438,6 +438,35 @@ is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
     ! loop_gone "$loop_token" || fail 'it ended without a request'
 }
 
+@test "sandbox: beside a database that can be executed, as a whole folder's mode was set, nothing is refused" {
+    installation 'sandbox = all' 'audit_rows = 100'
+    new_user ann
+    for journal in rollback wal; do
+        sed -i '/^journal/d' "$conf"
+        echo "journal = $journal" >>"$conf"
+        tool 0 migrate
+        for mode in 770 711 700; do
+            rm -f "$database-wal" "$database-shm"
+            chmod "$mode" "$database"
+            store "$journal-$mode" 1
+            same "$code" 201
+            cgi data GET "/$journal-$mode"
+            same "$code" 200
+            loop_start data
+            until_true 5 is_confined "$loop_data" '1 2'
+            ask data PUT "/$journal-$mode" '{"value":2}'
+            answered 200
+            # what lies beside it has its mode, but for that
+            [ "$journal" != wal ] || {
+                same "$(stat -c %a "$database-wal" "$database-shm" | sort -u)" "$(printf %o $((0$mode & 0666)))"
+            }
+            kill -TERM "$loop_data"
+            ends "$loop_data"
+        done
+    done
+    same "$(stat -c %a "$database")" 700
+}
+
 @test "sandbox: files that the web server had open are closed" {
     confined 'sandbox = on'
     exec 7<"$beside/file"
