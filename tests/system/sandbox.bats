@@ -69,6 +69,7 @@ outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have 
     ends_in "$2" mark-program "$plain"
     ends_in "$2" owner
     ends_in "$2" owner-signal
+    ends_in "$2" owner-of-socket
     ends_in "$2" asynchronous
     ends_in "$2" duplicate
     ends_in "$2" fork
