@@ -149,10 +149,16 @@ LIBRARY_OBJECTS := $(LIBRARY_SOURCES:%.c=$(OBJ)/%.o)
 .PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/cgi-bin/%) $(BUILD)/bin/cubby $(if $(DOCS),$(BUILD)/docs/.made)
 
+# Programs are linked with the C library too, which is the machine's: a package that replaces it may bring an
+# older time than that of the programs.
+LIBC := $(shell ! command -v musl-gcc >/dev/null || sh common/deps/libc.sh)
+LINKED_LIBC := $(if $(LIBC),$(if $(filter musl-gcc,$(firstword $(CC))),$(shell stat -L -c '%n %s %Y' $(LIBC))))
+
 # The results lie in one place whatever they were built with; the stamp says with what.
+BUILT_WITH = $(OBJ) $(LDFLAGS) $(MULTICALL) $(LINKED_LIBC)
 $(BUILD)/.flags: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(OBJ) $(LDFLAGS) $(MULTICALL)' | cmp -s - $@ || echo '$(OBJ) $(LDFLAGS) $(MULTICALL)' >$@
+	@echo '$(BUILT_WITH)' | cmp -s - $@ || echo '$(BUILT_WITH)' >$@
 
 .PHONY: FORCE
 FORCE:
@@ -234,9 +240,7 @@ $(DEP_SOURCES)/VERSIONS: common/deps/fetch.sh
 	$(Q)CC='$(CC)' $(CHECK_PACKAGES)
 	$(Q)sh common/deps/fetch.sh $(@D)
 	$(Q)cp $@ $(dir $(DEP_SOURCES))VERSIONS
-# Programs are linked with the C library too, which is the machine's.
-LIBC := $(shell ! command -v musl-gcc >/dev/null || sh common/deps/libc.sh)
-$(BUILD)/deps/.libc: $(DEP_SOURCES)/VERSIONS $(wildcard $(LIBC)) common/deps/libc.sh
+$(BUILD)/deps/.libc: $(DEP_SOURCES)/VERSIONS $(BUILD)/.flags common/deps/libc.sh
 	$(Q)cp $< $(@D)/VERSIONS
 	$(Q)sh common/deps/libc.sh "$$(sh common/deps/libc.sh)" >>$(@D)/VERSIONS
 	$(Q)touch $@

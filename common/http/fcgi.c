@@ -307,7 +307,8 @@ static enum transport_event fcgi_next(struct transport *transport, int64_t patie
 static const char *fcgi_variable(struct transport *transport, const char *name)
 {
     const char *value = FCGX_GetParam(name, fcgi_of(transport)->request.envp);
-    return value == NULL && strcmp(name, "CUBBY_CONF") == 0 ? process_variable(transport, name)
+    bool names_nothing = value == NULL || *value == '\0';
+    return names_nothing && strcmp(name, "CUBBY_CONF") == 0 ? process_variable(transport, name)
                                                             : value;
 }
 

@@ -5,7 +5,8 @@
  *
  * One that stays can't open what takes the place of its settings, of the folder of the database, or
  * of a key file, a log or a list of passwords outside of that. It ends when it notices, before it
- * takes a request, and whoever keeps the processes starts another.
+ * takes a request, and whoever keeps the processes starts another. One that has limits alone ends
+ * when its settings change: they say how high these are, and no limit can be raised again.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static void note_files(struct serve *serve)
 void confine(struct serve *serve)
 {
     const struct config *config = &serve->config;
-    if (!serve->transport->confines || confine_holds(serve)) {
+    if (!serve->transport->confines || confine_keeps_settings(serve)) {
         return;
     }
     struct sandbox_needs needs = {.config = config,
@@ -71,7 +72,7 @@ void confine(struct serve *serve)
     if (serve->keys_have_rule) {
         stamp_take(&serve->keys_rule, config->keys);
     }
-    serve->sandbox |= sandbox_enter(&needs); /* limits stay in force */
+    serve->sandbox = sandbox_enter(&needs);
     if (needs.stays) {
         note_files(serve);
     }
@@ -80,6 +81,11 @@ void confine(struct serve *serve)
 bool confine_holds(const struct serve *serve)
 {
     return (serve->sandbox & SANDBOX_CONFINES) != 0;
+}
+
+bool confine_keeps_settings(const struct serve *serve)
+{
+    return serve->sandbox != 0;
 }
 
 /* Of a key file with a rule of its own. */
@@ -99,8 +105,8 @@ enum error_code confine_gives_way(struct serve *serve, struct cause *cause, cons
 {
     serve->misplaced = true;
     return cause_set(cause, ERR_SERVICE_UNAVAILABLE,
-                     "%s, and this process has given up the right to read them; another one takes "
-                     "its place",
+                     "%s, and this process is confined to what it has read; another one takes its "
+                     "place",
                      why);
 }
 
@@ -115,8 +121,11 @@ static bool leads_elsewhere(const struct serve *serve)
 static bool has_to_end(void *self)
 {
     const struct serve *serve = self;
-    if (!confine_holds(serve) || !serve->configured) {
+    if (!confine_keeps_settings(serve) || !serve->configured) {
         return serve->misplaced;
+    }
+    if (!confine_holds(serve)) {
+        return stamp_differs(&serve->settings_file, serve->settings_path);
     }
     const char *log = serve->config.log;
     const char *passwords = serve->config.refused_passwords;

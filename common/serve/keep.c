@@ -62,7 +62,7 @@ enum error_code keep_settings(struct serve *serve, struct cause *cause)
     if (serve->configured) {
         return ERR_NONE;
     }
-    if (confine_holds(serve)) {
+    if (confine_keeps_settings(serve)) {
         return confine_gives_way(serve, cause, "the request names other settings");
     }
     const char *path = settings_path(serve->transport);
@@ -109,14 +109,23 @@ void keep_new_keys(struct serve *serve)
     }
 }
 
+/* Whether the request names other settings than those that were read. A confined process, which
+ * could not read them again, knows them by another name of the same file too. */
+static bool names_others(const struct serve *serve)
+{
+    const char *path = settings_path(serve->transport);
+    path = path != NULL ? path : config_default_path();
+    return strcmp(path, serve->settings_path) != 0 &&
+           (!confine_keeps_settings(serve) || stamp_is_other_file(&serve->settings_file, path));
+}
+
 void keep_current(struct serve *serve)
 {
     if (!serve->configured) {
         return;
     }
-    const char *path = settings_path(serve->transport);
-    if (strcmp(path != NULL ? path : config_default_path(), serve->settings_path) != 0 ||
-        (!confine_holds(serve) && stamp_differs(&serve->settings_file, serve->settings_path))) {
+    if (names_others(serve) || (!confine_keeps_settings(serve) &&
+                                stamp_differs(&serve->settings_file, serve->settings_path))) {
         keep_nothing(serve);
     } else if (serve->keys != NULL) {
         keep_new_keys(serve);

@@ -64,8 +64,11 @@ void keep_new_keys(struct serve *serve);
  * things. */
 void confine(struct serve *serve);
 
-/* Whether it is confined, and thus reads no settings any more. */
+/* Whether it is confined, and thus opens no other files any more. */
 bool confine_holds(const struct serve *serve);
+
+/* Whether it reads no settings any more: it is confined, or has limits that follow from them. */
+bool confine_keeps_settings(const struct serve *serve);
 
 /* Whether there is a key file that it has no right to read. */
 bool confine_keeps_from_keys(const struct serve *serve);

@@ -22,6 +22,7 @@
  * zeros, so that no free page still holds it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,27 @@ static int random_bytes(sqlite3_vfs *vfs, int size, char *out)
     return got > 0 ? (int)got : 0;
 }
 
+/* These replace open(2) and fchmod(2), to which SQLite gives the mode of the database for what it
+ * makes beside it. A filter of system calls refuses to make what can be executed (common/sandbox).
+ */
+enum { PLAIN_MODE = 0666 };
+
+static int open_plain(const char *path, int flags, int mode)
+{
+    return open(path, flags, (mode_t)mode & PLAIN_MODE);
+}
+
+static int fchmod_plain(int file, mode_t mode)
+{
+    return fchmod(file, mode & PLAIN_MODE);
+}
+
+static bool makes_plain_files(sqlite3_vfs *vfs)
+{
+    return vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)open_plain) == SQLITE_OK &&
+           vfs->xSetSystemCall(vfs, "fchmod", (sqlite3_syscall_ptr)fchmod_plain) == SQLITE_OK;
+}
+
 static int initialize(void)
 {
     static sqlite3_vfs system;
@@ -150,8 +172,8 @@ static int initialize(void)
     if (code != SQLITE_OK || resolve_path != NULL) {
         return code;
     }
-    const sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
-    if (usual == NULL) {
+    sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+    if (usual == NULL || !makes_plain_files(usual)) {
         return SQLITE_ERROR;
     }
     system = *usual;

@@ -171,6 +171,37 @@ times() { find "$checkout/build" -path "$checkout/build/deps" -prune -o -type f 
         "# musl $(dpkg-query -W -f '${Version}' musl-dev) of the package musl-dev on this machine, libc.a sha256:$(sha256sum "$libc" | cut -d' ' -f1)"
 }
 
+@test "build/deps/VERSIONS: another C library is linked with each program and named, however old its file is" {
+    copy_built_checkout "$BATS_TEST_TMPDIR/other"
+    cd "$BATS_TEST_TMPDIR/other"
+    # with a list of libraries of its own
+    rm build/deps
+    mkdir build/deps
+    ln -s "$root"/build/deps/* build/deps/
+    rm build/deps/VERSIONS
+    # a musl-gcc beside a copy of its library, as a package that is replaced
+    local specs folder=$BATS_TEST_TMPDIR/musl bin=$BATS_TEST_TMPDIR/bin
+    specs=$(sed -n 's/.*-specs "\(.*\)".*/\1/p' "$(command -v musl-gcc)")
+    cp -a "${specs%/*}/." "$folder"
+    sed -i "s|${specs%/*}|$folder|g" "$folder/musl-gcc.specs"
+    mkdir "$bin"
+    sed "s|$specs|$folder/musl-gcc.specs|" "$(command -v musl-gcc)" >"$bin/musl-gcc"
+    chmod 755 "$bin/musl-gcc"
+    PATH=$bin:$PATH
+    make_in . DOCS= all >"$BATS_TEST_TMPDIR/log" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+    make_in . DOCS= all >"$BATS_TEST_TMPDIR/log" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+    ! grep LINK "$BATS_TEST_TMPDIR/log" || fail 'it links what is linked'
+    printf 'int cubby_other;\n' | gcc -c -x c - -o other.o
+    ar q "$folder/libc.a" other.o
+    touch -d '2 years ago' "$folder/libc.a"
+    make_in . DOCS= all >"$BATS_TEST_TMPDIR/log" 2>&1 || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+    for program in $(programs); do
+        grep -q "LINK  build/cgi-bin/$program$" "$BATS_TEST_TMPDIR/log" || fail "$program: $(cat "$BATS_TEST_TMPDIR/log")"
+    done
+    grep -q 'LINK  build/bin/cubby$' "$BATS_TEST_TMPDIR/log"
+    grep -q "libc.a sha256:$(sha256sum "$folder/libc.a" | cut -d' ' -f1)$" build/deps/VERSIONS || fail "$(cat build/deps/VERSIONS)"
+}
+
 # With a pkg-config that knows these modules: "NAME VERSION" a line.
 fake_pkg_config() {
     mkdir -p "$BATS_TEST_TMPDIR/bin"

@@ -198,6 +198,13 @@ filters_decide_as_listed() {
         case $architecture in mips*) word=24 ;; *) word=8 ;; esac
         for other in "$word" 10 15; do says refuse connect "$name" 0 "$other"; done
     done
+    # FIOSETOWN and SIOCSPGRP have what happens to a connection told by a signal to another; FIONREAD, FIONBIO
+    case $architecture in mips*) set -- 0x8004667c 0x80047308 0x467f 0x667e ;; *) set -- 0x8901 0x8902 0x541b 0x5421 ;; esac
+    for word in "$1" "$2" $((0xffffffff00000000 | $1)); do says refuse connect ioctl 3 $((word)); done
+    for word in "$3" "$4" 0x8903; do says allow connect ioctl 3 $((word)); done
+    # where sockets go by one call, all of it but listen
+    says refuse connect socketcall 4
+    for word in 1 3 5 9 10 18; do says allow connect socketcall "$word"; done
     says allow connect prlimit64 0
     says refuse connect prlimit64 1
     same "$(seq 1073741824 1073742900 | sed "s/^/connect $architecture /" | decided | grep -c allow)" 0

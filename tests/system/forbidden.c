@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -249,6 +250,14 @@ static int try_owner(const char *at)
     return fcntl(STDERR_FILENO, F_SETOWN, getppid());
 }
 
+/* The same, of a connection, where one can be made. */
+static int try_owner_of_socket(const char *at)
+{
+    (void)at;
+    int connection = socket(AF_UNIX, SOCK_STREAM, 0);
+    return ioctl(connection >= 0 ? connection : STDERR_FILENO, FIOSETOWN, &(pid_t){getppid()});
+}
+
 /* And makes that another one than the usual. */
 static int try_owner_signal(const char *at)
 {
@@ -381,6 +390,7 @@ static const struct attempt {
                 {"shut-down", try_shut_down},
                 {"owner", try_owner},
                 {"owner-signal", try_owner_signal},
+                {"owner-of-socket", try_owner_of_socket},
                 {"duplicate", try_duplicate},
                 {"asynchronous", try_asynchronous},
                 {"make-program", try_make_program},

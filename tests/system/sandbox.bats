@@ -69,6 +69,7 @@ outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have 
     ends_in "$2" mark-program "$plain"
     ends_in "$2" owner
     ends_in "$2" owner-signal
+    ends_in "$2" owner-of-socket
     ends_in "$2" asynchronous
     ends_in "$2" duplicate
     ends_in "$2" fork
@@ -438,6 +439,70 @@ is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
     ! loop_gone "$loop_token" || fail 'it ended without a request'
 }
 
+@test "sandbox: where environment and web server name the settings differently, nobody is served by the wrong ones" {
+    installation
+    new_user ann
+    sed "s|$home|$home/other|" "$conf" >"$conf.other"
+    CUBBY_CONF=$conf.other "$TOOL" init >/dev/null
+    ln "$conf" "$conf.again"
+    ln -s "$conf" "$conf.link"
+    loop_start data
+    until_true 5 is_confined "$loop_data" '1 2'
+    # the same file by another name, and none: before others were read, and after
+    for name in "$BATS_TEST_TMPDIR/./cubby.conf" "$conf.again" "$conf.link" '' "$conf"; do
+        CUBBY_CONF=$name ask data GET /a
+        answered 404
+    done
+    ! loop_gone "$loop_data" || fail 'it ended'
+    # another file, one that is not there, and a link that leads to another meanwhile
+    for name in "$conf.other" "$conf.none" "$conf.link"; do
+        ln -sfn "$conf.other" "$conf.link"
+        CUBBY_CONF=$name ask data GET /a
+        answered 503 SERVICE_UNAVAILABLE
+        tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'the request names other settings' || fail "$(tail -n 1 "$BATS_TEST_TMPDIR/log")"
+        ends "$loop_data"
+        loop_start data
+        until_true 5 is_confined "$loop_data" '1 2'
+    done
+    # one whose environment names none is confined by the first request: an empty name is that of the usual file
+    loops_stop
+    LOOP_CONF='' loop_start data
+    CUBBY_CONF=$conf.other ask data GET /a
+    answered 401
+    CUBBY_CONF='' ask data GET /a
+    answered 503 SERVICE_UNAVAILABLE
+    ends "$loop_data"
+}
+
+@test "sandbox: beside a database that can be executed, as a whole folder's mode was set, nothing is refused" {
+    installation 'sandbox = all' 'audit_rows = 100'
+    new_user ann
+    for journal in rollback wal; do
+        sed -i '/^journal/d' "$conf"
+        echo "journal = $journal" >>"$conf"
+        tool 0 migrate
+        for mode in 770 711 700; do
+            rm -f "$database-wal" "$database-shm"
+            chmod "$mode" "$database"
+            store "$journal-$mode" 1
+            same "$code" 201
+            cgi data GET "/$journal-$mode"
+            same "$code" 200
+            loop_start data
+            until_true 5 is_confined "$loop_data" '1 2'
+            ask data PUT "/$journal-$mode" '{"value":2}'
+            answered 200
+            # what lies beside it has its mode, but for that
+            [ "$journal" != wal ] || {
+                same "$(stat -c %a "$database-wal" "$database-shm" | sort -u)" "$(printf %o $((0$mode & 0666)))"
+            }
+            kill -TERM "$loop_data"
+            ends "$loop_data"
+        done
+    done
+    same "$(stat -c %a "$database")" 700
+}
+
 @test "sandbox: files that the web server had open are closed" {
     confined 'sandbox = on'
     exec 7<"$beside/file"
@@ -485,11 +550,14 @@ hour_left() {
     answered 401
     same "$(confined_already "$loop_token")" '1 0'
     an_hour_each
-    # settings that change are read anew then
-    echo 'login_limit_address = 1000' >>"$conf"
-    sed -i '0,/^login_limit_address/{/^login_limit_address/d}' "$conf"
+    # its limits are those of its settings, and can't be raised: when they change it ends, as confined ones do
+    before=$(prlimit --pid "$loop_token" --as --noheadings --output SOFT)
+    echo 'max_import_bytes = 1073741824' >>"$conf"
+    LOOP_PROGRAMS=$BATS_TEST_TMPDIR/old made_anew token
     ask token POST '' '{"username":"nobody","password":"Password-1"}'
     answered 401
+    same "$(confined_already "$loop_token")" '1 0'
+    [ "$(prlimit --pid "$loop_token" --as --noheadings --output SOFT)" -gt $((before + (3 << 30))) ] || fail "$before"
 }
 
 @test "sandbox: a process that stays ends before a request for other files, and answers none from them" {
