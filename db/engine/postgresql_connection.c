@@ -473,8 +473,8 @@ enum db_class postgresql_next_row(struct db_connection *connection,
 void postgresql_end_stream(struct db_connection *connection, struct postgresql_stream *stream)
 {
     stream->unwanted = true;
-    if (connection->stream == stream && !connection->lost) {
-        (void)read_rest(connection);
+    if (connection->stream == stream && !connection->lost && read_rest(connection) != DB_OK) {
+        connection->lost = true; /* nobody else is told; the server has ended the transaction */
     }
     if (connection->stream == stream) {
         connection->stream = NULL;

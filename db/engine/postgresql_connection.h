@@ -132,7 +132,9 @@ enum db_class postgresql_first_row(struct db_connection *connection,
 enum db_class postgresql_next_row(struct db_connection *connection,
                                   struct postgresql_stream *stream, PGresult **row);
 
-/* Nobody wants further rows of STREAM, which is then as a new one. */
+/* Nobody wants further rows of STREAM, which is then as a new one. When one of them fails on the
+ * server, the connection is lost: what was read was read, and the next transaction needs another.
+ */
 void postgresql_end_stream(struct db_connection *connection, struct postgresql_stream *stream);
 
 /* Notes PROBLEM, a text, as that of the last failure: its first line. */

@@ -461,3 +461,29 @@ peaks() {
         [ "$more" -lt 10240 ] || fail "$of took $more KiB more"
     done
 }
+
+@test "postgresql: a damaged row behind the last one of a page fails no request but those that want it" {
+    user_and data
+    # A page has room for ten of these values; the server is asked for sixteen, and fails while it sends the fourteenth.
+    sql "ALTER TABLE items ALTER value SET STORAGE EXTERNAL;
+        INSERT INTO items SELECT 1, 'k' || n, n, 100000, 1, 1, NULL, '\"' || repeat('x', 99998) || '\"' FROM generate_series(10, 29) n;
+        UPDATE users SET version = 29, keys = 20, bytes = 2000000;
+        CREATE EXTENSION IF NOT EXISTS pg_surgery"
+    chunks=$(sql "SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'items'::regclass")
+    damaged=$(sql "SELECT ctid FROM $chunks WHERE chunk_seq = 0 ORDER BY chunk_id OFFSET 13 LIMIT 1")
+    sql "SELECT heap_force_kill('$chunks', ARRAY['$damaged'::tid])" >/dev/null
+    for n in 1 2 3; do
+        asked data '' 'values=true&limit=1000'
+        same "$(grep -o '"key":"k' "$home/answer" | wc -l)" 10
+        ask data GET /k10
+        same "$code" 200
+        asked data '' 'values=true&limit=1000'
+        post "new$n" 2
+        same "$code" 201
+    done
+    ask data GET /k23
+    same "$code" 500
+    ask data GET /k24
+    same "$code" 200
+    ! grep -q 25P02 "$BATS_TEST_TMPDIR/log" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+}
