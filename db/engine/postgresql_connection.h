@@ -98,7 +98,7 @@ struct postgresql_query {
  * the setting itself is wrong. */
 enum db_class postgresql_connect(struct db_connection *connection);
 
-/* Puts QUERY behind what is queued. False when the connection is lost. */
+/* Puts QUERY behind what is queued. False when the connection is lost, or no room is left. */
 bool postgresql_queue(struct db_connection *connection, const struct postgresql_query *query,
                       enum postgresql_expect expect);
 

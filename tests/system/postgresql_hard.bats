@@ -487,3 +487,23 @@ peaks() {
     same "$code" 200
     ! grep -q 25P02 "$BATS_TEST_TMPDIR/log" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
 }
+
+@test "postgresql: the driver says why it takes no further statement, and goes on after their answers" {
+    read -ra flags < <(pkg-config --cflags libpq)
+    gcc -std=c11 -D_GNU_SOURCE -DCUBBY_POSTGRESQL "-I$root" "${flags[@]}" -o "$home/driver" "$root/tests/system/postgresql_driver.c" \
+        "$root"/build/postgresql/obj-*/libcubby.a -lpq
+    run "$home/driver" "$(sed -n 's/^database = //p' "$conf")"
+    same "$status $output" '0 95: too many statements were sent at once'
+}
+
+@test "postgresql: small rows come a thousand at once, however much room a result takes in the program" {
+    user_and me
+    sql "ALTER ROLE cubby SET log_statement = 'all'"
+    sql "INSERT INTO items SELECT 1, 'k' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1000, 4999) n;
+        UPDATE users SET version = 4999, keys = 4000, bytes = 4000"
+    : >"$server/log"
+    asked me /export ''
+    sql 'ALTER ROLE cubby RESET log_statement'
+    # The device tokens, then the items.
+    same "$(grep -o 'FETCH [0-9]*' "$server/log" | tr '\n' ' ')" 'FETCH 16 FETCH 16 FETCH 1000 FETCH 1000 FETCH 1000 FETCH 1000 '
+}
