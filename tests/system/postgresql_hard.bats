@@ -379,8 +379,19 @@ reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$
     sed -i 's#^database = .*#database = service=cubby#' "$conf"
     export PGSERVICEFILE=$home/services PGPASSWORD=Server-secret-1
     tool 0 stats
-    echo 'password=Other-secret-2' >>"$home/services"
-    tool 1 stats
+    PGSERVICE=cubby tool 0 stats
+    for secret in sslpassword=Other-secret-2 password=Other-secret-2; do
+        printf '[cubby]\nhost=%s\ndbname=cubby\nuser=cubby\n%s\n' "$server/socket" "$secret" >"$home/services"
+        tool 1 stats
+        said 'a password stands in the service file'
+        # Nor is it one of the environment because that names the service, too.
+        PGSERVICE=cubby tool 1 stats
+        said 'a password stands in the service file'
+        [[ $stderr$output != *-secret-* ]] || fail "$stderr"
+    done
+    printf '[cubby]\nhost=%s\ndbname=cubby\nuser=cubby\npassword=Server-secret-1\n' "$server/socket" >"$home/services"
+    unset PGPASSWORD
+    PGSERVICE=cubby tool 1 stats
     said 'a password stands in the service file'
 }
 
