@@ -10,9 +10,10 @@
  * /dev/urandom is no file that is needed, as random bytes come by getrandom(2).
  *
  * A database that is a server is reached by the network, again and again, by a library that reads
- * what it pleases: names of hosts, passwords and certificates, further libraries. Then all files
- * may be read, but no folder listed, none but those in the folder of the key file may be written,
- * the network is open, and of the system calls only the worst are taken away.
+ * what it pleases: names of hosts, passwords and certificates, settings in whole folders, further
+ * libraries. Then all files may be read and all folders listed, none but those in the folder of the
+ * key file may be written, the network is open, and of the system calls only the worst are taken
+ * away.
  *
  * Limits are far above what any request takes, so that they only end what has gone wrong. Memory is
  * counted as addresses: of data alone, what is shared would not count.
@@ -171,7 +172,7 @@ static bool confine_files(const struct sandbox_needs *needs, bool writes, struct
     }
     allow_beside(&files, config->beside, writes ? WRITES : READS, there);
     if (!config_is_path(config->database)) {
-        landlock_allow(&files.landlock, "/", LANDLOCK_READ_FILE);
+        landlock_allow(&files.landlock, "/", READS);
     }
     if (needs->keys_have_rule) {
         landlock_allow(&files.landlock, config->keys, LANDLOCK_READ_FILE);

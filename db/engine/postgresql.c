@@ -196,9 +196,12 @@ enum db_class postgresql_commit(struct db_connection *connection)
     if (connection->phase == PHASE_WRITES) {
         return class == DB_OK ? commit_writes(connection) : class;
     }
-    if (connection->phase == PHASE_READS && class == DB_OK &&
-        postgresql_queue_text(connection, "COMMIT", EXPECT_NOTHING)) {
-        postgresql_sync_later(connection);
+    if (connection->phase == PHASE_READS) {
+        if (class == DB_OK && postgresql_queue_text(connection, "COMMIT", EXPECT_NOTHING)) {
+            postgresql_sync_later(connection);
+        } else {
+            connection->lost = true; /* it is inside of the transaction still */
+        }
     }
     connection->phase = PHASE_NONE;
     return DB_OK; /* what was read was read */

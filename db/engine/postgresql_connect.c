@@ -4,31 +4,30 @@
 #include "db/engine/postgresql_connection.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Whether OPTION has the value that its variable has in the environment, which libpq reads. */
+static bool is_of_environment(const PQconninfoOption *option)
+{
+    const char *value = option->envvar != NULL ? getenv(option->envvar) : NULL;
+    return value != NULL && strcmp(value, option->val) == 0;
+}
 
 /* The setting must hold no password: other users may read the file, and its value is told in the
  * log. Nor may a service file, which libpq uses whoever may read it. A passfile may, which libpq
- * does not use when others may read it. */
-static bool has_password(const PQconninfoOption *options)
+ * does not use when others may read it. One of the environment, which nobody else can read, is what
+ * libpq would take by itself, too: BUT_OF_ENVIRONMENT leaves it out. */
+static bool has_password(const PQconninfoOption *options, bool but_of_environment)
 {
     for (; options->keyword != NULL; options++) {
         bool secret = strcmp(options->keyword, "password") == 0 ||
                       strcmp(options->keyword, "sslpassword") == 0;
-        if (secret && options->val != NULL) {
+        if (secret && options->val != NULL && !(but_of_environment && is_of_environment(options))) {
             return true;
         }
     }
     return false;
-}
-
-static const char *password_of(const PQconninfoOption *options)
-{
-    for (; options != NULL && options->keyword != NULL; options++) {
-        if (strcmp(options->keyword, "password") == 0) {
-            return options->val;
-        }
-    }
-    return NULL;
 }
 
 static bool names_service(const PQconninfoOption *options)
@@ -41,18 +40,12 @@ static bool names_service(const PQconninfoOption *options)
     return false;
 }
 
-/* Looks for a password among what a service file has added. One of the environment, which nobody
- * else can read, is what libpq would take by itself, too. */
+/* Looks for a password among what a service file has added. */
 static enum db_class check_service(struct db_connection *connection)
 {
     PQconninfoOption *options = connection->by_service ? PQconninfo(connection->handle) : NULL;
-    PQconninfoOption *defaults = connection->by_service ? PQconndefaults() : NULL;
-    const char *used = password_of(options);
-    const char *outside = password_of(defaults);
-    bool of_environment = used != NULL && outside != NULL && strcmp(used, outside) == 0;
-    bool secret = options != NULL && has_password(options) && !of_environment;
+    bool secret = options != NULL && has_password(options, true);
     PQconninfoFree(options);
-    PQconninfoFree(defaults);
     if (secret) {
         connection->lost = true;
         postgresql_note(connection, "a password stands in the service file; name a file for it "
@@ -115,7 +108,7 @@ static enum db_class check_setting(struct db_connection *connection)
         PQfreemem(problem);
         return DB_INTERNAL;
     }
-    bool secret = has_password(options);
+    bool secret = has_password(options, false);
     connection->by_service = names_service(options);
     PQconninfoFree(options);
     if (secret) {

@@ -194,7 +194,11 @@ bool postgresql_queue(struct db_connection *connection, const struct postgresql_
     for (int i = 0; i < query->count; i++) {
         formats[i] = 1;
     }
-    if (connection->lost || connection->queued + 2 > POSTGRESQL_QUEUE) {
+    if (connection->lost) {
+        return false;
+    }
+    if (connection->queued + 2 > POSTGRESQL_QUEUE) {
+        postgresql_note(connection, "too many statements were sent at once");
         return false;
     }
     bool named = query->named && connection->stays && !without_names &&
@@ -462,8 +466,11 @@ enum db_class postgresql_next_row(struct db_connection *connection,
         *row = stream->kept[stream->next++];
         return DB_OK;
     }
+    if (stream->class == DB_OK && !connection->lost && connection->stream != stream) {
+        postgresql_note(connection, "the transaction has ended before its rows were read");
+    }
     if (stream->class != DB_OK || connection->stream != stream || connection->lost) {
-        return stream->class != DB_OK ? stream->class : DB_AGAIN; /* of a transaction that ended */
+        return stream->class != DB_OK ? stream->class : DB_AGAIN;
     }
     stream->count = 0;
     stream->next = 0;
@@ -473,8 +480,8 @@ enum db_class postgresql_next_row(struct db_connection *connection,
 void postgresql_end_stream(struct db_connection *connection, struct postgresql_stream *stream)
 {
     stream->unwanted = true;
-    if (connection->stream == stream && !connection->lost) {
-        (void)read_rest(connection);
+    if (connection->stream == stream && !connection->lost && read_rest(connection) != DB_OK) {
+        connection->lost = true; /* nobody else is told; the server has ended the transaction */
     }
     if (connection->stream == stream) {
         connection->stream = NULL;

@@ -98,7 +98,7 @@ struct postgresql_query {
  * the setting itself is wrong. */
 enum db_class postgresql_connect(struct db_connection *connection);
 
-/* Puts QUERY behind what is queued. False when the connection is lost. */
+/* Puts QUERY behind what is queued. False when the connection is lost, or no room is left. */
 bool postgresql_queue(struct db_connection *connection, const struct postgresql_query *query,
                       enum postgresql_expect expect);
 
@@ -132,7 +132,9 @@ enum db_class postgresql_first_row(struct db_connection *connection,
 enum db_class postgresql_next_row(struct db_connection *connection,
                                   struct postgresql_stream *stream, PGresult **row);
 
-/* Nobody wants further rows of STREAM, which is then as a new one. */
+/* Nobody wants further rows of STREAM, which is then as a new one. When one of them fails on the
+ * server, the connection is lost: what was read was read, and the next transaction needs another.
+ */
 void postgresql_end_stream(struct db_connection *connection, struct postgresql_stream *stream);
 
 /* Notes PROBLEM, a text, as that of the last failure: its first line. */

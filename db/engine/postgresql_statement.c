@@ -197,7 +197,9 @@ static enum db_class take_row(struct db_prepared *prepared, PGresult *row)
         return DB_INTERNAL;
     }
     prepared->got++;
-    prepared->bytes += PQresultMemorySize(row);
+    for (int column = 0; column < PQnfields(row); column++) {
+        prepared->bytes += (size_t)PQgetlength(row, 0, column);
+    }
     return DB_ROW;
 }
 

@@ -103,8 +103,9 @@ check 'only the driver knows libpq' only '<libpq-fe\.h>|PQ[a-z]+\(|db/engine/pos
 check 'only token.c includes jwt.h' only '<jwt\.h>|jwks_|jwt_builder|jwt_checker' '^common/identity/token\.c$' "${product[@]}"
 check 'only password.c includes crypt.h' only '<crypt\.h>' '^common/identity/password\.c$' "${product[@]}"
 check 'only fcgi.c includes fcgiapp.h' only '<fcgiapp\.h>|FCGX_' '^common/http/fcgi\.c$' "${product[@]}"
-check 'only the transports and the tool read the environment' only '\b(getenv|secure_getenv|environ)\b' \
-    '^(common/http/process\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
+# libpq reads it in any case: what it has from there must be told from what it has from a file.
+check 'only the transports, the tool and what connects to a server read the environment' only '\b(getenv|secure_getenv|environ)\b' \
+    '^(common/http/process\.c|db/engine/postgresql_connect\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
 check 'only the transports and the tool know standard input and output' \
     only '\b(stdin|stdout|STDIN_FILENO|STDOUT_FILENO)\b|(^|[^(_a-z])(printf|puts|putchar|scanf|getchar)\(' \
     '^(common/http/f?cgi\.c|db/tool[a-z_/]*\.[ch])$' "${product[@]}"

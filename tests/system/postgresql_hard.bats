@@ -379,8 +379,19 @@ reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$
     sed -i 's#^database = .*#database = service=cubby#' "$conf"
     export PGSERVICEFILE=$home/services PGPASSWORD=Server-secret-1
     tool 0 stats
-    echo 'password=Other-secret-2' >>"$home/services"
-    tool 1 stats
+    PGSERVICE=cubby tool 0 stats
+    for secret in sslpassword=Other-secret-2 password=Other-secret-2; do
+        printf '[cubby]\nhost=%s\ndbname=cubby\nuser=cubby\n%s\n' "$server/socket" "$secret" >"$home/services"
+        tool 1 stats
+        said 'a password stands in the service file'
+        # Nor is it one of the environment because that names the service, too.
+        PGSERVICE=cubby tool 1 stats
+        said 'a password stands in the service file'
+        [[ $stderr$output != *-secret-* ]] || fail "$stderr"
+    done
+    printf '[cubby]\nhost=%s\ndbname=cubby\nuser=cubby\npassword=Server-secret-1\n' "$server/socket" >"$home/services"
+    unset PGPASSWORD
+    PGSERVICE=cubby tool 1 stats
     said 'a password stands in the service file'
 }
 
@@ -460,4 +471,50 @@ peaks() {
         # Forty of them: an answer of 1 MiB has four, several times over.
         [ "$more" -lt 10240 ] || fail "$of took $more KiB more"
     done
+}
+
+@test "postgresql: a damaged row behind the last one of a page fails no request but those that want it" {
+    user_and data
+    # A page has room for ten of these values; the server is asked for sixteen, and fails while it sends the fourteenth.
+    sql "ALTER TABLE items ALTER value SET STORAGE EXTERNAL;
+        INSERT INTO items SELECT 1, 'k' || n, n, 100000, 1, 1, NULL, '\"' || repeat('x', 99998) || '\"' FROM generate_series(10, 29) n;
+        UPDATE users SET version = 29, keys = 20, bytes = 2000000;
+        CREATE EXTENSION IF NOT EXISTS pg_surgery"
+    chunks=$(sql "SELECT reltoastrelid::regclass FROM pg_class WHERE oid = 'items'::regclass")
+    damaged=$(sql "SELECT ctid FROM $chunks WHERE chunk_seq = 0 ORDER BY chunk_id OFFSET 13 LIMIT 1")
+    sql "SELECT heap_force_kill('$chunks', ARRAY['$damaged'::tid])" >/dev/null
+    for n in 1 2 3; do
+        asked data '' 'values=true&limit=1000'
+        same "$(grep -o '"key":"k' "$home/answer" | wc -l)" 10
+        ask data GET /k10
+        same "$code" 200
+        asked data '' 'values=true&limit=1000'
+        post "new$n" 2
+        same "$code" 201
+    done
+    ask data GET /k23
+    same "$code" 500
+    ask data GET /k24
+    same "$code" 200
+    ! grep -q 25P02 "$BATS_TEST_TMPDIR/log" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+}
+
+@test "postgresql: the driver says why it takes no further statement, and goes on after their answers" {
+    read -ra flags < <(pkg-config --cflags libpq)
+    gcc -std=c11 -D_GNU_SOURCE -DCUBBY_POSTGRESQL "-I$root" "${flags[@]}" -o "$home/driver" "$root/tests/system/postgresql_driver.c" \
+        "$root"/build/postgresql/obj-*/libcubby.a -lpq
+    run "$home/driver" "$(sed -n 's/^database = //p' "$conf")"
+    same "$status $output" '0 95: too many statements were sent at once'
+}
+
+@test "postgresql: small rows come a thousand at once, however much room a result takes in the program" {
+    user_and me
+    sql "ALTER ROLE cubby SET log_statement = 'all'"
+    sql "INSERT INTO items SELECT 1, 'k' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1000, 4999) n;
+        UPDATE users SET version = 4999, keys = 4000, bytes = 4000"
+    : >"$server/log"
+    asked me /export ''
+    sql 'ALTER ROLE cubby RESET log_statement'
+    # The device tokens, then the items.
+    same "$(grep -o 'FETCH [0-9]*' "$server/log" | tr '\n' ' ')" 'FETCH 16 FETCH 16 FETCH 1000 FETCH 1000 FETCH 1000 FETCH 1000 '
 }

@@ -353,12 +353,24 @@ within() {
     answer=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO= strace -qq -o "$BATS_TEST_TMPDIR/calls" \
         "$both/cgi-bin/health" </dev/null 2>>"$BATS_TEST_TMPDIR/log")
     same "$(jq -c '[.code, .data.sandbox]' <<<"${answer#*$'\r\n\r\n'}")" '["SERVICE_UNAVAILABLE",["landlock","seccomp"]]'
-    # no folder is listed but that of the keys, and what it calls afterwards is not refused: it did try to connect
+    # what it calls afterwards is not refused: it did try to connect
     same "$(grep -c 'landlock_add_rule' "$BATS_TEST_TMPDIR/calls")" 2
-    same "$(grep 'landlock_add_rule' "$BATS_TEST_TMPDIR/calls" | grep -c 'allowed_access=LANDLOCK_ACCESS_FS_READ_FILE, parent_fd')" 1
+    same "$(grep 'landlock_add_rule' "$BATS_TEST_TMPDIR/calls" | grep -c 'allowed_access=LANDLOCK_ACCESS_FS_READ_FILE|LANDLOCK_ACCESS_FS_READ_DIR, parent_fd')" 1
     sed '1,/^seccomp(/d' "$BATS_TEST_TMPDIR/calls" >"$BATS_TEST_TMPDIR/after"
     grep -qE '^connect\(.*htons\(1\).*= -1 E(INPROGRESS|CONNREFUSED)' "$BATS_TEST_TMPDIR/after" || fail "$(tail -n 30 "$BATS_TEST_TMPDIR/after")"
     ! grep -nE '= -1 (ENOSYS|EACCES)' "$BATS_TEST_TMPDIR/after" || fail 'something is refused'
+}
+
+@test "sandbox: with the data in a server Kerberos may have its settings in a whole folder" {
+    confined
+    listens_tcp
+    printf 'includedir %s\n' "$beside" >"$home/krb5.conf"
+    printf '[libdefaults]\ndefault_realm = EXAMPLE.ORG\n' >"$beside/realm"
+    sed -i "s|^database = .*|database = postgresql://nobody@127.0.0.1:$port/none?gssencmode=require|" "$conf"
+    env -i CUBBY_CONF="$conf" KRB5_CONFIG="$home/krb5.conf" REQUEST_METHOD=GET PATH_INFO= strace -qq -o "$BATS_TEST_TMPDIR/calls" \
+        "$root/build/postgresql/cgi-bin/health" </dev/null >/dev/null 2>>"$BATS_TEST_TMPDIR/log"
+    sed '1,/^seccomp(/d' "$BATS_TEST_TMPDIR/calls" >"$BATS_TEST_TMPDIR/after"
+    grep -qE "^openat\\(.*$beside/realm\".* = [0-9]+\$" "$BATS_TEST_TMPDIR/after" || fail "$(grep krb5 "$BATS_TEST_TMPDIR/after")"
 }
 
 @test "sandbox: cubby check says what the kernel offers, whatever the settings say" {
