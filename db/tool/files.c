@@ -82,6 +82,8 @@ static int make_owned_directory(struct tool *tool, const char *path, const struc
     return file_sync_directory(tool, path);
 }
 
+static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner);
+
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner)
 {
     char *directory = file_directory(tool, path);
@@ -95,7 +97,7 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
     }
     bool self = geteuid() == getuid();
     struct file_owner rest = *owner;
-    int status = file_become_maker(tool, directory, &rest);
+    int status = become_maker(tool, directory, true, &rest);
     for (char *slash = strchr(directory + 1, '/'); slash != NULL && status == TOOL_DONE;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
@@ -256,6 +258,13 @@ const char *file_way_fault(struct tool *tool, const struct way *way, uid_t who)
     return text != NULL ? text : "others could lead root elsewhere";
 }
 
+/* Whether root may act by the name of the file, beside which there may be others of its. */
+static bool is_safe(const struct way *way, uid_t *who)
+{
+    *who = WAY_EVERYBODY;
+    return way_is_safe(way, who) && (way_owner(way) != 0 || !way_is_shared(way));
+}
+
 const char *file_owner_fault(struct tool *tool, const char *path)
 {
     struct way way;
@@ -263,7 +272,7 @@ const char *file_owner_fault(struct tool *tool, const char *path)
     if (geteuid() != 0 || way_take(path, &way) != 0) {
         return NULL;
     }
-    const char *fault = way_is_safe(&way, &who) ? NULL : file_way_fault(tool, &way, who);
+    const char *fault = is_safe(&way, &who) ? NULL : file_way_fault(tool, &way, who);
     way_leave(&way);
     return fault;
 }
@@ -276,7 +285,7 @@ bool file_has_roots_folder(const char *path)
         return false;
     }
     way.exists = false; /* the folder counts */
-    bool roots = way_is_safe(&way, &who) && way_owner(&way) == 0;
+    bool roots = is_safe(&way, &who) && way_owner(&way) == 0;
     way_leave(&way);
     return roots;
 }
@@ -291,7 +300,8 @@ static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group)
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
 }
 
-int file_become_owner(struct tool *tool, const char *path)
+/* ALONE: if the file exists, nothing beside it matters. */
+static int become_owner(struct tool *tool, const char *path, bool alone)
 {
     struct way way;
     uid_t who;
@@ -302,11 +312,21 @@ int file_become_owner(struct tool *tool, const char *path)
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
     int status =
-        way_is_safe(&way, &who)
+        (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
             ? act_as(tool, path, way_owner(&way), way.exists ? way.file.st_gid : way.place.st_gid)
             : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     way_leave(&way);
     return status;
+}
+
+int file_become_owner(struct tool *tool, const char *path)
+{
+    return become_owner(tool, path, false);
+}
+
+int file_become_owner_alone(struct tool *tool, const char *path)
+{
+    return become_owner(tool, path, true);
 }
 
 /* Who is to make the file at the end of WAY; *GROUP is the group to make it with. */
@@ -323,7 +343,8 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
     return user;
 }
 
-int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
+/* A FOLDER is made by one call, for which nothing beside it matters. */
+static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner)
 {
     struct way way;
     uid_t who;
@@ -338,7 +359,7 @@ int file_become_maker(struct tool *tool, const char *path, struct file_owner *ow
     bool exists = way.exists;
     way.exists = exists && user == way_owner(&way); /* else it is the folder that counts */
     int status = TOOL_DONE;
-    if (!way_is_safe(&way, &who)) {
+    if (!(folder ? way_is_safe : is_safe)(&way, &who)) {
         status = tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     } else if (user != 0 && owner->given && owner->user != user) {
         status = tool_fail(tool,
@@ -351,6 +372,11 @@ int file_become_maker(struct tool *tool, const char *path, struct file_owner *ow
     }
     way_leave(&way);
     return status;
+}
+
+int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
+{
+    return become_maker(tool, path, false, owner);
 }
 
 void file_become_self(void)

@@ -51,8 +51,13 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
  * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
  * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
  * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
+ * Nor may what belongs to root lie in a folder such as /tmp, where all may put a journal beside it.
  */
 int file_become_owner(struct tool *tool, const char *path);
+
+/* The same for a file that has no other beside it, such as the log: in a folder such as /tmp, too,
+ * one of root's that exists is root's to write. */
+int file_become_owner_alone(struct tool *tool, const char *path);
 
 /* The same for making PATH: the tool continues as the owner of the folder, with the group of OWNER
  * if that is the same user, and then *OWNER is no more given: what is made is that user's. When

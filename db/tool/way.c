@@ -207,6 +207,11 @@ bool way_is_safe(const struct way *way, uid_t *who)
     return true;
 }
 
+bool way_is_shared(const struct way *way)
+{
+    return way->whole && (way->place.st_mode & S_IWOTH) != 0;
+}
+
 void way_leave(struct way *way)
 {
     int problem = errno;

@@ -44,6 +44,10 @@ uid_t way_owner(const struct way *way);
  * where all may. */
 bool way_is_safe(const struct way *way, uid_t *who);
 
+/* Whether all may make files where the file lies: in a folder such as /tmp they can't replace it,
+ * but put beside it what SQLite takes for its journal. */
+bool way_is_shared(const struct way *way);
+
 /* Closes what is open. */
 void way_leave(struct way *way);
 

@@ -32,6 +32,8 @@ settings() {
 # lacks TEXT PART
 lacks() { case $1 in *"$2"*) fail "has \"$2\": $1" ;; esac }
 
+sum_of() { sha256sum "$@"; }
+
 as_attacker() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 
 # attackers: an empty folder of the attacker's
@@ -272,4 +274,62 @@ root 600'
     same "$(awk -v draft='cubby.db.backup-' '/setresuid/ { as = /65534/ } index($0, draft) && !as' "$place/trace")" ''
     grep -q 'cubby.db.backup-' "$place/trace"
     sqlite3 "$place/out.db" 'PRAGMA integrity_check' | grep -qx ok
+}
+
+@test "links: in a folder such as /tmp nothing that others put beside root's file is played back" {
+    is_root || return 0
+    database=$place/roots/cubby.db keys=$place/roots/keys.json
+    settings
+    tool 0 init
+    mkdir -m 1777 "$place/all"
+    # A result: its name, with the number of the process in it, is used by nothing that looks for a journal there.
+    for who in root www-data; do
+        [ "$who" = root ] || chown -R "$who": "$place/roots"
+        setpriv --reuid "$who" --regid "$who" --clear-groups strace -f -qq -o "$place/all/trace.$who" -e trace=%file \
+            "$TOOL" backup "$place/all/$who.db" >/dev/null
+        grep -q "\"$who\.db\.new-[0-9]*\", O_RDWR|O_CREAT|O_EXCL" "$place/all/trace.$who"
+        ! grep "all/$who\.db\.new-" "$place/all/trace.$who" || fail 'the draft is used by its name'
+        same "$(stat -c '%U %a' "$place/all/$who.db")" "$who 600"
+        sqlite3 "$place/all/$who.db" 'PRAGMA integrity_check' | grep -qx ok
+    done
+    tool 0 export "$place/all/out.jsonl"
+    # The database itself, there or not yet, with a journal that somebody else made.
+    chown -R root: "$place/roots"
+    mv "$database" "$place/all/cubby.db"
+    database=$place/all/cubby.db
+    settings
+    journal_of_victim >"$database-journal"
+    chown nobody: "$database-journal"
+    chmod 666 "$database-journal"
+    before=$(sum_of "$database"*)
+    for words in gc migrate init 'user list' 'backup -' 'export -' "restore --yes $place/all/root.db"; do
+        # shellcheck disable=SC2086 # words
+        tool 1 $words
+        said 'could lead root elsewhere'
+        same "$(sum_of "$database"*)" "$before"
+        untouched
+    done
+    tool 1 check
+    said "$database: it belongs to root"
+    rm "$database"
+    tool 1 init
+    said 'could lead root elsewhere'
+    [ ! -e "$database" ] || fail 'made'
+    tool 1 init --owner nobody
+    said 'could lead root elsewhere'
+    # A folder of its own below is root's alone; a log that root has there has nothing beside it.
+    for owner in root nobody; do
+        database=$place/all/$owner/cubby.db keys=$place/all/$owner/keys.json
+        settings
+        tool 0 init --owner "$owner"
+        tool 0 gc
+        tool 0 backup "$place/all/$owner.again.db"
+        same "$(stat -c %U "$place/all/$owner"/*.db)" "$owner"
+    done
+    settings "log = $place/all/log"
+    tool 1 key rotate
+    said "$place/all/log"
+    : >"$place/all/log"
+    tool 0 key rotate
+    grep -q key_rotated "$place/all/log"
 }
