@@ -26,6 +26,16 @@ char *file_directory(struct tool *tool, const char *path)
     return arena_copy(&tool->arena, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+const char *file_itself(struct tool *tool, const char *path)
+{
+    char whole[PATH_MAX];
+    struct stat there;
+    bool link = lstat(path, &there) == 0 && S_ISLNK(there.st_mode);
+    const char *target =
+        link && realpath(path, whole) != NULL ? arena_printf(&tool->arena, "%s", whole) : NULL;
+    return target != NULL ? target : path;
+}
+
 int file_set_owner(struct tool *tool, const char *path, const struct file_owner *owner)
 {
     if (owner->given && lchown(path, owner->user, owner->group) != 0) {

@@ -24,6 +24,10 @@ struct file_owner {
 /* The directory PATH lies in, on the tool's arena; NULL when memory is out. */
 char *file_directory(struct tool *tool, const char *path);
 
+/* PATH, or, where that is a symbolic link, the path of the file it leads to, beside which its
+ * owner may make others; on the tool's arena. PATH where there is none. */
+const char *file_itself(struct tool *tool, const char *path);
+
 /* Creates the directory of PATH and the parents it needs: the parents with mode 0755, the directory
  * itself with mode 0700 for OWNER. */
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner);

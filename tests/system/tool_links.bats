@@ -211,6 +211,7 @@ journal_of_victim() {
     with_data
     mkdir "$place/disk" "$place/roots"
     chown nobody: "$place/disk"
+    install -d -m 755 -o www-data "$place/theirs"
     mv "$database" "$place/disk/real.db"
     for folder in "$place/roots" "$home"; do
         database=$folder/cubby.db
@@ -221,7 +222,21 @@ journal_of_victim() {
         tool 0 init --owner nobody
         tool 0 key rotate
         tool 0 backup "$place/copy.$(basename "$folder")"
+        # drafts, and what is kept, lie beside the database itself
+        tool 0 export -
+        tool 0 export "$place/out.$(basename "$folder")"
+        "$TOOL" backup - >"$place/sent.db"
+        tool 0 backup "$place/theirs/copy.$(basename "$folder")"
+        tool 0 restore --yes "$place/sent.db"
+        echo damaged >"$place/disk/real.db"
+        tool 0 restore --yes "$place/sent.db"
+        same "$(readlink "$database")" "$place/disk/real.db"
+        same "$(find "$place/disk" -name 'real.db.before-restore-*' | wc -l)" 2
         tool 0 check
+        : >"$place/disk/real.db.restore-99999999"
+        tool 1 check
+        said "$place/disk/real.db.restore-99999999: a run of cubby that was killed left"
+        rm "$place/disk/real.db".*
     done
     # a link of the programs' user to a file of the same
     rm "$database"

@@ -82,14 +82,12 @@ static int tell(struct tool *tool, const char *path)
  * open. */
 static int copy_beside(struct tool *tool, int *copy)
 {
-    const char *draft =
-        arena_printf(&tool->arena, "%s.backup-%ld", tool->config.database, (long)getpid());
-    if (draft == NULL) {
-        return tool_out_of_memory(tool);
-    }
+    const char *draft = NULL;
     int status = file_become_owner(tool, tool->config.database);
     if (status == TOOL_DONE) {
-        status = draft_make(tool, draft);
+        draft = arena_printf(&tool->arena, "%s.backup-%ld",
+                             file_itself(tool, tool->config.database), (long)getpid());
+        status = draft != NULL ? draft_make(tool, draft) : tool_out_of_memory(tool);
     }
     if (status == TOOL_DONE) {
         status = copy_database(tool, draft);

@@ -207,6 +207,7 @@ static bool is_left_over(const char *rest)
 static void check_left_over(const struct check *check, const char *path, const char *what)
 {
     struct tool *tool = check->tool;
+    path = file_itself(tool, path);
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     const char *directory = file_directory(tool, path);

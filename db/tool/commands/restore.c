@@ -28,6 +28,7 @@
 struct restore {
     struct tool *tool;
     const char *from;
+    const char *itself; /* the database, where the settings name a link to it */
     const char *draft;
     const char *kept; /* the path under which the old database is kept; NULL: there was none */
     int64_t schema;   /* the schema number of the backup */
@@ -273,10 +274,9 @@ static const char *kept_name(struct restore *restore, int number)
         strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &parts) == 0) {
         return NULL;
     }
-    return number == 1
-               ? arena_printf(&tool->arena, "%s.before-restore-%s", tool->config.database, when)
-               : arena_printf(&tool->arena, "%s.before-restore-%s-%d", tool->config.database, when,
-                              number);
+    return number == 1 ? arena_printf(&tool->arena, "%s.before-restore-%s", restore->itself, when)
+                       : arena_printf(&tool->arena, "%s.before-restore-%s-%d", restore->itself,
+                                      when, number);
 }
 
 /* Gives the file at PATH the first free of these names: another restore may take one at the same
@@ -402,7 +402,7 @@ static int move_companions(const struct restore *restore)
     static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
     struct tool *tool = restore->tool;
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        const char *from = arena_printf(&tool->arena, "%s%s", tool->config.database, suffixes[i]);
+        const char *from = arena_printf(&tool->arena, "%s%s", restore->itself, suffixes[i]);
         const char *to = arena_printf(&tool->arena, "%s%s", restore->kept, suffixes[i]);
         if (from == NULL || to == NULL) {
             errno = ENOMEM;
@@ -434,7 +434,7 @@ static int move_left_over(struct restore *restore)
  * meanwhile: there is none of that name. */
 static int move_damaged(struct restore *restore)
 {
-    int status = name_old(restore, restore->tool->config.database);
+    int status = name_old(restore, restore->itself);
     return status != TOOL_DONE || move_companions(restore) == 0
                ? status
                : tool_fail(restore->tool, "%s: its journal can't be put away: %s", restore->kept,
@@ -462,7 +462,7 @@ static int replace_file(struct restore *restore, bool there_is_one)
     struct tool *tool = restore->tool;
     int status = there_is_one ? move_damaged(restore) : move_left_over(restore);
     if (status == TOOL_DONE) {
-        status = draft_place(tool, tool->config.database, false);
+        status = draft_place(tool, restore->itself, false);
     }
     if (status == TOOL_DONE) {
         set_journal(tool);
@@ -541,8 +541,8 @@ static int restore_as_owner(struct restore *restore, int backup)
 {
     struct tool *tool = restore->tool;
     int status = file_become_owner(tool, tool->config.database);
-    restore->draft =
-        arena_printf(&tool->arena, "%s.restore-%ld", tool->config.database, (long)getpid());
+    restore->itself = file_itself(tool, tool->config.database);
+    restore->draft = arena_printf(&tool->arena, "%s.restore-%ld", restore->itself, (long)getpid());
     if (restore->draft == NULL) {
         return tool_out_of_memory(tool);
     }
