@@ -250,21 +250,38 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text)
 
 /* ---- as whom -------------------------------------------------------------------------------- */
 
+static const char *name_user(struct tool *tool, uid_t user)
+{
+    const char *text = user == 0               ? "root"
+                       : user == WAY_EVERYBODY ? "everybody"
+                                               : arena_printf(&tool->arena, "user %ld", (long)user);
+    return text != NULL ? text : "another user";
+}
+
+/* What to do about WHO's leading elsewhere what is root's, in words that follow; "" where that is
+ * not known. */
+static const char *way_remedy(struct tool *tool, const struct way *way, uid_t who)
+{
+    const char *text = "";
+    bool passed = way->passes_others && way->other == who && *way->passed != '\0';
+    if (way_owner(way) == 0 && passed) {
+        text =
+            arena_printf(&tool->arena, ": %s; move it to a folder of root's, or %s %s", way->passed,
+                         who == WAY_EVERYBODY ? "chmod o-w" : "chown root", way->passed);
+    } else if (way_owner(way) == 0 && who == WAY_EVERYBODY) {
+        text = "; move it to a folder of root's";
+    }
+    return text != NULL ? text : "";
+}
+
 const char *file_way_fault(struct tool *tool, const struct way *way, uid_t who)
 {
-    uid_t owner = way_owner(way);
-    char belongs[32] = "root";
-    char others[32] = "everybody";
-    if (owner != 0) {
-        (void)snprintf(belongs, sizeof belongs, "user %ld", (long)owner);
-    }
-    if (who != WAY_EVERYBODY) {
-        (void)snprintf(others, sizeof others, "user %ld", (long)who);
-    }
-    const char *text = arena_printf(&tool->arena,
-                                    "it belongs to %s, but %s owns a link or may write to a folder "
-                                    "on the way to it, and could lead root elsewhere",
-                                    belongs, others);
+    const char *text =
+        arena_printf(&tool->arena,
+                     "%s belongs to %s, but %s owns a link or may write to a folder "
+                     "on the way to it, and could lead root elsewhere%s",
+                     way->exists ? "it" : "its folder", name_user(tool, way_owner(way)),
+                     name_user(tool, who), way_remedy(tool, way, who));
     return text != NULL ? text : "others could lead root elsewhere";
 }
 

@@ -49,6 +49,15 @@ static void note_decider(struct way *way, uid_t user)
     }
 }
 
+/* The path of the present folder, into OUT; "" where it is not known. */
+static void name_folder(const struct way *way, char out[PATH_MAX])
+{
+    char link[32];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", way->folder);
+    ssize_t size = readlink(link, out, PATH_MAX - 1);
+    out[size > 0 ? size : 0] = '\0';
+}
+
 /* Goes on in the folder NAME of the present one, or of FROM when that is no folder. */
 static int enter(struct way *way, const char *name, int flags)
 {
@@ -70,6 +79,7 @@ static int enter(struct way *way, const char *name, int flags)
     if (!way->passes_others && (everybody || is_other(way->place.st_uid))) {
         way->passes_others = true;
         way->other = is_other(way->place.st_uid) ? way->place.st_uid : WAY_EVERYBODY;
+        name_folder(way, way->passed);
     }
     return 0;
 }

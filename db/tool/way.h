@@ -29,6 +29,7 @@ struct way {
     uid_t deciders[2];
     bool passes_others; /* another user's folder, or one that all may write to */
     uid_t other;
+    char passed[PATH_MAX]; /* the first such folder; "" where its path is not known */
 };
 
 /* Takes the way to PATH, and follows symbolic links, also one in the place of the file, which need

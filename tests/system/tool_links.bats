@@ -348,3 +348,43 @@ root 600'
     tool 0 key rotate
     grep -q key_rotated "$place/all/log"
 }
+
+@test "links: a refusal names the folder that others may write to, and says what to do" {
+    is_root || return 0
+    # as where a container's folder lies below one of the user who shares it
+    install -d -m 755 -o 1000 "$place/shared"
+    mkdir "$place/shared/data" "$place/all"
+    database=$place/shared/data/cubby.db
+    settings
+    tool 1 init
+    said "$database: its folder belongs to root, but user 1000 "
+    said ": $place/shared; move it to a folder of root's, or chown root $place/shared"
+    chown root "$place/shared"
+    tool 0 init
+    chown 1000 "$place/shared"
+    tool 1 gc
+    said "$database: it belongs to root, but user 1000 "
+    said "or chown root $place/shared"
+    chmod 777 "$place/all"
+    mkdir "$place/all/data"
+    database=$place/all/data/cubby.db
+    settings
+    tool 1 init
+    said "but everybody owns a link or may write to a folder"
+    said ": $place/all; move it to a folder of root's, or chmod o-w $place/all"
+    # /tmp itself stays as it is
+    chmod 1777 "$place/all"
+    database=$place/all/cubby.db
+    settings
+    tool 1 init
+    said "; move it to a folder of root's"
+    lacks "$stderr" chmod
+    # a link that leads to nothing: init makes no file there
+    mkdir "$place/disk"
+    ln -s "$place/disk/real.db" "$place/link.db"
+    database=$place/link.db
+    settings
+    tool 1 init
+    said "$database: No such file or directory"
+    same "$(ls "$place/disk")" ''
+}
