@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,15 +21,18 @@ struct walk {
 };
 
 /* Whether the number USER is one of this user namespace: others' files all show the number that
- * stands for nobody here, among them those of the system's root, who is trusted anyway. */
-static bool is_of_this_namespace(uid_t user)
+ * stands for nobody here, among them those of the system's root, who is trusted anyway. *ALL: it
+ * has all numbers. */
+static bool is_of_this_namespace(uid_t user, bool *all)
 {
     FILE *map = fopen("/proc/self/uid_map", "re");
     unsigned long first;
     unsigned long count;
     bool found = map == NULL;
+    *all = map == NULL;
     while (!found && fscanf(map, "%lu %*u %lu", &first, &count) == 2) {
         found = user >= first && user - first < count;
+        *all = count >= UINT32_MAX;
     }
     if (map != NULL) {
         (void)fclose(map);
@@ -36,9 +40,60 @@ static bool is_of_this_namespace(uid_t user)
     return found;
 }
 
+/* The number that stands for nobody. */
+static uid_t number_of_nobody(void)
+{
+    unsigned long number = 65534;
+    FILE *file = fopen("/proc/sys/fs/overflowuid", "re");
+    if (file != NULL) {
+        (void)fscanf(file, "%lu", &number);
+        (void)fclose(file);
+    }
+    return (uid_t)number;
+}
+
+/* Whether this process may act as the owner of each file whose owner has a number here. */
+static bool acts_for_owners(void)
+{
+    enum { CAP_FOWNER = 3, LINE_SIZE = 256 }; /* linux/capability.h */
+    static const char name[] = "CapEff:";
+    char line[LINE_SIZE];
+    unsigned long long all = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, name, sizeof name - 1) == 0) {
+            all = strtoull(line + sizeof name - 1, NULL, 16);
+        }
+    }
+    if (status != NULL) {
+        (void)fclose(status);
+    }
+    return (all >> CAP_FOWNER & 1) != 0;
+}
+
+/* Of a namespace with fewer numbers, the one that stands for nobody may also be a user's here. Only
+ * what is that user's can be opened so that its time of access stays, which its owner alone may. */
+bool way_is_outside(int folder, const char *name, uid_t owner)
+{
+    bool all;
+    if (!is_of_this_namespace(owner, &all)) {
+        return true;
+    }
+    if (all || owner != number_of_nobody() || !acts_for_owners()) {
+        return false;
+    }
+    int file = openat(folder, name, O_RDONLY | O_NOATIME | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    bool refused = file < 0 && errno == EPERM;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return refused;
+}
+
 static bool is_other(uid_t user)
 {
-    return user != 0 && is_of_this_namespace(user);
+    bool all;
+    return user != 0 && is_of_this_namespace(user, &all);
 }
 
 static void note_decider(struct way *way, uid_t user)
@@ -74,6 +129,9 @@ static int enter(struct way *way, const char *name, int flags)
         (void)close(way->folder);
     }
     way->folder = folder;
+    if (way->place.st_uid != 0 && way_is_outside(folder, ".", way->place.st_uid)) {
+        way->place.st_uid = 0;
+    }
     /* In a folder such as /tmp only its owner can rename or delete what lies there. */
     bool everybody = (way->place.st_mode & S_IWOTH) != 0 && (way->place.st_mode & S_ISVTX) == 0;
     if (!way->passes_others && (everybody || is_other(way->place.st_uid))) {

@@ -19,7 +19,10 @@ setup() {
     chmod 600 "$victim"
 }
 
-teardown() { rm -rf "$place"; }
+teardown() {
+    [ -z "${inside:-}" ] || kill "$inside" 2>/dev/null || true
+    rm -rf "$place"
+}
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
@@ -387,4 +390,60 @@ root 600'
     tool 1 init
     said "$database: No such file or directory"
     same "$(ls "$place/disk")" ''
+}
+
+# namespace_start: one as a container has it, whose numbers 0 to 65535 are those from 100000 on outside; its process in $inside
+namespace_start() {
+    unshare -U sleep 200 3>&- &
+    inside=$!
+    for ((i = 0; i < 500; i++)); do
+        [ "$(readlink "/proc/$inside/ns/user")" = "$(readlink /proc/self/ns/user)" ] || break
+        sleep 0.01
+    done
+    echo '0 100000 65536' >"/proc/$inside/uid_map"
+    echo '0 100000 65536' >"/proc/$inside/gid_map"
+    cp "$TOOL" "$place/cubby"
+    printf '#!/bin/sh\nexec nsenter -U -t %s -S 0 -G 0 %s/cubby "$@"\n' "$inside" "$place" >"$place/tool"
+    chmod 755 "$place/tool"
+}
+
+@test "links: in a container a folder from outside is trusted, and one of the user nobody is not" {
+    is_root || return 0
+    namespace_start
+    TOOL=$place/tool
+    same "$(nsenter -U -t "$inside" -S 0 -G 0 stat -c %u "$place")" 65534
+    # of root outside, and in it the folder of the container's root, and one of its user 33
+    for owner in 100000 100033; do
+        install -d -m 700 -o "$owner" -g "$owner" "$home"
+        tool 0 init
+        tool 0 gc
+        tool 0 backup "$home/copy.db"
+        same "$(stat -c %u "$home"/*.db "$keys" | sort -u | tr '\n' ' ')" \
+            "$([ "$owner" = 100000 ] && echo '100000 ' || echo '100000 100033 ')"
+        # the settings are of root outside, too: nobody in there can change them
+        tool 0 check
+        rm -rf "$home"
+    done
+    # the container's own nobody has the same number
+    install -d -m 755 -o 165534 -g 165534 "$home"
+    install -d -m 700 -o 100000 -g 100000 "$home/data"
+    database=$home/data/cubby.db
+    keys=$home/data/keys.json
+    settings
+    tool 1 init
+    said 'user 65534 owns a link or may write to a folder'
+    same "$(ls -A "$home/data")" ''
+    chown 165534 "$conf"
+    chown 100000 "$home"
+    tool 0 init
+    tool 1 check
+    said "$conf: user 65534, neither root nor who runs this"
+    # and it acts as that one in a folder of its
+    home=$place/theirs
+    database=$home/cubby.db
+    keys=$home/keys.json
+    settings
+    install -d -m 755 -o 165534 -g 165534 "$home"
+    tool 0 init --owner 65534
+    same "$(stat -c %u "$database" "$keys" | sort -u)" 165534
 }

@@ -285,13 +285,19 @@ found_alone() {
         # Who runs the programs may: it is told, and no fault.
         chown www-data "$home" "$keys" "$database"
         tool 0 check
-        [[ $output == *"warning: $CUBBY_CONF: user $(id -u www-data), neither root nor who runs this"* ]] || fail "$output"
+        said "warning: $CUBBY_CONF: user $(id -u www-data), neither root nor who runs this"
         chown root "$home" "$keys" "$database"
         chown root "$CUBBY_CONF"
         # a group that has others in it
         chgrp www-data "$CUBBY_CONF"
         chmod 660 "$CUBBY_CONF"
         found_alone "$CUBBY_CONF: others than its owner" 'chmod go-w'
+        # mounted read-only, as a container may have them, they stay as they are whatever the mode says
+        chmod 777 "$BATS_TEST_TMPDIR/etc"
+        run --separate-stderr unshare -m sh -c 'mount --bind "$1" "$1" && "$2" check; echo "$?"
+            mount -o remount,ro,bind "$1" && "$2" check; echo "$?"' sh "$BATS_TEST_TMPDIR/etc" "$TOOL"
+        same "$(grep -x '[01]' <<<"$output" | tr '\n' ' ')" '1 0 '
+        tool 1 check
     fi
 }
 
