@@ -52,10 +52,14 @@ static uid_t number_of_nobody(void)
     return (uid_t)number;
 }
 
-/* Whether this process may act as the owner of each file whose owner has a number here. */
-static bool acts_for_owners(void)
+/* What this process may do to the files of others whose owners have numbers here:
+ * linux/capability.h.
+ */
+enum { READ_ALL = 1 << 1 | 1 << 2, ACT_FOR_OWNERS = 1 << 3 };
+
+static unsigned long long capabilities(void)
 {
-    enum { CAP_FOWNER = 3, LINE_SIZE = 256 }; /* linux/capability.h */
+    enum { LINE_SIZE = 256 };
     static const char name[] = "CapEff:";
     char line[LINE_SIZE];
     unsigned long long all = 0;
@@ -68,26 +72,29 @@ static bool acts_for_owners(void)
     if (status != NULL) {
         (void)fclose(status);
     }
-    return (all >> CAP_FOWNER & 1) != 0;
+    return all;
 }
 
-/* Of a namespace with fewer numbers, the one that stands for nobody may also be a user's here. Only
- * what is that user's can be opened so that its time of access stays, which its owner alone may. */
+/* Of a namespace with fewer numbers, the one that stands for nobody may also be a user's here. What
+ * is that user's root can read, and open so that its time of access stays, as its owner may. */
 bool way_is_outside(int folder, const char *name, uid_t owner)
 {
     bool all;
     if (!is_of_this_namespace(owner, &all)) {
         return true;
     }
-    if (all || owner != number_of_nobody() || !acts_for_owners()) {
+    if (all || owner != number_of_nobody()) {
         return false;
     }
     int file = openat(folder, name, O_RDONLY | O_NOATIME | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    bool refused = file < 0 && errno == EPERM;
+    unsigned long long needed = file >= 0         ? 0
+                                : errno == EPERM  ? ACT_FOR_OWNERS
+                                : errno == EACCES ? READ_ALL
+                                                  : 0;
     if (file >= 0) {
         (void)close(file);
     }
-    return refused;
+    return needed != 0 && (capabilities() & needed) != 0;
 }
 
 static bool is_other(uid_t user)
