@@ -46,7 +46,9 @@ static uid_t number_of_nobody(void)
     unsigned long number = 65534;
     FILE *file = fopen("/proc/sys/fs/overflowuid", "re");
     if (file != NULL) {
-        (void)fscanf(file, "%lu", &number);
+        if (fscanf(file, "%lu", &number) != 1) {
+            number = 65534;
+        }
         (void)fclose(file);
     }
     return (uid_t)number;

@@ -426,8 +426,7 @@ static void report_double(void *self, const char *problem)
 void check_double_keys(struct tool *tool, const struct check_sink *sink)
 {
     struct check check = {.tool = tool, .sink = sink};
-    if (access(tool->config.keys, F_OK) == 0 &&
-        file_owner_fault(tool, tool->config.keys) == NULL &&
+    if (access(tool->config.keys, F_OK) == 0 && file_owner_fault(tool, tool->config.keys) == NULL &&
         file_become_owner(tool, tool->config.keys) == TOOL_DONE) {
         token_keys_doubles(tool->config.keys, report_double, &check);
         file_become_self();
