@@ -12,7 +12,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-enum { LINKS_MAXIMUM = 40, REST_SIZE = 2 * PATH_MAX };
+enum { LINKS_MAXIMUM = 40, LINE_SIZE = 256, REST_SIZE = 2 * PATH_MAX };
 
 struct walk {
     struct way *way;
@@ -25,12 +25,15 @@ struct walk {
  * has all numbers. */
 static bool is_of_this_namespace(uid_t user, bool *all)
 {
+    char line[LINE_SIZE];
     FILE *map = fopen("/proc/self/uid_map", "re");
-    unsigned long first;
-    unsigned long count;
     bool found = map == NULL;
     *all = map == NULL;
-    while (!found && fscanf(map, "%lu %*u %lu", &first, &count) == 2) {
+    while (!found && fgets(line, sizeof line, map) != NULL) {
+        char *rest;
+        unsigned long first = strtoul(line, &rest, 10);
+        (void)strtoul(rest, &rest, 10); /* its number outside */
+        unsigned long count = strtoul(rest, NULL, 10);
         found = user >= first && user - first < count;
         *all = count >= UINT32_MAX;
     }
@@ -43,25 +46,21 @@ static bool is_of_this_namespace(uid_t user, bool *all)
 /* The number that stands for nobody. */
 static uid_t number_of_nobody(void)
 {
-    unsigned long number = 65534;
+    char line[LINE_SIZE];
     FILE *file = fopen("/proc/sys/fs/overflowuid", "re");
+    bool told = file != NULL && fgets(line, sizeof line, file) != NULL;
     if (file != NULL) {
-        if (fscanf(file, "%lu", &number) != 1) {
-            number = 65534;
-        }
         (void)fclose(file);
     }
-    return (uid_t)number;
+    return told ? (uid_t)strtoul(line, NULL, 10) : 65534;
 }
 
-/* What this process may do to the files of others whose owners have numbers here:
- * linux/capability.h.
- */
+/* What this process may do to the files of others whose owners have numbers here, as
+ * linux/capability.h has it. */
 enum { READ_ALL = 1 << 1 | 1 << 2, ACT_FOR_OWNERS = 1 << 3 };
 
 static unsigned long long capabilities(void)
 {
-    enum { LINE_SIZE = 256 };
     static const char name[] = "CapEff:";
     char line[LINE_SIZE];
     unsigned long long all = 0;

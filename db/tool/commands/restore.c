@@ -320,6 +320,13 @@ static int copy_old(struct restore *restore, struct db_connection *present, cons
     return status == TOOL_DONE ? file_sync(tool, part) : status;
 }
 
+static void drop_kept(const struct restore *restore)
+{
+    if (restore->kept != NULL) {
+        (void)unlink(restore->kept);
+    }
+}
+
 /* Keeps a copy of the old database. It gets its final name only when it is complete, so a file of
  * that name is never a partial copy, even after a crash. */
 static int keep_old(struct restore *restore, struct db_connection *present)
@@ -339,7 +346,7 @@ static int keep_old(struct restore *restore, struct db_connection *present)
     }
     status = file_sync_directory(tool, restore->kept);
     if (status != TOOL_DONE) {
-        (void)unlink(restore->kept);
+        drop_kept(restore);
     }
     return status;
 }
@@ -384,13 +391,13 @@ static int replace_content(struct restore *restore, struct db_connection *presen
     }
     status = apply_revocations(restore, present, draft);
     if (status != TOOL_DONE) {
-        (void)unlink(restore->kept);
+        drop_kept(restore);
         return status;
     }
     enum db_class class = admin_copy(tool, draft, present, true, "restoring");
     if (class != DB_OK) {
         status = admin_fail(tool, present, tool->config.database, class, "restoring");
-        (void)unlink(restore->kept);
+        drop_kept(restore);
     }
     return status;
 }
