@@ -28,7 +28,7 @@ static void keep_in_log(struct tool *tool, const char *text)
     struct file_user before;
     log_format(line, "tool", "audit %s", text);
     file_become_self_for(&before); /* the log may be another user's than the database */
-    if (file_become_owner(tool, path) != TOOL_DONE) {
+    if (file_become_owner_alone(tool, path) != TOOL_DONE) {
         tool->unnoted = true;
     } else if (!log_write(path, line)) {
         tool->unnoted = true;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "db/tool/files.h"
@@ -143,7 +144,9 @@ static int open_folder(struct tool *tool, const char *path)
     uid_t who;
     bool safe = way_is_safe(&way, &who);
     folder = way.folder;
-    has_name = geteuid() != 0 || (safe && way_owner(&way) == 0);
+    /* Who may write there can put a journal beside it, which SQLite would play back. */
+    bool shared = (way.file.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    has_name = !shared && (geteuid() != 0 || (safe && way_owner(&way) == 0));
     /* In one that everybody may write to, others can replace what lies there, but not the way. */
     return geteuid() != 0 || safe || who == WAY_EVERYBODY
                ? TOOL_DONE

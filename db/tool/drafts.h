@@ -20,8 +20,8 @@ int draft_make(struct tool *tool, const char *path);
 /* The draft, open for reading and writing; it is closed by draft_place and draft_drop. */
 int draft_file(void);
 
-/* Whether the name of the draft may be used: not when root runs this and others may put something
- * else in its place. */
+/* Whether the name of the draft may be used: not when others may put something beside it, nor when
+ * root runs this and they may put something else in its place. */
 bool draft_has_name(void);
 
 /* Makes the contents of the draft durable. */

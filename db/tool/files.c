@@ -27,6 +27,16 @@ char *file_directory(struct tool *tool, const char *path)
     return arena_copy(&tool->arena, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+const char *file_itself(struct tool *tool, const char *path)
+{
+    char whole[PATH_MAX];
+    struct stat there;
+    bool link = lstat(path, &there) == 0 && S_ISLNK(there.st_mode);
+    const char *target =
+        link && realpath(path, whole) != NULL ? arena_printf(&tool->arena, "%s", whole) : NULL;
+    return target != NULL ? target : path;
+}
+
 int file_set_owner(struct tool *tool, const char *path, const struct file_owner *owner)
 {
     if (owner->given && lchown(path, owner->user, owner->group) != 0) {
@@ -83,6 +93,8 @@ static int make_owned_directory(struct tool *tool, const char *path, const struc
     return file_sync_directory(tool, path);
 }
 
+static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner);
+
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner)
 {
     char *directory = file_directory(tool, path);
@@ -96,7 +108,7 @@ int file_make_directory(struct tool *tool, const char *path, const struct file_o
     }
     bool self = geteuid() == getuid();
     struct file_owner rest = *owner;
-    int status = file_become_maker(tool, directory, &rest);
+    int status = become_maker(tool, directory, true, &rest);
     for (char *slash = strchr(directory + 1, '/'); slash != NULL && status == TOOL_DONE;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
@@ -239,22 +251,46 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text)
 
 /* ---- as whom -------------------------------------------------------------------------------- */
 
+static const char *name_user(struct tool *tool, uid_t user)
+{
+    const char *text = user == 0               ? "root"
+                       : user == WAY_EVERYBODY ? "everybody"
+                                               : arena_printf(&tool->arena, "user %ld", (long)user);
+    return text != NULL ? text : "another user";
+}
+
+/* What to do about WHO's leading elsewhere what is root's, in words that follow; "" where that is
+ * not known. */
+static const char *way_remedy(struct tool *tool, const struct way *way, uid_t who)
+{
+    const char *text = "";
+    bool passed = way->passes_others && way->other == who && *way->passed != '\0';
+    if (way_owner(way) == 0 && passed) {
+        text =
+            arena_printf(&tool->arena, ": %s; move it to a folder of root's, or %s %s", way->passed,
+                         who == WAY_EVERYBODY ? "chmod o-w" : "chown root", way->passed);
+    } else if (way_owner(way) == 0 && who == WAY_EVERYBODY) {
+        text = "; move it to a folder of root's";
+    }
+    return text != NULL ? text : "";
+}
+
 const char *file_way_fault(struct tool *tool, const struct way *way, uid_t who)
 {
-    uid_t owner = way_owner(way);
-    char belongs[32] = "root";
-    char others[32] = "everybody";
-    if (owner != 0) {
-        (void)snprintf(belongs, sizeof belongs, "user %ld", (long)owner);
-    }
-    if (who != WAY_EVERYBODY) {
-        (void)snprintf(others, sizeof others, "user %ld", (long)who);
-    }
-    const char *text = arena_printf(&tool->arena,
-                                    "it belongs to %s, but %s owns a link or may write to a folder "
-                                    "on the way to it, and could lead root elsewhere",
-                                    belongs, others);
+    const char *text =
+        arena_printf(&tool->arena,
+                     "%s belongs to %s, but %s owns a link or may write to a folder "
+                     "on the way to it, and could lead root elsewhere%s",
+                     way->exists ? "it" : "its folder", name_user(tool, way_owner(way)),
+                     name_user(tool, who), way_remedy(tool, way, who));
     return text != NULL ? text : "others could lead root elsewhere";
+}
+
+/* Whether root may act by the name of the file, beside which there may be others of its. */
+static bool is_safe(const struct way *way, uid_t *who)
+{
+    *who = WAY_EVERYBODY;
+    return way_is_safe(way, who) && (way_owner(way) != 0 || !way_is_shared(way));
 }
 
 const char *file_owner_fault(struct tool *tool, const char *path)
@@ -264,7 +300,7 @@ const char *file_owner_fault(struct tool *tool, const char *path)
     if (geteuid() != 0 || way_take(path, &way) != 0) {
         return NULL;
     }
-    const char *fault = way_is_safe(&way, &who) ? NULL : file_way_fault(tool, &way, who);
+    const char *fault = is_safe(&way, &who) ? NULL : file_way_fault(tool, &way, who);
     way_leave(&way);
     return fault;
 }
@@ -277,7 +313,7 @@ bool file_has_roots_folder(const char *path)
         return false;
     }
     way.exists = false; /* the folder counts */
-    bool roots = way_is_safe(&way, &who) && way_owner(&way) == 0;
+    bool roots = is_safe(&way, &who) && way_owner(&way) == 0;
     way_leave(&way);
     return roots;
 }
@@ -308,7 +344,8 @@ static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group)
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
 }
 
-int file_become_owner(struct tool *tool, const char *path)
+/* ALONE: if the file exists, nothing beside it matters. */
+static int become_owner(struct tool *tool, const char *path, bool alone)
 {
     struct way way;
     uid_t who;
@@ -319,11 +356,21 @@ int file_become_owner(struct tool *tool, const char *path)
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
     int status =
-        way_is_safe(&way, &who)
+        (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
             ? act_as(tool, path, way_owner(&way), way.exists ? way.file.st_gid : way.place.st_gid)
             : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     way_leave(&way);
     return status;
+}
+
+int file_become_owner(struct tool *tool, const char *path)
+{
+    return become_owner(tool, path, false);
+}
+
+int file_become_owner_alone(struct tool *tool, const char *path)
+{
+    return become_owner(tool, path, true);
 }
 
 /* Who is to make the file at the end of WAY; *GROUP is the group to make it with. */
@@ -340,7 +387,8 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
     return user;
 }
 
-int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
+/* A FOLDER is made by one call, for which nothing beside it matters. */
+static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner)
 {
     struct way way;
     uid_t who;
@@ -355,7 +403,7 @@ int file_become_maker(struct tool *tool, const char *path, struct file_owner *ow
     bool exists = way.exists;
     way.exists = exists && user == way_owner(&way); /* else it is the folder that counts */
     int status = TOOL_DONE;
-    if (!way_is_safe(&way, &who)) {
+    if (!(folder ? way_is_safe : is_safe)(&way, &who)) {
         status = tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     } else if (user != 0 && owner->given && owner->user != user) {
         status = tool_fail(tool,
@@ -368,6 +416,11 @@ int file_become_maker(struct tool *tool, const char *path, struct file_owner *ow
     }
     way_leave(&way);
     return status;
+}
+
+int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
+{
+    return become_maker(tool, path, false, owner);
 }
 
 void file_become_self(void)

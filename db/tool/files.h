@@ -24,6 +24,10 @@ struct file_owner {
 /* The directory PATH lies in, on the tool's arena; NULL when memory is out. */
 char *file_directory(struct tool *tool, const char *path);
 
+/* PATH, or, where that is a symbolic link, the path of the file it leads to, beside which its
+ * owner may make others; on the tool's arena. PATH where there is none. */
+const char *file_itself(struct tool *tool, const char *path);
+
 /* Creates the directory of PATH and the parents it needs: the parents with mode 0755, the directory
  * itself with mode 0700 for OWNER. */
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner);
@@ -51,8 +55,13 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
  * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
  * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
  * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
+ * Nor may what belongs to root lie in a folder such as /tmp, where all may put a journal beside it.
  */
 int file_become_owner(struct tool *tool, const char *path);
+
+/* The same for a file that has no other beside it, such as the log: in a folder such as /tmp, too,
+ * one of root's that exists is root's to write. */
+int file_become_owner_alone(struct tool *tool, const char *path);
 
 /* The same for making PATH: the tool continues as the owner of the folder, with the group of OWNER
  * if that is the same user, and then *OWNER is no more given: what is made is that user's. When

@@ -5,13 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
-enum { LINKS_MAXIMUM = 40, REST_SIZE = 2 * PATH_MAX };
+enum { LINKS_MAXIMUM = 40, LINE_SIZE = 256, REST_SIZE = 2 * PATH_MAX };
 
 struct walk {
     struct way *way;
@@ -20,15 +21,21 @@ struct walk {
 };
 
 /* Whether the number USER is one of this user namespace: others' files all show the number that
- * stands for nobody here, among them those of the system's root, who is trusted anyway. */
-static bool is_of_this_namespace(uid_t user)
+ * stands for nobody here, among them those of the system's root, who is trusted anyway. *ALL: it
+ * has all numbers. */
+static bool is_of_this_namespace(uid_t user, bool *all)
 {
+    char line[LINE_SIZE];
     FILE *map = fopen("/proc/self/uid_map", "re");
-    unsigned long first;
-    unsigned long count;
     bool found = map == NULL;
-    while (!found && fscanf(map, "%lu %*u %lu", &first, &count) == 2) {
+    *all = map == NULL;
+    while (!found && fgets(line, sizeof line, map) != NULL) {
+        char *rest;
+        unsigned long first = strtoul(line, &rest, 10);
+        (void)strtoul(rest, &rest, 10); /* its number outside */
+        unsigned long count = strtoul(rest, NULL, 10);
         found = user >= first && user - first < count;
+        *all = count >= UINT32_MAX;
     }
     if (map != NULL) {
         (void)fclose(map);
@@ -36,9 +43,65 @@ static bool is_of_this_namespace(uid_t user)
     return found;
 }
 
+/* The number that stands for nobody. */
+static uid_t number_of_nobody(void)
+{
+    char line[LINE_SIZE];
+    FILE *file = fopen("/proc/sys/fs/overflowuid", "re");
+    bool told = file != NULL && fgets(line, sizeof line, file) != NULL;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return told ? (uid_t)strtoul(line, NULL, 10) : 65534;
+}
+
+/* What this process may do to the files of others whose owners have numbers here, as
+ * linux/capability.h has it. */
+enum { READ_ALL = 1 << 1 | 1 << 2, ACT_FOR_OWNERS = 1 << 3 };
+
+static unsigned long long capabilities(void)
+{
+    static const char name[] = "CapEff:";
+    char line[LINE_SIZE];
+    unsigned long long all = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, name, sizeof name - 1) == 0) {
+            all = strtoull(line + sizeof name - 1, NULL, 16);
+        }
+    }
+    if (status != NULL) {
+        (void)fclose(status);
+    }
+    return all;
+}
+
+/* Of a namespace with fewer numbers, the one that stands for nobody may also be a user's here. What
+ * is that user's root can read, and open so that its time of access stays, as its owner may. */
+bool way_is_outside(int folder, const char *name, uid_t owner)
+{
+    bool all;
+    if (!is_of_this_namespace(owner, &all)) {
+        return true;
+    }
+    if (all || owner != number_of_nobody()) {
+        return false;
+    }
+    int file = openat(folder, name, O_RDONLY | O_NOATIME | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    unsigned long long needed = file >= 0         ? 0
+                                : errno == EPERM  ? ACT_FOR_OWNERS
+                                : errno == EACCES ? READ_ALL
+                                                  : 0;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return needed != 0 && (capabilities() & needed) != 0;
+}
+
 static bool is_other(uid_t user)
 {
-    return user != 0 && is_of_this_namespace(user);
+    bool all;
+    return user != 0 && is_of_this_namespace(user, &all);
 }
 
 static void note_decider(struct way *way, uid_t user)
@@ -47,6 +110,15 @@ static void note_decider(struct way *way, uid_t user)
     if (!known && way->decider_count < 2 && is_other(user)) {
         way->deciders[way->decider_count++] = user;
     }
+}
+
+/* The path of the present folder, into OUT; "" where it is not known. */
+static void name_folder(const struct way *way, char out[PATH_MAX])
+{
+    char link[32];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", way->folder);
+    ssize_t size = readlink(link, out, PATH_MAX - 1);
+    out[size > 0 ? size : 0] = '\0';
 }
 
 /* Goes on in the folder NAME of the present one, or of FROM when that is no folder. */
@@ -65,11 +137,15 @@ static int enter(struct way *way, const char *name, int flags)
         (void)close(way->folder);
     }
     way->folder = folder;
+    if (way->place.st_uid != 0 && way_is_outside(folder, ".", way->place.st_uid)) {
+        way->place.st_uid = 0;
+    }
     /* In a folder such as /tmp only its owner can rename or delete what lies there. */
     bool everybody = (way->place.st_mode & S_IWOTH) != 0 && (way->place.st_mode & S_ISVTX) == 0;
     if (!way->passes_others && (everybody || is_other(way->place.st_uid))) {
         way->passes_others = true;
         way->other = is_other(way->place.st_uid) ? way->place.st_uid : WAY_EVERYBODY;
+        name_folder(way, way->passed);
     }
     return 0;
 }
@@ -205,6 +281,11 @@ bool way_is_safe(const struct way *way, uid_t *who)
         return false;
     }
     return true;
+}
+
+bool way_is_shared(const struct way *way)
+{
+    return way->whole && (way->place.st_mode & S_IWOTH) != 0;
 }
 
 void way_leave(struct way *way)

@@ -18,7 +18,7 @@
 struct way {
     int folder;              /* open (O_PATH): where the file lies or would; where folders are
                                 missing, the last one there is */
-    struct stat place;       /* that folder */
+    struct stat place;       /* that folder; it is root's where way_is_outside */
     char name[NAME_MAX + 1]; /* the file's in that folder, after links were followed */
     bool whole;              /* no folder is missing */
     bool exists;
@@ -29,11 +29,17 @@ struct way {
     uid_t deciders[2];
     bool passes_others; /* another user's folder, or one that all may write to */
     uid_t other;
+    char passed[PATH_MAX]; /* the first such folder; "" where its path is not known */
 };
 
 /* Takes the way to PATH, and follows symbolic links, also one in the place of the file, which need
  * not exist. 0, or -1 with errno; then nothing is open. */
 int way_take(const char *path, struct way *way);
+
+/* Whether OWNER, whose number what NAME leads to from FOLDER shows, is outside of this user
+ * namespace: so it looks in a container where somebody outside, as a rule root, shares a folder.
+ * false also where the system does not tell. */
+bool way_is_outside(int folder, const char *name, uid_t owner);
 
 /* The user who owns the file, or its folder where there is no file. */
 uid_t way_owner(const struct way *way);
@@ -43,6 +49,10 @@ uid_t way_owner(const struct way *way);
  * link there or owns the folder. If not, *WHO is who else does; WAY_EVERYBODY
  * where all may. */
 bool way_is_safe(const struct way *way, uid_t *who);
+
+/* Whether all may make files where the file lies: in a folder such as /tmp they can't replace it,
+ * but put beside it what SQLite takes for its journal. */
+bool way_is_shared(const struct way *way);
 
 /* Closes what is open. */
 void way_leave(struct way *way);

@@ -19,7 +19,10 @@ setup() {
     chmod 600 "$victim"
 }
 
-teardown() { rm -rf "$place"; }
+teardown() {
+    [ -z "${inside:-}" ] || kill "$inside" 2>/dev/null || true
+    rm -rf "$place"
+}
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
@@ -31,6 +34,8 @@ settings() {
 
 # lacks TEXT PART
 lacks() { case $1 in *"$2"*) fail "has \"$2\": $1" ;; esac }
+
+sum_of() { sha256sum "$@"; }
 
 as_attacker() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
 
@@ -188,6 +193,10 @@ journal_of_victim() {
     same "$(sha256sum "$place/roots/keys.json")" "$before"
     tool 1 check
     said "$keys: it belongs to root, but user 65534 owns a link"
+    # the doctor tells it once, among what it finds
+    tool 1 doctor http://127.0.0.1:1/api --json
+    same "$stderr" ''
+    same "$(of '[.checks[] | select(.message | contains("could lead root elsewhere")) | .check] | join(" ")')" files
     # a second name of root's file, which old kernels let others make, in place of the link
     rm "$keys"
     ln "$place/roots/keys.json" "$keys"
@@ -226,6 +235,7 @@ journal_of_victim() {
     with_data
     mkdir "$place/disk" "$place/roots"
     chown nobody: "$place/disk"
+    install -d -m 755 -o www-data "$place/theirs"
     mv "$database" "$place/disk/real.db"
     for folder in "$place/roots" "$home"; do
         database=$folder/cubby.db
@@ -236,7 +246,21 @@ journal_of_victim() {
         tool 0 init --owner nobody
         tool 0 key rotate
         tool 0 backup "$place/copy.$(basename "$folder")"
+        # drafts, and what is kept, lie beside the database itself
+        tool 0 export -
+        tool 0 export "$place/out.$(basename "$folder")"
+        "$TOOL" backup - >"$place/sent.db"
+        tool 0 backup "$place/theirs/copy.$(basename "$folder")"
+        tool 0 restore --yes "$place/sent.db"
+        echo damaged >"$place/disk/real.db"
+        tool 0 restore --yes "$place/sent.db"
+        same "$(readlink "$database")" "$place/disk/real.db"
+        same "$(find "$place/disk" -name 'real.db.before-restore-*' | wc -l)" 2
         tool 0 check
+        : >"$place/disk/real.db.restore-99999999"
+        tool 1 check
+        said "$place/disk/real.db.restore-99999999: a run of cubby that was killed left"
+        rm "$place/disk/real.db".*
     done
     # a link of the programs' user to a file of the same
     rm "$database"
@@ -289,4 +313,158 @@ root 600'
     same "$(awk -v draft='cubby.db.backup-' '/setresuid/ { as = /65534/ } index($0, draft) && !as' "$place/trace")" ''
     grep -q 'cubby.db.backup-' "$place/trace"
     sqlite3 "$place/out.db" 'PRAGMA integrity_check' | grep -qx ok
+}
+
+@test "links: in a folder such as /tmp nothing that others put beside root's file is played back" {
+    is_root || return 0
+    database=$place/roots/cubby.db keys=$place/roots/keys.json
+    settings
+    tool 0 init
+    mkdir -m 1777 "$place/all"
+    # A result: its name, with the number of the process in it, is used by nothing that looks for a journal there.
+    for who in root www-data; do
+        [ "$who" = root ] || chown -R "$who": "$place/roots"
+        setpriv --reuid "$who" --regid "$who" --clear-groups strace -f -qq -o "$place/all/trace.$who" -e trace=%file \
+            "$TOOL" backup "$place/all/$who.db" >/dev/null
+        grep -q "\"$who\.db\.new-[0-9]*\", O_RDWR|O_CREAT|O_EXCL" "$place/all/trace.$who"
+        ! grep "all/$who\.db\.new-" "$place/all/trace.$who" || fail 'the draft is used by its name'
+        same "$(stat -c '%U %a' "$place/all/$who.db")" "$who 600"
+        sqlite3 "$place/all/$who.db" 'PRAGMA integrity_check' | grep -qx ok
+    done
+    tool 0 export "$place/all/out.jsonl"
+    # The database itself, there or not yet, with a journal that somebody else made.
+    chown -R root: "$place/roots"
+    mv "$database" "$place/all/cubby.db"
+    database=$place/all/cubby.db
+    settings
+    journal_of_victim >"$database-journal"
+    chown nobody: "$database-journal"
+    chmod 666 "$database-journal"
+    before=$(sum_of "$database"*)
+    for words in gc migrate init 'user list' 'backup -' 'export -' "restore --yes $place/all/root.db"; do
+        # shellcheck disable=SC2086 # words
+        tool 1 $words
+        said 'could lead root elsewhere'
+        same "$(sum_of "$database"*)" "$before"
+        untouched
+    done
+    tool 1 check
+    said "$database: it belongs to root"
+    rm "$database"
+    tool 1 init
+    said 'could lead root elsewhere'
+    [ ! -e "$database" ] || fail 'made'
+    tool 1 init --owner nobody
+    said 'could lead root elsewhere'
+    # A folder of its own below is root's alone; a log that root has there has nothing beside it.
+    for owner in root nobody; do
+        database=$place/all/$owner/cubby.db keys=$place/all/$owner/keys.json
+        settings
+        tool 0 init --owner "$owner"
+        tool 0 gc
+        tool 0 backup "$place/all/$owner.again.db"
+        same "$(stat -c %U "$place/all/$owner"/*.db)" "$owner"
+    done
+    settings "log = $place/all/log"
+    tool 1 key rotate
+    said "$place/all/log"
+    : >"$place/all/log"
+    tool 0 key rotate
+    grep -q key_rotated "$place/all/log"
+}
+
+@test "links: a refusal names the folder that others may write to, and says what to do" {
+    is_root || return 0
+    # as where a container's folder lies below one of the user who shares it
+    install -d -m 755 -o 1000 "$place/shared"
+    mkdir "$place/shared/data" "$place/all"
+    database=$place/shared/data/cubby.db
+    settings
+    tool 1 init
+    said "$database: its folder belongs to root, but user 1000 "
+    said ": $place/shared; move it to a folder of root's, or chown root $place/shared"
+    chown root "$place/shared"
+    tool 0 init
+    chown 1000 "$place/shared"
+    tool 1 gc
+    said "$database: it belongs to root, but user 1000 "
+    said "or chown root $place/shared"
+    chmod 777 "$place/all"
+    mkdir "$place/all/data"
+    database=$place/all/data/cubby.db
+    settings
+    tool 1 init
+    said "but everybody owns a link or may write to a folder"
+    said ": $place/all; move it to a folder of root's, or chmod o-w $place/all"
+    # /tmp itself stays as it is
+    chmod 1777 "$place/all"
+    database=$place/all/cubby.db
+    settings
+    tool 1 init
+    said "; move it to a folder of root's"
+    lacks "$stderr" chmod
+    # a link that leads to nothing: init makes no file there
+    mkdir "$place/disk"
+    ln -s "$place/disk/real.db" "$place/link.db"
+    database=$place/link.db
+    settings
+    tool 1 init
+    said "$database: No such file or directory"
+    same "$(ls "$place/disk")" ''
+}
+
+# namespace_start: one as a container has it, whose numbers 0 to 65535 are those from 100000 on outside; its process in $inside
+namespace_start() {
+    unshare -U sleep 200 3>&- &
+    inside=$!
+    for ((i = 0; i < 500; i++)); do
+        [ "$(readlink "/proc/$inside/ns/user")" = "$(readlink /proc/self/ns/user)" ] || break
+        sleep 0.01
+    done
+    echo '0 100000 65536' >"/proc/$inside/uid_map"
+    echo '0 100000 65536' >"/proc/$inside/gid_map"
+    cp "$TOOL" "$place/cubby"
+    printf '#!/bin/sh\nexec nsenter -U -t %s -S 0 -G 0 %s/cubby "$@"\n' "$inside" "$place" >"$place/tool"
+    chmod 755 "$place/tool"
+}
+
+@test "links: in a container a folder from outside is trusted, and one of the user nobody is not" {
+    is_root || return 0
+    namespace_start
+    TOOL=$place/tool
+    same "$(nsenter -U -t "$inside" -S 0 -G 0 stat -c %u "$place")" 65534
+    # of root outside, and in it the folder of the container's root, and one of its user 33
+    for owner in 100000 100033; do
+        install -d -m 700 -o "$owner" -g "$owner" "$home"
+        tool 0 init
+        tool 0 gc
+        tool 0 backup "$home/copy.db"
+        same "$(stat -c %u "$home"/*.db "$keys" | sort -u | tr '\n' ' ')" \
+            "$([ "$owner" = 100000 ] && echo '100000 ' || echo '100000 100033 ')"
+        # the settings are of root outside, too: nobody in there can change them
+        tool 0 check
+        rm -rf "$home"
+    done
+    # the container's own nobody has the same number
+    install -d -m 755 -o 165534 -g 165534 "$home"
+    install -d -m 700 -o 100000 -g 100000 "$home/data"
+    database=$home/data/cubby.db
+    keys=$home/data/keys.json
+    settings
+    tool 1 init
+    said 'user 65534 owns a link or may write to a folder'
+    same "$(ls -A "$home/data")" ''
+    chown 165534 "$conf"
+    chown 100000 "$home"
+    tool 0 init
+    tool 1 check
+    said "$conf: user 65534, neither root nor who runs this"
+    # and it acts as that one in a folder of its
+    home=$place/theirs
+    database=$home/cubby.db
+    keys=$home/keys.json
+    settings
+    install -d -m 755 -o 165534 -g 165534 "$home"
+    tool 0 init --owner 65534
+    same "$(stat -c %u "$database" "$keys" | sort -u)" 165534
 }

@@ -292,6 +292,12 @@ found_alone() {
         chgrp www-data "$CUBBY_CONF"
         chmod 660 "$CUBBY_CONF"
         found_alone "$CUBBY_CONF: others than its owner" 'chmod go-w'
+        # mounted read-only, as a container may have them, they stay as they are whatever the mode says
+        chmod 777 "$BATS_TEST_TMPDIR/etc"
+        run --separate-stderr unshare -m sh -c 'mount --bind "$1" "$1" && "$2" check; echo "$?"
+            mount -o remount,ro,bind "$1" && "$2" check; echo "$?"' sh "$BATS_TEST_TMPDIR/etc" "$TOOL"
+        same "$(grep -x '[01]' <<<"$output" | tr '\n' ' ')" '1 0 '
+        tool 1 check
     fi
 }
 

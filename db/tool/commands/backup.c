@@ -82,14 +82,12 @@ static int tell(struct tool *tool, const char *path)
  * open. */
 static int copy_beside(struct tool *tool, int *copy)
 {
-    const char *draft =
-        arena_printf(&tool->arena, "%s.backup-%ld", tool->config.database, (long)getpid());
-    if (draft == NULL) {
-        return tool_out_of_memory(tool);
-    }
+    const char *draft = NULL;
     int status = file_become_owner(tool, tool->config.database);
     if (status == TOOL_DONE) {
-        status = draft_make(tool, draft);
+        draft = arena_printf(&tool->arena, "%s.backup-%ld",
+                             file_itself(tool, tool->config.database), (long)getpid());
+        status = draft != NULL ? draft_make(tool, draft) : tool_out_of_memory(tool);
     }
     if (status == TOOL_DONE) {
         status = copy_database(tool, draft);
@@ -163,9 +161,9 @@ static bool is_same(int file, int copy)
     return true;
 }
 
-/* Root's backup in another user's folder: SQLite knows files by names alone, and that user could
- * put another file behind the draft's. So the copy is made where the database is, and its bytes go
- * into the draft, which stays open. */
+/* A backup in a folder where others may write, or that is another user's than root: SQLite knows
+ * files by names alone, and they could put another file behind the draft's, or a journal beside it.
+ * So the copy is made where the database is, and its bytes go into the draft, which stays open. */
 static int fill_draft(struct tool *tool, const char *draft)
 {
     int copy = -1;
@@ -242,8 +240,8 @@ static const struct tool_command commands[] = {
          "verified, and FILE appears when all of it is on the disk. An existing file is\n"
          "replaced only with --yes or when you agree. The key file is not part of it: copy that\n"
          "once, to where the backups are as safe as the keys must be. With - for FILE it goes to\n"
-         "standard output; the copy is then made beside the database first, as it is when root\n"
-         "writes into another user's folder.\n",
+         "standard output; the copy is then made beside the database first, as it is where\n"
+         "others may write to FILE's folder.\n",
      .words_least = 1,
      .words_most = 1,
      .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,

@@ -207,6 +207,7 @@ static bool is_left_over(const char *rest)
 static void check_left_over(const struct check *check, const char *path, const char *what)
 {
     struct tool *tool = check->tool;
+    path = file_itself(tool, path);
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     const char *directory = file_directory(tool, path);
@@ -425,7 +426,7 @@ static void report_double(void *self, const char *problem)
 void check_double_keys(struct tool *tool, const struct check_sink *sink)
 {
     struct check check = {.tool = tool, .sink = sink};
-    if (access(tool->config.keys, F_OK) == 0 &&
+    if (access(tool->config.keys, F_OK) == 0 && file_owner_fault(tool, tool->config.keys) == NULL &&
         file_become_owner(tool, tool->config.keys) == TOOL_DONE) {
         token_keys_doubles(tool->config.keys, report_double, &check);
         file_become_self();

@@ -1,11 +1,14 @@
 /*
  * check_settings.c - who can change the settings.
  */
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "db/tool/commands/check.h"
 #include "db/tool/files.h"
+#include "db/tool/way.h"
 
 static void tell(const struct check_sink *sink, const char *path, const char *problem,
                  const char *remedy)
@@ -37,8 +40,12 @@ static void check_one(struct tool *tool, const struct check_sink *sink,
                       const struct check_sink *warned, const char *path)
 {
     struct stat there;
+    struct statvfs system;
     if (stat(path, &there) != 0) {
         return; /* no settings: the defaults hold */
+    }
+    if (statvfs(path, &system) == 0 && (system.f_flag & ST_RDONLY) != 0) {
+        return; /* whatever the mode says, as in a container whose settings are mounted */
     }
     if (is_open(&there)) {
         tell(sink, path,
@@ -46,7 +53,8 @@ static void check_one(struct tool *tool, const struct check_sink *sink,
                           (unsigned)(there.st_mode & 0777)),
              arena_printf(&tool->arena, "chmod go-w %s", path));
     }
-    if (there.st_uid != 0 && there.st_uid != getuid()) {
+    if (there.st_uid != 0 && there.st_uid != getuid() &&
+        !way_is_outside(AT_FDCWD, path, there.st_uid)) {
         tell(runs_programs(tool, there.st_uid) ? warned : sink, path,
              arena_printf(&tool->arena,
                           "user %ld, neither root nor who runs this, may change the settings",

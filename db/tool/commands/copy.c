@@ -493,8 +493,11 @@ static int refuse_others(const struct copy *copy)
     struct tool *tool = copy->tool;
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
         if (geteuid() == 0 && config_is_path(sides[i]) && !file_has_roots_folder(sides[i])) {
-            return tool_fail(tool, "%s: lies in a folder of another user than the key file",
-                             sides[i]);
+            return tool_fail(
+                tool,
+                "%s: lies in a folder of another user than the key file, or one that all "
+                "may write to",
+                sides[i]);
         }
     }
     return TOOL_DONE;

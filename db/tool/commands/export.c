@@ -67,12 +67,12 @@ static int open_copy(struct export *export)
         return opened == TOOL_DONE && admin_driver->begin_read(export->copy) != DB_OK ? TOOL_FAILED
                                                                                       : opened;
     }
-    const char *path =
-        arena_printf(&tool->arena, "%s.export-%ld", tool->config.database, (long)getpid());
-    int status =
-        path != NULL ? file_become_owner(tool, tool->config.beside) : tool_out_of_memory(tool);
+    const char *path = NULL;
+    int status = file_become_owner(tool, tool->config.beside);
     if (status == TOOL_DONE) {
-        status = draft_make(tool, path);
+        path = arena_printf(&tool->arena, "%s.export-%ld", file_itself(tool, tool->config.database),
+                            (long)getpid());
+        status = path != NULL ? draft_make(tool, path) : tool_out_of_memory(tool);
     }
     if (status == TOOL_DONE) {
         status = admin_open_any(tool, path, true, &export->copy);

@@ -29,6 +29,7 @@
 struct restore {
     struct tool *tool;
     const char *from;
+    const char *itself; /* the database, where the settings name a link to it */
     const char *draft;
     const char *kept; /* the path under which the old database is kept; NULL: there was none */
     int64_t schema;   /* the schema number of the backup */
@@ -252,10 +253,9 @@ static const char *kept_name(struct restore *restore, int number)
         strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &parts) == 0) {
         return NULL;
     }
-    return number == 1
-               ? arena_printf(&tool->arena, "%s.before-restore-%s", tool->config.database, when)
-               : arena_printf(&tool->arena, "%s.before-restore-%s-%d", tool->config.database, when,
-                              number);
+    return number == 1 ? arena_printf(&tool->arena, "%s.before-restore-%s", restore->itself, when)
+                       : arena_printf(&tool->arena, "%s.before-restore-%s-%d", restore->itself,
+                                      when, number);
 }
 
 /* Gives the file at PATH the first free of these names: another restore may take one at the same
@@ -299,6 +299,13 @@ static int copy_old(struct restore *restore, struct db_connection *present, cons
     return status == TOOL_DONE ? file_sync(tool, part) : status;
 }
 
+static void drop_kept(const struct restore *restore)
+{
+    if (restore->kept != NULL) {
+        (void)unlink(restore->kept);
+    }
+}
+
 /* Keeps a copy of the old database. It gets its final name only when it is complete, so a file of
  * that name is never a partial copy, even after a crash. */
 static int keep_old(struct restore *restore, struct db_connection *present)
@@ -318,7 +325,7 @@ static int keep_old(struct restore *restore, struct db_connection *present)
     }
     status = file_sync_directory(tool, restore->kept);
     if (status != TOOL_DONE) {
-        (void)unlink(restore->kept);
+        drop_kept(restore);
     }
     return status;
 }
@@ -406,7 +413,7 @@ static int move_companions(const struct restore *restore)
     static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
     struct tool *tool = restore->tool;
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        const char *from = arena_printf(&tool->arena, "%s%s", tool->config.database, suffixes[i]);
+        const char *from = arena_printf(&tool->arena, "%s%s", restore->itself, suffixes[i]);
         const char *to = arena_printf(&tool->arena, "%s%s", restore->kept, suffixes[i]);
         if (from == NULL || to == NULL) {
             errno = ENOMEM;
@@ -438,7 +445,7 @@ static int move_left_over(struct restore *restore)
  * meanwhile: there is none of that name. */
 static int move_damaged(struct restore *restore)
 {
-    int status = name_old(restore, restore->tool->config.database);
+    int status = name_old(restore, restore->itself);
     return status != TOOL_DONE || move_companions(restore) == 0
                ? status
                : tool_fail(restore->tool, "%s: its journal can't be put away: %s", restore->kept,
@@ -466,7 +473,7 @@ static int replace_file(struct restore *restore, bool there_is_one)
     struct tool *tool = restore->tool;
     int status = there_is_one ? move_damaged(restore) : move_left_over(restore);
     if (status == TOOL_DONE) {
-        status = draft_place(tool, tool->config.database, false);
+        status = draft_place(tool, restore->itself, false);
     }
     if (status == TOOL_DONE) {
         set_journal(tool);
@@ -545,8 +552,8 @@ static int restore_as_owner(struct restore *restore, int backup)
 {
     struct tool *tool = restore->tool;
     int status = file_become_owner(tool, tool->config.database);
-    restore->draft =
-        arena_printf(&tool->arena, "%s.restore-%ld", tool->config.database, (long)getpid());
+    restore->itself = file_itself(tool, tool->config.database);
+    restore->draft = arena_printf(&tool->arena, "%s.restore-%ld", restore->itself, (long)getpid());
     if (restore->draft == NULL) {
         return tool_out_of_memory(tool);
     }
