@@ -375,7 +375,8 @@ static enum error_code refuse_clashes(const char *file, const struct config *con
         if (*all[i].path == '\0') {
             continue;
         }
-        if (paths_companion(all[i].path, config->beside)) {
+        bool named_in_it = i > 1;
+        if (named_in_it && paths_companion(all[i].path, config->beside)) {
             return cause_set(
                 cause, ERR_INTERNAL, "%s: %s is a file that is made beside that of %s, %s", file,
                 all[i].name, config->beside == config->keys ? "keys" : "database", all[i].path);

@@ -374,13 +374,6 @@ static int apply_revocations(struct restore *restore, struct db_connection *pres
                           : admin_fail(tool, draft, restore->draft, class, "making it ready");
 }
 
-static void drop_kept(const struct restore *restore)
-{
-    if (restore->kept != NULL) {
-        (void)unlink(restore->kept);
-    }
-}
-
 /* Replaces the content of the database, which is locked, by that of the draft. */
 static int replace_content(struct restore *restore, struct db_connection *present,
                            struct db_connection *draft)
