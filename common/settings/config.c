@@ -355,8 +355,9 @@ static char *read_file(struct arena *arena, const char *path, bool may_be_missin
 }
 
 /* Refuses two settings that lead to one file, such as a log that is the key file: its first line
- * would break it. FILE is that of the settings. Links and spellings are looked through for the log
- * alone, to which anything is appended; of the others each can tell that a file is not its own. */
+ * would break it. FILE is that of the settings. Links and other spellings are looked through for
+ * what need not be set, such as the log, to which anything is appended; of the others each can tell
+ * that a file is not its own. */
 static enum error_code refuse_clashes(const char *file, const struct config *config,
                                       struct cause *cause)
 {
@@ -370,20 +371,18 @@ static enum error_code refuse_clashes(const char *file, const struct config *con
         {"log", config->log},
         {"refused_passwords", config->refused_passwords},
     };
-    const size_t log = 3;
+    enum { KEYS = 2 };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (*all[i].path == '\0') {
             continue;
         }
-        bool named_in_it = i > 1;
-        if (named_in_it && paths_companion(all[i].path, config->beside)) {
+        if (i >= KEYS && paths_companion(all[i].path, config->beside)) {
             return cause_set(
                 cause, ERR_INTERNAL, "%s: %s is a file that is made beside that of %s, %s", file,
                 all[i].name, config->beside == config->keys ? "keys" : "database", all[i].path);
         }
         for (size_t j = 0; j < i; j++) {
-            bool linked = *all[log].path != '\0' && (i == log || j == log);
-            if ((linked || strcmp(all[i].path, all[j].path) == 0) &&
+            if ((i > KEYS || strcmp(all[i].path, all[j].path) == 0) &&
                 paths_meet(all[i].path, all[j].path)) {
                 return cause_set(cause, ERR_INTERNAL, "%s: %s and %s lead to the same file, %s",
                                  file, all[j].name, all[i].name, all[i].path);
