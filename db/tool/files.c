@@ -318,8 +318,9 @@ bool file_has_roots_folder(const char *path)
     return roots;
 }
 
-/* Gives the process the further groups of USER, as a login does; of a user without a name, none. */
-static int take_groups(uid_t user, gid_t group)
+/* Gives the process the groups of USER, as a login does; of a user without a name, none; the first
+ * alone where the others can't be read. */
+static int take_groups(uid_t user)
 {
     enum { GROUPS_MOST = 256 };
     gid_t groups[GROUPS_MOST];
@@ -328,8 +329,9 @@ static int take_groups(uid_t user, gid_t group)
     if (entry == NULL) {
         return setgroups(0, NULL);
     }
-    if (getgrouplist(entry->pw_name, group, groups, &count) < 0) {
-        count = GROUPS_MOST; /* there are more */
+    if (getgrouplist(entry->pw_name, entry->pw_gid, groups, &count) < 0) {
+        groups[0] = entry->pw_gid;
+        count = count > GROUPS_MOST ? GROUPS_MOST : 1;
     }
     return setgroups((size_t)count, groups);
 }
@@ -339,7 +341,7 @@ static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group)
     if (user == 0) {
         return TOOL_DONE;
     }
-    return take_groups(user, group) == 0 && setegid(group) == 0 && seteuid(user) == 0
+    return take_groups(user) == 0 && setegid(group) == 0 && seteuid(user) == 0
                ? TOOL_DONE
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
 }

@@ -150,7 +150,7 @@ ReadWritePaths="/mnt/a disk/cubby"'
     chown -h --reference="$BOARD_ROOT/mnt/other/cubby.db" "$BOARD_ROOT/srv/cubby/cubby.db"
     has_text "$(setup_again)" 'data: /srv/cubby, as it was'
     same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Service]
-ReadWritePaths="/mnt/other"'
+ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     [ -L "$BOARD_ROOT/srv/cubby/cubby.db" ]
     within /bin/sh /usr/sbin/cubby-setup remove
     same "$(cat "$local_conf")" "$before"

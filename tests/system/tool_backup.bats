@@ -108,6 +108,25 @@ untouched() {
     said 'not a regular file'
 }
 
+@test "restore: where the last flush fails, nobody knows what the disk has, and the old database stays beside it" {
+    new_user ann
+    tool 0 backup "$copy"
+    store k 1
+    cp "$database" "$BATS_TEST_TMPDIR/before"
+    strace -qq -y -o "$BATS_TEST_TMPDIR/trace" -e trace=fdatasync "$TOOL" restore "$copy" --yes >/dev/null
+    # What ends the journal, once the database is flushed, is the commit.
+    place=$(($(grep -n 'cubby.db>' "$BATS_TEST_TMPDIR/trace" | tail -n 1 | cut -d: -f1) + 1))
+    find "$home" -name '*before-restore*' -delete
+    cp "$BATS_TEST_TMPDIR/before" "$database"
+    run --separate-stderr strace -qq -o /dev/null -e trace=fdatasync -e "inject=fdatasync:error=EIO:when=$place" \
+        "$TOOL" restore "$copy" --yes
+    same "$status" 1
+    kept=$(find "$home" -name '*before-restore*')
+    said "whether the database was replaced is not known; as it was it is in $kept"
+    same "$(sqlite3 "$kept" 'SELECT value FROM items')" 1
+    tool 0 check
+}
+
 @test "restore: killed while it keeps the old database, it leaves none that looks kept, and check tells" {
     new_user ann
     tool 0 backup "$copy"

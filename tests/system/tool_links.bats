@@ -81,6 +81,20 @@ led() {
     same "$(stat -c '%U %a' "$database" "$keys" | sort -u)" 'nobody 600'
 }
 
+@test "owner: a folder that the owner reaches by the first group, which is not that of the file" {
+    is_root || return 0
+    install -d -m 750 -g nogroup "$place/own"
+    install -d -m 700 -o nobody -g 54321 "$place/own/data"
+    home=$place/own/data
+    database=$home/cubby.db
+    keys=$home/keys.json
+    settings
+    tool 0 init --owner nobody:54321
+    tool 0 gc
+    tool 0 check
+    same "$(stat -c '%U %g %a' "$database" "$keys" | sort -u)" 'nobody 54321 600'
+}
+
 @test "links: init writes through no link that the folder's owner made, and nowhere else as root" {
     is_root || return 0
     attackers

@@ -178,7 +178,10 @@ static int fill_draft(struct tool *tool, const char *draft)
         status = to != NULL ? send_copy(tool, copy, to, draft)
                             : tool_fail(tool, "%s: %s", draft, strerror(errno));
     }
-    if (status == TOOL_DONE && (draft_sync(tool) != TOOL_DONE || !is_same(draft_file(), copy))) {
+    if (status == TOOL_DONE) {
+        status = draft_sync(tool);
+    }
+    if (status == TOOL_DONE && !is_same(draft_file(), copy)) {
         status = tool_fail(tool, "%s: what is read back differs", draft);
     }
     if (to != NULL) {

@@ -394,7 +394,13 @@ static int replace_content(struct restore *restore, struct db_connection *presen
     enum db_class class = admin_copy(tool, draft, present, true, "restoring");
     if (class != DB_OK) {
         status = admin_fail(tool, present, tool->config.database, class, "restoring");
-        drop_kept(restore);
+        if (class == DB_FULL || class == DB_BUSY) {
+            drop_kept(restore);
+        } else {
+            /* The last flush may have failed when all was written already. */
+            tool_warn(tool, "whether the database was replaced is not known; as it was it is in %s",
+                      restore->kept);
+        }
     }
     return status;
 }
