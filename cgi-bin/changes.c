@@ -67,10 +67,21 @@ static enum error_code read_counters(struct call *call, const struct item_owner 
     return error == ERR_NONE ? items_counters(call->store, owner, counters) : error;
 }
 
+/* OWNER is told anew, too: of a device token the epoch may have changed, by which it is not ended.
+ */
+static enum error_code authenticate_again(struct call *call, struct item_owner *owner)
+{
+    enum error_code error = call_authenticate_again(call);
+    if (error == ERR_NONE) {
+        *owner = items_owner(&call->claims);
+    }
+    return error;
+}
+
 /* Turns expired items into tombstones, so that clients learn of them. Where nothing can be written,
  * or not with the copies that a server is to have, expired items are just left out, and clients
  * learn of them later. */
-static enum error_code sweep(struct call *call, const struct item_owner *owner, bool *unswept)
+static enum error_code sweep(struct call *call, struct item_owner *owner, bool *unswept)
 {
     struct item_writes writes;
     item_writes_begin(&writes, call->store, call->config, owner, call->now_ms);
@@ -86,7 +97,7 @@ static enum error_code sweep(struct call *call, const struct item_owner *owner, 
         *unswept = true;
         error = ERR_NONE;
     }
-    return error == ERR_NONE ? call_authenticate_again(call) : error;
+    return error == ERR_NONE ? authenticate_again(call, owner) : error;
 }
 
 static bool sweep_is_due(const struct call *call, const struct look *look)
@@ -95,7 +106,7 @@ static bool sweep_is_due(const struct call *call, const struct look *look)
            look->counters.next_expiry <= call->now_ms;
 }
 
-static enum error_code read_swept_counters(struct call *call, const struct item_owner *owner,
+static enum error_code read_swept_counters(struct call *call, struct item_owner *owner,
                                            struct look *look)
 {
     enum error_code error = read_counters(call, owner, &look->counters);
@@ -106,7 +117,7 @@ static enum error_code read_swept_counters(struct call *call, const struct item_
     return error == ERR_NONE ? read_counters(call, owner, &look->counters) : error;
 }
 
-static enum error_code look_once(struct call *call, const struct item_owner *owner,
+static enum error_code look_once(struct call *call, struct item_owner *owner,
                                  const struct changes_query *query, struct look *look)
 {
     *look = (struct look){.seen = query->since, .unswept = look->unswept};
@@ -159,7 +170,7 @@ static enum error_code report_changes(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    const struct item_owner owner = items_owner(&call->claims);
+    struct item_owner owner = items_owner(&call->claims);
     error =
         items_allow(&owner, ITEM_READS, query.prefix); /* before anything of the store is told */
     if (error != ERR_NONE) {
@@ -180,7 +191,7 @@ static enum error_code report_changes(struct call *call)
         if (error != ERR_NONE || !call_sleep(call, LOOK_EVERY_MS)) {
             end = 0;
         }
-        error = call_authenticate_again(call);
+        error = authenticate_again(call, &owner);
         if (error != ERR_NONE) {
             break;
         }

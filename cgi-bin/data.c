@@ -473,20 +473,21 @@ static enum error_code patch_apart(struct call *call, const struct item_owner *o
 /* The patch is applied outside of any transaction, since it may take long. If the item has changed
  * meanwhile, it is applied once more under the write lock. */
 static enum error_code patch_and_find(struct call *call, const struct condition *condition,
-                                      patch_function *apply, struct item_writes *writes,
-                                      struct item *item)
+                                      patch_function *apply, struct item_owner *owner,
+                                      struct item_writes *writes, struct item *item)
 {
     int64_t version = 0;
     bool exists;
-    enum error_code error = items_allow(writes->owner, ITEM_WRITES, item->key);
+    enum error_code error = items_allow(owner, ITEM_WRITES, item->key);
     if (error == ERR_NONE) {
-        error = patch_apart(call, writes->owner, condition, apply, item, &version);
+        error = patch_apart(call, owner, condition, apply, item, &version);
     }
     struct item found = {.key = item->key};
     if (error == ERR_NONE) {
         error = call_authenticate_to_write(call);
     }
     if (error == ERR_NONE) {
+        *owner = items_owner(&call->claims); /* the epoch that a device token has by now */
         error = item_writes_start(call, writes);
     }
     if (error == ERR_NONE) {
@@ -497,7 +498,7 @@ static enum error_code patch_and_find(struct call *call, const struct condition 
     }
     if (error == ERR_NONE && found.version != version) {
         struct item present = {.key = item->key};
-        error = read_to_patch(call, writes->owner, condition, &present);
+        error = read_to_patch(call, owner, condition, &present);
         error = error == ERR_NONE ? patch_value(call, apply, &present, item) : error;
     }
     found.value = item->value;
@@ -521,10 +522,10 @@ static enum error_code patch_item(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    const struct item_owner owner = items_owner(&call->claims);
+    struct item_owner owner = items_owner(&call->claims);
     struct item_writes writes;
     item_writes_begin(&writes, call->store, call->config, &owner, call->now_ms);
-    error = patch_and_find(call, &condition, apply, &writes, &item);
+    error = patch_and_find(call, &condition, apply, &owner, &writes, &item);
     if (error == ERR_NONE) {
         error = put_item(call, &writes, &item, true);
     }

@@ -201,8 +201,11 @@ static const char *add_parameter(struct arena *arena, const char *link, const ch
     return encoded != NULL ? arena_printf(arena, "%s&%s=%s", link, name, encoded) : NULL;
 }
 
-/* next_cursor, and the same as a link (RFC 8288). The link is relative, so that it works even if
- * a proxy maps the address. */
+/* Web servers take no longer line of a header than 4,096 bytes (nginx) or 8,192 (Apache). */
+enum { LINK_MOST = 3000 };
+
+/* next_cursor, and the same as a link (RFC 8288), unless that is too long. The link is relative, so
+ * that it works even if a proxy maps the address. */
 static void answer_next(struct call *call, const struct list_query *query, const char *last_key)
 {
     struct text key = text_of(last_key);
@@ -222,8 +225,10 @@ static void answer_next(struct call *call, const struct list_query *query, const
     link = add_parameter(arena, link, "until", query->until);
     link = add_parameter(arena, link, "fields", query->fields);
     link = add_parameter(arena, link, "path", query->path);
-    response_header(&call->response, "Link",
-                    link != NULL ? arena_printf(arena, "%s>; rel=\"next\"", link) : NULL);
+    if (link == NULL || strlen(link) <= LINK_MOST) {
+        response_header(&call->response, "Link",
+                        link != NULL ? arena_printf(arena, "%s>; rel=\"next\"", link) : NULL);
+    }
 }
 
 static enum error_code read_items(struct call *call, struct listing *listing, int64_t *total)

@@ -130,6 +130,21 @@ waited() {
     [ $(($(date +%s%N) - before)) -ge 900000000 ] || fail 'did not wait'
 }
 
+@test "changes: a device goes on waiting when the other tokens of its user have ended" {
+    new_user
+    send POST '/keys?raw=true' '{"name":"d","scope":"write"}'
+    device=$(cat "$body_file")
+    token=$device
+    waited 'since=0&wait=25'
+    sleep 0.5
+    # as when the list of those that have ended is full
+    store_sql "UPDATE users SET epoch = epoch + 1 WHERE id = $user_id"
+    sleep 0.5
+    store a 1
+    wait_all
+    same "$(jq -c '[.status, [.data.changes[]?.key]]' "$BATS_TEST_TMPDIR/waited")" '["success",["a"]]'
+}
+
 @test "changes: who waits learns that the token has ended" {
     new_user
     waited 'since=0&wait=25'

@@ -392,6 +392,21 @@ DONE
     same "$(header Link)" ''
 }
 
+@test "list: a link that is too long for a web server is left out, and the cursor is not" {
+    new_user
+    fill a b
+    for character in / x; do
+        path=/$(head -c 1500 /dev/zero | tr '\0' "$character")
+        as_user GET "/data?limit=1&path=$path&fields=key,key,key"
+        succeeded 200
+        [ -n "$(field .data.next_cursor)" ] || fail 'no cursor'
+        case $character in
+        /) same "$(header Link)" '' ;;
+        x) [[ $(header Link) == *"&path=%2Fxxx"*'rel="next"' ]] || fail "$(header Link)" ;;
+        esac
+    done
+}
+
 @test "list: a device token lists within its prefix only, in whatever order" {
     new_user
     fill dev/1 dev/2 other
