@@ -128,8 +128,13 @@ static bool reading_writes(const char *database)
     if (file >= 0) {
         (void)close(file);
     }
+    /* It lies beside the file, not beside a link to it. */
+    struct stat there;
+    char target[PATH_MAX];
+    bool linked = lstat(database, &there) == 0 && S_ISLNK(there.st_mode);
     return !known || versions[0] != ROLLBACK || versions[1] != ROLLBACK ||
-           lies_beside(database, "-journal");
+           lies_beside(linked && realpath(database, target) != NULL ? target : database,
+                       "-journal");
 }
 
 /* Makes the log, so that there is a rule for it. */

@@ -171,6 +171,15 @@ within() {
     touch "$database-journal"
     ends_in works write "$database"
     ends_in works remove "$database-journal"
+    # which is beside the file, where the database is a link to it
+    mv "$database" "$beside/itself"
+    ln -s "$beside/itself" "$database"
+    touch "$beside/itself-journal"
+    ends_in works write "$beside/itself"
+    ends_in works remove "$beside/itself-journal"
+    ends_in ENOSYS write "$beside/itself"
+    rm "$database"
+    mv "$beside/itself" "$database"
     # and so with a write-ahead log, whose shared memory every reader writes
     sed -i 's/^password_cost/journal = wal\n&/' "$conf"
     tool 0 migrate
