@@ -254,6 +254,11 @@ static enum error_code run_operation(struct batch *batch, const struct operation
  * Errors that are not the operation's own, as of the token, are passed on. */
 static enum error_code fail_at(struct call *call, size_t index, enum error_code error)
 {
+    /* Unknown members of these names would stand in the place of what is told here. */
+    static const char *const names[] = {"index", "code", "message"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(call->response.details, names[i]);
+    }
     if (error == ERR_UNKNOWN_FIELD) {
         json_add(call->response.details, "index", json_new_integer(call->arena, (int64_t)index));
         return error;

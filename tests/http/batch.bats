@@ -212,3 +212,17 @@ failed() {
     as_user GET '/changes?since=0'
     same "$(field .data.last_version)" 240
 }
+
+@test "batch: an unknown member named as one of the details leaves them whole" {
+    new_user
+    for name in index code message; do
+        send POST /batch "{\"operations\":[{\"op\":\"get\",\"key\":\"a\",\"$name\":5}]}"
+        refused 400 INVALID_FIELD
+        same "$(grep -o '"index":' "$body_file" | wc -l) $(field .details.index)" '1 0'
+        send POST /batch "{\"operations\":[{\"op\":\"put\",\"key\":\"\",\"value\":1,\"$name\":1}]}"
+        refused 409 BATCH_FAILED
+        same "$(field '[.details.index, .details.code] | tojson')" '[0,"INVALID_KEY"]'
+        same "$(grep -o '"index":' "$body_file" | wc -l)" 1
+        [[ $(field .details.message) != *unknown* ]] || fail "$(field .details.message)"
+    done
+}
