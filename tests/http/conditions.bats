@@ -147,6 +147,8 @@ none_match() {
         fi
         if [ "$SERVER" != busybox ]; then
             for order in "$last|$tag" "$tag|$last"; do
+                # Of this header lighttpd passes on the first line alone.
+                [ "$SERVER" != lighttpd ] || [ "$order" != "\"99999\"|$tag" ] || continue
                 send PUT /data/lines '{"value":3}' -H "If-None-Match: ${order%|*}" -H "If-None-Match: ${order#*|}"
                 case $code in 400 | 412) ;; *) fail "$order: $code" ;; esac
             done
