@@ -77,13 +77,14 @@ static const struct input_field fields[] = {
 };
 
 /* Members that not every operation takes, and which do, a bit for each verb. */
+enum { STORING = 1 << VERB_CREATE | 1 << VERB_PUT | 1 << VERB_UPSERT };
 static const struct {
     const char *name;
     unsigned verbs;
 } chosen_members[] = {
-    {"value", 1 << VERB_CREATE | 1 << VERB_PUT | 1 << VERB_UPSERT},
+    {"value", STORING},
     {"by", 1 << VERB_INCREMENT},
-    {"ttl", 1 << VERB_CREATE | 1 << VERB_PUT | 1 << VERB_UPSERT | 1 << VERB_INCREMENT},
+    {"ttl", STORING | 1 << VERB_INCREMENT},
 };
 
 /* ---- reading the operations ------------------------------------------------------------------ */
@@ -111,10 +112,7 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
     struct json_fault fault;
     *out = (struct operation){.by = 1, .if_version = VERSION_ANY};
     arena_reset(scratch);
-    json_use_arena(scratch);
-    bool read = json_read_object(scratch, text, &call->body, &fault);
-    json_use_arena(call->arena);
-    if (!read) {
+    if (!json_read_object(scratch, text, &call->body, &fault)) {
         if (fault.reason == NULL) {
             return call_fail(call, ERR_INTERNAL, "out of memory while reading a batch");
         }
@@ -128,15 +126,14 @@ static enum error_code read_operation(struct call *call, struct arena *scratch, 
     }
     out->verb = verb_of(out->name);
     error = check_members(call, out->verb);
-    bool stores = out->verb == VERB_CREATE || out->verb == VERB_PUT || out->verb == VERB_UPSERT;
-    if (error != ERR_NONE || !stores) {
+    if (error != ERR_NONE || (STORING >> out->verb & 1) == 0) {
         return error;
     }
     if (out->value.at == NULL) {
         response_detail(&call->response, "value", "is missing");
         return ERR_INVALID_VALUE;
     }
-    return item_check_value(call, out->value);
+    return item_check_size(call, out->value.size);
 }
 
 /* ---- doing them ------------------------------------------------------------------------------ */

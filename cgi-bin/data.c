@@ -127,7 +127,7 @@ static enum error_code read_value(struct call *call, const struct item_query *qu
     }
     enum error_code error =
         input_read(call, replace_fields, sizeof replace_fields / sizeof *replace_fields, in);
-    return error == ERR_NONE ? item_check_value(call, in->value) : error;
+    return error == ERR_NONE ? item_check_size(call, in->value.size) : error;
 }
 
 /* Begins a write: finds the item that it is about. */
@@ -259,7 +259,7 @@ static enum error_code create_item(struct call *call)
         error = input_read(call, create_fields, sizeof create_fields / sizeof *create_fields, &in);
     }
     if (error == ERR_NONE) {
-        error = item_check_value(call, in.value);
+        error = item_check_size(call, in.value.size);
     }
     return error == ERR_NONE ? item_failed(call, create(call, &condition, &in)) : error;
 }

@@ -51,7 +51,7 @@ static enum error_code read_string(struct import *import, const struct json_obje
         return refuse(import, name, "is too long", refusal);
     }
     struct text text;
-    if (json->at[0] != '"' || !json_text(*json, &text)) {
+    if (json->at[0] != '"' || !json_string_decode(&import->scratch, *json, &text)) {
         return arena_failed(&import->scratch)
                    ? call_fail(import->call, ERR_INTERNAL, "out of memory while importing")
                    : refuse(import, name, "must be a string", refusal);
@@ -114,11 +114,7 @@ static enum error_code read_value(struct import *import, const struct json_objec
                                   struct text *out)
 {
     const struct text *json = json_member(object, "value");
-    if (json == NULL || text_equal(*json, text_of("null"))) {
-        return refuse(import, "value", json == NULL ? "is missing" : "must not be null",
-                      ERR_INVALID_VALUE);
-    }
-    const char *fault = item_value_fault(object, *json);
+    const char *fault = json == NULL ? "is missing" : json_slice_fault(*json, object->depth);
     if (fault != NULL) {
         return refuse(import, "value", fault, ERR_INVALID_VALUE);
     }
@@ -227,9 +223,7 @@ static enum error_code walk(struct import *import, struct text items)
     import->imported = 0;
     import->expired = 0;
     while (error == ERR_NONE && json_walk_next(&steps, &none, &element)) {
-        json_use_arena(&import->scratch);
         error = take_item(import, element);
-        json_use_arena(import->call->arena);
         arena_reset(&import->scratch);
         import->index++;
     }
@@ -364,9 +358,8 @@ static enum error_code store_all(struct import *import, struct item_writes *writ
 static enum error_code check_live(struct call *call)
 {
     const struct item_owner owner = items_owner(&call->claims);
-    struct item_counters unused;
     enum error_code error = db_begin_read(call->store);
-    return error == ERR_NONE ? items_counters(call->store, &owner, &unused) : error;
+    return error == ERR_NONE ? users_live_now(call->store, &owner) : error;
 }
 
 enum error_code import_items(struct call *call)

@@ -29,11 +29,6 @@ enum error_code item_failed(struct call *call, enum error_code error)
     return error == ERR_QUOTA_EXCEEDED ? explain_quota(call) : error;
 }
 
-const char *item_value_fault(const struct json_object *object, struct text value)
-{
-    return json_slice_fault(value, object->depth);
-}
-
 enum error_code item_check_size(struct call *call, size_t size)
 {
     if (size <= (size_t)call->config->max_value_bytes) {
@@ -43,16 +38,6 @@ enum error_code item_check_size(struct call *call, size_t size)
                     arena_printf(call->arena, "must have at most %zu bytes, has %zu",
                                  (size_t)call->config->max_value_bytes, size));
     return ERR_VALUE_TOO_LARGE;
-}
-
-enum error_code item_check_value(struct call *call, struct text value)
-{
-    const char *fault = item_value_fault(&call->body, value);
-    if (fault != NULL) {
-        response_detail(&call->response, "value", fault);
-        return ERR_INVALID_VALUE;
-    }
-    return item_check_size(call, value.size);
 }
 
 /* Lets the call take what a value of SIZE bytes needs in memory beside the row: once as a copy or

@@ -13,14 +13,8 @@
  * to `details`. */
 enum error_code item_failed(struct call *call, enum error_code error);
 
-/* Why VALUE, a member of OBJECT, can't be stored, however large it is: json_slice_fault. */
-const char *item_value_fault(const struct json_object *object, struct text value);
-
-/* Refuses a value, a member of call->body, that can't be one (ERR_INVALID_VALUE, item_value_fault)
- * or is larger than the settings allow (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
-enum error_code item_check_value(struct call *call, struct text value);
-
-/* The latter alone, of a value of SIZE bytes that need not be there yet. */
+/* Refuses a value of SIZE bytes, which need not be there yet, that is larger than the settings allow
+ * (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
 enum error_code item_check_size(struct call *call, size_t size);
 
 /* items_read for this call: the item as it is now. Its value may be larger than the settings let a

@@ -106,8 +106,12 @@ enum error_code raw_value_read(struct call *call, struct text *value)
     if (error != ERR_NONE) {
         return error;
     }
-    call->body.depth = json_depth(*value);
-    return item_check_value(call, *value);
+    fault = json_slice_fault(*value, SIZE_MAX); /* its levels are not known yet */
+    if (fault != NULL) {
+        response_detail(&call->response, "value", fault);
+        return ERR_INVALID_VALUE;
+    }
+    return item_check_size(call, value->size);
 }
 
 const char *raw_value_type(struct text value)

@@ -10,7 +10,7 @@
 /* Makes VALUE the JSON text of the body of CALL: with the content type application/json the body is
  * that text, with text/plain, or none, it is the text of a string. ERR_UNSUPPORTED_MEDIA_TYPE for
  * any other; ERR_INVALID_PARAMETER for what is no JSON; ERR_INVALID_VALUE for text that is not
- * UTF-8, for null, and as item_check_value, whose ERR_VALUE_TOO_LARGE is possible too. */
+ * UTF-8, and as json_slice_fault says; ERR_VALUE_TOO_LARGE as item_check_size. */
 enum error_code raw_value_read(struct call *call, struct text *value);
 
 /* The content type of VALUE, a checked JSON text, when it is sent bare. */

@@ -25,8 +25,8 @@ static const char *read_text(struct call *call, const struct input_field *field,
         return "is too long";
     }
     struct text text;
-    if (!json_text(*json, &text)) {
-        return arena_failed(call->arena) ? out_of_memory : "can't be read";
+    if (!json_string_decode(call->arena, *json, &text)) {
+        return out_of_memory;
     }
     if (memchr(text.at, '\0', text.size) != NULL) {
         return "must not have a NUL character";
