@@ -23,6 +23,9 @@ struct text text_of(const char *string);
 /* The same bytes. */
 bool text_equal(struct text a, struct text b);
 
+/* Byte order, a beginning before what goes on: below, above or equal to 0, as with memcmp. */
+int text_order(struct text a, struct text b);
+
 /* Equal without regard to ASCII case. */
 bool text_equal_nocase(struct text a, struct text b);
 

@@ -104,6 +104,9 @@ bool json_read_document(struct arena *arena, struct text text, struct json_objec
  * it was escaped, and one after them. False when memory is out. */
 bool json_string_decode(struct arena *arena, struct text string, struct text *out);
 
+/* The same, but as a slice of STRING, with no NUL after it, unless that has escapes. */
+bool json_string_slice(struct arena *arena, struct text string, struct text *out);
+
 /* Whether the checked STRING, with its quotes, stands for the bytes WANTED. */
 bool json_string_is(struct text string, struct text wanted);
 

@@ -417,27 +417,13 @@ static int member_order(const void *left, const void *right)
 {
     const struct json_member *a = left;
     const struct json_member *b = right;
-    size_t shorter = a->name.size < b->name.size ? a->name.size : b->name.size;
-    int order = memcmp(a->name.at, b->name.at, shorter);
-    if (order == 0) {
-        order = (a->name.size > b->name.size) - (a->name.size < b->name.size);
-    }
+    int order = text_order(a->name, b->name);
     /* Among members of the same name, the order is that of the text. */
     return order != 0 ? order : (a->value.at > b->value.at) - (a->value.at < b->value.at);
 }
 
-/* The checker gives names as they were sent; this strips the quotes and decodes the escapes. */
-static bool decode_name(struct arena *arena, struct text *name)
-{
-    if (memchr(name->at, '\\', name->size) == NULL) {
-        *name = (struct text){.at = name->at + 1, .size = name->size - 2};
-        return true;
-    }
-    return json_string_decode(arena, *name, name);
-}
-
-/* Limits the bytes of names that have to be decoded, since each takes memory; no call has members
- * whose names need escapes. */
+/* Names as they were sent become what they stand for. Limits the bytes of those that have to be
+ * decoded, since each takes memory; no call has members whose names need escapes. */
 static bool decode_names(struct checker *c, size_t maximum, struct json_fault *fault)
 {
     size_t escaped = 0;
@@ -449,7 +435,7 @@ static bool decode_names(struct checker *c, size_t maximum, struct json_fault *f
                                          .reason = "too many escapes in the names of members"};
             return false;
         }
-        if (!decode_name(c->arena, name)) {
+        if (!json_string_slice(c->arena, *name, name)) {
             *fault = (struct json_fault){.reason = NULL};
             return false;
         }

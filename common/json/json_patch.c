@@ -319,6 +319,20 @@ static bool move(struct patching *patching, const struct operation *operation)
            put(patching, path, node, false);
 }
 
+/* The JSON of NODE, which has SIZE bytes, on ARENA. False when memory is out. */
+static bool print_to(struct arena *arena, const struct json_node *node, size_t size,
+                     struct text *out)
+{
+    char *to = arena_alloc(arena, size + 1);
+    if (to == NULL) {
+        return false;
+    }
+    (void)json_tree_print(node, to);
+    to[size] = '\0';
+    *out = (struct text){.at = to, .size = size};
+    return true;
+}
+
 /* The copy is a text, however much of what is copied has been parsed. */
 static struct json_node *duplicate(struct patching *patching, const struct json_node *node)
 {
@@ -328,14 +342,12 @@ static struct json_node *duplicate(struct patching *patching, const struct json_
         (void)fail(patching, ERR_VALUE_TOO_LARGE, "copies more than a value may have");
         return NULL;
     }
-    char *text = arena_alloc(patching->tree.arena, size + 1);
-    if (text == NULL) {
+    struct text text;
+    if (!print_to(patching->tree.arena, node, size, &text)) {
         (void)fail(patching, ERR_INTERNAL, "out of memory");
         return NULL;
     }
-    (void)json_tree_print(node, text);
-    text[size] = '\0';
-    return json_tree_node(&patching->tree, (struct text){.at = text, .size = size});
+    return json_tree_node(&patching->tree, text);
 }
 
 static bool copy(struct patching *patching, const struct operation *operation)
@@ -514,14 +526,7 @@ static enum error_code print(struct patching *patching, struct arena *arena)
         change->reason = "would be null";
         return ERR_PATCH_FAILED;
     }
-    char *text = arena_alloc(arena, size + 1);
-    if (text == NULL) {
-        return ERR_INTERNAL;
-    }
-    (void)json_tree_print(patching->root, text);
-    text[size] = '\0';
-    change->result = (struct text){.at = text, .size = size};
-    return ERR_NONE;
+    return print_to(arena, patching->root, size, &change->result) ? ERR_NONE : ERR_INTERNAL;
 }
 
 /* Runs WORK on the tree of the value. Its memory is on arenas of its own, which are freed at the

@@ -82,6 +82,15 @@ bool json_string_decode(struct arena *arena, struct text string, struct text *ou
     return true;
 }
 
+bool json_string_slice(struct arena *arena, struct text string, struct text *out)
+{
+    if (memchr(string.at, '\\', string.size) != NULL) {
+        return json_string_decode(arena, string, out);
+    }
+    *out = (struct text){.at = string.at + 1, .size = string.size - 2};
+    return true;
+}
+
 bool json_string_is(struct text string, struct text wanted)
 {
     const char *end = string.at + string.size - 1;

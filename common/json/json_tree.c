@@ -73,18 +73,11 @@ static void take_out(struct json_nodes *list, size_t index)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static int name_order(struct text a, struct text b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter > 0 ? memcmp(a.at, b.at, shorter) : 0;
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static int member_order(const void *left, const void *right)
 {
     const struct json_node *a = *(struct json_node *const *)left;
     const struct json_node *b = *(struct json_node *const *)right;
-    int order = name_order(a->name, b->name);
+    int order = text_order(a->name, b->name);
     /* Among members of the same name, the order is that of the text. */
     return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
 }
@@ -103,7 +96,7 @@ static size_t sorted_place(const struct json_box *box, struct text name)
     size_t high = box->sorted.used;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (name_order(box->sorted.at[middle]->name, name) < 0) {
+        if (text_order(box->sorted.at[middle]->name, name) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -156,16 +149,6 @@ bool json_tree_is_null(const struct json_node *node)
     return node != NULL && node->box == NULL && node->text.at[0] == 'n';
 }
 
-/* The name without quotes and escapes. */
-static bool decode_name(struct json_tree *tree, struct text string, struct text *out)
-{
-    if (memchr(string.at, '\\', string.size) == NULL) {
-        *out = (struct text){.at = string.at + 1, .size = string.size - 2};
-        return true;
-    }
-    return json_string_decode(tree->arena, string, out) || out_of_memory(tree);
-}
-
 /* Leaves one member of each name: the value of the last, in the place of the first. */
 static void drop_duplicates(struct json_box *box)
 {
@@ -206,8 +189,11 @@ static bool add_child(struct json_tree *tree, struct json_box *box, struct text 
                               "has too many members where the patch reaches");
     }
     struct json_node *child = json_tree_node(tree, value);
-    if (child == NULL || (box->is_object && !decode_name(tree, name, &child->name))) {
+    if (child == NULL) {
         return false;
+    }
+    if (box->is_object && !json_string_slice(tree->arena, name, &child->name)) {
+        return out_of_memory(tree);
     }
     child->place = box->order.used;
     return append(tree, &box->order, child);

@@ -131,8 +131,8 @@ static const struct json_decimal *decimal_of(struct json_tree *tree, struct json
 
 static bool equal_strings(struct json_tree *tree, struct text a, struct text b)
 {
-    struct text wanted = {.at = b.at + 1, .size = b.size - 2};
-    if (memchr(b.at, '\\', b.size) != NULL && !json_string_decode(tree->arena, b, &wanted)) {
+    struct text wanted;
+    if (!json_string_slice(tree->arena, b, &wanted)) {
         return json_tree_fail(tree, ERR_INTERNAL, "out of memory");
     }
     return json_string_is(a, wanted);

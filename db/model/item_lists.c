@@ -20,18 +20,11 @@ struct range {
     size_t below_size;
 };
 
-static bool comes_before(struct text a, struct text b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter > 0 ? memcmp(a.at, b.at, shorter) : 0;
-    return order < 0 || (order == 0 && a.size < b.size);
-}
-
 /* The range of all keys that begin with PREFIX; DOWN, those before AFTER, else those after it.
  * PREFIX and AFTER have at most ITEM_KEY_MAXIMUM bytes. */
 static void make_range(struct text prefix, struct text after, bool down, struct range *out)
 {
-    bool from_prefix = down || after.size == 0 || comes_before(after, prefix);
+    bool from_prefix = down || after.size == 0 || text_order(after, prefix) < 0;
     struct text from = from_prefix ? prefix : after;
     memcpy(out->from, from.size > 0 ? from.at : "", from.size);
     out->from_size = from.size;
@@ -47,7 +40,7 @@ static void make_range(struct text prefix, struct text after, bool down, struct 
     }
     out->below[out->below_size] = '\0';
     const struct text below = {.at = out->below, .size = out->below_size};
-    if (down && after.size > 0 && comes_before(after, below)) {
+    if (down && after.size > 0 && text_order(after, below) < 0) {
         memcpy(out->below, after.at, after.size);
         out->below_size = after.size;
         out->below[out->below_size] = '\0';
