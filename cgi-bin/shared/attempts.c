@@ -206,14 +206,12 @@ void attempt_end(struct attempt *attempt)
     attempt->slot = -1;
 }
 
-enum error_code attempt_give_back(struct call *call, struct attempt *attempt)
+enum error_code attempt_give_back(struct call *call, const struct attempt *attempt)
 {
-    enum error_code error = throttle_give_back(call->store, &attempt->address);
-    attempt->address.limit = 0; /* once */
-    return error;
+    return throttle_give_back(call->store, &attempt->address);
 }
 
-enum error_code attempt_succeeded(struct call *call, struct attempt *attempt)
+enum error_code attempt_succeeded(struct call *call, const struct attempt *attempt)
 {
     enum error_code error = attempt_give_back(call, attempt);
     if (error == ERR_NONE) {

@@ -55,12 +55,12 @@ enum error_code attempt_hash(struct call *call, struct text password, const char
 /* The attempt succeeded: clears the account's count and takes this attempt off the address's.
  * Commits that, so nothing else may have been written since attempt_begin: what the client asked
  * for, and the event that tells of it, are committed together at the end of the call. */
-enum error_code attempt_succeeded(struct call *call, struct attempt *attempt);
+enum error_code attempt_succeeded(struct call *call, const struct attempt *attempt);
 
 /* Takes back what was counted for the address, in the transaction of the call, which attempt_forget
  * is to follow: the address comes first for everybody, so that no two calls wait for each other. In
  * the place of attempt_succeeded, for calls that write before they know that they succeed. */
-enum error_code attempt_give_back(struct call *call, struct attempt *attempt);
+enum error_code attempt_give_back(struct call *call, const struct attempt *attempt);
 
 /* Ends the attempt and frees its slot. */
 void attempt_end(struct attempt *attempt);

@@ -118,22 +118,25 @@ static bool leads_elsewhere(const struct serve *serve)
     return stamp_is_other_file(&serve->target_rule, behind);
 }
 
+/* Something has taken the place of what a confined process may open. */
+static bool was_replaced(const struct serve *serve)
+{
+    const char *log = serve->config.log;
+    const char *passwords = serve->config.refused_passwords;
+    return keys_were_replaced(serve) ||
+           (serve->folder != NULL && stamp_is_other_file(&serve->folder_rule, serve->folder)) ||
+           leads_elsewhere(serve) || (*log != '\0' && stamp_is_other_file(&serve->log_rule, log)) ||
+           (*passwords != '\0' && stamp_is_other_file(&serve->passwords_rule, passwords));
+}
+
 static bool has_to_end(void *self)
 {
     const struct serve *serve = self;
     if (!confine_keeps_settings(serve) || !serve->configured) {
         return serve->misplaced;
     }
-    if (!confine_holds(serve)) {
-        return stamp_differs(&serve->settings_file, serve->settings_path);
-    }
-    const char *log = serve->config.log;
-    const char *passwords = serve->config.refused_passwords;
     return stamp_differs(&serve->settings_file, serve->settings_path) ||
-           keys_were_replaced(serve) ||
-           (serve->folder != NULL && stamp_is_other_file(&serve->folder_rule, serve->folder)) ||
-           leads_elsewhere(serve) || (*log != '\0' && stamp_is_other_file(&serve->log_rule, log)) ||
-           (*passwords != '\0' && stamp_is_other_file(&serve->passwords_rule, passwords));
+           (confine_holds(serve) && was_replaced(serve));
 }
 
 void confine_watch(struct serve *serve)

@@ -326,7 +326,7 @@ static void read_results(struct db_connection *connection, struct postgresql_rea
     enum { EMPTY_MOST = 2 };
     while (reading->at <= connection->queued) {
         choose_mode(connection, reading);
-        enum db_class class = postgresql_wait(connection, postgresql_end_of_wait(connection), true);
+        enum db_class class = postgresql_wait(connection, true);
         if (class != DB_OK) {
             reading->silent = class == DB_BUSY;
             reading->class = reading->class == DB_OK ? class : reading->class;
@@ -535,7 +535,7 @@ enum db_class postgresql_sync(struct db_connection *connection, PGresult **rows)
 void postgresql_sync_later(struct db_connection *connection)
 {
     if (send_sync(connection)) {
-        (void)postgresql_wait(connection, postgresql_end_of_wait(connection), false);
+        (void)postgresql_wait(connection, false);
     }
 }
 
@@ -557,8 +557,7 @@ static enum db_class read_script(struct db_connection *connection, PGresult **ro
 {
     enum db_class class = DB_OK;
     for (;;) {
-        enum db_class waited =
-            postgresql_wait(connection, postgresql_end_of_wait(connection), true);
+        enum db_class waited = postgresql_wait(connection, true);
         PGresult *result = waited == DB_OK ? PQgetResult(connection->handle) : NULL;
         if (result == NULL && connection->interrupted && !connection->lost) {
             postgresql_note(connection, "interrupted");

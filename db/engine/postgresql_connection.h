@@ -144,10 +144,9 @@ void postgresql_note(struct db_connection *connection, const char *problem);
 enum db_class postgresql_lose(struct db_connection *connection, const char *why);
 
 /* postgresql_wait.c: waits until the next result is there, or unless WANTED until all is sent; at
- * most until END (monotonic_ms), but for the operator, who interrupts it. DB_BUSY, with the
- * connection lost, when the time is over. */
-enum db_class postgresql_wait(struct db_connection *connection, int64_t end, bool wanted);
-int64_t postgresql_end_of_wait(const struct db_connection *connection);
+ * most for its patience and some seconds more, but for the operator, who interrupts it. DB_BUSY,
+ * with the connection lost, when the time is over. */
+enum db_class postgresql_wait(struct db_connection *connection, bool wanted);
 
 /* Has the server end what it does for CONNECTION. */
 void postgresql_cancel(const struct db_connection *connection);

@@ -142,16 +142,12 @@ static bool sleep_on(struct db_connection *connection, struct pollfd *socket, in
     return true;
 }
 
-int64_t postgresql_end_of_wait(const struct db_connection *connection)
-{
-    return monotonic_ms() + connection->patience + SILENCE_MS;
-}
-
 /* What comes encrypted is read in whole records of up to 16 KiB, of which libpq may take a part:
  * the rest waits where poll does not see it. So it is asked for before each sleep, and no sleep is
  * long. */
-enum db_class postgresql_wait(struct db_connection *connection, int64_t end, bool wanted)
+enum db_class postgresql_wait(struct db_connection *connection, bool wanted)
 {
+    int64_t end = monotonic_ms() + connection->patience + SILENCE_MS;
     PGconn *handle = connection->handle;
     bool encrypted = is_encrypted(handle);
     bool comes = encrypted;
