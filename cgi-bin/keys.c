@@ -35,8 +35,8 @@ static const char *check_scope(struct text scope)
 }
 
 static const struct input_field fields[] = {
-    {"name", INPUT_TEXT, false, offsetof(struct input_values, name), 1, 64, check_name,
-     ERR_INVALID_PARAMETER},
+    {"name", INPUT_TEXT, false, offsetof(struct input_values, name), 1, TOKEN_NAME_MAXIMUM,
+     check_name, ERR_INVALID_PARAMETER},
     {"scope", INPUT_TEXT, false, offsetof(struct input_values, scope), 0, INT64_MAX, check_scope,
      ERR_INVALID_PARAMETER},
     {"prefix", INPUT_TEXT, true, offsetof(struct input_values, prefix), 0, INT64_MAX,

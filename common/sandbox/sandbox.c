@@ -34,6 +34,7 @@
 
 #include "common/sandbox/landlock.h"
 #include "common/sandbox/seccomp.h"
+#include "common/settings/paths.h"
 
 enum {
     READS = LANDLOCK_READ_FILE | LANDLOCK_READ_DIR,
@@ -129,12 +130,9 @@ static bool reading_writes(const char *database)
         (void)close(file);
     }
     /* It lies beside the file, not beside a link to it. */
-    struct stat there;
     char target[PATH_MAX];
-    bool linked = lstat(database, &there) == 0 && S_ISLNK(there.st_mode);
     return !known || versions[0] != ROLLBACK || versions[1] != ROLLBACK ||
-           lies_beside(linked && realpath(database, target) != NULL ? target : database,
-                       "-journal");
+           lies_beside(paths_follow(database, target) ? target : database, "-journal");
 }
 
 /* Makes the log, so that there is a rule for it. */

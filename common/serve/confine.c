@@ -15,6 +15,7 @@
 
 #include "common/sandbox/sandbox.h"
 #include "common/serve/loop.h"
+#include "common/settings/paths.h"
 
 /* Whether some route changes the database, be it that a device token was used. */
 static bool program_writes(const struct program *program)
@@ -30,10 +31,10 @@ static bool program_writes(const struct program *program)
 /* Leaves in FOLDER where the link at PATH leads; empty when there is none. */
 static void folder_behind_link(const char *path, char folder[PATH_MAX])
 {
-    struct stat there;
-    folder[0] = '\0';
-    if (lstat(path, &there) == 0 && S_ISLNK(there.st_mode) && realpath(path, folder) != NULL) {
+    if (paths_follow(path, folder)) {
         strrchr(folder, '/')[1] = '\0';
+    } else {
+        folder[0] = '\0';
     }
 }
 

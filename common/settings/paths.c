@@ -3,11 +3,23 @@
  */
 #include "common/settings/paths.h"
 
-#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 const char *const config_companions[] = {"-journal", "-wal", "-shm", "-hashes", "-transfers", NULL};
+
+const char *paths_last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+bool paths_follow(const char *path, char target[PATH_MAX])
+{
+    struct stat there;
+    return lstat(path, &there) == 0 && S_ISLNK(there.st_mode) && realpath(path, target) != NULL;
+}
 
 /* Whether both exist and are the same. */
 static bool is_same(const char *one, const char *other, bool *known)
@@ -18,17 +30,17 @@ static bool is_same(const char *one, const char *other, bool *known)
     return *known && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-/* Copies the folder of PATH, with the slash at its end, to OUT, and returns the last name. */
-static const char *divide(const char *path, char out[PATH_MAX])
+/* Copies the folder of PATH, with the slash at its end, to OUT. False when it names none, or is too
+ * long. */
+static bool take_folder(const char *path, char out[PATH_MAX])
 {
-    const char *slash = strrchr(path, '/');
-    size_t size = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    size_t size = (size_t)(paths_last_name(path) - path);
     if (size == 0 || size >= PATH_MAX) {
-        return NULL;
+        return false;
     }
     memcpy(out, path, size);
     out[size] = '\0';
-    return path + size;
+    return true;
 }
 
 /* Whether both lie in the same folder. */
@@ -37,14 +49,8 @@ static bool share_folder(const char *one, const char *other)
     char first[PATH_MAX];
     char second[PATH_MAX];
     bool known;
-    return divide(one, first) != NULL && divide(other, second) != NULL &&
+    return take_folder(one, first) && take_folder(other, second) &&
            (strcmp(first, second) == 0 || is_same(first, second, &known));
-}
-
-static const char *last_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
 }
 
 bool paths_meet(const char *one, const char *other)
@@ -54,13 +60,14 @@ bool paths_meet(const char *one, const char *other)
     if (strcmp(one, other) == 0 || is_same(one, other, &known)) {
         return stat(one, &there) != 0 || S_ISREG(there.st_mode); /* /dev/null is no trouble */
     }
-    return !known && strcmp(last_name(one), last_name(other)) == 0 && share_folder(one, other);
+    return !known && strcmp(paths_last_name(one), paths_last_name(other)) == 0 &&
+           share_folder(one, other);
 }
 
 bool paths_companion(const char *path, const char *base)
 {
-    const char *start = last_name(base);
-    const char *name = last_name(path);
+    const char *start = paths_last_name(base);
+    const char *name = paths_last_name(path);
     size_t size = strlen(start);
     if (strncmp(name, start, size) != 0) {
         return false;

@@ -17,8 +17,8 @@
 /* Uses within this time are recorded as one. */
 enum { TOKEN_USE_MS = 60 * 60 * 1000 };
 
-/* How many device tokens one user may have. */
-enum { TOKENS_MAXIMUM = 100 };
+/* How many device tokens one user may have, and the characters of a name of one. */
+enum { TOKENS_MAXIMUM = 100, TOKEN_NAME_MAXIMUM = 64 };
 
 /* The statements for a program whose calls accept device tokens. */
 #define TOKEN_STATEMENTS DB_TOKEN_AUTHENTICATE, DB_TOKEN_USED

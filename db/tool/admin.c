@@ -221,6 +221,13 @@ enum db_class admin_run(struct db_connection *connection, enum admin_statement s
     return class;
 }
 
+enum db_class admin_set_last_user(struct db_connection *connection, int64_t last)
+{
+    const struct db_value values[] = {db_integer(last)};
+    enum db_class class = admin_run(connection, ADMIN_LAST_USER_START, NULL, 0, NULL);
+    return class == DB_OK ? admin_run(connection, ADMIN_LAST_USER_WRITE, values, 1, NULL) : class;
+}
+
 enum db_class admin_find_disorder(struct db_connection *connection,
                                   void (*found)(void *self, int64_t count, const char *what),
                                   void *self)

@@ -100,6 +100,9 @@ enum db_class admin_bind(struct db_prepared *prepared, const struct db_value *va
 enum db_class admin_run(struct db_connection *connection, enum admin_statement statement,
                         const struct db_value *values, size_t count, int64_t *number);
 
+/* Lets no new account get an id up to LAST. */
+enum db_class admin_set_last_user(struct db_connection *connection, int64_t last);
+
 /* Calls FOUND for each kind of what no call leaves behind, but somebody might who edits the
  * database by hand: COUNT of WHAT, a constant in the plural. "cubby gc --recount" mends all of it.
  */

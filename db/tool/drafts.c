@@ -10,15 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/settings/paths.h"
 #include "db/tool/files.h"
 #include "db/tool/way.h"
 
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-/* What SQLite makes beside a database. */
-static const char *const made_beside[] = {"", "-journal", "-wal", "-shm"};
-
-enum { NAMES = sizeof made_beside / sizeof *made_beside };
+/* The draft, and what SQLite makes beside a database. */
+enum { NAMES = 1 + CONFIG_COMPANIONS_OF_SQLITE };
 
 /* Globals, because a signal handler gets no argument of ours. Names are in the folder; NULL: none.
  */
@@ -83,19 +82,14 @@ static void catch_signals(void)
     }
 }
 
-static const char *last_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 /* Makes the file of that PATH, in the folder that is open, and notes the names of it in LIST.
  * Returns it, open, or -1 after a message. */
 static int make_file(struct tool *tool, const char *path, const char *volatile list[NAMES])
 {
     const char *all[NAMES];
     for (int i = 0; i < NAMES; i++) {
-        all[i] = arena_printf(&tool->arena, "%s%s", last_name(path), made_beside[i]);
+        all[i] = arena_printf(&tool->arena, "%s%s", paths_last_name(path),
+                              i == 0 ? "" : config_companions[i - 1]);
         if (all[i] == NULL) {
             (void)tool_out_of_memory(tool);
             return -1;
@@ -192,7 +186,7 @@ int draft_place(struct tool *tool, const char *path, bool over)
     if (status != TOOL_DONE) {
         return status;
     }
-    const char *to = last_name(path);
+    const char *to = paths_last_name(path);
     if ((over ? renameat(folder, names[0], folder, to) : file_name_new_in(folder, names[0], to)) !=
         0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));

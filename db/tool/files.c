@@ -30,14 +30,12 @@ char *file_directory(struct tool *tool, const char *path)
 const char *file_itself(struct tool *tool, const char *path)
 {
     char whole[PATH_MAX];
-    struct stat there;
-    bool link = lstat(path, &there) == 0 && S_ISLNK(there.st_mode);
-    const char *target =
-        link && realpath(path, whole) != NULL ? arena_printf(&tool->arena, "%s", whole) : NULL;
+    const char *target = paths_follow(path, whole) ? arena_printf(&tool->arena, "%s", whole) : NULL;
     return target != NULL ? target : path;
 }
 
-int file_set_owner(struct tool *tool, const char *path, const struct file_owner *owner)
+/* Makes OWNER, if one is given, the owner of PATH. */
+static int set_owner(struct tool *tool, const char *path, const struct file_owner *owner)
 {
     if (owner->given && lchown(path, owner->user, owner->group) != 0) {
         return tool_fail(tool, "%s: can't give it to the owner: %s", path, strerror(errno));
@@ -82,7 +80,7 @@ static int make_owned_directory(struct tool *tool, const char *path, const struc
         return tool_fail(tool, "%s: %s", draft, strerror(errno));
     }
     (void)chmod(draft, 0700); /* the umask does not matter; later it is another user's */
-    int status = file_set_owner(tool, draft, owner);
+    int status = set_owner(tool, draft, owner);
     if (status == TOOL_DONE && rename(draft, path) != 0) {
         status = tool_fail(tool, "%s: %s", path, strerror(errno));
     }
@@ -457,8 +455,7 @@ static bool is_file_or_companion(struct tool *tool, const char *path, const char
     const char *names[] = {path, own};
     struct stat there[2];
     for (size_t i = 0; i < 2; i++) {
-        const char *slash = strrchr(names[i], '/');
-        names[i] = slash != NULL ? slash + 1 : names[i];
+        names[i] = paths_last_name(names[i]);
         if (directories[i] == NULL || stat(directories[i], &there[i]) != 0) {
             return false;
         }
@@ -501,9 +498,7 @@ static bool is_own_file(struct tool *tool, const char *path)
 /* Whether the folder that PATH shall lie in is there; told when it is not. */
 static int has_folder(struct tool *tool, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    size_t size = slash == NULL || slash == path ? 1 : (size_t)(slash - path);
-    const char *folder = arena_copy(&tool->arena, slash != NULL ? path : ".", size);
+    const char *folder = file_directory(tool, path);
     struct stat there;
     if (folder == NULL) {
         return tool_out_of_memory(tool);

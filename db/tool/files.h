@@ -32,9 +32,6 @@ const char *file_itself(struct tool *tool, const char *path);
  * itself with mode 0700 for OWNER. */
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner);
 
-/* Makes OWNER, if one is given, the owner of PATH. */
-int file_set_owner(struct tool *tool, const char *path, const struct file_owner *owner);
-
 /* Makes the entries of the directory of PATH durable. */
 int file_sync_directory(struct tool *tool, const char *path);
 

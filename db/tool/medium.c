@@ -13,6 +13,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "common/settings/paths.h"
 #include "db/tool/files.h"
 
 /* An open descriptor of the folder that holds the file at PATH, or will; -1 with errno. *NAME is
@@ -63,9 +64,8 @@ const char *medium_refuses_log(struct tool *tool, const char *path)
     if (directory < 0) {
         return say(tool, makes_none, folder, errno);
     }
-    const char *slash = strrchr(path, '/');
     char name[NAME_MAX + 1];
-    (void)snprintf(name, sizeof name, "%.200s.new-%ld", slash != NULL ? slash + 1 : path,
+    (void)snprintf(name, sizeof name, "%.200s.new-%ld", paths_last_name(path),
                    (long)getpid()); /* cubby check knows the name, should this be killed */
     int file = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     int problem = file < 0 ? errno : try_shared_memory(file);

@@ -79,10 +79,9 @@ static const char *digest_fault(struct text text)
 /* Of a code for a lost password it is empty: token_fault. */
 static const char *token_name_fault(struct text text)
 {
-    enum { NAME_MAXIMUM = 64 }; /* characters, as of POST /api/keys */
-    return text_has_control(text)                 ? "must not have control characters"
-           : text_characters(text) > NAME_MAXIMUM ? "is too long"
-                                                  : NULL;
+    return text_has_control(text)                       ? "must not have control characters"
+           : text_characters(text) > TOKEN_NAME_MAXIMUM ? "is too long"
+                                                        : NULL;
 }
 
 /* Whether ENTRY is `;id=expiry`, as accounts.c makes the list of ended tokens. */

@@ -121,7 +121,7 @@ static void name_folder(const struct way *way, char out[PATH_MAX])
     out[size > 0 ? size : 0] = '\0';
 }
 
-/* Goes on in the folder NAME of the present one, or of FROM when that is no folder. */
+/* Goes on in the folder NAME of the present one. */
 static int enter(struct way *way, const char *name, int flags)
 {
     int folder = openat(way->folder, name, O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
@@ -142,9 +142,10 @@ static int enter(struct way *way, const char *name, int flags)
     }
     /* In a folder such as /tmp only its owner can rename or delete what lies there. */
     bool everybody = (way->place.st_mode & S_IWOTH) != 0 && (way->place.st_mode & S_ISVTX) == 0;
-    if (!way->passes_others && (everybody || is_other(way->place.st_uid))) {
+    bool other = way->place.st_uid != 0; /* of this namespace, as way_is_outside said */
+    if (!way->passes_others && (everybody || other)) {
         way->passes_others = true;
-        way->other = is_other(way->place.st_uid) ? way->place.st_uid : WAY_EVERYBODY;
+        way->other = other ? way->place.st_uid : WAY_EVERYBODY;
         name_folder(way, way->passed);
     }
     return 0;
@@ -199,11 +200,10 @@ static const char *next_name(struct walk *walk, char name[NAME_MAX + 1])
     return name;
 }
 
-/* Notes the last name, of the FILE there, or, if that is NULL, of none. */
-static int arrive(struct way *way, const char *name, const struct stat *file)
+/* Notes the FILE at the end of the way, or, if that is NULL, that there is none. */
+static int arrive(struct way *way, const struct stat *file)
 {
     note_decider(way, way->place.st_uid);
-    (void)snprintf(way->name, sizeof way->name, "%s", name);
     way->whole = true;
     way->exists = file != NULL;
     if (file != NULL) {
@@ -224,10 +224,10 @@ static int step(struct walk *walk)
     }
     bool last = walk->rest[strspn(walk->rest, "/")] == '\0';
     if (*name == '\0') {
-        return arrive(way, ".", &way->place);
+        return arrive(way, &way->place);
     }
     if (fstatat(way->folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno != ENOENT ? -1 : last ? arrive(way, name, NULL) : 0;
+        return errno != ENOENT ? -1 : last ? arrive(way, NULL) : 0;
     }
     if (S_ISLNK(there.st_mode) && !is_in_proc(way)) {
         return follow(walk, name, &there) == 0 ? 1 : -1;
@@ -238,7 +238,7 @@ static int step(struct walk *walk)
     if (S_ISLNK(there.st_mode) && fstatat(way->folder, name, &there, 0) != 0) {
         return -1;
     }
-    return arrive(way, name, &there);
+    return arrive(way, &there);
 }
 
 int way_take(const char *path, struct way *way)

@@ -16,11 +16,10 @@
 #define WAY_EVERYBODY ((uid_t)-1)
 
 struct way {
-    int folder;              /* open (O_PATH): where the file lies or would; where folders are
-                                missing, the last one there is */
-    struct stat place;       /* that folder; it is root's where way_is_outside */
-    char name[NAME_MAX + 1]; /* the file's in that folder, after links were followed */
-    bool whole;              /* no folder is missing */
+    int folder;        /* open (O_PATH): where the file lies or would; where folders are
+                          missing, the last one there is */
+    struct stat place; /* that folder; it is root's where way_is_outside */
+    bool whole;        /* no folder is missing */
     bool exists;
     struct stat file; /* if it exists; never a link */
     /* Users other than root, in the order in which they were met: of links and of the folders that

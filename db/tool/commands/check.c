@@ -208,8 +208,7 @@ static void check_left_over(const struct check *check, const char *path, const c
 {
     struct tool *tool = check->tool;
     path = file_itself(tool, path);
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
+    const char *name = paths_last_name(path);
     const char *directory = file_directory(tool, path);
     DIR *list = directory != NULL ? opendir(directory) : NULL;
     if (list == NULL) {
@@ -554,8 +553,7 @@ int run_check(struct tool *tool)
         }
         (void)token_keys_check(tool->config.keys, report_keys, &check);
         file_become_self();
-        const struct check_sink warnings = {.self = &check, .found = warn};
-        check_double_keys(tool, &warnings);
+        check_double_keys(tool, &warned);
     }
     return conclude(tool, list.problems, check.warnings);
 }

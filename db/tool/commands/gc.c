@@ -314,11 +314,7 @@ static enum db_class mend_last_user(struct db_connection *connection)
         return class;
     }
     class = admin_run(connection, ADMIN_HIGHEST_USER, NULL, 0, &highest);
-    const struct db_value values[] = {db_integer(highest)};
-    if (class == DB_OK) {
-        class = admin_run(connection, ADMIN_LAST_USER_START, NULL, 0, NULL);
-    }
-    return class == DB_OK ? admin_run(connection, ADMIN_LAST_USER_WRITE, values, 1, NULL) : class;
+    return class == DB_OK ? admin_set_last_user(connection, highest) : class;
 }
 
 /* Mends what "cubby check" reports of rows together: deletes what belongs to none, sets sizes, and

@@ -313,14 +313,6 @@ static int need_order(struct import *import)
                         import->disorder);
 }
 
-/* Prevents a new account from getting the id of an earlier one. */
-static enum db_class set_last_user(struct import *import)
-{
-    const struct db_value values[] = {db_integer(import->last_user)};
-    enum db_class class = admin_run(import->into, ADMIN_LAST_USER_START, NULL, 0, NULL);
-    return class != DB_OK ? class : admin_run(import->into, ADMIN_LAST_USER_WRITE, values, 1, NULL);
-}
-
 static int fill(struct import *import)
 {
     enum db_class class = admin_driver->begin(import->into);
@@ -341,7 +333,7 @@ static int fill(struct import *import)
         admin_driver->rollback(import->into);
         return status;
     }
-    class = set_last_user(import);
+    class = admin_set_last_user(import->into, import->last_user);
     if (class == DB_OK) {
         class = admin_driver->commit(import->into);
     }

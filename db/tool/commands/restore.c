@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/settings/paths.h"
 #include "db/engine/schema.h"
 #include "db/model/tokens.h"
 #include "db/tool/admin.h"
@@ -409,11 +410,11 @@ static int replace_content(struct restore *restore, struct db_connection *presen
  * taken for those of the new one. 0, or -1 with errno: EEXIST when the name of one is taken. */
 static int move_companions(const struct restore *restore)
 {
-    static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
     struct tool *tool = restore->tool;
-    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-        const char *from = arena_printf(&tool->arena, "%s%s", restore->itself, suffixes[i]);
-        const char *to = arena_printf(&tool->arena, "%s%s", restore->kept, suffixes[i]);
+    for (size_t i = 0; i < CONFIG_COMPANIONS_OF_SQLITE; i++) {
+        const char *suffix = config_companions[i];
+        const char *from = arena_printf(&tool->arena, "%s%s", restore->itself, suffix);
+        const char *to = arena_printf(&tool->arena, "%s%s", restore->kept, suffix);
         if (from == NULL || to == NULL) {
             errno = ENOMEM;
             return -1;
