@@ -222,6 +222,17 @@ twin_call() {
     same "$(query 'PRAGMA integrity_check')" ok
 }
 
+# bodies_given_back: waits until the process has closed the file of a long body. It answers first, and room
+# that comes back afterwards would be room on a disk that is to be full
+bodies_given_back() {
+    for _ in $(seq 100); do
+        find "/proc/$loop_me/fd" -lname "$home/* (deleted)" 2>/dev/null | grep -q . || return 0
+        sleep 0.1
+    done
+    echo 'The file of a long body was not closed within 10 seconds.'
+    return 1
+}
+
 # without_room JOURNAL: on a disk that gets full while the processes stay: of the database and its journal, or
 # its log, and of long bodies
 without_room() {
@@ -246,6 +257,7 @@ without_room() {
             "$BATS_TEST_TMPDIR/asking/me" <"$BATS_TEST_TMPDIR/import")
         code=${answer:8:3}
         body=${answer##*$'\r\n\r\n'}
+        bodies_given_back
     }
     imports
     answered 200
