@@ -456,15 +456,16 @@ peaks() {
 
 @test "postgresql: many large values behind small ones are never in memory together" {
     user_and data changes me
-    sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(100, 119) n;
-        UPDATE users SET version = 119, keys = 20, bytes = 20"
+    # So many small ones that the server is asked for a thousand rows at once when the large ones begin.
+    sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1000, 1399) n;
+        UPDATE users SET version = 1399, keys = 400, bytes = 400"
     peaks before
     # 400 values of 256 KB: 100 MB.
-    sql "INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(200, 599) n;
-        UPDATE users SET version = 599, keys = 420, bytes = 102400020"
+    sql "INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(2000, 2399) n;
+        UPDATE users SET version = 2399, keys = 800, bytes = 102400400"
     peaks after
     same "$(grep -o '"key":"b' "$home/answer" | wc -l)" 400 # of the account's export, the last answer
-    same "$(tail -n 1 "$home/export" | jq .items)" 420
+    same "$(tail -n 1 "$home/export" | jq .items)" 800
     for of in data changes me copy export; do
         eval "more=\$((after_$of - before_$of))"
         echo "# $of: $more KiB more" >&3
@@ -507,7 +508,7 @@ peaks() {
     same "$status $output" '0 95: too many statements were sent at once'
 }
 
-@test "postgresql: small rows come a thousand at once, however much room a result takes in the program" {
+@test "postgresql: small rows come more and more at once, up to a thousand, however much room a result takes in the program" {
     user_and me
     sql "ALTER ROLE cubby SET log_statement = 'all'"
     sql "INSERT INTO items SELECT 1, 'k' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1000, 4999) n;
@@ -516,5 +517,24 @@ peaks() {
     asked me /export ''
     sql 'ALTER ROLE cubby RESET log_statement'
     # The device tokens, then the items.
-    same "$(grep -o 'FETCH [0-9]*' "$server/log" | tr '\n' ' ')" 'FETCH 16 FETCH 16 FETCH 1000 FETCH 1000 FETCH 1000 FETCH 1000 '
+    same "$(grep -o 'FETCH [0-9]*' "$server/log" | tr '\n' ' ')" 'FETCH 16 FETCH 16 FETCH 64 FETCH 256 FETCH 1000 FETCH 1000 FETCH 1000 FETCH 1000 '
+}
+
+@test "postgresql: of large rows behind small ones the server sends few that nobody wants" {
+    new_user ann
+    proxy_start
+    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
+    loop_start data changes
+    # A page has room for four of the 400 values of 256 KB: 100 MB.
+    sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(100, 119) n;
+        INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(200, 599) n;
+        UPDATE users SET version = 599, keys = 420, bytes = 102400020"
+    for page in 'data values=true&limit=1000' 'changes limit=1000'; do
+        proxy_say bytes >/dev/null
+        asked "${page% *}" '' "${page#* }"
+        [ "$(grep -o '"key":"b' "$home/answer" | wc -l)" -ge 4 ] || fail 'the page has none of them'
+        sent=$(proxy_say bytes)
+        # Of 16 rows and then of 64, four times as many, all but the twenty are large.
+        [ "$sent" -gt 1000000 ] && [ "$sent" -lt $((60 * 256000 + 1000000)) ] || fail "$page: the server sent $sent bytes"
+    done
 }
