@@ -421,6 +421,39 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
     same "$code" 200
 }
 
+@test "postgresql: while a lock is not given up changes are read, and who logs in may, and what is to be written besides is later" {
+    new_user ann
+    sed -i 's/^password_cost = 1/password_cost = 2/' "$conf"
+    loop_start data changes token
+    post kept 1
+    post gone 1
+    hash=$(sql 'SELECT password_hash FROM users')
+    # As a write of the same user has it, then as the tool has it.
+    for lock in 'SELECT id FROM users FOR NO KEY UPDATE' 'SELECT pg_advisory_xact_lock(1668637282, 1)'; do
+        sql "UPDATE items SET expires_at = 1 WHERE key = 'gone'; UPDATE users SET next_expiry = 1"
+        hold "$lock"
+        ask changes GET
+        [ "$code" = 200 ] || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+        same "$code $(jq -c '[(.data.changes | map([.key, .deleted])), .data.more]' <<<"$body")" '200 [[["kept",null]],false]'
+        put kept 1
+        unavailable
+        case $lock in *users*)
+            ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+            same "$code" 200
+            same "$(sql 'SELECT password_hash FROM users')" "$hash"
+            ;;
+        esac
+        release
+        rm "$BATS_TEST_TMPDIR/hold"
+        ask changes GET
+        same "$code $(jq -c '[(.data.changes | map([.key, .deleted])), .data.more]' <<<"$body")" '200 [[["kept",null],["gone",true]],false]'
+        post gone 1
+    done
+    ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    same "$code" 200
+    [ "$(sql 'SELECT password_hash FROM users')" != "$hash" ] || fail 'the hash is the old one'
+}
+
 @test "postgresql: a schema that changes under a program stops it, and so does one that is missing" {
     user_and data
     post k 1

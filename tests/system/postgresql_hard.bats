@@ -4,6 +4,7 @@ load system.bash
 load tool.bash
 load loop.bash
 load postgresql.bash
+load slow_import.bash
 
 setup_file() {
     server_make
@@ -20,6 +21,7 @@ setup() {
     export CUBBY_CONF=$conf
 }
 teardown() {
+    drip_end
     loops_stop
     pooler_stop
     [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
@@ -352,6 +354,20 @@ reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$
     ask reset POST '' "$(reset_body)"
     same "$code" 503
     same "$(sql 'SELECT max(count) FROM throttle')" 1
+}
+
+@test "postgresql: an import whose connection is lost while its body comes is still ended with its token" {
+    echo 'body_timeout = 4' >>"$conf"
+    new_user ann
+    loop_start me token
+    looped slowly slow 1000 1000
+    until_true 20 taken 1 || fail 'no place taken'
+    [ -n "$(sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'")" ] || fail 'not connected'
+    ask token DELETE
+    same "$code" 200
+    until_true 20 taken 0 || fail 'the place stays taken'
+    wait_all
+    said_to slow 401 "$revoked"
 }
 
 @test "postgresql: an error that ends the connection, whichever it is, is no failure of the call" {
