@@ -8,9 +8,7 @@ load slow_import.bash
 
 setup_file() {
     server_make
-    preload=$BATS_FILE_TMPDIR/preload.so
-    gcc -O1 -shared -fPIC -o "$preload" "$root/tests/system/preload.c" -ldl
-    export preload
+    preload_make
 }
 teardown_file() { server_end; }
 
@@ -24,8 +22,8 @@ teardown() {
     drip_end
     loops_stop
     pooler_stop
-    [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
-    copies ''
+    proxy_stop
+    sync_copies ''
     [ ! -f "$BATS_TEST_TMPDIR/tls.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/tls.pid")" 2>/dev/null || true
     hold_end
 }
@@ -99,7 +97,6 @@ over_tls() {
     [ "$1" != verify-full ] || authority="\\&sslrootcert=$home/own-ca.crt"
     sed -i "s#^database = .*#database = postgresql://cubby@localhost:$(cat "$BATS_TEST_TMPDIR/port")/cubby?hostaddr=127.0.0.1\&sslmode=$1$authority\&passfile=$home/passfile#" "$conf"
 }
-post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
 
 @test "postgresql: with sslmode=verify-full a server is used by its name and its authority alone, and never without TLS" {
     authority own
@@ -138,10 +135,10 @@ END
     user_and reset
     tool 0 user reset-code ann
     reset=$output
-    hold 'SELECT id FROM users FOR NO KEY UPDATE'
+    hold_rows 'SELECT id FROM users FOR NO KEY UPDATE'
     { ask reset POST '' "{\"username\":\"ann\",\"code\":\"$reset\",\"new_password\":\"Other1-pass\"}"; echo "$code" >"$BATS_TEST_TMPDIR/code"; } &
     started+=("$!")
-    until_true 10 waits_for_lock
+    until_true 10 waits_for 'Lock%'
     held 'SELECT 1 FROM tokens FOR UPDATE NOWAIT'
     ! grep -q 'could not obtain lock' "$BATS_TEST_TMPDIR/held" || fail 'the reset holds the code while it waits for the user'
     release
@@ -372,9 +369,7 @@ reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$
 
 @test "postgresql: an error that ends the connection, whichever it is, is no failure of the call" {
     new_user ann
-    proxy_start
-    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
-    loop_start data
+    through_proxy data
     post k 1
     fault 25P04 1 # which only later servers have
     proxy_say fatal >/dev/null
@@ -417,28 +412,25 @@ interrupted() {
     shift
     env --default-signal=INT,TERM "$TOOL" "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 </dev/null 3>&- 6>&- &
     pid=$!
-    until_true 10 waits_for "$waits" || { copies ''; fail 'does not wait'; }
+    until_true 10 waits_for "$waits" || { sync_copies ''; fail 'does not wait'; }
     kill -s "$signal" "$pid"
     status=0
     wait "$pid" || status=$?
     [ "$status" = 1 ] || fail "$(cat "$BATS_TEST_TMPDIR/said")"
     same "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND state <> 'idle'")" 0
 }
-waits_for() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type || wait_event LIKE '$1'")" = 1 ]; }
-copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
 
 @test "postgresql: who interrupts the tool leaves nothing behind that keeps programs from writing, and is told what stands" {
     user_and data
     for signal in INT TERM; do
-        copies nobody
+        sync_copies nobody
         waits='%SyncRep' interrupted "$signal" user quota ann --keys 1000
-        copies ''
+        sync_copies ''
         grep -q 'copies may not have it' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
         same "$(sql 'SELECT max_keys FROM users')" 1000
-        hold 'SELECT id FROM users FOR UPDATE'
+        hold_rows 'SELECT id FROM users FOR UPDATE'
         waits='Lock%' interrupted "$signal" user quota ann --keys 2000
         release
-        rm "$BATS_TEST_TMPDIR/hold"
         grep -q 'interrupted' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
         same "$(sql 'UPDATE users SET max_keys = NULL RETURNING (SELECT max_keys FROM users)')" 1000
         post "$signal" 1
@@ -538,9 +530,7 @@ peaks() {
 
 @test "postgresql: of large rows behind small ones the server sends few that nobody wants" {
     new_user ann
-    proxy_start
-    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
-    loop_start data changes
+    through_proxy data changes
     # A page has room for four of the 400 values of 256 KB: 100 MB.
     sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(100, 119) n;
         INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(200, 599) n;
