@@ -119,13 +119,21 @@ static enum error_code check_token(struct call *call)
     }
 }
 
+/* Refuses an access token that was valid when it was verified, and has ended since then. */
+static enum error_code check_end(struct call *call)
+{
+    bool ended = call->claims.device == 0 && call->claims.expires <= call->now_ms / 1000;
+    return ended ? call_refuse_token(call, "expired") : ERR_NONE;
+}
+
 enum error_code call_authenticate_again(struct call *call)
 {
+    call_time_passed(call);
     if (call->claims.device != 0) {
         return authenticate_device(call, false);
     }
     keep_new_keys(call->serve);
-    return call->serve->keys == NULL ? check_token(call) : ERR_NONE;
+    return call->serve->keys == NULL ? check_token(call) : check_end(call);
 }
 
 enum error_code call_authenticate_to_write(struct call *call)
@@ -269,7 +277,7 @@ static enum error_code pass_on(struct call *call)
 {
     unsigned flags = call->route->flags;
     bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
-    enum error_code error = caller_first ? ERR_NONE : check_caller(call);
+    enum error_code error = caller_first ? check_end(call) : check_caller(call);
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_input(call);
     }
@@ -348,6 +356,7 @@ enum error_code gate_pass(struct call *call)
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);
+        call_time_passed(call); /* a body may come slowly, and a token end meanwhile */
     }
     return error == ERR_NONE ? gate_pass_again(call) : error;
 }

@@ -10,12 +10,14 @@ drip() {
     done
 }
 
-# slowly NAME BYTES TIMES: in the background, an import that comes so, and then whole; its answer goes to the file NAME
+# slowly NAME BYTES TIMES [DOCUMENT]: in the background, an import that comes so, and then whole; its answer goes to the
+# file NAME
 slowly() {
-    local length=$(($2 * $3 + 12))
+    local document=${4:-'{"items":[]}'}
+    local length=$(($2 * $3 + ${#document}))
     (
         drip "$2" "$3"
-        printf '{"items":[]}' 2>/dev/null || true
+        printf %s "$document" 2>/dev/null || true
     ) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO=/import REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$length" \
         HTTP_AUTHORIZATION="$token" timeout 60 "$PROGRAMS/me" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
     began
@@ -33,4 +35,5 @@ said_to() {
     grep -qF "$3" "$BATS_TEST_TMPDIR/$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
 }
 
+over='"code":"INVALID_TOKEN","message":"Invalid access token provided.","details":{"token":"expired"}'
 revoked='"code":"INVALID_TOKEN","message":"Invalid access token provided.","details":{"token":"revoked"}'

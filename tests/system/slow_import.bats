@@ -59,6 +59,32 @@ setup() {
     said_to slow.1 401 '"code":"INVALID_TOKEN"'
 }
 
+@test "slow import: once the time of its token is over it is refused and its place is free, although more keeps coming" {
+    echo 'token_lifetime = 6' >>"$conf"
+    login ann
+    loop_start me
+    slowly slow.1 1000 1000
+    looped slowly slow.2 1000 1000
+    until_true 20 taken 2 || fail 'the places are not taken'
+    until_true 30 taken 0 || fail 'the places stay taken'
+    wait_all
+    said_to slow.1 401 "$over"
+    said_to slow.2 401 "$over"
+}
+
+@test "slow import: a body that is whole when the token's time is over stores nothing" {
+    echo 'token_lifetime = 2' >>"$conf"
+    login ann
+    loop_start me
+    item='{"items":[{"key":"late","value":1}]}'
+    slowly slow.1 20 8 "$item"
+    looped slowly slow.2 20 8 "$item"
+    wait_all
+    said_to slow.1 401 "$over"
+    said_to slow.2 401 "$over"
+    same "$(query 'SELECT COUNT(*) FROM items')" 0
+}
+
 @test "slow import: a byte now and then is not waited for without end" {
     slowly slow.1 1 1000
     loop_start me
