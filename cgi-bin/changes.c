@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "cgi-bin/shared/store.h"
+#include "common/base/slots.h"
 #include "common/serve/parameters.h"
 #include "common/serve/serve.h"
 #include "cgi-bin/shared/item_call.h"
@@ -79,8 +80,8 @@ static enum error_code authenticate_again(struct call *call, struct item_owner *
 }
 
 /* Turns expired items into tombstones, so that clients learn of them. Where nothing can be written,
- * or not with the copies that a server is to have, expired items are just left out, and clients
- * learn of them later. */
+ * or not with the copies that a server is to have, or not before a long write of somebody else,
+ * expired items are just left out, and clients learn of them later. */
 static enum error_code sweep(struct call *call, struct item_owner *owner, bool *unswept)
 {
     struct item_writes writes;
@@ -162,6 +163,22 @@ static enum error_code answer_look(struct call *call, struct look *look)
     return answer_position(call, look->seen);
 }
 
+/* Takes one of the places in which the user's calls may wait, *SLOT, so that one user does not have
+ * all processes of a web server wait. False when all are taken. Where the file of the places can't
+ * be used, nothing is counted. */
+static bool may_wait(struct call *call, int *slot)
+{
+    const int64_t number = call->claims.user_id % (INT64_C(1) << 40); /* none is that high */
+    const int64_t first = SLOTS_WAITS + number * WAITS_MAXIMUM;
+    const struct slots slots = {.path = slots_of_users(call->arena, call->config->beside),
+                                .what = "calls that wait (max_waits)",
+                                .first = first,
+                                .count = call->config->max_waits};
+    struct cause cause = {0};
+    *slot = -1;
+    return slots.path != NULL && slot_take(&slots, 0, slot, &cause) != ERR_SERVICE_UNAVAILABLE;
+}
+
 static enum error_code report_changes(struct call *call)
 {
     struct changes_query query = {
@@ -176,7 +193,11 @@ static enum error_code report_changes(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
+    int slot = -1;
     int64_t end = call->now_ms + query.wait * 1000;
+    if (query.wait > 0 && !may_wait(call, &slot)) {
+        end = 0;
+    }
     /* Ends the loop even if somebody sets the clock back. */
     int64_t looks = query.wait * 1000 / LOOK_EVERY_MS;
     struct look look = {.unswept = false};
@@ -196,6 +217,7 @@ static enum error_code report_changes(struct call *call)
             break;
         }
     }
+    slot_free(slot);
     if (error == ERR_CHANGES_EXPIRED) {
         call->response.errors_carry_data = true;
         error = answer_position(call, look.counters.version);

@@ -257,7 +257,11 @@ static enum error_code find_items(struct call *call, struct text *out)
     struct json_object inner;
     enum error_code error = input_check_names(call, &call->body, outer_names,
                                               sizeof outer_names / sizeof *outer_names, "");
-    if (error == ERR_NONE && items == NULL && data != NULL) {
+    if (error == ERR_NONE && items != NULL && data != NULL) {
+        response_detail(&call->response, "data", "must not stand beside items");
+        return ERR_INVALID_PARAMETER;
+    }
+    if (error == ERR_NONE && data != NULL) {
         error = read_data(call, *data, &inner);
         if (error == ERR_NONE) {
             items = json_member(&inner, "items");

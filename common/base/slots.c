@@ -74,6 +74,11 @@ static int open_slots(const struct slots *slots, bool *shared)
     return *shared ? open(slots->instead, O_RDONLY | O_CLOEXEC | O_NOCTTY) : file;
 }
 
+const char *slots_of_users(struct arena *arena, const char *beside)
+{
+    return arena_printf(arena, "%s-transfers", beside);
+}
+
 static void pause_ms(int64_t milliseconds)
 {
     struct timespec time = {.tv_sec = 0, .tv_nsec = (long)milliseconds * 1000000};

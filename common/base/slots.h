@@ -20,6 +20,13 @@ struct slots {
     int64_t count;    /* 0: no limit */
 };
 
+/* The name of the file beside BESIDE in which the slots of single users are: those for transfers by
+ * the numbers of users, and from SLOTS_WAITS on those for calls that wait. NULL when memory is out.
+ */
+const char *slots_of_users(struct arena *arena, const char *beside);
+
+#define SLOTS_WAITS (INT64_C(1) << 56)
+
 /* Takes one of SLOTS, and waits for one at most TIMEOUT milliseconds. Pass *SLOT to slot_free; it
  * is -1 when there is no limit. ERR_SERVICE_UNAVAILABLE when all stayed taken;
  * ERR_INSUFFICIENT_STORAGE or ERR_INTERNAL, with a cause, when the file can't be used. */

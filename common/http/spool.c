@@ -23,7 +23,7 @@ static enum error_code failed(int problem, struct cause *cause)
 static enum error_code take_slot(struct spool *spool, struct arena *arena, const char *path,
                                  int64_t user_id, int64_t timeout, struct cause *cause)
 {
-    const struct slots slots = {.path = arena_printf(arena, "%s-transfers", path),
+    const struct slots slots = {.path = slots_of_users(arena, path),
                                 .instead = path,
                                 .what = "exports and imports of this user",
                                 .first = user_id * SPOOLS_MAXIMUM,

@@ -420,6 +420,15 @@ static bool has_header(jwt_t *jwt, const char *name)
     return jwt_header_get(jwt, &header) != JWT_VALUE_ERR_NOEXIST;
 }
 
+/* Whether the token says for whom it is: none of this service does, so it is another's (RFC 7519
+ * section 4.1.3). */
+static bool has_audience(jwt_t *jwt)
+{
+    jwt_value_t claim;
+    jwt_set_GET_STR(&claim, "aud");
+    return jwt_claim_get(jwt, &claim) != JWT_VALUE_ERR_NOEXIST;
+}
+
 /* Called by libjwt between parsing and verifying; a result other than 0 refuses the token. */
 static int choose_key(jwt_t *jwt, jwt_config_t *config)
 {
@@ -430,7 +439,7 @@ static int choose_key(jwt_t *jwt, jwt_config_t *config)
         return 1;
     }
     /* When the key file names an algorithm, libjwt does not check the one in the token. */
-    if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !get_claims(jwt, reading)) {
+    if (jwt_get_alg(jwt) != JWT_ALG_HS256 || has_audience(jwt) || !get_claims(jwt, reading)) {
         return 1;
     }
     config->alg = JWT_ALG_HS256;
@@ -447,6 +456,11 @@ static bool verify_with(struct reading *reading, const char *token)
            jwt_checker_verify(checker, token) == 0;
 }
 
+/* The characters of base64url without padding, and dots: a token has no others (RFC 7515 sections 2
+ * and 7.1), though libjwt takes some. */
+static const char token_characters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+
 enum token_state token_verify(const struct token_keys *keys, struct arena *arena, struct text token,
                               int64_t now, struct token_claims *claims)
 {
@@ -454,12 +468,15 @@ enum token_state token_verify(const struct token_keys *keys, struct arena *arena
         return TOKEN_INVALID;
     }
     const char *copy = arena_copy(arena, token.at, token.size);
+    if (copy == NULL || strspn(copy, token_characters) != token.size) {
+        return TOKEN_INVALID;
+    }
     struct reading reading = {.keys = keys};
     use_memory(arena);
     bool good = false;
     do {
         reading.more = false;
-        good = copy != NULL && verify_with(&reading, copy);
+        good = verify_with(&reading, copy);
     } while (!good && reading.more);
     use_memory(NULL);
     if (!good || arena_failed(arena)) {

@@ -119,13 +119,21 @@ static enum error_code check_token(struct call *call)
     }
 }
 
+/* Refuses an access token that was valid when it was verified, and has ended since then. */
+static enum error_code check_end(struct call *call)
+{
+    bool ended = call->claims.device == 0 && call->claims.expires <= call->now_ms / 1000;
+    return ended ? call_refuse_token(call, "expired") : ERR_NONE;
+}
+
 enum error_code call_authenticate_again(struct call *call)
 {
+    call_time_passed(call);
     if (call->claims.device != 0) {
         return authenticate_device(call, false);
     }
     keep_new_keys(call->serve);
-    return call->serve->keys == NULL ? check_token(call) : ERR_NONE;
+    return call->serve->keys == NULL ? check_token(call) : check_end(call);
 }
 
 enum error_code call_authenticate_to_write(struct call *call)
@@ -153,16 +161,23 @@ static enum error_code check_token_first(struct call *call)
     return look_up_token(call);
 }
 
-/* Whether the token of a call with a long body still holds, whose place others may need. That the
- * store is busy is no reason to end: it is looked up once more before anything is written. */
+static enum error_code look_once(struct call *call)
+{
+    enum error_code error = call_authenticate_again(call);
+    return error == ERR_NONE ? look_up_token(call) : error;
+}
+
+/* Whether the token of a call with a long body still holds, whose place others may need. A
+ * connection that was lost is replaced, as otherwise no later look would see anything either. That
+ * the store is busy is no reason to end: it is looked up once more before anything is written. */
 static enum error_code look_again(void *self)
 {
     struct call *call = self;
-    enum error_code error = call_authenticate_again(call);
-    if (error != ERR_NONE) {
-        return error;
+    enum error_code error = look_once(call);
+    if (error == ERR_SERVICE_UNAVAILABLE &&
+        call->program->store->try_again(call->store, &call->cause)) {
+        error = look_once(call);
     }
-    error = look_up_token(call);
     if (error != ERR_SERVICE_UNAVAILABLE) {
         return error;
     }
@@ -262,7 +277,7 @@ static enum error_code pass_on(struct call *call)
 {
     unsigned flags = call->route->flags;
     bool caller_first = (flags & ROUTE_LONG_BODY) != 0;
-    enum error_code error = caller_first ? ERR_NONE : check_caller(call);
+    enum error_code error = caller_first ? check_end(call) : check_caller(call);
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_input(call);
     }
@@ -341,6 +356,7 @@ enum error_code gate_pass(struct call *call)
     }
     if (error == ERR_NONE && flags & ROUTE_BODY) {
         error = read_body(call);
+        call_time_passed(call); /* a body may come slowly, and a token end meanwhile */
     }
     return error == ERR_NONE ? gate_pass_again(call) : error;
 }

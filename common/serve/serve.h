@@ -193,8 +193,8 @@ enum error_code call_keys(struct call *call, const struct token_keys **out);
 enum error_code call_refuse_token(struct call *call, const char *why);
 
 /* For a call that has waited: checks again what no SQL statement of the call checks, that the
- * device token still exists, or that the key of the access token is still in the key file.
- * ERR_INVALID_TOKEN when not. */
+ * device token still exists, or that the access token has not ended and its key is still in the key
+ * file. The time of the call is the present one then. ERR_INVALID_TOKEN when not. */
 enum error_code call_authenticate_again(struct call *call);
 
 /* For a route with ROUTE_MAY_READ that is about to write: looks up a device token once more, in the

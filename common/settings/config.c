@@ -79,6 +79,7 @@ static const struct setting settings[] = {
     NUMBER(register_limit, 100, 0, 1000000000),
     NUMBER(register_window, 3600, 1, 30 * INT64_C(86400)),
     NUMBER(max_hashes, 4, 0, 1024),
+    NUMBER(max_waits, 32, 0, WAITS_MAXIMUM),
     STRING(trusted_proxies, KIND_TEXT, "", NULL),
     NUMBER(audit_rows, 0, 0, 10000000),
     STRING(cors_origins, KIND_ORIGINS, "", NULL),

@@ -15,6 +15,8 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 
+enum { WAITS_MAXIMUM = 1024 }; /* the highest max_waits */
+
 /* Strings live on the arena given to config_load, or are constants. */
 struct config {
     const char *database;          /* path of the database file, or what names a server */
@@ -44,6 +46,7 @@ struct config {
     int64_t register_limit;      /* registrations from one address within register_window */
     int64_t register_window;     /* seconds */
     int64_t max_hashes;          /* password hashes at once, over all processes; 0: no limit */
+    int64_t max_waits;           /* calls of one user that wait for changes at once; 0: no limit */
     int64_t audit_rows;          /* security events kept in the database; 0: in the log only */
     int64_t loop_requests;       /* after which a process that serves many ends; 0: no limit */
     int64_t loop_lifetime;       /* seconds after which it does; 0: no limit */

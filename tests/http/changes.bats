@@ -157,6 +157,19 @@ waited() {
     [ $((SECONDS - before)) -lt 20 ]
 }
 
+@test "changes: who waits longer than the access token lasts learns that it has ended" {
+    new_user
+    claims=$(token_part 2 | jq -c ".exp = $(date +%s) + 3")
+    lasts=$(forge "$DATA/keys.json" '{"alg":"HS256","typ":"JWT","kid":"@KID@"}' "$claims")
+    whole=$token
+    token=$lasts waited 'since=0&wait=25'
+    sleep 5
+    token=$whole
+    store a 1
+    wait_all
+    same "$(jq -r '[.code, .details.token] | @csv' "$BATS_TEST_TMPDIR/waited")" '"INVALID_TOKEN","expired"'
+}
+
 @test "changes: before what is kept, and ahead of what there is, is 410 with the place to go on from" {
     new_user
     for i in 1 2 3; do store "k$i" 1; done

@@ -278,6 +278,8 @@ DONE
     done <<'DONE'
 {"data":[]}|{"data":"must be an object"}
 {"data":{"items":[],"items":[]}}|{"data":"duplicate member at byte 20"}
+{"items":[],"data":{"items":[]}}|{"data":"must not stand beside items"}
+{"items":[],"data":5}|{"data":"must not stand beside items"}
 {"items":[[]]}|{"items[0]":"must be an object"}
 {"items":[{"key":"k","value":1},{"key":"a","value":1,"key":"b"}]}|{"items[1]":"duplicate member at byte 27"}
 DONE

@@ -100,6 +100,7 @@ refused_token() {
 @test "jwt: wrong types in the other claims" {
     for change in '.sub = 5' '.sub = "999999"' '.sub = ""' '.sub = null' 'del(.sub)' \
         '.user_id = "1"' '.user_id = -1' '.user_id = 1.5' '.epoch = "0"' 'del(.epoch)' '.epoch = null' '.epoch += 1' \
+        '.aud = "cubby"' '.aud = ["a"]' '.aud = []' '.aud = null' \
         '.iat = "x"' '.nbf = "x"' '.auth_time = "x"' '.auth_time = 0' '.auth_time = -1' '.auth_time = null'; do
         refused_token "$(forge "$keys" "$HEADER" "$(changed "$change")")"
     done
@@ -133,6 +134,18 @@ refused_token() {
         refused_token "$(forge "$keys" "{\"alg\":\"$alg\",\"typ\":\"JWT\",\"kid\":\"@KID@\"}" "$payload")"
     done
     refused_token "$(forge "$keys" '{"typ":"JWT","kid":"@KID@"}' "$payload")"
+}
+
+@test "jwt: parts with padding, or in characters of base64 that are none of base64url, signed well" {
+    for part in "$(changed '.more = "x"')" "$(changed '.more = "xy"')" "$(changed '.more = "xyz"')"; do
+        bad=$(forge "$keys" "$HEADER" "$part" padded)
+        [[ $bad == *=* ]] || continue
+        padded=1
+        refused_token "$bad"
+    done
+    same "${padded-}" 1
+    refused_token "$token="
+    refused_token "$token=="
 }
 
 @test "jwt: signature stripped, cut, or of something else" {

@@ -116,6 +116,21 @@ wrong() {
     limited
 }
 
+@test "throttle: what looks like X-Forwarded-For to a program alone names no address, but under busybox" {
+    names=(X_Forwarded_For X-Forwarded_For X_Forwarded-For)
+    for i in $(seq 12); do
+        call POST /token --data-binary "{\"username\":\"nobody$i\",\"password\":\"Wrong-pass1!\"}" \
+            -H "X-Forwarded-For: $address" -H "${names[i % 3]}: 203.0.113.$((i + 100))"
+        refused 401 INVALID_CREDENTIALS
+    done
+    attempt nobody
+    if [ "$SERVER" = busybox ]; then
+        refused 401 INVALID_CREDENTIALS # so the proxy in front must not pass these on
+    else
+        limited
+    fi
+}
+
 @test "throttle: another account from another address is not held up" {
     name=$(fresh_name) other=$(fresh_name)
     known "$name"

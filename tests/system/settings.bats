@@ -1,4 +1,4 @@
-# Settings of 0: what each of them means, or that it is refused.
+# Settings of 0: what each of them means, or that it is refused; and how many calls may wait.
 
 load tool
 
@@ -22,7 +22,7 @@ changes() {
             grep -q "^cubby: $conf:1: $name must be a whole number from 1" "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
         fi
     done < <(CUBBY_CONF=/dev/null "$TOOL" config | sed -n 's/^\([a-z_]*\) = [0-9]*$/\1/p')
-    same "$taken" ' session_lifetime password_cost max_user_keys max_user_bytes tombstones busy_timeout login_limit_account login_limit_address register_limit max_hashes audit_rows loop_requests loop_lifetime'
+    same "$taken" ' session_lifetime password_cost max_user_keys max_user_bytes tombstones busy_timeout login_limit_account login_limit_address register_limit max_hashes max_waits audit_rows loop_requests loop_lifetime'
 }
 
 @test "settings of 0: no limit of attempts, and nothing is counted" {
@@ -169,4 +169,47 @@ changes() {
     query "UPDATE items SET expires_at = 1 WHERE key LIKE 'x%'; UPDATE users SET next_expiry = 1"
     import 200 replace '[{"key":"e","value":1},{"key":"i","value":1}]'
     import 507 replace '[{"key":"e","value":1},{"key":"i","value":1},{"key":"j","value":1}]'
+}
+
+# waits_now: a call of this token's user that waits for changes, in the background; sets $waiting
+waits_now() {
+    env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING='since=0&wait=25' REMOTE_ADDR=192.0.2.1 \
+        HTTP_AUTHORIZATION="Bearer $token" "$PROGRAMS/changes" >"$BATS_TEST_TMPDIR/waited" 2>&1 3>&- &
+    waiting=$!
+    until_true 20 taken 1 || fail 'no place taken'
+}
+
+# taken COUNT: so many places of calls that wait are
+taken() { [ "$(places "$database-transfers")" = "$1" ]; }
+
+# answered_at_once: a call that asks to wait has an answer while the one before it still waits
+answered_at_once() {
+    parameters='since=0&wait=25' cgi changes GET
+    same "$code" 200
+    same "$(jq -c .data.changes <<<"$body")" '[]'
+    kill -0 "$waiting" || fail 'the other one has ended first'
+}
+
+@test "max_waits: who waits in more calls than that is answered at once, and others wait as ever" {
+    installation 'max_waits = 1'
+    new_user bob
+    bob=$token
+    new_user ann
+    waits_now
+    answered_at_once
+    ann=$token token=$bob
+    parameters='since=0&wait=1' cgi changes GET
+    same "$code" 200
+    kill -0 "$waiting" || fail 'the first one has ended'
+    token=$ann
+    kill "$waiting"
+    wait "$waiting" || true
+    until_true 20 taken 0 || fail 'the place stays taken'
+    waits_now
+    store a 1
+    wait "$waiting"
+    grep -q '"key":"a"' "$BATS_TEST_TMPDIR/waited" || fail "$(cat "$BATS_TEST_TMPDIR/waited")"
+    sed -i 's/^max_waits.*/max_waits = 0/' "$conf"
+    parameters='since=1&wait=1' cgi changes GET
+    same "$code" 200
 }

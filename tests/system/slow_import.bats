@@ -3,9 +3,10 @@
 
 load tool.bash
 load loop.bash
+load slow_import.bash
 
 teardown() {
-    touch "$BATS_TEST_TMPDIR/enough"
+    drip_end
     loops_stop
 }
 
@@ -14,37 +15,6 @@ setup() {
     installation 'busy_timeout = 300' 'body_timeout = 4'
     new_user ann
 }
-
-# drip BYTES TIMES: spaces, so many every 0.4 s, or until nobody takes them
-drip() {
-    local i
-    for ((i = 0; i < $2; i++)); do
-        [ ! -e "$BATS_TEST_TMPDIR/enough" ] || break
-        printf '%*s' "$1" '' 2>/dev/null || break
-        sleep 0.4
-    done
-}
-
-# slowly NAME BYTES TIMES: in the background, an import that comes so, and then whole; its answer goes to the file NAME
-slowly() {
-    local length=$(($2 * $3 + 12))
-    (
-        drip "$2" "$3"
-        printf '{"items":[]}' 2>/dev/null || true
-    ) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO=/import REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$length" \
-        HTTP_AUTHORIZATION="$token" timeout 60 "$PROGRAMS/me" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
-    began
-}
-
-taken() { [ "$(places "$database-transfers")" = "$1" ]; }
-
-# said_to NAME STATUS TEXT
-said_to() {
-    grep -q "^Status: $2 " "$BATS_TEST_TMPDIR/$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
-    grep -qF "$3" "$BATS_TEST_TMPDIR/$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
-}
-
-revoked='"code":"INVALID_TOKEN","message":"Invalid access token provided.","details":{"token":"revoked"}'
 
 @test "slow import: once its token has ended, both places are free soon, although more keeps coming" {
     for number in 1 2; do
@@ -87,6 +57,32 @@ revoked='"code":"INVALID_TOKEN","message":"Invalid access token provided.","deta
     until_true 20 taken 0 || fail 'the place stays taken'
     wait_all
     said_to slow.1 401 '"code":"INVALID_TOKEN"'
+}
+
+@test "slow import: once the time of its token is over it is refused and its place is free, although more keeps coming" {
+    echo 'token_lifetime = 6' >>"$conf"
+    login ann
+    loop_start me
+    slowly slow.1 1000 1000
+    looped slowly slow.2 1000 1000
+    until_true 20 taken 2 || fail 'the places are not taken'
+    until_true 30 taken 0 || fail 'the places stay taken'
+    wait_all
+    said_to slow.1 401 "$over"
+    said_to slow.2 401 "$over"
+}
+
+@test "slow import: a body that is whole when the token's time is over stores nothing" {
+    echo 'token_lifetime = 2' >>"$conf"
+    login ann
+    loop_start me
+    item='{"items":[{"key":"late","value":1}]}'
+    slowly slow.1 20 8 "$item"
+    looped slowly slow.2 20 8 "$item"
+    wait_all
+    said_to slow.1 401 "$over"
+    said_to slow.2 401 "$over"
+    same "$(query 'SELECT COUNT(*) FROM items')" 0
 }
 
 @test "slow import: a byte now and then is not waited for without end" {
