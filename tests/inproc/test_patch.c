@@ -165,7 +165,8 @@ static void an_item_that_has_changed_meanwhile_is_patched_as_it_is_now(void **st
         const char *patch;
         const char *query;
         int status;
-        const char *value; /* of the item then; NULL: it is not there */
+        const char *value; /* of the item then; NULL: nobody can read it */
+        const char *scope; /* of a device token that is used; NULL: an access token */
     } rows[] = {
         {SET("{\"n\":5,\"o\":true}"), merge_type, "{\"m\":2}", NULL, 200,
          "{\"n\":5,\"o\":true,\"m\":2}"},
@@ -181,6 +182,19 @@ static void an_item_that_has_changed_meanwhile_is_patched_as_it_is_now(void **st
         {"UPDATE items SET expires_at = 1" GREETING, merge_type, "{\"m\":2}", NULL, 404, NULL},
         {"UPDATE users SET epoch = epoch + 1 WHERE id = 1", merge_type, "{\"m\":2}", NULL, 401,
          NULL},
+        /* That ends no device tokens. */
+        {"UPDATE users SET epoch = epoch + 1 WHERE id = 1", merge_type, "{\"m\":2}", NULL, 200,
+         "{\"n\":1,\"m\":2}", "write"},
+        {SET("[1,2]") "; UPDATE users SET epoch = epoch + 1 WHERE id = 1", patch_type,
+         "[{\"op\":\"add\",\"path\":\"/0\",\"value\":9}]", NULL, 200, "[9,1,2]", "write"},
+        {"UPDATE users SET epoch = epoch + 1 WHERE id = 1", merge_type, "{\"m\":2}", "if_match=@",
+         200, "{\"n\":1,\"m\":2}", "write"},
+        {"DELETE FROM tokens", merge_type, "{\"m\":2}", NULL, 401, "{\"n\":1}", "write"},
+        {"UPDATE tokens SET writes = 0", merge_type, "{\"m\":2}", NULL, 403, "{\"n\":1}", "write"},
+        {"UPDATE tokens SET prefix = 'x/'", merge_type, "{\"m\":2}", NULL, 403, "{\"n\":1}",
+         "write"},
+        {"UPDATE users SET disabled = 1 WHERE id = 1", merge_type, "{\"m\":2}", NULL, 401, NULL,
+         "write"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char query[64] = "";
@@ -197,19 +211,20 @@ static void an_item_that_has_changed_meanwhile_is_patched_as_it_is_now(void **st
         if (rows[i].query != NULL) {
             (void)snprintf(query, sizeof query, "if_match=%s", version);
         }
+        const char *token = rows[i].scope != NULL ? new_device_token(rows[i].scope) : world_ann;
         note_steps();
         change = rows[i].change;
-        struct tape_request request = patch_of(world_ann, rows[i].type, rows[i].patch);
+        struct tape_request request = patch_of(token, rows[i].type, rows[i].patch);
         request.query = query;
         (void)world_expect(&data_program, request, rows[i].status, NULL);
         assert_null(change);
         db_use_driver(NULL);
         if (rows[i].value != NULL) {
-            answer = world_expect(&data_program,
-                                  (struct tape_request){.path = "/greeting",
-                                                        .query = "raw=true",
-                                                        .authorization = world_ann},
-                                  200, NULL);
+            answer =
+                world_expect(&data_program,
+                             (struct tape_request){
+                                 .path = "/greeting", .query = "raw=true", .authorization = token},
+                             200, NULL);
             assert_int_equal(strncmp(answer->body, rows[i].value, strlen(rows[i].value)), 0);
         }
     }
