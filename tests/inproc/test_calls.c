@@ -465,7 +465,7 @@ static void long_numbers_mean_what_they_say(void **state)
         {"\"by\":2." ZEROS_80 "e1", 200, NULL, "30"},
         {"\"by\":2" ZEROS_80 "e-80", 200, NULL, "12"},
         {"\"by\":2e" ZEROS_80 "1", 200, NULL, "30"},
-        {"\"by\":2e" ZEROS_80 "20", 400, "INVALID_REQUEST", "1.0" ZEROS_80 "e1"},
+        {"\"by\":2e" ZEROS_80 "20", 409, "BATCH_FAILED", "1.0" ZEROS_80 "e1"},
         {"\"by\":0.2e" ZEROS_80 "1,\"ttl\":1" ZEROS_80 "e-79", 200, NULL, "12"},
         {"\"if_version\":1." ZEROS_80 "e1", 409, "BATCH_FAILED", "1.0" ZEROS_80 "e1"},
     };

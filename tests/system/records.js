@@ -159,6 +159,8 @@ const names = {
     'NUL in the path': () => send(head({ PATH_INFO: '/a\0b' }), end),
     'NUL at the end of the path': () => send(head({ PATH_INFO: '/a\0' }), end),
     'NUL in the path of a delete': () => send(head({ REQUEST_METHOD: 'DELETE', PATH_INFO: '/b\0\0c' }), end),
+    'NUL in the path of an upsert': () => send(head({ ...update(11), PATH_INFO: '/b\0', QUERY_STRING: 'upsert=true' }),
+        record(STDIN, Buffer.from('{"value":2}')), end),
     'NUL in the query': () => send(head({ PATH_INFO: '', QUERY_STRING: 'key=a\0b' }), end),
     'NUL in the method': () => send(head({ REQUEST_METHOD: 'GET\0' }), end),
     'NUL in the token': () => send(head({ HTTP_AUTHORIZATION: `${process.env.TOKEN}\0` }), end),
