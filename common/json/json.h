@@ -2,12 +2,13 @@
  * json.h - JSON as cubby needs it: strict checking of request bodies, the exact text of their
  * members, and cJSON with its memory on the arena of the request.
  *
- * cJSON prints. Its parser is not used: it accepts more than RFC 8259 allows (control characters,
- * `01`, `1.`, invalid UTF-8, text after the value), keeps neither the spelling of numbers nor the
- * position of a member, and before version 1.7.19 takes the first 63 characters of a number for all
- * of it. A body passes a checker, which builds nothing and notes where the members of the top
- * object are. The strings and whole numbers among those that a handler needs are read from that
- * text (json_string.c, json_number.h); values that are only stored are kept as they came.
+ * cJSON prints. Its parser is not used for what clients send: it accepts more than RFC 8259 allows
+ * (control characters, `01`, `1.`, invalid UTF-8, text after the value), keeps neither the spelling
+ * of numbers nor the position of a member, and before version 1.7.19 takes the first 63 characters
+ * of a number for all of it. A body passes a checker, which builds nothing and notes where the
+ * members of the top object are. The strings and whole numbers among those that a handler needs are
+ * read from that text (json_string.c, json_number.h); values that are only stored are kept as they
+ * came.
  */
 #ifndef CUBBY_COMMON_JSON_JSON_H
 #define CUBBY_COMMON_JSON_JSON_H
