@@ -347,6 +347,7 @@ prefixed() {
     done
     make_key '{"name":"r","scope":"read","prefix":"in/"}'
     reader=$device
+    reader_id=$key_id
     make_key '{"name":"w","scope":"write","prefix":"in/"}'
     writer=$device
 }
@@ -433,7 +434,7 @@ prefixed() {
     curl -sS --max-time 30 -H "Authorization: $reader" "$BASE/changes?since=$last&prefix=in/&wait=20" >"$BATS_TEST_TMPDIR/wait" &
     began
     sleep 1
-    as_user DELETE /keys/1
+    as_user DELETE "/keys/$reader_id"
     succeeded 200
     SECONDS=0
     wait_all
