@@ -74,9 +74,11 @@ static enum error_code create_key(struct call *call)
         return error;
     }
     unsigned char bytes[DEVICE_SECRET_BYTES];
+    uint32_t number;
     char secret[DEVICE_SECRET_SIZE + 1];
     char hash[DIGEST_TEXT_SIZE];
-    if (!call->transport->random(call->transport, bytes, sizeof bytes)) {
+    if (!call->transport->random(call->transport, bytes, sizeof bytes) ||
+        !call->transport->random(call->transport, (unsigned char *)&number, sizeof number)) {
         return call_fail(call, ERR_INTERNAL, "no random bytes for a device token");
     }
     device_secret_make(bytes, secret);
@@ -90,7 +92,8 @@ static enum error_code create_key(struct call *call)
         return error;
     }
     call_time_passed(call);
-    struct token_info token = {.name = in.name,
+    struct token_info token = {.number = device_number(number),
+                               .name = in.name,
                                .prefix = in.prefix,
                                .writes = text_equal(in.scope, text_of("write")),
                                .created_at = call->now_ms,

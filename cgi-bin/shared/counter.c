@@ -4,8 +4,6 @@
 #include "cgi-bin/shared/counter.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 
 #include "cgi-bin/shared/item_call.h"
 #include "common/json/json_number.h"
@@ -15,19 +13,9 @@ static const int64_t whole_maximum = INT64_C(1) << 53;
 /* The number in VALUE, if it is a whole number within the exact range of a double. */
 static bool read_counter(struct text value, int64_t *out)
 {
-    if (value.at[0] != '-' && (value.at[0] < '0' || value.at[0] > '9')) {
-        return false;
-    }
-    const cJSON *number = json_parse(value);
-    if (number == NULL || !cJSON_IsNumber(number) ||
-        fabs(number->valuedouble) > (double)whole_maximum) {
-        return false;
-    }
-    /* A double may be rounded, so the digits are compared. */
-    char digits[24];
-    *out = (int64_t)number->valuedouble;
-    (void)snprintf(digits, sizeof digits, "%" PRId64, *out);
-    return json_numbers_equal(value, text_of(digits));
+    struct json_decimal number;
+    return json_decimal_read(value, &number) && json_decimal_whole(&number, out) &&
+           *out <= whole_maximum && *out >= -whole_maximum;
 }
 
 enum error_code counter_add(struct call *call, const struct item_owner *owner,

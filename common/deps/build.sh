@@ -174,11 +174,12 @@ EXPORT
 }
 
 # Of the library only what serves requests, without what starts processes or stands for stdio. What it
-# would tell by the name of a file and a line ends the process all the same. Four things are others than in
-# the source: a head is 2 MB at most, so that none uses up the memory; questions about the program
-# (FCGI_GET_VALUES), which no web server asks, are not answered, as the answer may be longer than its buffer;
-# what a record about the connection holds (its request has the number 0) is skipped, not taken for a part of
-# the body; and a record that is skipped, but holds nothing, does not take the next one along.
+# would tell by the name of a file and a line ends the process all the same. Five things are others than in
+# the source: a head is 2 MB at most, so that none uses up the memory; a NUL in a variable becomes DEL, another
+# control character, where it would end the value: the key `a` would be answered for `a\0b`; questions about
+# the program (FCGI_GET_VALUES), which no web server asks, are not answered, as the answer may be longer than
+# its buffer; what a record about the connection holds (its request has the number 0) is skipped, not taken for
+# a part of the body; and a record that is skipped, but holds nothing, does not take the next one along.
 build_fcgi() {
     mkdir -p "$work/include"
     cp "$source/include/fcgiapp.h" include/
@@ -201,10 +202,12 @@ CONFIG
             SetError(stream, FCGX_PARAMS_ERROR);\
             return -1;\
         }\
-&/' -e 's/^    if(type == FCGI_GET_VALUES) {$/    if(0) {/' -e 's/^    return MGMT_RECORD;$/    return SKIP;/' \
+&/' -e "s/^        \*(nameValue + nameLen + valueLen + 1) = '.0';\$/        for(char *at = nameValue, *end = at + nameLen + valueLen + 1; (at = memchr(at, 0, end - at)) != NULL;)\\
+            *at = 0x7f;\\
+&/" -e 's/^    if(type == FCGI_GET_VALUES) {$/    if(0) {/' -e 's/^    return MGMT_RECORD;$/    return SKIP;/' \
         -e 's/^                data->skip = TRUE;$/                data->skip = data->contentLen > 0;/' \
         "$source/libfcgi/fcgiapp.c" >"$work/fcgiapp.c"
-    [ "$(grep -c 'room = 2 << 20;\|room -= \|^    if(0) {\|^    return SKIP;\|skip = data->contentLen > 0' "$work/fcgiapp.c")" = 5 ] || die 'changing fcgiapp.c'
+    [ "$(grep -c 'room = 2 << 20;\|room -= \|= 0x7f;\|^    if(0) {\|^    return SKIP;\|skip = data->contentLen > 0' "$work/fcgiapp.c")" = 6 ] || die 'changing fcgiapp.c'
     compile libfcgi -D_GNU_SOURCE -I"$work/include" -I"$source/include" -- \
         "$work/fcgiapp.c" "$source/libfcgi/os_unix.c"
 }

@@ -44,6 +44,11 @@ bool device_token_parse(struct text text, struct device_token *out)
     return rest.size == DEVICE_SECRET_SIZE;
 }
 
+int64_t device_number(int64_t random)
+{
+    return random % (DEVICE_NUMBER_MAXIMUM - 1) + 1;
+}
+
 void device_secret_make(unsigned char *bytes, char out[DEVICE_SECRET_SIZE + 1])
 {
     base64url_encode(bytes, DEVICE_SECRET_BYTES, out);

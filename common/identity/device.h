@@ -35,6 +35,11 @@ bool looks_like_device_token(struct text text);
 /* Splits TEXT; the secret in OUT is a slice of it. False when TEXT is not of the form above. */
 bool device_token_parse(struct text text, struct device_token *out);
 
+/* The number that RANDOM, of at least 0, draws; of a number the next one. Numbers are drawn, not
+ * counted, so that the one of a token that has ended, which somebody may have noted, is not that of
+ * the next token: neither after it was deleted nor after an older backup was restored. */
+int64_t device_number(int64_t random);
+
 /* Writes the secret made of DEVICE_SECRET_BYTES random BYTES, which are wiped: DEVICE_SECRET_SIZE
  * characters and a NUL. */
 void device_secret_make(unsigned char *bytes, char out[DEVICE_SECRET_SIZE + 1]);

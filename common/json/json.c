@@ -31,11 +31,6 @@ struct arena *json_arena(void)
     return current;
 }
 
-cJSON *json_parse(struct text value)
-{
-    return cJSON_ParseWithLength(value.at, value.size);
-}
-
 bool json_text(struct text value, struct text *out)
 {
     return current != NULL && json_string_decode(current, value, out);

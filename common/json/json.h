@@ -2,11 +2,13 @@
  * json.h - JSON as cubby needs it: strict checking of request bodies, the exact text of their
  * members, and cJSON with its memory on the arena of the request.
  *
- * cJSON parses and prints. It accepts more than RFC 8259 allows, though (control characters, `01`,
- * `1.`, invalid UTF-8, text after the value), and it keeps neither the spelling of numbers nor the
- * position of a member. So a body first passes a checker, which builds nothing and notes where the
- * members of the top object are. What a handler needs decoded is then parsed by cJSON; values that
- * are only stored are kept as the text they came in.
+ * cJSON prints. Its parser is not used for what clients send: it accepts more than RFC 8259 allows
+ * (control characters, `01`, `1.`, invalid UTF-8, text after the value), keeps neither the spelling
+ * of numbers nor the position of a member, and before version 1.7.19 takes the first 63 characters
+ * of a number for all of it. A body passes a checker, which builds nothing and notes where the
+ * members of the top object are. The strings and whole numbers among those that a handler needs are
+ * read from that text (json_string.c, json_number.h); values that are only stored are kept as they
+ * came.
  */
 #ifndef CUBBY_COMMON_JSON_JSON_H
 #define CUBBY_COMMON_JSON_JSON_H
@@ -153,9 +155,6 @@ size_t json_depth(struct text value);
 
 /* The member's value, or NULL. */
 const struct text *json_member(const struct json_object *object, const char *name);
-
-/* Parses a checked value with cJSON; NULL when memory is out. The result is on the arena in use. */
-cJSON *json_parse(struct text value);
 
 /* The characters of the checked string VALUE, which has its quotes; on the arena in use,
  * NUL-terminated. NULs that were escaped are NULs: OUT->size counts them. False when memory is out.

@@ -1,10 +1,10 @@
 /*
- * json_check.c - checks what cJSON accepts although RFC 8259 forbids it.
+ * json_check.c - checks a text by RFC 8259, and finds the members of its top object.
  *
- * It stays beside cJSON's parser because it does what that cannot: refuse such texts, say at which
- * byte one goes wrong, and find the exact text of members without building a tree. It walks the
- * text once, keeps one flag per open level, and allocates only to note the members of the top
- * object.
+ * It stands in the place of cJSON's parser because it does what that cannot: refuse what is no
+ * JSON, say at which byte it goes wrong, and find the exact text of members without building a
+ * tree. It walks the text once, keeps one flag per open level, and allocates only to note the
+ * members of the top object.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -96,6 +96,28 @@ static int64_t exponent_difference(const struct json_decimal *a, const struct js
     return difference;
 }
 
+/* VALUE times ten plus DIGIT, at most INT64_MAX. */
+static int64_t append_digit(int64_t value, int digit)
+{
+    return value > (INT64_MAX - digit) / 10 ? INT64_MAX : value * 10 + digit;
+}
+
+bool json_decimal_whole(const struct json_decimal *number, int64_t *out)
+{
+    static const struct json_decimal zero = {.exponent_sign = 1};
+    int64_t power = exponent_difference(number, &zero) + number->shift;
+    int64_t value = 0;
+    for (size_t i = 0; i < number->digits.size; i++) {
+        char c = number->digits.at[i];
+        value = c != '.' ? append_digit(value, c - '0') : value;
+    }
+    for (; power > 0 && value > 0 && value < INT64_MAX; power--) {
+        value = append_digit(value, 0);
+    }
+    *out = number->negative ? -value : value;
+    return power >= 0;
+}
+
 bool json_decimals_equal(const struct json_decimal *a, const struct json_decimal *b)
 {
     if (a->negative != b->negative || exponent_difference(a, b) != b->shift - a->shift) {

@@ -23,6 +23,9 @@ struct json_decimal {
 /* Reads SCALAR, a checked JSON scalar; takes as long as its text is. False when it is no number. */
 bool json_decimal_read(struct text scalar, struct json_decimal *out);
 
+/* Whether NUMBER is whole, and then *OUT is it; beyond INT64_MAX, or below -INT64_MAX, that. */
+bool json_decimal_whole(const struct json_decimal *number, int64_t *out);
+
 /* Whether both are the same number, compared exactly; takes no longer than the shorter of both
  * texts is. */
 bool json_decimals_equal(const struct json_decimal *a, const struct json_decimal *b);

@@ -9,6 +9,9 @@
 
 #include "common/serve/serve.h"
 
+/* Bytes of an origin that is echoed. A scheme, a name of 253 characters and a port are fewer. */
+enum { ORIGIN_MAXIMUM = 300 };
+
 static bool origin_allowed(const char *origins, const char *origin)
 {
     size_t length = strlen(origin);
@@ -32,7 +35,8 @@ void cors_add(struct call *call)
     }
     call->response.varies_by_origin = true;
     const char *origin = call->request.origin;
-    if (origin == NULL || text_has_control(text_of(origin)) || !origin_allowed(origins, origin)) {
+    if (origin == NULL || strlen(origin) > ORIGIN_MAXIMUM || text_has_control(text_of(origin)) ||
+        !origin_allowed(origins, origin)) {
         return;
     }
     response_header(&call->response, "Access-Control-Allow-Origin", origin);

@@ -4,9 +4,9 @@
 #include "common/serve/input.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/json/json_number.h"
 #include "common/serve/unknown.h"
 
 static const char out_of_memory[] = "out of memory"; /* recognised by its address */
@@ -48,47 +48,19 @@ static const char *read_text(struct call *call, const struct input_field *field,
     return reason;
 }
 
-/* Whether the JSON number TEXT is a whole number. This is decided on its digits, because a double
- * would round 36.0000000000000000000001 to a whole number. */
-static bool is_whole(struct text text)
-{
-    const char *exponent = memchr(text.at, 'e', text.size);
-    exponent = exponent != NULL ? exponent : memchr(text.at, 'E', text.size);
-    size_t digits = exponent != NULL ? (size_t)(exponent - text.at) : text.size;
-    long shift = exponent != NULL ? strtol(exponent + 1, NULL, 10) : 0;
-    const char *point = memchr(text.at, '.', digits);
-    long whole = (long)(point != NULL ? (size_t)(point - text.at) : digits);
-    for (size_t i = digits; i-- > 0;) {
-        if (text.at[i] == '0' || text.at[i] == '.') {
-            continue;
-        }
-        /* The last digit that is not zero. Without an exponent, digits before the point are always
-         * whole. */
-        long place = (long)i < whole ? whole - (long)i - 1 : whole - (long)i;
-        return text.at[i] == '-' || shift >= -place;
-    }
-    return true;
-}
-
 static const char *read_whole(struct call *call, const struct input_field *field,
                               const struct text *json, int64_t *out)
 {
-    static const char not_whole[] = "must be a whole number";
-    if (json->at[0] != '-' && (json->at[0] < '0' || json->at[0] > '9')) {
-        return not_whole;
+    struct json_decimal number;
+    int64_t value;
+    if (!json_decimal_read(*json, &number) || !json_decimal_whole(&number, &value)) {
+        return "must be a whole number";
     }
-    const cJSON *value = json_parse(*json);
-    if (value == NULL || !cJSON_IsNumber(value)) {
-        return arena_failed(call->arena) ? out_of_memory : not_whole;
-    }
-    if (!is_whole(*json)) {
-        return not_whole;
-    }
-    if (value->valuedouble < (double)field->least || value->valuedouble > (double)field->most) {
+    if (value < field->least || value > field->most) {
         return arena_printf(call->arena, "must be from %" PRId64 " to %" PRId64, field->least,
                             field->most);
     }
-    *out = (int64_t)value->valuedouble;
+    *out = value;
     return NULL;
 }
 

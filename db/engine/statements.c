@@ -102,14 +102,15 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     /* The tokens of a user are those from $1 to before $2; number 0 is the code for a lost
      * password.
      */
-    [DB_TOKEN_COUNT] = "SELECT COUNT(*), MAX(id) FROM tokens WHERE id > $1 AND id < $2",
+    [DB_TOKEN_COUNT] = "SELECT COUNT(*) FROM tokens WHERE id > $1 AND id < $2",
     [DB_TOKEN_ADD] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at, expires_at)"
-                     " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING"
+                     " RETURNING id",
     [DB_TOKEN_LIST] = "SELECT tokens.id, tokens.name, tokens.writes, tokens.prefix,"
                       " tokens.created_at, tokens.expires_at, tokens.used_at"
                       " FROM users LEFT JOIN tokens ON tokens.id > $4 AND tokens.id < $5"
                       " AND (tokens.expires_at IS NULL OR tokens.expires_at > $6)"
-                      " WHERE " LIVE " ORDER BY tokens.id",
+                      " WHERE " LIVE " ORDER BY tokens.created_at, tokens.id",
     [DB_TOKEN_DELETE] = "DELETE FROM tokens WHERE id = $1"
                         " AND (expires_at IS NULL OR expires_at > $2) RETURNING id",
     [DB_TOKEN_DELETE_ALL] = "DELETE FROM tokens WHERE id >= $1 AND id < $2",

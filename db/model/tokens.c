@@ -73,9 +73,8 @@ enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms)
     return db_run(db, DB_TOKEN_USED, values, 2, &found);
 }
 
-/* One more than the user's highest number. ERR_QUOTA_EXCEEDED when there can be no further
- * token. */
-static enum error_code next_number(struct db *db, int64_t user_id, int64_t *out)
+/* ERR_QUOTA_EXCEEDED when there can be no further token. */
+static enum error_code check_count(struct db *db, int64_t user_id)
 {
     const struct db_value values[] = {db_integer(tokens_id(user_id, 0)),
                                       db_integer(tokens_id(user_id + 1, 0))};
@@ -84,9 +83,24 @@ static enum error_code next_number(struct db *db, int64_t user_id, int64_t *out)
     if (error != ERR_NONE || !found) {
         return error != ERR_NONE ? error : ERR_INTERNAL;
     }
-    int64_t count = db_column_integer(db, DB_TOKEN_COUNT, 0);
-    *out = count > 0 ? db_column_integer(db, DB_TOKEN_COUNT, 1) - tokens_id(user_id, 0) + 1 : 1;
-    return count < TOKENS_MAXIMUM && *out < DEVICE_NUMBER_MAXIMUM ? ERR_NONE : ERR_QUOTA_EXCEEDED;
+    return db_column_integer(db, DB_TOKEN_COUNT, 0) < TOKENS_MAXIMUM ? ERR_NONE
+                                                                     : ERR_QUOTA_EXCEEDED;
+}
+
+/* *FOUND: nobody has the number. */
+static enum error_code add_row(struct db *db, int64_t user_id, const char *hash,
+                               const struct token_info *token, bool *found)
+{
+    const struct db_value values[] = {
+        db_integer(tokens_id(user_id, token->number)),
+        db_text(text_of(hash)),
+        db_text(token->name),
+        db_integer(token->writes),
+        db_text(token->prefix),
+        db_integer(token->created_at),
+        token->expires_at != 0 ? db_integer(token->expires_at) : db_null(),
+    };
+    return db_run(db, DB_TOKEN_ADD, values, sizeof values / sizeof *values, found);
 }
 
 enum error_code tokens_add(struct db *db, const struct item_owner *owner, const char *hash,
@@ -98,21 +112,16 @@ enum error_code tokens_add(struct db *db, const struct item_owner *owner, const 
     bool found;
     enum error_code error = db_run(db, DB_TOKEN_DELETE_EXPIRED, expired, 3, &found);
     if (error == ERR_NONE) {
-        error = next_number(db, owner->user_id, &token->number);
+        error = check_count(db, owner->user_id);
     }
-    if (error != ERR_NONE) {
-        return error;
+    if (error == ERR_NONE) {
+        error = add_row(db, owner->user_id, hash, token, &found);
     }
-    const struct db_value values[] = {
-        db_integer(tokens_id(owner->user_id, token->number)),
-        db_text(text_of(hash)),
-        db_text(token->name),
-        db_integer(token->writes),
-        db_text(token->prefix),
-        db_integer(token->created_at),
-        token->expires_at != 0 ? db_integer(token->expires_at) : db_null(),
-    };
-    return db_run(db, DB_TOKEN_ADD, values, sizeof values / sizeof *values, &found);
+    while (error == ERR_NONE && !found) {
+        token->number = device_number(token->number);
+        error = add_row(db, owner->user_id, hash, token, &found);
+    }
+    return error;
 }
 
 static void read_row(struct db *db, int64_t user_id, struct token_info *out)

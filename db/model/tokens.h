@@ -51,9 +51,9 @@ enum error_code tokens_authenticate(struct db *db, struct arena *arena,
 /* Records that the token with the row id ID was used. */
 enum error_code tokens_used(struct db *db, int64_t id, int64_t now_ms);
 
-/* Adds a token of OWNER with the digest HASH; its number is filled in. ERR_QUOTA_EXCEEDED when
- * there are TOKENS_MAXIMUM of them, expired ones not counted. To be called after users_live in the
- * same transaction. */
+/* Adds a token of OWNER with the digest HASH. TOKEN->number, which should be drawn at random, is
+ * the next that is free when another token has it. ERR_QUOTA_EXCEEDED when there are TOKENS_MAXIMUM
+ * of them, expired ones not counted. To be called after users_live in the same transaction. */
 enum error_code tokens_add(struct db *db, const struct item_owner *owner, const char *hash,
                            struct token_info *token);
 

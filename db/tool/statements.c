@@ -82,7 +82,8 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_USER_DELETE_EVENTS] = "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
                                  " AND value LIKE $1",
     [ADMIN_USER_TOKENS] = "SELECT id, name, writes, prefix, created_at, expires_at, used_at"
-                          " FROM tokens WHERE id > $1 AND id < $2 ORDER BY id",
+                          " FROM tokens WHERE id > $1 AND id < $2"
+                          " ORDER BY created_at, id",
     [ADMIN_RESET_CODE] = "INSERT INTO tokens (id, hash, name, writes, prefix, created_at,"
                          " expires_at) VALUES ($1, $2, '', 0, '', $3, $4) ON CONFLICT (id)"
                          " DO UPDATE SET hash = $2, created_at = $3, expires_at = $4",

@@ -89,6 +89,11 @@ static bool same_children(const cJSON *node, const json_t *top)
     return count == (cJSON_IsArray(node) ? json_array_size(top) : json_object_size(top));
 }
 
+cJSON *reference_cjson(struct text text)
+{
+    return cJSON_ParseWithLength(text.at, text.size);
+}
+
 bool reference_same(const cJSON *node, const json_t *top)
 {
     switch (json_typeof(top)) {

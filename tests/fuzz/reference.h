@@ -27,6 +27,9 @@ struct reference reference_read(struct text text);
 /* Levels of arrays and objects. */
 size_t reference_depth(const json_t *top);
 
+/* TEXT as cJSON parses it; NULL when it does not. */
+cJSON *reference_cjson(struct text text);
+
 /* Whether NODE, as cJSON parsed it, is the same value. */
 bool reference_same(const cJSON *node, const json_t *top);
 

@@ -103,11 +103,19 @@ static bool take_variable(struct text *rest, struct message *out)
     size_t value;
     if (!take_length(rest, &name) || !take_length(rest, &value) || name > rest->size ||
         value > rest->size - name || name == 0 || out->count == VARIABLES_MAXIMUM ||
-        memchr(rest->at, '=', name) != NULL || memchr(rest->at, '\0', name + value) != NULL) {
+        memchr(rest->at, '=', name) != NULL) {
         return false;
     }
-    out->variables[out->count++] =
-        arena_printf(&fuzz_arena, "%.*s=%.*s", (int)name, rest->at, (int)value, rest->at + name);
+    char *to = arena_alloc(&fuzz_arena, name + value + 2);
+    memcpy(to, rest->at, name);
+    to[name] = '=';
+    memcpy(to + name + 1, rest->at + name, value);
+    size_t size = name + 1 + value;
+    to[size] = '\0';
+    while (strlen(to) < size) {
+        to[strlen(to)] = '\x7f'; /* see common/deps/build.sh */
+    }
+    out->variables[out->count++] = to;
     rest->at += name + value;
     rest->size -= name + value;
     return true;

@@ -112,7 +112,7 @@ void fuzz_one(struct text input)
     } else {
         fuzz_check(reference.top != NULL || reference.too_large, "jansson refuses it");
         fuzz_check(json_depth(input) <= JSON_DEPTH_MAXIMUM, "too deep");
-        cJSON *node = json_parse(input);
+        cJSON *node = reference_cjson(input);
         fuzz_check(node != NULL, "cJSON refuses it");
         fuzz_check(is_json(text_of(cJSON_PrintUnformatted(node))), "what cJSON prints is no JSON");
         if (reference.top != NULL && !reference.duplicates) {

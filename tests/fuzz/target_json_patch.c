@@ -111,7 +111,7 @@ static bool patch_is_hard(const json_t *patch, bool *only_tests)
 
 static void compare(const struct json_change *change, cJSON *wanted)
 {
-    cJSON *result = json_parse(change->result);
+    cJSON *result = reference_cjson(change->result);
     fuzz_check(result != NULL && cJSON_Compare(result, wanted, true), "cJSON_Utils: %s\ncubby: %s",
                cJSON_PrintUnformatted(wanted), change->result.at);
 }
@@ -204,8 +204,8 @@ static void check_by_cjson(const struct change *input, const struct json_change 
     if (!input->comparable || hard || error == ERR_INVALID_PATCH || error == ERR_VALUE_TOO_LARGE) {
         return;
     }
-    cJSON *wanted = json_parse(input->value);
-    bool done = cJSONUtils_ApplyPatchesCaseSensitive(wanted, json_parse(input->patch)) == 0;
+    cJSON *wanted = reference_cjson(input->value);
+    bool done = cJSONUtils_ApplyPatchesCaseSensitive(wanted, reference_cjson(input->patch)) == 0;
     if (error == ERR_NONE) {
         fuzz_check(done, "cJSON_Utils refuses the patch");
         compare(change, wanted);
@@ -250,8 +250,8 @@ static void check_merge(const struct change *input)
         check_same(&change, reference_merge(json_deep_copy(input->one.top), input->two.top));
     }
     if (input->comparable) {
-        compare(&change, cJSONUtils_MergePatchCaseSensitive(json_parse(input->value),
-                                                            json_parse(input->patch)));
+        compare(&change, cJSONUtils_MergePatchCaseSensitive(reference_cjson(input->value),
+                                                            reference_cjson(input->patch)));
     }
 }
 

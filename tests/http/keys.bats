@@ -86,6 +86,29 @@ rows() { store_sql "$1"; }
     [[ $(field '.data.keys[0].created_at') == 20*Z ]] || fail 'no creation'
 }
 
+@test "keys: the id of a token that has ended is not that of the next one" {
+    new_user
+    seen=' '
+    for _ in 1 2 3; do
+        make_key '{"name":"again","scope":"read"}'
+        [[ $seen != *" $key_id "* ]] || fail "$key_id once more, after$seen"
+        seen="$seen$key_id "
+        as_user DELETE "/keys/$key_id"
+        succeeded 200
+    done
+    make_key '{"name":"over","scope":"read","ttl":1}'
+    rows "UPDATE tokens SET expires_at = 1 WHERE id = $user_id * 1048576 + $key_id"
+    over=$key_id
+    make_key '{"name":"again","scope":"read"}'
+    [[ $seen != *" $key_id "* && $key_id != "$over" ]] || fail "$key_id once more, after$seen$over"
+    for number in $seen$over; do
+        as_user DELETE "/keys/$number"
+        refused 404 NOT_FOUND
+    done
+    as_user GET /keys
+    same "$(field '.data.keys | map(.name) | join(",")')" again
+}
+
 @test "keys: a use is noted once an hour, by reads and by writes" {
     new_user
     make_key '{"name":"k","scope":"write"}'
@@ -324,6 +347,7 @@ prefixed() {
     done
     make_key '{"name":"r","scope":"read","prefix":"in/"}'
     reader=$device
+    reader_id=$key_id
     make_key '{"name":"w","scope":"write","prefix":"in/"}'
     writer=$device
 }
@@ -410,7 +434,7 @@ prefixed() {
     curl -sS --max-time 30 -H "Authorization: $reader" "$BASE/changes?since=$last&prefix=in/&wait=20" >"$BATS_TEST_TMPDIR/wait" &
     began
     sleep 1
-    as_user DELETE /keys/1
+    as_user DELETE "/keys/$reader_id"
     succeeded 200
     SECONDS=0
     wait_all

@@ -217,7 +217,7 @@ $ENDING_CALLS" | awk '{print $3}' | sort -u)" 403
 
 @test "revocation: of a device token, alone" {
     somebody
-    as_user DELETE /keys/1
+    as_user DELETE "/keys/$(cut -d _ -f 3 <<<"$device")"
     succeeded 200
     ended revoked device
 }

@@ -574,7 +574,7 @@ keep_events() {
     attempt "$name" "$PASSWORD"
     token=$(field .token)
     send POST /keys '{"name":"secret name","scope":"read"}'
-    as_user DELETE /keys/1
+    as_user DELETE "/keys/$(field .data.id)"
     as_user DELETE /token
     keep_events 6
     same "$(jq -r '.event + " " + .outcome' "$BATS_TEST_TMPDIR/events" | tr '\n' ';')" \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/identity/device.h"
 #include "tests/inproc/examples.h"
 #include "tests/inproc/suites.h"
 
@@ -446,6 +447,113 @@ static void a_path_with_control_characters_is_no_other_path(void **state)
         200, NULL);
 }
 
+#define ZEROS_20 "00000000000000000000"
+#define ZEROS_80 ZEROS_20 ZEROS_20 ZEROS_20 ZEROS_20
+
+/* A library that reads numbers may take the first characters of one for all of it. */
+static void long_numbers_mean_what_they_say(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int status;
+        const char *code;
+        const char *value; /* of the counter then */
+    } rows[] = {
+        {"\"by\":2", 200, NULL, "12"},
+        {"\"by\":2." ZEROS_80, 200, NULL, "12"},
+        {"\"by\":2." ZEROS_80 "e1", 200, NULL, "30"},
+        {"\"by\":2" ZEROS_80 "e-80", 200, NULL, "12"},
+        {"\"by\":2e" ZEROS_80 "1", 200, NULL, "30"},
+        {"\"by\":2e" ZEROS_80 "20", 409, "BATCH_FAILED", "1.0" ZEROS_80 "e1"},
+        {"\"by\":0.2e" ZEROS_80 "1,\"ttl\":1" ZEROS_80 "e-79", 200, NULL, "12"},
+        {"\"if_version\":1." ZEROS_80 "e1", 409, "BATCH_FAILED", "1.0" ZEROS_80 "e1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char body[1024];
+        (void)world_reset(state);
+        (void)world_expect(
+            &data_program,
+            (struct tape_request){.method = "POST",
+                                  .authorization = world_ann,
+                                  .body = "{\"key\":\"n\",\"value\":1.0" ZEROS_80 "e1}"},
+            201, NULL);
+        (void)snprintf(body, sizeof body,
+                       "{\"operations\":[{\"op\":\"increment\",\"key\":\"n\",%s}]}", rows[i].body);
+        (void)world_expect(
+            &batch_program,
+            (struct tape_request){.method = "POST", .authorization = world_ann, .body = body},
+            rows[i].status, rows[i].code);
+        const struct tape_answer *answer = world_expect(
+            &data_program,
+            (struct tape_request){.path = "/n", .query = "raw=true", .authorization = world_ann},
+            200, NULL);
+        size_t size = strlen(rows[i].value);
+        if (strncmp(answer->body, rows[i].value, size) != 0 || answer->body[size] != '\n') {
+            fail_msg("row %zu: %s", i, answer->body);
+        }
+    }
+}
+
+static int64_t number_of_new_device_token(uint64_t seed, int status)
+{
+    char text[32];
+    const struct tape_answer *answer =
+        world_expect(&keys_program,
+                     (struct tape_request){.method = "POST",
+                                           .authorization = world_ann,
+                                           .body = "{\"name\":\"n\",\"scope\":\"read\"}",
+                                           .seed = seed},
+                     status, NULL);
+    return status == 201 && tape_member(answer, "data.id", text, sizeof text) != NULL
+               ? strtoll(text, NULL, 10)
+               : 0;
+}
+
+/* Whatever is drawn, a number is that of one token. */
+static void a_number_that_is_taken_is_not_drawn_again(void **state)
+{
+    (void)state;
+    enum { SEED = 99, OTHERS = 99 }; /* beside ann's first */
+    int64_t first = number_of_new_device_token(SEED, 201);
+    assert_true(first > 0 && first < DEVICE_NUMBER_MAXIMUM);
+    for (int64_t i = 1; i < OTHERS; i++) {
+        assert_int_equal(number_of_new_device_token(SEED, 201),
+                         (first + i - 1) % (DEVICE_NUMBER_MAXIMUM - 1) + 1);
+    }
+    (void)number_of_new_device_token(SEED, 507);
+    assert_int_equal(device_number(0), 1);
+    assert_int_equal(device_number(DEVICE_NUMBER_MAXIMUM - 2), DEVICE_NUMBER_MAXIMUM - 1);
+    assert_int_equal(device_number(DEVICE_NUMBER_MAXIMUM - 1), 1);
+    assert_int_equal(device_number(UINT32_MAX), UINT32_MAX % (DEVICE_NUMBER_MAXIMUM - 1) + 1);
+}
+
+static void no_long_origin_is_echoed(void **state)
+{
+    (void)state;
+    enum { LONGEST = 300 };
+    static char variable[512];
+    const char *const variables[] = {variable, NULL};
+    world_configure("cors_origins = *");
+    for (size_t size = LONGEST - 1; size <= LONGEST + 1; size++) {
+        int used = snprintf(variable, sizeof variable, "HTTP_ORIGIN=https://");
+        memset(variable + used, 'x', size - strlen("https://"));
+        variable[strlen("HTTP_ORIGIN=") + size] = '\0';
+        for (int i = 0; i < 2; i++) {
+            const struct tape_answer *answer =
+                world_expect(&data_program,
+                             (struct tape_request){.method = i == 0 ? "GET" : "OPTIONS",
+                                                   .path = "/greeting",
+                                                   .authorization = world_ann,
+                                                   .variables = variables},
+                             i == 0 ? 200 : 204, NULL);
+            assert_true((strstr(answer->head, "Access-Control-") != NULL) == (size <= LONGEST));
+            assert_non_null(strstr(answer->head, "Vary: Origin"));
+        }
+    }
+    world_configure(world_settings);
+}
+
 static void values_up_to_the_limit_and_no_further(void **state)
 {
     (void)state;
@@ -530,6 +638,9 @@ const struct CMUnitTest call_tests[] = {
     cmocka_unit_test_setup(bodies_in_pieces_and_decoded_chunks_are_whole, world_reset),
     cmocka_unit_test_setup(lines_of_a_header_are_one_list, world_reset),
     cmocka_unit_test_setup(a_path_with_control_characters_is_no_other_path, world_reset),
+    cmocka_unit_test_setup(long_numbers_mean_what_they_say, world_reset),
+    cmocka_unit_test_setup(a_number_that_is_taken_is_not_drawn_again, world_reset),
+    cmocka_unit_test_setup(no_long_origin_is_echoed, world_reset),
     cmocka_unit_test_setup(values_up_to_the_limit_and_no_further, world_reset),
     cmocka_unit_test_setup(texts_have_the_memory_that_their_json_takes, world_reset),
 };

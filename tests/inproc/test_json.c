@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "common/json/json.h"
+#include "common/json/json_number.h"
 #include "tests/inproc/suites.h"
 
 enum { ARENA_MAXIMUM = 4 * 1024 * 1024 };
@@ -514,7 +515,65 @@ static void a_walk_reads_nothing_behind_its_text(void **state)
     }
 }
 
+/* ---- numbers ---------------------------------------------------------------------------------
+ */
+
+#define ZEROS_20 "00000000000000000000"
+#define ZEROS_80 ZEROS_20 ZEROS_20 ZEROS_20 ZEROS_20
+
+static void whole_numbers_are_read_to_their_last_digit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        bool whole;
+        int64_t number;
+    } rows[] = {
+        {"0", true, 0},
+        {"-0", true, 0},
+        {"0e999", true, 0},
+        {"-0.0e-" ZEROS_80 "7", true, 0},
+        {"7", true, 7},
+        {"-70", true, -70},
+        {"7.0", true, 7},
+        {"7.5", false, 0},
+        {"0.5", false, 0},
+        {"75e-1", false, 0},
+        {"75E1", true, 750},
+        {"7.5e+1", true, 75},
+        {"0.0075e4", true, 75},
+        {"7500e-2", true, 75},
+        {"7." ZEROS_80, true, 7},
+        {"7." ZEROS_80 "1", false, 0},
+        {"0." ZEROS_80 "7e81", true, 7},
+        {"7" ZEROS_80 "e-79", true, 70},
+        {"7." ZEROS_80 "e1", true, 70},
+        {"7e" ZEROS_80 "1", true, 70},
+        {"7e-" ZEROS_80 "1", false, 0},
+        {"9007199254740993", true, 9007199254740993},
+        {"9223372036854775806", true, INT64_MAX - 1},
+        {"-9223372036854775807", true, -INT64_MAX},
+        {"9223372036854775807", true, INT64_MAX},
+        {"9223372036854775808", true, INT64_MAX},
+        {"-9223372036854775809", true, -INT64_MAX},
+        {"92233720368547758070", true, INT64_MAX},
+        {"1e400", true, INT64_MAX},
+        {"-1e9" ZEROS_80, true, -INT64_MAX},
+        {"1e-9" ZEROS_80, false, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct json_decimal number;
+        int64_t out;
+        assert_true(json_decimal_read(text_of(rows[i].json), &number));
+        if (json_decimal_whole(&number, &out) != rows[i].whole ||
+            (rows[i].whole && out != rows[i].number)) {
+            fail_msg("row %zu: %s is %lld", i, rows[i].json, (long long)out);
+        }
+    }
+}
+
 const struct CMUnitTest json_tests[] = {
+    cmocka_unit_test(whole_numbers_are_read_to_their_last_digit),
     cmocka_unit_test(what_is_json),
     cmocka_unit_test(what_is_not),
     cmocka_unit_test(hundred_levels_and_no_more),

@@ -165,22 +165,37 @@ static void an_item_that_has_changed_meanwhile_is_patched_as_it_is_now(void **st
         const char *patch;
         const char *query;
         int status;
-        const char *value; /* of the item then; NULL: it is not there */
+        const char *value; /* of the item then; NULL: nobody can read it */
+        const char *scope; /* of a device token that is used; NULL: an access token */
     } rows[] = {
         {SET("{\"n\":5,\"o\":true}"), merge_type, "{\"m\":2}", NULL, 200,
-         "{\"n\":5,\"o\":true,\"m\":2}"},
+         "{\"n\":5,\"o\":true,\"m\":2}", NULL},
         {SET("[1,2]"), patch_type, "[{\"op\":\"replace\",\"path\":\"\",\"value\":7}]", NULL, 200,
-         "7"},
+         "7", NULL},
         /* It would fit now, and did not when it was read: nobody can tell that it was not first. */
-        {SET("7"), patch_type, failing, NULL, 422, "7"},
+        {SET("7"), patch_type, failing, NULL, 422, "7", NULL},
         {SET("[1,2]"), patch_type,
          "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"n\":1}},{\"op\":\"add\",\"path\":\"/"
          "o\",\"value\":1}]",
-         NULL, 422, "[1,2]"},
-        {SET("[1,2]"), merge_type, "{\"m\":2}", "if_match=@", 412, "[1,2]"},
-        {"UPDATE items SET expires_at = 1" GREETING, merge_type, "{\"m\":2}", NULL, 404, NULL},
-        {"UPDATE users SET epoch = epoch + 1 WHERE id = 1", merge_type, "{\"m\":2}", NULL, 401,
+         NULL, 422, "[1,2]", NULL},
+        {SET("[1,2]"), merge_type, "{\"m\":2}", "if_match=@", 412, "[1,2]", NULL},
+        {"UPDATE items SET expires_at = 1" GREETING, merge_type, "{\"m\":2}", NULL, 404, NULL,
          NULL},
+        {"UPDATE users SET epoch = epoch + 1 WHERE id = 1", merge_type, "{\"m\":2}", NULL, 401,
+         NULL, NULL},
+        /* As when an account was disabled and enabled again, which ends no device tokens. */
+        {"UPDATE users SET epoch = epoch + 1 WHERE id = 1", merge_type, "{\"m\":2}", NULL, 200,
+         "{\"n\":1,\"m\":2}", "write"},
+        {SET("[1,2]") "; UPDATE users SET epoch = epoch + 1 WHERE id = 1", patch_type,
+         "[{\"op\":\"add\",\"path\":\"/0\",\"value\":9}]", NULL, 200, "[9,1,2]", "write"},
+        {"UPDATE users SET epoch = epoch + 1 WHERE id = 1", merge_type, "{\"m\":2}", "if_match=@",
+         200, "{\"n\":1,\"m\":2}", "write"},
+        {"DELETE FROM tokens", merge_type, "{\"m\":2}", NULL, 401, "{\"n\":1}", "write"},
+        {"UPDATE tokens SET writes = 0", merge_type, "{\"m\":2}", NULL, 403, "{\"n\":1}", "write"},
+        {"UPDATE tokens SET prefix = 'x/'", merge_type, "{\"m\":2}", NULL, 403, "{\"n\":1}",
+         "write"},
+        {"UPDATE users SET disabled = 1 WHERE id = 1", merge_type, "{\"m\":2}", NULL, 401, NULL,
+         "write"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char query[64] = "";
@@ -197,19 +212,21 @@ static void an_item_that_has_changed_meanwhile_is_patched_as_it_is_now(void **st
         if (rows[i].query != NULL) {
             (void)snprintf(query, sizeof query, "if_match=%s", version);
         }
+        const char *token = rows[i].scope != NULL ? new_device_token(rows[i].scope) : world_ann;
         note_steps();
         change = rows[i].change;
-        struct tape_request request = patch_of(world_ann, rows[i].type, rows[i].patch);
+        struct tape_request request = patch_of(token, rows[i].type, rows[i].patch);
         request.query = query;
         (void)world_expect(&data_program, request, rows[i].status, NULL);
         assert_null(change);
         db_use_driver(NULL);
         if (rows[i].value != NULL) {
-            answer = world_expect(&data_program,
-                                  (struct tape_request){.path = "/greeting",
-                                                        .query = "raw=true",
-                                                        .authorization = world_ann},
-                                  200, NULL);
+            const char *reader = rows[i].status == 200 ? token : world_ann;
+            answer =
+                world_expect(&data_program,
+                             (struct tape_request){
+                                 .path = "/greeting", .query = "raw=true", .authorization = reader},
+                             200, NULL);
             assert_int_equal(strncmp(answer->body, rows[i].value, strlen(rows[i].value)), 0);
         }
     }

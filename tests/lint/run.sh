@@ -120,6 +120,10 @@ check 'URLs stand in cgi-bin and in the tool that asks the web server' \
 check 'no banned call' env_without_texts none \
     '(^|[^_a-z>.])(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok|alloca|system|popen|rand|srand|random|mktemp|tmpnam|signal\(SIGCHLD|gmtime|localtime|ctime|asctime|getpwent|setjmp|longjmp|setlocale|isw[a-z]+|tow(lower|upper))\s*\(' \
     "${product[@]}"
+# Before version 1.7.19 its parser takes the first 63 characters of a number for all of it.
+check 'programs have no number read or kept by cJSON, whose are doubles' \
+    only 'cJSON_(Parse|IsNumber|GetNumber|SetNumber|CreateNumber|CreateInt|CreateDouble|CreateFloat|AddNumber)|->value(double|int)\b' \
+    '^db/tool/commands/' "${product[@]}"
 check 'handlers exit nowhere' only '\b(exit|_exit|abort|assert)\s*\(' \
     '^(common/http/cgi\.c|common/base/heap\.c|db/tool[a-z_/]*\.c)$' "${product[@]}"
 check 'handlers keep nothing between calls' none '^ *static (?!const\b)[^(]*(=|;|\[)' "${cgi[@]}"

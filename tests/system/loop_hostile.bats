@@ -66,6 +66,23 @@ header of 1 MB: 200, 200
 token of 1 MB: 401, 200"
 }
 
+@test "hostile: a NUL ends no variable: what it stands in is refused, and nothing is done" {
+    attacks 'NUL in the path' 'NUL at the end of the path' 'NUL in the path of a delete' \
+        'NUL in the path of an upsert' 'NUL in the query' 'NUL in the method' 'NUL in the token' 'NUL in the length' 'NUL in a condition' 'NUL in a name'
+    same "$said" "NUL in the path: 404, 200
+NUL at the end of the path: 404, 200
+NUL in the path of a delete: 404, 200
+NUL in the path of an upsert: 400, 200
+NUL in the query: 404, 200
+NUL in the method: 405, 200
+NUL in the token: 401, 200
+NUL in the length: 400, 200
+NUL in a condition: 400, 200
+NUL in a name: 405, 200"
+    ask data GET /b
+    same "$(jq -c .data.value <<<"$body")" 1
+}
+
 @test "hostile: who is silent, or sends byte by byte or without end, keeps others for no more than a second or so" {
     attacks 'silence' 'half a head' 'byte by byte' 'a head without end' 'a body without end' 'noise, byte by byte'
     same "$said" "silence: closed, 200

@@ -88,7 +88,7 @@ extract() {
 
 # What differs from run to run.
 plain() {
-    sed -E -e 's/cubby_([0-9]+)_([0-9]+)_[A-Za-z0-9_-]{43}/cubby_\1_\2_…/g' \
+    sed -E -e 's/cubby_([0-9]+)_[0-9]+_(…|[A-Za-z0-9_-]{43})/cubby_\1_NUMBER_…/g' -e 's/"id":[0-9]+/"id":NUMBER/g' \
         -e 's/eyJ[A-Za-z0-9_.-]+/eyJ…/g' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g' \
         -e 's/"version":"[0-9][^"]*"/"version":"V"/g' -e 's/sqlite [0-9.]+/sqlite V/g' \

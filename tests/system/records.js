@@ -40,7 +40,7 @@ function stream(type, content, options) {
 function variables(more = {}) {
     const all = { CUBBY_CONF: process.env.CUBBY_CONF, REQUEST_METHOD: 'GET', PATH_INFO: '/a', REMOTE_ADDR: '192.0.2.1',
         HTTP_AUTHORIZATION: process.env.TOKEN, ...more };
-    return Buffer.concat(Object.entries(all).map(([name, value]) => pair(name, value)));
+    return Buffer.concat(Object.entries(all).filter(([, value]) => value !== undefined).map(([name, value]) => pair(name, value)));
 }
 function head(more, options) {
     return Buffer.concat([begin(options), stream(PARAMS, variables(more), options), record(PARAMS, Buffer.alloc(0), options)]);
@@ -155,6 +155,18 @@ const names = {
     'length unknown': () => send(head(update(-1)), record(STDIN, Buffer.from('{"val')), record(STDIN, Buffer.from('ue":1}')), end),
     'no length, no end of the body': () => send(head({ REQUEST_METHOD: 'PUT', CONTENT_TYPE: 'application/json' }), ...Array(400).fill(record(STDIN, big(65000)))),
     'header of 1 MB': () => send(head({ HTTP_X_LONG: 'x'.repeat(1 << 20) }), end),
+    // ---- a NUL, which would end a value where it is a string
+    'NUL in the path': () => send(head({ PATH_INFO: '/a\0b' }), end),
+    'NUL at the end of the path': () => send(head({ PATH_INFO: '/a\0' }), end),
+    'NUL in the path of a delete': () => send(head({ REQUEST_METHOD: 'DELETE', PATH_INFO: '/b\0\0c' }), end),
+    'NUL in the path of an upsert': () => send(head({ ...update(11), PATH_INFO: '/b\0', QUERY_STRING: 'upsert=true' }),
+        record(STDIN, Buffer.from('{"value":2}')), end),
+    'NUL in the query': () => send(head({ PATH_INFO: '', QUERY_STRING: 'key=a\0b' }), end),
+    'NUL in the method': () => send(head({ REQUEST_METHOD: 'GET\0' }), end),
+    'NUL in the token': () => send(head({ HTTP_AUTHORIZATION: `${process.env.TOKEN}\0` }), end),
+    'NUL in the length': () => send(head(update('11\0')), record(STDIN, Buffer.from('{"value":2}')), end),
+    'NUL in a condition': () => send(head({ ...update(11), HTTP_IF_MATCH: '*\0' }), record(STDIN, Buffer.from('{"value":2}')), end),
+    'NUL in a name': () => send(head({ 'REQUEST_METHOD\0': 'GET', REQUEST_METHOD: undefined }), end),
     'token of 1 MB': () => send(head({ HTTP_AUTHORIZATION: `Bearer ${'x'.repeat(1 << 20)}` }), end),
     'head of 10 MB': () => send(head({ HTTP_X_LONG: 'x'.repeat(10 << 20) }), end),
     // ---- what takes its time

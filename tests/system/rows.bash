@@ -14,6 +14,7 @@ rows_fill() {
     cgi data DELETE /gone
     cgi keys POST '' '{"name":"d","scope":"read","prefix":"a"}'
     same "$code" 201
+    change 'UPDATE tokens SET id = 1048577' # its number was drawn
     ann=$token
     login ann Wrong-pass-1
     tool 0 user reset-code ann
