@@ -218,9 +218,8 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
     int file = open(*draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) {
         return errno == EACCES && geteuid() != getuid()
-                   ? tool_fail(tool,
-                               "%s: user %ld, who is to own it, may not write to its folder", path,
-                               (long)geteuid())
+                   ? tool_fail(tool, "%s: user %ld, who is to own it, may not write to its folder",
+                               path, (long)geteuid())
                    : tool_fail(tool, "%s: %s", *draft, strerror(errno));
     }
     bool good = file_write(file, text, strlen(text)) &&

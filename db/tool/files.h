@@ -70,8 +70,8 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
  * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
  * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
  * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
- * Nor may what belongs to root lie in a folder such as /tmp, or one that a group may write to, where
- * others may put a journal beside it. */
+ * Nor may what belongs to root lie in a folder such as /tmp, or one that a group may write to,
+ * where others may put a journal beside it. */
 int file_become_owner(struct tool *tool, const char *path);
 
 /* The same for a file that has no other beside it, such as the log: in a folder such as /tmp, too,

@@ -49,9 +49,9 @@ uid_t way_owner(const struct way *way);
  * link there or owns the folder. If not, *WHO is who else does. */
 bool way_is_safe(const struct way *way, uid_t *who);
 
-/* Whether all, or a group, may make files where the file lies, and *WHO is that: in a folder such as
- * /tmp they can't replace it, but put beside it what SQLite takes for its journal. Root's own group
- * is root; any other may have members that nothing here can tell of. */
+/* Whether all, or a group, may make files where the file lies, and *WHO is that: in a folder such
+ * as /tmp they can't replace it, but put beside it what SQLite takes for its journal. Root's own
+ * group is root; any other may have members that nothing here can tell of. */
 bool way_is_shared(const struct way *way, uid_t *who);
 
 /* Closes what is open. */
