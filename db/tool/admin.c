@@ -3,9 +3,12 @@
  */
 #include "db/tool/admin.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/identity/device.h"
 #include "db/engine/schema.h"
@@ -45,9 +48,17 @@ int admin_timeout(const struct tool *tool)
 static int fail_because(struct tool *tool, struct db_connection *connection, const char *path,
                         enum db_class class, const char *doing, const char *why)
 {
+    const char *loose = class == DB_GONE ? file_link_fault(tool, path) : NULL;
+    if (loose != NULL) {
+        return tool_fail(tool, "%s: %s", path, loose);
+    }
     why = class == DB_GONE   ? "there is no such database; \"cubby init\" makes one"
           : class == DB_FULL ? "no room on the disk"
                              : why;
+    if (!admin_has_server(tool) && access(path, W_OK) != 0 && errno == EROFS &&
+        (strcmp(why, "not an error") == 0 || strstr(why, "readonly") != NULL)) {
+        why = "its medium is read-only";
+    }
     const char *medium = class == DB_INTERNAL && !admin_has_server(tool)
                              ? admin_log_refused(tool, connection, path)
                              : NULL;
@@ -79,6 +90,9 @@ int admin_fail_store(struct tool *tool, enum error_code error, const struct caus
     const char *path = tool->config.database;
     struct db_connection *connection = NULL;
     const char *medium = NULL;
+    if (!admin_has_server(tool) && file_refuse_loose_link(tool, path) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
     if (error == ERR_INTERNAL && !admin_has_server(tool) &&
         admin_driver->open(path, false, 0, &connection) == DB_OK) {
         medium = admin_log_refused(tool, connection, path);

@@ -13,6 +13,7 @@
 #include "db/tool/admin.h"
 #include "db/tool/drafts.h"
 #include "db/tool/files.h"
+#include "db/tool/medium.h"
 
 /* Copies the database into DRAFT. The draft is opened as the present user, the database as its
  * owner, because neither may have access to the other's file. */
@@ -85,6 +86,9 @@ static int copy_beside(struct tool *tool, int *copy)
     const char *draft = NULL;
     int status = file_become_owner(tool, tool->config.database);
     if (status == TOOL_DONE) {
+        status = medium_check_copy(tool, tool->config.database);
+    }
+    if (status == TOOL_DONE) {
         draft = arena_printf(&tool->arena, "%s.backup-%ld",
                              file_itself(tool, tool->config.database), (long)getpid());
         status = draft != NULL ? draft_make(tool, draft) : tool_out_of_memory(tool);
@@ -107,20 +111,21 @@ static int copy_beside(struct tool *tool, int *copy)
 static char piece[256 * 1024];
 
 /* Writes all of the file COPY to TO, which WHERE names. */
-static int send_copy(struct tool *tool, int copy, FILE *to, const char *where)
+static int send_copy(struct tool *tool, int copy, int to, const char *where)
 {
     ssize_t got;
     off_t at = 0;
     bool written = true;
     while (written && (got = pread(copy, piece, sizeof piece, at)) > 0) {
-        written = fwrite(piece, 1, (size_t)got, to) == (size_t)got;
+        written = file_write(to, piece, (size_t)got);
         at += got;
     }
-    written = written && fflush(to) == 0;
     if (!written) {
         return tool_fail(tool, "%s: %s", where, strerror(errno));
     }
-    return got == 0 ? TOOL_DONE : tool_fail(tool, "the copy: %s", strerror(errno));
+    return got == 0 ? TOOL_DONE
+                    : tool_fail(tool, "reading the copy made beside %s: %s", tool->config.database,
+                                strerror(errno));
 }
 
 /* What is sent can't be taken back, so the copy is made and verified beside the database first. */
@@ -135,7 +140,7 @@ static int backup_to_output(struct tool *tool)
     int copy = -1;
     int status = copy_beside(tool, &copy);
     if (status == TOOL_DONE) {
-        status = send_copy(tool, copy, stdout, "standard output");
+        status = send_copy(tool, copy, STDOUT_FILENO, "standard output");
     }
     if (copy >= 0) {
         (void)close(copy);
@@ -172,20 +177,14 @@ static int fill_draft(struct tool *tool, const char *draft)
     if (status == TOOL_DONE) {
         status = draft_make(tool, draft);
     }
-    int file = status == TOOL_DONE ? fcntl(draft_file(), F_DUPFD_CLOEXEC, 0) : -1;
-    FILE *to = file >= 0 ? fdopen(file, "w") : NULL;
     if (status == TOOL_DONE) {
-        status = to != NULL ? send_copy(tool, copy, to, draft)
-                            : tool_fail(tool, "%s: %s", draft, strerror(errno));
+        status = send_copy(tool, copy, draft_file(), draft);
     }
     if (status == TOOL_DONE) {
         status = draft_sync(tool);
     }
     if (status == TOOL_DONE && !is_same(draft_file(), copy)) {
         status = tool_fail(tool, "%s: what is read back differs", draft);
-    }
-    if (to != NULL) {
-        (void)fclose(to);
     }
     if (copy >= 0) {
         (void)close(copy);

@@ -22,6 +22,7 @@
 #include "db/tool/commands/export_account.h"
 #include "db/tool/drafts.h"
 #include "db/tool/files.h"
+#include "db/tool/medium.h"
 #include "db/tool/transfer.h"
 
 struct export
@@ -70,6 +71,9 @@ static int open_copy(struct export *export)
     const char *path = NULL;
     int status = file_become_owner(tool, tool->config.beside);
     if (status == TOOL_DONE) {
+        status = medium_check_copy(tool, tool->config.database);
+    }
+    if (status == TOOL_DONE) {
         path = arena_printf(&tool->arena, "%s.export-%ld", file_itself(tool, tool->config.database),
                             (long)getpid());
         status = path != NULL ? draft_make(tool, path) : tool_out_of_memory(tool);
@@ -95,7 +99,7 @@ static int write_line(struct export *export, const cJSON *object)
     if (text == NULL || arena_failed(&tool->scratch)) {
         status = tool_out_of_memory(tool);
     } else if (fputs(text, export->to) == EOF || fputc('\n', export->to) == EOF) {
-        status = tool_fail(tool, "writing: %s", strerror(errno));
+        status = export_fail(tool);
     }
     tool_row_done(tool);
     return status;
@@ -221,7 +225,7 @@ static int write_all(struct export *export)
     }
     tool_progress_end(export->tool);
     if (status == TOOL_DONE && fflush(export->to) != 0) {
-        status = tool_fail(export->tool, "writing: %s", strerror(errno));
+        status = export_fail(export->tool);
     } else if (status == TOOL_DONE && export->to != stdout && ferror(export->to)) {
         status = tool_fail(export->tool, "writing: not all of it could be written");
     }
