@@ -192,15 +192,20 @@ size_t world_open_files(void)
     return count;
 }
 
-int world_reset(void **state)
+void world_restore(const struct world_state *state)
 {
-    (void)state;
     (void)memory_stop();
     faults_stop();
     seed = 1000;
     (void)unlink(paths[PATH_JOURNAL]);
     (void)unlink(paths[PATH_WAL]);
-    write_file(world_database, at_first.bytes, at_first.size);
+    write_file(world_database, state->bytes, state->size);
+}
+
+int world_reset(void **state)
+{
+    (void)state;
+    world_restore(&at_first);
     world_configure(world_settings);
     return 0;
 }

@@ -64,6 +64,9 @@ struct world_state {
 void world_keep(struct world_state *state);
 void world_forget(struct world_state *state);
 
+/* The database becomes what it was then, and nothing is made to fail any more. */
+void world_restore(const struct world_state *state);
+
 /* True when the database is as it was at STATE, or, NULL, at first, to the byte, and no journal
  * lies beside it that would say otherwise. With ROWS, where attempts may have been counted or
  * failures noted, the rows decide. */
