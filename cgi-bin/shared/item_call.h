@@ -13,8 +13,8 @@
  * to `details`. */
 enum error_code item_failed(struct call *call, enum error_code error);
 
-/* Refuses a value of SIZE bytes, which need not be there yet, that is larger than the settings allow
- * (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
+/* Refuses a value of SIZE bytes, which need not be there yet, that is larger than the settings
+ * allow (ERR_VALUE_TOO_LARGE), with the reason in `details`. */
 enum error_code item_check_size(struct call *call, size_t size);
 
 /* items_read for this call: the item as it is now. Its value may be larger than the settings let a
