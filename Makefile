@@ -490,9 +490,14 @@ WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 .PHONY: test
 test: packages-test $(if $(WITH_BOARDS),packages-boards)
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory $(if $(WITH_BOARDS),-j3 boards-tested,-j2) all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(STATEMENTS) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(STATEMENTS) $(TEST_CURL) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
 		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs PEERS_FLAGS=-O0)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
+
+# In a folder of its own, which the PATH of the tests begins with. As the libraries, it stays until distclean.
+TEST_CURL := $(BUILD)/deps/curl/curl
+$(TEST_CURL): common/deps/curl.sh common/deps/apt.sh
+	$(Q)sh $< $@
 
 $(BUILD)/test-tools/load: tests/soak/load.c
 $(BUILD)/test-tools/no_shared_maps: tests/system/no_shared_maps.c
