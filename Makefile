@@ -304,7 +304,7 @@ deps: $(DEPS_READY)
 
 SAN_CC := gcc
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
-SAN_DEP_FLAGS := -O1 -g $(WIDE) $(WIDE_CLAIMS) -fno-omit-frame-pointer -fsanitize=address
+SAN_DEP_FLAGS := -O1 -g1 $(WIDE) $(WIDE_CLAIMS) -fno-omit-frame-pointer -fsanitize=address
 SAN_DIR := $(BUILD)/deps/san
 SAN_OBJ := $(BUILD)/san/obj
 SAN_SOURCES := $(LIBRARY_SOURCES) $(wildcard cgi-bin/*.c) $(wildcard tests/inproc/*.c)
@@ -336,7 +336,7 @@ $(BUILD)/san/inproc: $(SAN_SOURCES:%.c=$(SAN_OBJ)/%.o)
 FUZZ_CC := clang
 FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
-FUZZ_DEP_FLAGS := -O1 -g $(WIDE) $(WIDE_CLAIMS) -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address
+FUZZ_DEP_FLAGS := -O1 -g1 $(WIDE) $(WIDE_CLAIMS) -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address
 FUZZ_DIR := $(BUILD)/deps/fuzz
 FUZZ := $(BUILD)/fuzz
 FUZZ_OBJ := $(FUZZ)/obj
@@ -496,9 +496,14 @@ WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 .PHONY: test
 test: packages-test $(if $(WITH_BOARDS),packages-boards)
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory $(if $(WITH_BOARDS),-j3 boards-tested,-j2) all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(STATEMENTS) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
-		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs position-independent)
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(STATEMENTS) $(TEST_CURL) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs PEERS_FLAGS=-O0 position-independent)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
+
+# In a folder of its own, which the PATH of the tests begins with. As the libraries, it stays until distclean.
+TEST_CURL := $(BUILD)/deps/curl/curl
+$(TEST_CURL): common/deps/curl.sh common/deps/apt.sh
+	$(Q)sh $< $@
 
 $(BUILD)/test-tools/load: tests/soak/load.c
 $(BUILD)/test-tools/no_shared_maps: tests/system/no_shared_maps.c
@@ -588,15 +593,18 @@ $(BENCH)/cgi-bin/%: $(BENCH)/%
 bench-programs: all $(BENCH)/once $(BENCH)/cgi-bin/empty $(BENCH)/cgi-bin/bare
 
 # What cubby is compared with, of versions that the Node.js 18 of Debian 12 runs. better-sqlite3 is built
-# from its source, with the headers that lie beside node: no binary is downloaded.
+# from its source, with the headers that lie beside node: no binary is downloaded. Tests measure nothing, so for
+# them it is compiled without optimizing, unless it lies ready.
+PEERS_FLAGS :=
 PEERS_NPM := 'fastify@>=4.29 <5' '@fastify/jwt@>=8 <9' 'better-sqlite3@>=11 <12'
 PEERS_FOLDER := $(BUILD)/bench-npm
-PEERS_READY := $(PEERS_FOLDER)/ready-1
+PEERS_READY := $(or $(if $(PEERS_FLAGS),$(wildcard $(PEERS_FOLDER)/ready-1)),$(PEERS_FOLDER)/ready-1$(PEERS_FLAGS))
 $(PEERS_READY):
-	$(call say,NPM,fastify @fastify/jwt better-sqlite3)mkdir -p $(PEERS_FOLDER) && \
+	$(call say,NPM,fastify @fastify/jwt better-sqlite3)rm -rf $(PEERS_FOLDER) && mkdir -p $(PEERS_FOLDER) && \
 		nodedir=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")") && \
 		for try in 1 2 3; do \
 			timeout 600 env npm_config_build_from_source=true npm_config_nodedir="$$nodedir" \
+				CFLAGS='$(PEERS_FLAGS)' CXXFLAGS='$(PEERS_FLAGS)' \
 				npm install --prefix $(PEERS_FOLDER) --no-audit --no-fund --loglevel=error \
 				--fetch-timeout=60000 --fetch-retries=1 $(PEERS_NPM) >$(PEERS_FOLDER)/log 2>&1 && break; \
 			[ $$try != 3 ] || { cat $(PEERS_FOLDER)/log; rm -rf $(PEERS_FOLDER); exit 1; }; \

@@ -47,7 +47,9 @@ done
 # Open to the user that servers started by root run as, who must reach the data below it.
 chmod 711 "$scratch"
 export TMPDIR=$scratch
-PATH=$PATH:/usr/sbin:/sbin
+# Debian's psql is a script of perl that looks for this folder, which takes four times as long as psql does.
+postgresql=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+PATH=$root/build/deps/curl:$postgresql:$PATH:/usr/sbin:/sbin
 export LC_ALL=C.UTF-8
 export RUN_SH=$root/cgi-bin/server/run.sh TOOL=$root/build/bin/cubby
 export PROGRAMS=$root/build/cgi-bin WWW=$root/www

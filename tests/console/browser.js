@@ -82,7 +82,8 @@ async function valueOf(user, key) {
 let browser = null;
 async function launch() {
     browser = browser || await puppeteer.launch({
-        executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+        headless: 'shell',
+        executablePath: process.env.CHROMIUM || '/usr/bin/chromium-headless-shell',
         args: [
             ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
             '--disable-background-networking', '--disable-component-update', '--disable-default-apps', '--disable-sync',

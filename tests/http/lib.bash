@@ -87,17 +87,18 @@ store_server() {
     as_owner psql -XqAt "${database/\/\/\/cubby//\/\/postgres}" -c "$1"
 }
 
-# call METHOD PATH [curl option…]: sends a request; leaves $code, $body and the head in $head_file.
+# call METHOD PATH [curl option…]: sends a request; leaves $code, $body, its $size and the head in $head_file.
 call() {
-    local method=$1 path=$2
+    local method=$1 path=$2 said
     shift 2
     body_file=$BATS_TEST_TMPDIR/body
     head_file=$BATS_TEST_TMPDIR/head
     : >"$body_file"
     local options=(-X "$method")
     [ "$method" != HEAD ] || options=(-I)
-    code=$(curl -sS --path-as-is --max-time 40 -o "$body_file" -D "$head_file" -w '%{http_code}' \
+    said=$(curl -sS --path-as-is --max-time 40 -o "$body_file" -D "$head_file" -w '%{http_code} %{size_download}' \
         "${options[@]}" "$@" "$BASE$path")
+    code=${said% *} size=${said#* }
     body=$(<"$body_file")
     [ "$method" != HEAD ] || body=''
 }
@@ -168,7 +169,7 @@ check_form() {
             { read -r said_status && read -r said_code && read -r said_message && read -r said_data; } < <(
                 jq -r '.status, .code // "", .message // "", has("data")' <"$body_file"
             ) || fail 'no JSON object'
-            same "${head[content-length]-}" "$(stat -c %s "$body_file")"
+            same "${head[content-length]-}" "$size"
         fi
         ;;
     esac

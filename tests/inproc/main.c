@@ -42,6 +42,9 @@ static void add(const struct CMUnitTest *more, size_t more_count)
 
 int main(int argc, char **argv)
 {
+    /* First: each of its processes is forked with the page tables of all memory that was used
+     * before. */
+    add(pair_tests, pair_test_count);
     add(text_tests, text_test_count);
     add(name_tests, name_test_count);
     add(heap_tests, heap_test_count);
@@ -54,7 +57,6 @@ int main(int argc, char **argv)
     add(hash_tests, hash_test_count);
     add(finish_tests, finish_test_count);
     add(state_tests, state_test_count);
-    add(pair_tests, pair_test_count);
     add(fault_tests, fault_test_count);
     add(patch_tests, patch_test_count);
     add(mutation_tests, mutation_test_count);

@@ -48,7 +48,6 @@ struct round {
     bool struck;
     bool failed;  /* the first time, and rightly so */
     bool unknown; /* whether it was done, by its own word */
-    struct tape_answer answer;
     char problem[1024];
 };
 
@@ -174,10 +173,10 @@ static size_t play_rounds(const struct example *example, const struct fault *fau
         }
         bool done = round.failed && !(round.unknown && fault->kind == FAULT_COMMIT_DONE);
         if (done && !world_same(good, example->attempts || keeps_events)) {
-            blame(&round, "then again, and the database is not as without the fault");
-        }
-        if (done && keeps_events && world_events() != 1) {
-            blame(&round, "then again, and %zu events say that it was done", world_events());
+            blame(&round,
+                  "then again, and the database is not as without the fault, or %zu events "
+                  "say that it was done",
+                  world_events());
         }
         if (round.problem[0] != '\0') {
             fail_msg("%s, fault %d (class %d) number %zu: %s", example->name, (int)fault->kind,
@@ -191,46 +190,58 @@ static size_t play_rounds(const struct example *example, const struct fault *fau
     return 0;
 }
 
-static size_t play_example(const struct example *example, const struct fault *fault)
+enum { FAULTS_MAXIMUM = 16 };
+
+/* Each fault, one after the other; adds to STRUCK of each how many rounds it struck in. */
+static void play_example(const struct example *example, const struct fault *faults, size_t count,
+                         size_t *struck)
 {
     (void)world_reset(NULL);
     world_configure(settings);
     example_check(example, world_ask(example->program, example_request(example)));
     if (keeps_events && world_events() == 0) {
-        return 0; /* nothing else than without them */
+        return; /* nothing else than without them */
     }
     struct world_state good;
     world_keep(&good);
+    if (keeps_events && good.events != 1) {
+        fail_msg("%s: %zu events say that it was done", example->name, good.events);
+    }
     size_t files = world_open_files();
-    size_t struck = play_rounds(example, fault, &good);
+    for (size_t i = 0; i < count; i++) {
+        struck[i] += play_rounds(example, &faults[i], &good);
+    }
     world_forget(&good);
     if (world_open_files() != files) {
         fail_msg("%s: files are left open", example->name);
     }
-    return struck;
 }
 
-static size_t play_all(const struct fault *fault)
+/* Each of the faults must have struck more than LEAST times. */
+static void play_all(const struct fault *faults, size_t count, size_t least)
 {
-    size_t struck = 0;
+    size_t struck[FAULTS_MAXIMUM] = {0};
+    assert_true(count <= FAULTS_MAXIMUM);
     for (size_t i = 0; i < example_count; i++) {
-        struck += play_example(&examples[i], fault);
+        play_example(&examples[i], faults, count, struck);
     }
-    return struck;
+    for (size_t i = 0; i < count; i++) {
+        assert_true(struck[i] > least);
+    }
 }
 
 static void every_allocation_fails_once(void **state)
 {
     (void)state;
     const struct fault fault = {FAULT_MEMORY, DB_OK, 500, "INTERNAL_ERROR"};
-    assert_true(play_all(&fault) > 10 * example_count);
+    play_all(&fault, 1, 10 * example_count);
 }
 
 static void every_allocation_fails_and_all_after_it(void **state)
 {
     (void)state;
     const struct fault fault = {FAULT_MEMORY_LASTING, DB_OK, 500, "INTERNAL_ERROR"};
-    assert_true(play_all(&fault) > 5 * example_count);
+    play_all(&fault, 1, 5 * example_count);
 }
 
 /* The arenas take memory in pieces of 16 KiB. Blanks behind the patch move the place at which one
@@ -275,7 +286,9 @@ static void every_allocation_of_yescrypt_fails(void **state)
     settings = "password_method = yescrypt\npassword_cost = 1";
     for (size_t i = 0; i < example_count; i++) {
         if (examples[i].program == &register_program) {
-            assert_true(play_example(&examples[i], &fault) > 10);
+            size_t struck = 0;
+            play_example(&examples[i], &fault, 1, &struck);
+            assert_true(struck > 10);
         }
     }
     settings = world_settings;
@@ -292,9 +305,7 @@ static void every_step_finds_the_database(void **state)
         {FAULT_STEP, DB_CONFLICT, 500, "INTERNAL_ERROR"},
         {FAULT_STEP, DB_GONE, 500, "INTERNAL_ERROR"},
     };
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        assert_true(play_all(&faults[i]) > 2 * example_count);
-    }
+    play_all(faults, sizeof faults / sizeof *faults, 2 * example_count);
 }
 
 static void every_commit_fails(void **state)
@@ -307,16 +318,14 @@ static void every_commit_fails(void **state)
         {FAULT_COMMIT, DB_CONFLICT, 500, "INTERNAL_ERROR"},
         {FAULT_COMMIT, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE"},
     };
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        assert_true(play_all(&faults[i]) > 0);
-    }
+    play_all(faults, sizeof faults / sizeof *faults, 0);
 }
 
 static void every_commit_is_done_and_nobody_knows(void **state)
 {
     (void)state;
     const struct fault fault = {FAULT_COMMIT_DONE, DB_UNKNOWN, 503, "SERVICE_UNAVAILABLE"};
-    assert_true(play_all(&fault) > 0);
+    play_all(&fault, 1, 0);
 }
 
 /* The same where security events are kept in the database. */
@@ -339,9 +348,7 @@ static void every_fault_while_events_are_kept(void **state)
     (void)snprintf(lines, sizeof lines, "%s\naudit_rows = 100", world_settings);
     settings = lines;
     keeps_events = true;
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        assert_true(play_all(&faults[i]) > 0);
-    }
+    play_all(faults, sizeof faults / sizeof *faults, 0);
     settings = world_settings;
     keeps_events = false;
     (void)world_reset(state);
@@ -351,7 +358,7 @@ static void every_text_of_a_row_is_lost(void **state)
 {
     (void)state;
     const struct fault fault = {FAULT_TEXT, DB_OK, 500, "INTERNAL_ERROR"};
-    assert_true(play_all(&fault) > 0);
+    play_all(&fault, 1, 0);
 }
 
 /* ---- what was done before the end of a call ----------------------------------------------------

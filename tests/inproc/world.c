@@ -105,15 +105,33 @@ static void print_table(struct db_connection *connection, const char *name, FILE
     db_sqlite.finalize(prepared);
 }
 
-static char *print_rows(void)
+static size_t count_events(struct db_connection *connection)
+{
+    struct db_prepared *rows =
+        prepare(connection, "SELECT 1 FROM meta WHERE value LIKE '%\"outcome\":\"done\"%'");
+    size_t count = 0;
+    while (db_sqlite.step(rows) == DB_ROW) {
+        count++;
+    }
+    db_sqlite.finalize(rows);
+    return count;
+}
+
+static struct db_connection *open_database(void)
 {
     struct db_connection *connection;
     if (db_sqlite.open(world_database, false, 0, &connection) != DB_OK) {
         die("opening the database");
     }
-    char *text = NULL;
+    return connection;
+}
+
+static void print_rows(struct world_state *state)
+{
+    struct db_connection *connection = open_database();
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    state->rows = NULL;
+    FILE *out = open_memstream(&state->rows, &size);
     struct db_prepared *tables =
         prepare(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'"
                             " AND name <> 'throttle' ORDER BY name");
@@ -121,17 +139,17 @@ static char *print_rows(void)
         print_table(connection, db_sqlite.column_text(tables, 0).at, out);
     }
     db_sqlite.finalize(tables);
+    state->events = count_events(connection);
     db_sqlite.close(connection);
     if (out == NULL || fclose(out) != 0) {
         die("open_memstream");
     }
-    return text;
 }
 
 void world_keep(struct world_state *state)
 {
     state->bytes = read_database(&state->size);
-    state->rows = print_rows();
+    print_rows(state);
 }
 
 void world_forget(struct world_state *state)
@@ -142,17 +160,8 @@ void world_forget(struct world_state *state)
 
 size_t world_events(void)
 {
-    struct db_connection *connection;
-    if (db_sqlite.open(world_database, false, 0, &connection) != DB_OK) {
-        die("opening the database");
-    }
-    struct db_prepared *rows =
-        prepare(connection, "SELECT 1 FROM meta WHERE value LIKE '%\"outcome\":\"done\"%'");
-    size_t count = 0;
-    while (db_sqlite.step(rows) == DB_ROW) {
-        count++;
-    }
-    db_sqlite.finalize(rows);
+    struct db_connection *connection = open_database();
+    size_t count = count_events(connection);
     db_sqlite.close(connection);
     return count;
 }
@@ -172,8 +181,8 @@ bool world_same(const struct world_state *state, bool rows)
         present.size == state->size && memcmp(present.bytes, state->bytes, state->size) == 0;
     free(present.bytes);
     if (!same && rows) {
-        present.rows = print_rows();
-        same = strcmp(present.rows, state->rows) == 0;
+        print_rows(&present);
+        same = strcmp(present.rows, state->rows) == 0 && present.events == state->events;
         free(present.rows);
     }
     return same && !has_content(paths[PATH_JOURNAL]) && !has_content(paths[PATH_WAL]);
@@ -192,15 +201,20 @@ size_t world_open_files(void)
     return count;
 }
 
-int world_reset(void **state)
+void world_restore(const struct world_state *state)
 {
-    (void)state;
     (void)memory_stop();
     faults_stop();
     seed = 1000;
     (void)unlink(paths[PATH_JOURNAL]);
     (void)unlink(paths[PATH_WAL]);
-    write_file(world_database, at_first.bytes, at_first.size);
+    write_file(world_database, state->bytes, state->size);
+}
+
+int world_reset(void **state)
+{
+    (void)state;
+    world_restore(&at_first);
     world_configure(world_settings);
     return 0;
 }

@@ -52,21 +52,26 @@ int world_reset(void **state);
 extern const char world_settings[];
 void world_configure(const char *lines);
 
-/* What the database holds at a moment: the bytes of its file, and its rows as text but for those
- * that count attempts and those that are security events. */
+/* What the database holds at a moment: the bytes of its file, its rows as text but for those that
+ * count attempts and those that are security events, and how many of these say that a call was
+ * done. */
 struct world_state {
     char *bytes;
     size_t size;
     char *rows;
+    size_t events; /* of calls that were done */
 };
 
 /* To be given to world_forget. */
 void world_keep(struct world_state *state);
 void world_forget(struct world_state *state);
 
+/* The database becomes what it was then, and nothing is made to fail any more. */
+void world_restore(const struct world_state *state);
+
 /* True when the database is as it was at STATE, or, NULL, at first, to the byte, and no journal
  * lies beside it that would say otherwise. With ROWS, where attempts may have been counted or
- * failures noted, the rows decide. */
+ * failures noted, the rows and the number of events decide. */
 bool world_same(const struct world_state *state, bool rows);
 
 /* How many security events of calls that were done are in the database. */

@@ -39,14 +39,20 @@ mapfile -t json < <(files '*.json')
 # none PATTERN FILE…: fails, showing the places, when PATTERN stands in the code of a file. Comments
 # are taken out first, line numbers stay. With WITHOUT_TEXTS set, string literals are emptied too.
 none() {
-    local pattern=$1 file found=1
+    local pattern=$1
     shift
-    for file; do
-        # shellcheck disable=SC2016 # a program of perl
-        perl -0777 -pe 's{/\*.*?\*/}{my $c = $&; $c =~ s/[^\n]//g; $c}gse; s{"(?:[^"\\\n]|\\.)*"}{""}g if $ENV{WITHOUT_TEXTS}' "$file" |
-            grep -nP -- "$pattern" | sed "s|^|$file:|" && found=0
-    done
-    [ "$found" = 1 ]
+    # shellcheck disable=SC2016 # a program of perl
+    PATTERN=$pattern perl -0777 -ne '
+        s{/\*.*?\*/}{my $c = $&; $c =~ s/[^\n]//g; $c}gse;
+        s{"(?:[^"\\\n]|\\.)*"}{""}g if $ENV{WITHOUT_TEXTS};
+        my $number = 0;
+        for my $line (split /\n/) {
+            $number++;
+            $line =~ /$ENV{PATTERN}/o or next;
+            print "$ARGV:$number:$line\n";
+            $bad = 1;
+        }
+        END { $? = 1 if $bad }' "$@" </dev/null
 }
 
 env_without_texts() { WITHOUT_TEXTS=1 "$@"; }

@@ -27,10 +27,11 @@ fail() {
 # tool STATUS WORD…: runs the tool without a terminal; leaves what it printed in $output and
 # $stderr, and fails unless it ends with STATUS.
 tool() {
-    local wanted=$1
+    local wanted=$1 said=$BATS_TEST_TMPDIR/.stderr.$EUID
     shift
-    run --separate-stderr "$TOOL" "$@" </dev/null
-    # shellcheck disable=SC2154 # of bats
+    status=0
+    output=$("$TOOL" "$@" </dev/null 2>"$said") || status=$?
+    stderr=$(<"$said")
     [ "$status" = "$wanted" ] || fail "ends with $status, not $wanted: cubby $* $stderr"
 }
 
@@ -46,9 +47,10 @@ of() { jq -r "$1" <<<"$output"; }
 # in the file $BATS_TEST_TMPDIR/head, for who runs it in the background too.
 cgi() {
     local program=$1 method=$2 path=${3:-} sent=${4:-} answer
+    local LC_ALL=C # lengths are of bytes
     answer=$(printf '%s' "$sent" | env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD="$method" \
         PATH_INFO="$path" QUERY_STRING="${parameters:-}" REMOTE_ADDR=192.0.2.1 \
-        CONTENT_LENGTH="$(printf '%s' "$sent" | wc -c)" CONTENT_TYPE=application/json \
+        CONTENT_LENGTH="${#sent}" CONTENT_TYPE=application/json \
         ${token:+HTTP_AUTHORIZATION="Bearer $token"} "$PROGRAMS/$program" 2>>"$BATS_TEST_TMPDIR/log")
     code=${answer#Status: }
     code=${code%% *}

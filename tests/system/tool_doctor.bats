@@ -5,7 +5,7 @@ load tool
 
 setup() {
     note_test_alone
-    PATH=$PATH:/usr/sbin:/sbin
+    PATH=${PATH#"$root/build/deps/curl:"}:/usr/sbin:/sbin # the tool starts the curl of the machine
     folder=$(mktemp -d "${TMPDIR:-/tmp}/cubby-doctor.XXXXXX")
     chmod 755 "$folder"
     server=''
