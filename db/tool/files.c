@@ -5,9 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 
 #include "common/settings/paths.h"
 #include "db/tool/drafts.h"
+#include "db/tool/rights.h"
 #include "db/tool/way.h"
 
 char *file_directory(struct tool *tool, const char *path)
@@ -316,30 +315,10 @@ bool file_has_roots_folder(const char *path)
     return roots;
 }
 
-/* Gives the process the groups of USER, as a login does; of a user without a name, none; the first
- * alone where the others can't be read. */
-static int take_groups(uid_t user)
+static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group, bool named)
 {
-    enum { GROUPS_MOST = 256 };
-    gid_t groups[GROUPS_MOST];
-    int count = GROUPS_MOST;
-    const struct passwd *entry = getpwuid(user);
-    if (entry == NULL) {
-        return setgroups(0, NULL);
-    }
-    if (getgrouplist(entry->pw_name, entry->pw_gid, groups, &count) < 0) {
-        groups[0] = entry->pw_gid;
-        count = count > GROUPS_MOST ? GROUPS_MOST : 1;
-    }
-    return setgroups((size_t)count, groups);
-}
-
-static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group)
-{
-    if (user == 0) {
-        return TOOL_DONE;
-    }
-    return take_groups(user) == 0 && setegid(group) == 0 && seteuid(user) == 0
+    const struct rights rights = {user, group, named, false};
+    return user == 0 || rights_take(&rights) == 0
                ? TOOL_DONE
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
 }
@@ -357,7 +336,8 @@ static int become_owner(struct tool *tool, const char *path, bool alone)
     }
     int status =
         (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
-            ? act_as(tool, path, way_owner(&way), way.exists ? way.file.st_gid : way.place.st_gid)
+            ? act_as(tool, path, way_owner(&way), way.exists ? way.file.st_gid : way.place.st_gid,
+                     false)
             : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     way_leave(&way);
     return status;
@@ -411,7 +391,7 @@ static int become_maker(struct tool *tool, const char *path, bool folder, struct
                            "chown the folder, or name that user",
                            path, (long)user);
     } else {
-        status = act_as(tool, path, user, group);
+        status = act_as(tool, path, user, group, owner->given && owner->user == user);
         owner->given = owner->given && user == 0;
     }
     way_leave(&way);
@@ -441,7 +421,7 @@ void file_become_again(struct tool *tool, const struct file_user *before)
 {
     file_become_self();
     if (before->user != geteuid() &&
-        act_as(tool, "going on", before->user, before->group) != TOOL_DONE) {
+        act_as(tool, "going on", before->user, before->group, true) != TOOL_DONE) {
         exit(TOOL_FAILED);
     }
 }

@@ -64,6 +64,8 @@ struct tool {
     struct arena arena;      /* what lives as long as the run */
     struct arena scratch;    /* for one row of a long list, and cJSON; freed by tool_row_done */
     const char *config_path; /* NULL: the default path */
+    const char *settings_owner; /* as whom the tool goes on, since the settings are that user's to
+                                   change and not root's alone; NULL: nobody else */
     struct config config;
     const struct tool_command *command;
     const char *words[TOOL_WORDS_MAXIMUM];

@@ -1,0 +1,144 @@
+/*
+ * rights.c - becoming another user.
+ */
+#include "db/tool/rights.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/tool/files.h"
+#include "db/tool/way.h"
+
+enum { GROUPS_MOST = 256, GROUP_OF_NOBODY = 65534 };
+
+/* The groups of USER, the first one first; of them alone where the others can't be read. How many.
+ */
+static int groups_of(uid_t user, gid_t groups[GROUPS_MOST])
+{
+    int count = GROUPS_MOST;
+    const struct passwd *entry = getpwuid(user);
+    if (entry == NULL) {
+        return 0;
+    }
+    if (getgrouplist(entry->pw_name, entry->pw_gid, groups, &count) < 0) {
+        groups[0] = entry->pw_gid;
+        count = count > GROUPS_MOST ? GROUPS_MOST : 1;
+    }
+    return count;
+}
+
+static gid_t choose_group(const struct rights *rights, const gid_t *groups, int count)
+{
+    if (rights->named) {
+        return rights->group;
+    }
+    for (int i = 0; i < count; i++) {
+        if (groups[i] == rights->group) {
+            return rights->group;
+        }
+    }
+    return count > 0                         ? groups[0]
+           : rights->group == rights->user ? rights->group
+                                             : GROUP_OF_NOBODY;
+}
+
+int rights_take(const struct rights *rights)
+{
+    gid_t groups[GROUPS_MOST];
+    uid_t user = rights->user;
+    int count = groups_of(user, groups);
+    gid_t group = choose_group(rights, groups, count);
+    if (setgroups((size_t)count, groups) != 0) {
+        return -1;
+    }
+    return rights->ever ? (setresgid(group, group, group) == 0 ? setresuid(user, user, user) : -1)
+                        : (setegid(group) == 0 ? seteuid(user) : -1);
+}
+
+/* ---- who may change the settings ------------------------------------------------------------ */
+
+/* Users other than root, or everybody. */
+struct changers {
+    int count;
+    uid_t users[2];
+};
+
+static void note(struct changers *changers, uid_t user)
+{
+    bool known = user == 0;
+    for (int i = 0; i < changers->count; i++) {
+        known = known || changers->users[i] == user;
+    }
+    if (!known && changers->count < 2) {
+        changers->users[changers->count++] = user;
+    }
+}
+
+/* Whether others than the user who owns the file may write to it. A group with the number of the
+ * user is that user's alone. */
+static bool is_open(const struct stat *file)
+{
+    mode_t others = file->st_gid == file->st_uid ? S_IWOTH : S_IWOTH | S_IWGRP;
+    return S_ISREG(file->st_mode) && (file->st_mode & others) != 0;
+}
+
+static struct changers find_changers(const struct way *way)
+{
+    struct changers changers = {0};
+    note(&changers, way_owner(way));
+    for (int i = 0; i < way->decider_count; i++) {
+        note(&changers, way->deciders[i]);
+    }
+    if (way->passes_others) {
+        note(&changers, way->other);
+    }
+    return changers;
+}
+
+static int obey(struct tool *tool, const char *path, const struct way *way)
+{
+    struct changers changers = find_changers(way);
+    uid_t first = changers.count > 0 ? changers.users[0] : 0;
+    if (changers.count == 0 && way->exists && is_open(&way->file)) {
+        return tool_fail(tool,
+                         "%s: others than root may change the settings (mode %03o), and could lead "
+                         "root anywhere; chmod go-w %s",
+                         path, (unsigned)(way->file.st_mode & 0777), path);
+    }
+    if (changers.count > 1 || first == WAY_EVERYBODY) {
+        return tool_fail(tool, "%s: %s", path,
+                         file_way_fault(tool, way, changers.users[changers.count - 1]));
+    }
+    if (first == 0) {
+        return TOOL_DONE;
+    }
+    const struct rights rights = {first, way->exists ? way->file.st_gid : way->place.st_gid, false,
+                                  true};
+    if (rights_take(&rights) != 0) {
+        return tool_fail(tool, "%s: can't act as who may change it: %s", path, strerror(errno));
+    }
+    const struct passwd *entry = getpwuid(first);
+    tool->settings_owner =
+        entry != NULL ? arena_copy(&tool->arena, entry->pw_name, strlen(entry->pw_name))
+                      : arena_printf(&tool->arena, "user %ld", (long)first);
+    return tool->settings_owner != NULL ? TOOL_DONE : tool_out_of_memory(tool);
+}
+
+int rights_of_settings(struct tool *tool, const char *path)
+{
+    struct way way;
+    if (geteuid() != 0) {
+        return TOOL_DONE;
+    }
+    if (way_take(path, &way) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    int status = obey(tool, path, &way);
+    way_leave(&way);
+    return status;
+}
