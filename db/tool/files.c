@@ -33,15 +33,6 @@ const char *file_itself(struct tool *tool, const char *path)
     return target != NULL ? target : path;
 }
 
-/* Makes OWNER, if one is given, the owner of PATH. */
-static int set_owner(struct tool *tool, const char *path, const struct file_owner *owner)
-{
-    if (owner->given && lchown(path, owner->user, owner->group) != 0) {
-        return tool_fail(tool, "%s: can't give it to the owner: %s", path, strerror(errno));
-    }
-    return TOOL_DONE;
-}
-
 int file_sync_directory(struct tool *tool, const char *path)
 {
     const char *directory = file_directory(tool, path);
@@ -55,74 +46,6 @@ int file_sync_directory(struct tool *tool, const char *path)
     }
     (void)close(file);
     return TOOL_DONE;
-}
-
-/* Creates the directory PATH, unless it is there, and makes its name durable. */
-static int make_one_directory(struct tool *tool, const char *path)
-{
-    if (mkdir(path, 0755) != 0) {
-        return errno == EEXIST ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    (void)chmod(path, 0755); /* the umask does not matter */
-    return file_sync_directory(tool, path);
-}
-
-/* Creates the directory PATH with its owner from the first moment on: one of root's, which an
- * interruption would leave, would be refused ever after. */
-static int make_owned_directory(struct tool *tool, const char *path, const struct file_owner *owner)
-{
-    const char *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
-    if (draft == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    if (mkdir(draft, 0700) != 0) {
-        return tool_fail(tool, "%s: %s", draft, strerror(errno));
-    }
-    (void)chmod(draft, 0700); /* the umask does not matter; later it is another user's */
-    int status = set_owner(tool, draft, owner);
-    if (status == TOOL_DONE && rename(draft, path) != 0) {
-        status = tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    if (status != TOOL_DONE) {
-        (void)rmdir(draft);
-        return status;
-    }
-    return file_sync_directory(tool, path);
-}
-
-static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner);
-
-int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner)
-{
-    char *directory = file_directory(tool, path);
-    if (directory == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    struct stat there;
-    if (stat(directory, &there) == 0) {
-        return S_ISDIR(there.st_mode) ? TOOL_DONE
-                                      : tool_fail(tool, "%s: not a directory", directory);
-    }
-    bool self = geteuid() == getuid();
-    struct file_owner rest = *owner;
-    int status = become_maker(tool, directory, true, &rest);
-    for (char *slash = strchr(directory + 1, '/'); slash != NULL && status == TOOL_DONE;
-         slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        status = make_one_directory(tool, directory);
-        *slash = '/';
-    }
-    if (status == TOOL_DONE) {
-        status = make_owned_directory(tool, directory, &rest);
-    }
-    if (self) {
-        file_become_self();
-    }
-    if (status == TOOL_DONE) {
-        const char *shown = arena_printf(&tool->arena, "%s/", directory);
-        tool_file(tool, "made", shown != NULL ? shown : directory);
-    }
-    return status;
 }
 
 int file_read(struct tool *tool, const char *path, const char **text)
@@ -164,6 +87,20 @@ static bool write_all(int file, const char *text)
     return true;
 }
 
+/* Gives FILE to OWNER. To a group in which its owner is not, only root can give it. */
+static bool give(int file, const struct file_owner *owner)
+{
+    if (fchown(file, owner->user, owner->group) == 0) {
+        return true;
+    }
+    if (getuid() != 0 || geteuid() == 0) {
+        return false;
+    }
+    struct file_user before = {geteuid(), getegid()};
+    return seteuid(0) == 0 &&
+           (fchown(file, owner->user, owner->group) == 0) & (seteuid(before.user) == 0);
+}
+
 /* Creates a file beside PATH, durably, with TEXT, MODE and OWNER; *DRAFT is its name. After a
  * failure it is deleted again. */
 static int make_draft(struct tool *tool, const char *path, const char *text, mode_t mode,
@@ -177,8 +114,7 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
     if (file < 0) {
         return tool_fail(tool, "%s: %s", *draft, strerror(errno));
     }
-    bool good = write_all(file, text) &&
-                (!owner->given || fchown(file, owner->user, owner->group) == 0) &&
+    bool good = write_all(file, text) && (!owner->given || give(file, owner)) &&
                 fchmod(file, mode) == 0 && fsync(file) == 0;
     int problem = errno;
     if (close(file) != 0 || !good) {
@@ -223,7 +159,9 @@ static int replace_secret(struct tool *tool, const char *path, const char *text)
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
     path = whole; /* a symbolic link stays one: its target is replaced */
-    struct file_owner owner = {geteuid() == 0, there.st_uid, there.st_gid};
+    bool mine = geteuid() == there.st_uid;
+    struct file_owner owner = {geteuid() == 0 || (mine && there.st_gid != getegid()), there.st_uid,
+                               there.st_gid};
     const char *draft;
     int status = make_draft(tool, path, text, there.st_mode & 0777, &owner, &draft);
     if (status != TOOL_DONE) {
@@ -368,39 +306,45 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
 }
 
 /* A FOLDER is made by one call, for which nothing beside it matters. */
-static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner)
+static int become_maker(struct tool *tool, const char *path, struct way way, bool folder,
+                        struct file_owner *owner)
 {
-    struct way way;
     uid_t who;
     gid_t group;
+    uid_t user = maker_of(&way, owner, &group);
+    way.exists = way.exists && user == way_owner(&way); /* else it is the folder that counts */
+    if (!(folder ? way_is_safe : is_safe)(&way, &who)) {
+        return tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
+    }
+    if (user != 0 && owner->given && owner->user != user) {
+        return tool_fail(tool,
+                         "%s: its folder belongs to user %ld, and so must what is made there; "
+                         "chown the folder, or name that user",
+                         path, (long)user);
+    }
+    int status = act_as(tool, path, user, group, owner->given && owner->user == user);
+    owner->given = owner->given && user == 0;
+    return status;
+}
+
+int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
+{
+    struct way way;
     if (geteuid() != 0) {
         return TOOL_DONE;
     }
     if (way_take(path, &way) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    uid_t user = maker_of(&way, owner, &group);
-    bool exists = way.exists;
-    way.exists = exists && user == way_owner(&way); /* else it is the folder that counts */
-    int status = TOOL_DONE;
-    if (!(folder ? way_is_safe : is_safe)(&way, &who)) {
-        status = tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
-    } else if (user != 0 && owner->given && owner->user != user) {
-        status = tool_fail(tool,
-                           "%s: its folder belongs to user %ld, and so must what is made there; "
-                           "chown the folder, or name that user",
-                           path, (long)user);
-    } else {
-        status = act_as(tool, path, user, group, owner->given && owner->user == user);
-        owner->given = owner->given && user == 0;
-    }
+    int status = become_maker(tool, path, way, false, owner);
     way_leave(&way);
     return status;
 }
 
-int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
+int file_become_folder_maker(struct tool *tool, const char *path, const struct way *way,
+                             struct file_owner *owner)
 {
-    return become_maker(tool, path, false, owner);
+    return geteuid() != 0 ? TOOL_DONE : become_maker(tool, path, *way, true, owner);
 }
 
 void file_become_self(void)
@@ -453,16 +397,25 @@ static bool is_file_or_companion(struct tool *tool, const char *path, const char
     return same;
 }
 
-/* Whether PATH is the database, the key file or a companion of them; writing a result there is
- * surely a mistake. */
+/* Whether PATH is a file that the settings name, or their own, or a companion of one; writing a
+ * result there is surely a mistake. */
 static bool is_own_file(struct tool *tool, const char *path)
 {
-    const char *const own[] = {tool->config.database, tool->config.keys};
+    const struct config *config = &tool->config;
+    const char *const own[] = {config->database,
+                               config->keys,
+                               config->log,
+                               config->refused_passwords,
+                               tool->config_path != NULL ? tool->config_path : "",
+                               config_default_path()};
     struct stat there;
     bool exists = stat(path, &there) == 0;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         struct stat other;
         char whole[PATH_MAX]; /* companions lie beside the file itself, not beside a link to it */
+        if (*own[i] == '\0') {
+            continue;
+        }
         if (exists && stat(own[i], &other) == 0 && other.st_dev == there.st_dev &&
             other.st_ino == there.st_ino) {
             return true;

@@ -66,6 +66,10 @@ int file_become_owner_alone(struct tool *tool, const char *path);
  * continues as the owner of that. */
 int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner);
 
+/* The same for making the folder PATH, to which WAY was taken. */
+int file_become_folder_maker(struct tool *tool, const char *path, const struct way *way,
+                             struct file_owner *owner);
+
 /* Why file_become_owner would fail, as the rest of a sentence; NULL: it would not. */
 const char *file_owner_fault(struct tool *tool, const char *path);
 const char *file_way_fault(struct tool *tool, const struct way *way, uid_t who);

@@ -4,6 +4,7 @@
 #include "db/tool/rights.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -100,6 +101,12 @@ static struct changers find_changers(const struct way *way)
     return changers;
 }
 
+/* Whether several users, or everybody. */
+static bool are_many(const struct changers *changers)
+{
+    return changers->count > 1 || (changers->count == 1 && changers->users[0] == WAY_EVERYBODY);
+}
+
 static int obey(struct tool *tool, const char *path, const struct way *way)
 {
     struct changers changers = find_changers(way);
@@ -110,7 +117,7 @@ static int obey(struct tool *tool, const char *path, const struct way *way)
                          "root anywhere; chmod go-w %s",
                          path, (unsigned)(way->file.st_mode & 0777), path);
     }
-    if (changers.count > 1 || first == WAY_EVERYBODY) {
+    if (are_many(&changers)) {
         return tool_fail(tool, "%s: %s", path,
                          file_way_fault(tool, way, changers.users[changers.count - 1]));
     }
@@ -139,6 +146,68 @@ int rights_of_settings(struct tool *tool, const char *path)
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
     int status = obey(tool, path, &way);
+    way_leave(&way);
+    return status;
+}
+
+/* ---- files that the operator names ---------------------------------------------------------- */
+
+/* Opens what lies at the end of WAY in the folder that is open, as root: a regular file that nobody
+ * can have made of another by a link. OWNER: it must be root's. -1 with errno. */
+static int open_by_folder(const struct way *way, int flags, bool owner)
+{
+    struct stat there;
+    int file = openat(way->folder, way->rest,
+                      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | flags);
+    if (file >= 0 && (fstat(file, &there) != 0 || !S_ISREG(there.st_mode) || there.st_nlink != 1 ||
+                      (owner && there.st_uid != 0))) {
+        (void)close(file);
+        file = -1;
+        errno = EACCES;
+    }
+    return file;
+}
+
+static int open_as(uid_t user, const char *path, const struct way *way, int flags)
+{
+    const struct rights rights = {user, way->exists ? way->file.st_gid : way->place.st_gid, false,
+                                  false};
+    int file = rights_take(&rights) == 0 ? open(path, O_RDONLY | O_CLOEXEC | flags) : -1;
+    int problem = errno;
+    file_become_self();
+    errno = problem;
+    return file < 0 && errno == EACCES && way->exists && way->place.st_uid == user
+               ? open_by_folder(way, flags, true)
+               : file;
+}
+
+/* As root. */
+static int open_by_way(struct tool *tool, const char *path, const struct way *way, int flags,
+                       int *file)
+{
+    struct changers changers = find_changers(way);
+    if (are_many(&changers) && (way->decider_count > 0 || !way->exists)) {
+        return tool_fail(tool, "%s: %s", path,
+                         file_way_fault(tool, way, changers.users[changers.count - 1]));
+    }
+    *file = are_many(&changers)  ? open_by_folder(way, flags, false)
+            : changers.count > 0 ? open_as(changers.users[0], path, way, flags)
+                                 : open(path, O_RDONLY | O_CLOEXEC | flags);
+    return *file >= 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(errno));
+}
+
+int rights_open(struct tool *tool, const char *path, int flags, int *file)
+{
+    struct way way;
+    *file = -1;
+    if (geteuid() != 0) {
+        *file = open(path, O_RDONLY | O_CLOEXEC | flags);
+        return *file >= 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    if (way_take(path, &way) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    int status = open_by_way(tool, path, &way, flags, file);
     way_leave(&way);
     return status;
 }

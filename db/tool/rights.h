@@ -29,4 +29,11 @@ int rights_take(const struct rights *rights);
  * may, or several users. */
 int rights_of_settings(struct tool *tool, const char *path);
 
+/* Opens for reading, with FLAGS besides, the file at PATH that the operator named, into *FILE. When
+ * root runs the tool and another user could have put there a link to what only root may read, it
+ * is opened as that user; a file of root's in a folder of that user's, and one in a folder where
+ * everybody may write, is opened by the folder, if it is no link and has no other name. TOOL_FAILED
+ * after a message; then *FILE is -1. */
+int rights_open(struct tool *tool, const char *path, int flags, int *file);
+
 #endif

@@ -165,6 +165,11 @@ void tool_progress_end(struct tool *tool);
 
 /* ---- JSON output ----------------------------------------------------------------------------- */
 
+/* The text of OBJECT, on the scratch memory; PRETTY with line breaks. Bytes that are not UTF-8 are
+ * '?', and characters that a terminal obeys, such as U+009B, are written by their numbers; with
+ * SHELL also those that a shell obeys. NULL when memory is out, or OBJECT is NULL. */
+char *tool_json_text(struct tool *tool, const cJSON *object, bool pretty, bool shell);
+
 /* Prints OBJECT and a newline on standard output; PRETTY with line breaks. Then frees the scratch
  * memory, OBJECT included. TOOL_FAILED when memory is out or standard output can't be written. */
 int tool_print_json(struct tool *tool, const cJSON *object, bool pretty);

@@ -223,6 +223,11 @@ static int step(struct walk *walk)
         return -1;
     }
     bool last = walk->rest[strspn(walk->rest, "/")] == '\0';
+    if (snprintf(way->rest, sizeof way->rest, "%s%s", *name != '\0' ? name : ".", walk->rest) >=
+        (int)sizeof way->rest) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     if (*name == '\0') {
         return arrive(way, &way->place);
     }
@@ -235,7 +240,8 @@ static int step(struct walk *walk)
     if (!last) {
         return enter(way, name, S_ISLNK(there.st_mode) ? 0 : O_NOFOLLOW) == 0 ? 1 : -1;
     }
-    if (S_ISLNK(there.st_mode) && fstatat(way->folder, name, &there, 0) != 0) {
+    way->by_proc = S_ISLNK(there.st_mode);
+    if (way->by_proc && fstatat(way->folder, name, &there, 0) != 0) {
         return -1;
     }
     return arrive(way, &there);

@@ -28,11 +28,10 @@ static int print_row(struct tool *tool, const struct account *account, bool firs
                account->bytes, account->disabled ? "  disabled" : "");
         return TOOL_DONE;
     }
-    char *text = cJSON_PrintUnformatted(account_json(tool, account));
-    if (text == NULL || arena_failed(&tool->scratch)) {
+    const char *text = tool_json_text(tool, account_json(tool, account), false, false);
+    if (text == NULL) {
         return tool_out_of_memory(tool);
     }
-    tool_make_printable(text, false);
     printf("%s%s", first ? "[\n" : ",\n", text);
     tool_row_done(tool);
     return TOOL_DONE;
