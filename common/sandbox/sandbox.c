@@ -206,21 +206,24 @@ static void limit(int resource, rlim_t most)
 /* Only the limit that can be raised again is set. */
 void sandbox_renew(void)
 {
+    static rlim_t each;    /* the seconds of a request */
     static rlim_t renewed; /* what it was set to last: limits are whole seconds */
     struct rlimit now;
     struct timespec used;
     if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) {
         return;
     }
-    rlim_t most = (rlim_t)used.tv_sec + PROCESSOR_SECONDS;
-    if (most == renewed || getrlimit(RLIMIT_CPU, &now) != 0) {
+    rlim_t seconds = (rlim_t)used.tv_sec;
+    if ((each != 0 && seconds + each == renewed) || getrlimit(RLIMIT_CPU, &now) != 0) {
         return;
     }
-    if (now.rlim_max > most) {
-        now.rlim_cur = most;
-        (void)setrlimit(RLIMIT_CPU, &now);
+    if (each == 0) {
+        each = now.rlim_cur > seconds ? now.rlim_cur - seconds : 1;
+        each = each < PROCESSOR_SECONDS ? each : PROCESSOR_SECONDS;
     }
-    renewed = most;
+    renewed = seconds + each;
+    now.rlim_cur = renewed < now.rlim_max ? renewed : now.rlim_max;
+    (void)setrlimit(RLIMIT_CPU, &now);
 }
 
 static void set_limits(const struct sandbox_needs *needs, const struct stat *database)
@@ -250,11 +253,15 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
     if (strcmp(wanted, "off") == 0) {
         return parts;
     }
-    bool writes = needs->writes || needs->stays || reading_writes(needs->config->beside);
+    const char *beside = needs->config->beside;
+    bool writes = needs->writes || needs->stays || reading_writes(beside);
     struct stat database = {0};
     (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
     bool may = prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0;
     parts |= may && confine_files(needs, writes, &database) ? SANDBOX_LANDLOCK : 0U;
+    if (!S_ISREG(database.st_mode) && stat(beside, &database) != 0) {
+        database.st_size = 0; /* it is not there yet */
+    }
     set_limits(needs, &database);
     parts |= SANDBOX_LIMITS;
     bool connects = !config_is_path(needs->config->database);

@@ -30,16 +30,15 @@ static bool is_same(const char *one, const char *other, bool *known)
     return *known && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-/* Copies the folder of PATH, with the slash at its end, to OUT. False when it names none, or is too
- * long. */
+/* Copies the folder of PATH, with the slash at its end, to OUT. False when it is too long. */
 static bool take_folder(const char *path, char out[PATH_MAX])
 {
     size_t size = (size_t)(paths_last_name(path) - path);
-    if (size == 0 || size >= PATH_MAX) {
+    if (size >= PATH_MAX) {
         return false;
     }
-    memcpy(out, path, size);
-    out[size] = '\0';
+    memcpy(out, size > 0 ? path : "./", size > 0 ? size : sizeof "./");
+    out[size > 0 ? size : 2] = '\0';
     return true;
 }
 

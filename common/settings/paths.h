@@ -12,7 +12,7 @@
  * key file; the last entry is NULL. The first CONFIG_COMPANIONS_OF_SQLITE are made by SQLite,
  * beside the file itself where a link leads to it. */
 extern const char *const config_companions[];
-enum { CONFIG_COMPANIONS_OF_SQLITE = 3 };
+enum { COMPANION_JOURNAL, COMPANION_LOG, COMPANION_MEMORY, CONFIG_COMPANIONS_OF_SQLITE };
 
 /* What stands behind the last slash of PATH; borrowed from it. */
 const char *paths_last_name(const char *path);

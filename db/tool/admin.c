@@ -45,6 +45,10 @@ int admin_timeout(const struct tool *tool)
 static int fail_because(struct tool *tool, struct db_connection *connection, const char *path,
                         enum db_class class, const char *doing, const char *why)
 {
+    const char *loose = class == DB_GONE ? file_link_fault(tool, path) : NULL;
+    if (loose != NULL) {
+        return tool_fail(tool, "%s: %s", path, loose);
+    }
     why = class == DB_GONE   ? "there is no such database; \"cubby init\" makes one"
           : class == DB_FULL ? "no room on the disk"
                              : why;
@@ -79,6 +83,9 @@ int admin_fail_store(struct tool *tool, enum error_code error, const struct caus
     const char *path = tool->config.database;
     struct db_connection *connection = NULL;
     const char *medium = NULL;
+    if (!admin_has_server(tool) && file_refuse_loose_link(tool, path) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
     if (error == ERR_INTERNAL && !admin_has_server(tool) &&
         admin_driver->open(path, false, 0, &connection) == DB_OK) {
         medium = admin_log_refused(tool, connection, path);

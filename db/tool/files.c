@@ -33,6 +33,44 @@ const char *file_itself(struct tool *tool, const char *path)
     return target != NULL ? target : path;
 }
 
+const char *file_companion(struct tool *tool, const char *path, size_t number)
+{
+    return arena_printf(&tool->arena, "%s%s",
+                        number < CONFIG_COMPANIONS_OF_SQLITE ? file_itself(tool, path) : path,
+                        config_companions[number]);
+}
+
+const char *file_link_fault(struct tool *tool, const char *path)
+{
+    char target[PATH_MAX];
+    struct stat there;
+    int problem = errno;
+    ssize_t size = readlink(path, target, sizeof target - 1);
+    bool loose = size >= 0 && stat(path, &there) != 0 && errno == ENOENT;
+    errno = problem;
+    if (!loose) {
+        return NULL;
+    }
+    target[size] = '\0';
+    const char *text = arena_printf(&tool->arena,
+                                    "a symbolic link to %s, where nothing is: mount what it leads "
+                                    "to, or remove the link",
+                                    target);
+    return text != NULL ? text : "a symbolic link to nothing";
+}
+
+int file_refuse_loose_link(struct tool *tool, const char *path)
+{
+    const char *fault = file_link_fault(tool, path);
+    return fault == NULL ? TOOL_DONE : tool_fail(tool, "%s: %s", path, fault);
+}
+
+int file_fail(struct tool *tool, const char *path)
+{
+    const char *fault = file_link_fault(tool, path);
+    return tool_fail(tool, "%s: %s", path, fault != NULL ? fault : strerror(errno));
+}
+
 int file_sync_directory(struct tool *tool, const char *path)
 {
     const char *directory = file_directory(tool, path);
@@ -54,11 +92,11 @@ int file_read(struct tool *tool, const char *path, const char **text)
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat there;
     if (file < 0 || fstat(file, &there) != 0) {
-        int problem = errno;
+        int status = file_fail(tool, path);
         if (file >= 0) {
             (void)close(file);
         }
-        return tool_fail(tool, "%s: %s", path, strerror(problem));
+        return status;
     }
     size_t size = there.st_size < FILE_MAXIMUM ? (size_t)there.st_size : 0;
     char *to = size > 0 || there.st_size == 0 ? arena_alloc(&tool->arena, size + 1) : NULL;
@@ -72,17 +110,15 @@ int file_read(struct tool *tool, const char *path, const char **text)
     return TOOL_DONE;
 }
 
-static bool write_all(int file, const char *text)
+bool file_write(int file, const char *from, size_t size)
 {
-    for (size_t left = strlen(text); left > 0;) {
-        ssize_t written = write(file, text, left);
+    while (size > 0) {
+        ssize_t written = write(file, from, size);
         if (written < 0 && errno != EINTR) {
             return false;
         }
-        if (written > 0) {
-            text += written;
-            left -= (size_t)written;
-        }
+        from += written > 0 ? written : 0;
+        size -= written > 0 ? (size_t)written : 0;
     }
     return true;
 }
@@ -112,9 +148,13 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
     }
     int file = open(*draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) {
-        return tool_fail(tool, "%s: %s", *draft, strerror(errno));
+        return errno == EACCES && geteuid() != getuid()
+                   ? tool_fail(tool,
+                               "%s: user %ld, who is to own it, may not write to its folder", path,
+                               (long)geteuid())
+                   : tool_fail(tool, "%s: %s", *draft, strerror(errno));
     }
-    bool good = write_all(file, text) && (!owner->given || give(file, owner)) &&
+    bool good = file_write(file, text, strlen(text)) && (!owner->given || give(file, owner)) &&
                 fchmod(file, mode) == 0 && fsync(file) == 0;
     int problem = errno;
     if (close(file) != 0 || !good) {
@@ -134,7 +174,7 @@ static int place_secret(struct tool *tool, const char *path, const char *text,
         return status;
     }
     if (file_name_new(draft, path) != 0) {
-        status = tool_fail(tool, "%s: %s", path, strerror(errno));
+        status = file_fail(tool, path);
         (void)unlink(draft);
         return status;
     }
@@ -156,7 +196,7 @@ static int replace_secret(struct tool *tool, const char *path, const char *text)
     char whole[PATH_MAX];
     struct stat there;
     if (realpath(path, whole) == NULL || stat(whole, &there) != 0) {
-        return tool_fail(tool, "%s: %s", path, strerror(errno));
+        return file_fail(tool, path);
     }
     path = whole; /* a symbolic link stays one: its target is replaced */
     bool mine = geteuid() == there.st_uid;
@@ -168,7 +208,7 @@ static int replace_secret(struct tool *tool, const char *path, const char *text)
         return status;
     }
     if (rename(draft, path) != 0) {
-        status = tool_fail(tool, "%s: %s", path, strerror(errno));
+        status = file_fail(tool, path);
         (void)unlink(draft);
         return status;
     }
@@ -190,6 +230,7 @@ static const char *name_user(struct tool *tool, uid_t user)
 {
     const char *text = user == 0               ? "root"
                        : user == WAY_EVERYBODY ? "everybody"
+                       : user == WAY_GROUP     ? "a group other than root's"
                                                : arena_printf(&tool->arena, "user %ld", (long)user);
     return text != NULL ? text : "another user";
 }
@@ -203,8 +244,11 @@ static const char *way_remedy(struct tool *tool, const struct way *way, uid_t wh
     if (way_owner(way) == 0 && passed) {
         text =
             arena_printf(&tool->arena, ": %s; move it to a folder of root's, or %s %s", way->passed,
-                         who == WAY_EVERYBODY ? "chmod o-w" : "chown root", way->passed);
-    } else if (way_owner(way) == 0 && who == WAY_EVERYBODY) {
+                         who == WAY_EVERYBODY ? "chmod go-w"
+                         : who == WAY_GROUP   ? "chmod g-w"
+                                              : "chown root",
+                         way->passed);
+    } else if (way_owner(way) == 0 && (who == WAY_EVERYBODY || who == WAY_GROUP)) {
         text = "; move it to a folder of root's";
     }
     return text != NULL ? text : "";
@@ -224,8 +268,7 @@ const char *file_way_fault(struct tool *tool, const struct way *way, uid_t who)
 /* Whether root may act by the name of the file, beside which there may be others of its. */
 static bool is_safe(const struct way *way, uid_t *who)
 {
-    *who = WAY_EVERYBODY;
-    return way_is_safe(way, who) && (way_owner(way) != 0 || !way_is_shared(way));
+    return way_is_safe(way, who) && (way_owner(way) != 0 || !way_is_shared(way, who));
 }
 
 const char *file_owner_fault(struct tool *tool, const char *path)
@@ -297,6 +340,11 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
     struct way folder = *way;
     folder.exists = false;
     uid_t user = way_owner(&folder);
+    uid_t others;
+    if (user == 0 && !way->exists && owner->given && way_is_shared(way, &others) &&
+        others == WAY_GROUP) {
+        user = owner->user; /* root could be led by others of the group */
+    }
     *group = owner->given && owner->user == user ? owner->group : way->place.st_gid;
     if (user == 0 && way->exists && (way->place.st_mode & 022) != 0) {
         user = way_owner(way); /* what lies beside it may be that user's, too */
@@ -313,6 +361,10 @@ static int become_maker(struct tool *tool, const char *path, struct way way, boo
     gid_t group;
     uid_t user = maker_of(&way, owner, &group);
     way.exists = way.exists && user == way_owner(&way); /* else it is the folder that counts */
+    if (!way.exists && user != way_owner(&way)) {
+        way.exists = true; /* the owner that the file will have */
+        way.file.st_uid = user;
+    }
     if (!(folder ? way_is_safe : is_safe)(&way, &who)) {
         return tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     }
@@ -370,36 +422,9 @@ void file_become_again(struct tool *tool, const struct file_user *before)
     }
 }
 
-/* Whether PATH, which need not exist, is the file OWN or one of its companions, such as its
- * journal. Their directories are compared by device and inode, so the way PATH is written does not
- * matter. */
-static bool is_file_or_companion(struct tool *tool, const char *path, const char *own)
-{
-    const char *directories[] = {file_directory(tool, path), file_directory(tool, own)};
-    const char *names[] = {path, own};
-    struct stat there[2];
-    for (size_t i = 0; i < 2; i++) {
-        names[i] = paths_last_name(names[i]);
-        if (directories[i] == NULL || stat(directories[i], &there[i]) != 0) {
-            return false;
-        }
-    }
-    size_t size = strlen(names[1]);
-    if (there[0].st_dev != there[1].st_dev || there[0].st_ino != there[1].st_ino ||
-        strncmp(names[0], names[1], size) != 0) {
-        return false;
-    }
-    const char *rest = names[0] + size;
-    bool same = *rest == '\0';
-    for (size_t i = 0; !same && config_companions[i] != NULL; i++) {
-        same = strcmp(rest, config_companions[i]) == 0;
-    }
-    return same;
-}
-
 /* Whether PATH is a file that the settings name, or their own, or a companion of one; writing a
  * result there is surely a mistake. */
-static bool is_own_file(struct tool *tool, const char *path)
+static bool is_own_file(const struct tool *tool, const char *path)
 {
     const struct config *config = &tool->config;
     const char *const own[] = {config->database,
@@ -408,20 +433,13 @@ static bool is_own_file(struct tool *tool, const char *path)
                                config->refused_passwords,
                                tool->config_path != NULL ? tool->config_path : "",
                                config_default_path()};
-    struct stat there;
-    bool exists = stat(path, &there) == 0;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        struct stat other;
-        char whole[PATH_MAX]; /* companions lie beside the file itself, not beside a link to it */
+        char itself[PATH_MAX];
         if (*own[i] == '\0') {
             continue;
         }
-        if (exists && stat(own[i], &other) == 0 && other.st_dev == there.st_dev &&
-            other.st_ino == there.st_ino) {
-            return true;
-        }
-        if (is_file_or_companion(tool, path, own[i]) ||
-            (realpath(own[i], whole) != NULL && is_file_or_companion(tool, path, whole))) {
+        if (paths_meet(path, own[i]) || paths_companion(path, own[i]) ||
+            (paths_follow(own[i], itself) && paths_companion(path, itself))) {
             return true;
         }
     }

@@ -28,6 +28,21 @@ char *file_directory(struct tool *tool, const char *path);
  * owner may make others; on the tool's arena. PATH where there is none. */
 const char *file_itself(struct tool *tool, const char *path);
 
+/* The path of companion NUMBER (config_companions) of the database at PATH, on the tool's arena;
+ * NULL when memory is out. */
+const char *file_companion(struct tool *tool, const char *path, size_t number);
+
+/* What is wrong with PATH where that is a symbolic link to nothing, as the rest of a sentence; NULL
+ * where it is none. */
+const char *file_link_fault(struct tool *tool, const char *path);
+
+/* Fails where PATH is such a link. */
+int file_refuse_loose_link(struct tool *tool, const char *path);
+
+/* Reports, for the file at PATH, what errno tells, or the fault of the link in its place; returns
+ * TOOL_FAILED. */
+int file_fail(struct tool *tool, const char *path);
+
 /* Creates the directory of PATH and the parents it needs: the parents with mode 0755, the directory
  * itself with mode 0700 for OWNER. */
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner);
@@ -37,6 +52,9 @@ int file_sync_directory(struct tool *tool, const char *path);
 
 /* The whole of a small file, on the tool's arena and NUL-terminated. */
 int file_read(struct tool *tool, const char *path, const char **text);
+
+/* Writes SIZE bytes to FILE; false with errno. */
+bool file_write(int file, const char *from, size_t size);
 
 /* Creates a file at PATH with TEXT, mode 0600, completely or not at all; it is a failure when there
  * is one already. */
@@ -52,8 +70,8 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
  * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
  * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
  * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
- * Nor may what belongs to root lie in a folder such as /tmp, where all may put a journal beside it.
- */
+ * Nor may what belongs to root lie in a folder such as /tmp, or one that a group may write to, where
+ * others may put a journal beside it. */
 int file_become_owner(struct tool *tool, const char *path);
 
 /* The same for a file that has no other beside it, such as the log: in a folder such as /tmp, too,
@@ -63,7 +81,8 @@ int file_become_owner_alone(struct tool *tool, const char *path);
 /* The same for making PATH: the tool continues as the owner of the folder, with the group of OWNER
  * if that is the same user, and then *OWNER is no more given: what is made is that user's. When
  * OWNER is another, it fails. In a folder of root's that others may write to, and PATH exists, it
- * continues as the owner of that. */
+ * continues as the owner of that; in one that a group may write to, and PATH does not exist, as
+ * OWNER. */
 int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner);
 
 /* The same for making the folder PATH, to which WAY was taken. */

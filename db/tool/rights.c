@@ -101,10 +101,11 @@ static struct changers find_changers(const struct way *way)
     return changers;
 }
 
-/* Whether several users, or everybody. */
+/* Whether several users, a group or everybody. */
 static bool are_many(const struct changers *changers)
 {
-    return changers->count > 1 || (changers->count == 1 && changers->users[0] == WAY_EVERYBODY);
+    uid_t first = changers->count > 0 ? changers->users[0] : 0;
+    return changers->count > 1 || first == WAY_EVERYBODY || first == WAY_GROUP;
 }
 
 static int obey(struct tool *tool, const char *path, const struct way *way)

@@ -20,13 +20,16 @@ struct walk {
     int links;
 };
 
-/* Whether the number USER is one of this user namespace: others' files all show the number that
- * stands for nobody here, among them those of the system's root, who is trusted anyway. *ALL: it
- * has all numbers. */
-static bool is_of_this_namespace(uid_t user, bool *all)
+static const char users[] = "/proc/self/uid_map";
+static const char groups[] = "/proc/self/gid_map";
+
+/* Whether NUMBER is one of this user namespace, by its map of users or of groups: others' files all
+ * show the number that stands for nobody here, among them those of the system's root, who is
+ * trusted anyway. *ALL: it has all numbers. */
+static bool is_of_this_namespace(const char *file, unsigned long number, bool *all)
 {
     char line[LINE_SIZE];
-    FILE *map = fopen("/proc/self/uid_map", "re");
+    FILE *map = fopen(file, "re");
     bool found = map == NULL;
     *all = map == NULL;
     while (!found && fgets(line, sizeof line, map) != NULL) {
@@ -34,7 +37,7 @@ static bool is_of_this_namespace(uid_t user, bool *all)
         unsigned long first = strtoul(line, &rest, 10);
         (void)strtoul(rest, &rest, 10); /* its number outside */
         unsigned long count = strtoul(rest, NULL, 10);
-        found = user >= first && user - first < count;
+        found = number >= first && number - first < count;
         *all = count >= UINT32_MAX;
     }
     if (map != NULL) {
@@ -81,7 +84,7 @@ static unsigned long long capabilities(void)
 bool way_is_outside(int folder, const char *name, uid_t owner)
 {
     bool all;
-    if (!is_of_this_namespace(owner, &all)) {
+    if (!is_of_this_namespace(users, owner, &all)) {
         return true;
     }
     if (all || owner != number_of_nobody()) {
@@ -101,7 +104,23 @@ bool way_is_outside(int folder, const char *name, uid_t owner)
 static bool is_other(uid_t user)
 {
     bool all;
-    return user != 0 && is_of_this_namespace(user, &all);
+    return user != 0 && is_of_this_namespace(users, user, &all);
+}
+
+/* Whether others than the owner may make files in the FOLDER; *WHO is then set. */
+static bool is_open(const struct stat *folder, uid_t *who)
+{
+    bool all;
+    if ((folder->st_mode & S_IWOTH) != 0) {
+        *who = WAY_EVERYBODY;
+        return true;
+    }
+    if ((folder->st_mode & S_IWGRP) == 0 || folder->st_gid == 0 ||
+        !is_of_this_namespace(groups, folder->st_gid, &all)) {
+        return false;
+    }
+    *who = WAY_GROUP;
+    return true;
 }
 
 static void note_decider(struct way *way, uid_t user)
@@ -141,11 +160,11 @@ static int enter(struct way *way, const char *name, int flags)
         way->place.st_uid = 0;
     }
     /* In a folder such as /tmp only its owner can rename or delete what lies there. */
-    bool everybody = (way->place.st_mode & S_IWOTH) != 0 && (way->place.st_mode & S_ISVTX) == 0;
-    bool other = way->place.st_uid != 0; /* of this namespace, as way_is_outside said */
-    if (!way->passes_others && (everybody || other)) {
+    uid_t who = way->place.st_uid; /* of this namespace, as way_is_outside said */
+    bool keeps = (way->place.st_mode & S_ISVTX) != 0;
+    if (!way->passes_others && (who != 0 || (is_open(&way->place, &who) && !keeps))) {
         way->passes_others = true;
-        way->other = other ? way->place.st_uid : WAY_EVERYBODY;
+        way->other = who;
         name_folder(way, way->passed);
     }
     return 0;
@@ -160,13 +179,25 @@ static bool is_in_proc(const struct way *way)
     return fstatfs(way->folder, &there) == 0 && there.f_type == PROC;
 }
 
+/* The owner of a LINK in the present folder. Nothing that changes no link tells whether one that
+ * shows the number of nobody is outside; but in a folder of root's where nobody else may make files
+ * it was put by root. */
+static uid_t owner_of_link(const struct way *way, const struct stat *link)
+{
+    bool all;
+    uid_t who;
+    bool unknown = link->st_uid == number_of_nobody() &&
+                   is_of_this_namespace(users, link->st_uid, &all) && !all;
+    return unknown && way->place.st_uid == 0 && !is_open(&way->place, &who) ? 0 : link->st_uid;
+}
+
 /* Puts what the link NAME says in front of what is left. */
 static int follow(struct walk *walk, const char *name, const struct stat *link)
 {
     char whole[REST_SIZE];
     char target[PATH_MAX];
     struct way *way = walk->way;
-    note_decider(way, link->st_uid);
+    note_decider(way, owner_of_link(way, link));
     note_decider(way, way->place.st_uid);
     ssize_t size = readlinkat(way->folder, name, target, sizeof target - 1);
     if (size < 0) {
@@ -289,9 +320,9 @@ bool way_is_safe(const struct way *way, uid_t *who)
     return true;
 }
 
-bool way_is_shared(const struct way *way)
+bool way_is_shared(const struct way *way, uid_t *who)
 {
-    return way->whole && (way->place.st_mode & S_IWOTH) != 0;
+    return way->whole && is_open(&way->place, who);
 }
 
 void way_leave(struct way *way)

@@ -12,8 +12,9 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* In the place of a user's number: everybody. */
+/* In the place of a user's number: everybody; a group other than root's, whoever is in it. */
 #define WAY_EVERYBODY ((uid_t)-1)
+#define WAY_GROUP ((uid_t)-2)
 
 struct way {
     int folder;        /* open (O_PATH): where the file lies or would; where folders are
@@ -29,7 +30,7 @@ struct way {
      * hold a link or the file, two at most; of the other folders, one. */
     int decider_count;
     uid_t deciders[2];
-    bool passes_others; /* another user's folder, or one that all may write to */
+    bool passes_others; /* another user's folder, or one that all, or a group, may write to */
     uid_t other;
     char passed[PATH_MAX]; /* the first such folder; "" where its path is not known */
 };
@@ -48,13 +49,13 @@ uid_t way_owner(const struct way *way);
 
 /* Whether root may act by the name of the file as the user who owns it: that is root and nobody
  * else decides where the way leads, or it is another user and nobody but that one and root put a
- * link there or owns the folder. If not, *WHO is who else does; WAY_EVERYBODY
- * where all may. */
+ * link there or owns the folder. If not, *WHO is who else does. */
 bool way_is_safe(const struct way *way, uid_t *who);
 
-/* Whether all may make files where the file lies: in a folder such as /tmp they can't replace it,
- * but put beside it what SQLite takes for its journal. */
-bool way_is_shared(const struct way *way);
+/* Whether all, or a group, may make files where the file lies, and *WHO is that: in a folder such as
+ * /tmp they can't replace it, but put beside it what SQLite takes for its journal. Root's own group
+ * is root; any other may have members that nothing here can tell of. */
+bool way_is_shared(const struct way *way, uid_t *who);
 
 /* Closes what is open. */
 void way_leave(struct way *way);

@@ -581,6 +581,57 @@ hour_left() {
     [ "$(prlimit --pid "$loop_token" --as --noheadings --output SOFT)" -gt $((before + (3 << 30))) ] || fail "$before"
 }
 
+@test "sandbox: a lower soft limit of processor time stays that of each request of a process that stays" {
+    local used
+    installation 'login_limit_account = 0' 'login_limit_address = 0'
+    sed -i 's/^password_cost.*/password_cost = 6/' "$conf"
+    mkdir "$BATS_TEST_TMPDIR/bounded"
+    bounded() { # SOFT[:HARD]: started with these
+        printf '#!/bin/sh\nexec prlimit --cpu=%s "%s/token"\n' "$1" "$PROGRAMS" >"$BATS_TEST_TMPDIR/bounded/token"
+        chmod 755 "$BATS_TEST_TMPDIR/bounded/token"
+        LOOP_PROGRAMS=$BATS_TEST_TMPDIR/bounded loop_start token
+        until_true 5 is_confined "$loop_token" '1 2'
+    }
+    soft() { prlimit --pid "$loop_token" --cpu --noheadings --output SOFT | tr -d ' '; }
+    bounded 50:unlimited
+    same "$(soft)" 50
+    # It rises by the seconds that the process has used, and only then.
+    for _ in $(seq 60); do
+        ask token POST '' '{"username":"nobody","password":"Password-1"}'
+        answered 401
+        [ "$(soft)" -eq 50 ] || break
+    done
+    used=$(awk -v tick="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($12 + $13) / tick) }' "/proc/$loop_token/stat")
+    [ "$used" -ge 1 ] || fail 'it did not work long enough'
+    [ "$(soft)" -gt 50 ] && [ "$(soft)" -le $((50 + used)) ] || fail "$(soft) after $used"
+    # and never above the hard one
+    bounded 50:51
+    for _ in $(seq 60); do
+        ask token POST '' '{"username":"nobody","password":"Password-1"}'
+        answered 401
+        [ "$(soft)" -eq 50 ] || break
+    done
+    same "$(soft)" 51
+}
+
+@test "sandbox: the size of a file is bounded by that of the database, behind a link and without Landlock too" {
+    confined
+    most() { # WORD…: the limit that the program gets
+        env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= strace -qq -o "$BATS_TEST_TMPDIR/calls" "$@" "$PROGRAMS/health" </dev/null >/dev/null
+        sed -n 's/.*RLIMIT_FSIZE, {rlim_cur=\([^,]*\),.*/\1/p' "$BATS_TEST_TMPDIR/calls" | head -n 1
+    }
+    size=$(stat -c %s "$database")
+    same "$((size % 1024))" 0
+    expected="$(((1 << 30) + size / 1024))*1024"
+    same "$(most)" "$expected"
+    same "$(most -e inject=landlock_create_ruleset:error=ENOSYS)" "$expected"
+    mv "$database" "$beside/itself"
+    ln -s "$beside/itself" "$database"
+    same "$(most)" "$expected"
+    same "$(most -e inject=landlock_create_ruleset:error=ENOSYS)" "$expected"
+    ends_in EFBIG size "$database"
+}
+
 @test "sandbox: a process that stays ends before a request for other files, and answers none from them" {
     installation
     new_user ann

@@ -409,7 +409,7 @@ root 600'
     settings
     tool 1 init
     said "but everybody owns a link or may write to a folder"
-    said ": $place/all; move it to a folder of root's, or chmod o-w $place/all"
+    said ": $place/all; move it to a folder of root's, or chmod go-w $place/all"
     # /tmp itself stays as it is
     chmod 1777 "$place/all"
     database=$place/all/cubby.db
@@ -423,8 +423,99 @@ root 600'
     database=$place/link.db
     settings
     tool 1 init
-    said "$database: No such file or directory"
+    said "$database: a symbolic link to $place/disk/real.db, where nothing is"
     same "$(ls "$place/disk")" ''
+}
+
+@test "links: a group other than root's that may write to a folder of root's could lead root, as everybody could" {
+    is_root || return 0
+    # as /var/local and /var/mail of Debian are; 54321 is the group
+    for mode in 2775 2770 3775; do
+        rm -rf "$place/local"
+        install -d -m "$mode" -g 54321 "$place/local"
+        chmod "$mode" "$place/local"
+        # directly in it, where others may put a journal beside it, and in a folder that others may put in the place of root's
+        for home in "$place/local" "$place/local/cubby"; do
+            database=$home/cubby.db keys=$home/keys.json
+            settings
+            [ "$mode" != 3775 ] || [ "$home" = "$place/local" ] || continue
+            tool 1 init
+            said "its folder belongs to root, but a group other than root's owns a link or may write to a folder"
+            same "$(ls -A "$place/local")" ''
+        done
+        # what was made before is not gone on with
+        install -d -m 700 "$place/roots"
+        database=$place/roots/cubby.db keys=$place/roots/keys.json
+        settings
+        tool 0 init
+        tool 0 backup "$place/roots/copy.db"
+        mv "$database" "$place/local/cubby.db"
+        chmod g-w "$place/local"
+        database=$place/local/cubby.db
+        settings
+        tool 0 gc
+        chmod g+w "$place/local"
+        before=$(sum_of "$database")
+        for words in gc migrate 'user list' 'backup -' 'export -' "restore --yes $place/roots/copy.db"; do
+            # shellcheck disable=SC2086 # words
+            tool 1 $words
+            said "$database: it belongs to root, but a group other than root's"
+        done
+        said 'move it to a folder of root'
+        [ "$mode" = 3775 ] || said "or chmod g-w $place/local"
+        tool 1 check
+        said "$database: it belongs to root, but a group other than root's"
+        same "$(sum_of "$database")" "$before"
+        # a backup there is copied beside the database first, and its name is not used
+        rm "$database"
+        database=$place/roots/cubby.db
+        settings
+        tool 0 init
+        tool 0 backup "$place/local/out.db"
+        same "$(stat -c '%U %a' "$place/local/out.db")" 'root 600'
+        rm -rf "$place/roots"
+    done
+    # a group of root's is root
+    rm -rf "$place/local"
+    install -d -m 770 -g 0 "$place/local"
+    database=$place/local/cubby.db keys=$place/local/keys.json
+    settings
+    tool 0 init
+    tool 0 gc
+}
+
+@test "links: in a folder of root's that their group may write to, init makes the files as their owner" {
+    is_root || return 0
+    for place_of in "$place/shared" "$place/shared/data"; do
+        rm -rf "$place/shared"
+        install -d -m 2770 -g nogroup "$place/shared"
+        chmod 2770 "$place/shared"
+        home=$place_of database=$place_of/cubby.db keys=$place_of/keys.json
+        settings
+        strace -f -qq -o "$place/trace" -e trace=setresuid,?open,openat,?mkdir,mkdirat "$TOOL" init --owner nobody >/dev/null
+        same "$(stat -c '%U %a' "$database" "$keys" | sort -u)" 'nobody 600'
+        # whatever was made there was made by that user
+        same "$(awk -v home="$place/shared/" '/setresuid/ { root = !/65534/ }
+            BEGIN { root = 1 } index($0, home) && /O_(RDWR|WRONLY|CREAT)|mkdir/ && root' "$place/trace")" ''
+        tool 0 gc
+        tool 0 init --owner nobody
+    done
+    # one who is not in the group
+    rm -rf "$place/shared"/*
+    home=$place/shared database=$place/shared/cubby.db keys=$place/shared/keys.json
+    settings
+    chgrp 54321 "$place/shared"
+    chmod 2775 "$place/shared"
+    tool 1 init --owner nobody
+    said "$database: user 65534, who is to own it, may not enter its folder or write there"
+    database=$place/shared/data/cubby.db
+    settings
+    tool 1 init --owner nobody
+    said "$place/shared/data: user 65534, who is to own it, may not make it; make it, and give it to that user"
+    same "$(ls -A "$place/shared")" ''
+    install -d -m 700 -o nobody "$place/shared/data"
+    tool 1 init --owner nobody
+    said "$keys: user 65534, who is to own it, may not write to its folder"
 }
 
 # namespace_start: one as a container has it, whose numbers 0 to 65535 are those from 100000 on outside; its process in $inside
@@ -459,6 +550,23 @@ namespace_start() {
         tool 0 check
         rm -rf "$home"
     done
+    # a link of root outside, in a folder of that, leads into one of the container's
+    install -d -m 700 -o 100000 -g 100000 "$place/disk"
+    ln -s "$place/disk" "$home"
+    same "$(nsenter -U -t "$inside" -S 0 -G 0 stat -c %u "$home")" 65534
+    tool 0 init
+    tool 0 gc
+    tool 0 check
+    # in a folder where others may put links, it may be one of the container's nobody
+    mkdir -m 1777 "$place/all"
+    ln -s "$place/disk" "$place/all/link"
+    database=$place/all/link/cubby.db
+    settings
+    tool 1 gc
+    said 'user 65534 owns a link'
+    database=$home/cubby.db
+    settings
+    rm "$home"
     # the container's own nobody has the same number
     install -d -m 755 -o 165534 -g 165534 "$home"
     install -d -m 700 -o 100000 -g 100000 "$home/data"

@@ -345,6 +345,25 @@ found_alone() {
     [ ! -e "$home/log" ] || fail 'the check has made the log'
 }
 
+@test "check: database, key file and settings that may be executed" {
+    tool 0 init
+    for file in "$database" "$keys"; do
+        chmod 700 "$file"
+        found_alone "$file: it may be executed, which nobody needs (mode 700)" "chmod 600 $file"
+        chmod 710 "$file"
+        found_alone "$file: others than its owner may use it (mode 710)" "chmod 600 $file"
+        chmod 600 "$file"
+    done
+    for mode in 744 654 645; do
+        chmod "$mode" "$conf"
+        tool 0 check
+        said "warning: $conf: it may be executed, which nobody needs (mode $mode); chmod a-x $conf"
+    done
+    chmod 644 "$conf"
+    tool 0 check
+    case $stderr in *executed*) fail "$stderr" ;; esac
+}
+
 @test "check: owners that differ, and an owner who cannot reach the files" {
     tool 0 init
     if is_root; then

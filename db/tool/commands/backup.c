@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/settings/paths.h"
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
 #include "db/tool/drafts.h"
@@ -107,16 +108,15 @@ static int copy_beside(struct tool *tool, int *copy)
 static char piece[256 * 1024];
 
 /* Writes all of the file COPY to TO, which WHERE names. */
-static int send_copy(struct tool *tool, int copy, FILE *to, const char *where)
+static int send_copy(struct tool *tool, int copy, int to, const char *where)
 {
     ssize_t got;
     off_t at = 0;
     bool written = true;
     while (written && (got = pread(copy, piece, sizeof piece, at)) > 0) {
-        written = fwrite(piece, 1, (size_t)got, to) == (size_t)got;
+        written = file_write(to, piece, (size_t)got);
         at += got;
     }
-    written = written && fflush(to) == 0;
     if (!written) {
         return tool_fail(tool, "%s: %s", where, strerror(errno));
     }
@@ -135,7 +135,7 @@ static int backup_to_output(struct tool *tool)
     int copy = -1;
     int status = copy_beside(tool, &copy);
     if (status == TOOL_DONE) {
-        status = send_copy(tool, copy, stdout, "standard output");
+        status = send_copy(tool, copy, STDOUT_FILENO, "standard output");
     }
     if (copy >= 0) {
         (void)close(copy);
@@ -172,20 +172,14 @@ static int fill_draft(struct tool *tool, const char *draft)
     if (status == TOOL_DONE) {
         status = draft_make(tool, draft);
     }
-    int file = status == TOOL_DONE ? fcntl(draft_file(), F_DUPFD_CLOEXEC, 0) : -1;
-    FILE *to = file >= 0 ? fdopen(file, "w") : NULL;
     if (status == TOOL_DONE) {
-        status = to != NULL ? send_copy(tool, copy, to, draft)
-                            : tool_fail(tool, "%s: %s", draft, strerror(errno));
+        status = send_copy(tool, copy, draft_file(), draft);
     }
     if (status == TOOL_DONE) {
         status = draft_sync(tool);
     }
     if (status == TOOL_DONE && !is_same(draft_file(), copy)) {
         status = tool_fail(tool, "%s: what is read back differs", draft);
-    }
-    if (to != NULL) {
-        (void)fclose(to);
     }
     if (copy >= 0) {
         (void)close(copy);
@@ -208,10 +202,9 @@ static int copy_by_name(struct tool *tool, const char *draft)
  */
 static int refuse_companions(struct tool *tool, const char *path)
 {
-    static const char *const suffixes[] = {"-journal", "-wal"};
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+    for (size_t i = COMPANION_JOURNAL; i <= COMPANION_LOG; i++) {
         struct stat there;
-        const char *beside = arena_printf(&tool->arena, "%s%s", path, suffixes[i]);
+        const char *beside = file_companion(tool, path, i);
         if (beside == NULL) {
             return tool_out_of_memory(tool);
         }

@@ -75,11 +75,13 @@ static bool check_file(const struct check *check, const char *path, uid_t *owner
     struct tool *tool = check->tool;
     struct stat there;
     if (stat(path, &there) != 0) {
+        const char *loose = file_link_fault(tool, path);
         found(check, path,
-              errno == ENOENT   ? "\"cubby init\" makes it"
+              loose != NULL     ? ""
+              : errno == ENOENT ? "\"cubby init\" makes it"
               : errno == EACCES ? "run this as root or as the programs' user"
                                 : "",
-              "%s", strerror(errno));
+              "%s", loose != NULL ? loose : strerror(errno));
         return false;
     }
     *owner = there.st_uid;
@@ -87,9 +89,11 @@ static bool check_file(const struct check *check, const char *path, uid_t *owner
         found(check, path, "", "not a regular file");
         return false;
     }
-    if ((there.st_mode & 077) != 0) {
-        found(check, path, with_path(tool, "chmod 600", path),
-              "others than its owner may use it (mode %03o)", (unsigned)(there.st_mode & 0777));
+    if ((there.st_mode & 0177) != 0) {
+        found(check, path, with_path(tool, "chmod 600", path), "%s (mode %03o)",
+              (there.st_mode & 077) != 0 ? "others than its owner may use it"
+                                         : "it may be executed, which nobody needs",
+              (unsigned)(there.st_mode & 0777));
     }
     const char *directory = file_directory(tool, path);
     if (directory == NULL || stat(directory, &there) != 0) {
@@ -155,8 +159,7 @@ static void check_companions(const struct check *check, uid_t owner)
 {
     struct tool *tool = check->tool;
     for (size_t i = 0; config_companions[i] != NULL; i++) {
-        const char *path =
-            arena_printf(&tool->arena, "%s%s", tool->config.database, config_companions[i]);
+        const char *path = file_companion(tool, tool->config.database, i);
         struct stat there;
         if (path != NULL && stat(path, &there) == 0 && there.st_uid != owner) {
             found(check, path, "chown it to the programs' user", "belongs to another user than %s",

@@ -53,6 +53,12 @@ static void check_one(struct tool *tool, const struct check_sink *sink,
                           (unsigned)(there.st_mode & 0777)),
              arena_printf(&tool->arena, "chmod go-w %s", path));
     }
+    if (S_ISREG(there.st_mode) && (there.st_mode & 0111) != 0) {
+        tell(warned, path,
+             arena_printf(&tool->arena, "it may be executed, which nobody needs (mode %03o)",
+                          (unsigned)(there.st_mode & 0777)),
+             arena_printf(&tool->arena, "chmod a-x %s", path));
+    }
     bool own = there.st_uid == getuid() && tool->settings_owner == NULL;
     if (there.st_uid != 0 && !own &&
         !way_is_outside(AT_FDCWD, path, there.st_uid)) {

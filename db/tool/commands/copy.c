@@ -496,7 +496,7 @@ static int refuse_others(const struct copy *copy)
             return tool_fail(
                 tool,
                 "%s: lies in a folder of another user than the key file, or one that all "
-                "may write to",
+                "or a group may write to",
                 sides[i]);
         }
     }

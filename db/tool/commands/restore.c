@@ -64,13 +64,12 @@ static int check_schema(struct restore *restore, int64_t number)
 static int open_backup(struct restore *restore, int *file)
 {
     struct tool *tool = restore->tool;
-    static const char *const suffixes[] = {"-journal", "-wal"};
     if (strcmp(restore->from, "-") == 0) {
         return tool_misuse(tool, "a backup is read from a file, which can be verified first, not "
                                  "from standard input");
     }
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        const char *beside = arena_printf(&tool->arena, "%s%s", restore->from, suffixes[i]);
+    for (size_t i = COMPANION_JOURNAL; i <= COMPANION_LOG; i++) {
+        const char *beside = file_companion(tool, restore->from, i);
         struct stat there;
         if (beside != NULL && stat(beside, &there) == 0 && there.st_size > 0) {
             return tool_fail(tool,
@@ -111,21 +110,6 @@ static int open_backup(struct restore *restore, int *file)
                : TOOL_DONE;
 }
 
-static bool write_all(int file, const char *from, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(file, from, size);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        if (written > 0) {
-            from += written;
-            size -= (size_t)written;
-        }
-    }
-    return true;
-}
-
 static bool copy_bytes(struct tool *tool, int from, int to, int64_t size)
 {
     static char piece[256 * 1024];
@@ -138,7 +122,7 @@ static bool copy_bytes(struct tool *tool, int from, int to, int64_t size)
         if (got == 0) {
             return true;
         }
-        if (got > 0 && !write_all(to, piece, (size_t)got)) {
+        if (got > 0 && !file_write(to, piece, (size_t)got)) {
             return false;
         }
         done += got > 0 ? got : 0;
@@ -596,6 +580,9 @@ static int run_restore(struct tool *tool)
     struct restore restore = {.tool = tool, .from = tool->words[0]};
     int backup = -1;
     int status = admin_need_file(tool, "pg_restore");
+    if (status == TOOL_DONE) {
+        status = file_refuse_loose_link(tool, tool->config.database);
+    }
     if (status == TOOL_DONE) {
         status = medium_check_journal(tool);
     }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/settings/paths.h"
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
 #include "db/tool/commands/check.h"
@@ -52,7 +53,7 @@ static enum db_class migrate_connection(struct tool *tool, struct db_connection 
     }
     if (class == DB_OK && locked_in) {
         /* Programs that could not map it left it; nobody uses it now. */
-        const char *memory = arena_printf(&tool->arena, "%s-shm", path);
+        const char *memory = file_companion(tool, path, COMPANION_MEMORY);
         (void)unlink(memory != NULL ? memory : "");
         class = admin_maintenance->stand_alone(connection, false);
     }
@@ -160,7 +161,7 @@ static int init_keys(struct tool *tool, const struct file_owner *owner)
  * rolls that transaction back; if it was the first one, the file is empty again. */
 static int undo_interrupted(struct tool *tool, const char *path)
 {
-    const char *journal = arena_printf(&tool->arena, "%s-journal", path);
+    const char *journal = file_companion(tool, path, COMPANION_JOURNAL);
     if (journal == NULL) {
         return tool_out_of_memory(tool);
     }
@@ -218,11 +219,11 @@ static int make_database_file(struct tool *tool, const struct file_owner *owner,
     *made = file >= 0;
     if (!*made && errno == EACCES && geteuid() != getuid()) {
         return tool_fail(tool,
-                         "%s: the owner of its folder, user %ld, may not enter it or write there",
+                         "%s: user %ld, who is to own it, may not enter its folder or write there",
                          path, (long)geteuid());
     }
     if (!*made && errno != EEXIST) {
-        return tool_fail(tool, "%s: %s", path, strerror(errno));
+        return file_fail(tool, path);
     }
     int status =
         own_empty(tool, *made ? file : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
@@ -231,7 +232,7 @@ static int make_database_file(struct tool *tool, const struct file_owner *owner,
         status = undo_interrupted(tool, path);
     }
     if (status == TOOL_DONE && stat(path, &there) != 0) {
-        return tool_fail(tool, "%s: %s", path, strerror(errno));
+        return file_fail(tool, path);
     }
     *made = status == TOOL_DONE && S_ISREG(there.st_mode) && there.st_size == 0;
     return status;
@@ -267,7 +268,7 @@ static int make_database(struct tool *tool, struct file_owner owner)
 /* Whether a file is there that needs nothing: one with content and without a journal. */
 static bool is_complete(struct tool *tool, const char *path, struct stat *there)
 {
-    const char *journal = arena_printf(&tool->arena, "%s-journal", path);
+    const char *journal = file_companion(tool, path, COMPANION_JOURNAL);
     return journal != NULL && access(journal, F_OK) != 0 && stat(path, there) == 0 &&
            (!S_ISREG(there->st_mode) || there->st_size > 0);
 }
