@@ -71,7 +71,8 @@ struct token_keys {
 };
 
 /* Names of keys stand in tokens, logs and commands: those that tools make (hexadecimal, base64,
- * UUIDs, thumbprints, addresses, dates) have nothing by which a shell or a terminal could be led. */
+ * UUIDs, thumbprints, addresses, dates) have nothing by which a shell or a terminal could be led.
+ */
 static bool is_harmless(const char *kid)
 {
     static const char others[] = "-_.~+/=:@, ";

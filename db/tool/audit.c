@@ -82,7 +82,7 @@ static cJSON *new_line(struct tool *tool, const char *event, int64_t user_id, co
     if (*detail != '\0') {
         json_add(line, "detail", json_new_string(detail));
     }
-    json_add(line, "operator", json_new_integer(&tool->scratch, (int64_t)getuid()));
+    json_add(line, "operator", json_new_integer(&tool->scratch, (int64_t)tool->operator));
     json_add(line, "at", json_new_time(&tool->scratch, tool_now_ms()));
     return line;
 }

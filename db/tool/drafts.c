@@ -16,10 +16,9 @@
 
 /* All that end a process unless they are handled, but SIGKILL, and SIGPIPE and SIGXFSZ, which the
  * tool ignores: a limit of processor time, somebody's kill, a fault of the tool. */
-static const int ending_signals[] = {SIGINT,  SIGTERM,   SIGHUP,  SIGQUIT,   SIGXCPU, SIGUSR1,
-                                     SIGUSR2, SIGALRM,   SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR,
-                                     SIGABRT, SIGSTKFLT, SIGSEGV, SIGBUS,    SIGFPE,  SIGILL,
-                                     SIGSYS,  SIGTRAP};
+static const int ending_signals[] = {
+    SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF, SIGVTALRM,
+    SIGPOLL, SIGPWR,  SIGABRT, SIGSTKFLT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP};
 
 /* The draft, and what SQLite makes beside a database. */
 enum { NAMES = 1 + CONFIG_COMPANIONS_OF_SQLITE };

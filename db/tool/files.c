@@ -149,9 +149,8 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
     int file = open(*draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) {
         return errno == EACCES && geteuid() != getuid()
-                   ? tool_fail(tool,
-                               "%s: user %ld, who is to own it, may not write to its folder", path,
-                               (long)geteuid())
+                   ? tool_fail(tool, "%s: user %ld, who is to own it, may not write to its folder",
+                               path, (long)geteuid())
                    : tool_fail(tool, "%s: %s", *draft, strerror(errno));
     }
     bool good = file_write(file, text, strlen(text)) && (!owner->given || give(file, owner)) &&
@@ -296,9 +295,27 @@ bool file_has_roots_folder(const char *path)
     return roots;
 }
 
+/* Whether USER may write to the log, so that nothing is left for which root would be needed. */
+static bool has_log(const struct tool *tool, uid_t user)
+{
+    struct way way;
+    uid_t who;
+    if (*tool->config.log == '\0') {
+        return true;
+    }
+    if (way_take(tool->config.log, &way) != 0) {
+        return false;
+    }
+    bool has = way_is_safe(&way, &who) && way_owner(&way) == user;
+    way_leave(&way);
+    return has;
+}
+
 static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group, bool named)
 {
-    const struct rights rights = {user, group, named, false};
+    /* What takes over SQLite by a hostile file must not find a way back to root. */
+    bool ever = user != 0 && tool->one_owner && has_log(tool, user);
+    const struct rights rights = {user, group, named, ever};
     return user == 0 || rights_take(&rights) == 0
                ? TOOL_DONE
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
@@ -315,11 +332,10 @@ static int become_owner(struct tool *tool, const char *path, bool alone)
     if (way_take(path, &way) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    int status =
-        (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
-            ? act_as(tool, path, way_owner(&way), way.exists ? way.file.st_gid : way.place.st_gid,
-                     false)
-            : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
+    int status = (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
+                     ? act_as(tool, path, way_owner(&way),
+                              way.exists ? way.file.st_gid : way.place.st_gid, false)
+                     : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     way_leave(&way);
     return status;
 }

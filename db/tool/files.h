@@ -67,11 +67,12 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
 
 /* When root runs the tool and PATH (or, if that does not exist, its folder) belongs to another
  * user, the tool continues as that user: the programs can then use what it creates beside PATH. It
+ * stays that user for good where the rest of the command needs nobody else (tool->one_owner). It
  * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
  * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
  * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
- * Nor may what belongs to root lie in a folder such as /tmp, or one that a group may write to, where
- * others may put a journal beside it. */
+ * Nor may what belongs to root lie in a folder such as /tmp, or one that a group may write to,
+ * where others may put a journal beside it. */
 int file_become_owner(struct tool *tool, const char *path);
 
 /* The same for a file that has no other beside it, such as the log: in a folder such as /tmp, too,

@@ -85,8 +85,8 @@ bool medium_is_read_only(struct tool *tool, const char *path)
     const char *folder;
     struct statvfs there;
     int directory = open_folder(tool, path, &folder);
-    bool only = directory >= 0 && fstatvfs(directory, &there) == 0 &&
-                (there.f_flag & ST_RDONLY) != 0;
+    bool only =
+        directory >= 0 && fstatvfs(directory, &there) == 0 && (there.f_flag & ST_RDONLY) != 0;
     if (directory >= 0) {
         (void)close(directory);
     }

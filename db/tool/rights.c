@@ -43,9 +43,7 @@ static gid_t choose_group(const struct rights *rights, const gid_t *groups, int 
             return rights->group;
         }
     }
-    return count > 0                         ? groups[0]
-           : rights->group == rights->user ? rights->group
-                                             : GROUP_OF_NOBODY;
+    return count > 0 ? groups[0] : rights->group == rights->user ? rights->group : GROUP_OF_NOBODY;
 }
 
 int rights_take(const struct rights *rights)
@@ -131,9 +129,9 @@ static int obey(struct tool *tool, const char *path, const struct way *way)
         return tool_fail(tool, "%s: can't act as who may change it: %s", path, strerror(errno));
     }
     const struct passwd *entry = getpwuid(first);
-    tool->settings_owner =
-        entry != NULL ? arena_copy(&tool->arena, entry->pw_name, strlen(entry->pw_name))
-                      : arena_printf(&tool->arena, "user %ld", (long)first);
+    tool->settings_owner = entry != NULL
+                               ? arena_copy(&tool->arena, entry->pw_name, strlen(entry->pw_name))
+                               : arena_printf(&tool->arena, "user %ld", (long)first);
     return tool->settings_owner != NULL ? TOOL_DONE : tool_out_of_memory(tool);
 }
 

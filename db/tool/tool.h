@@ -30,10 +30,11 @@ enum tool_status {
 };
 
 enum tool_flags {
-    COMMAND_JSON = 1,       /* takes --json */
-    COMMAND_ASKS = 2,       /* takes --yes */
-    COMMAND_PROGRESS = 4,   /* takes --progress */
-    COMMAND_NO_SETTINGS = 8 /* reads no settings: tool->config is empty */
+    COMMAND_JSON = 1,        /* takes --json */
+    COMMAND_ASKS = 2,        /* takes --yes */
+    COMMAND_PROGRESS = 4,    /* takes --progress */
+    COMMAND_NO_SETTINGS = 8, /* reads no settings: tool->config is empty */
+    COMMAND_ONE_OWNER = 16 /* once root acts as the owner of the database, it may do so for good */
 };
 
 struct tool_option {
@@ -61,9 +62,9 @@ struct tool_command {
 
 /* One run of the tool. */
 struct tool {
-    struct arena arena;      /* what lives as long as the run */
-    struct arena scratch;    /* for one row of a long list, and cJSON; freed by tool_row_done */
-    const char *config_path; /* NULL: the default path */
+    struct arena arena;         /* what lives as long as the run */
+    struct arena scratch;       /* for one row of a long list, and cJSON; freed by tool_row_done */
+    const char *config_path;    /* NULL: the default path */
     const char *settings_owner; /* as whom the tool goes on, since the settings are that user's to
                                    change and not root's alone; NULL: nobody else */
     struct config config;
@@ -71,8 +72,10 @@ struct tool {
     const char *words[TOOL_WORDS_MAXIMUM];
     int word_count;
     const char *values[TOOL_OPTIONS_MAXIMUM]; /* of command->options; NULL: not given */
+    uid_t operator;                           /* who runs this, whoever it goes on as */
     bool json;
     bool yes;
+    bool one_owner; /* COMMAND_ONE_OWNER, or what is left to do is like that */
     bool progress;
     int problems;
     bool unnoted;              /* something was done and could not be recorded */

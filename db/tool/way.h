@@ -17,9 +17,9 @@
 #define WAY_GROUP ((uid_t)-2)
 
 struct way {
-    int folder;        /* open (O_PATH): where the file lies or would; where folders are
-                          missing, the last one there is */
-    struct stat place; /* that folder; it is root's where way_is_outside */
+    int folder;          /* open (O_PATH): where the file lies or would; where folders are
+                            missing, the last one there is */
+    struct stat place;   /* that folder; it is root's where way_is_outside */
     char rest[PATH_MAX]; /* the name in it of the file; where folders are missing, the names of
                             these and of the file, with slashes between */
     bool whole;          /* no folder is missing */
@@ -52,9 +52,9 @@ uid_t way_owner(const struct way *way);
  * link there or owns the folder. If not, *WHO is who else does. */
 bool way_is_safe(const struct way *way, uid_t *who);
 
-/* Whether all, or a group, may make files where the file lies, and *WHO is that: in a folder such as
- * /tmp they can't replace it, but put beside it what SQLite takes for its journal. Root's own group
- * is root; any other may have members that nothing here can tell of. */
+/* Whether all, or a group, may make files where the file lies, and *WHO is that: in a folder such
+ * as /tmp they can't replace it, but put beside it what SQLite takes for its journal. Root's own
+ * group is root; any other may have members that nothing here can tell of. */
 bool way_is_shared(const struct way *way, uid_t *who);
 
 /* Closes what is open. */

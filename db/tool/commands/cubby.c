@@ -473,6 +473,7 @@ static int run(struct tool *tool, int count, char **words)
         return status;
     }
     if ((tool->command->flags & COMMAND_NO_SETTINGS) == 0) {
+        tool->one_owner = (tool->command->flags & COMMAND_ONE_OWNER) != 0;
         status = load_settings(tool);
     }
     if (status == TOOL_DONE) {
@@ -484,10 +485,11 @@ static int run(struct tool *tool, int count, char **words)
     }
     status = status == TOOL_DONE && tool->unnoted ? TOOL_FAILED : status;
     if (status == TOOL_FAILED && tool->settings_owner != NULL) {
-        (void)fprintf(stderr,
-                      "cubby: this was run as %s, since the settings in %s are theirs to change; in "
-                      "a folder of root's they would be root's alone\n",
-                      tool->settings_owner, settings_path(tool));
+        (void)fprintf(
+            stderr,
+            "cubby: this was run as %s, since the settings in %s are theirs to change; in "
+            "a folder of root's they would be root's alone\n",
+            tool->settings_owner, settings_path(tool));
     }
     return status;
 }
@@ -554,7 +556,7 @@ int main(int count, char **words)
         /* Else a first line is written at once, and long before its failure is looked at. */
         (void)setvbuf(stdout, output, _IOFBF, sizeof output);
     }
-    struct tool tool = {.config_path = getenv("CUBBY_CONF")};
+    struct tool tool = {.config_path = getenv("CUBBY_CONF"), .operator= getuid()};
     arena_init(&tool.arena, ARENA_MAXIMUM);
     arena_init(&tool.scratch, SCRATCH_MAXIMUM);
     json_use_arena(&tool.scratch);

@@ -66,11 +66,10 @@ static int open_copy(struct export *export)
     if (admin_has_server(tool) || medium_is_read_only(tool, tool->config.database)) {
         int opened = admin_open(tool, false, &export->copy);
         file_become_self();
-        enum db_class class =
-            opened == TOOL_DONE ? admin_driver->begin_read(export->copy) : DB_OK;
-        return class == DB_OK ? opened
-                              : admin_fail(tool, export->copy, tool->config.database, class,
-                                           "reading");
+        enum db_class class = opened == TOOL_DONE ? admin_driver->begin_read(export->copy) : DB_OK;
+        return class == DB_OK
+                   ? opened
+                   : admin_fail(tool, export->copy, tool->config.database, class, "reading");
     }
     const char *path = NULL;
     int status = file_become_owner(tool, tool->config.beside);

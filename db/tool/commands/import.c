@@ -401,7 +401,7 @@ static const struct tool_command commands[] = {
              "without accounts: all of them, or nothing. Passwords, tokens and versions are as\n"
              "before; access tokens are good here too if the key file is the same.\n",
      .words_most = 1,
-     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_PROGRESS | COMMAND_ONE_OWNER,
      .run = run_import},
 };
 

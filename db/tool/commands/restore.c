@@ -554,6 +554,7 @@ static int tell(const struct restore *restore)
 static int restore_as_owner(struct restore *restore, int backup)
 {
     struct tool *tool = restore->tool;
+    tool->one_owner = true;
     int status = file_become_owner(tool, tool->config.database);
     restore->itself = file_itself(tool, tool->config.database);
     restore->draft = arena_printf(&tool->arena, "%s.restore-%ld", restore->itself, (long)getpid());

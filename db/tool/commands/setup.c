@@ -426,7 +426,7 @@ static const struct tool_command commands[] = {
              "afterwards it is either as before or up to date. Then gives it the journal of the\n"
              "settings: wal only on a medium that can carry it, otherwise nothing is changed.\n"
              "Make a backup first.\n",
-     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_PROGRESS | COMMAND_ONE_OWNER,
      .run = run_migrate},
     {.name = "check",
      .words = "",
