@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "db/tool/files.h"
@@ -106,19 +109,66 @@ static bool are_many(const struct changers *changers)
     return changers->count > 1 || first == WAY_EVERYBODY || first == WAY_GROUP;
 }
 
-static int obey(struct tool *tool, const char *path, const struct way *way)
+/* Whether NAME in FOLDER lies on a medium that is mounted read-only, as a container may have its
+ * settings: then nobody changes it, whatever its owner and mode. */
+static bool is_fixed(int folder, const char *name)
 {
+    struct statvfs there;
+    int file = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    bool fixed = file >= 0 && fstatvfs(file, &there) == 0 && (there.f_flag & ST_RDONLY) != 0;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return fixed;
+}
+
+/* WAY without what nobody can change. */
+static struct way without_fixed(const struct way *way)
+{
+    struct way rest = *way;
+    if (way->by_link || !way->exists || !is_fixed(way->folder, way->rest)) {
+        return rest;
+    }
+    rest.file.st_uid = 0;
+    rest.file.st_mode &= ~(mode_t)(S_IWGRP | S_IWOTH);
+    if (is_fixed(way->folder, ".")) {
+        bool passed =
+            (way->place.st_mode & (S_IWGRP | S_IWOTH)) != 0 || way->other == way->place.st_uid;
+        rest.decider_count = 0; /* without a link, the owner of the folder alone */
+        rest.passes_others = way->passes_others && !passed;
+    }
+    return rest;
+}
+
+/* Says why root can't obey the settings; "cubby check" goes on to tell it in its own way. */
+__attribute__((format(printf, 2, 3))) static int refuse(struct tool *tool, const char *format, ...)
+{
+    char line[PATH_MAX + 512];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    tool->settings_fault = arena_copy(&tool->arena, line, strlen(line));
+    return (tool->command->flags & COMMAND_NAMES_FAULTS) != 0 && tool->settings_fault != NULL
+               ? TOOL_DONE
+               : tool_fail(tool, "%s", line);
+}
+
+static int obey(struct tool *tool, const char *path, const struct way *taken)
+{
+    struct way rest = without_fixed(taken);
+    const struct way *way = &rest;
     struct changers changers = find_changers(way);
     uid_t first = changers.count > 0 ? changers.users[0] : 0;
     if (changers.count == 0 && way->exists && is_open(&way->file)) {
-        return tool_fail(tool,
-                         "%s: others than root may change the settings (mode %03o), and could lead "
-                         "root anywhere; chmod go-w %s",
-                         path, (unsigned)(way->file.st_mode & 0777), path);
+        return refuse(tool,
+                      "%s: others than root may change the settings (mode %03o), and could lead "
+                      "root anywhere; chmod go-w %s",
+                      path, (unsigned)(way->file.st_mode & 0777), path);
     }
     if (are_many(&changers)) {
-        return tool_fail(tool, "%s: %s", path,
-                         file_way_fault(tool, way, changers.users[changers.count - 1]));
+        return refuse(tool, "%s: %s", path,
+                      file_way_fault(tool, way, changers.users[changers.count - 1]));
     }
     if (first == 0) {
         return TOOL_DONE;

@@ -26,7 +26,7 @@ int rights_take(const struct rights *rights);
 /* Whoever may change the settings may send the tool anywhere by them. So when root runs it and
  * another user owns the file at PATH, or may put another in its place, the tool goes on as that
  * user, for good; tool->settings_owner then says so. TOOL_FAILED, after a message, where everybody
- * may, or several users. */
+ * may, or several users; a command with COMMAND_NAMES_FAULTS has that in tool->settings_fault. */
 int rights_of_settings(struct tool *tool, const char *path);
 
 /* Opens for reading, with FLAGS besides, the file at PATH that the operator named, into *FILE. When

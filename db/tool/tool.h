@@ -30,10 +30,11 @@ enum tool_status {
 };
 
 enum tool_flags {
-    COMMAND_JSON = 1,        /* takes --json */
-    COMMAND_ASKS = 2,        /* takes --yes */
-    COMMAND_PROGRESS = 4,    /* takes --progress */
-    COMMAND_NO_SETTINGS = 8, /* reads no settings: tool->config is empty */
+    COMMAND_JSON = 1,          /* takes --json */
+    COMMAND_ASKS = 2,          /* takes --yes */
+    COMMAND_PROGRESS = 4,      /* takes --progress */
+    COMMAND_NO_SETTINGS = 8,   /* reads no settings: tool->config is empty */
+    COMMAND_NAMES_FAULTS = 32, /* runs for tool->settings_fault, too */
     COMMAND_ONE_OWNER = 16 /* once root acts as the owner of the database, it may do so for good */
 };
 
@@ -69,6 +70,8 @@ struct tool {
                                    change and not root's alone; NULL: nobody else */
     struct config config;
     const struct tool_command *command;
+    const char *settings_fault; /* why root can't obey the settings, which were not read: the
+                                   defaults hold; NULL: it can */
     const char *words[TOOL_WORDS_MAXIMUM];
     int word_count;
     const char *values[TOOL_OPTIONS_MAXIMUM]; /* of command->options; NULL: not given */

@@ -197,6 +197,7 @@ static int follow(struct walk *walk, const char *name, const struct stat *link)
     char whole[REST_SIZE];
     char target[PATH_MAX];
     struct way *way = walk->way;
+    way->by_link = true;
     note_decider(way, owner_of_link(way, link));
     note_decider(way, way->place.st_uid);
     ssize_t size = readlinkat(way->folder, name, target, sizeof target - 1);

@@ -23,6 +23,7 @@ struct way {
     char rest[PATH_MAX]; /* the name in it of the file; where folders are missing, the names of
                             these and of the file, with slashes between */
     bool whole;          /* no folder is missing */
+    bool by_link;        /* a symbolic link was followed */
     bool by_proc;        /* the file is what a link of /proc stands for, such as an open pipe */
     bool exists;
     struct stat file; /* if it exists; never a link */

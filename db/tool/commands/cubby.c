@@ -450,8 +450,10 @@ static int load_settings(struct tool *tool)
     find_settings(tool);
     int status = rights_of_settings(tool, settings_path(tool));
     struct cause cause = {0};
-    if (status == TOOL_DONE &&
-        config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
+    if (status == TOOL_DONE && tool->settings_fault != NULL) {
+        config_defaults(&tool->config);
+    } else if (status == TOOL_DONE &&
+               config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
         status = tool_fail(tool, "%s", cause.text);
     }
     if (status == TOOL_DONE) {
