@@ -70,6 +70,21 @@ struct token_keys {
     jwk_set_t *set;
 };
 
+/* Names of keys stand in tokens, logs and commands: those that tools make (hexadecimal, base64,
+ * UUIDs, thumbprints, addresses, dates) have nothing by which a shell or a terminal could be led.
+ */
+static bool is_harmless(const char *kid)
+{
+    static const char others[] = "-_.~+/=:@, ";
+    for (; *kid != '\0'; kid++) {
+        bool letter = (*kid >= 'a' && *kid <= 'z') || (*kid >= 'A' && *kid <= 'Z');
+        if (!letter && !(*kid >= '0' && *kid <= '9') && strchr(others, *kid) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* NULL when the key may be used, otherwise a static text that says why not. */
 static const char *key_fault(const jwk_item_t *key)
 {
@@ -84,6 +99,9 @@ static const char *key_fault(const jwk_item_t *key)
     }
     if (jwks_item_kid(key) != NULL && strlen(jwks_item_kid(key)) > TOKEN_KEY_ID_MAXIMUM) {
         return "has a kid of more than 256 bytes";
+    }
+    if (jwks_item_kid(key) != NULL && !is_harmless(jwks_item_kid(key))) {
+        return "has a kid with other characters than letters, digits, blanks and -_.~+/=:@,";
     }
     if (jwks_item_alg(key) != JWT_ALG_NONE && jwks_item_alg(key) != JWT_ALG_HS256) {
         return "names an algorithm other than HS256";

@@ -82,7 +82,7 @@ static cJSON *new_line(struct tool *tool, const char *event, int64_t user_id, co
     if (*detail != '\0') {
         json_add(line, "detail", json_new_string(detail));
     }
-    json_add(line, "operator", json_new_integer(&tool->scratch, (int64_t)getuid()));
+    json_add(line, "operator", json_new_integer(&tool->scratch, (int64_t)tool->operator));
     json_add(line, "at", json_new_time(&tool->scratch, tool_now_ms()));
     return line;
 }
@@ -97,8 +97,9 @@ void tool_audit(struct tool *tool, const char *event, int64_t user_id, const cha
     va_end(list);
     /* File names may not be UTF-8, and vsnprintf may have cut a character. */
     tool_make_printable(detail, false);
-    const char *text = cJSON_PrintUnformatted(new_line(tool, event, user_id, detail));
-    const char *unnamed = cJSON_PrintUnformatted(new_line(tool, event, 0, detail));
+    /* Wherever the settings have it written to. */
+    const char *text = tool_json_text(tool, new_line(tool, event, user_id, detail), false, true);
+    const char *unnamed = tool_json_text(tool, new_line(tool, event, 0, detail), false, true);
     if (text != NULL && unnamed != NULL) {
         keep_in_log(tool, text);
         keep_in_database(tool, user_id, text, unnamed);

@@ -14,7 +14,11 @@
 #include "db/tool/files.h"
 #include "db/tool/way.h"
 
-static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+/* All that end a process unless they are handled, but SIGKILL, and SIGPIPE and SIGXFSZ, which the
+ * tool ignores: a limit of processor time, somebody's kill, a fault of the tool. */
+static const int ending_signals[] = {
+    SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF, SIGVTALRM,
+    SIGPOLL, SIGPWR,  SIGABRT, SIGSTKFLT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP};
 
 /* The draft, and what SQLite makes beside a database. */
 enum { NAMES = 1 + CONFIG_COMPANIONS_OF_SQLITE };
@@ -75,8 +79,8 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = delete_and_end};
     struct sigaction before;
     for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
-        /* What is ignored, as after nohup, stays so. */
-        if (sigaction(ending_signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        /* What is ignored, as after nohup, stays so, and so does what a sanitizer handles. */
+        if (sigaction(ending_signals[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
             (void)sigaction(ending_signals[i], &action, NULL);
         }
     }

@@ -116,3 +116,10 @@ bool file_kind_is_cut(int file, int64_t size, int64_t *whole)
     /* Old versions of SQLite did not keep the number of pages. */
     return memcmp(head + COUNTER, head + COUNTED_AT, 4) == 0 && size < *whole;
 }
+
+int64_t file_kind_schema(int file)
+{
+    enum { USER_VERSION = 60, SIZE = 4 };
+    unsigned char number[SIZE];
+    return pread(file, number, SIZE, USER_VERSION) == SIZE ? read_number(number, SIZE) : -1;
+}

@@ -23,4 +23,8 @@ enum file_kind file_kind_of(int file, const char **what);
  * (https://sqlite.org/fileformat.html section 1.3). *WHOLE is the number of bytes that it had. */
 bool file_kind_is_cut(int file, int64_t size, int64_t *whole);
 
+/* The number of the schema that the head of a database gives, 0 where a program keeps none there;
+ * -1 when it can't be read. */
+int64_t file_kind_schema(int file);
+
 #endif

@@ -5,9 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 
 #include "common/settings/paths.h"
 #include "db/tool/drafts.h"
+#include "db/tool/rights.h"
 #include "db/tool/way.h"
 
 char *file_directory(struct tool *tool, const char *path)
@@ -72,15 +71,6 @@ int file_fail(struct tool *tool, const char *path)
     return tool_fail(tool, "%s: %s", path, fault != NULL ? fault : strerror(errno));
 }
 
-/* Makes OWNER, if one is given, the owner of PATH. */
-static int set_owner(struct tool *tool, const char *path, const struct file_owner *owner)
-{
-    if (owner->given && lchown(path, owner->user, owner->group) != 0) {
-        return tool_fail(tool, "%s: can't give it to the owner: %s", path, strerror(errno));
-    }
-    return TOOL_DONE;
-}
-
 int file_sync_directory(struct tool *tool, const char *path)
 {
     const char *directory = file_directory(tool, path);
@@ -94,79 +84,6 @@ int file_sync_directory(struct tool *tool, const char *path)
     }
     (void)close(file);
     return TOOL_DONE;
-}
-
-/* Creates the directory PATH, unless it is there, and makes its name durable. */
-static int make_one_directory(struct tool *tool, const char *path)
-{
-    if (mkdir(path, 0755) != 0) {
-        return errno == EEXIST ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    (void)chmod(path, 0755); /* the umask does not matter */
-    return file_sync_directory(tool, path);
-}
-
-/* Creates the directory PATH with its owner from the first moment on: one of root's, which an
- * interruption would leave, would be refused ever after. */
-static int make_owned_directory(struct tool *tool, const char *path, const struct file_owner *owner)
-{
-    const char *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
-    if (draft == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    if (mkdir(draft, 0700) != 0) {
-        return errno == EACCES && geteuid() != getuid()
-                   ? tool_fail(tool,
-                               "%s: user %ld, who is to own it, may not make it; make it, and give "
-                               "it to that user",
-                               path, (long)geteuid())
-                   : tool_fail(tool, "%s: %s", draft, strerror(errno));
-    }
-    (void)chmod(draft, 0700); /* the umask does not matter; later it is another user's */
-    int status = set_owner(tool, draft, owner);
-    if (status == TOOL_DONE && rename(draft, path) != 0) {
-        status = tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
-    if (status != TOOL_DONE) {
-        (void)rmdir(draft);
-        return status;
-    }
-    return file_sync_directory(tool, path);
-}
-
-static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner);
-
-int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner)
-{
-    char *directory = file_directory(tool, path);
-    if (directory == NULL) {
-        return tool_out_of_memory(tool);
-    }
-    struct stat there;
-    if (stat(directory, &there) == 0) {
-        return S_ISDIR(there.st_mode) ? TOOL_DONE
-                                      : tool_fail(tool, "%s: not a directory", directory);
-    }
-    bool self = geteuid() == getuid();
-    struct file_owner rest = *owner;
-    int status = become_maker(tool, directory, true, &rest);
-    for (char *slash = strchr(directory + 1, '/'); slash != NULL && status == TOOL_DONE;
-         slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        status = make_one_directory(tool, directory);
-        *slash = '/';
-    }
-    if (status == TOOL_DONE) {
-        status = make_owned_directory(tool, directory, &rest);
-    }
-    if (self) {
-        file_become_self();
-    }
-    if (status == TOOL_DONE) {
-        const char *shown = arena_printf(&tool->arena, "%s/", directory);
-        tool_file(tool, "made", shown != NULL ? shown : directory);
-    }
-    return status;
 }
 
 int file_read(struct tool *tool, const char *path, const char **text)
@@ -206,6 +123,20 @@ bool file_write(int file, const char *from, size_t size)
     return true;
 }
 
+/* Gives FILE to OWNER. To a group in which its owner is not, only root can give it. */
+static bool give(int file, const struct file_owner *owner)
+{
+    if (fchown(file, owner->user, owner->group) == 0) {
+        return true;
+    }
+    if (getuid() != 0 || geteuid() == 0) {
+        return false;
+    }
+    struct file_user before = {geteuid(), getegid()};
+    return seteuid(0) == 0 &&
+           (fchown(file, owner->user, owner->group) == 0) & (seteuid(before.user) == 0);
+}
+
 /* Creates a file beside PATH, durably, with TEXT, MODE and OWNER; *DRAFT is its name. After a
  * failure it is deleted again. */
 static int make_draft(struct tool *tool, const char *path, const char *text, mode_t mode,
@@ -222,8 +153,7 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
                                path, (long)geteuid())
                    : tool_fail(tool, "%s: %s", *draft, strerror(errno));
     }
-    bool good = file_write(file, text, strlen(text)) &&
-                (!owner->given || fchown(file, owner->user, owner->group) == 0) &&
+    bool good = file_write(file, text, strlen(text)) && (!owner->given || give(file, owner)) &&
                 fchmod(file, mode) == 0 && fsync(file) == 0;
     int problem = errno;
     if (close(file) != 0 || !good) {
@@ -268,7 +198,9 @@ static int replace_secret(struct tool *tool, const char *path, const char *text)
         return file_fail(tool, path);
     }
     path = whole; /* a symbolic link stays one: its target is replaced */
-    struct file_owner owner = {geteuid() == 0, there.st_uid, there.st_gid};
+    bool mine = geteuid() == there.st_uid;
+    struct file_owner owner = {geteuid() == 0 || (mine && there.st_gid != getegid()), there.st_uid,
+                               there.st_gid};
     const char *draft;
     int status = make_draft(tool, path, text, there.st_mode & 0777, &owner, &draft);
     if (status != TOOL_DONE) {
@@ -363,30 +295,28 @@ bool file_has_roots_folder(const char *path)
     return roots;
 }
 
-/* Gives the process the groups of USER, as a login does; of a user without a name, none; the first
- * alone where the others can't be read. */
-static int take_groups(uid_t user)
+/* Whether USER may write to the log, so that nothing is left for which root would be needed. */
+static bool has_log(const struct tool *tool, uid_t user)
 {
-    enum { GROUPS_MOST = 256 };
-    gid_t groups[GROUPS_MOST];
-    int count = GROUPS_MOST;
-    const struct passwd *entry = getpwuid(user);
-    if (entry == NULL) {
-        return setgroups(0, NULL);
+    struct way way;
+    uid_t who;
+    if (*tool->config.log == '\0') {
+        return true;
     }
-    if (getgrouplist(entry->pw_name, entry->pw_gid, groups, &count) < 0) {
-        groups[0] = entry->pw_gid;
-        count = count > GROUPS_MOST ? GROUPS_MOST : 1;
+    if (way_take(tool->config.log, &way) != 0) {
+        return false;
     }
-    return setgroups((size_t)count, groups);
+    bool has = way_is_safe(&way, &who) && way_owner(&way) == user;
+    way_leave(&way);
+    return has;
 }
 
-static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group)
+static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group, bool named)
 {
-    if (user == 0) {
-        return TOOL_DONE;
-    }
-    return take_groups(user) == 0 && setegid(group) == 0 && seteuid(user) == 0
+    /* What takes over SQLite by a hostile file must not find a way back to root. */
+    bool ever = user != 0 && tool->one_owner && has_log(tool, user);
+    const struct rights rights = {user, group, named, ever};
+    return user == 0 || rights_take(&rights) == 0
                ? TOOL_DONE
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
 }
@@ -402,10 +332,10 @@ static int become_owner(struct tool *tool, const char *path, bool alone)
     if (way_take(path, &way) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    int status =
-        (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
-            ? act_as(tool, path, way_owner(&way), way.exists ? way.file.st_gid : way.place.st_gid)
-            : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
+    int status = (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
+                     ? act_as(tool, path, way_owner(&way),
+                              way.exists ? way.file.st_gid : way.place.st_gid, false)
+                     : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     way_leave(&way);
     return status;
 }
@@ -440,42 +370,49 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
 }
 
 /* A FOLDER is made by one call, for which nothing beside it matters. */
-static int become_maker(struct tool *tool, const char *path, bool folder, struct file_owner *owner)
+static int become_maker(struct tool *tool, const char *path, struct way way, bool folder,
+                        struct file_owner *owner)
 {
-    struct way way;
     uid_t who;
     gid_t group;
-    if (geteuid() != 0) {
-        return TOOL_DONE;
-    }
-    if (way_take(path, &way) != 0) {
-        return tool_fail(tool, "%s: %s", path, strerror(errno));
-    }
     uid_t user = maker_of(&way, owner, &group);
     way.exists = way.exists && user == way_owner(&way); /* else it is the folder that counts */
     if (!way.exists && user != way_owner(&way)) {
         way.exists = true; /* the owner that the file will have */
         way.file.st_uid = user;
     }
-    int status = TOOL_DONE;
     if (!(folder ? way_is_safe : is_safe)(&way, &who)) {
-        status = tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
-    } else if (user != 0 && owner->given && owner->user != user) {
-        status = tool_fail(tool,
-                           "%s: its folder belongs to user %ld, and so must what is made there; "
-                           "chown the folder, or name that user",
-                           path, (long)user);
-    } else {
-        status = act_as(tool, path, user, group);
-        owner->given = owner->given && user == 0;
+        return tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     }
-    way_leave(&way);
+    if (user != 0 && owner->given && owner->user != user) {
+        return tool_fail(tool,
+                         "%s: its folder belongs to user %ld, and so must what is made there; "
+                         "chown the folder, or name that user",
+                         path, (long)user);
+    }
+    int status = act_as(tool, path, user, group, owner->given && owner->user == user);
+    owner->given = owner->given && user == 0;
     return status;
 }
 
 int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner)
 {
-    return become_maker(tool, path, false, owner);
+    struct way way;
+    if (geteuid() != 0) {
+        return TOOL_DONE;
+    }
+    if (way_take(path, &way) != 0) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
+    }
+    int status = become_maker(tool, path, way, false, owner);
+    way_leave(&way);
+    return status;
+}
+
+int file_become_folder_maker(struct tool *tool, const char *path, const struct way *way,
+                             struct file_owner *owner)
+{
+    return geteuid() != 0 ? TOOL_DONE : become_maker(tool, path, *way, true, owner);
 }
 
 void file_become_self(void)
@@ -496,18 +433,27 @@ void file_become_again(struct tool *tool, const struct file_user *before)
 {
     file_become_self();
     if (before->user != geteuid() &&
-        act_as(tool, "going on", before->user, before->group) != TOOL_DONE) {
+        act_as(tool, "going on", before->user, before->group, true) != TOOL_DONE) {
         exit(TOOL_FAILED);
     }
 }
 
-/* Whether PATH is the database, the key file or a companion of them; writing a result there is
- * surely a mistake. */
+/* Whether PATH is a file that the settings name, or their own, or a companion of one; writing a
+ * result there is surely a mistake. */
 static bool is_own_file(const struct tool *tool, const char *path)
 {
-    const char *const own[] = {tool->config.database, tool->config.keys};
+    const struct config *config = &tool->config;
+    const char *const own[] = {config->database,
+                               config->keys,
+                               config->log,
+                               config->refused_passwords,
+                               tool->config_path != NULL ? tool->config_path : "",
+                               config_default_path()};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         char itself[PATH_MAX];
+        if (*own[i] == '\0') {
+            continue;
+        }
         if (paths_meet(path, own[i]) || paths_companion(path, own[i]) ||
             (paths_follow(own[i], itself) && paths_companion(path, itself))) {
             return true;

@@ -67,6 +67,7 @@ int file_replace_secret(struct tool *tool, const char *path, const char *text);
 
 /* When root runs the tool and PATH (or, if that does not exist, its folder) belongs to another
  * user, the tool continues as that user: the programs can then use what it creates beside PATH. It
+ * stays that user for good where the rest of the command needs nobody else (tool->one_owner). It
  * fails when somebody else, or, where it belongs to root, anybody else, owns a folder or a symbolic
  * link that may lead PATH elsewhere (way.h). So a user who may write to a folder can't make root
  * write elsewhere; that user's own links, and links of root's in folders of root's, are followed.
@@ -84,6 +85,10 @@ int file_become_owner_alone(struct tool *tool, const char *path);
  * continues as the owner of that; in one that a group may write to, and PATH does not exist, as
  * OWNER. */
 int file_become_maker(struct tool *tool, const char *path, struct file_owner *owner);
+
+/* The same for making the folder PATH, to which WAY was taken. */
+int file_become_folder_maker(struct tool *tool, const char *path, const struct way *way,
+                             struct file_owner *owner);
 
 /* Why file_become_owner would fail, as the rest of a sentence; NULL: it would not. */
 const char *file_owner_fault(struct tool *tool, const char *path);

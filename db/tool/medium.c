@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/settings/paths.h"
@@ -77,6 +78,19 @@ const char *medium_refuses_log(struct tool *tool, const char *path)
     return file < 0       ? say(tool, makes_none, folder, problem)
            : problem != 0 ? say(tool, "processes can't share memory in", folder, problem)
                           : NULL;
+}
+
+bool medium_is_read_only(struct tool *tool, const char *path)
+{
+    const char *folder;
+    struct statvfs there;
+    int directory = open_folder(tool, path, &folder);
+    bool only =
+        directory >= 0 && fstatvfs(directory, &there) == 0 && (there.f_flag & ST_RDONLY) != 0;
+    if (directory >= 0) {
+        (void)close(directory);
+    }
+    return only;
 }
 
 const char *medium_in_memory(struct tool *tool, const char *path)

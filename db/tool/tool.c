@@ -260,16 +260,52 @@ void tool_row_done(struct tool *tool)
     arena_reset(&tool->scratch);
 }
 
+/* Whether the character CODE of a JSON text, which stands in a string, is better written by its
+ * number: a terminal obeys it, or, with SHELL, a shell. */
+static bool is_better_escaped(uint32_t code, bool shell)
+{
+    return code >= 0x7f ? is_control(code)
+                        : shell && code != 0 && strchr("$`!'&|;<>", (int)code) != NULL;
+}
+
+char *tool_json_text(struct tool *tool, const cJSON *object, bool pretty, bool shell)
+{
+    enum { ESCAPED = 6 };
+    char *plain = object == NULL ? NULL
+                  : pretty       ? cJSON_Print(object)
+                                 : cJSON_PrintUnformatted(object);
+    if (plain == NULL || arena_failed(&tool->scratch)) {
+        return NULL;
+    }
+    tool_make_printable(plain, false);
+    uint32_t code;
+    size_t size = strlen(plain);
+    size_t count = 0;
+    for (size_t i = 0; i < size; i += utf8_decode(plain + i, size - i, &code)) {
+        (void)utf8_decode(plain + i, size - i, &code);
+        count += is_better_escaped(code, shell) ? 1 : 0;
+    }
+    char *text = count == 0 ? plain : arena_alloc(&tool->scratch, size + count * ESCAPED + 1);
+    char *to = text;
+    for (size_t i = 0; i < size && count > 0 && text != NULL;) {
+        size_t bytes = utf8_decode(plain + i, size - i, &code);
+        if (is_better_escaped(code, shell)) {
+            to += snprintf(to, ESCAPED + 1, "\\u%04" PRIx32, code);
+        } else {
+            memcpy(to, plain + i, bytes);
+            to += bytes;
+        }
+        *to = '\0';
+        i += bytes;
+    }
+    return text;
+}
+
 int tool_print_json(struct tool *tool, const cJSON *object, bool pretty)
 {
     tool_progress_end(tool);
-    char *text = object == NULL ? NULL
-                 : pretty       ? cJSON_Print(object)
-                                : cJSON_PrintUnformatted(object);
-    bool whole = text != NULL && !arena_failed(&tool->scratch);
-    if (whole) {
-        tool_make_printable(text, false);
-    }
+    const char *text = tool_json_text(tool, object, pretty, false);
+    bool whole = text != NULL;
     int status = whole ? TOOL_DONE : tool_out_of_memory(tool);
     if (whole && (fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF)) {
         tool_note_output(tool);

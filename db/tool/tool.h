@@ -30,10 +30,12 @@ enum tool_status {
 };
 
 enum tool_flags {
-    COMMAND_JSON = 1,       /* takes --json */
-    COMMAND_ASKS = 2,       /* takes --yes */
-    COMMAND_PROGRESS = 4,   /* takes --progress */
-    COMMAND_NO_SETTINGS = 8 /* reads no settings: tool->config is empty */
+    COMMAND_JSON = 1,          /* takes --json */
+    COMMAND_ASKS = 2,          /* takes --yes */
+    COMMAND_PROGRESS = 4,      /* takes --progress */
+    COMMAND_NO_SETTINGS = 8,   /* reads no settings: tool->config is empty */
+    COMMAND_NAMES_FAULTS = 32, /* runs for tool->settings_fault, too */
+    COMMAND_ONE_OWNER = 16 /* once root acts as the owner of the database, it may do so for good */
 };
 
 struct tool_option {
@@ -61,16 +63,22 @@ struct tool_command {
 
 /* One run of the tool. */
 struct tool {
-    struct arena arena;      /* what lives as long as the run */
-    struct arena scratch;    /* for one row of a long list, and cJSON; freed by tool_row_done */
-    const char *config_path; /* NULL: the default path */
+    struct arena arena;         /* what lives as long as the run */
+    struct arena scratch;       /* for one row of a long list, and cJSON; freed by tool_row_done */
+    const char *config_path;    /* NULL: the default path */
+    const char *settings_owner; /* as whom the tool goes on, since the settings are that user's to
+                                   change and not root's alone; NULL: nobody else */
     struct config config;
     const struct tool_command *command;
+    const char *settings_fault; /* why root can't obey the settings, which were not read: the
+                                   defaults hold; NULL: it can */
     const char *words[TOOL_WORDS_MAXIMUM];
     int word_count;
     const char *values[TOOL_OPTIONS_MAXIMUM]; /* of command->options; NULL: not given */
+    uid_t operator;                           /* who runs this, whoever it goes on as */
     bool json;
     bool yes;
+    bool one_owner; /* COMMAND_ONE_OWNER, or what is left to do is like that */
     bool progress;
     int problems;
     bool unnoted;              /* something was done and could not be recorded */
@@ -162,6 +170,11 @@ __attribute__((format(printf, 2, 3))) void tool_step(struct tool *tool, const ch
 void tool_progress_end(struct tool *tool);
 
 /* ---- JSON output ----------------------------------------------------------------------------- */
+
+/* The text of OBJECT, on the scratch memory; PRETTY with line breaks. Bytes that are not UTF-8 are
+ * '?', and characters that a terminal obeys, such as U+009B, are written by their numbers; with
+ * SHELL also those that a shell obeys. NULL when memory is out, or OBJECT is NULL. */
+char *tool_json_text(struct tool *tool, const cJSON *object, bool pretty, bool shell);
 
 /* Prints OBJECT and a newline on standard output; PRETTY with line breaks. Then frees the scratch
  * memory, OBJECT included. TOOL_FAILED when memory is out or standard output can't be written. */

@@ -197,6 +197,7 @@ static int follow(struct walk *walk, const char *name, const struct stat *link)
     char whole[REST_SIZE];
     char target[PATH_MAX];
     struct way *way = walk->way;
+    way->by_link = true;
     note_decider(way, owner_of_link(way, link));
     note_decider(way, way->place.st_uid);
     ssize_t size = readlinkat(way->folder, name, target, sizeof target - 1);
@@ -254,6 +255,11 @@ static int step(struct walk *walk)
         return -1;
     }
     bool last = walk->rest[strspn(walk->rest, "/")] == '\0';
+    if (snprintf(way->rest, sizeof way->rest, "%s%s", *name != '\0' ? name : ".", walk->rest) >=
+        (int)sizeof way->rest) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     if (*name == '\0') {
         return arrive(way, &way->place);
     }
@@ -266,7 +272,8 @@ static int step(struct walk *walk)
     if (!last) {
         return enter(way, name, S_ISLNK(there.st_mode) ? 0 : O_NOFOLLOW) == 0 ? 1 : -1;
     }
-    if (S_ISLNK(there.st_mode) && fstatat(way->folder, name, &there, 0) != 0) {
+    way->by_proc = S_ISLNK(there.st_mode);
+    if (way->by_proc && fstatat(way->folder, name, &there, 0) != 0) {
         return -1;
     }
     return arrive(way, &there);

@@ -17,10 +17,14 @@
 #define WAY_GROUP ((uid_t)-2)
 
 struct way {
-    int folder;        /* open (O_PATH): where the file lies or would; where folders are
-                          missing, the last one there is */
-    struct stat place; /* that folder; it is root's where way_is_outside */
-    bool whole;        /* no folder is missing */
+    int folder;          /* open (O_PATH): where the file lies or would; where folders are
+                            missing, the last one there is */
+    struct stat place;   /* that folder; it is root's where way_is_outside */
+    char rest[PATH_MAX]; /* the name in it of the file; where folders are missing, the names of
+                            these and of the file, with slashes between */
+    bool whole;          /* no folder is missing */
+    bool by_link;        /* a symbolic link was followed */
+    bool by_proc;        /* the file is what a link of /proc stands for, such as an open pipe */
     bool exists;
     struct stat file; /* if it exists; never a link */
     /* Users other than root, in the order in which they were met: of links and of the folders that

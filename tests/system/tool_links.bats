@@ -576,11 +576,12 @@ namespace_start() {
     tool 1 init
     said 'user 65534 owns a link or may write to a folder'
     same "$(ls -A "$home/data")" ''
-    chown 165534 "$conf"
     chown 100000 "$home"
     tool 0 init
+    chown 165534 "$conf"
     tool 1 check
     said "$conf: user 65534, neither root nor who runs this"
+    chown 100000 "$conf"
     # and it acts as that one in a folder of its
     home=$place/theirs
     database=$home/cubby.db

@@ -260,12 +260,12 @@ read_only() {
 }
 
 @test "read-only: a backup goes where nobody else may write; where a copy beside the database is wanted, it says what to do" {
-    [ "$(id -u)" = 0 ] || return 0
+    [ "$(id -u)" = 0 ] || { echo 'only root can mount: run this as root'; return 1; }
     new_user ann
     mkdir -m 700 "$BATS_TEST_TMPDIR/own"
     mkdir -m 1777 "$BATS_TEST_TMPDIR/all"
     chmod 1777 "$BATS_TEST_TMPDIR/all"
-    for words in "backup $BATS_TEST_TMPDIR/all/b.db" 'backup -' "export $BATS_TEST_TMPDIR/own/e" 'export' 'export --user ann'; do
+    for words in "backup $BATS_TEST_TMPDIR/all/b.db" 'backup -'; do
         # shellcheck disable=SC2086 # words
         read_only 1 $words
         said "$database: its medium is read-only, and a copy is made beside it first; \"cubby backup FILE\" into a folder where nobody else"

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/settings/paths.h"
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
 #include "db/tool/drafts.h"
@@ -203,6 +204,26 @@ static int copy_by_name(struct tool *tool, const char *draft)
     return status == TOOL_DONE ? verify_copy(tool, draft) : status;
 }
 
+/* What lies beside FILE like a journal would be taken for its own, and "cubby restore" refuses it.
+ */
+static int refuse_companions(struct tool *tool, const char *path)
+{
+    for (size_t i = COMPANION_JOURNAL; i <= COMPANION_LOG; i++) {
+        struct stat there;
+        const char *beside = file_companion(tool, path, i);
+        if (beside == NULL) {
+            return tool_out_of_memory(tool);
+        }
+        if (lstat(beside, &there) == 0 && there.st_size > 0) {
+            return tool_fail(tool,
+                             "%s lies beside it and would be taken for a part of the backup; put "
+                             "it away, or name another FILE",
+                             beside);
+        }
+    }
+    return TOOL_DONE;
+}
+
 static int run_backup(struct tool *tool)
 {
     const char *path = tool->words[0];
@@ -213,7 +234,10 @@ static int run_backup(struct tool *tool)
         return backup_to_output(tool);
     }
     bool over;
-    int status = file_may_write(tool, path, &over);
+    int status = refuse_companions(tool, path);
+    if (status == TOOL_DONE) {
+        status = file_may_write(tool, path, &over);
+    }
     if (status != TOOL_DONE) {
         return status;
     }

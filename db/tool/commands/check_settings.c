@@ -59,8 +59,8 @@ static void check_one(struct tool *tool, const struct check_sink *sink,
                           (unsigned)(there.st_mode & 0777)),
              arena_printf(&tool->arena, "chmod a-x %s", path));
     }
-    if (there.st_uid != 0 && there.st_uid != getuid() &&
-        !way_is_outside(AT_FDCWD, path, there.st_uid)) {
+    bool own = there.st_uid == getuid() && tool->settings_owner == NULL;
+    if (there.st_uid != 0 && !own && !way_is_outside(AT_FDCWD, path, there.st_uid)) {
         tell(runs_programs(tool, there.st_uid) ? warned : sink, path,
              arena_printf(&tool->arena,
                           "user %ld, neither root nor who runs this, may change the settings",

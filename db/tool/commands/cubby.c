@@ -5,16 +5,20 @@
  * of commands, is a file beside this one with a table of rows; here the row is chosen, its options
  * are read and its help is printed.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "db/tool/admin.h"
 #include "db/tool/nearest.h"
+#include "db/tool/rights.h"
 #include "db/tool/tool.h"
 
 /* The settings that `make run` writes, from where the checkout is. */
@@ -435,6 +439,29 @@ static void find_settings(struct tool *tool)
     }
 }
 
+/* The file of the settings. */
+static const char *settings_path(const struct tool *tool)
+{
+    return tool->config_path != NULL ? tool->config_path : config_default_path();
+}
+
+static int load_settings(struct tool *tool)
+{
+    find_settings(tool);
+    int status = rights_of_settings(tool, settings_path(tool));
+    struct cause cause = {0};
+    if (status == TOOL_DONE && tool->settings_fault != NULL) {
+        config_defaults(&tool->config);
+    } else if (status == TOOL_DONE &&
+               config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
+        status = tool_fail(tool, "%s", cause.text);
+    }
+    if (status == TOOL_DONE) {
+        admin_choose_engine(&tool->config);
+    }
+    return status;
+}
+
 static int run(struct tool *tool, int count, char **words)
 {
     for (int i = 0; i < count && strcmp(words[i], "--") != 0; i++) {
@@ -448,19 +475,25 @@ static int run(struct tool *tool, int count, char **words)
         return status;
     }
     if ((tool->command->flags & COMMAND_NO_SETTINGS) == 0) {
-        find_settings(tool);
-        struct cause cause = {0};
-        if (config_load(&tool->arena, tool->config_path, &tool->config, &cause) != ERR_NONE) {
-            return tool_fail(tool, "%s", cause.text);
-        }
-        admin_choose_engine(&tool->config);
+        tool->one_owner = (tool->command->flags & COMMAND_ONE_OWNER) != 0;
+        status = load_settings(tool);
     }
-    status = tool->command->run(tool);
+    if (status == TOOL_DONE) {
+        status = tool->command->run(tool);
+    }
     tool_progress_end(tool);
     if (status == TOOL_DONE) {
         status = tool_finish_output(tool);
     }
-    return status == TOOL_DONE && tool->unnoted ? TOOL_FAILED : status;
+    status = status == TOOL_DONE && tool->unnoted ? TOOL_FAILED : status;
+    if (status == TOOL_FAILED && tool->settings_owner != NULL) {
+        (void)fprintf(
+            stderr,
+            "cubby: this was run as %s, since the settings in %s are theirs to change; in "
+            "a folder of root's they would be root's alone\n",
+            tool->settings_owner, settings_path(tool));
+    }
+    return status;
 }
 
 static int start(struct tool *tool, int count, char **words)
@@ -490,8 +523,33 @@ static int start(struct tool *tool, int count, char **words)
     return no_command(tool, words[0], second);
 }
 
+/* What is opened must not get the number of a standard stream that is closed; using that one still
+ * fails, as it is open the wrong way. */
+static bool occupy_streams(void)
+{
+    static const int ways[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", ways[stream]) != stream) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Memory has passwords and keys, which must not get into a file when the tool crashes. */
+static void leave_no_core(void)
+{
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 int main(int count, char **words)
 {
+    leave_no_core();
+    if (!occupy_streams()) {
+        return TOOL_FAILED;
+    }
     (void)umask(077);
     (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is reported as an error */
     (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file at its size limit */
@@ -500,7 +558,7 @@ int main(int count, char **words)
         /* Else a first line is written at once, and long before its failure is looked at. */
         (void)setvbuf(stdout, output, _IOFBF, sizeof output);
     }
-    struct tool tool = {.config_path = getenv("CUBBY_CONF")};
+    struct tool tool = {.config_path = getenv("CUBBY_CONF"), .operator= getuid()};
     arena_init(&tool.arena, ARENA_MAXIMUM);
     arena_init(&tool.scratch, SCRATCH_MAXIMUM);
     json_use_arena(&tool.scratch);

@@ -62,17 +62,17 @@ static int fill_copy(struct tool *tool, struct db_connection *copy)
 static int open_copy(struct export *export)
 {
     struct tool *tool = export->tool;
-    if (admin_has_server(tool)) {
+    /* Where nobody writes, it stays as it is at one moment anyway. */
+    if (admin_has_server(tool) || medium_is_read_only(tool, tool->config.database)) {
         int opened = admin_open(tool, false, &export->copy);
         file_become_self();
-        return opened == TOOL_DONE && admin_driver->begin_read(export->copy) != DB_OK ? TOOL_FAILED
-                                                                                      : opened;
+        enum db_class class = opened == TOOL_DONE ? admin_driver->begin_read(export->copy) : DB_OK;
+        return class == DB_OK
+                   ? opened
+                   : admin_fail(tool, export->copy, tool->config.database, class, "reading");
     }
     const char *path = NULL;
     int status = file_become_owner(tool, tool->config.beside);
-    if (status == TOOL_DONE) {
-        status = medium_check_copy(tool, tool->config.database);
-    }
     if (status == TOOL_DONE) {
         path = arena_printf(&tool->arena, "%s.export-%ld", file_itself(tool, tool->config.database),
                             (long)getpid());

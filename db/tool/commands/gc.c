@@ -441,7 +441,7 @@ static const struct tool_command commands[] = {
              "use now and then, not needed.\n",
      .options = options,
      .option_count = sizeof options / sizeof options[0],
-     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_PROGRESS | COMMAND_ONE_OWNER,
      .run = run_gc},
 };
 

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "db/engine/schema.h"
 #include "db/tool/files.h"
 #include "db/tool/file_kind.h"
+#include "db/tool/rights.h"
 #include "db/tool/transfer.h"
 
 struct import {
@@ -363,9 +365,14 @@ static int run_import(struct tool *tool)
     if (tool->word_count > 0 && strcmp(tool->words[0], "-") != 0) {
         const char *what;
         import.name = tool->words[0];
-        import.from = fopen(import.name, "re");
+        int file;
+        if (rights_open(tool, import.name, 0, &file) != TOOL_DONE) {
+            return TOOL_FAILED;
+        }
+        import.from = fdopen(file, "r");
         if (import.from == NULL) {
-            return tool_fail(tool, "%s: %s", import.name, strerror(errno));
+            (void)close(file);
+            return tool_out_of_memory(tool);
         }
         /* Of a text, the line at fault is told. */
         enum file_kind kind = file_kind_of(fileno(import.from), &what);
@@ -394,7 +401,7 @@ static const struct tool_command commands[] = {
              "without accounts: all of them, or nothing. Passwords, tokens and versions are as\n"
              "before; access tokens are good here too if the key file is the same.\n",
      .words_most = 1,
-     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_PROGRESS | COMMAND_ONE_OWNER,
      .run = run_import},
 };
 

@@ -5,15 +5,14 @@
  * unknown members stay. Each key made here has its time of creation in `iat` (seconds since 1970),
  * from which follows how long tokens of the key before it can still be valid.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "common/identity/token.h"
 #include "db/tool/files.h"
+#include "db/tool/lock.h"
 #include "db/tool/commands/key.h"
 
 /* The member NAME of OBJECT; of several the last one, which is the one that the programs use. */
@@ -58,16 +57,12 @@ static int read_keys(struct tool *tool, cJSON **top, cJSON **list)
     return tool_fail(tool, "%s: not a JWKS file with a member \"keys\"", tool->config.keys);
 }
 
-/* Locks the key file, so that no edit is lost when two are made at the same time. The lock is on
- * the directory, since the file itself is replaced. */
+/* Locks the key file, so that no edit is lost when two are made at the same time. */
 static int lock_keys(struct tool *tool, int *lock)
 {
-    const char *directory = file_directory(tool, tool->config.keys);
-    *lock = directory != NULL ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (*lock < 0 || flock(*lock, LOCK_EX) != 0) {
-        return tool_fail(tool, "%s: can't lock its directory", tool->config.keys);
-    }
-    return TOOL_DONE;
+    *lock = -1;
+    int status = file_become_owner(tool, tool->config.keys);
+    return status == TOOL_DONE ? lock_file(tool, tool->config.keys, lock) : status;
 }
 
 static int write_keys(struct tool *tool, const cJSON *top)

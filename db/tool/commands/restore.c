@@ -5,7 +5,7 @@
  * would go on with the old file, and its journal would be taken for that of the new one. Instead a
  * draft beside the database is prepared and then copied into it in one transaction, with all others
  * locked out; they wait, or answer 503. A crash in the middle leaves the old content. Only a file
- * that is not a database any more is replaced, since nobody can write to it.
+ * that is not a database any more is replaced, while nobody can write to it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,10 @@
 #include "db/tool/drafts.h"
 #include "db/tool/file_kind.h"
 #include "db/tool/files.h"
+#include "db/tool/lock.h"
 #include "db/tool/medium.h"
 #include "db/tool/revocations.h"
+#include "db/tool/rights.h"
 #include "db/tool/versions.h"
 
 struct restore {
@@ -47,7 +49,18 @@ static bool keeps_sessions(const struct tool *tool)
 
 /* ---- the draft ------------------------------------------------------------------------------ */
 
-/* Opens the backup as the user who runs the tool. */
+static int check_schema(struct restore *restore, int64_t number)
+{
+    struct tool *tool = restore->tool;
+    if (number > schema_number) {
+        return admin_fail_schema(tool, restore->from, number);
+    }
+    return number >= 1 ? TOOL_DONE
+                       : tool_fail(tool, "%s: not a database of cubby, but of another program",
+                                   restore->from);
+}
+
+/* Opens the backup, as whoever decides what lies there. */
 static int open_backup(struct restore *restore, int *file)
 {
     struct tool *tool = restore->tool;
@@ -68,8 +81,10 @@ static int open_backup(struct restore *restore, int *file)
     struct stat there;
     struct stat present;
     /* O_NONBLOCK: opening a pipe would wait for a writer. */
-    *file = open(restore->from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*file < 0 || fstat(*file, &there) != 0) {
+    if (rights_open(tool, restore->from, O_NONBLOCK, file) != TOOL_DONE) {
+        return TOOL_FAILED;
+    }
+    if (fstat(*file, &there) != 0) {
         return tool_fail(tool, "%s: %s", restore->from, strerror(errno));
     }
     if (!S_ISREG(there.st_mode)) {
@@ -83,6 +98,10 @@ static int open_backup(struct restore *restore, int *file)
     const char *what;
     if (file_kind_of(*file, &what) != FILE_DATABASE) {
         return tool_fail(tool, "%s: not a database, but %s", restore->from, what);
+    }
+    /* Before the owner of the database gets to see a byte of it. */
+    if (check_schema(restore, file_kind_schema(*file)) != TOOL_DONE) {
+        return TOOL_FAILED;
     }
     int64_t whole;
     return file_kind_is_cut(*file, (int64_t)there.st_size, &whole)
@@ -127,20 +146,11 @@ static int make_draft(struct restore *restore, int backup)
                            strerror(errno));
 }
 
-static int check_schema(struct restore *restore, struct db_connection *draft)
+static int read_schema(struct restore *restore, struct db_connection *draft)
 {
-    struct tool *tool = restore->tool;
     enum db_class class = admin_driver->schema_number(draft, &restore->schema);
-    if (class != DB_OK) {
-        return admin_fail(tool, draft, restore->from, class, "reading it");
-    }
-    if (restore->schema > schema_number) {
-        return admin_fail_schema(tool, restore->from, restore->schema);
-    }
-    return restore->schema >= 1
-               ? TOOL_DONE
-               : tool_fail(tool, "%s: not a database of cubby, but of another program",
-                           restore->from);
+    return class == DB_OK ? check_schema(restore, restore->schema)
+                          : admin_fail(restore->tool, draft, restore->from, class, "reading it");
 }
 
 static int migrate(struct restore *restore, struct db_connection *draft)
@@ -209,7 +219,7 @@ static int prepare_draft(struct restore *restore, struct db_connection **draft)
     }
     int status = admin_make_plain(restore->tool, restore->from, *draft);
     if (status == TOOL_DONE) {
-        status = check_schema(restore, *draft);
+        status = read_schema(restore, *draft);
     }
     if (status == TOOL_DONE) {
         status = admin_verify_integrity(restore->tool, restore->from, *draft);
@@ -426,14 +436,23 @@ static int move_left_over(struct restore *restore)
 }
 
 /* Puts away a file that is not a database any more. Nobody takes its journals for those of another
- * meanwhile: there is none of that name. */
+ * meanwhile: there is none of that name. Nor does a program write to it that had read it while it
+ * was whole: until it has its new name it is locked, and later SQLite sees that it was moved. */
 static int move_damaged(struct restore *restore)
 {
-    int status = name_old(restore, restore->itself);
-    return status != TOOL_DONE || move_companions(restore) == 0
-               ? status
-               : tool_fail(restore->tool, "%s: its journal can't be put away: %s", restore->kept,
+    int lock;
+    int status = lock_database(restore->tool, restore->itself, &lock);
+    if (status == TOOL_DONE) {
+        status = name_old(restore, restore->itself);
+    }
+    if (status == TOOL_DONE && move_companions(restore) != 0) {
+        status = tool_fail(restore->tool, "%s: its journal can't be put away: %s", restore->kept,
                            strerror(errno));
+    }
+    if (lock >= 0) {
+        (void)close(lock);
+    }
+    return status;
 }
 
 /* Gives a new file the journal of the settings. A failure is only reported. */
@@ -535,6 +554,7 @@ static int tell(const struct restore *restore)
 static int restore_as_owner(struct restore *restore, int backup)
 {
     struct tool *tool = restore->tool;
+    tool->one_owner = true;
     int status = file_become_owner(tool, tool->config.database);
     restore->itself = file_itself(tool, tool->config.database);
     restore->draft = arena_printf(&tool->arena, "%s.restore-%ld", restore->itself, (long)getpid());

@@ -426,7 +426,7 @@ static const struct tool_command commands[] = {
              "afterwards it is either as before or up to date. Then gives it the journal of the\n"
              "settings: wal only on a medium that can carry it, otherwise nothing is changed.\n"
              "Make a backup first.\n",
-     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_PROGRESS | COMMAND_ONE_OWNER,
      .run = run_migrate},
     {.name = "check",
      .words = "",
@@ -437,7 +437,7 @@ static const struct tool_command commands[] = {
          "row by the rules of \"cubby import\", and the strength of the keys. Exit status 1 if\n"
          "anything is wrong. A warning, such as of a folder in memory, which a reboot empties, is\n"
          "no problem to it.\n",
-     .flags = COMMAND_JSON | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_PROGRESS | COMMAND_NAMES_FAULTS,
      .run = run_check},
     {.name = "config",
      .words = "",

@@ -149,7 +149,7 @@ static const struct tool_command commands[] = {
          "for a scraper, as by the textfile collector of node_exporter.\n",
      .options = options,
      .option_count = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = run_stats},
 };
 

@@ -28,11 +28,10 @@ static int print_row(struct tool *tool, const struct account *account, bool firs
                account->bytes, account->disabled ? "  disabled" : "");
         return TOOL_DONE;
     }
-    char *text = cJSON_PrintUnformatted(account_json(tool, account));
-    if (text == NULL || arena_failed(&tool->scratch)) {
+    const char *text = tool_json_text(tool, account_json(tool, account), false, false);
+    if (text == NULL) {
         return tool_out_of_memory(tool);
     }
-    tool_make_printable(text, false);
     printf("%s%s", first ? "[\n" : ",\n", text);
     tool_row_done(tool);
     return TOOL_DONE;
@@ -352,7 +351,7 @@ static const struct tool_command commands[] = {
      .words = "",
      .summary = "list all accounts",
      .text = "Lists all accounts in the order of their names, with what they store.\n",
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = run_list},
     {.name = "user show",
      .words = "NAME",
@@ -360,7 +359,7 @@ static const struct tool_command commands[] = {
      .text = "NAME is the user name, or the e-mail, here as in all commands about a user.\n",
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = run_show},
     {.name = "user add",
      .words = "NAME",
@@ -370,7 +369,7 @@ static const struct tool_command commands[] = {
      .option_count = sizeof add_options / sizeof add_options[0],
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = user_run_add},
     {.name = "user edit",
      .words = "NAME",
@@ -381,7 +380,7 @@ static const struct tool_command commands[] = {
      .option_count = sizeof edit_options / sizeof edit_options[0],
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = user_run_edit},
     {.name = "user quota",
      .words = "NAME",
@@ -393,7 +392,7 @@ static const struct tool_command commands[] = {
      .option_count = sizeof quota_options / sizeof quota_options[0],
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = user_run_quota},
     {.name = "user keys",
      .words = "NAME",
@@ -404,7 +403,7 @@ static const struct tool_command commands[] = {
      .option_count = sizeof keys_options / sizeof keys_options[0],
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = user_run_keys},
     {.name = "user disable",
      .words = "NAME",
@@ -415,7 +414,7 @@ static const struct tool_command commands[] = {
          "--yes is given; a script is not held up.\n",
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON | COMMAND_ASKS,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_ONE_OWNER,
      .run = run_disable},
     {.name = "user enable",
      .words = "NAME",
@@ -425,7 +424,7 @@ static const struct tool_command commands[] = {
          "forgets the failed logins that are counted against the account.\n",
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = run_enable},
     {.name = "user delete",
      .words = "NAME",
@@ -434,7 +433,7 @@ static const struct tool_command commands[] = {
              "stays in the database. Asks, or takes --yes.\n",
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS,
+     .flags = COMMAND_JSON | COMMAND_ASKS | COMMAND_PROGRESS | COMMAND_ONE_OWNER,
      .run = run_delete},
     {.name = "user passwd",
      .words = "NAME",
@@ -445,7 +444,7 @@ static const struct tool_command commands[] = {
      .option_count = 1,
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = user_run_passwd},
     {.name = "user reset-code",
      .words = "NAME",
@@ -457,7 +456,7 @@ static const struct tool_command commands[] = {
      .option_count = 1,
      .words_least = 1,
      .words_most = 1,
-     .flags = COMMAND_JSON,
+     .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = user_run_reset_code},
 };
 

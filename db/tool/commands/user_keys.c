@@ -128,11 +128,10 @@ static int print_page(struct listing *listing, const cJSON *page)
             print_line(listing, item);
             continue;
         }
-        char *text = cJSON_PrintUnformatted(item);
+        const char *text = tool_json_text(tool, item, false, false);
         if (text == NULL) {
             return tool_out_of_memory(tool);
         }
-        tool_make_printable(text, false);
         printf("%s%s", listing->any ? ",\n" : "[\n", text);
         listing->any = true;
     }

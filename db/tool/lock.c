@@ -1,0 +1,79 @@
+/*
+ * lock.c - locks on files that are replaced by others of their name.
+ */
+#include "db/tool/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "db/tool/admin.h"
+
+enum { PAUSE_NS = 20 * 1000 * 1000 };
+
+/* 0, or -1 with errno, EWOULDBLOCK or EAGAIN when another has it. */
+static int try_whole(int file)
+{
+    return flock(file, LOCK_EX | LOCK_NB);
+}
+
+static int try_database(int file)
+{
+    /* Where SQLite locks (file format, section 1.2): PENDING, RESERVED and 510 SHARED. A connection
+     * that keeps a write-ahead log holds one of the latter as long as it is open. */
+    struct flock range = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
+    return fcntl(file, F_OFD_SETLK, &range);
+}
+
+/* Whether FILE is still that of the name PATH. */
+static bool is_named(int file, const char *path)
+{
+    struct stat one;
+    struct stat other;
+    return fstat(file, &one) == 0 && stat(path, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Waits for the lock on the file that has the name PATH by then. */
+static int take(struct tool *tool, const char *path, int flags, int (*try)(int file), int *lock)
+{
+    const struct timespec pause = {0, PAUSE_NS};
+    int64_t end = tool_now_ms() + admin_timeout(tool);
+    *lock = -1;
+    for (;;) {
+        *lock = *lock >= 0 ? *lock : open(path, flags | O_CLOEXEC | O_NONBLOCK);
+        bool locked = *lock >= 0 && try(*lock) == 0;
+        if (locked && is_named(*lock, path)) {
+            return TOOL_DONE;
+        }
+        if (!locked && (*lock < 0 || (errno != EWOULDBLOCK && errno != EAGAIN))) {
+            return tool_fail(tool, "%s: can't lock it: %s", path, strerror(errno));
+        }
+        if (tool_now_ms() >= end) {
+            (void)tool_fail(tool, "%s: another process keeps it locked", path);
+            return TOOL_BUSY;
+        }
+        if (!locked) {
+            (void)nanosleep(&pause, NULL);
+        }
+        if (locked || !is_named(*lock, path)) { /* it was replaced meanwhile */
+            (void)close(*lock);
+            *lock = -1;
+        }
+    }
+}
+
+int lock_file(struct tool *tool, const char *path, int *lock)
+{
+    return take(tool, path, O_RDONLY, try_whole, lock);
+}
+
+int lock_database(struct tool *tool, const char *path, int *lock)
+{
+    return take(tool, path, O_RDWR, try_database, lock);
+}

@@ -1,0 +1,434 @@
+#!/usr/bin/env bats
+# What the tool does with root's rights, with locks and results that others could reach for, and with what it shows.
+
+load tool
+
+setup() {
+    note_test_alone
+    place=$(mktemp -d "${TMPDIR:-/tmp}/cubby-rights.XXXXXX")
+    chmod 755 "$place"
+    home=$place/data
+    conf=$place/cubby.conf
+    database=$home/cubby.db
+    keys=$home/keys.json
+    export CUBBY_CONF=$conf
+    settings
+    victim=$place/victim
+    : >"$victim"
+    chmod 600 "$victim"
+    background=''
+}
+
+teardown() {
+    [ -z "$background" ] || kill "$background" 2>/dev/null || true
+    rm -rf "$place"
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# settings [LINE…]
+settings() {
+    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' 'busy_timeout = 100' "$@" >"$conf"
+    chmod 644 "$conf"
+}
+
+as_attacker() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+
+# with_data: a folder with database and key of the attacker's
+with_data() {
+    install -d -m 755 -o nobody -g nogroup "$home"
+    tool 0 init --owner nobody
+}
+
+untouched() { same "$(stat -c '%s %U %a' "$victim")" '0 root 600'; }
+
+# drafts: the names of restores' drafts that the traced tool made
+drafts() { grep -c 'restore-.*O_CREAT' "$place/trace" || true; }
+
+# eventually COMMAND…: until it succeeds
+eventually() {
+    for _ in $(seq 300); do
+        ! "$@" || return 0
+        sleep 0.1
+    done
+    fail "never: $*"
+}
+
+# ---- settings -----------------------------------------------------------------------------------
+
+@test "rights: settings that another user may change are obeyed as that user, for good" {
+    is_root || return 0
+    with_data
+    mv "$conf" "$home/cubby.conf"
+    conf=$home/cubby.conf
+    CUBBY_CONF=$conf
+    chown nobody: "$conf"
+    tool 0 key rotate
+    tool 0 backup "$home/copy.db"
+    same "$(stat -c %U "$home/copy.db")" nobody
+    # the log of a taken-over program's choice
+    echo "log = $victim" >>"$conf"
+    tool 1 key rotate
+    said "this was run as nobody, since the settings in $conf are theirs to change"
+    untouched
+    strace -f -qq -o "$place/trace" -e trace=setresuid,setresgid,setgroups,?open,openat "$TOOL" key list >/dev/null
+    grep -q 'setresuid(65534, 65534, 65534) *= 0' "$place/trace"
+    same "$(awk '/setresuid\(65534, 65534, 65534/ { as = 1 } index($0, "'"$home"'") && !/O_PATH/ && !as' "$place/trace")" ''
+    # an option names them, a link of root's leads to them, a link of that user's leads to root's
+    unset CUBBY_CONF
+    tool 1 -c "$conf" key rotate
+    ln -s "$conf" "$place/link.conf"
+    tool 1 -c "$place/link.conf" key rotate
+    untouched
+    settings "log = $victim"
+    mkdir "$place/roots"
+    mv "$conf" "$place/roots/cubby.conf"
+    conf=$place/roots/cubby.conf
+    settings "log = $victim"
+    as_attacker ln -s "$conf" "$home/other.conf"
+    tool 1 -c "$home/other.conf" key rotate
+    untouched
+    # root's own file in that user's folder
+    cp "$conf" "$home/third.conf"
+    tool 1 -c "$home/third.conf" key rotate
+    untouched
+    tool 0 -c "$conf" key rotate
+    [ -s "$victim" ]
+}
+
+@test "rights: settings that several users or all may change are refused to root, and check tells of one" {
+    is_root || return 0
+    with_data
+    install -d -o nobody "$place/nobodys"
+    cp "$conf" "$place/nobodys/cubby.conf"
+    chown www-data "$place/nobodys/cubby.conf"
+    tool 1 -c "$place/nobodys/cubby.conf" stats
+    said 'could lead root elsewhere'
+    chmod 666 "$conf"
+    tool 1 stats
+    said "others than root may change the settings (mode 666), and could lead root anywhere; chmod go-w $conf"
+    chmod 664 "$conf"
+    chgrp 54321 "$conf"
+    tool 1 stats
+    said '(mode 664)'
+    tool 1 check
+    said 'others than its owner may change the settings (mode 664)'
+    chgrp root "$conf"
+    tool 0 stats
+    # one user: the one who runs the programs, to whom the tool says it without calling it a fault, or another
+    chmod 644 "$conf"
+    chown nobody "$conf"
+    tool 0 check
+    said "warning: $conf: user 65534, neither root nor who runs this, may change the settings"
+    chown www-data "$conf"
+    tool 1 check
+    said "$conf: user $(id -u www-data), neither root nor who runs this, may change the settings"
+    # mounted read-only, as a container may have them, they are nobody's to change
+    chmod 666 "$conf"
+    # shellcheck disable=SC2016 # of the inner shell
+    run --separate-stderr unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && "$2" key rotate' sh "$conf" "$TOOL"
+    same "$status" 0
+    same "$(stat -c %U "$keys")" nobody
+}
+
+@test "rights: a command that needs root no more gives it up before it opens the database" {
+    is_root || return 0
+    for log in '' "$home/log"; do
+        settings ${log:+"log = $log"}
+        [ -e "$home" ] || with_data
+        tool 0 backup "$place/copy.db" --yes
+        for words in stats 'user list' gc migrate "restore --yes $place/copy.db"; do
+            # shellcheck disable=SC2086 # words
+            strace -f -qq -o "$place/trace" -e trace=setresuid,?open,openat "$TOOL" $words >/dev/null
+            same "$(awk '/setresuid\(65534, 65534, 65534\)/ { ever = 1 } /cubby\.db.*O_RDWR/ && !/new-/ && !ever' "$place/trace")" ''
+            grep -q 'setresuid(65534, 65534, 65534) *= 0' "$place/trace"
+        done
+    done
+    same "$(sed 's/^[^{]*//' "$home/log" | jq -r 'select(.event == "restore").operator')" 0
+    # not where the log is another user's, who is to note it
+    install -d -m 755 -o www-data "$place/logs"
+    settings "log = $place/logs/log"
+    tool 0 restore --yes "$place/copy.db"
+    same "$(stat -c %U "$place/logs/log")" www-data
+}
+
+# ---- files that the operator names --------------------------------------------------------------
+
+@test "rights: restore and import read nothing as root that a link of another user's names" {
+    is_root || return 0
+    with_data
+    mkdir -m 700 "$place/roots"
+    tool 0 backup "$place/roots/copy.db"
+    tool 0 export "$place/roots/lines"
+    before=$(sha256sum "$database")
+    as_attacker ln -s "$place/roots/copy.db" "$home/copy.db"
+    as_attacker ln -s "$place/roots/lines" "$home/lines"
+    run --separate-stderr strace -f -qq -o "$place/trace" "$TOOL" restore --yes "$home/copy.db"
+    same "$status" 1
+    said 'Permission denied'
+    same "$(drafts)" 0
+    tool 1 import "$home/lines"
+    said 'Permission denied'
+    same "$(sha256sum "$database")" "$before"
+    # a second name of a file of root's
+    rm "$home/copy.db"
+    ln "$place/roots/copy.db" "$home/copy.db"
+    tool 1 restore --yes "$home/copy.db"
+    said 'Permission denied'
+    rm "$home/copy.db"
+    # what root itself put there, what is that user's, and what nobody else can reach
+    tool 0 backup "$home/roots.db"
+    same "$(stat -c %U "$home/roots.db")" root
+    tool 0 restore --yes "$home/roots.db"
+    chown nobody "$home/roots.db"
+    tool 0 restore --yes "$home/roots.db"
+    tool 0 restore --yes "$place/roots/copy.db"
+    install -d -m 1777 "$place/shared"
+    cp "$place/roots/copy.db" "$place/shared"
+    tool 0 restore --yes "$place/shared/copy.db"
+    as_attacker ln -s "$place/roots/copy.db" "$place/shared/link.db"
+    tool 1 restore --yes "$place/shared/link.db"
+    # a pipe, from another process
+    run --separate-stderr "$TOOL" import /dev/stdin < <(cat "$place/roots/lines")
+    same "$status" 0
+}
+
+@test "rights: a database of another program is refused before its bytes lie beside cubby's" {
+    is_root || return 0
+    with_data
+    sqlite3 "$place/other.db" "CREATE TABLE secrets (text); INSERT INTO secrets VALUES ('x')"
+    for number in 0 1000000; do
+        sqlite3 "$place/other.db" "PRAGMA user_version = $number"
+        run --separate-stderr strace -f -qq -o "$place/trace" "$TOOL" restore --yes "$place/other.db"
+        same "$status" 1
+        same "$(drafts)" 0
+    done
+    said 'has schema 1000000'
+}
+
+# ---- locks --------------------------------------------------------------------------------------
+
+@test "key rotate: a lock on the folder holds nobody up, one on the keys for a moment" {
+    mkdir "$home"
+    tool 0 init
+    chmod 755 "$home"
+    hold_lock() {
+        rm -f "$place/held"
+        ("$@" 3>&- & echo $! >"$place/pid"; wait) 3>&- &
+        eventually test -e "$place/held"
+        background=$(cat "$place/pid")
+    }
+    if is_root; then attacker=(as_attacker); else attacker=(); fi
+    : >"$place/held"
+    "${attacker[@]}" flock "$home" sleep 60 3>&- &
+    background=$!
+    eventually lock_is_held "$home"
+    run timeout 20 "$TOOL" key rotate --retire-others --yes
+    same "$status" 0
+    kill "$background"
+    # another run of the tool
+    flock "$keys" sleep 60 3>&- &
+    background=$!
+    eventually lock_is_held "$keys"
+    before=$(sha256sum "$keys")
+    tool 5 key rotate
+    said 'another process keeps it locked'
+    tool 5 key retire --expired
+    # by another spelling
+    mkdir "$place/links"
+    ln -s "$keys" "$place/links/keys.json"
+    keys=$place/links/keys.json settings
+    tool 5 key rotate
+    same "$(sha256sum "$home/keys.json")" "$before"
+    kill "$background"
+}
+
+lock_is_held() { ! flock -n "$1" true; }
+
+@test "restore: a file that is no database any more is not replaced while a connection has read it" {
+    tool 0 init
+    tool 0 backup "$place/copy.db"
+    hold
+    let_go
+    rm "$BATS_TEST_TMPDIR/hold" "$BATS_TEST_TMPDIR/held"
+    mkfifo "$BATS_TEST_TMPDIR/hold"
+    sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
+    holder=$!
+    exec 5>"$BATS_TEST_TMPDIR/hold"
+    printf 'BEGIN;\nSELECT count(*) FROM users;\n' >&5
+    eventually test -s "$BATS_TEST_TMPDIR/held"
+    printf 'no database    ' | dd of="$database" conv=notrunc status=none
+    tool 5 restore --yes "$place/copy.db"
+    said 'another process keeps it locked'
+    same "$(head -c 11 "$database")" 'no database'
+    let_go
+    tool 0 restore --yes "$place/copy.db"
+    tool 0 check
+}
+
+# ---- results ------------------------------------------------------------------------------------
+
+@test "backup and export: overwrite nothing that the settings name, nor these" {
+    tool 0 init
+    echo 'some password' >"$place/refused"
+    settings "log = $place/log" "refused_passwords = $place/refused"
+    echo x >"$place/log"
+    ln -s "$place/log" "$place/link"
+    before=$(sha256sum "$conf" "$place/refused" "$place/log")
+    for file in "$conf" "$place/log" "$place/refused" "$place/data/../log" "$keys" "$database"; do
+        tool 1 backup --yes "$file"
+        said 'belongs to the installation itself'
+        tool 1 export --yes "$file"
+        said 'belongs to the installation itself'
+    done
+    same "$(sha256sum "$conf" "$place/refused" "$place/log")" "$before"
+}
+
+@test "backup: refuses a FILE beside which a journal lies, which would be taken for its own" {
+    tool 0 init
+    for suffix in journal wal; do
+        echo old >"$place/b.db-$suffix"
+        tool 1 backup --yes "$place/b.db"
+        said "$place/b.db-$suffix lies beside it"
+        [ ! -e "$place/b.db" ] || fail 'made all the same'
+        rm "$place/b.db-$suffix"
+    done
+    tool 0 backup "$place/b.db"
+    tool 0 restore --yes "$place/b.db"
+}
+
+@test "backup: whatever signal ends it, no draft with the data is left" {
+    tool 0 init
+    for signal in XCPU USR1 ALRM ABRT SEGV; do
+        run strace -f -qq -o "$place/trace" -e trace=?fsync -e "inject=?fsync:signal=$signal:when=1" "$TOOL" backup "$place/b.db"
+        [ "$status" -gt 128 ] || fail "not ended by $signal"
+        same "$(ls "$place" | grep '^b\.db')" ''
+    done
+}
+
+@test "export: from a medium that takes no writes" {
+    is_root || return 0
+    new_place=$place/results
+    mkdir "$new_place"
+    tool 0 init
+    new_user ann
+    store k '{"a": 1}'
+    tool 0 export "$new_place/before"
+    on_read_only() {
+        # shellcheck disable=SC2016 # of the inner shell
+        run --separate-stderr unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && "$@"' \
+            sh "$home" "$TOOL" "$@"
+        same "$status" 0
+    }
+    on_read_only export -
+    same "$output" "$(cat "$new_place/before")"
+    on_read_only export --user ann -
+    same "$(of .data.items[0].value.a)" 1
+    on_read_only export "$new_place/after"
+    cmp "$new_place/before" "$new_place/after"
+}
+
+# ---- as whom ------------------------------------------------------------------------------------
+
+@test "rights: a group that a file got from its folder is not taken, and stays with the keys" {
+    is_root || return 0
+    with_data
+    chgrp root "$database" "$keys"
+    for words in gc 'key rotate'; do
+        # shellcheck disable=SC2086 # words
+        strace -f -qq -o "$place/trace" -e trace=setresgid "$TOOL" $words >/dev/null
+        same "$(grep -c 'setresgid(-1, 65534' "$place/trace")" 1
+    done
+    chgrp 54321 "$keys"
+    chmod 640 "$keys"
+    tool 0 key rotate
+    same "$(stat -c '%U %g %a' "$keys")" 'nobody 54321 640'
+}
+
+@test "init: a folder that a stranger makes meanwhile gets nothing" {
+    is_root || return 0
+    install -d -m 1777 "$place/shared"
+    home=$place/shared/cubby/data
+    database=$home/cubby.db keys=$home/keys.json settings
+    strace -f -qq -o "$place/trace" -e trace=?mkdir,mkdirat,?open,openat,openat2 -e 'inject=?mkdir,mkdirat:delay_enter=4000000:when=1' \
+        "$TOOL" init --owner www-data >"$place/said" 2>&1 3>&- &
+    background=$!
+    eventually grep -q "shared" "$place/trace"
+    sleep 1 # until it is about to make the folder
+    as_attacker mkdir "$place/shared/cubby"
+    status=0
+    wait "$background" || status=$?
+    background=''
+    same "$status" 1
+    same "$(ls -A "$place/shared/cubby")" ''
+    grep -q 'its folder belongs to user 65534' "$place/said"
+    rmdir "$place/shared/cubby"
+    tool 0 init --owner www-data
+    same "$(stat -c '%U %a' "$place/shared/cubby" "$home" | tr '\n' ' ')" 'root 755 www-data 700 '
+}
+
+# ---- what is shown ------------------------------------------------------------------------------
+
+@test "tool: leaves no core file, and opens nothing by the number of a closed stream" {
+    tool 0 init
+    strace -qq -o "$place/trace" "$TOOL" stats >/dev/null
+    same "$(awk '/RLIMIT_CORE, \{rlim_cur=0, rlim_max=0\}/ { core = 1 } /PR_SET_DUMPABLE, SUID_DUMP_DISABLE/ { dump = 1 }
+        /cubby.conf/ && !(core && dump)' "$place/trace")" ''
+    grep -q PR_SET_DUMPABLE "$place/trace"
+    "$TOOL" export --progress "$place/lines" 2>&-
+    same "$(head -c 15 "$place/lines")" '{"type":"cubby"'
+    same "$(jq -c .type "$place/lines" | tail -1)" '"end"'
+    "$TOOL" backup "$place/copy.db" <&- >&- 2>&- || true # its result can be said nowhere
+    "$TOOL" restore --yes "$place/copy.db" <&- >"$place/said" 2>&1
+    status=0
+    "$TOOL" stats >&- 2>"$place/said" || status=$?
+    same "$status" 1
+    grep -q 'standard output' "$place/said"
+}
+
+@test "json: no character reaches a terminal that it would obey" {
+    tool 0 init
+    new_user ann
+    store k 1
+    query "UPDATE users SET email = 'a' || char(155) || '31m' || char(8238) || 'b', full_name = char(156) || '\$x'; UPDATE items SET key = char(155) || 'k'"
+    for words in 'user list' 'user show ann' 'user keys ann'; do
+        # shellcheck disable=SC2086 # words
+        tool 0 $words --json
+        case $output in *$'\u009b'* | *$'\u009c'* | *$'\u202e'*) fail "raw in $words" ;; *'\u009b'*) ;; *) fail "not in $words" ;; esac
+    done
+    same "$(of '.[0].key')" $'\u009bk'
+    tool 0 user list --json
+    same "$(of '.[0].email')" $'a\u009b31m\u202eb'
+}
+
+@test "audit: a line in the log has nothing for a shell, and the same value" {
+    settings "log = $place/log"
+    tool 0 init
+    # shellcheck disable=SC2016 # a name
+    tool 0 backup "$place"'/a$(id)`id`|&;<>!'"'"$'\u009b'
+    same "$(grep -c '[$`|&;<>!'"'"']' "$place/log")" 0
+    # shellcheck disable=SC2016 # a name
+    same "$(sed 's/^[^{]*//' "$place/log" | jq -r .detail)" "$place"'/a$(id)`id`|&;<>!'"'"$'\u009b'
+}
+
+@test "keys: a name with characters for a shell or a terminal is refused, those that tools make are not" {
+    tool 0 init
+    named() {
+        jq --arg name "$1" '.keys[0].kid = $name' "$keys" >"$place/new"
+        cat "$place/new" >"$keys"
+    }
+    for name in 'a$(id)' 'a`id`' "a'b" 'a"b' 'a;b' 'a\b' $'a\nb' $'a\e[31m' 'ä' 'a|b' '<a>'; do
+        named "$name"
+        tool 1 key list
+        said 'has a kid with other characters than'
+        cgi health GET
+        same "$code" 503
+    done
+    for name in 1b94c "NjVBRjY5+/=" urn:uuid:f81d4fae-7dec-11d0 https://id.example.org/keys/1 'ops@example.org 2026,1' -KI3Q9nNR7bR_~.; do
+        named "$name"
+        tool 0 key list
+        new_user "u${RANDOM}x"
+        store k 1
+        same "$code" 201
+    done
+}
