@@ -43,6 +43,8 @@ for name in ${PROCESSES:+PROCESSES PROCESSES_data PROCESSES_token PROCESSES_chan
     of_each="$of_each $name=$PROCESSES"
 done
 here=$(dirname "$0")
+# shellcheck source=cgi-bin/server/who_else.sh
+. "$here/who_else.sh"
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -153,18 +155,7 @@ as_user() {
 
 # only_root_renames_in FOLDER: as root: nobody else can give another meaning to what root makes there, as in a
 # folder of another user, or one that all may write to without the bit that leaves each his own.
-only_root_renames_in() {
-    [ -n "$user" ] || return 0
-    above=$(absolute "$1") || return 1
-    while :; do
-        case $(stat -c '%u %A' "$above") in
-        '0 d'????-??-? | '0 d'????????[tT]) ;;
-        *) return 1 ;;
-        esac
-        [ "$above" != / ] || return 0
-        above=$(dirname "$above")
-    done
-}
+only_root_renames_in() { [ -z "$user" ] || [ -z "$(who_else "$1")" ]; }
 
 make_run_folder() {
     for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # who_else.sh - who but root could change what root's scripts obey, or where they write. It is put into cubby-httpd
-# and cubby-loop, which say by `die` why they end.
+# and cubby-loop, which say by `die` why they end; run.sh reads it.
 
 # others_of PATH: prints who may change that alone: the number of its owner, "a group", "everybody". What has the
 # number of nobody where this is not the whole system (a container) is that of root outside.

@@ -446,6 +446,23 @@ by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}";
     run_stop TERM
 }
 
+@test "make run: as root, the folder of an installation is not opened to put data there" {
+    is_root || return 0
+    unset DATA
+    mkdir "$home/checkout"
+    # shellcheck disable=SC2016 # for the inner shell
+    run_start unshare --mount sh -ec 'mount -t tmpfs tmpfs /var/lib && mkdir -m 700 /var/lib/cubby && chown www-data /var/lib/cubby
+        cd "$1" && shift && exec "$@"' sh "$home/checkout" env SERVER=busybox PORT=0 TOOL="$root/build/bin/cubby" \
+        PROGRAMS="$root/build/cgi-bin" WWW="$root/www" sh "$root/cgi-bin/server/run.sh"
+    run_wait
+    six_calls "$base"
+    same "$(nsenter --mount --target "$run_pid" stat -c '%n %U %a' /var/lib/cubby /var/lib/cubby-run | tr '\n' ' ')" \
+        '/var/lib/cubby www-data 700 /var/lib/cubby-run root 711 '
+    has "$(readlink "$home/checkout/data")" /var/lib/cubby-run/
+    run_stop INT
+    rm -r "$home/checkout"
+}
+
 @test "make run: another user by RUN_USER, and a clear word when there is none of that name" {
     if is_root; then
         export RUN_USER=nobody
