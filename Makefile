@@ -641,7 +641,8 @@ bench-flushes: packages-test
 # ---- installing ------------------------------------------------------------------------------------
 
 empty :=
-MARKS := -e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
+MARKS := -e '/^@WHO_ELSE@/{r cgi-bin/server/who_else.sh' -e 'd;}' \
+	-e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
 # The pages name the folders of an installation without settings of its own.
 MOVED := -e 's|/usr/local/lib/cubby/cgi-bin|$(CGIDIR)|g' -e 's|/usr/local/sbin|$(SBINDIR)|g' \

@@ -20,7 +20,7 @@
 # What the programs' user must reach (programs, pages, settings) is copied to a folder of its own
 # and removed at the end, so the checkout may lie where that user may not enter. Data can't be
 # copied: should that user be unable to reach DATA, it moves to /var/lib/cubby and DATA becomes a
-# link to it.
+# link to it (/var/lib/cubby-run where the former belongs to an installation).
 set -eu
 umask 022 # another user reads what is made here; data are closed by the mode of their folder
 
@@ -43,6 +43,8 @@ for name in ${PROCESSES:+PROCESSES PROCESSES_data PROCESSES_token PROCESSES_chan
     of_each="$of_each $name=$PROCESSES"
 done
 here=$(dirname "$0")
+# shellcheck source=cgi-bin/server/who_else.sh
+. "$here/who_else.sh"
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -141,6 +143,8 @@ if [ "$(id -u)" = 0 ]; then
     group=$(id -gn "$user") || fail "there is no user $user"
 fi
 
+absolute() { (cd "$1" 2>/dev/null && pwd -P); }
+
 as_user() {
     if [ -n "$user" ]; then
         setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"
@@ -149,11 +153,18 @@ as_user() {
     fi
 }
 
+# only_root_renames_in FOLDER: as root: nobody else can give another meaning to what root makes there, as in a
+# folder of another user, or one that all may write to without the bit that leaves each his own.
+only_root_renames_in() { [ -z "$user" ] || [ -z "$(who_else "$1")" ]; }
+
 make_run_folder() {
     for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+        only_root_renames_in "$base" || continue
         run=$(mktemp -d "$base/cubby-run.XXXXXX" 2>/dev/null) || continue
         chmod 755 "$run"
-        mkdir "$run/cgi-bin" "$run/state" "$run/sockets"
+        # All of it stays root's, who works in it by names. What the servers and programs say is for nobody else.
+        mkdir "$run/cgi-bin" "$run/sockets" "$run/temporary"
+        mkdir -m 700 "$run/state"
         cp "$PROGRAMS"/* "$run/cgi-bin"
         chmod 755 "$run/cgi-bin" "$run/cgi-bin"/*
         # Not on a file system mounted noexec, nor below a folder closed to the user.
@@ -187,11 +198,16 @@ make_pages() {
 
 # ---- data ----------------------------------------------------------------------------------------------
 
-absolute() { (cd "$1" 2>/dev/null && pwd -P); }
-
 reaches_data() { as_user test -x "$data/." -a -w "$data/." 2>/dev/null; }
 
+# in_data COMMAND…: there, whatever may have taken the name meanwhile
+in_data() { (cd "$data" && [ "$(pwd -P)" = "$data" ] && "$@"); }
+
 prepare_data() {
+    # Root gives away what it finds there.
+    if [ -n "$user" ] && [ -h "${DATA%/}" ] && [ "$(stat -c %u "${DATA%/}")" != 0 ]; then
+        fail "$DATA is a link that is not root's; name the folder itself: DATA=..."
+    fi
     if [ ! -d "$DATA" ]; then
         (umask 077 && mkdir -p "$DATA") || fail "cannot make $DATA"
     fi
@@ -200,19 +216,22 @@ prepare_data() {
         move_data
     fi
     if [ -n "$user" ] && ! reaches_data; then
-        chown -R "$user:$group" "$data"
-        chmod 700 "$data"
+        in_data chown -R "$user:$group" . && in_data chmod 700 . || fail "cannot give $data to $user"
     fi
     reaches_data || fail "${user:-this user} may not write to $data"
-    chmod 700 "$data"
+    in_data chmod 700 . || fail "cannot close $data to others"
 }
 
 move_data() {
     name=$(basename "$(dirname "$data")")
-    store=/var/lib/cubby/$name-$(printf '%s' "$data" | cksum | cut -d' ' -f1)
+    stores=/var/lib/cubby
+    # That of an installation is its user's, and closed.
+    [ ! -e "$stores" ] || [ "$(stat -c %u "$stores")" = 0 ] || stores=/var/lib/cubby-run
+    store=$stores/$name-$(printf '%s' "$data" | cksum | cut -d' ' -f1)
     link=${DATA%/}
-    mkdir -p /var/lib/cubby
-    chmod 711 /var/lib/cubby
+    mkdir -p "$stores"
+    only_root_renames_in "$stores" || fail "others than root may write to $stores; name another folder: DATA=..."
+    chmod 711 "$stores"
     [ ! -e "$store" ] || [ -z "$(ls -A "$data")" ] ||
         fail "both $data and $store hold data; move one of them away"
     if [ -e "$store" ]; then
@@ -230,8 +249,10 @@ move_data() {
 # Debian keeps its programs out of the way, in a folder for each version. Data are of one version: that of the
 # server that made them.
 find_postgresql() {
-    if [ -e "$data/postgresql" ] || [ -h "$data/postgresql" ]; then
-        version=$(cat "$data/postgresql/PG_VERSION" 2>/dev/null) || version=''
+    # Where that leads, another user's server may be at work.
+    ! as_user test -h "$data/postgresql" || fail "$data/postgresql is a link; put the folder itself there, or choose another one: DATA=..."
+    if as_user test -e "$data/postgresql"; then
+        version=$(as_user cat "$data/postgresql/PG_VERSION" 2>/dev/null) || version=''
         case $version in
         '' | *[!0-9.]*) fail "$data/postgresql is no data folder of PostgreSQL; move it away, or choose another folder: DATA=..." ;;
         esac
@@ -260,12 +281,12 @@ make_database_folder() {
 }
 
 # left_server: prints the number of the server that works on our data, if there is one: the number in its file
-# may by now be that of anything.
+# may by now be that of anything. All of it as the programs' user, who sees, and can stop, only what is his.
 left_server() {
-    left=$(head -n 1 "$data/postgresql/postmaster.pid" 2>/dev/null) || return 1
+    left=$(as_user head -n 1 "$data/postgresql/postmaster.pid" 2>/dev/null) || return 1
     case $left in '' | *[!0-9]*) return 1 ;; esac
-    case $(readlink "/proc/$left/exe") in */postgres | */postgres' (deleted)') ;; *) return 1 ;; esac
-    [ "$(readlink "/proc/$left/cwd")" = "$(absolute "$data/postgresql")" ] && say "$left"
+    case $(as_user readlink "/proc/$left/exe") in */postgres | */postgres' (deleted)') ;; *) return 1 ;; esac
+    [ "$(as_user readlink "/proc/$left/cwd")" = "$data/postgresql" ] && say "$left"
 }
 
 # One whose run.sh was killed is stopped; to that of a run that goes on nothing is done.
@@ -276,7 +297,8 @@ stop_left_server() {
     *run.sh*) fail "another \"make run\" (process $parent) works on $data/postgresql; stop it, or choose another folder: DATA=..." ;;
     esac
     say "stops the PostgreSQL (process $left) that an earlier run has left in $data/postgresql"
-    kill -INT "$left" 2>/dev/null || fail "cannot stop process $left"
+    # shellcheck disable=SC2016 # for the inner shell
+    as_user sh -c 'kill -INT "$1"' sh "$left" 2>/dev/null || fail "cannot stop process $left"
     while left_server >/dev/null; do
         [ -z "$stopped" ] || exit 0
         sleep 0.1
@@ -290,7 +312,7 @@ start_database() {
     chmod 700 "$run/postgresql"
     [ -z "$user" ] || chown "$user:$group" "$run/postgresql"
     name=${user:-$(id -un)}
-    [ -e "$data/postgresql" ] || make_database_folder
+    as_user test -e "$data/postgresql" || make_database_folder
     stop_left_server
     # What is not the programs' user's own process can't tell it to stop.
     if [ -n "$user" ]; then
@@ -332,19 +354,24 @@ await_database() {
 }
 
 # DATA/cubby.conf names database and keys, so that the tool works with it: three lines, which are
-# made anew when the folder has moved. All else in it is the user's.
+# made anew when the folder has moved. All else in it is the user's. They are read and written as their user, to
+# whom the folder belongs: as root one could be made to read, and write, elsewhere.
 prepare_settings() {
     mark='# "make run" writes these two lines:'
+    settings=''
+    ! as_user test -e "$data/cubby.conf" || {
+        settings=$(as_user cat "$data/cubby.conf" && say .) || fail "${user:-this user} cannot read $data/cubby.conf"
+    }
+    (umask 077 && : >"$run/cubby.conf")
+    [ -z "$user" ] || chgrp "$group" "$run/cubby.conf"
+    chmod 640 "$run/cubby.conf"
     {
         say "$mark"
         say "database = $database"
         say "keys = $data/keys.json"
-        [ ! -f "$data/cubby.conf" ] ||
-            awk -v mark="$mark" '$0 == mark { skip = 3 } skip > 0 { skip--; next } { print }' "$data/cubby.conf"
+        printf '%s' "${settings%.}" | awk -v mark="$mark" '$0 == mark { skip = 3 } skip > 0 { skip--; next } { print }'
     } >"$run/cubby.conf"
-    chmod 644 "$run/cubby.conf"
-    # As their user, to whom the folder belongs: as root one could be made to write elsewhere.
-    cmp -s "$run/cubby.conf" "$data/cubby.conf" ||
+    as_user cmp -s "$run/cubby.conf" "$data/cubby.conf" ||
         as_user sh -c 'cp "$1" "$2.new" && mv -f "$2.new" "$2"' sh "$run/cubby.conf" "$data/cubby.conf" ||
         fail "cannot write $data/cubby.conf"
     body_timeout=$(as_user "$run/cubby" -c "$run/cubby.conf" config 2>/dev/null |
@@ -366,8 +393,8 @@ names_of_programs() { (cd "$run/cgi-bin" && set -- * && IFS='|' && say "$*"); }
 fill() {
     awk -v programs="$(names_of_programs | tr '|' ' ')" -f "$here/each.awk" "$here/$1.in" | sed -e "s|max-read-idle = 33|max-read-idle = $((body_timeout + 3))|" \
         -e "s|client_body_timeout 30s|client_body_timeout ${body_timeout}s|" -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
-        -e "s|@SYSCONFDIR@|$run|g" -e "s|@SBINDIR@|$run|g" -e "s#@PROGRAMS@#$(names_of_programs)#g" \
-        -e "s|/run/lighttpd/|$run/sockets/|g" -e "s|/run/cubby|$run/sockets|g"
+        -e "/^@WHO_ELSE@/{r $here/who_else.sh" -e 'd;}' -e "s|@SYSCONFDIR@|$run|g" -e "s|@SBINDIR@|$run|g" -e "s#@PROGRAMS@#$(names_of_programs)#g" \
+        -e "s|/run/lighttpd/|$run/lighttpd/|g" -e "s|/run/cubby|$run/sockets|g"
 }
 
 write_apache() {
@@ -423,7 +450,7 @@ CONF
         if [ "$MODE" = fastcgi ]; then
             fill cubby.apache-fastcgi.conf
         else
-            say "ScriptSock \"$run/state/cgid\""
+            say "ScriptSock \"$run/sockets/cgid\""
             say "CGIDScriptTimeout 60"
         fi
         # Whatever is asked here, the answer is JSON.
@@ -454,9 +481,10 @@ CONF
             say "server.groupname = \"$group\""
         fi
     } >"$run/server.conf"
-    mkdir -p "$run/upload"
-    chmod 700 "$run/upload"
-    [ -z "$user" ] || chown "$user:$group" "$run/upload"
+    # It makes its sockets itself, as that user.
+    mkdir -p "$run/upload" "$run/lighttpd"
+    chmod 700 "$run/upload" "$run/lighttpd"
+    [ -z "$user" ] || chown "$user:$group" "$run/upload" "$run/lighttpd"
 }
 
 write_busybox() {
@@ -492,10 +520,10 @@ http {
     access_log off;
     server_tokens off;
     client_body_temp_path $run/upload;
-    fastcgi_temp_path $run/state/fastcgi;
-    proxy_temp_path $run/state/proxy;
-    uwsgi_temp_path $run/state/uwsgi;
-    scgi_temp_path $run/state/scgi;
+    fastcgi_temp_path $run/temporary/fastcgi;
+    proxy_temp_path $run/temporary/proxy;
+    uwsgi_temp_path $run/temporary/uwsgi;
+    scgi_temp_path $run/temporary/scgi;
     types {
         text/html html;
         text/css css;
@@ -518,15 +546,15 @@ CONF
 }
 
 write_caddy() {
-    mkdir -p "$run/state/caddy"
-    [ -z "$user" ] || chown "$user:$group" "$run/state/caddy"
+    mkdir -p "$run/caddy"
+    [ -z "$user" ] || chown "$user:$group" "$run/caddy"
     {
         cat <<CONF
 {
 	admin off
 	auto_https off
 	grace_period 4s
-	storage file_system $run/state/caddy
+	storage file_system $run/caddy
 	log {
 		output stderr
 		format console
@@ -584,7 +612,7 @@ server_command() {
     caddy)
         set -- caddy run --config "$run/server.conf" --adapter caddyfile
         [ -z "$user" ] || set -- setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"
-        set -- env HOME="$run/state/caddy" XDG_DATA_HOME="$run/state/caddy" XDG_CONFIG_HOME="$run/state/caddy" "$@"
+        set -- env HOME="$run/caddy" XDG_DATA_HOME="$run/caddy" XDG_CONFIG_HOME="$run/caddy" "$@"
         ;;
     apache) set -- apache2 -d "$run/state" -f "$run/server.conf" -DFOREGROUND ;;
     lighttpd) set -- lighttpd -D -f "$run/server.conf" ;;
@@ -615,9 +643,9 @@ random_port() { say $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000)); }
 
 # 0: answers. 1: ended at once. Waits up to 20 seconds.
 start_server() {
-    [ -z "$user" ] || chown "$user:$group" "$run/sockets"
     "write_$SERVER"
     [ "$MODE" = cgi ] || write_loop
+    (umask 077 && : >"$run/state/output")
     server_command >"$run/state/output" 2>&1 </dev/null &
     server_pid=$!
     tries=0

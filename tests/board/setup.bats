@@ -128,7 +128,9 @@ SH
     # Elsewhere the service is told where it may write.
     rm -rf "$BOARD_ROOT/etc/cubby"
     machine_install "127.0.0.1:$port" --data '/data/x "y%' >/dev/null
-    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Service]
+    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Unit]
+RequiresMountsFor="/data/x \"y%%"
+[Service]
 ReadWritePaths="/data/x \"y%%"'
     within /bin/sh /usr/sbin/cubby-setup remove
     [ ! -e "$BOARD_ROOT/etc/systemd/system/cubby.service.d" ]
@@ -142,19 +144,74 @@ ReadWritePaths="/data/x \"y%%"'
     printf '[Service]\nReadWritePaths=/keys\n' >"$local_conf"
     before=$(cat "$local_conf")
     has_text "$(machine_install "127.0.0.1:$port")" 'data: /srv/cubby, as it was'
-    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Service]
+    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Unit]
+RequiresMountsFor="/mnt/a disk/cubby"
+[Service]
 ReadWritePaths="/mnt/a disk/cubby"'
     cp -pR "$BOARD_ROOT/srv/cubby" "$BOARD_ROOT/mnt/other"
     rm "$BOARD_ROOT/srv/cubby/cubby.db"
     ln -s /mnt/other/cubby.db "$BOARD_ROOT/srv/cubby/cubby.db"
     chown -h --reference="$BOARD_ROOT/mnt/other/cubby.db" "$BOARD_ROOT/srv/cubby/cubby.db"
     has_text "$(setup_again)" 'data: /srv/cubby, as it was'
-    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Service]
+    same "$(cat "$BOARD_ROOT/etc/systemd/system/cubby.service.d/data.conf")" '[Unit]
+RequiresMountsFor="/mnt/a disk/cubby" "/mnt/other"
+[Service]
 ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     [ -L "$BOARD_ROOT/srv/cubby/cubby.db" ]
     within /bin/sh /usr/sbin/cubby-setup remove
     same "$(cat "$local_conf")" "$before"
     same "$(ls "$BOARD_ROOT/etc/systemd/system/cubby.service.d")" local.conf
+}
+
+@test "setup: while the disk of the data is missing no other data are made in its place, neither at boot nor by hand" {
+    mkdir "$BOARD_ROOT/etc/init.d"
+    printf '#!/bin/sh\nfor script in /etc/init.d/S??*; do "$script" start; done\n' >"$BOARD_ROOT/etc/init.d/rcS"
+    chmod 755 "$BOARD_ROOT/etc/init.d/rcS"
+    echo '::sysinit:/etc/init.d/rcS' >"$BOARD_ROOT/etc/inittab"
+    mkdir "$BOARD_ROOT/srv" "$BOARD_ROOT/disk"
+    machine_boot
+    # The first time the table of what is to be mounted tells.
+    echo '/dev/sda1 /srv/ ext4 defaults 0 2' >"$BOARD_ROOT/etc/fstab"
+    run machine_install "127.0.0.1:$port"
+    [ "$status" = 1 ] || fail "$output"
+    has_text "$output" '/srv/cubby/cubby.db is missing, and so is the disk that /etc/fstab mounts at /srv'
+    same "$(ls "$BOARD_ROOT/srv")" ''
+    within /bin/mount --bind /disk /srv
+    machine_install "127.0.0.1:$port" >/dev/null
+    machine_answers "$BASE"
+    new_user
+    store kept 1
+    # Afterwards it is known without, as where the table has no line.
+    rm "$BOARD_ROOT/etc/fstab"
+    machine_loses_power
+    machine_boot
+    run within /usr/sbin/cubby-httpd prepare
+    [ "$status" = 1 ]
+    has_text "$output" '/srv/cubby/cubby.db is missing, and it was there before: is the disk mounted that holds it?'
+    run within /etc/init.d/S80cubby start
+    [ "$status" = 1 ]
+    run setup_again
+    [ "$status" = 1 ]
+    has_text "$output" 'is the disk mounted'
+    has_text "$(cat "$BOARD_ROOT.log")" 'is the disk mounted'
+    ! answers "$BASE" || fail 'it serves'
+    same "$(ls "$BOARD_ROOT/srv")" ''
+    within /bin/mount --bind /disk /srv
+    within /etc/init.d/S80cubby start
+    machine_answers "$BASE"
+    as_user GET /data/kept
+    succeeded 200
+    # An installation of before, whose data are there, is known from the next start on.
+    within /etc/init.d/S80cubby stop
+    rm "$BOARD_ROOT/etc/cubby/databases"
+    within /etc/init.d/S80cubby start
+    same "$(cat "$BOARD_ROOT/etc/cubby/databases")" /srv/cubby/cubby.db
+    # Who wants to begin anew says so.
+    within /etc/init.d/S80cubby stop
+    within /bin/umount /srv
+    rm "$BOARD_ROOT/etc/cubby/databases"
+    within /etc/init.d/S80cubby start
+    machine_answers "$BASE"
 }
 
 @test "setup: data that a reboot would lose, another processor's programs and unknown words are refused" {

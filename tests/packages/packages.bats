@@ -130,6 +130,15 @@ serves_by_busybox() {
     grep -q '^password_cost = 2$' "$place/etc/cubby/cubby.conf"
     has "$(within cubby user list)" ann
     within cubby-httpd stop
+    # An upgrade while the disk of the data is not mounted makes none in its place.
+    mv "$place/var/lib/cubby" "$place/var/lib/away"
+    run within dpkg -i /cubby.deb
+    [ "$status" != 0 ] || fail 'it went on'
+    has "$output" '/var/lib/cubby/cubby.db is missing: is the disk mounted'
+    [ ! -e "$place/var/lib/cubby" ]
+    mv "$place/var/lib/away" "$place/var/lib/cubby"
+    within dpkg --configure cubby
+    has "$(within cubby user list)" ann
     within dpkg -r cubby
     [ -f "$place/var/lib/cubby/cubby.db" ]
     [ -f "$place/etc/cubby/cubby.conf" ]

@@ -79,6 +79,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
         name=$(basename "$program" .c)
         score=$(systemd-analyze security --offline=true --no-pager "$units/cubby-$name@.service" | sed -n 's/.*exposure level[^:]*: \([0-9.]*\).*/\1/p')
         awk -v score="$score" 'BEGIN { exit !(score != "" && score <= 2.0) }' || fail "$name: $score"
+        grep -qx 'RequiresMountsFor=/var/lib/cubby' "$units/cubby-$name@.service"
         grep -qx "ListenStream=/run/cubby/$name.sock" "$units/cubby-$name.socket"
         grep -qx "Wants=cubby-$name.socket" "$units/cubby.target"
     done
@@ -111,7 +112,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     mkdir -p "$folder/board/cubby.service.d"
     sed "s|/usr/sbin/|$installed/sbin/|" "$unit" >"$folder/board/cubby.service"
     # as cubby-setup writes it
-    printf '[Service]\nReadWritePaths="/data/x \\"y%%%%"\n' >"$folder/board/cubby.service.d/data.conf"
+    printf '[Unit]\nRequiresMountsFor="/data/x \\"y%%%%"\n[Service]\nReadWritePaths="/data/x \\"y%%%%"\n' >"$folder/board/cubby.service.d/data.conf"
     # and what the unit itself leaves to the operator
     printf '[Service]\nReadWritePaths=/keys\n' >"$folder/board/cubby.service.d/local.conf"
     grep -q '^# .*cubby\.service\.d/local\.conf' "$unit" || fail 'local.conf is not named'
@@ -119,7 +120,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     ! grep -i 'cubby\|data\.conf\|local\.conf' <<<"$said" || fail "$said"
     # Everything is read-only but where data, log and links lie; root keeps what it needs to become another user, to
     # give files away, and to listen at port 80.
-    for line in ProtectSystem=strict 'ReadWritePaths=-/srv -/var' RuntimeDirectory=cubby-httpd; do
+    for line in ProtectSystem=strict 'ReadWritePaths=-/srv -/var -/etc/cubby' RequiresMountsFor=/srv/cubby RuntimeDirectory=cubby-httpd; do
         grep -qx -e "$line" "$unit" || fail "no $line"
     done
     for capability in CHOWN DAC_OVERRIDE SETGID SETUID NET_BIND_SERVICE; do
@@ -334,9 +335,155 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     RUN_USER=$owner script prepare
     same "$status" 0
     same "$(sha256sum <"$folder/data/keys.json")" "$key"
+    # What is missing may lie on a disk that is not mounted; beginning anew is said so.
     rm -r "$folder/data"
     RUN_USER=$(id -u "$owner") script prepare
+    same "$status" 1
+    has "$output" "$folder/data/cubby.db is missing, and it was there before: is the disk mounted"
+    [ ! -e "$folder/data" ] || fail 'it made data'
+    rm "$installed/etc/cubby/databases"
+    RUN_USER=$(id -u "$owner") script prepare
+    same "$status" 0
     same "$(stat -c %U "$folder/data/cubby.db")" "$owner"
+    # Data of an installation of before are noted when they are found; another database is another matter.
+    rm "$installed/etc/cubby/databases"
+    RUN_USER=$owner script prepare
+    same "$(cat "$installed/etc/cubby/databases")" "$folder/data/cubby.db"
+    sed -i "s|/data/|/elsewhere/|" "$CUBBY_CONF"
+    RUN_USER=$owner script prepare
+    same "$status" 0
+    [ -f "$folder/elsewhere/cubby.db" ]
+}
+
+# loop: cubby-loop of the installation, for as long as it needs to refuse
+loop() {
+    staged "$installed/sbin/cubby-loop" >"$folder/loop"
+    run timeout 20 env -i CUBBY_CONF="$CUBBY_CONF" RUNDIR="${RUNDIR:-$folder/sockets}" ${RUN_USER:+RUN_USER="$RUN_USER"} sh "$folder/loop" run
+}
+
+# both_refuse TEXT [USER]: whatever starts the programs, as USER where one is named, says that instead
+both_refuse() {
+    for command in 'script start' 'script run' loop; do
+        RUN_USER=${2:-} $command
+        [ "$status" = 1 ] || fail "$command: $status $output"
+        has "$output" "$1"
+    done
+    ! answers "$base/health" || fail 'it serves'
+    [ ! -e "$folder/sockets" ] || fail 'it made sockets'
+}
+
+@test "cubby-httpd, cubby-loop: as root, settings that another user may change never say whose programs run" {
+    is_root || return 0
+    make_data
+    board
+    chmod 755 "$folder"
+    mkdir -m 755 "$folder/place"
+    mkdir -m 1777 "$folder/all"
+    CUBBY_CONF=$folder/place/cubby.conf
+    cp "$folder/cubby.conf" "$CUBBY_CONF"
+    nobody=$(id -u nobody)
+    others="$CUBBY_CONF, or what leads there, can be changed by others than root and the user of the programs"
+    # Its owner, and who may write it
+    chown nobody "$CUBBY_CONF"
+    for user in '' root www-data; do
+        both_refuse "$others" "$user"
+        has "$output" ": $nobody)"
+    done
+    RUN_USER=www-data script prepare
+    same "$status" 1
+    has "$output" "$others"
+    chown root "$CUBBY_CONF"
+    chmod 646 "$CUBBY_CONF"
+    both_refuse "$others"
+    chmod 664 "$CUBBY_CONF"
+    both_refuse "$others" www-data
+    chmod 644 "$CUBBY_CONF"
+    # A folder on the way
+    chown nobody "$folder/place"
+    both_refuse "$others"
+    chown root "$folder/place"
+    chmod 777 "$folder/place"
+    both_refuse "$others" www-data
+    chmod 755 "$folder/place"
+    # A link on the way, to the settings and to their folder
+    setpriv --reuid nobody --clear-groups ln -s "$folder/place" "$folder/all/place"
+    setpriv --reuid nobody --clear-groups ln -s ../place/cubby.conf "$folder/all/cubby.conf"
+    for name in all/place/cubby.conf all/cubby.conf all/../all//cubby.conf; do
+        CUBBY_CONF=$folder/$name
+        both_refuse 'can be changed by others than root'
+    done
+    # The owner of the database is not the one of its folder, who can put anything of anybody there.
+    CUBBY_CONF=$folder/place/cubby.conf
+    chown nobody "$folder/data/cubby.db"
+    both_refuse "$folder/data/cubby.db, or what leads there, can be changed by others"
+    chown www-data "$folder/data/cubby.db"
+    # Those of root, and of the programs' user itself, are obeyed.
+    for user in root www-data; do
+        chown "$user" "$folder/place" "$CUBBY_CONF"
+        script start
+        same "$status" 0
+        until_true 10 answers "$base/health" || fail "$output $(cat "$LOG")"
+        script stop
+        run_start env -i CUBBY_CONF="$CUBBY_CONF" RUNDIR="$folder/sockets" sh "$folder/loop" run
+        for program in "$root"/cgi-bin/*.c; do
+            until_true 10 test -S "$folder/sockets/$(basename "$program" .c).sock" || fail "$(cat "$run_output")"
+        done
+        same "$(stat -c %U "$folder/sockets" "$folder/sockets/data.sock" | tr '\n' ' ')" 'root www-data '
+        kill -TERM "$run_pid"
+        until_true 15 run_gone || fail 'it goes on'
+        rm -r "$folder/sockets"
+    done
+    both_refuse "$others" root
+}
+
+@test "cubby-httpd, cubby-loop: as root, folders and settings of the scripts that another user may change are refused" {
+    is_root || return 0
+    make_data
+    board
+    chmod 755 "$folder"
+    mkdir -m 755 "$folder/rundir"
+    sed -i "s|^RUNDIR=.*|RUNDIR=$folder/rundir/below|" "$folder/script"
+    RUNDIR=$folder/rundir/below
+    others="$RUNDIR, or what leads there, can be changed by others than root"
+    for change in 'chown nobody' 'chmod 777' 'chmod 775'; do
+        $change "$folder/rundir"
+        both_refuse "$others"
+        same "$(ls -A "$folder/rundir")" ''
+        chown root "$folder/rundir"
+        chmod 755 "$folder/rundir"
+    done
+    mkdir "$RUNDIR"
+    chown www-data "$RUNDIR"
+    both_refuse "$others"
+    script stop
+    same "$status" 1
+    same "$(ls -A "$RUNDIR")" ''
+    chown root "$RUNDIR"
+    # The log: what a link names keeps its mode and text.
+    mkdir -m 755 "$folder/logs"
+    chown www-data "$folder/logs"
+    echo roots >"$folder/roots"
+    chmod 604 "$folder/roots"
+    setpriv --reuid www-data --clear-groups ln -s "$folder/roots" "$folder/logs/log"
+    LOG=$folder/logs/log
+    script start
+    same "$status" 1
+    has "$output" "$folder/logs, or what leads there, can be changed by others than root"
+    same "$(stat -c %a "$folder/roots")$(cat "$folder/roots")" 604roots
+    LOG=$folder/httpd.log
+    # What they read as a shell does
+    for name in httpd loop; do
+        echo "touch '$folder/touched'" >"$installed/etc/cubby/cubby-$name.conf"
+        chown www-data "$installed/etc/cubby/cubby-$name.conf"
+        case $name in
+        httpd) script status ;;
+        loop) loop ;;
+        esac
+        rm "$installed/etc/cubby/cubby-$name.conf"
+        same "$status" 1
+        has "$output" "cubby-$name.conf, or what leads there, can be changed by others than root"
+        [ ! -e "$folder/touched" ] || fail 'it was obeyed'
+    done
 }
 
 @test "cubby-httpd: without any httpd it says so; one that came with cubby is taken before that of busybox" {

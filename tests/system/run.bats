@@ -327,6 +327,142 @@ waits_once() { grep -q 'waits for PostgreSQL, which is starting up' "$run_output
     done
 }
 
+# by USER COMMAND…: as that user, without the groups of root
+by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}"; }
+
+@test "make run: as root, the programs' user can't change a name in the folders that root or a server of root works in" {
+    is_root || return 0
+    for server in nginx apache lighttpd; do
+        make_run SERVER="$server" MODE=fastcgi DATA="$DATA"
+        run_wait
+        six_calls "$base"
+        place=$(echo "$TMPDIR"/cubby-run.*)
+        output=$({ by www-data find "$place" -maxdepth 2 -type d -writable -printf '%P\n' 2>/dev/null || true; } | sort | tr '\n' ' ')
+        case $server in
+        lighttpd) same "$output" 'lighttpd upload ' ;; # its sockets are made, by names, by that user himself
+        nginx) same "$output" 'temporary/fastcgi temporary/proxy temporary/scgi temporary/uwsgi upload ' ;;
+        apache) same "$output" '' ;;
+        esac
+        if [ "$server" != lighttpd ]; then
+            same "$(stat -c '%U %a' "$place/sockets")" 'root 755'
+            same "$(stat -c '%U %G %a' "$place/sockets/data.sock")" 'www-data www-data 660'
+            run by www-data mv "$place/sockets/data.sock" "$place/sockets/other"
+            [ "$status" != 0 ] || fail 'it took another name'
+        fi
+        run_stop TERM
+        check_left_nothing
+    done
+}
+
+@test "make run: as root, what servers and programs say, and the settings, are not for others to read" {
+    is_root || return 0
+    for server in apache busybox nginx lighttpd caddy; do
+        make_run SERVER="$server" DATA="$DATA"
+        run_wait
+        six_calls "$base"
+        place=$(echo "$TMPDIR"/cubby-run.*)
+        same "$(stat -c '%U %a' "$place/state" "$place/state/output" | tr '\n' ' ')" 'root 700 root 600 '
+        same "$(by nobody find "$place/state" "$place/cubby.conf" -type f -readable 2>/dev/null)" ''
+        same "$(by www-data find "$place/state" -type f -readable 2>/dev/null)" ''
+        run_stop TERM
+    done
+}
+
+@test "make run: as root, settings are read as the user whose folder it is: a link in it shows nothing of root's" {
+    is_root || return 0
+    make_run SERVER=busybox DATA="$DATA"
+    run_wait
+    run_stop TERM
+    printf '%s\n' 'token_lifetime = 4711' '# a secret of root' >"$BATS_TEST_TMPDIR/roots"
+    chmod 600 "$BATS_TEST_TMPDIR/roots"
+    rm "$DATA/cubby.conf"
+    by www-data ln -s "$BATS_TEST_TMPDIR/roots" "$DATA/cubby.conf"
+    make_run SERVER=busybox DATA="$DATA"
+    refused_with "www-data cannot read $DATA/cubby.conf"
+    [ -L "$DATA/cubby.conf" ]
+    ! grep -r 'secret\|4711' "$DATA/" "$run_output" || fail 'it is shown'
+    # The version of a PostgreSQL is read so too.
+    rm "$DATA/cubby.conf"
+    by www-data mkdir "$DATA/postgresql"
+    echo 4711 >"$BATS_TEST_TMPDIR/roots"
+    by www-data ln -s "$BATS_TEST_TMPDIR/roots" "$DATA/postgresql/PG_VERSION"
+    with_postgresql
+    refused_with "$DATA/postgresql is no data folder of PostgreSQL"
+    ! grep 4711 "$run_output" || fail 'it is shown'
+}
+
+@test "make run: as root, the PostgreSQL of another user is not stopped, whatever the programs' user puts into its folder" {
+    is_root || return 0
+    with_data
+    other=$BATS_TEST_TMPDIR/other
+    version=$(cat "$DATA/postgresql/PG_VERSION")
+    mkdir "$other" "$BATS_TEST_TMPDIR/bin"
+    chown nobody "$other"
+    echo "$version" >"$other/PG_VERSION"
+    cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/bin/postgres"
+    # server_of_another FOLDER: what looks like one that works there; leaves its number in $another
+    server_of_another() {
+        (cd "$1" && exec setpriv --reuid nobody --clear-groups "$BATS_TEST_TMPDIR/bin/postgres" 120) 3>&- &
+        another=$!
+        began
+        until_true 5 eval '[ "$(readlink /proc/$another/exe)" = "$BATS_TEST_TMPDIR/bin/postgres" ]'
+        echo "$another" >"$1/postmaster.pid"
+        chmod 644 "$1/postmaster.pid"
+    }
+    chmod 711 "$BATS_TEST_TMPDIR"
+    server_of_another "$other"
+    mv "$DATA/postgresql" "$DATA/mine"
+    by www-data ln -s "$other" "$DATA/postgresql"
+    with_postgresql
+    refused_with "$DATA/postgresql is a link"
+    kill -0 "$another" || fail 'it was stopped'
+    kill "$another"
+    # And in the folder itself.
+    rm "$DATA/postgresql"
+    mv "$DATA/mine" "$DATA/postgresql"
+    server_of_another "$DATA/postgresql"
+    with_postgresql
+    until_true 40 run_serves || fail "$(cat "$run_output")"
+    kill -0 "$another" || fail 'it was stopped'
+    ! grep 'stops the PostgreSQL' "$run_output" || fail 'it was taken for one of ours'
+    kill "$another"
+    run_gone || run_stop INT
+}
+
+@test "make run: as root, a link of another user in the place of DATA gives nothing away, nor does a folder of others for what root makes" {
+    is_root || return 0
+    mkdir -m 755 "$BATS_TEST_TMPDIR/roots"
+    mkdir -m 1777 "$BATS_TEST_TMPDIR/all"
+    chmod 711 "$BATS_TEST_TMPDIR"
+    by nobody ln -s "$BATS_TEST_TMPDIR/roots" "$BATS_TEST_TMPDIR/all/data"
+    make_run SERVER=busybox DATA="$BATS_TEST_TMPDIR/all/data"
+    refused_with "$BATS_TEST_TMPDIR/all/data is a link that is not root's"
+    same "$(stat -c '%U %a' "$BATS_TEST_TMPDIR/roots")$(ls -A "$BATS_TEST_TMPDIR/roots")" 'root 755'
+    # It is passed over as a place for programs and sockets.
+    mkdir -m 777 "$BATS_TEST_TMPDIR/open"
+    TMPDIR=$BATS_TEST_TMPDIR/open make_run SERVER=busybox DATA="$DATA"
+    run_wait
+    same "$(ls -A "$BATS_TEST_TMPDIR/open")" ''
+    run_stop TERM
+}
+
+@test "make run: as root, the folder of an installation is not opened to put data there" {
+    is_root || return 0
+    unset DATA
+    mkdir "$home/checkout"
+    # shellcheck disable=SC2016 # for the inner shell
+    run_start unshare --mount sh -ec 'mount -t tmpfs tmpfs /var/lib && mkdir -m 700 /var/lib/cubby && chown www-data /var/lib/cubby
+        cd "$1" && shift && exec "$@"' sh "$home/checkout" env SERVER=busybox PORT=0 TOOL="$root/build/bin/cubby" \
+        PROGRAMS="$root/build/cgi-bin" WWW="$root/www" sh "$root/cgi-bin/server/run.sh"
+    run_wait
+    six_calls "$base"
+    same "$(nsenter --mount --target "$run_pid" stat -c '%n %U %a' /var/lib/cubby /var/lib/cubby-run | tr '\n' ' ')" \
+        '/var/lib/cubby www-data 700 /var/lib/cubby-run root 711 '
+    has "$(readlink "$home/checkout/data")" /var/lib/cubby-run/
+    run_stop INT
+    rm -r "$home/checkout"
+}
+
 @test "make run: another user by RUN_USER, and a clear word when there is none of that name" {
     if is_root; then
         export RUN_USER=nobody

@@ -1,0 +1,84 @@
+# shellcheck shell=sh
+# who_else.sh - who but root could change what root's scripts obey, or where they write. It is put into cubby-httpd
+# and cubby-loop, which say by `die` why they end; run.sh reads it.
+
+# others_of PATH: prints who may change that alone: the number of its owner, "a group", "everybody". What has the
+# number of nobody where this is not the whole system (a container) is that of root outside.
+others_of() {
+    # shellcheck disable=SC2012 # a small board has no stat
+    ls -ldn "$1" 2>/dev/null | {
+        read -r mode count owner rest || exit 0
+        : "$count$rest"
+        case $mode in
+        l* | d????????[tT]*) ;; # in a folder such as /tmp each has his own
+        *)
+            case $mode in ?????w*) echo 'a group' ;; esac
+            case $mode in ????????w*) echo everybody ;; esac
+            ;;
+        esac
+        [ "$owner" = 0 ] || [ "$owner" = "$outside" ] || echo "$owner"
+    }
+}
+
+# others_on_way PATH: the same, of PATH and of each folder and link that leads there; what is not there is passed over.
+others_on_way() {
+    outside=''
+    [ ! -r /proc/self/uid_map ] || outside=$(awk 'NR == 1 && $3 < 4294967295 { print 65534 }' /proc/self/uid_map)
+    others_of /
+    here=''
+    rest=$1/
+    case $1 in /*) ;; *) rest=$(pwd -P)/$1/ ;; esac
+    links=0
+    while [ -n "$rest" ]; do
+        name=${rest%%/*}
+        rest=${rest#*/}
+        case $name in
+        '' | .) continue ;;
+        ..)
+            here=${here%/*}
+            continue
+            ;;
+        esac
+        others_of "$here/$name"
+        if [ ! -L "$here/$name" ]; then
+            here=$here/$name
+            continue
+        fi
+        links=$((links + 1))
+        if [ "$links" -gt 40 ]; then
+            echo everybody
+            return
+        fi
+        to=$(readlink "$here/$name")
+        case $to in /*) here='' ;; esac
+        rest=$to/$rest
+    done
+}
+
+# who_else PATH: each of them once, in one line; nothing where root alone can.
+who_else() { others_on_way "$1" | in_one_line; }
+in_one_line() { awk '!seen[$0]++ { printf "%s%s", between, $0; between = ", " }'; }
+
+# only_root PATH…: ends the script where others can change what is, or will be, there.
+only_root() {
+    [ "$(id -u)" = 0 ] || return 0
+    for path; do
+        others=$(who_else "$path")
+        [ -z "$others" ] || die "$path, or what leads there, can be changed by others than root (owner, or who may write: $others)"
+    done
+}
+
+# obeys_settings USER FILE: ends the script where settings are another's, who could so choose what USER does.
+obeys_settings() {
+    others=$(who_else "$2")
+    [ -z "$others" ] || [ "$others" = "$1" ] ||
+        die "$2, or what leads there, can be changed by others than root and the user of the programs, $1 (owner, or who may write: $others)"
+}
+
+# owns_database USER FILE: ends the script where the owner of FILE is not the one whose folder it lies in, who could
+# so choose whose programs run.
+owns_database() {
+    others=$(others_on_way "$2" | grep -v '^a group$' | in_one_line)
+    [ -z "$others" ] || [ "$others" = "$1" ] ||
+        die "$2, or what leads there, can be changed by others than root and its owner, $1 (owner, or who may write: $others)"
+}
