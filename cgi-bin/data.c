@@ -619,9 +619,9 @@ static const struct route routes[] = {
 };
 
 static const enum db_statement may_run[] = {
-    TOKEN_STATEMENTS, DB_COUNTERS_READ,    DB_COUNTERS_WRITE,      DB_ITEM_READ,   DB_ITEM_FIND,
-    DB_ITEM_ADD,      DB_ITEM_CHANGE,      DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET, DB_ITEM_LIST,
-    DB_ITEM_COUNT,    DB_ITEM_LIST_WITHIN, DB_ITEM_LIST_DOWN,
+    TOKEN_STATEMENTS, DB_COUNTERS_READ,    DB_COUNTERS_WRITE,      DB_ITEM_READ,       DB_ITEM_FIND,
+    DB_ITEM_ADD,      DB_ITEM_CHANGE,      DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET,     DB_ITEM_LIST,
+    DB_ITEM_COUNT,    DB_ITEM_LIST_WITHIN, DB_ITEM_LIST_DOWN,      REMOVAL_STATEMENTS,
 };
 
 static const struct db_role role = {may_run, sizeof may_run / sizeof *may_run};

@@ -24,9 +24,9 @@ enum error_code import_items(struct call *call);
 extern const struct parameter import_parameters[];
 
 /* Statements that these two may run. */
-#define EXPORT_STATEMENTS DB_USER_PROFILE, DB_TOKEN_LIST, DB_ITEM_LIST
+#define EXPORT_STATEMENTS DB_COUNTERS_READ, DB_USER_PROFILE, DB_TOKEN_LIST, DB_ITEM_LIST
 #define IMPORT_STATEMENTS                                                                          \
-    DB_COUNTERS_READ, DB_COUNTERS_WRITE, DB_ITEM_FIND, DB_ITEM_ADD, DB_ITEM_CHANGE, DB_ITEM_LIST,  \
-        DB_ITEM_FIRST_EXPIRING, DB_ITEM_FORGET
+    DB_COUNTERS_WRITE, DB_ITEM_FIND, DB_ITEM_ADD, DB_ITEM_CHANGE, DB_ITEM_FIRST_EXPIRING,          \
+        DB_ITEM_FORGET, REMOVAL_STATEMENTS
 
 #endif

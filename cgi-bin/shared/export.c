@@ -1,8 +1,11 @@
 /*
  * export.c - an account as one JSON document. See account_call.h.
  *
- * Everything is read in one transaction, so it is the state of one moment, and is written to a file
- * before anything is sent, so that a slow client does not hold up writers.
+ * It is the state of one moment, and is written to a file before anything is sent, so that a slow
+ * client does not hold up writers. Where nobody can write while another reads, a large account is
+ * read in pieces, each in a transaction of its own: every write of the user takes the next number
+ * of the account's counter, so as long as that stays the same, nothing has changed since the first
+ * piece. If something has, all is read again.
  */
 #include <string.h>
 
@@ -15,7 +18,14 @@ struct exporting {
     struct arena scratch; /* for one row at a time */
     bool first;           /* no row of this list is written yet */
     bool out_of_memory;
+    bool in_pieces;
+    int64_t bytes;        /* of the present piece, yet */
+    int64_t rows;         /* the same */
+    struct item_key last; /* of this piece */
+    bool more;            /* items come after it */
 };
+
+enum { PIECE_BYTES = 16 << 20, PIECE_ROWS = 5000, ATTEMPTS = 5 };
 
 static void write_text(struct exporting *export, const char *text)
 {
@@ -72,6 +82,14 @@ static bool write_item(void *self, const struct item *item)
         export->out_of_memory = true;
         return false;
     }
+    if (export->in_pieces && (export->bytes >= PIECE_BYTES || export->rows >= PIECE_ROWS)) {
+        export->more = true;
+        return false;
+    }
+    export->bytes += item->size;
+    export->rows++;
+    memcpy(export->last.bytes, item->key.at, item->key.size);
+    export->last.size = item->key.size;
     row_begins(export);
     cJSON *object = cJSON_CreateObject();
     json_add(object, "key", json_new_string(item->key.at));
@@ -110,27 +128,88 @@ static enum error_code write_profile(struct exporting *export, const struct item
     return ERR_NONE;
 }
 
-static enum error_code write_document(struct exporting *export)
+/* Ends the transaction that reads and starts another. *CHANGED tells whether the user has written
+ * since the version VERSION. */
+static enum error_code let_others_write(struct call *call, const struct item_owner *owner,
+                                        int64_t version, bool *changed)
+{
+    struct item_counters now = {0};
+    enum error_code error = db_commit_early(call->store);
+    if (error == ERR_NONE) {
+        error = items_counters(call->store, owner, &now);
+    }
+    *changed = error == ERR_NONE && now.version != version;
+    return error;
+}
+
+static enum error_code write_items(struct exporting *export, const struct item_owner *owner,
+                                   int64_t version, bool *changed)
+{
+    struct call *call = export->call;
+    enum error_code error = ERR_NONE;
+    write_text(export, "],\"items\":[");
+    export->first = true;
+    export->last.size = 0;
+    export->more = true;
+    *changed = false;
+    while (error == ERR_NONE && export->more && !*changed) {
+        const struct item_key last = export->last;
+        const struct item_selection next = {.after = {.at = last.bytes, .size = last.size},
+                                            .until = ITEM_FOREVER,
+                                            .limit = INT64_MAX,
+                                            .values = true};
+        export->more = false;
+        export->bytes = 0;
+        export->rows = 0;
+        error = items_list(call->store, owner, call->now_ms, &next, write_item, export);
+        if (error == ERR_NONE && export->more) {
+            error = let_others_write(call, owner, version, changed);
+        }
+    }
+    return error;
+}
+
+/* *CHANGED: it is of no use, because the user has written meanwhile. */
+static enum error_code write_document(struct exporting *export, bool *changed)
 {
     struct call *call = export->call;
     const struct item_owner owner = items_owner(&call->claims);
-    const struct item_selection all = {.until = ITEM_FOREVER, .limit = INT64_MAX, .values = true};
-    enum error_code error = write_profile(export, &owner);
+    struct item_counters counters = {0};
+    enum error_code error = db_reading_blocks(call->store, &export->in_pieces);
+    if (error == ERR_NONE && export->in_pieces) {
+        error = items_counters(call->store, &owner, &counters);
+    }
+    if (error == ERR_NONE) {
+        error = write_profile(export, &owner);
+    }
     if (error == ERR_NONE) {
         write_text(export, ",\"device_tokens\":[");
         export->first = true;
         error = tokens_list(call->store, &owner, call->now_ms, write_token, export);
     }
     if (error == ERR_NONE) {
-        write_text(export, "],\"items\":[");
-        export->first = true;
-        error = items_list(call->store, &owner, call->now_ms, &all, write_item, export);
+        error = write_items(export, &owner, counters.version, changed);
     }
     if (error == ERR_NONE && export->out_of_memory) {
         error = call_fail(call, ERR_INTERNAL, "out of memory while exporting");
     }
     write_text(export, "]}}\n");
     return error;
+}
+
+static enum error_code write_unchanged(struct exporting *export)
+{
+    bool changed = true;
+    enum error_code error = ERR_NONE;
+    for (int i = 0; i < ATTEMPTS && error == ERR_NONE && changed; i++) {
+        changed = false;
+        spool_restart(export->spool);
+        error = write_document(export, &changed);
+    }
+    return error == ERR_NONE && changed
+               ? call_fail(export->call, ERR_SERVICE_UNAVAILABLE,
+                           "the user wrote during each attempt to export the account")
+               : error;
 }
 
 enum error_code export_account(struct call *call)
@@ -148,6 +227,6 @@ enum error_code export_account(struct call *call)
     call->audit = (struct audit){.event = "export", .user_id = call->claims.user_id};
     struct exporting export = {.call = call, .spool = spool};
     arena_init(&export.scratch, call->arena->maximum);
-    error = write_document(&export);
+    error = write_unchanged(&export);
     return error == ERR_NONE ? spool_finish(spool, &call->cause) : error;
 }

@@ -15,6 +15,7 @@
 struct import {
     struct call *call;
     struct item_writes *writes; /* NULL in the first pass, which only checks */
+    bool replaces;              /* what the document does not have is removed */
     struct arena scratch;       /* for one item at a time */
     int64_t index;
     int64_t imported;
@@ -184,12 +185,12 @@ static enum error_code store_item(struct import *import, const struct item *item
     if (error != ERR_NONE) {
         return error;
     }
-    /* As with a PUT, an item that is there already stays as old as it is; but none is younger than
-     * its last write. */
+    /* As with a PUT, an item that is there already stays as old as it is, unless it is replaced
+     * with all others; but none is younger than its last write. */
     int64_t created_at = item->updated_at;
     if (item->created_at != NOT_KNOWN) {
         created_at = item->created_at;
-    } else if (found) {
+    } else if (found && !(import->replaces && import->writes->row.older)) {
         created_at = row.created_at;
     }
     row = *item;
@@ -332,24 +333,26 @@ static enum error_code check_number(struct import *import, const struct item_wri
 }
 
 static enum error_code store_all(struct import *import, struct item_writes *writes,
-                                 struct text items, bool replace, int64_t *removed)
+                                 struct text items, int64_t *removed)
 {
     struct call *call = import->call;
     const struct item_owner owner = items_owner(&call->claims);
     item_writes_begin(writes, call->store, call->config, &owner, call->now_ms);
     writes->keeps_times = true;
     writes->late_quota = true;
+    writes->replaces = import->replaces;
     import->writes = writes;
     enum error_code error = item_writes_start(call, writes);
     if (error == ERR_NONE) {
         error = check_number(import, writes);
     }
-    if (error == ERR_NONE && replace) {
-        const struct text all = {.at = "", .size = 0};
-        error = items_remove_all(writes, all, removed);
-    }
     if (error == ERR_NONE && import->imported > 0) {
         error = walk(import, items);
+    }
+    /* What is stored again is not deleted before, and so needs no tombstone. */
+    if (error == ERR_NONE && import->replaces) {
+        const struct text all = {.at = "", .size = 0};
+        error = items_remove_all(writes, all, removed);
     }
     if (error == ERR_NONE) {
         error = item_writes_end(writes);
@@ -368,13 +371,12 @@ static enum error_code check_live(struct call *call)
 
 enum error_code import_items(struct call *call)
 {
-    bool replace;
+    struct import import = {.call = call};
     struct text items;
-    enum error_code error = read_mode(call, &replace);
+    enum error_code error = read_mode(call, &import.replaces);
     if (error == ERR_NONE) {
         error = find_items(call, &items);
     }
-    struct import import = {.call = call};
     arena_init(&import.scratch, call->arena->maximum);
     if (error == ERR_NONE) {
         error = walk(&import, items);
@@ -382,12 +384,12 @@ enum error_code import_items(struct call *call)
     if (error != ERR_NONE) {
         return error;
     }
-    bool stores = import.imported > 0 || replace;
+    bool stores = import.imported > 0 || import.replaces;
     call->audit =
         (struct audit){.event = "import", .user_id = call->claims.user_id, .only_logged = !stores};
     int64_t removed = 0;
     struct item_writes writes;
-    error = stores ? store_all(&import, &writes, items, replace, &removed) : check_live(call);
+    error = stores ? store_all(&import, &writes, items, &removed) : check_live(call);
     if (error == ERR_NONE) {
         response_success(&call->response, 200, "Data imported successfully.");
         response_integer(&call->response, "imported", import.imported);

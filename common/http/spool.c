@@ -59,7 +59,7 @@ enum error_code spool_open(struct spool *spool, struct arena *arena, const char 
 static void write_out(struct spool *spool, const char *bytes, size_t size)
 {
     while (size > 0 && spool->problem == 0) {
-        ssize_t written = write(spool->file, bytes, size);
+        ssize_t written = pwrite(spool->file, bytes, size, spool->size);
         if (written < 0 && errno != EINTR) {
             spool->problem = errno;
         } else if (written > 0) {
@@ -89,6 +89,12 @@ void spool_write(struct spool *spool, const char *bytes, size_t size)
         memcpy(spool->buffer + spool->used, bytes, size);
     }
     spool->used += size;
+}
+
+void spool_restart(struct spool *spool)
+{
+    spool->used = 0;
+    spool->size = 0;
 }
 
 char *spool_room(struct spool *spool, size_t *size)

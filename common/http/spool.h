@@ -40,6 +40,9 @@ enum error_code spool_open(struct spool *spool, struct arena *arena, const char 
 /* Appends SIZE bytes. */
 void spool_write(struct spool *spool, const char *bytes, size_t size);
 
+/* Forgets all that was written. */
+void spool_restart(struct spool *spool);
+
 /* spool_room gives a buffer for the next bytes, up to SPOOL_BUFFER of them (*SIZE); spool_took then
  * says how many were written into it. */
 char *spool_room(struct spool *spool, size_t *size);

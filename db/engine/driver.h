@@ -83,6 +83,9 @@ struct db_driver {
     /* A request is over, and the connection is kept for the next one: forgets parameters. False
      * when somebody waits for all others to leave the database (set_journal, seize). */
     bool (*rest)(struct db_connection *connection);
+    /* Whether the database is one in which nobody can write while another reads. NULL where several
+     * can write at a time. */
+    enum db_class (*reading_blocks)(struct db_connection *connection, bool *blocks);
     /* Starts a transaction that holds the write lock from here on. */
     enum db_class (*begin)(struct db_connection *connection);
     enum db_class (*commit)(struct db_connection *connection);

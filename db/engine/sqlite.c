@@ -474,6 +474,14 @@ enum db_class sqlite_journal(struct db_connection *connection, bool *ahead)
     return journal_mode(connection, "PRAGMA journal_mode", "wal", ahead);
 }
 
+static enum db_class sqlite_reading_blocks(struct db_connection *connection, bool *blocks)
+{
+    bool ahead = false;
+    enum db_class class = sqlite_journal(connection, &ahead);
+    *blocks = !ahead;
+    return class;
+}
+
 /* A commit is final once its journal is deleted, or its record is in the write-ahead log. If then
  * only flushing that to the disk fails, it is too late to take the commit back. Any other failure
  * means what CODE says. */
@@ -623,6 +631,7 @@ const struct db_driver db_sqlite = {
     .trim_log = sqlite_trim_log,
     .replaced = sqlite_replaced,
     .rest = sqlite_rest,
+    .reading_blocks = sqlite_reading_blocks,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

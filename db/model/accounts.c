@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/model/items.h"
 #include "db/model/tokens.h"
 #include "db/model/users.h"
 
@@ -185,60 +186,6 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
     return db_run(db, DB_USER_REVOKE, values, 2, &found);
 }
 
-/* A key of an item, to be kept beyond the row it comes from. */
-struct kept_key {
-    char bytes[ITEM_KEY_MAXIMUM];
-    size_t size;
-};
-
-static struct db_value key_value(const struct kept_key *key)
-{
-    return db_text((struct text){.at = key->bytes, .size = key->size});
-}
-
-/* Copies to TO the key that is COUNT keys behind FROM. *FOUND tells whether there is one. */
-static enum error_code key_ahead(struct db *db, int64_t user_id, const struct kept_key *from,
-                                 int64_t count, struct kept_key *to, bool *found)
-{
-    const struct db_value values[] = {db_integer(user_id), key_value(from), db_integer(count)};
-    enum error_code error = db_run(db, DB_USER_ITEM_AHEAD, values, 3, found);
-    if (error != ERR_NONE || !*found) {
-        return error;
-    }
-    const struct text key = db_column_text(db, DB_USER_ITEM_AHEAD, 0);
-    *found = key.size <= sizeof to->bytes;
-    if (key.at != NULL && *found) {
-        memcpy(to->bytes, key.at, key.size);
-        to->size = key.size;
-    }
-    return key.at != NULL ? ERR_NONE : ERR_INTERNAL;
-}
-
-/* Deletes the items of USER_ID, from the first key to the last and piece by piece: a server gives
- * up a statement that takes long. The user's counters may be wrong. */
-static enum error_code delete_items(struct db *db, int64_t user_id)
-{
-    enum { PIECE = 1000 };
-    struct kept_key keys[2] = {{.size = 0}, {.size = 0}};
-    const struct kept_key *from = &keys[0];
-    bool found = true;
-    while (found) {
-        struct kept_key *to = from == &keys[0] ? &keys[1] : &keys[0];
-        enum error_code error = key_ahead(db, user_id, from, PIECE, to, &found);
-        if (error == ERR_NONE && found) {
-            const struct db_value some[] = {db_integer(user_id), key_value(from), key_value(to)};
-            bool row;
-            error = db_run(db, DB_USER_DELETE_SOME, some, 3, &row);
-            from = to;
-        }
-        if (error != ERR_NONE) {
-            return error;
-        }
-    }
-    const struct db_value rest[] = {db_integer(user_id), key_value(from)};
-    return db_run(db, DB_USER_DELETE_ITEMS, rest, 2, &found);
-}
-
 enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash)
 {
     const struct db_value more[] = {db_text(text_of(hash))};
@@ -250,5 +197,12 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
         return error;
     }
     db_note_wipe(db);
-    return delete_items(db, owner->user_id);
+    struct item_disposal items = {.user_id = owner->user_id};
+    do {
+        error = items_dispose(db, &items);
+    } while (error == ERR_NONE && !items.over && !db_has_one_writer(db));
+    if (!items.over) {
+        db_note_gone(db, owner->user_id);
+    }
+    return error;
 }

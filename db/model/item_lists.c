@@ -3,49 +3,7 @@
  */
 #include <string.h>
 
-#include "db/model/items.h"
-
-/*
- * Keys are compared byte by byte. The next key after AFTER could be AFTER with one more character,
- * so the lower bound is AFTER followed by a byte that no key has. The upper bound is PREFIX
- * followed by more copies of the last Unicode character than fit into a key, which avoids computing
- * a successor.
- */
-enum { LAST_CHARACTER_BYTES = 4, FILL_BYTES = ITEM_KEY_MAXIMUM + LAST_CHARACTER_BYTES };
-
-struct range {
-    char from[ITEM_KEY_MAXIMUM + 2];
-    char below[ITEM_KEY_MAXIMUM + FILL_BYTES + 1];
-    size_t from_size;
-    size_t below_size;
-};
-
-/* The range of all keys that begin with PREFIX; DOWN, those before AFTER, else those after it.
- * PREFIX and AFTER have at most ITEM_KEY_MAXIMUM bytes. */
-static void make_range(struct text prefix, struct text after, bool down, struct range *out)
-{
-    bool from_prefix = down || after.size == 0 || text_order(after, prefix) < 0;
-    struct text from = from_prefix ? prefix : after;
-    memcpy(out->from, from.size > 0 ? from.at : "", from.size);
-    out->from_size = from.size;
-    if (!from_prefix) {
-        out->from[out->from_size++] = '\1';
-    }
-    out->from[out->from_size] = '\0';
-    memcpy(out->below, prefix.size > 0 ? prefix.at : "", prefix.size);
-    out->below_size = prefix.size;
-    for (size_t i = 0; i < FILL_BYTES; i += LAST_CHARACTER_BYTES) {
-        memcpy(out->below + out->below_size, "\xf4\x8f\xbf\xbf", LAST_CHARACTER_BYTES);
-        out->below_size += LAST_CHARACTER_BYTES;
-    }
-    out->below[out->below_size] = '\0';
-    const struct text below = {.at = out->below, .size = out->below_size};
-    if (down && after.size > 0 && text_order(after, below) < 0) {
-        memcpy(out->below, after.at, after.size);
-        out->below_size = after.size;
-        out->below[out->below_size] = '\0';
-    }
-}
+#include "db/model/item_rows.h"
 
 /* The item in the present row of STATEMENT, whose columns are key, version, times, size and value
  * in this order. */
@@ -75,17 +33,13 @@ enum error_code items_list(struct db *db, const struct item_owner *owner, int64_
     enum db_statement statement = selection->down ? DB_ITEM_LIST_DOWN
                                   : bounded       ? DB_ITEM_LIST_WITHIN
                                                   : DB_ITEM_LIST;
-    struct range range;
-    make_range(selection->prefix, selection->after, selection->down, &range);
+    struct key_range range;
+    key_range_make(selection->prefix, selection->after, selection->down, &range);
     const struct db_value parameters[] = {
-        db_integer(owner->user_id),
-        db_text((struct text){.at = range.from, .size = range.from_size}),
-        db_text((struct text){.at = range.below, .size = range.below_size}),
-        db_integer(now_ms),
-        db_integer(selection->limit),
-        db_integer(selection->values ? 1 : 0),
-        db_integer(selection->since),
-        db_integer(selection->until),
+        db_integer(owner->user_id),   db_text(range.from),
+        db_text(range.below),         db_integer(now_ms),
+        db_integer(selection->limit), db_integer(selection->values ? 1 : 0),
+        db_integer(selection->since), db_integer(selection->until),
     };
     size_t count = sizeof parameters / sizeof *parameters - (statement == DB_ITEM_LIST ? 2 : 0);
     bool found;
@@ -111,15 +65,11 @@ enum error_code items_count(struct db *db, const struct item_owner *owner, int64
     if (error != ERR_NONE) {
         return error;
     }
-    struct range range;
-    make_range(selection->prefix, (struct text){.at = "", .size = 0}, false, &range);
+    struct key_range range;
+    key_range_make(selection->prefix, (struct text){.at = "", .size = 0}, false, &range);
     const struct db_value parameters[] = {
-        db_integer(owner->user_id),
-        db_text((struct text){.at = range.from, .size = range.from_size}),
-        db_text((struct text){.at = range.below, .size = range.below_size}),
-        db_integer(now_ms),
-        db_integer(selection->since),
-        db_integer(selection->until),
+        db_integer(owner->user_id), db_text(range.from),          db_text(range.below),
+        db_integer(now_ms),         db_integer(selection->since), db_integer(selection->until),
     };
     bool found;
     error = db_run(db, DB_ITEM_COUNT, parameters, sizeof parameters / sizeof *parameters, &found);
@@ -135,14 +85,11 @@ enum error_code items_changes(struct db *db, const struct item_owner *owner, int
     if (error != ERR_NONE) {
         return error;
     }
-    struct range range;
-    make_range(prefix, (struct text){.at = "", .size = 0}, false, &range);
+    struct key_range range;
+    key_range_make(prefix, (struct text){.at = "", .size = 0}, false, &range);
     const struct db_value parameters[] = {
-        db_integer(owner->user_id),
-        db_integer(since),
-        db_text((struct text){.at = range.from, .size = range.from_size}),
-        db_text((struct text){.at = range.below, .size = range.below_size}),
-        db_integer(values ? 1 : 0),
+        db_integer(owner->user_id), db_integer(since),          db_text(range.from),
+        db_text(range.below),       db_integer(values ? 1 : 0),
     };
     bool found;
     error = db_run(db, DB_ITEM_CHANGES, parameters, sizeof parameters / sizeof *parameters, &found);

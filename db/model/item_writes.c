@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "db/model/items.h"
+#include "db/model/item_rows.h"
 
 /* How many rows one write cleans up at most. */
 enum { SWEEP_MOST = 64, FORGET_MOST = 64 };
@@ -52,24 +52,6 @@ struct item_limits items_limits(const struct config *config, const struct item_q
                                 .bytes = limit_of(quota->bytes, config->max_user_bytes)};
 }
 
-/* Writes ITEM to its row when it is PRESENT, otherwise to a new one. */
-static enum error_code store_row(struct item_writes *writes, const struct item *item, bool present)
-{
-    const struct db_value values[] = {
-        db_integer(writes->owner->user_id),
-        db_text(item->key),
-        db_integer(item->version),
-        db_integer(item->size),
-        db_integer(item->created_at),
-        db_integer(item->updated_at),
-        item->expires_at != 0 ? db_integer(item->expires_at) : db_null(),
-        db_text(item->value),
-    };
-    bool found;
-    return db_run(writes->db, present ? DB_ITEM_CHANGE : DB_ITEM_ADD, values,
-                  sizeof values / sizeof *values, &found);
-}
-
 /* Deletes the oldest tombstones beyond the limit, at most FORGET_MOST. The horizon records up to
  * which version deletions may be forgotten. */
 static enum error_code forget_deletions(struct item_writes *writes)
@@ -102,13 +84,7 @@ static enum error_code make_tombstone(struct item_writes *writes, struct text ke
     counters->keys--;
     counters->bytes -= size;
     counters->tombstones++;
-    const struct item tombstone = {.key = key,
-                                   .value = {.at = "", .size = 0},
-                                   .version = *version,
-                                   .created_at = writes->now_ms,
-                                   .updated_at = writes->now_ms,
-                                   .expires_at = -*version};
-    enum error_code error = store_row(writes, &tombstone, true);
+    enum error_code error = item_row_bury(writes, key, *version, true);
     return error == ERR_NONE ? forget_deletions(writes) : error;
 }
 
@@ -199,6 +175,7 @@ static enum error_code find_row(struct item_writes *writes, struct item *item, b
     writes->row.present = present;
     writes->row.tombstone = row.expires_at < 0;
     writes->row.live = present && (row.expires_at == 0 || row.expires_at > writes->now_ms);
+    writes->row.older = writes->row.live && row.version <= writes->before.version;
     writes->row.size = row.size;
     *found = writes->row.live;
     *item = row;
@@ -223,7 +200,7 @@ static bool is_over(int64_t now, int64_t before, int64_t removed, int64_t limit)
 }
 
 /* Whether a counter is above its limit, higher than before this write, and higher than what
- * items_remove_all deleted, which is being replaced. */
+ * is being replaced. */
 static bool over_quota(const struct item_writes *writes, const struct item_counters *before)
 {
     const struct item_counters *now = &writes->counters;
@@ -268,6 +245,10 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
         }
     }
     struct item_counters *counters = &writes->counters;
+    if (writes->replaces && writes->row.older) {
+        writes->removed.keys++;
+        writes->removed.bytes += writes->row.size;
+    }
     item->version = counters->version;
     if (!writes->keeps_times) {
         item->created_at = writes->row.live ? item->created_at : writes->now_ms;
@@ -277,58 +258,21 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
         (counters->next_expiry == 0 || item->expires_at < counters->next_expiry)) {
         counters->next_expiry = item->expires_at;
     }
-    return store_row(writes, item, writes->row.present);
+    bool present = writes->row.present;
+    if (writes->late_quota && writes->row.older && writes->row.size >= SET_ASIDE_VALUE &&
+        db_has_one_writer(writes->db)) {
+        present = false;
+        enum error_code error = item_row_set_aside(writes, item->key);
+        if (error != ERR_NONE) {
+            return error;
+        }
+    }
+    return item_row_store(writes, item, present);
 }
 
 enum error_code items_remove(struct item_writes *writes, struct item *item)
 {
     return make_tombstone(writes, item->key, writes->row.size, &item->version);
-}
-
-struct removal {
-    char key[ITEM_KEY_MAXIMUM + 1];
-    size_t size;
-    int64_t bytes;
-    bool found;
-};
-
-static bool note_removal(void *self, const struct item *item)
-{
-    struct removal *removal = self;
-    removal->found = item->key.size < sizeof removal->key;
-    if (removal->found) {
-        memcpy(removal->key, item->key.at, item->key.size + 1);
-        removal->size = item->key.size;
-        removal->bytes = item->size;
-    }
-    return false;
-}
-
-enum error_code items_remove_all(struct item_writes *writes, struct text prefix, int64_t *removed)
-{
-    enum error_code error = items_allow(writes->owner, ITEM_WRITES, prefix);
-    if (error == ERR_NONE) {
-        error = item_writes_lock(writes);
-    }
-    struct removal last = {.size = 0};
-    while (error == ERR_NONE) {
-        const struct item_selection next = {.prefix = prefix,
-                                            .after = {.at = last.key, .size = last.size},
-                                            .until = ITEM_FOREVER,
-                                            .limit = 1};
-        last.found = false;
-        error = items_list(writes->db, writes->owner, writes->now_ms, &next, note_removal, &last);
-        if (error != ERR_NONE || !last.found) {
-            break;
-        }
-        const struct text key = {.at = last.key, .size = last.size};
-        int64_t version;
-        error = make_tombstone(writes, key, last.bytes, &version);
-        writes->removed.keys++;
-        writes->removed.bytes += last.bytes;
-    }
-    *removed = writes->removed.keys;
-    return error;
 }
 
 /* Expired items are swept before all writes are refused because of a quota. */

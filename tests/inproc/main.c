@@ -61,6 +61,7 @@ int main(int argc, char **argv)
     add(patch_tests, patch_test_count);
     add(mutation_tests, mutation_test_count);
     add(write_queue_tests, write_queue_test_count);
+    add(turn_tests, turn_test_count);
     if (argc > 1) {
         cmocka_set_test_filter(argv[1]);
     }

@@ -46,5 +46,7 @@ extern const struct CMUnitTest name_tests[];
 extern const size_t name_test_count;
 extern const struct CMUnitTest write_queue_tests[];
 extern const size_t write_queue_test_count;
+extern const struct CMUnitTest turn_tests[];
+extern const size_t turn_test_count;
 
 #endif

@@ -30,7 +30,9 @@ struct tape {
     size_t body_read;
     uint64_t random;
     int64_t now_ms;
-    int answers; /* to the present request */
+    int answers;      /* to the present request */
+    size_t said_head; /* of the present answer, as far as it has come */
+    size_t said_body;
     int broken_turns;
     bool playing;
     bool looked_at; /* some variable of the present request was asked for */
@@ -324,26 +326,43 @@ static const char *form_fault(const struct tape *tape, const struct tape_answer 
     return raw ? NULL : body_fault(tape, answer);
 }
 
+/* Whether parts of the body are still to come, as of one that lies in a spool. */
+static bool is_part(const struct tape *tape, size_t size)
+{
+    const char *length = "0";
+    return size == SPOOL_BUFFER && count_header(head_room, "Content-Length", &length) == 1 &&
+           strtoull(length, NULL, 10) > tape->said_body;
+}
+
 static bool play_send(struct transport *transport, const char *head, size_t head_size,
                       const char *body, size_t body_size)
 {
     struct tape *tape = tape_of(transport);
-    tape->answers++;
     struct tape_answer answer = {.head = head_room, .body = body_room, .log = log_room};
-    if (head_size >= HEAD_ROOM || body_size >= BODY_ROOM) {
+    if (head_size > 0) {
+        tape->said_head = 0;
+        tape->said_body = 0;
+    }
+    if (head_size >= HEAD_ROOM || body_size >= BODY_ROOM - tape->said_body) {
         answer.fault = "larger than any answer may be";
         head_size = 0;
         body_size = 0;
     }
-    memcpy(head_room, head, head_size);
-    head_room[head_size] = '\0';
+    memcpy(head_room + tape->said_head, head, head_size);
+    tape->said_head += head_size;
+    head_room[tape->said_head] = '\0';
     if (body_size > 0) {
-        memcpy(body_room, body, body_size);
+        memcpy(body_room + tape->said_body, body, body_size);
     }
-    body_room[body_size] = '\0';
-    answer.head_size = head_size;
-    answer.body_size = body_size;
-    answer.status = head_size > 8 ? (int)strtol(head_room + strlen("Status: "), NULL, 10) : 0;
+    tape->said_body += body_size;
+    body_room[tape->said_body] = '\0';
+    if (answer.fault == NULL && is_part(tape, body_size)) {
+        return true;
+    }
+    tape->answers++;
+    answer.head_size = tape->said_head;
+    answer.body_size = tape->said_body;
+    answer.status = tape->said_head > 8 ? (int)strtol(head_room + strlen("Status: "), NULL, 10) : 0;
     if (answer.fault == NULL) {
         answer.fault = form_fault(tape, &answer);
     }

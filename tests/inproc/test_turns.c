@@ -1,0 +1,411 @@
+/*
+ * test_turns.c - one user's long call leaves the others their turn. Whenever such a call starts a
+ * further transaction, it has none: then another process, which waits for no lock, does what others
+ * do. And what many items cost is counted in steps of the database, not in time.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "db/engine/db.h"
+#include "tests/inproc/suites.h"
+#include "tests/inproc/world.h"
+
+static struct db_driver watched;
+static size_t begun;        /* transactions of the call */
+static size_t steps;        /* of statements */
+static size_t commits;      /* asked for */
+static size_t failing;      /* the number of the commit that fails; 0: none */
+static size_t turns;        /* others had */
+static const char *theirs;  /* what they do; NULL: nothing */
+static size_t turns_wanted; /* they do something in so many */
+
+/* What another process does: whatever holds a lock makes it fail. */
+static void take_turn(void)
+{
+    if (begun++ == 0 || theirs == NULL || turns >= turns_wanted) {
+        return;
+    }
+    turns++;
+    pid_t child = fork();
+    if (child == 0) {
+        struct db_connection *connection = NULL;
+        bool good = db_sqlite.open(world_database, true, 0, &connection) == DB_OK &&
+                    db_sqlite.begin(connection) == DB_OK &&
+                    db_sqlite.script(connection, theirs) == DB_OK &&
+                    db_sqlite.commit(connection) == DB_OK;
+        _exit(good ? 0 : 1);
+    }
+    int status = -1;
+    assert_true(child > 0 && waitpid(child, &status, 0) == child);
+    assert_int_equal(status, 0);
+}
+
+static enum db_class watched_begin_read(struct db_connection *connection)
+{
+    take_turn();
+    return db_sqlite.begin_read(connection);
+}
+
+static enum db_class watched_begin(struct db_connection *connection)
+{
+    take_turn();
+    return db_sqlite.begin(connection);
+}
+
+static enum db_class watched_commit(struct db_connection *connection)
+{
+    return ++commits == failing ? DB_BUSY : db_sqlite.commit(connection);
+}
+
+static enum db_class watched_step(struct db_prepared *prepared)
+{
+    steps++;
+    return db_sqlite.step(prepared);
+}
+
+/* From now on others do SQL in up to MOST turns. */
+static void watch(const char *sql, size_t most)
+{
+    watched = db_sqlite;
+    watched.begin_read = watched_begin_read;
+    watched.begin = watched_begin;
+    watched.commit = watched_commit;
+    watched.step = watched_step;
+    begun = steps = commits = failing = turns = 0;
+    theirs = sql;
+    turns_wanted = most;
+    db_use_driver(&watched);
+}
+
+static int unwatch(void **state)
+{
+    (void)state;
+    db_use_driver(NULL);
+    return 0;
+}
+
+static void run(const char *sql)
+{
+    struct db_connection *connection = NULL;
+    assert_int_equal(db_sqlite.open(world_database, true, 0, &connection), DB_OK);
+    if (db_sqlite.script(connection, sql) != DB_OK) {
+        fail_msg("%s: %s", sql, db_sqlite.message(connection));
+    }
+    db_sqlite.close(connection);
+}
+
+static int64_t number(const char *sql)
+{
+    struct db_connection *connection = NULL;
+    struct db_prepared *prepared = NULL;
+    assert_int_equal(db_sqlite.open(world_database, false, 0, &connection), DB_OK);
+    assert_int_equal(db_sqlite.prepare(connection, sql, &prepared), DB_OK);
+    assert_int_equal(db_sqlite.step(prepared), DB_ROW);
+    int64_t value = db_sqlite.column_integer(prepared, 0);
+    db_sqlite.finalize(prepared);
+    db_sqlite.close(connection);
+    return value;
+}
+
+/* Ann has COUNT items more, many/000001 and so on, each with the value 1. */
+static void give_many(int count)
+{
+    char sql[1024];
+    (void)snprintf(sql, sizeof sql,
+                   "BEGIN; WITH RECURSIVE numbers (n) AS"
+                   " (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %d)"
+                   " INSERT INTO items SELECT 1, 'many/' || substr('00000' || n, -6),"
+                   " (SELECT version FROM users WHERE id = 1) + n, 1, 1, 1, NULL, '1' FROM numbers;"
+                   " UPDATE users SET version = version + %d, keys = keys + %d, bytes = bytes + %d"
+                   " WHERE id = 1; COMMIT",
+                   count, count, count, count);
+    run(sql);
+}
+
+static size_t times(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) {
+        count++;
+    }
+    return count;
+}
+
+static struct tape_request export_of_ann(void)
+{
+    return (struct tape_request){.path = "/export", .authorization = world_ann};
+}
+
+#define BOB_WRITES "UPDATE users SET full_name = full_name || 'x' WHERE id = 2"
+#define BOB_WROTE "SELECT length(full_name) - length(rtrim(full_name, 'x')) FROM users WHERE id = 2"
+#define ANN_WRITES "UPDATE users SET version = version + 1 WHERE id = 1"
+
+static void others_write_while_a_large_account_is_exported(void **state)
+{
+    (void)state;
+    give_many(12000);
+    watch(BOB_WRITES, 100);
+    const struct tape_answer *answer = world_expect(&me_program, export_of_ann(), 200, NULL);
+    assert_int_equal(times(answer->body, "\"key\":\"many/"), 12000);
+    assert_int_equal(times(answer->body, "\"key\":\"many/005000\""), 1);
+    assert_true(turns >= 2);
+    assert_int_equal(number(BOB_WROTE), (int64_t)turns);
+}
+
+static void an_export_is_the_state_of_one_moment(void **state)
+{
+    (void)state;
+    give_many(12000);
+    watch("DELETE FROM items WHERE user_id = 1 AND key = 'many/000001';"
+          "UPDATE items SET key = 'many/000000' WHERE user_id = 1 AND key = 'many/012000';"
+          " " ANN_WRITES,
+          1);
+    const struct tape_answer *answer = world_expect(&me_program, export_of_ann(), 200, NULL);
+    assert_int_equal(turns, 1);
+    assert_int_equal(times(answer->body, "\"key\":\"many/"), 11999);
+    assert_int_equal(times(answer->body, "\"key\":\"many/000000\""), 1);
+    assert_int_equal(times(answer->body, "\"key\":\"many/000001\""), 0);
+    assert_int_equal(times(answer->body, "\"items\":["), 1);
+}
+
+static void an_export_of_what_never_stays_the_same_is_refused(void **state)
+{
+    (void)state;
+    give_many(6000);
+    watch(ANN_WRITES, 100);
+    (void)world_expect(&me_program, export_of_ann(), 503, "SERVICE_UNAVAILABLE");
+    assert_true(turns > 2);
+}
+
+static void the_end_of_a_token_ends_its_export(void **state)
+{
+    (void)state;
+    give_many(6000);
+    watch("UPDATE users SET epoch = epoch + 1 WHERE id = 1", 1);
+    (void)world_expect(&me_program, export_of_ann(), 401, "INVALID_TOKEN");
+    assert_int_equal(turns, 1);
+}
+
+static struct tape_request deletion_of_ann(void)
+{
+    return (struct tape_request){.method = "DELETE",
+                                 .authorization = world_ann,
+                                 .body = "{\"password\":\"Correct-horse-1\"}"};
+}
+
+static void others_write_while_a_large_account_is_deleted(void **state)
+{
+    (void)state;
+    give_many(3500);
+    watch(BOB_WRITES " AND NOT EXISTS (SELECT 1 FROM users WHERE id = 1)", 100);
+    (void)world_expect(&me_program, deletion_of_ann(), 200, NULL);
+    assert_true(number(BOB_WROTE) >= 3);
+    assert_int_equal(number("SELECT count(*) FROM users WHERE id = 1"), 0);
+    assert_int_equal(number("SELECT count(*) FROM items WHERE user_id = 1"), 0);
+    assert_int_equal(number("SELECT count(*) FROM items WHERE user_id = 2"), 1);
+}
+
+/* In the first turn after the account is gone, so are its name and its tokens. */
+static void a_large_account_is_gone_with_the_first_transaction(void **state)
+{
+    (void)state;
+    give_many(3500);
+    watch("INSERT INTO meta SELECT 'seen', (SELECT count(*) FROM users WHERE id = 1)"
+          " || (SELECT count(*) FROM tokens) || (SELECT count(*) > 0 FROM items WHERE user_id = 1)"
+          " WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = 1) ON CONFLICT DO NOTHING",
+          100);
+    (void)world_expect(&me_program, deletion_of_ann(), 200, NULL);
+    assert_int_equal(number("SELECT value = '001' FROM meta WHERE name = 'seen'"), 1);
+}
+
+static void an_account_that_is_not_deleted_keeps_its_items(void **state)
+{
+    (void)state;
+    give_many(3500);
+    int64_t before = number("SELECT count(*) FROM items");
+    for (size_t i = 1; i < 8; i++) {
+        watch(NULL, 0);
+        failing = i;
+        const struct tape_answer *answer = world_ask(&me_program, deletion_of_ann());
+        if (answer->status == 200) {
+            assert_true(i > 1);
+            return; /* what failed came after the deletion */
+        }
+        assert_int_equal(answer->status, 503);
+        assert_int_equal(number("SELECT count(*) FROM items"), before);
+        assert_int_equal(number("SELECT count(*) FROM users WHERE id = 1"), 1);
+    }
+    fail_msg("no commit was the last that failed");
+}
+
+/* Steps that a call takes which removes all of COUNT items. */
+static size_t steps_of(int count, const struct program *program, struct tape_request request)
+{
+    (void)world_reset(NULL);
+    char settings[256];
+    (void)snprintf(settings, sizeof settings, "%s\ntombstones = 50", world_settings);
+    world_configure(settings);
+    give_many(count);
+    request.authorization = world_ann;
+    watch(NULL, 0);
+    (void)world_expect(program, request, 200, NULL);
+    db_use_driver(NULL);
+    assert_int_equal(number("SELECT count(*) FROM items WHERE user_id = 1 AND key >= 'many'"), 50);
+    assert_int_equal(number("SELECT tombstones FROM users WHERE id = 1"), 50);
+    return steps;
+}
+
+static void removing_many_takes_few_statements(void **state)
+{
+    (void)state;
+    const struct tape_request prefix = {.method = "DELETE", .query = "prefix=many"};
+    const struct tape_request replace = {
+        .method = "POST", .path = "/import", .query = "mode=replace", .body = "{\"items\":[]}"};
+    size_t few = steps_of(1000, &data_program, prefix);
+    assert_in_range(steps_of(8000, &data_program, prefix), few, few + 100);
+    few = steps_of(1000, &me_program, replace);
+    assert_in_range(steps_of(8000, &me_program, replace), few, few + 100);
+}
+
+/* Ann has 40 items more of 256 KiB each. */
+static void give_large(void)
+{
+    give_many(40);
+    run("UPDATE items SET value = '\"' || hex(zeroblob(131071)) || '\"', size = 262144"
+        " WHERE user_id = 1 AND key >= 'many';"
+        "UPDATE users SET bytes = (SELECT SUM(size) FROM items WHERE user_id = 1) WHERE id = 1");
+}
+
+/* What is written of an item that was set aside by a call whose process died then. */
+#define LEFT_OVER "INSERT INTO items SELECT -1, key, version, size, 1, 1, NULL, value FROM items"
+#define BOB_WRITES_WHILE_ASIDE BOB_WRITES " AND EXISTS (SELECT 1 FROM items WHERE user_id = -1)"
+
+static void expect_others_wrote(const struct program *program, struct tape_request request)
+{
+    request.authorization = world_ann;
+    watch(BOB_WRITES_WHILE_ASIDE, 100);
+    (void)world_expect(program, request, 200, NULL);
+    db_use_driver(NULL);
+    assert_true(number(BOB_WROTE) >= 2);
+    assert_int_equal(number("SELECT count(*) FROM items WHERE user_id < 0"), 0);
+    assert_int_equal(number("SELECT keys = (SELECT count(*) FROM items WHERE user_id = 1"
+                            " AND coalesce(expires_at, 0) >= 0) AND bytes = (SELECT"
+                            " coalesce(sum(size), 0) FROM items WHERE user_id = 1) AND tombstones ="
+                            " (SELECT count(*) FROM items WHERE user_id = 1 AND expires_at < 0)"
+                            " FROM users WHERE id = 1"),
+                     1);
+}
+
+static void others_write_while_large_values_are_deleted(void **state)
+{
+    (void)state;
+    const struct tape_request prefix = {.method = "DELETE", .query = "prefix=many"};
+    give_large();
+    expect_others_wrote(&data_program, prefix);
+    assert_int_equal(number("SELECT tombstones FROM users WHERE id = 1"), 40);
+    (void)world_reset(NULL);
+    world_configure("tombstones = 3");
+    give_large();
+    run(LEFT_OVER " WHERE user_id = 1");
+    expect_others_wrote(&data_program, prefix);
+    assert_int_equal(number("SELECT tombstones FROM users WHERE id = 1"), 3);
+}
+
+static void others_write_while_large_values_are_replaced(void **state)
+{
+    (void)state;
+    char items[40 * 40] = "{\"items\":[";
+    for (int i = 1; i <= 40; i++) {
+        size_t size = strlen(items);
+        (void)snprintf(items + size, sizeof items - size, "{\"key\":\"many/%06d\",\"value\":2}%s",
+                       i, i < 40 ? "," : "]}");
+    }
+    const char *const modes[] = {"mode=merge", "mode=replace"};
+    for (size_t i = 0; i < 2; i++) {
+        (void)world_reset(NULL);
+        give_large();
+        expect_others_wrote(&me_program, (struct tape_request){.method = "POST",
+                                                               .path = "/import",
+                                                               .query = modes[i],
+                                                               .body = items});
+        assert_int_equal(number("SELECT count(*) FROM items WHERE user_id = 1 AND value = '2'"),
+                         40);
+    }
+}
+
+/* The document comes first, in its own order, then the deletions, in that of the keys. */
+static void what_is_stored_again_leaves_no_tombstone(void **state)
+{
+    (void)state;
+    int64_t before = number("SELECT version FROM users WHERE id = 1");
+    const struct tape_request import = {
+        .method = "POST",
+        .path = "/import",
+        .query = "mode=replace",
+        .authorization = world_ann,
+        .body = "{\"items\":[{\"key\":\"list/b\",\"value\":1},{\"key\":\"greeting\",\"value\":2},"
+                "{\"key\":\"list/b\",\"value\":3}]}"};
+    const struct tape_answer *answer = world_expect(&me_program, import, 200, NULL);
+    world_member(answer, "data.removed", "5");
+    char query[64];
+    (void)snprintf(query, sizeof query, "since=%d&values=true", (int)before);
+    answer =
+        world_expect(&changes_program,
+                     (struct tape_request){.query = query, .authorization = world_ann}, 200, NULL);
+    world_member(answer, "data.changes.0.key", "greeting");
+    world_member(answer, "data.changes.1.value", "3");
+    world_member(answer, "data.changes.2.key", "big/number");
+    world_member(answer, "data.changes.3.key", "list/a");
+    world_member(answer, "data.changes.4.key", "list/c");
+    world_member(answer, "data.changes.4.deleted", "true");
+    assert_int_equal(number("SELECT tombstones FROM users WHERE id = 1"), 3);
+    assert_int_equal(number("SELECT version FROM users WHERE id = 1"), before + 6);
+}
+
+/* Of the deletions the newest are remembered, those of this call and older ones. */
+static void the_newest_deletions_are_remembered(void **state)
+{
+    (void)state;
+    world_configure("tombstones = 4");
+    const struct tape_request early = {
+        .method = "DELETE", .query = "prefix=list/", .authorization = world_ann};
+    (void)world_expect(&data_program, early, 200, NULL);
+    int64_t before = number("SELECT version FROM users WHERE id = 1");
+    give_many(2);
+    const struct tape_request two = {
+        .method = "DELETE", .query = "prefix=many", .authorization = world_ann};
+    (void)world_expect(&data_program, two, 200, NULL);
+    assert_int_equal(number("SELECT tombstones FROM users WHERE id = 1"), 4);
+    assert_int_equal(number("SELECT horizon FROM users WHERE id = 1"), before - 2);
+    assert_int_equal(number("SELECT min(version) FROM items WHERE user_id = 1 AND expires_at < 0"),
+                     before - 1);
+    run("UPDATE items SET key = 'old/' || key WHERE user_id = 1 AND expires_at < 0");
+    give_many(6);
+    (void)world_expect(&data_program, two, 200, NULL);
+    int64_t after = number("SELECT version FROM users WHERE id = 1");
+    assert_int_equal(number("SELECT horizon FROM users WHERE id = 1"), after - 4);
+    assert_int_equal(number("SELECT count(*) FROM items WHERE user_id = 1 AND expires_at < 0"
+                            " AND version = (SELECT version FROM users WHERE id = 1) - 6"
+                            " + substr(key, -1) AND key > 'many/000002'"),
+                     4);
+}
+
+#define TURN_TEST(function) cmocka_unit_test_setup_teardown(function, world_reset, unwatch)
+
+const struct CMUnitTest turn_tests[] = {
+    TURN_TEST(others_write_while_a_large_account_is_exported),
+    TURN_TEST(an_export_is_the_state_of_one_moment),
+    TURN_TEST(an_export_of_what_never_stays_the_same_is_refused),
+    TURN_TEST(the_end_of_a_token_ends_its_export),
+    TURN_TEST(others_write_while_a_large_account_is_deleted),
+    TURN_TEST(a_large_account_is_gone_with_the_first_transaction),
+    TURN_TEST(an_account_that_is_not_deleted_keeps_its_items),
+    TURN_TEST(removing_many_takes_few_statements),
+    TURN_TEST(others_write_while_large_values_are_deleted),
+    TURN_TEST(others_write_while_large_values_are_replaced),
+    TURN_TEST(what_is_stored_again_leaves_no_tombstone),
+    TURN_TEST(the_newest_deletions_are_remembered),
+};
+const size_t turn_test_count = sizeof turn_tests / sizeof *turn_tests;
