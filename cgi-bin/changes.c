@@ -79,8 +79,8 @@ static enum error_code authenticate_again(struct call *call, struct item_owner *
 }
 
 /* Turns expired items into tombstones, so that clients learn of them. Where nothing can be written,
- * or not with the copies that a server is to have, expired items are just left out, and clients
- * learn of them later. */
+ * or not with the copies that a server is to have, or not before a long write of somebody else,
+ * expired items are just left out, and clients learn of them later. */
 static enum error_code sweep(struct call *call, struct item_owner *owner, bool *unswept)
 {
     struct item_writes writes;

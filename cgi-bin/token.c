@@ -54,6 +54,18 @@ static enum error_code check_password(struct call *call, const struct user_login
     return error != ERR_NONE || (matches && !user->disabled) ? error : ERR_INVALID_CREDENTIALS;
 }
 
+/* Who logs in has not asked for another hash: where it can't be written now, it is by a later login.
+ */
+static enum error_code replace_hash(struct call *call, const struct user_login *user,
+                                    const char *new_hash)
+{
+    enum error_code error = users_rehash(call->store, user, new_hash);
+    if (error == ERR_NONE) {
+        error = db_commit_aside(call->store);
+    }
+    return error != ERR_NONE && db_drop_writes(call->store) ? ERR_NONE : error;
+}
+
 static enum error_code read_login(struct call *call, struct login *in)
 {
     enum error_code error = input_read_known(call, fields, sizeof fields / sizeof *fields, in);
@@ -95,7 +107,7 @@ static enum error_code create_token(struct call *call)
     }
     attempt_end(&attempt);
     if (error == ERR_NONE && new_hash != NULL) {
-        error = users_rehash(call->store, &user, new_hash);
+        error = replace_hash(call, &user, new_hash);
     }
     return error == ERR_NONE ? session_answer(call, user.id, user.epoch, 0, query.raw,
                                               "Access token generated successfully.")

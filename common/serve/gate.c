@@ -153,16 +153,23 @@ static enum error_code check_token_first(struct call *call)
     return look_up_token(call);
 }
 
-/* Whether the token of a call with a long body still holds, whose place others may need. That the
- * store is busy is no reason to end: it is looked up once more before anything is written. */
+static enum error_code look_once(struct call *call)
+{
+    enum error_code error = call_authenticate_again(call);
+    return error == ERR_NONE ? look_up_token(call) : error;
+}
+
+/* Whether the token of a call with a long body still holds, whose place others may need. A
+ * connection that was lost is replaced, as otherwise no later look would see anything either. That
+ * the store is busy is no reason to end: it is looked up once more before anything is written. */
 static enum error_code look_again(void *self)
 {
     struct call *call = self;
-    enum error_code error = call_authenticate_again(call);
-    if (error != ERR_NONE) {
-        return error;
+    enum error_code error = look_once(call);
+    if (error == ERR_SERVICE_UNAVAILABLE &&
+        call->program->store->try_again(call->store, &call->cause)) {
+        error = look_once(call);
     }
-    error = look_up_token(call);
     if (error != ERR_SERVICE_UNAVAILABLE) {
         return error;
     }

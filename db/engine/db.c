@@ -71,8 +71,8 @@ static enum error_code fail(struct db *db, enum db_class class, const char *doin
     const char *why = db->driver->message(db->connection);
     db->doubtful = db->doubtful || (class != DB_BUSY && class != DB_CONFLICT && class != DB_AGAIN);
     db->undone = db->undone || class == DB_AGAIN;
-    db->write_refused = db->write_refused || class == DB_FULL || class == DB_READ_ONLY ||
-                        class == DB_COPY || class == DB_UNKNOWN;
+    db->write_refused = db->write_refused || class == DB_BUSY || class == DB_FULL ||
+                        class == DB_READ_ONLY || class == DB_COPY || class == DB_UNKNOWN;
     db->only_read = db->only_read || class == DB_READ_ONLY || class == DB_COPY;
     switch (class) {
     case DB_BUSY:

@@ -125,9 +125,10 @@ bool db_has_committed(const struct db *db);
 /* Whether a write of this request failed because the database is read-only or a copy of another. */
 bool db_takes_no_writes(const struct db *db);
 
-/* True when something in this request could not be written because the disk is full, or the
- * database is read-only or a copy of another, or when it is not known whether it was written. Then
- * the transaction is rolled back and the request can go on reading; the cause stays recorded. */
+/* True when something in this request could not be written because others kept their lock, the disk
+ * is full, or the database is read-only or a copy of another, or when it is not known whether it
+ * was written. Then the transaction is rolled back and the request can go on reading; the cause
+ * stays recorded. For what nobody has asked for. */
 bool db_drop_writes(struct db *db);
 
 /* Asks for what this request deletes to be wiped from the write-ahead log too, after the answer is

@@ -11,7 +11,7 @@
 
 enum { QUEUE_MOST = POSTGRESQL_QUEUE - 12 };
 
-enum { FIRST_ROWS = 16, MOST_ROWS = 1000, PIECE_BYTES = 1024 * 1024 };
+enum { FIRST_ROWS = 16, GROWTH = 4, MOST_ROWS = 1000, PIECE_BYTES = 1024 * 1024 };
 
 struct db_prepared {
     struct db_connection *connection;
@@ -176,11 +176,14 @@ static bool queue_cursor(struct db_prepared *prepared, const char *sql)
 }
 
 /* How many rows the next piece should have: about PIECE_BYTES, judged by the last one. How large
- * they are is not known before, and not needed: no more than one of them is in memory. */
+ * they are is not known before: no more than one of them is in memory, but all of them are sent. So
+ * a piece is at most GROWTH times as long as the last one, and the rows that are sent in vain, when
+ * nobody wants more, are at most so many times those that were wanted. */
 static int next_piece(const struct db_prepared *prepared)
 {
-    size_t bytes = prepared->bytes / (size_t)prepared->got + 1;
-    size_t count = PIECE_BYTES / bytes;
+    size_t most = (size_t)prepared->asked * GROWTH;
+    size_t count = PIECE_BYTES / (prepared->bytes / (size_t)prepared->got + 1);
+    count = count < most ? count : most;
     return count < 1 ? 1 : count > MOST_ROWS ? MOST_ROWS : (int)count;
 }
 

@@ -192,6 +192,21 @@ shown_changes() {
     in_order
 }
 
+@test "durability: who follows the changes reads on while somebody else writes for long, and learns later what expired" {
+    installation 'busy_timeout = 300'
+    new_user ann
+    store kept 1
+    expiring
+    hold
+    shown_changes '[[["kept",null]],false]'
+    tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'warning: .*locked' || fail 'not in the log'
+    cgi data PUT /kept '{"value":2}'
+    same "$code" 503
+    let_go
+    shown_changes '[[["kept",null],["gone",true]],false]'
+    in_order
+}
+
 @test "durability: where files may not grow, a write is answered with 507, not with the end of the program" {
     installation
     new_user ann

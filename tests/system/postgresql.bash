@@ -52,11 +52,19 @@ server_is_gone() { ! kill -0 "$(cat "$server/pid")" 2>/dev/null; }
 # sql TEXT [DATABASE]
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres "${2:-cubby}" -c "$1"; }
 
-waits_for_lock() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = 1 ]; }
+# waits_for PATTERN: one of the programs' connections waits in the server for what fits: 'Lock%' or '%SyncRep'
+waits_for() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type || wait_event LIKE '$1'")" = 1 ]; }
 
-# hold SQL / held SQL / release: a transaction of somebody else's in the server, which answers each line; hold_end
-# ends it where a test did not get that far.
-hold() {
+# sync_copies NAME: from now on a commit waits for a synchronous copy of this name; '' for none
+sync_copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
+
+# promote: the server, which was a copy, leads. promote_end: where a test did not get that far.
+promote() { same "$(sql 'SELECT pg_promote()')" t; }
+promote_end() { [ ! -f "$server/db/standby.signal" ] || sql 'SELECT pg_promote()' || true; }
+
+# hold_rows SQL / held SQL / release: a transaction of somebody else's in the server, which answers each line;
+# hold_end ends it where a test did not get that far.
+hold_rows() {
     mkfifo "$BATS_TEST_TMPDIR/hold"
     psql -XqAt -h "$server/socket" -U postgres cubby <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 2>&1 3>&- &
     echo "$!" >"$BATS_TEST_TMPDIR/hold.pid"
@@ -72,6 +80,7 @@ held() {
 release() {
     held ROLLBACK
     exec 6>&-
+    rm "$BATS_TEST_TMPDIR/hold"
 }
 hold_end() { [ ! -f "$BATS_TEST_TMPDIR/hold.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/hold.pid")" 2>/dev/null || true; }
 
@@ -80,6 +89,10 @@ user_and() {
     new_user ann
     loop_start "$@"
 }
+
+# put KEY VALUE, post KEY VALUE: by a program that stays
+put() { ask data PUT "/$1" "{\"value\":$2}"; }
+post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
 
 # install_over SOCKETS [LINE…]: settings for the server behind the folder SOCKETS, in $conf, and an empty store.
 install_over() {
@@ -104,7 +117,26 @@ proxy_start() {
     echo "$!" >"$server/proxy.pid"
     until_true 10 test -S "$proxy/control"
 }
+proxy_stop() {
+    [ -f "$server/proxy.pid" ] || return 0
+    kill "$(cat "$server/proxy.pid")" 2>/dev/null || true
+    rm -rf "$server/proxy" "$server/proxy.pid"
+}
 proxy_say() { curl -sS --max-time 10 --unix-socket "$proxy/control" "http://control/$1"; }
+
+# through_proxy PROGRAM…: these programs, with the proxy between
+through_proxy() {
+    proxy_start
+    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
+    loop_start "$@"
+}
+
+# preload_make: the library that makes fail what seldom does, $preload, for all tests of the file
+preload_make() {
+    preload=$BATS_FILE_TMPDIR/preload.so
+    gcc -O1 -shared -fPIC -o "$preload" "$root/tests/system/preload.c" -ldl
+    export preload
+}
 
 # fault CODE TIMES: the next new items fail in the server with this SQLSTATE, so many times.
 fault() {
@@ -116,7 +148,7 @@ fault() {
 }
 
 server_end() {
-    [ ! -f "$server/proxy.pid" ] || kill "$(cat "$server/proxy.pid")" 2>/dev/null || true
+    proxy_stop
     server_stop || server_stop QUIT || true
     rm -rf "$server"
 }

@@ -19,22 +19,14 @@ setup() {
 }
 teardown() {
     loops_stop
-    [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
+    proxy_stop
     pooler_stop
-    [ ! -f "$server/db/standby.signal" ] || sql 'SELECT pg_promote()' || true
+    promote_end
     sql 'SELECT 1' >/dev/null 2>&1 || server_start
 }
 
-put() { ask data PUT "/$1" "{\"value\":$2}"; }
-post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
 read_back() { ask data GET "/$1"; jq -c '.data.value' <<<"$body"; }
 
-# through_proxy PROGRAM…: the same, with the proxy between
-through_proxy() {
-    proxy_start
-    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
-    loop_start "$@"
-}
 connections() { sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'"; }
 
 unavailable() {
@@ -178,7 +170,7 @@ with_answers() {
     sleep 0.4
     put k 2 >"$BATS_TEST_TMPDIR/put" &
     waiting=$!
-    until_true 5 waits_for_lock
+    until_true 5 waits_for 'Lock%'
     sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null
     wait "$waiting"
     wait_all
@@ -204,29 +196,26 @@ with_answers() {
     grep -q 'may be done or not' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say it'
 }
 
-waits_for_copy() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event = 'SyncRep'")" = 1 ]; }
-copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
-
 # put_uncopied VALUE: a write whose wait for its copy is cancelled in the server; its answer is in $code and $body
 put_uncopied() {
-    copies nobody
+    sync_copies nobody
     { put k "$1"; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
     waiting=$!
-    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
+    until_true 5 waits_for '%SyncRep' || { sync_copies ''; fail 'does not wait'; }
     sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
     wait "$waiting"
-    copies ''
+    sync_copies ''
     read -r code body <"$BATS_TEST_TMPDIR/put"
 }
 
 @test "postgresql: a commit that does not wait for its synchronous copy to the end is 503, never a success" {
     user_and data
     post k 1
-    copies nobody
+    sync_copies nobody
     put k 2 &
     waiting=$!
-    until_true 5 waits_for_copy || { copies ''; fail 'does not wait'; }
-    copies ''
+    until_true 5 waits_for '%SyncRep' || { sync_copies ''; fail 'does not wait'; }
+    sync_copies ''
     wait "$waiting"
     # Not waited for any more because the operator wants no copy.
     ask data GET /k
@@ -269,7 +258,7 @@ writes_in_vain() {
         cat "$BATS_TEST_TMPDIR/loop$i/loops" >>"$BATS_TEST_TMPDIR/loops"
     done
     loop_start data
-    copies nobody
+    sync_copies nobody
     for i in 0 1 2; do
         writes_in_vain "$i" &
         began
@@ -277,13 +266,13 @@ writes_in_vain() {
     most=0
     while [ "$(cat "$BATS_TEST_TMPDIR"/loop?/answers | wc -l)" -lt 6 ]; do
         ask data GET /k
-        [ "$code" = 200 ] || { copies ''; fail 'a read fails'; }
+        [ "$code" = 200 ] || { sync_copies ''; fail 'a read fails'; }
         now=$(connections)
         [ "$now" -le "$most" ] || most=$now
         sleep 0.3
     done
     wait_all
-    copies ''
+    sync_copies ''
     same "$most" 4 # each of the processes has one
     cat "$BATS_TEST_TMPDIR"/loop?/answers >"$BATS_TEST_TMPDIR/answers"
     while read -r head code body; do
@@ -322,7 +311,7 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
         of_any put k 2
         unavailable
     done
-    same "$(sql 'SELECT pg_promote()')" t
+    promote
     of_any put k 2
     same "$code" 200
     put k 3
@@ -412,13 +401,45 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
 @test "postgresql: a lock that is not given up is 503 after busy_timeout" {
     user_and data
     post k 1
-    hold 'SELECT * FROM users FOR UPDATE'
+    hold_rows 'SELECT * FROM users FOR UPDATE'
     put k 2
     unavailable
     same "$(read_back k)" 1
     release
     put k 3
     same "$code" 200
+}
+
+@test "postgresql: while a lock is not given up changes are read, and who logs in may, and what is to be written besides is later" {
+    new_user ann
+    sed -i 's/^password_cost = 1/password_cost = 2/' "$conf"
+    loop_start data changes token
+    post kept 1
+    post gone 1
+    hash=$(sql 'SELECT password_hash FROM users')
+    # As a write of the same user has it, then as the tool has it.
+    for lock in 'SELECT id FROM users FOR NO KEY UPDATE' 'SELECT pg_advisory_xact_lock(1668637282, 1)'; do
+        sql "UPDATE items SET expires_at = 1 WHERE key = 'gone'; UPDATE users SET next_expiry = 1"
+        hold_rows "$lock"
+        ask changes GET
+        [ "$code" = 200 ] || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+        same "$code $(jq -c '[(.data.changes | map([.key, .deleted])), .data.more]' <<<"$body")" '200 [[["kept",null]],false]'
+        put kept 1
+        unavailable
+        case $lock in *users*)
+            ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+            same "$code" 200
+            same "$(sql 'SELECT password_hash FROM users')" "$hash"
+            ;;
+        esac
+        release
+        ask changes GET
+        same "$code $(jq -c '[(.data.changes | map([.key, .deleted])), .data.more]' <<<"$body")" '200 [[["kept",null],["gone",true]],false]'
+        post gone 1
+    done
+    ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    same "$code" 200
+    [ "$(sql 'SELECT password_hash FROM users')" != "$hash" ] || fail 'the hash is the old one'
 }
 
 @test "postgresql: a schema that changes under a program stops it, and so does one that is missing" {

@@ -4,12 +4,11 @@ load system.bash
 load tool.bash
 load loop.bash
 load postgresql.bash
+load slow_import.bash
 
 setup_file() {
     server_make
-    preload=$BATS_FILE_TMPDIR/preload.so
-    gcc -O1 -shared -fPIC -o "$preload" "$root/tests/system/preload.c" -ldl
-    export preload
+    preload_make
 }
 teardown_file() { server_end; }
 
@@ -20,10 +19,11 @@ setup() {
     export CUBBY_CONF=$conf
 }
 teardown() {
+    drip_end
     loops_stop
     pooler_stop
-    [ ! -f "$server/proxy.pid" ] || { kill "$(cat "$server/proxy.pid")" 2>/dev/null || true; rm -rf "$server/proxy" "$server/proxy.pid"; }
-    copies ''
+    proxy_stop
+    sync_copies ''
     [ ! -f "$BATS_TEST_TMPDIR/tls.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/tls.pid")" 2>/dev/null || true
     hold_end
 }
@@ -97,7 +97,6 @@ over_tls() {
     [ "$1" != verify-full ] || authority="\\&sslrootcert=$home/own-ca.crt"
     sed -i "s#^database = .*#database = postgresql://cubby@localhost:$(cat "$BATS_TEST_TMPDIR/port")/cubby?hostaddr=127.0.0.1\&sslmode=$1$authority\&passfile=$home/passfile#" "$conf"
 }
-post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
 
 @test "postgresql: with sslmode=verify-full a server is used by its name and its authority alone, and never without TLS" {
     authority own
@@ -136,10 +135,10 @@ END
     user_and reset
     tool 0 user reset-code ann
     reset=$output
-    hold 'SELECT id FROM users FOR NO KEY UPDATE'
+    hold_rows 'SELECT id FROM users FOR NO KEY UPDATE'
     { ask reset POST '' "{\"username\":\"ann\",\"code\":\"$reset\",\"new_password\":\"Other1-pass\"}"; echo "$code" >"$BATS_TEST_TMPDIR/code"; } &
     started+=("$!")
-    until_true 10 waits_for_lock
+    until_true 10 waits_for 'Lock%'
     held 'SELECT 1 FROM tokens FOR UPDATE NOWAIT'
     ! grep -q 'could not obtain lock' "$BATS_TEST_TMPDIR/held" || fail 'the reset holds the code while it waits for the user'
     release
@@ -354,11 +353,23 @@ reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$
     same "$(sql 'SELECT max(count) FROM throttle')" 1
 }
 
+@test "postgresql: an import whose connection is lost while its body comes is still ended with its token" {
+    echo 'body_timeout = 4' >>"$conf"
+    new_user ann
+    loop_start me token
+    looped slowly slow 1000 1000
+    until_true 20 taken 1 || fail 'no place taken'
+    [ -n "$(sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'")" ] || fail 'not connected'
+    ask token DELETE
+    same "$code" 200
+    until_true 20 taken 0 || fail 'the place stays taken'
+    wait_all
+    said_to slow 401 "$revoked"
+}
+
 @test "postgresql: an error that ends the connection, whichever it is, is no failure of the call" {
     new_user ann
-    proxy_start
-    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
-    loop_start data
+    through_proxy data
     post k 1
     fault 25P04 1 # which only later servers have
     proxy_say fatal >/dev/null
@@ -401,28 +412,25 @@ interrupted() {
     shift
     env --default-signal=INT,TERM "$TOOL" "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 </dev/null 3>&- 6>&- &
     pid=$!
-    until_true 10 waits_for "$waits" || { copies ''; fail 'does not wait'; }
+    until_true 10 waits_for "$waits" || { sync_copies ''; fail 'does not wait'; }
     kill -s "$signal" "$pid"
     status=0
     wait "$pid" || status=$?
     [ "$status" = 1 ] || fail "$(cat "$BATS_TEST_TMPDIR/said")"
     same "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND state <> 'idle'")" 0
 }
-waits_for() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type || wait_event LIKE '$1'")" = 1 ]; }
-copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
 
 @test "postgresql: who interrupts the tool leaves nothing behind that keeps programs from writing, and is told what stands" {
     user_and data
     for signal in INT TERM; do
-        copies nobody
+        sync_copies nobody
         waits='%SyncRep' interrupted "$signal" user quota ann --keys 1000
-        copies ''
+        sync_copies ''
         grep -q 'copies may not have it' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
         same "$(sql 'SELECT max_keys FROM users')" 1000
-        hold 'SELECT id FROM users FOR UPDATE'
+        hold_rows 'SELECT id FROM users FOR UPDATE'
         waits='Lock%' interrupted "$signal" user quota ann --keys 2000
         release
-        rm "$BATS_TEST_TMPDIR/hold"
         grep -q 'interrupted' "$BATS_TEST_TMPDIR/said" || fail "$(cat "$BATS_TEST_TMPDIR/said")"
         same "$(sql 'UPDATE users SET max_keys = NULL RETURNING (SELECT max_keys FROM users)')" 1000
         post "$signal" 1
@@ -456,15 +464,16 @@ peaks() {
 
 @test "postgresql: many large values behind small ones are never in memory together" {
     user_and data changes me
-    sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(100, 119) n;
-        UPDATE users SET version = 119, keys = 20, bytes = 20"
+    # So many small ones that the server is asked for a thousand rows at once when the large ones begin.
+    sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1000, 1399) n;
+        UPDATE users SET version = 1399, keys = 400, bytes = 400"
     peaks before
     # 400 values of 256 KB: 100 MB.
-    sql "INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(200, 599) n;
-        UPDATE users SET version = 599, keys = 420, bytes = 102400020"
+    sql "INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(2000, 2399) n;
+        UPDATE users SET version = 2399, keys = 800, bytes = 102400400"
     peaks after
     same "$(grep -o '"key":"b' "$home/answer" | wc -l)" 400 # of the account's export, the last answer
-    same "$(tail -n 1 "$home/export" | jq .items)" 420
+    same "$(tail -n 1 "$home/export" | jq .items)" 800
     for of in data changes me copy export; do
         eval "more=\$((after_$of - before_$of))"
         echo "# $of: $more KiB more" >&3
@@ -507,7 +516,7 @@ peaks() {
     same "$status $output" '0 95: too many statements were sent at once'
 }
 
-@test "postgresql: small rows come a thousand at once, however much room a result takes in the program" {
+@test "postgresql: small rows come more and more at once, up to a thousand, however much room a result takes in the program" {
     user_and me
     sql "ALTER ROLE cubby SET log_statement = 'all'"
     sql "INSERT INTO items SELECT 1, 'k' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(1000, 4999) n;
@@ -516,5 +525,22 @@ peaks() {
     asked me /export ''
     sql 'ALTER ROLE cubby RESET log_statement'
     # The device tokens, then the items.
-    same "$(grep -o 'FETCH [0-9]*' "$server/log" | tr '\n' ' ')" 'FETCH 16 FETCH 16 FETCH 1000 FETCH 1000 FETCH 1000 FETCH 1000 '
+    same "$(grep -o 'FETCH [0-9]*' "$server/log" | tr '\n' ' ')" 'FETCH 16 FETCH 16 FETCH 64 FETCH 256 FETCH 1000 FETCH 1000 FETCH 1000 FETCH 1000 '
+}
+
+@test "postgresql: of large rows behind small ones the server sends few that nobody wants" {
+    new_user ann
+    through_proxy data changes
+    # A page has room for four of the 400 values of 256 KB: 100 MB.
+    sql "INSERT INTO items SELECT 1, 'a' || n, n, 1, 1, 1, NULL, '1' FROM generate_series(100, 119) n;
+        INSERT INTO items SELECT 1, 'b' || n, n, 256000, 1, 1, NULL, '\"' || repeat('x', 255998) || '\"' FROM generate_series(200, 599) n;
+        UPDATE users SET version = 599, keys = 420, bytes = 102400020"
+    for page in 'data values=true&limit=1000' 'changes limit=1000'; do
+        proxy_say bytes >/dev/null
+        asked "${page% *}" '' "${page#* }"
+        [ "$(grep -o '"key":"b' "$home/answer" | wc -l)" -ge 4 ] || fail 'the page has none of them'
+        sent=$(proxy_say bytes)
+        # Of 16 rows and then of 64, four times as many, all but the twenty are large.
+        [ "$sent" -gt 1000000 ] && [ "$sent" -lt $((60 * 256000 + 1000000)) ] || fail "$page: the server sent $sent bytes"
+    done
 }

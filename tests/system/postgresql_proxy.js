@@ -10,13 +10,15 @@
 //   /fatal             what the server says of an error becomes the end of the connection: FATAL in the place of
 //                      ERROR, once
 //   /free              everything goes through again
-// Each tells how many answers came from the server, and how many connections were made to it, since the last.
+//   /bytes             tells how many bytes came from the server since this was asked last
+// Each of the others tells how many answers came from the server, and how many connections were made to it, since the last.
 const net = require('net');
 const http = require('http');
 const [listen, upstream, control] = process.argv.slice(2);
 const CANCEL = 80877102; // a request that comes alone, over a connection of its own
 let allowed = Infinity;
 let answers = 0;
+let bytesSent = 0;
 let connections = 0;
 let drop = null;
 let fatal = false;
@@ -56,6 +58,7 @@ net.createServer((client) => {
         }
         server.write(bytes);
     }));
+    server.on('data', (chunk) => { bytesSent += chunk.length; });
     server.on('data', messages(false, (type, bytes) => {
         if (type === 'Z') answers++;
         if (fatal && type === 'E') {
@@ -74,6 +77,11 @@ net.createServer((client) => {
 
 http.createServer((request, response) => {
     const url = new URL(request.url, 'http://control');
+    if (url.pathname === '/bytes') {
+        response.end(`${bytesSent}\n`);
+        bytesSent = 0;
+        return;
+    }
     const said = `${answers} ${connections}\n`;
     if (url.pathname === '/allow') allowed = Number(url.searchParams.get('answers'));
     if (url.pathname === '/fatal') fatal = true;

@@ -7,9 +7,7 @@ load postgresql.bash
 
 setup_file() {
     server_make
-    preload=$BATS_FILE_TMPDIR/preload.so
-    gcc -O1 -shared -fPIC -o "$preload" "$root/tests/system/preload.c" -ldl
-    export preload
+    preload_make
 }
 teardown_file() { server_end; }
 
@@ -21,11 +19,9 @@ setup() {
 }
 teardown() {
     loops_stop
-    [ ! -f "$server/db/standby.signal" ] || sql 'SELECT pg_promote()' || true
-    copies '' || true
+    promote_end
+    sync_copies '' || true
 }
-
-copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
 
 # becomes_copy: the server is a copy of another one from here on, and the settings have it used
 becomes_copy() {
@@ -63,7 +59,7 @@ expiring() {
         [[ $stderr != *memory* ]] || fail "$stderr"
     done
     # A copy whose tables are others is found as well.
-    same "$(sql 'SELECT pg_promote()')" t
+    promote
     sql 'DROP INDEX items_expiry'
     tool 1 check
     said "the schema is not cubby's"
@@ -87,7 +83,7 @@ expiring() {
     ask token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
     same "$code" 503
     token=$ann
-    same "$(sql 'SELECT pg_promote()')" t
+    promote
     ask changes GET
     same "$code $(jq -c '[.data.changes[] | [.key, .deleted]]' <<<"$body")" '200 [["stays",null],["ends",true]]'
 }
@@ -95,9 +91,9 @@ expiring() {
 @test "postgresql: while a synchronous copy is missing the changes are told nevertheless" {
     expiring
     loop_start changes
-    copies nobody
+    sync_copies nobody
     ask changes GET
-    copies ''
+    sync_copies ''
     same "$code" 200
     grep -q 'may be done or not' "$BATS_TEST_TMPDIR/log" || fail 'it did not wait for a copy'
     ask changes GET

@@ -3,9 +3,10 @@
 
 load tool.bash
 load loop.bash
+load slow_import.bash
 
 teardown() {
-    touch "$BATS_TEST_TMPDIR/enough"
+    drip_end
     loops_stop
 }
 
@@ -14,37 +15,6 @@ setup() {
     installation 'busy_timeout = 300' 'body_timeout = 4'
     new_user ann
 }
-
-# drip BYTES TIMES: spaces, so many every 0.4 s, or until nobody takes them
-drip() {
-    local i
-    for ((i = 0; i < $2; i++)); do
-        [ ! -e "$BATS_TEST_TMPDIR/enough" ] || break
-        printf '%*s' "$1" '' 2>/dev/null || break
-        sleep 0.4
-    done
-}
-
-# slowly NAME BYTES TIMES: in the background, an import that comes so, and then whole; its answer goes to the file NAME
-slowly() {
-    local length=$(($2 * $3 + 12))
-    (
-        drip "$2" "$3"
-        printf '{"items":[]}' 2>/dev/null || true
-    ) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO=/import REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$length" \
-        HTTP_AUTHORIZATION="$token" timeout 60 "$PROGRAMS/me" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
-    began
-}
-
-taken() { [ "$(places "$database-transfers")" = "$1" ]; }
-
-# said_to NAME STATUS TEXT
-said_to() {
-    grep -q "^Status: $2 " "$BATS_TEST_TMPDIR/$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
-    grep -qF "$3" "$BATS_TEST_TMPDIR/$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1")"
-}
-
-revoked='"code":"INVALID_TOKEN","message":"Invalid access token provided.","details":{"token":"revoked"}'
 
 @test "slow import: once its token has ended, both places are free soon, although more keeps coming" {
     for number in 1 2; do
