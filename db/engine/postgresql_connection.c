@@ -260,6 +260,7 @@ static void take_good(struct db_connection *connection, struct postgresql_readin
                                         "not have it");
             reading->class = DB_UNKNOWN;
         }
+        reading->done = reading->class == DB_OK;
         connection->uncopied = false;
         break;
     case EXPECT_NAME:
@@ -360,10 +361,15 @@ static bool may_stand(enum db_class class)
     return class == DB_OK || class == DB_UNKNOWN;
 }
 
-/* After all was read: what it means. */
+/* After all was read: what it means. The server says that it has committed once the transaction is
+ * where it is to be, so that what becomes of the connection afterwards changes nothing. */
 static enum db_class conclude(struct db_connection *connection, bool committing)
 {
     struct postgresql_reading *reading = &connection->reading;
+    if (reading->done) {
+        reading->class = DB_OK;
+        return DB_OK;
+    }
     if (connection->lost && committing && !reading->undone) {
         postgresql_note(connection,
                         reading->silent

@@ -55,6 +55,7 @@ struct postgresql_reading {
     unsigned empty; /* how often in a row there was none where one should have been */
     bool silent;    /* the server was given up while it did not answer */
     bool undone;    /* the server has said that the transaction was not done */
+    bool done;      /* the server has said that it was, as it is to be */
 };
 
 struct db_connection {

@@ -208,6 +208,25 @@ put_uncopied() {
     read -r code body <"$BATS_TEST_TMPDIR/put"
 }
 
+@test "postgresql: a commit that the server has confirmed is done, also when it ends the connection in the same breath" {
+    new_user ann
+    through_proxy data
+    post k 1
+    for i in 2 3; do
+        proxy_say leave >/dev/null
+        put k "$i"
+        same "$code" 200
+        # By another connection, to which nothing of the last one clings.
+        [ "$(read_back k)" = "$i" ] || fail "$code $body"
+        connected=$(proxy_say free)
+        same "${connected#* }" 1
+    done
+    proxy_say leave >/dev/null
+    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
+    tool 0 user quota ann --keys 7
+    same "$(sql 'SELECT version, max_keys FROM users')" '3|7'
+}
+
 @test "postgresql: a commit that does not wait for its synchronous copy to the end is 503, never a success" {
     user_and data
     post k 1
