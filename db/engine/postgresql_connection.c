@@ -65,6 +65,15 @@ static bool ends_connection(const PGresult *result, const char *state)
            (severity != NULL && is_one_of(severity, "FATAL PANIC"));
 }
 
+/* Whether RESULT, with STATE, says that a file of a table can't grow. A full disk has a SQLSTATE; a
+ * quota of the file system that is used up, or the largest file it has, is an internal error. */
+static bool is_of_growth(const PGresult *result, const char *state)
+{
+    const char *place = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    return strcmp(state, "53100") == 0 || (strcmp(state, "XX000") == 0 && place != NULL &&
+                                           is_one_of(place, "mdextend mdzeroextend"));
+}
+
 /* What a failure with a SQLSTATE means (appendix A of the manual, "PostgreSQL Error Codes"). A
  * server that shuts down, or that is a copy of another one, is left. */
 static enum db_class classify(struct db_connection *connection, const PGresult *result,
@@ -92,7 +101,7 @@ static enum db_class classify(struct db_connection *connection, const PGresult *
     if (is_one_of(state, busy)) {
         return DB_BUSY;
     }
-    if (strcmp(state, "53100") == 0) {
+    if (is_of_growth(result, state)) {
         return DB_FULL;
     }
     if (strncmp(state, "23", 2) == 0) {
