@@ -168,7 +168,7 @@ static enum error_code open_connection(struct db *db)
 {
     db_disconnect(db);
     db->in_transaction = false;
-    db->writable = db->writes;
+    db->writable = db->writes || db->driver->always_writes;
     enum db_class class = db->driver->open(db->config->database, db->writes,
                                            db->no_wait ? 0 : db->patience, &db->connection);
     enum error_code error = class == DB_OK ? ERR_NONE : fail(db, class, "opening");
@@ -567,10 +567,14 @@ void db_deferred_begin(struct db *db, struct cause *unreported)
     }
 }
 
-/* Opens a new connection, since the present one may be for reading only. */
+/* Opens a new connection where the present one may be for reading only. */
 enum error_code db_begin_separate(struct db *db)
 {
-    db_disconnect(db);
+    if (!db->driver->always_writes) {
+        db_disconnect(db);
+    } else if (db->connection != NULL) {
+        db->driver->set_patience(db->connection, 0);
+    }
     db->writes = true;
     db->no_wait = true;
     return db_begin(db);
@@ -583,7 +587,9 @@ void db_end_separate(struct db *db, bool good)
     db->cause = unreported;
     db->no_wait = false;
     db->writes = false;
-    db_disconnect(db);
+    if (!db->driver->always_writes) {
+        db_disconnect(db);
+    }
 }
 
 void db_deferred_end(struct db *db)

@@ -156,7 +156,8 @@ int64_t db_noted_use(const struct db *db);
  *
  * db_deferred_begin empties the write-ahead log if db_note_wipe asked for it; db_deferred_end
  * closes a connection whose write-ahead log has become long. Between the two, db_begin_separate
- * starts a write transaction on a new connection, without waiting for any lock, and returns
+ * starts a write transaction without waiting for any lock, on a new connection unless the engine
+ * lets each one write, and returns
  * ERR_NONE or an error as db_begin; db_end_separate, to be called in both cases, commits the
  * transaction, or rolls it back unless GOOD. Failures are not reported: their causes go to
  * UNREPORTED, which must live until db_deferred_end. */

@@ -44,6 +44,7 @@ enum db_dialect { DB_DIALECT_SQLITE, DB_DIALECT_POSTGRESQL };
 struct db_driver {
     const char *name;
     enum db_dialect dialect; /* of the definitions of tables */
+    bool always_writes;      /* a connection that was opened for reading can write as well */
     /* The engine's version as text. */
     const char *(*version)(void);
 

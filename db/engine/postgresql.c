@@ -12,8 +12,8 @@
  * of each write what protects it. The level is READ COMMITTED, so that what comes after the lock
  * sees what was committed before the lock was granted. A higher level would have the later one of
  * two writers fail where this one makes it wait, and would have to be paid by every write. The
- * operator's tool excludes all writers by an advisory lock, which programs share. Transactions that
- * read are REPEATABLE READ: all that is read is the state of one moment.
+ * operator's tool excludes all writers by an advisory lock, which programs share (begin_alone).
+ * Transactions that read are REPEATABLE READ: all that is read is the state of one moment.
  *
  * The order of locks is: row of the user, the user's other rows, counts of attempts, security
  * events; who breaks it may meet a deadlock, which the server ends and the loop does again.
@@ -29,7 +29,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "common/base/clock.h"
 #include "db/engine/postgresql_connection.h"
 
 /* Advisory locks: the first number is ours ("cubb"), the second says what is locked. */
@@ -93,38 +95,43 @@ static const char *pg_message(struct db_connection *connection)
 /* ---- transactions -----------------------------------------------------------------------------
  */
 
-/* Queues the statement SQL, which sets timeouts: 0 means no limit to the server. */
-static bool queue_timeouts(struct db_connection *connection, const char *sql, int parameters)
+/* Queues the statement SQL, whose parameters are the limits in milliseconds for a statement and for
+ * LOCK_WAIT, and the patience of the connection, as far as it has so many. No limit is 0. */
+static bool queue_timeouts(struct db_connection *connection, const char *sql, int parameters,
+                           int64_t lock_wait)
 {
-    char statement_text[24];
-    char lock_text[24];
+    enum { ROOM = 24 };
+    char texts[3][ROOM];
     int patience = connection->patience > 0 ? connection->patience : 1;
-    (void)snprintf(statement_text, sizeof statement_text, "%d",
+    struct postgresql_query query = {.sql = sql, .named = true, .count = parameters};
+    (void)snprintf(texts[0], ROOM, "%d",
                    connection->operates ? 0 : patience + STATEMENT_GRACE_MS);
-    (void)snprintf(lock_text, sizeof lock_text, "%d", patience);
-    const struct postgresql_query query = {
-        .sql = sql,
-        .named = true,
-        .count = parameters,
-        .types = {POSTGRESQL_TEXT, POSTGRESQL_TEXT},
-        .values = {statement_text, lock_text},
-        .sizes = {(int)strlen(statement_text), (int)strlen(lock_text)},
-    };
+    (void)snprintf(texts[1], ROOM, "%d", (int)lock_wait);
+    (void)snprintf(texts[2], ROOM, "%d", patience);
+    for (int i = 0; i < parameters; i++) {
+        query.types[i] = POSTGRESQL_TEXT;
+        query.values[i] = texts[i];
+        query.sizes[i] = (int)strlen(texts[i]);
+    }
     return postgresql_queue(connection, &query, EXPECT_NOTHING);
 }
 
-static bool queue_write_start(struct db_connection *connection)
+/* The limit of a lock wait holds for what comes behind it in the same list, and is then set anew.
+ */
+static bool queue_write_start(struct db_connection *connection, int64_t lock_wait)
 {
     static const char shared[] = "SELECT set_config('statement_timeout', $1, true),"
                                  " set_config('lock_timeout', $2, true), " WARNINGS ","
                                  " pg_advisory_xact_lock_shared(" WRITERS ")";
     static const char alone[] = "SELECT set_config('statement_timeout', $1, true),"
                                 " set_config('lock_timeout', $2, true), " WARNINGS ","
-                                " pg_advisory_xact_lock(" WRITERS ")";
+                                " pg_advisory_xact_lock(" WRITERS "),"
+                                " set_config('lock_timeout', $3, true)";
     connection->phase = PHASE_WRITES;
     return postgresql_queue_text(connection, "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE",
                                  EXPECT_NOTHING) &&
-           queue_timeouts(connection, connection->operates ? alone : shared, 2);
+           queue_timeouts(connection, connection->operates ? alone : shared,
+                          connection->operates ? 3 : 2, lock_wait);
 }
 
 /* Queues the beginning of the transaction, if it is not begun yet. Each transaction reads the
@@ -136,7 +143,7 @@ bool postgresql_queue_start(struct db_connection *connection)
         return true;
     }
     if (connection->phase == PHASE_TO_WRITE) {
-        good = queue_write_start(connection);
+        good = queue_write_start(connection, connection->patience > 0 ? connection->patience : 1);
     } else {
         if (connection->phase == PHASE_TO_READ) {
             connection->phase = PHASE_READS;
@@ -144,7 +151,7 @@ bool postgresql_queue_start(struct db_connection *connection)
                 connection, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", EXPECT_NOTHING);
         }
         good = good &&
-               queue_timeouts(connection, "SELECT set_config('statement_timeout', $1, true)", 1);
+               queue_timeouts(connection, "SELECT set_config('statement_timeout', $1, true)", 1, 0);
     }
     return good &&
            (connection->operates ||
@@ -166,10 +173,70 @@ static enum db_class pg_begin_read(struct db_connection *connection)
     return begin_as(connection, PHASE_TO_READ);
 }
 
+/* What is queued is answered first: after a failure among it the rest is left out, and a ROLLBACK
+ * would be too. */
+static bool pg_rollback(struct db_connection *connection)
+{
+    bool begun = connection->phase == PHASE_READS || connection->phase == PHASE_WRITES;
+    connection->phase = PHASE_NONE;
+    if (begun && !connection->lost) {
+        char problem[sizeof connection->problem];
+        memcpy(problem, connection->problem, sizeof problem);
+        (void)postgresql_sync(connection, NULL);
+        memcpy(connection->problem, problem, sizeof problem);
+        if (postgresql_queue_text(connection, "ROLLBACK", EXPECT_NOTHING)) {
+            postgresql_sync_later(connection);
+        }
+    }
+    return !connection->lost;
+}
+
+/* ---- the tool's turn */
+
+static enum db_class try_alone(struct db_connection *connection, int64_t lock_wait)
+{
+    enum db_class class = begin_as(connection, PHASE_TO_WRITE);
+    class = class == DB_OK ? postgresql_settle(connection) : class;
+    if (class == DB_OK) {
+        class = queue_write_start(connection, lock_wait) ? postgresql_sync(connection, NULL)
+                                                         : DB_AGAIN;
+    }
+    if (class != DB_OK) {
+        (void)pg_rollback(connection);
+    }
+    return class;
+}
+
+/* All that share a lock wait behind whoever waits to have it alone: behind one long write and a
+ * tool that waits for it, every other write would fail. So the tool stands in the queue for a
+ * moment and then lets the others pass for twice as long. Short writes, however many, leave it the
+ * lock in the first moment. Where long ones always overlap, none of the pauses brings it, but a
+ * longer moment does, in which they end: each is twice as long as the one before, up to a quarter
+ * of what a program waits (the tool's patience is twice that, admin.h), so that nobody fails
+ * because of it. */
+static enum db_class begin_alone(struct db_connection *connection)
+{
+    enum { FIRST_MS = 100, SHARE = 8, PAUSE = 2 };
+    int64_t end = monotonic_ms() + connection->patience;
+    int64_t most = connection->patience > SHARE ? connection->patience / SHARE : 1;
+    for (int64_t moment = FIRST_MS;; moment *= 2) {
+        moment = moment < most ? moment : most;
+        enum db_class class = try_alone(connection, moment);
+        int64_t pause = PAUSE * moment;
+        if (class != DB_BUSY || connection->lost || monotonic_ms() + pause >= end) {
+            return class;
+        }
+        const struct timespec time = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
+        (void)nanosleep(&time, NULL);
+    }
+}
+
 static enum db_class pg_begin(struct db_connection *connection)
 {
-    return begin_as(connection, PHASE_TO_WRITE);
+    return connection->operates ? begin_alone(connection) : begin_as(connection, PHASE_TO_WRITE);
 }
+
+/* ---- the end of a transaction */
 
 /* A transaction in which nobody has asked for a row yet must not end before its schema number was
  * looked at. */
@@ -205,24 +272,6 @@ enum db_class postgresql_commit(struct db_connection *connection)
     }
     connection->phase = PHASE_NONE;
     return DB_OK; /* what was read was read */
-}
-
-/* What is queued is answered first: after a failure among it the rest is left out, and a ROLLBACK
- * would be too. */
-static bool pg_rollback(struct db_connection *connection)
-{
-    bool begun = connection->phase == PHASE_READS || connection->phase == PHASE_WRITES;
-    connection->phase = PHASE_NONE;
-    if (begun && !connection->lost) {
-        char problem[sizeof connection->problem];
-        memcpy(problem, connection->problem, sizeof problem);
-        (void)postgresql_sync(connection, NULL);
-        memcpy(connection->problem, problem, sizeof problem);
-        if (postgresql_queue_text(connection, "ROLLBACK", EXPECT_NOTHING)) {
-            postgresql_sync_later(connection);
-        }
-    }
-    return !connection->lost;
 }
 
 static enum db_class pg_script(struct db_connection *connection, const char *sql)
@@ -375,6 +424,7 @@ static enum db_class pg_verify(struct db_connection *connection,
 const struct db_driver db_postgresql = {
     .name = "postgresql",
     .dialect = DB_DIALECT_POSTGRESQL,
+    .always_writes = true,
     .version = pg_version,
     .open = pg_open,
     .set_patience = pg_set_patience,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
+
 /* Whether OPTION has the value that its variable has in the environment, which libpq reads. */
 static bool is_of_environment(const PQconninfoOption *option)
 {
@@ -77,13 +79,17 @@ static void note_hosts(struct db_connection *connection)
  * whichever of several that is at present: a copy of it may lack what a client has just written. */
 static PGconn *start(const struct db_connection *connection)
 {
-    const char *names[] = {"connect_timeout",      "tcp_user_timeout",
-                           "keepalives_idle",      "keepalives_interval",
-                           "keepalives_count",     "fallback_application_name",
-                           "target_session_attrs", "dbname",
-                           "client_encoding",      NULL};
-    const char *values[] = {
-        "3", "8000", "10", "5", "3", "cubby", "read-write", connection->database, "UTF8", NULL};
+    enum { COUNT = 9 };
+    const char *names[COUNT + POSTGRESQL_HOST_LISTS + 1] = {
+        "connect_timeout",      "tcp_user_timeout", "keepalives_idle",
+        "keepalives_interval",  "keepalives_count", "fallback_application_name",
+        "target_session_attrs", "dbname",           "client_encoding"};
+    const char *values[COUNT + POSTGRESQL_HOST_LISTS + 1] = {
+        "3", "8000", "10", "5", "3", "cubby", "read-write", connection->database, "UTF8"};
+    for (size_t i = 0; i < POSTGRESQL_HOST_LISTS; i++) {
+        names[COUNT + i] = postgresql_host_lists[i];
+        values[COUNT + i] = postgresql_host_list(connection->database, i);
+    }
     return PQconnectdbParams(names, values, 1);
 }
 
@@ -125,6 +131,12 @@ enum db_class postgresql_connect(struct db_connection *connection)
     if (class != DB_OK) {
         return class;
     }
+    if (postgresql_is_quiet(connection->database)) {
+        connection->lost = true;
+        postgresql_note(connection, "not tried, as no server answered a moment ago");
+        return DB_BUSY;
+    }
+    int64_t since = monotonic_ms();
     connection->schema = -1;
     connection->handle = start(connection);
     if (connection->handle == NULL) {
@@ -139,8 +151,10 @@ enum db_class postgresql_connect(struct db_connection *connection)
     if (PQstatus(connection->handle) != CONNECTION_OK) {
         connection->lost = true;
         note_hosts(connection);
+        postgresql_note_failure(connection->database, since);
         return DB_BUSY;
     }
+    postgresql_note_leader(connection->database, connection->handle);
     (void)PQsetNoticeReceiver(connection->handle, take_notice, connection);
     if (PQsetnonblocking(connection->handle, 1) != 0 ||
         PQenterPipelineMode(connection->handle) != 1) {

@@ -65,6 +65,15 @@ static bool ends_connection(const PGresult *result, const char *state)
            (severity != NULL && is_one_of(severity, "FATAL PANIC"));
 }
 
+/* Whether RESULT, with STATE, says that a file of a table can't grow. A full disk has a SQLSTATE; a
+ * quota of the file system that is used up, or the largest file it has, is an internal error. */
+static bool is_of_growth(const PGresult *result, const char *state)
+{
+    const char *place = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    return strcmp(state, "53100") == 0 || (strcmp(state, "XX000") == 0 && place != NULL &&
+                                           is_one_of(place, "mdextend mdzeroextend"));
+}
+
 /* What a failure with a SQLSTATE means (appendix A of the manual, "PostgreSQL Error Codes"). A
  * server that shuts down, or that is a copy of another one, is left. */
 static enum db_class classify(struct db_connection *connection, const PGresult *result,
@@ -92,7 +101,7 @@ static enum db_class classify(struct db_connection *connection, const PGresult *
     if (is_one_of(state, busy)) {
         return DB_BUSY;
     }
-    if (strcmp(state, "53100") == 0) {
+    if (is_of_growth(result, state)) {
         return DB_FULL;
     }
     if (strncmp(state, "23", 2) == 0) {
@@ -260,6 +269,7 @@ static void take_good(struct db_connection *connection, struct postgresql_readin
                                         "not have it");
             reading->class = DB_UNKNOWN;
         }
+        reading->done = reading->class == DB_OK;
         connection->uncopied = false;
         break;
     case EXPECT_NAME:
@@ -360,10 +370,15 @@ static bool may_stand(enum db_class class)
     return class == DB_OK || class == DB_UNKNOWN;
 }
 
-/* After all was read: what it means. */
+/* After all was read: what it means. The server says that it has committed once the transaction is
+ * where it is to be, so that what becomes of the connection afterwards changes nothing. */
 static enum db_class conclude(struct db_connection *connection, bool committing)
 {
     struct postgresql_reading *reading = &connection->reading;
+    if (reading->done) {
+        reading->class = DB_OK;
+        return DB_OK;
+    }
     if (connection->lost && committing && !reading->undone) {
         postgresql_note(connection,
                         reading->silent

@@ -55,6 +55,7 @@ struct postgresql_reading {
     unsigned empty; /* how often in a row there was none where one should have been */
     bool silent;    /* the server was given up while it did not answer */
     bool undone;    /* the server has said that the transaction was not done */
+    bool done;      /* the server has said that it was, as it is to be */
 };
 
 struct db_connection {
@@ -97,6 +98,28 @@ struct postgresql_query {
 /* Connects. DB_BUSY when the server can't be reached or does not let the user in, DB_INTERNAL when
  * the setting itself is wrong. */
 enum db_class postgresql_connect(struct db_connection *connection);
+
+/* ---- postgresql_hosts.c: what the process knows of the servers that DATABASE, the setting, names */
+
+enum { POSTGRESQL_HOST_LISTS = 3 };
+
+/* The names of libpq's options that have an entry for each of several hosts. */
+extern const char *const postgresql_host_lists[POSTGRESQL_HOST_LISTS];
+
+/* The value for the option with this number, in which the host is first that led last; NULL: as it
+ * stands in the setting. Borrowed until the next call of a function here. */
+const char *postgresql_host_list(const char *database, size_t list);
+
+/* HANDLE, just connected, leads to the host that is to be asked first from here on. */
+void postgresql_note_leader(const char *database, PGconn *handle);
+
+/* An attempt to connect, begun at SINCE (monotonic_ms), has failed. */
+void postgresql_note_failure(const char *database, int64_t since);
+
+/* Whether an attempt has just failed that took so long that another one is not to be made. */
+bool postgresql_is_quiet(const char *database);
+
+/* ---- sending and reading */
 
 /* Puts QUERY behind what is queued. False when the connection is lost, or no room is left. */
 bool postgresql_queue(struct db_connection *connection, const struct postgresql_query *query,

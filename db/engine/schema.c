@@ -205,7 +205,8 @@ const int64_t schema_number = sizeof sqlite_migrations / sizeof *sqlite_migratio
 /* PostgreSQL came with number 4. The same tables and columns, in the same order; texts are compared
  * byte by byte. There is no reference from items to users: to check it would cost each new item a
  * look-up and a lock, and whoever adds items holds the user's row already. A later migration that
- * writes a table anew must first lock cubby_schema (driver), which every transaction reads first.
+ * writes a table anew must first lock cubby_schema (driver), which every transaction reads first;
+ * all that read wait behind whoever waits for that, so a moment at a time (begin_alone there).
  * What they make is written down once more in postgresql_maintenance.c, for "cubby check".
  */
 #define TEXT_TYPE " TEXT COLLATE \"C\""

@@ -19,6 +19,7 @@ setup() {
 }
 teardown() {
     loops_stop
+    silence_end
     proxy_stop
     pooler_stop
     promote_end
@@ -211,6 +212,25 @@ put_uncopied() {
     read -r code body <"$BATS_TEST_TMPDIR/put"
 }
 
+@test "postgresql: a commit that the server has confirmed is done, also when it ends the connection in the same breath" {
+    new_user ann
+    through_proxy data
+    post k 1
+    for i in 2 3; do
+        proxy_say leave >/dev/null
+        put k "$i"
+        same "$code" 200
+        # By another connection, to which nothing of the last one clings.
+        [ "$(read_back k)" = "$i" ] || fail "$code $body"
+        connected=$(proxy_say free)
+        same "${connected#* }" 1
+    done
+    proxy_say leave >/dev/null
+    sed -i "s#host=[^&]*#host=$proxy#" "$conf"
+    tool 0 user quota ann --keys 7
+    same "$(sql 'SELECT version, max_keys FROM users')" '3|7'
+}
+
 @test "postgresql: a commit that does not wait for its synchronous copy to the end is 503, never a success" {
     user_and data
     post k 1
@@ -354,6 +374,25 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
     same "$(jq .data.version <<<"$body")" 1
 }
 
+@test "postgresql: a table whose file may not grow, as under a quota, is a full disk" {
+    user_and data
+    sql "ALTER TABLE items ALTER value SET STORAGE EXTERNAL;
+        INSERT INTO items SELECT 2, 'k' || n, n, 1, 1, 1, NULL, '\"' || repeat('x', 99998) || '\"' FROM generate_series(1, 170) n"
+    post small 1
+    same "$code" 201
+    # Its log is written in files of 16 MiB, which the table's file is beyond.
+    prlimit --fsize=16777216 --pid "$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'cubby'")"
+    printf '{"key":"large","value":"%s"}' "$(head -c 100000 /dev/zero | tr '\0' y)" >"$home/large"
+    sql "SELECT pg_size_pretty(pg_table_size('items'))"
+    env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO='' QUERY_STRING='' REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$(stat -c %s "$home/large")" \
+        HTTP_AUTHORIZATION="Bearer $token" "$BATS_TEST_TMPDIR/asking/data" <"$home/large" >"$home/answer" 2>>"$BATS_TEST_TMPDIR/log"
+    grep -q 'could not extend file' "$BATS_TEST_TMPDIR/log" || fail "$(cat "$BATS_TEST_TMPDIR/log" "$home/answer")"
+    same "$(head -n 1 "$home/answer")" $'Status: 507 Insufficient Storage\r'
+    same "$(sql 'SELECT version, keys FROM users')" '1|1'
+    post other 1
+    same "$code" 201
+}
+
 @test "postgresql: a role that may only read is 500 for writes, and reads go on" {
     user_and data
     post k 1
@@ -375,6 +414,121 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
     [ $(($(date +%s) - begun)) -lt 30 ] || fail 'waited too long'
     put k 3
     same "$code" 200
+}
+
+# no_connections: the programs have left the server, as they do after a second without work
+no_connections() { [ "$(connections)" = 0 ]; }
+
+# silence / silence_end: the server, with all its processes, says nothing any more / goes on
+silence() {
+    mapfile -t silent < <(cat "$server/pid"; pgrep -P "$(cat "$server/pid")")
+    kill -STOP "${silent[@]}"
+}
+silence_end() {
+    [ -z "${silent:-}" ] || kill -CONT "${silent[@]}" 2>/dev/null || true
+    silent=()
+}
+
+@test "postgresql: of many calls that wait for one process while the server is silent each is 503, and soon" {
+    user_and data
+    post k 1
+    until_true 10 no_connections
+    silence
+    # One after the other they would take two minutes.
+    for i in $(seq 40); do
+        mkdir "$BATS_TEST_TMPDIR/call$i"
+        {
+            env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO=/k QUERY_STRING='' REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH=0 \
+                HTTP_AUTHORIZATION="Bearer $token" timeout 45 "$BATS_TEST_TMPDIR/asking/data" </dev/null >"$BATS_TEST_TMPDIR/call$i/answer" || true
+        } 2>>"$BATS_TEST_TMPDIR/log" &
+        began
+    done
+    wait_all
+    silence_end
+    for i in $(seq 40); do
+        sed '/^\r$/q' "$BATS_TEST_TMPDIR/call$i/answer" >"$BATS_TEST_TMPDIR/head"
+        code=$(sed -n '1s/^Status: \([0-9]*\).*/\1/p' "$BATS_TEST_TMPDIR/head")
+        body=$(sed '1,/^\r$/d' "$BATS_TEST_TMPDIR/call$i/answer")
+        unavailable
+    done
+    grep -q 'timeout expired' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say why'
+    until_true 10 eval '[ "$(read_back k)" = 1 ]'
+}
+
+# mute_start: a host that takes connections and says nothing, at the folder $mute; their number is in the file $mute/count
+mute_start() {
+    mute=$server/mute
+    mkdir -p "$mute"
+    echo 0 >"$mute/count"
+    python3 -c 'import socket, sys
+listener, kept = socket.socket(socket.AF_UNIX), []
+listener.bind(sys.argv[1] + "/.s.PGSQL.5432")
+listener.listen(64)
+while True:
+    kept.append(listener.accept()[0])
+    with open(sys.argv[1] + "/count", "w") as count:
+        print(len(kept), file=count)' "$mute" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
+    echo "$!" >>"$BATS_TEST_TMPDIR/loops" # ends with them
+    until_true 10 test -S "$mute/.s.PGSQL.5432"
+}
+
+# asked_mute COUNT: after a pause, so that the program connects anew, it reads, and the silent host was asked so often by now
+asked_mute() {
+    until_true 10 no_connections
+    ask data GET /k
+    same "$code" 200
+    same "$(cat "$mute/count")" "$1"
+}
+
+@test "postgresql: the host that leads is asked first from then on, wherever it stands, until another one leads" {
+    user_and data
+    post k 1
+    loops_stop
+    mute_start
+    proxy_start
+    # Another database: the third host leads while the second is there and can't be used.
+    sed -i "s#host=[^&]*#host=$mute,$server/nowhere,$proxy,$server/socket#" "$conf"
+    loop_start data
+    proxy_say free >/dev/null
+    asked_mute 1
+    for _ in 1 2; do
+        asked_mute 1
+    done
+    said=$(proxy_say free)
+    same "${said#* }" 3
+    # It is gone, and the others come in their order; then the next one leads.
+    proxy_stop
+    asked_mute 2
+    for _ in 1 2; do
+        asked_mute 2
+    done
+    # One port for all, and names of hosts beside their addresses.
+    sed -i "s#host=[^&]*#host=a,b,c\&port=5432,1,5432\&hostaddr=127.0.0.1,127.0.0.1,127.0.0.1#" "$conf"
+    ask data GET /k
+    unavailable
+}
+
+@test "postgresql: a connection serves reads, writes and what is done after an answer" {
+    new_user ann
+    cgi keys POST '' '{"name":"dev","scope":"read"}'
+    device=$(jq -r .token <<<"$body")
+    store k 1
+    through_proxy data
+    # How often the programs connect is counted until one goes on without a pause.
+    for _ in $(seq 10); do
+        sql 'UPDATE tokens SET used_at = 0'
+        until_true 10 no_connections
+        proxy_say free >/dev/null
+        begun=$(date +%s%N)
+        token=$device ask data GET /k
+        same "$code" 200
+        put k 2
+        same "$code" 200
+        said=$(proxy_say free)
+        [ $(($(date +%s%N) - begun)) -gt 900000000 ] || break
+    done
+    same "${said#* }" 1
+    [ "$(sql 'SELECT used_at FROM tokens WHERE used_at IS NOT NULL')" -gt 0 ] || fail 'the use is not kept'
 }
 
 @test "postgresql: behind pgbouncer in transaction mode nothing is lost, done twice or mixed up" {

@@ -9,6 +9,7 @@
 //                      has answered, the connection breaks instead
 //   /fatal             what the server says of an error becomes the end of the connection: FATAL in the place of
 //                      ERROR, once
+//   /leave             in one piece with the next word of a commit comes that the server ends the connection
 //   /free              everything goes through again
 //   /bytes             tells how many bytes came from the server since this was asked last
 // Each of the others tells how many answers came from the server, and how many connections were made to it, since the last.
@@ -22,6 +23,10 @@ let bytesSent = 0;
 let connections = 0;
 let drop = null;
 let fatal = false;
+let leave = false;
+// ErrorResponse (55.7 of the manual, "Message Formats"): severity, the same in English, SQLSTATE, text.
+const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
+const LEAVES = Buffer.concat([Buffer.from([0x45, 0, 0, 0, fields.length + 4]), fields]);
 const held = new Set();
 
 // Calls `each` with the type and the bytes of every whole message; `first` has none of them a type yet.
@@ -67,6 +72,11 @@ net.createServer((client) => {
             client.end();
             return end();
         }
+        if (leave && type === 'C' && bytes.includes('COMMIT\0')) {
+            leave = false;
+            server.destroy();
+            return client.end(Buffer.concat([bytes, LEAVES]));
+        }
         if (dropping && type === 'Z') return end();
         if (dropping) return;
         const pass = type === 'Z' ? answers <= allowed : answers < allowed;
@@ -85,6 +95,7 @@ http.createServer((request, response) => {
     const said = `${answers} ${connections}\n`;
     if (url.pathname === '/allow') allowed = Number(url.searchParams.get('answers'));
     if (url.pathname === '/fatal') fatal = true;
+    if (url.pathname === '/leave') leave = true;
     if (url.pathname === '/drop') drop = url.searchParams.get('text');
     if (url.pathname === '/free') {
         allowed = Infinity;

@@ -19,6 +19,9 @@ setup() {
 }
 teardown() {
     servers_stop
+    loops_stop
+    rm -f "$BATS_TEST_TMPDIR/load"
+    hold_end
     # With copies to wait for, nothing that is not local would end.
     [ "$(sql 'SHOW synchronous_standby_names' 2>/dev/null || echo none)" = '' ] || { server_stop || server_stop QUIT; server_start; }
     sql 'ALTER ROLE cubby RESET ALL'
@@ -202,6 +205,47 @@ teardown() {
     tool 0 import "$BATS_TEST_TMPDIR/all"
     cgi data GET /a
     same "$code" 200
+}
+
+# sharing: for as long as the file `load` is there, transactions that overlap and write for a moment each
+sharing() {
+    while [ -f "$BATS_TEST_TMPDIR/load" ]; do
+        sql 'BEGIN; SELECT pg_advisory_xact_lock_shared(1668637282, 1); SELECT pg_sleep(0.3); COMMIT' >/dev/null
+    done
+}
+
+@test "tool over postgresql: while it waits for a long write others go on writing, and it has its turn under constant load" {
+    new_user ann
+    store k 1
+    sed -i 's/^busy_timeout = .*/busy_timeout = 3000/' "$conf"
+    loop_start data
+    hold_rows 'SELECT pg_advisory_xact_lock_shared(1668637282, 1)'
+    "$TOOL" gc >"$BATS_TEST_TMPDIR/said" 2>&1 </dev/null 3>&- 6>&- &
+    gc=$!
+    until_true 10 waits_for 'Lock%'
+    writes=0
+    while kill -0 "$gc" 2>/dev/null; do
+        put k 2
+        same "$code" 200
+        writes=$((writes + 1))
+    done
+    status=0
+    wait "$gc" || status=$?
+    same "$status" 5
+    [ "$writes" -gt 5 ] || fail "only $writes"
+    release
+    tool 0 gc
+    sed -i 's/^busy_timeout = .*/busy_timeout = 20000/' "$conf"
+    touch "$BATS_TEST_TMPDIR/load"
+    for _ in 1 2 3; do
+        sharing &
+        began
+        sleep 0.1
+    done
+    tool 0 user quota ann --keys 7
+    rm "$BATS_TEST_TMPDIR/load"
+    wait_all
+    same "$(sql 'SELECT max_keys FROM users')" 7
 }
 
 # For rows.bash: what is planted is taken back from a schema of somebody else's.
