@@ -114,6 +114,18 @@ const char *medium_in_memory(struct tool *tool, const char *path)
     return NULL;
 }
 
+int medium_check_copy(struct tool *tool, const char *path)
+{
+    const char *folder = file_directory(tool, file_itself(tool, path));
+    if (folder == NULL || access(folder, W_OK) == 0 || errno != EROFS) {
+        return TOOL_DONE;
+    }
+    return tool_fail(tool,
+                     "%s: its medium is read-only, and a copy is made beside it first; \"cubby "
+                     "backup FILE\" into a folder where nobody else may write makes none there",
+                     path);
+}
+
 int medium_check_journal(struct tool *tool)
 {
     const char *path = tool->config.database;

@@ -20,6 +20,10 @@ const char *medium_in_memory(struct tool *tool, const char *path);
 /* Whether the medium under the file at PATH takes no writes. */
 bool medium_is_read_only(struct tool *tool, const char *path);
 
+/* TOOL_FAILED, after saying what to do instead, when a copy can't be made beside the database at
+ * PATH, as its medium is read-only. */
+int medium_check_copy(struct tool *tool, const char *path);
+
 /* TOOL_FAILED, after saying why, when the settings ask for a write-ahead log that the medium of the
  * database can't carry. Asked as the owner of the database. */
 int medium_check_journal(struct tool *tool);

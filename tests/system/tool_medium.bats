@@ -249,3 +249,44 @@ UNFIT="can't carry"
     done
     rm -rf "$folder"
 }
+
+# read_only STATUS WORD…: as tool, with the folder of the database read-only.
+read_only() {
+    local wanted=$1
+    shift
+    run --separate-stderr unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"' \
+        sh "$home" "$TOOL" "$@" </dev/null
+    same "$status" "$wanted"
+}
+
+@test "read-only: a backup goes where nobody else may write; where a copy beside the database is wanted, it says what to do" {
+    [ "$(id -u)" = 0 ] || return 0
+    new_user ann
+    mkdir -m 700 "$BATS_TEST_TMPDIR/own"
+    mkdir -m 1777 "$BATS_TEST_TMPDIR/all"
+    chmod 1777 "$BATS_TEST_TMPDIR/all"
+    for words in "backup $BATS_TEST_TMPDIR/all/b.db" 'backup -'; do
+        # shellcheck disable=SC2086 # words
+        read_only 1 $words
+        said "$database: its medium is read-only, and a copy is made beside it first; \"cubby backup FILE\" into a folder where nobody else"
+        same "$output$(ls -A "$BATS_TEST_TMPDIR/all" "$BATS_TEST_TMPDIR/own" | grep -v :)" ''
+    done
+    read_only 1 gc
+    said 'its medium is read-only'
+    # what it says to do works
+    read_only 0 backup "$BATS_TEST_TMPDIR/own/b.db"
+    sed "s|^database = .*|database = $BATS_TEST_TMPDIR/own/b.db|" "$conf" >"$conf.copy"
+    tool 0 -c "$conf.copy" export
+    case $output in *'"username":"ann"'*) ;; *) fail 'not all of it' ;; esac
+}
+
+@test "export: what could not be written is named" {
+    new_user ann
+    for words in "export $BATS_TEST_TMPDIR/out" "export --user ann $BATS_TEST_TMPDIR/out"; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr strace -f -qq -o /dev/null -e inject=writev:error=ENOSPC:when=1 "$TOOL" $words
+        same "$status" 1
+        said "cubby: $BATS_TEST_TMPDIR/out: No space left on device"
+        [ ! -e "$BATS_TEST_TMPDIR/out" ] || fail 'it is there'
+    done
+}

@@ -14,6 +14,7 @@
 #include "db/tool/admin.h"
 #include "db/tool/drafts.h"
 #include "db/tool/files.h"
+#include "db/tool/medium.h"
 
 /* Copies the database into DRAFT. The draft is opened as the present user, the database as its
  * owner, because neither may have access to the other's file. */
@@ -86,6 +87,9 @@ static int copy_beside(struct tool *tool, int *copy)
     const char *draft = NULL;
     int status = file_become_owner(tool, tool->config.database);
     if (status == TOOL_DONE) {
+        status = medium_check_copy(tool, tool->config.database);
+    }
+    if (status == TOOL_DONE) {
         draft = arena_printf(&tool->arena, "%s.backup-%ld",
                              file_itself(tool, tool->config.database), (long)getpid());
         status = draft != NULL ? draft_make(tool, draft) : tool_out_of_memory(tool);
@@ -120,7 +124,9 @@ static int send_copy(struct tool *tool, int copy, int to, const char *where)
     if (!written) {
         return tool_fail(tool, "%s: %s", where, strerror(errno));
     }
-    return got == 0 ? TOOL_DONE : tool_fail(tool, "the copy: %s", strerror(errno));
+    return got == 0 ? TOOL_DONE
+                    : tool_fail(tool, "reading the copy made beside %s: %s", tool->config.database,
+                                strerror(errno));
 }
 
 /* What is sent can't be taken back, so the copy is made and verified beside the database first. */

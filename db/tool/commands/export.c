@@ -99,7 +99,7 @@ static int write_line(struct export *export, const cJSON *object)
     if (text == NULL || arena_failed(&tool->scratch)) {
         status = tool_out_of_memory(tool);
     } else if (fputs(text, export->to) == EOF || fputc('\n', export->to) == EOF) {
-        status = tool_fail(tool, "writing: %s", strerror(errno));
+        status = export_fail(tool);
     }
     tool_row_done(tool);
     return status;
@@ -225,7 +225,7 @@ static int write_all(struct export *export)
     }
     tool_progress_end(export->tool);
     if (status == TOOL_DONE && fflush(export->to) != 0) {
-        status = tool_fail(export->tool, "writing: %s", strerror(errno));
+        status = export_fail(export->tool);
     } else if (status == TOOL_DONE && export->to != stdout && ferror(export->to)) {
         status = tool_fail(export->tool, "writing: not all of it could be written");
     }

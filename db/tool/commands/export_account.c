@@ -17,6 +17,12 @@ struct writer {
     char now[TIME_TEXT_SIZE];
 };
 
+int export_fail(struct tool *tool)
+{
+    bool named = tool->word_count > 0 && strcmp(tool->words[0], "-") != 0;
+    return tool_fail(tool, "%s: %s", named ? tool->words[0] : "standard output", strerror(errno));
+}
+
 /* Writes OBJECT, which lies on the scratch memory, as the next row of a list, with the member
  * `value`, unless NULL, at its end. */
 static int write_row(struct writer *writer, const cJSON *object, const char *value)
@@ -31,8 +37,7 @@ static int write_row(struct writer *writer, const cJSON *object, const char *val
         (void)fprintf(writer->to, ",\"value\":%s}", value);
     }
     writer->first = false;
-    return ferror(writer->to) == 0 ? TOOL_DONE
-                                   : tool_fail(writer->tool, "writing: %s", strerror(errno));
+    return ferror(writer->to) == 0 ? TOOL_DONE : export_fail(writer->tool);
 }
 
 static int write_head(struct writer *writer, const struct account *account)
@@ -144,7 +149,7 @@ int export_account_write(struct tool *tool, struct db_connection *copy,
     tool_progress_end(tool);
     (void)fputs("]}}\n", to);
     if (status == TOOL_DONE && (fflush(to) != 0 || ferror(to) != 0)) {
-        status = tool_fail(tool, "writing: %s", strerror(errno));
+        status = export_fail(tool);
     }
     return status;
 }

@@ -9,6 +9,9 @@
 
 #include "db/tool/account.h"
 
+/* Reports, for what the command writes to, what errno tells; returns TOOL_FAILED. */
+int export_fail(struct tool *tool);
+
 /* Writes ACCOUNT of the database COPY to TO; *TOKENS and *ITEMS count what was written. Returns an
  * exit status, after a failure was reported. */
 int export_account_write(struct tool *tool, struct db_connection *copy,
