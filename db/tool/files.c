@@ -311,12 +311,9 @@ static bool has_log(const struct tool *tool, uid_t user)
     return has;
 }
 
-static int act_as(struct tool *tool, const char *path, uid_t user, gid_t group, bool named)
+static int act_as(struct tool *tool, const char *path, const struct rights *rights)
 {
-    /* What takes over SQLite by a hostile file must not find a way back to root. */
-    bool ever = user != 0 && tool->one_owner && has_log(tool, user);
-    const struct rights rights = {user, group, named, ever};
-    return user == 0 || rights_take(&rights) == 0
+    return rights->user == 0 || rights_take(rights) == 0
                ? TOOL_DONE
                : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
 }
@@ -332,9 +329,12 @@ static int become_owner(struct tool *tool, const char *path, bool alone)
     if (way_take(path, &way) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
+    struct rights rights = {.user = way_owner(&way),
+                            .group = way.exists ? way.file.st_gid : way.place.st_gid};
+    /* What takes over SQLite by a hostile file must not find a way back to root. */
+    rights.ever = !alone && rights.user != 0 && tool->one_owner && has_log(tool, rights.user);
     int status = (alone && way.exists ? way_is_safe : is_safe)(&way, &who)
-                     ? act_as(tool, path, way_owner(&way),
-                              way.exists ? way.file.st_gid : way.place.st_gid, false)
+                     ? act_as(tool, path, &rights)
                      : tool_fail(tool, "%s: %s", path, file_way_fault(tool, &way, who));
     way_leave(&way);
     return status;
@@ -390,7 +390,8 @@ static int become_maker(struct tool *tool, const char *path, struct way way, boo
                          "chown the folder, or name that user",
                          path, (long)user);
     }
-    int status = act_as(tool, path, user, group, owner->given && owner->user == user);
+    const struct rights rights = {user, group, owner->given && owner->user == user, false};
+    int status = act_as(tool, path, &rights);
     owner->given = owner->given && user == 0;
     return status;
 }
@@ -432,8 +433,8 @@ void file_become_self_for(struct file_user *before)
 void file_become_again(struct tool *tool, const struct file_user *before)
 {
     file_become_self();
-    if (before->user != geteuid() &&
-        act_as(tool, "going on", before->user, before->group, true) != TOOL_DONE) {
+    const struct rights rights = {before->user, before->group, true, false};
+    if (before->user != geteuid() && act_as(tool, "going on", &rights) != TOOL_DONE) {
         exit(TOOL_FAILED);
     }
 }

@@ -17,12 +17,12 @@ const char *medium_refuses_log(struct tool *tool, const char *path);
  * otherwise, and when it can't be found out, NULL. */
 const char *medium_in_memory(struct tool *tool, const char *path);
 
+/* Whether the medium under the file at PATH takes no writes. */
+bool medium_is_read_only(struct tool *tool, const char *path);
+
 /* TOOL_FAILED, after saying what to do instead, when a copy can't be made beside the database at
  * PATH, as its medium is read-only. */
 int medium_check_copy(struct tool *tool, const char *path);
-
-/* Whether the medium under the file at PATH takes no writes. */
-bool medium_is_read_only(struct tool *tool, const char *path);
 
 /* TOOL_FAILED, after saying why, when the settings ask for a write-ahead log that the medium of the
  * database can't carry. Asked as the owner of the database. */

@@ -92,7 +92,8 @@ static bool is_open(const struct stat *file)
 static struct changers find_changers(const struct way *way)
 {
     struct changers changers = {0};
-    note(&changers, way_owner(way));
+    bool outside = way->exists && way_is_outside(way->folder, way->rest, way->file.st_uid);
+    note(&changers, outside ? 0 : way_owner(way));
     for (int i = 0; i < way->decider_count; i++) {
         note(&changers, way->deciders[i]);
     }

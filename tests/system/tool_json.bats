@@ -144,17 +144,17 @@ ann_hostile() {
 }
 
 @test "key retire --json: which keys are gone, and how many are left" {
-    jq '.keys[0].kid = "a\"\u001b[31m\n"' "$keys" >"$keys.new" && cat "$keys.new" >"$keys"
-    hostile=$'a"\e[31m\n'
+    jq '.keys[0].kid = "ops@example.org 2026"' "$keys" >"$keys.new" && cat "$keys.new" >"$keys"
+    named='ops@example.org 2026'
     tool 0 key rotate
-    quiet 3 key retire "$hostile"
+    quiet 3 key retire "$named"
     quiet 4 key retire none --yes
     quiet 1 key retire "$(jq -r '.keys[0].kid' "$keys")" --yes
     quiet 2 key retire
-    json 0 key retire "$hostile" --yes
+    json 0 key retire "$named" --yes
     same "$stderr" ''
     same "$(members)" 'keys retired'
-    same "$(of tojson)" '{"keys":1,"retired":["a\"\u001b[31m\n"]}'
+    same "$(of tojson)" '{"keys":1,"retired":["ops@example.org 2026"]}'
     json 0 key retire --expired
     same "$stderr" ''
     same "$(of tojson)" '{"keys":1,"retired":[]}'

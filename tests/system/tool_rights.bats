@@ -80,9 +80,7 @@ eventually() {
     ln -s "$conf" "$place/link.conf"
     tool 1 -c "$place/link.conf" key rotate
     untouched
-    settings "log = $victim"
     mkdir "$place/roots"
-    mv "$conf" "$place/roots/cubby.conf"
     conf=$place/roots/cubby.conf
     settings "log = $victim"
     as_attacker ln -s "$conf" "$home/other.conf"
@@ -337,7 +335,8 @@ lock_is_held() { ! flock -n "$1" true; }
     for words in gc 'key rotate'; do
         # shellcheck disable=SC2086 # words
         strace -f -qq -o "$place/trace" -e trace=setresgid "$TOOL" $words >/dev/null
-        same "$(grep -c 'setresgid(-1, 65534' "$place/trace")" 1
+        grep -q 'setresgid(.*, 65534' "$place/trace"
+        same "$(grep -c 'setresgid(.*[( ]0, ' "$place/trace")" 0
     done
     chgrp 54321 "$keys"
     chmod 640 "$keys"
@@ -413,6 +412,7 @@ lock_is_held() { ! flock -n "$1" true; }
 
 @test "keys: a name with characters for a shell or a terminal is refused, those that tools make are not" {
     tool 0 init
+    new_user ann
     named() {
         jq --arg name "$1" '.keys[0].kid = $name' "$keys" >"$place/new"
         cat "$place/new" >"$keys"
@@ -421,8 +421,8 @@ lock_is_held() { ! flock -n "$1" true; }
         named "$name"
         tool 1 key list
         said 'has a kid with other characters than'
-        cgi health GET
-        same "$code" 503
+        read_value k
+        [ "$code" -ge 500 ] || fail 'the programs take it'
     done
     for name in 1b94c "NjVBRjY5+/=" urn:uuid:f81d4fae-7dec-11d0 https://id.example.org/keys/1 'ops@example.org 2026,1' -KI3Q9nNR7bR_~.; do
         named "$name"
