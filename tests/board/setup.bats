@@ -168,7 +168,7 @@ ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     printf '#!/bin/sh\nfor script in /etc/init.d/S??*; do "$script" start; done\n' >"$BOARD_ROOT/etc/init.d/rcS"
     chmod 755 "$BOARD_ROOT/etc/init.d/rcS"
     echo '::sysinit:/etc/init.d/rcS' >"$BOARD_ROOT/etc/inittab"
-    mkdir "$BOARD_ROOT/srv" "$BOARD_ROOT/disk"
+    mkdir "$BOARD_ROOT/srv"
     machine_boot
     # The first time the table of what is to be mounted tells.
     echo '/dev/sda1 /srv/ ext4 defaults 0 2' >"$BOARD_ROOT/etc/fstab"
@@ -176,7 +176,7 @@ ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     [ "$status" = 1 ] || fail "$output"
     has_text "$output" '/srv/cubby/cubby.db is missing, and so is the disk that /etc/fstab mounts at /srv'
     same "$(ls "$BOARD_ROOT/srv")" ''
-    within /bin/mount --bind /disk /srv
+    echo '/dev/sda1 /mnt ext4 defaults 0 2' >"$BOARD_ROOT/etc/fstab"
     machine_install "127.0.0.1:$port" >/dev/null
     machine_answers "$BASE"
     new_user
@@ -184,6 +184,8 @@ ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     # Afterwards it is known without, as where the table has no line.
     rm "$BOARD_ROOT/etc/fstab"
     machine_loses_power
+    # A disk of this machine's own would be memory to the board: what it holds goes and comes.
+    mv "$BOARD_ROOT/srv/cubby" "$BOARD_ROOT/disk"
     machine_boot
     run within /usr/sbin/cubby-httpd prepare
     [ "$status" = 1 ]
@@ -196,7 +198,7 @@ ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     has_text "$(cat "$BOARD_ROOT.log")" 'is the disk mounted'
     ! answers "$BASE" || fail 'it serves'
     same "$(ls "$BOARD_ROOT/srv")" ''
-    within /bin/mount --bind /disk /srv
+    mv "$BOARD_ROOT/disk" "$BOARD_ROOT/srv/cubby"
     within /etc/init.d/S80cubby start
     machine_answers "$BASE"
     as_user GET /data/kept
@@ -208,7 +210,7 @@ ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     same "$(cat "$BOARD_ROOT/etc/cubby/databases")" /srv/cubby/cubby.db
     # Who wants to begin anew says so.
     within /etc/init.d/S80cubby stop
-    within /bin/umount /srv
+    mv "$BOARD_ROOT/srv/cubby" "$BOARD_ROOT/disk"
     rm "$BOARD_ROOT/etc/cubby/databases"
     within /etc/init.d/S80cubby start
     machine_answers "$BASE"
