@@ -54,7 +54,8 @@ static enum error_code check_password(struct call *call, const struct user_login
     return error != ERR_NONE || (matches && !user->disabled) ? error : ERR_INVALID_CREDENTIALS;
 }
 
-/* Who logs in has not asked for another hash: where it can't be written now, it is by a later login.
+/* Who logs in has not asked for another hash: where it can't be written now, it is by a later
+ * login.
  */
 static enum error_code replace_hash(struct call *call, const struct user_login *user,
                                     const char *new_hash)

@@ -49,6 +49,7 @@ with_answers() {
     shift
     for _ in $(seq 10); do
         read_back k >/dev/null
+        until_true 5 all_idle # also the end of that transaction, for which nobody waits, is answered
         proxy_say "allow?answers=$count" >/dev/null
         "$@"
         seen=$(proxy_say free)
@@ -56,6 +57,8 @@ with_answers() {
     done
     fail 'the connection is always a new one'
 }
+
+all_idle() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND state <> 'idle'")" = 0 ]; }
 
 @test "postgresql: a read waits for one answer of the server, an update for three" {
     new_user ann
