@@ -144,6 +144,7 @@ END
     # Named by a service file, and with one port for all.
     printf '[cubby]\nhost=%s,%s\nport=5432\ndbname=cubby\nuser=cubby\npassfile=%s\n' "$server/mute" "$server/socket" "$home/passfile" >"$home/services"
     chmod 600 "$home/services"
+    until_true 10 no_connections
     loops_stop
     mute_start
     sed -i "s#^database = .*#database = service=cubby#" "$conf"
