@@ -104,8 +104,7 @@ static bool queue_timeouts(struct db_connection *connection, const char *sql, in
     char texts[3][ROOM];
     int patience = connection->patience > 0 ? connection->patience : 1;
     struct postgresql_query query = {.sql = sql, .named = true, .count = parameters};
-    (void)snprintf(texts[0], ROOM, "%d",
-                   connection->operates ? 0 : patience + STATEMENT_GRACE_MS);
+    (void)snprintf(texts[0], ROOM, "%d", connection->operates ? 0 : patience + STATEMENT_GRACE_MS);
     (void)snprintf(texts[1], ROOM, "%d", (int)lock_wait);
     (void)snprintf(texts[2], ROOM, "%d", patience);
     for (int i = 0; i < parameters; i++) {
@@ -198,8 +197,8 @@ static enum db_class try_alone(struct db_connection *connection, int64_t lock_wa
     enum db_class class = begin_as(connection, PHASE_TO_WRITE);
     class = class == DB_OK ? postgresql_settle(connection) : class;
     if (class == DB_OK) {
-        class = queue_write_start(connection, lock_wait) ? postgresql_sync(connection, NULL)
-                                                         : DB_AGAIN;
+        class =
+            queue_write_start(connection, lock_wait) ? postgresql_sync(connection, NULL) : DB_AGAIN;
     }
     if (class != DB_OK) {
         (void)pg_rollback(connection);

@@ -99,7 +99,8 @@ struct postgresql_query {
  * the setting itself is wrong. */
 enum db_class postgresql_connect(struct db_connection *connection);
 
-/* ---- postgresql_hosts.c: what the process knows of the servers that DATABASE, the setting, names */
+/* ---- postgresql_hosts.c: what the process knows of the servers that the setting DATABASE names
+ */
 
 enum { POSTGRESQL_HOST_LISTS = 3 };
 

@@ -55,6 +55,45 @@ sql() { psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres "${2:-cubb
 # waits_for PATTERN: one of the programs' connections waits in the server for what fits: 'Lock%' or '%SyncRep'
 waits_for() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type || wait_event LIKE '$1'")" = 1 ]; }
 
+# connections: how many the programs have to the server
+connections() { sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'"; }
+# no_connections: the programs have left it, as they do after a second without work
+no_connections() { [ "$(connections)" = 0 ]; }
+
+# mute_start: a host that takes connections and says nothing, at the folder $mute and at the port in the file
+# $mute/port; how many it has taken is in the file $mute/count
+mute_start() {
+    mute=$server/mute
+    rm -rf "$mute"
+    mkdir -p "$mute"
+    echo 0 >"$mute/count"
+    python3 -c 'import select, socket, sys
+folder, taken = sys.argv[1], []
+listeners = [socket.socket(socket.AF_UNIX), socket.socket()]
+listeners[0].bind(folder + "/.s.PGSQL.5432")
+listeners[1].bind(("127.0.0.1", 0))
+for listener in listeners:
+    listener.listen(64)
+with open(folder + "/port", "w") as port:
+    print(listeners[1].getsockname()[1], file=port)
+while True:
+    for listener in select.select(listeners, [], [])[0]:
+        taken.append(listener.accept()[0])
+        with open(folder + "/count", "w") as count:
+            print(len(taken), file=count)' "$mute" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
+    echo "$!" >>"$BATS_TEST_TMPDIR/loops" # ends with them
+    until_true 10 test -s "$mute/port"
+}
+
+# asked_mute COUNT: once the program has left the server it reads by a new connection, and the silent host has been
+# asked so often by now
+asked_mute() {
+    until_true 10 no_connections
+    ask data GET /k
+    same "$code" 200
+    same "$(cat "$mute/count")" "$1"
+}
+
 # sync_copies NAME: from now on a commit waits for a synchronous copy of this name; '' for none
 sync_copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
 

@@ -130,6 +130,30 @@ prefer - 404
 END
 }
 
+@test "postgresql: which host leads is told by its name, address and port together" {
+    user_and data
+    post k 1
+    loops_stop
+    mute_start
+    tls_start
+    sed -i "s#^database = .*#database = postgresql://cubby@/cubby?host=localhost,localhost,localhost\&hostaddr=127.0.0.1,127.0.0.1,127.0.0.1\&port=1,$(cat "$mute/port"),$(cat "$BATS_TEST_TMPDIR/port")\&passfile=$home/passfile#" "$conf"
+    loop_start data
+    for _ in 1 2 3; do
+        asked_mute 1
+    done
+    # Named by a service file, and with one port for all.
+    printf '[cubby]\nhost=%s,%s\nport=5432\ndbname=cubby\nuser=cubby\npassfile=%s\n' "$server/mute" "$server/socket" "$home/passfile" >"$home/services"
+    chmod 600 "$home/services"
+    until_true 10 no_connections
+    loops_stop
+    mute_start
+    sed -i "s#^database = .*#database = service=cubby#" "$conf"
+    LOOP_VARIABLE=PGSERVICEFILE=$home/services loop_start data
+    for _ in 1 2 3; do
+        asked_mute 1
+    done
+}
+
 @test "postgresql: a reset locks the user before the code, as all others do" {
     sed -i 's/^busy_timeout = .*/busy_timeout = 20000/' "$conf"
     user_and reset
