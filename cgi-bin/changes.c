@@ -194,12 +194,13 @@ static enum error_code report_changes(struct call *call)
         return error;
     }
     int slot = -1;
-    int64_t end = call->now_ms + query.wait * 1000;
+    /* Also when it is started again, as its connection was lost. */
+    int64_t end = call->began_ms + query.wait * 1000;
     if (query.wait > 0 && !may_wait(call, &slot)) {
         end = 0;
     }
     /* Ends the loop even if somebody sets the clock back. */
-    int64_t looks = query.wait * 1000 / LOOK_EVERY_MS;
+    int64_t looks = (end - call->now_ms) / LOOK_EVERY_MS;
     struct look look = {.unswept = false};
     for (;;) {
         error = look_once(call, &owner, &query, &look);

@@ -81,6 +81,7 @@ static bool serve_one(struct serve *serve)
                         .now_ms = serve->transport->now_ms(serve->transport),
                         .body_spool = {.file = -1, .slot = -1},
                         .serve = serve};
+    call.began_ms = call.now_ms;
     response_init(&call.response, &arena);
     enum error_code error = keep_settings(serve, &call.cause); /* first: see confine.c */
     request_read_head(call.transport, &arena, &call.request);

@@ -147,7 +147,8 @@ struct call {
     struct request request;
     struct response response;
     struct cause cause;
-    int64_t now_ms;             /* the time of the whole call, in milliseconds since 1970 */
+    int64_t began_ms;           /* when the call came, in milliseconds since 1970 */
+    int64_t now_ms;             /* the time of the whole call, likewise; see call_time_passed */
     int64_t patience;           /* milliseconds to wait for a lock, or for a place; then 503 */
     struct text item;           /* what stands for "/{}" in the address, not yet checked */
     struct token_claims claims; /* with ROUTE_TOKEN */

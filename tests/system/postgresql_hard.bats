@@ -46,6 +46,31 @@ teardown() {
     ! grep -q 42P05 "$BATS_TEST_TMPDIR/log" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
 }
 
+# waits_for_changes NAME SECONDS: in the background; its answer goes to the file NAME
+waits_for_changes() {
+    env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING="since=0&wait=$2" REMOTE_ADDR=192.0.2.1 \
+        HTTP_AUTHORIZATION="Bearer $token" "$PROGRAMS/changes" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
+}
+one_connection() { [ "$(connections)" = 1 ]; }
+
+@test "postgresql: who waits for changes does not wait anew when the connection is lost" {
+    new_user ann
+    until_true 10 no_connections
+    waits_for_changes short 5
+    short=$!
+    until_true 10 one_connection || fail 'it does not wait'
+    backend=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'cubby'")
+    waits_for_changes long 9
+    long=$!
+    sleep 4
+    same "$(sql "SELECT pg_terminate_backend($backend, 5000)")" t
+    wait "$short"
+    kill -0 "$long" || fail 'it waited anew'
+    grep -q '"changes":\[\]' "$BATS_TEST_TMPDIR/short" || fail "$(cat "$BATS_TEST_TMPDIR/short")"
+    wait "$long"
+    grep -q '"changes":\[\]' "$BATS_TEST_TMPDIR/long" || fail "$(cat "$BATS_TEST_TMPDIR/long")"
+}
+
 @test "postgresql: what comes encrypted, in large records, is read at once and whole" {
     authority own
     certificate own localhost
