@@ -46,7 +46,10 @@ static void look_at_plan(struct db_connection *connection, int number)
     while (db_sqlite.step(prepared) == DB_ROW) {
         const char *step = db_sqlite.column_text(prepared, DETAIL).at;
         bool reads_all = strncmp(step, "SCAN ", 5) == 0 && strcmp(step, "SCAN CONSTANT ROW") != 0;
-        if (reads_all || strstr(step, "TEMP B-TREE") != NULL || strstr(step, "AUTOMATIC") != NULL) {
+        /* The device tokens of a user are a hundred at most, and listed in another order than that
+         * of their numbers. */
+        bool sorts = strstr(step, "TEMP B-TREE") != NULL && number != DB_TOKEN_LIST;
+        if (reads_all || sorts || strstr(step, "AUTOMATIC") != NULL) {
             fail_msg("statement %d: %s\nplan: %s", number, sql, step);
         }
     }
