@@ -67,6 +67,8 @@ outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have 
     ends_in "$2" make-program "$home/program"
     ends_in "$2" temporary-program "$home"
     ends_in "$2" mark-program "$plain"
+    ends_in "$2" close-folder "$home"
+    log_is "$2"
     ends_in "$2" owner
     ends_in "$2" owner-signal
     ends_in "$2" owner-of-socket
@@ -78,6 +80,15 @@ outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have 
     ends_in "$2" trace
     ends_in "$2" dumpable
     ends_in "$2" signal
+}
+
+# log_is OUTCOME: of what standard error leads to, a log that others write too, whatever could undo a line.
+log_is() {
+    local before each
+    echo 'a line of another' >>"$BATS_TEST_TMPDIR/log"
+    before=$(cat "$BATS_TEST_TMPDIR/log")
+    for each in rewind-log overwrite-log mode-of-log owner-of-log empty-log; do ends_in "$1" "$each"; done
+    [ "$1" = works ] || case $(cat "$BATS_TEST_TMPDIR/log") in "$before"*) ;; *) fail 'lines are gone' ;; esac
 }
 
 # Each right over files, one by one: in the folder of the database only plain files can be made.
