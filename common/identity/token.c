@@ -93,7 +93,8 @@ static const char *key_fault(const jwk_item_t *key)
 }
 
 /* Reads the file PATH and returns its size; -1 with errno when it can't be read, EFBIG when it is
- * not smaller than TOKEN_KEY_FILE_SIZE. O_NONBLOCK: a pipe in its place reads as empty instead of blocking. */
+ * not smaller than TOKEN_KEY_FILE_SIZE. O_NONBLOCK: a pipe in its place reads as empty instead of
+ * blocking. */
 static ssize_t read_key_file(const char *path, char text[TOKEN_KEY_FILE_SIZE])
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

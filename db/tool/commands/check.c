@@ -481,8 +481,8 @@ static void check_keys(struct check *check)
     (void)token_keys_check(path, report_keys, check);
 }
 
-/* Warns of folders below that of PATH which its owner, as whom this runs, may look into: the sandbox
- * leaves them to the programs (common/sandbox). */
+/* Warns of folders below that of PATH which its owner, as whom this runs, may look into: the
+ * sandbox leaves them to the programs (common/sandbox). */
 static void warn_of_folders(struct check *check, const char *path)
 {
     struct tool *tool = check->tool;
