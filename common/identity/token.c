@@ -7,6 +7,7 @@
  */
 #include "common/identity/token.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,8 +110,9 @@ static const char *key_fault(const jwk_item_t *key)
     return NULL;
 }
 
-/* Reads the file PATH and returns its size; -1 when it can't be read or is not smaller than
- * TOKEN_KEY_FILE_SIZE. O_NONBLOCK: a pipe in its place reads as empty instead of blocking. */
+/* Reads the file PATH and returns its size; -1 with errno when it can't be read, EFBIG when it is
+ * not smaller than TOKEN_KEY_FILE_SIZE. O_NONBLOCK: a pipe in its place reads as empty instead of
+ * blocking. */
 static ssize_t read_key_file(const char *path, char text[TOKEN_KEY_FILE_SIZE])
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -120,11 +122,15 @@ static ssize_t read_key_file(const char *path, char text[TOKEN_KEY_FILE_SIZE])
         got = read(file, text + used, (size_t)(TOKEN_KEY_FILE_SIZE - used));
         used += got > 0 ? got : 0;
     }
+    int problem = got < 0 ? errno : EFBIG;
     if (file >= 0) {
         (void)close(file);
     }
+    errno = problem;
     return got == 0 ? used : -1;
 }
+
+static const char no_file[] = "is missing";
 
 /* Reads the key set at PATH into KEYS, which is empty. NULL when it is usable, otherwise the
  * reason; *NUMBER is then the key that is at fault, from 1, or 0. */
@@ -137,7 +143,7 @@ static const char *load_set(const char *path, struct token_keys *keys, size_t *n
     char text[TOKEN_KEY_FILE_SIZE];
     ssize_t size = read_key_file(path, text);
     if (size < 0) {
-        return "is missing, not readable, or too large";
+        return errno == ENOENT ? no_file : errno == EFBIG ? "is too large" : "can't be read";
     }
     use_memory(&keys->arena);
     keys->set = jwks_create_strn(text, (size_t)size);
@@ -178,8 +184,8 @@ enum error_code token_keys_load(const char *path, struct token_keys **out, struc
     }
     token_keys_free(keys);
     return number > 0 ? cause_set(cause, ERR_INTERNAL, "%s: key %zu %s", path, number, fault)
-                      : cause_set(cause, ERR_INTERNAL, "key file %s: %s; \"cubby init\" makes one",
-                                  path, fault);
+                      : cause_set(cause, ERR_INTERNAL, "key file %s: %s%s", path, fault,
+                                  fault == no_file ? "; \"cubby init\" makes one" : "");
 }
 
 /* jwks_free wipes the keys. */

@@ -141,7 +141,7 @@ sub there {
 my %code = (ld => 0x20, imm => 0x00, tax => 0x07, and => 0x54, rshk => 0x74, rshx => 0x7c, ja => 0x05,
     jeq => 0x15, jge => 0x35, jset => 0x45, ret => 0x06);
 use constant {NUMBER => 0, ARCH => 4, ALLOW => '0x7fff0000u', REFUSE => '0x00050000u | ENOSYS',
-    THREAD => 0x10000, TEMPORARY => 020000000}; # in O_TMPFILE, which not every C library tells of
+    LATER => 451, THREAD => 0x10000, TEMPORARY => 020000000}; # in O_TMPFILE, which not every C library tells of
 
 # Where the low half of an argument lies in struct seccomp_data.
 sub argument { 16 + 8 * $_[0] + ($says{big} ? 4 : 0) }
@@ -164,6 +164,9 @@ sub opens {
         is_plain($argument + 1));
 }
 
+# ARGUMENT is a descriptor, but of standard input, output and error.
+sub is_own { (['ld', argument($_[0])], ['jge', 3, 'allow', 'refuse']) }
+
 # ARGUMENT is a mode without a right to execute, and without those of the file's owner for who does.
 sub is_plain { (['ld', argument($_[0])], ['jset', 07111, 'refuse', 'allow']) }
 
@@ -171,9 +174,9 @@ sub is_plain { (['ld', argument($_[0])], ['jset', 07111, 'refuse', 'allow']) }
 sub check {
     my ($name, $writes) = @_;
     return opens($name eq 'open' ? 1 : 2, $writes) if $name =~ /^open/;
-    return is_plain(1) if $name eq 'fchmod';
+    return is_own(0) if $name =~ /seek$|^pwrite64$|^ftruncate|^fchown/;
     return (['ld', argument(2)], ['jset', $is{PROT_EXEC}, 'refuse', ''], ['ld', argument(3)],
-        $writes ? (['jset', $is{MAP_SHARED}, '', 'allow'], ['jset', $is{MAP_ANONYMOUS}, 'refuse', 'allow'])
+        $writes ? (['jset', $is{MAP_SHARED}, '', 'allow'], ['jset', $is{MAP_ANONYMOUS}, 'refuse', ''], is_own(4))
                 : ['jset', $is{MAP_SHARED}, 'refuse', 'allow']) if $name =~ /^mmap/;
     return one_of(1, @is{qw(F_GETFD F_SETFD F_GETFL)}, split(/\|/, $says{locks}),
         @is{qw(F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW)}) if $name =~ /^fcntl/;
@@ -203,12 +206,14 @@ sub assemble {
     return @lines;
 }
 
-# All calls but those of the group WORST. A number from 2^30 on is that of another ABI of x86-64.
+# All calls but those of the group WORST, and but what came after Linux 5.17: a compiler's headers need
+# not know it (fchmodat2). Those have the same numbers everywhere, on MIPS from 4000 on. A number from
+# 2^30 on, that of another ABI of x86-64, is among them.
 sub filter_but {
     my ($worst) = @_;
     my @checked = there(map { split /\|/ } @{$checked{$worst}}); # all of the alternatives
     return assemble(['ld', ARCH], ['jeq', $says{arch}, '', 'refuse'], ['ld', NUMBER],
-        ['jge', 1 << 30, 'refuse', ''],
+        ['jge', ($number{read} < 4000 ? 0 : 4000) + LATER, 'refuse', ''],
         map({ ['jeq', $number{$_}, 'refuse', ''] } there(@{$groups{$worst}})),
         map({ ['jeq', $number{$_}, $_, ''] } @checked), ['ja', 0, 'allow'],
         map({ ($_, check_but($_)) } @checked), 'refuse', ['ret', REFUSE], 'allow', ['ret', ALLOW]);

@@ -270,6 +270,12 @@ unsigned sandbox_enter(const struct sandbox_needs *needs)
                                      : needs->stays ? SECCOMP_STAY
                                      : writes       ? SECCOMP_WRITE
                                                     : SECCOMP_READ;
+        if (!connects) {
+            /* No mode can be changed then: SQLite makes a file beside the database with the mode of
+             * that, and what the umask took away would be missing for others who share it. Every
+             * other file is made with a mode for its owner alone. */
+            (void)umask(0);
+        }
         parts |= seccomp_enter(filter) ? SANDBOX_SECCOMP : 0U;
     }
     return parts;

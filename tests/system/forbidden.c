@@ -84,6 +84,52 @@ static int try_mark_program(const char *at)
     return file >= 0 && close(file) == 0 ? done : -1;
 }
 
+/* Takes a folder away from its owner and others, for as long as it is tried. */
+static int try_close_folder(const char *at)
+{
+    int folder = open(at, O_RDONLY | O_DIRECTORY);
+    int done = folder >= 0 ? fchmod(folder, 0) : -1;
+    if (done == 0) {
+        (void)fchmod(folder, 0700);
+    }
+    int problem = errno;
+    (void)closed(folder);
+    errno = problem;
+    return done;
+}
+
+/* Of the web server's log, which is standard error: all lines, the first byte, where the next one
+ * goes, the mode and the owner. */
+static int try_empty_log(const char *at)
+{
+    (void)at;
+    return ftruncate(STDERR_FILENO, 0);
+}
+
+static int try_overwrite_log(const char *at)
+{
+    (void)at;
+    return (int)pwrite(STDERR_FILENO, "#", 1, 0);
+}
+
+static int try_rewind_log(const char *at)
+{
+    (void)at;
+    return (int)lseek(STDERR_FILENO, 0, SEEK_SET);
+}
+
+static int try_mode_of_log(const char *at)
+{
+    (void)at;
+    return fchmod(STDERR_FILENO, 0600);
+}
+
+static int try_owner_of_log(const char *at)
+{
+    (void)at;
+    return fchown(STDERR_FILENO, getuid(), (gid_t)-1);
+}
+
 static int try_remove(const char *at)
 {
     return unlink(at);
@@ -397,6 +443,12 @@ static const struct attempt {
                 {"mark-program", try_mark_program},
                 {"temporary-program", try_temporary_program},
                 {"inherited", try_inherited},
+                {"close-folder", try_close_folder},
+                {"empty-log", try_empty_log},
+                {"overwrite-log", try_overwrite_log},
+                {"rewind-log", try_rewind_log},
+                {"mode-of-log", try_mode_of_log},
+                {"owner-of-log", try_owner_of_log},
                 {"shared-memory", try_shared_memory}};
 
 static const char *name_of(int problem)

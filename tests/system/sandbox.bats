@@ -67,6 +67,8 @@ outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have 
     ends_in "$2" make-program "$home/program"
     ends_in "$2" temporary-program "$home"
     ends_in "$2" mark-program "$plain"
+    ends_in "$2" close-folder "$home"
+    log_is "$2"
     ends_in "$2" owner
     ends_in "$2" owner-signal
     ends_in "$2" owner-of-socket
@@ -78,6 +80,15 @@ outside() { # FILES CALLS [WRITES]: the outcomes that Landlock and seccomp have 
     ends_in "$2" trace
     ends_in "$2" dumpable
     ends_in "$2" signal
+}
+
+# log_is OUTCOME: of what standard error leads to, a log that others write too, whatever could undo a line.
+log_is() {
+    local before each
+    echo 'a line of another' >>"$BATS_TEST_TMPDIR/log"
+    before=$(cat "$BATS_TEST_TMPDIR/log")
+    for each in rewind-log overwrite-log mode-of-log owner-of-log empty-log; do ends_in "$1" "$each"; done
+    [ "$1" = works ] || case $(cat "$BATS_TEST_TMPDIR/log") in "$before"*) ;; *) fail 'lines are gone' ;; esac
 }
 
 # Each right over files, one by one: in the folder of the database only plain files can be made.
@@ -237,6 +248,10 @@ within() {
     ends_in works code
     ends_in works make-program "$home/program"
     ends_in works mark-program "$home/program"
+    # what no rule for files holds back, as the page says
+    ends_in works mode "$beside/file"
+    ends_in works close-folder "$home"
+    log_is works
     # as far as this kernel has them in Landlock
     others_expected=works
     [ "$(jq .data.landlock <<<"$body")" -lt 6 ] || others_expected=EPERM
@@ -504,6 +519,7 @@ beside_it() {
 @test "sandbox: beside a database that can be executed, as a whole folder's mode was set, nothing is refused" {
     installation 'sandbox = all' 'audit_rows = 100'
     new_user ann
+    umask 077 # it counts for none of what lies beside the database
     for journal in rollback wal; do
         sed -i '/^journal/d' "$conf"
         echo "journal = $journal" >>"$conf"

@@ -139,3 +139,39 @@ all_owned() {
     same "$status" 0
     all_owned
 }
+
+@test "owner: keys that can't be read are not to be replaced by new ones" {
+    local mode
+    for mode in '000 data' '666 data' '000 data/keys.json'; do
+        set -- "$home/${mode#* }" "${mode% *}"
+        before=$(stat -c %a "$1")
+        chmod "$2" "$1"
+        tool 1 check
+        ! grep -q 'cubby init' <<<"$stderr" || fail "$stderr"
+        [ "$(id -u)" != 0 ] || said "$keys: the keys can't be read (Permission denied); let its owner read it"
+        run "${as_owner[@]}" "$home/cubby" check
+        same "$status" 1
+        ! grep -q 'cubby init' <<<"$output" || fail "$output"
+        chmod "$before" "$1"
+    done
+    tool 0 check
+}
+
+# folders: those that check warns of
+folders() { "$TOOL" check --json | jq -r '.warnings[] | select(.problem | startswith("the programs may use all")) | .where'; }
+
+@test "owner: check warns of folders below that of the database, which programs may use" {
+    same "$(folders)" ''
+    mkdir -m 755 "$home/data/copies"
+    same "$(folders)" "$home/data/copies"
+    tool 0 check
+    said "$home/data/copies: the programs may use all that is in this folder"
+    [ "$(id -u)" != 0 ] || {
+        # not of one of root's alone, as the lost+found of a disk
+        chmod 700 "$home/data/copies"
+        same "$(folders)" ''
+    }
+    rmdir "$home/data/copies"
+    ln -s "$home" "$home/data/elsewhere" # the sandbox follows no link out of the folder
+    same "$(folders)" ''
+}

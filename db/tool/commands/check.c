@@ -466,6 +466,48 @@ static void check_log(const struct check *check)
     }
 }
 
+/* Checks what is in the key file, as its owner. One that can't be read may be a good one. */
+static void check_keys(struct check *check)
+{
+    const char *path = check->tool->config.keys;
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0) {
+        found(check, path,
+              errno == EACCES
+                  ? "let its owner read it (chmod 600) and enter the folders above it (chmod u+rwx)"
+                  : "",
+              "the keys can't be read (%s)", strerror(errno));
+        return;
+    }
+    (void)token_keys_check(path, report_keys, check);
+}
+
+/* Warns of folders below that of PATH which its owner, as whom this runs, may look into: the
+ * sandbox leaves them to the programs (common/sandbox). */
+static void warn_of_folders(struct check *check, const char *path)
+{
+    struct tool *tool = check->tool;
+    const char *folder = file_directory(tool, file_itself(tool, path));
+    DIR *list = folder != NULL ? opendir(folder) : NULL;
+    if (list == NULL) {
+        return; /* reported already */
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(list)) != NULL) {
+        struct stat there;
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+            fstatat(dirfd(list), name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(there.st_mode) && faccessat(dirfd(list), name, X_OK, AT_EACCESS) == 0) {
+            const char *whole = arena_printf(&tool->arena, "%s/%s", folder, name);
+            warn(check, whole != NULL ? whole : folder,
+                 "the programs may use all that is in this folder, as it lies below that of the "
+                 "database",
+                 "move it, or give the database a folder of its own");
+        }
+    }
+    (void)closedir(list);
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
 static void print_problem(void *self, const char *where, const char *problem, const char *remedy)
@@ -552,6 +594,7 @@ int run_check(struct tool *tool)
         check_log(&check);
         if (!server) {
             check_left_over(&check, tool->config.database, "data");
+            warn_of_folders(&check, tool->config.database);
         }
         check_left_over(&check, tool->config.keys, "keys");
         file_become_self();
@@ -560,7 +603,7 @@ int run_check(struct tool *tool)
         if (file_become_owner(tool, tool->config.keys) != TOOL_DONE) {
             return TOOL_FAILED;
         }
-        (void)token_keys_check(tool->config.keys, report_keys, &check);
+        check_keys(&check);
         file_become_self();
         check_double_keys(tool, &warned);
     }
