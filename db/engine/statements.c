@@ -145,10 +145,10 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_AUDIT_LAST] =
         EVENTS "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
     /* Stores $4 instead of $2, which names the user $3 (0: nobody), when there is no such user any
-     * more because the account was deleted while the call was running, or is being deleted now. */
+     * more because the account was deleted while the call was running. Who is deleting it now
+     * takes EVENTS after this one, and forgets this event, too. */
     [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, CASE WHEN $3 = 0"
-                     " OR EXISTS (SELECT 1 FROM users WHERE id = $3 /*& FOR KEY SHARE SKIP LOCKED "
-                     "*/) THEN $2 ELSE $4 END)",
+                     " OR EXISTS (SELECT 1 FROM users WHERE id = $3) THEN $2 ELSE $4 END)",
     [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
     /* $1 is a pattern of the user's id in the text. */
     [DB_AUDIT_FORGET] = EVENTS "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
