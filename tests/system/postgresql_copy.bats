@@ -316,7 +316,7 @@ copy_until_lock() {
 @test "copy: rows that the server hides from the role are not left out in silence" {
     fill
     tool 0 copy --to "$to"
-    sql "CREATE POLICY some ON items USING (key < 'b'); ALTER TABLE items ENABLE ROW LEVEL SECURITY; ALTER TABLE items FORCE ROW LEVEL SECURITY"
+    sql "CREATE POLICY few ON items USING (key < 'b'); ALTER TABLE items ENABLE ROW LEVEL SECURITY; ALTER TABLE items FORCE ROW LEVEL SECURITY"
     with "$to"
     tool 1 copy --to "$home/other.db"
     said 'items, which has row level security'

@@ -163,6 +163,31 @@ by_user() {
     same "$wrong" found
 }
 
+@test "statements: what skips items does not sort all that are left, however few the server takes for a user's" {
+    local name sql types number type list count=0 wrong
+    {
+        echo "BEGIN; INSERT INTO items SELECT u, 'k' || lpad(n::text, 6, '0'), n, 1, 1, 1, NULL, repeat('x', 100)
+                FROM generate_series(1, 300) u, generate_series(1, 300) n ORDER BY md5(u::text || n);
+            ANALYZE items; SET LOCAL plan_cache_mode = force_custom_plan;"
+        while IFS=$'\t' read -r name sql; do
+            [[ $name = DB_* && $sql = *OFFSET* || $name = found ]] || continue
+            count=$((count + 1))
+            types=$(sql "PREPARE s AS $sql; SELECT array_to_string(parameter_types, ' ') FROM pg_prepared_statements")
+            number=0 list=''
+            for type in $types; do
+                number=$((number + 1))
+                case $number$type in 1*) list+=,7 ;; 2text) list+=",''" ;; *text) list+=",'z'" ;; *) list+=,1000 ;; esac
+            done
+            printf "\\\\echo '{\"name\":\"%s\"}'\nPREPARE s%d(%s) AS %s;\nEXPLAIN (COSTS off, FORMAT json) EXECUTE s%d(%s);\n" \
+                "$name" "$count" "${types// /,}" "$sql" "$count" "${list#,}"
+        done < <(cat "$BATS_FILE_TMPDIR/statements"; printf 'found\tSELECT key FROM items WHERE user_id = $1 AND key >= $2 ORDER BY key LIMIT 1 OFFSET $3\n')
+    } >"$BATS_TEST_TMPDIR/script"
+    run psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres cubby -f "$BATS_TEST_TMPDIR/script"
+    [ "$status" = 0 ] || fail "$(tail -n 3 <<<"$output")"
+    wrong=$(jq -rn '[inputs] as $all | range(0; $all | length; 2) | select([$all[. + 1] | .. | objects | select(."Node Type" == "Sort")] != []) | $all[.].name' <<<"$output")
+    same "$wrong" found
+}
+
 @test "statements: every one of a user's call finds its rows by the user's id, but for those that are listed" {
     local name sql text wrong='' count=0 texts=0 result
     while IFS=$'\t' read -r name sql; do
