@@ -151,8 +151,8 @@ static enum error_code revoke_token(struct call *call)
     call->audit =
         (struct audit){.event = query.all ? "logout_all" : "logout", .user_id = owner.user_id};
     error = query.all ? users_end_sessions(call->store, &owner)
-                      : users_revoke(call->store, call->arena, &owner, call->claims.id,
-                                     call->claims.expires, call->now_ms);
+                      : users_revoke(call->store, call->arena, &owner, call->claims.expires,
+                                     call->now_ms);
     if (error == ERR_NONE) {
         response_success(&call->response, 200,
                          query.all ? "All tokens revoked successfully."

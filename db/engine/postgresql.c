@@ -405,6 +405,12 @@ static enum db_class pg_verify(struct db_connection *connection,
          "its encoding is not UTF8"},
         {"SELECT current_setting('server_version_num')::integer >= 130000",
          "the server is older than PostgreSQL 13"},
+        {"SELECT COALESCE(bool_and(has_table_privilege(name, 'SELECT')"
+         " AND has_table_privilege(name, 'INSERT') AND has_table_privilege(name, 'UPDATE')"
+         " AND has_table_privilege(name, 'DELETE')), true)"
+         " FROM unnest('{meta,users,items,tokens,throttle}'::text[]) AS names (name)"
+         " WHERE to_regclass(name) IS NOT NULL",
+         "its role may not read and write all of the tables"},
     };
     enum db_class class = postgresql_settle(connection);
     for (size_t i = 0; class == DB_OK && i < sizeof checks / sizeof *checks; i++) {

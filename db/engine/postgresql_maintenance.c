@@ -83,17 +83,45 @@ static enum db_class pg_stand_alone(struct db_connection *connection, bool alone
     " WHERE pg_class.oid = to_regclass('cubby_schema'))"
 #define OUR_TABLES "('meta', 'users', 'items', 'tokens', 'throttle')"
 
+/* The tables, with that of the driver, and where the last id of an account is kept. */
+#define OURS                                                                                       \
+    "(SELECT oid, relname::text AS name, relpersistence, relrowsecurity FROM pg_class"             \
+    " WHERE relnamespace = (SELECT relnamespace FROM pg_class"                                     \
+    " WHERE oid = to_regclass('cubby_schema'))"                                                    \
+    " AND (relname IN " OUR_TABLES " OR relname IN ('cubby_schema', 'users_id_seq'))) AS ours"
+
+/* What somebody else has made of the tables, in words. Constraints of the kinds left out show as
+ * indexes ('p', 'u') or in columns ('n'); triggers and rules of the kinds left out do nothing when
+ * programs write. */
+#define STRANGE                                                                                    \
+    "SELECT name || ', which is UNLOGGED: a crash of the server empties it' FROM " OURS            \
+    " WHERE relpersistence <> 'p'"                                                                 \
+    " UNION ALL SELECT name || ', which has row level security' FROM " OURS                        \
+    " WHERE relrowsecurity"                                                                        \
+    " UNION ALL SELECT concat('the index ', indexrelid::regclass, ', which is not valid')"         \
+    " FROM pg_index JOIN " OURS " ON ours.oid = indrelid WHERE NOT (indisvalid AND indisready)"    \
+    " UNION ALL SELECT concat('the constraint ', conname, ' of ', name)"                           \
+    " FROM pg_constraint JOIN " OURS " ON ours.oid = conrelid"                                     \
+    " WHERE contype NOT IN ('p', 'u', 'n')"                                                        \
+    " UNION ALL SELECT concat('the trigger ', tgname, ' of ', name)"                               \
+    " FROM pg_trigger JOIN " OURS " ON ours.oid = tgrelid WHERE tgenabled IN ('O', 'A')"           \
+    " UNION ALL SELECT concat('the rule ', rulename, ' of ', name)"                                \
+    " FROM pg_rewrite JOIN " OURS " ON ours.oid = ev_class WHERE ev_enabled IN ('O', 'A')"
+
 #define IN_ORDER " ORDER BY 1, 2"
 
 const struct db_maintenance db_postgresql_maintenance = {
-    /* Columns with their types and collations, and indexes without the name of the schema. */
+    /* Columns with their types and collations, indexes without the name of the schema, and what is
+     * not to be there. */
     .catalogue =
         "SELECT 'column', (table_name || '.' || column_name) COLLATE \"C\", concat_ws(' ',"
         " ordinal_position, data_type, collation_name, is_nullable, is_identity)"
         " FROM information_schema.columns WHERE table_schema = " OUR_SCHEMA
         " AND table_name IN " OUR_TABLES " UNION ALL SELECT 'index', indexname::text COLLATE \"C\","
         " regexp_replace(indexdef, ' ON [^ ]+[.]', ' ON ') FROM pg_indexes"
-        " WHERE schemaname = " OUR_SCHEMA " AND tablename IN " OUR_TABLES IN_ORDER,
+        " WHERE schemaname = " OUR_SCHEMA " AND tablename IN " OUR_TABLES
+        " UNION ALL SELECT 'strange', what COLLATE \"C\", '' FROM (" STRANGE
+        ") AS strange (what)" IN_ORDER,
     /* What the migrations of schema.c make, written down: a server that is a copy of another one
      * makes no tables to compare with, not even temporary ones. The letter before a column is its
      * kind; large ones may be NULL, n is the number of a row. */

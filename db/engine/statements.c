@@ -149,10 +149,10 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_AUDIT_LAST] =
         EVENTS "SELECT MAX(name) FROM meta WHERE name >= 'audit/' AND name < 'audit0'",
     /* Stores $4 instead of $2, which names the user $3 (0: nobody), when there is no such user any
-     * more because the account was deleted while the call was running, or is being deleted now. */
+     * more because the account was deleted while the call was running. Who is deleting it now
+     * takes EVENTS after this one, and forgets this event, too. */
     [DB_AUDIT_ADD] = "INSERT INTO meta (name, value) VALUES ($1, CASE WHEN $3 = 0"
-                     " OR EXISTS (SELECT 1 FROM users WHERE id = $3 /*& FOR KEY SHARE SKIP LOCKED "
-                     "*/) THEN $2 ELSE $4 END)",
+                     " OR EXISTS (SELECT 1 FROM users WHERE id = $3) THEN $2 ELSE $4 END)",
     [DB_AUDIT_TRIM] = "DELETE FROM meta WHERE name >= 'audit/' AND name <= $1",
     /* $1 is a pattern of the user's id in the text. */
     [DB_AUDIT_FORGET] = EVENTS "DELETE FROM meta WHERE name >= 'audit/' AND name < 'audit0'"
@@ -189,8 +189,8 @@ static const char *const table[DB_STATEMENT_COUNT] = {
      * them before it and those behind it, up to $7; and all of it, which is deleted. */
     [DB_ITEM_OLDER] = "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM items" WITHIN
                       " AND version <= $5",
-    [DB_ITEM_OLDER_AHEAD] =
-        "SELECT key FROM items" WITHIN " AND version <= $5 ORDER BY key LIMIT $7 OFFSET $6",
+    [DB_ITEM_OLDER_AHEAD] = "SELECT key FROM items" WITHIN " AND version <= $5 ORDER BY key"
+                            " LIMIT (SELECT CAST($7 AS BIGINT)) OFFSET (SELECT CAST($6 AS BIGINT))",
     [DB_ITEM_DELETE_OLDER] = "DELETE FROM items" WITHIN " AND version <= $5",
     /* The same, but what is deleted belongs to nobody now (items_dispose). */
     [DB_ITEM_SET_ASIDE] = "UPDATE items SET user_id = 0 - user_id" WITHIN " AND version <= $5",

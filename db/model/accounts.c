@@ -139,8 +139,9 @@ enum error_code users_end_sessions(struct db *db, const struct item_owner *owner
 
 /* ---- access tokens ended one by one ---------------------------------------------------------- */
 
-/* Entries of users.revoked: `;jti=expiry`, without anything between them. */
-enum { ENTRY_MAXIMUM = TOKEN_ID_SIZE + 24, REVOKED_MAXIMUM = 500 * ENTRY_MAXIMUM };
+/* Entries of users.revoked: `;jti=expiry`, without anything between them, jti as the owner's
+ * pattern has it. */
+enum { ENTRY_MAXIMUM = REVOKED_NAME_MAXIMUM + 24, REVOKED_MAXIMUM = 28000 };
 
 size_t users_unexpired_revoked(const char *list, int64_t now, char *to)
 {
@@ -159,7 +160,7 @@ size_t users_unexpired_revoked(const char *list, int64_t now, char *to)
 }
 
 enum error_code users_revoke(struct db *db, struct arena *arena, const struct item_owner *owner,
-                             const char *id, int64_t expires, int64_t now_ms)
+                             int64_t expires, int64_t now_ms)
 {
     enum error_code error = begin_live(db, DB_USER_REVOKED, owner, NULL, 0);
     if (error != ERR_NONE) {
@@ -176,7 +177,8 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
          * and stay valid. */
         return begin_live(db, DB_USER_END_SESSIONS, owner, NULL, 0);
     }
-    const char *entry = arena_printf(arena, ";%s=%" PRId64, id, expires);
+    int size = (int)strlen(owner->revoked) - 2; /* without the % on either side */
+    const char *entry = arena_printf(arena, "%.*s%" PRId64, size, owner->revoked + 1, expires);
     if (entry == NULL) {
         return ERR_INTERNAL;
     }

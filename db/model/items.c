@@ -39,6 +39,24 @@ const char *item_prefix_fault(struct text prefix)
     return text_has_control(prefix) ? "must be UTF-8 without control characters" : NULL;
 }
 
+/* Writes ID to TO as users.revoked has it, and gives the end: each byte but small letters, digits
+ * and - is a point and two digits. LIKE takes some letters for a pattern, and SQLite's takes large
+ * letters for small ones; so what it finds is this id alone. The id of a token of ours stays as it
+ * is. */
+static char *write_revoked_name(const char *id, char *to)
+{
+    for (; *id != '\0'; id++) {
+        if ((*id >= 'a' && *id <= 'z') || (*id >= '0' && *id <= '9') || *id == '-') {
+            *to++ = *id;
+        } else {
+            *to++ = '.';
+            hex_encode((const unsigned char *)id, 1, to);
+            to += 2;
+        }
+    }
+    return to;
+}
+
 struct item_owner items_owner(const struct token_claims *claims)
 {
     struct item_owner owner = {.user_id = claims->user_id,
@@ -49,7 +67,7 @@ struct item_owner items_owner(const struct token_claims *claims)
     if (claims->device == 0) {
         *to++ = '%';
         *to++ = ';';
-        to = stpcpy(to, claims->id);
+        to = write_revoked_name(claims->id, to);
         *to++ = '=';
         *to = '%';
     } else {

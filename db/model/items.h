@@ -18,14 +18,17 @@
 #include "common/identity/token.h"
 #include "db/engine/db.h"
 
-enum { ITEM_KEY_MAXIMUM = 512 }; /* bytes */
+enum {
+    ITEM_KEY_MAXIMUM = 512,                  /* bytes */
+    REVOKED_NAME_MAXIMUM = 3 * TOKEN_ID_SIZE /* of a token's `jti` as users.revoked has it */
+};
 
 /* Whose items, and what the token allows to do with them. A statement that checks account and token
  * has the condition LIVE of statements.c, whose parameters $1 to $3 are owner_values. */
 struct item_owner {
     int64_t user_id;
     int64_t epoch;
-    char revoked[TOKEN_ID_SIZE + 5]; /* the pattern of this token in users.revoked */
+    char revoked[REVOKED_NAME_MAXIMUM + 5]; /* the pattern of this token in users.revoked */
     bool reads_only;
     struct text prefix; /* only keys that start with this */
 };

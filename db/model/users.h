@@ -105,11 +105,11 @@ enum error_code users_reset_password(struct db *db, int64_t user_id, const char 
 /* Ends every token of the owner. */
 enum error_code users_end_sessions(struct db *db, const struct item_owner *owner);
 
-/* Ends the access token ID, which would be valid until EXPIRES (seconds since 1970). When the list
- * of ended tokens that have not expired yet is full, all access tokens of the user end instead;
- * device tokens stay valid. */
+/* Ends the owner's access token, which would be valid until EXPIRES (seconds since 1970). When the
+ * list of ended tokens that have not expired yet is full, all access tokens of the user end
+ * instead; device tokens stay valid. */
 enum error_code users_revoke(struct db *db, struct arena *arena, const struct item_owner *owner,
-                             const char *id, int64_t expires, int64_t now_ms);
+                             int64_t expires, int64_t now_ms);
 
 /* Copies to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
  * not expired by NOW (seconds since 1970); returns how many bytes they are. */

@@ -31,6 +31,10 @@
     "COALESCE((SELECT MAX(items.version) FROM items WHERE user_id = users.id"                      \
     " AND items.version > users.version), version)"
 #define AHEAD "horizon > version OR version < " LATEST
+/* NOT IN would be answered by reading all accounts for each row, where PostgreSQL takes them for
+ * too many to keep in memory. */
+#define ORPHAN_ITEM "NOT EXISTS (SELECT 1 FROM users WHERE id = items.user_id)"
+#define ORPHAN_TOKEN "NOT EXISTS (SELECT 1 FROM users WHERE id = tokens.id / $1)"
 #define WRONG_SIZE "size <> octet_length(value)"
 
 static const char *const table[ADMIN_STATEMENT_COUNT] = {
@@ -175,13 +179,10 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
         ", next_expiry = " NEXT_EXPIRY ", version = " LATEST
         ", horizon = CASE WHEN horizon > " LATEST " THEN " LATEST " ELSE horizon END"
         " WHERE " WRONG_COUNTERS " OR " LATE_EXPIRY " OR " AHEAD " RETURNING 1",
-    [ADMIN_ORPHANS] = "SELECT (SELECT COUNT(*) FROM items WHERE user_id NOT IN"
-                      " (SELECT id FROM users)) + (SELECT COUNT(*) FROM tokens WHERE id / $1"
-                      " NOT IN (SELECT id FROM users))",
-    [ADMIN_DELETE_ORPHAN_ITEMS] = "DELETE FROM items WHERE user_id NOT IN (SELECT id FROM users)"
-                                  " RETURNING 1",
-    [ADMIN_DELETE_ORPHAN_TOKENS] = "DELETE FROM tokens WHERE id / $1 NOT IN (SELECT id FROM users)"
-                                   " RETURNING 1",
+    [ADMIN_ORPHANS] = "SELECT (SELECT COUNT(*) FROM items WHERE " ORPHAN_ITEM ")"
+                      " + (SELECT COUNT(*) FROM tokens WHERE " ORPHAN_TOKEN ")",
+    [ADMIN_DELETE_ORPHAN_ITEMS] = "DELETE FROM items WHERE " ORPHAN_ITEM " RETURNING 1",
+    [ADMIN_DELETE_ORPHAN_TOKENS] = "DELETE FROM tokens WHERE " ORPHAN_TOKEN " RETURNING 1",
     [ADMIN_REVOKED] = "SELECT id, revoked FROM users WHERE revoked <> '' ORDER BY id",
     [ADMIN_GC_REVOKED] = "UPDATE users SET revoked = $3 WHERE id = $1 AND revoked = $2",
     [ADMIN_COUNT_DISABLED] = "SELECT COUNT(*) FROM users WHERE disabled <> 0",

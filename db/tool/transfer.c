@@ -88,7 +88,8 @@ static const char *token_name_fault(struct text text)
 static bool is_revoked_entry(struct text entry)
 {
     const char *equals = entry.at[0] == ';' ? memchr(entry.at, '=', entry.size) : NULL;
-    if (equals == NULL || equals - entry.at - 1 < 1 || equals - entry.at - 1 > TOKEN_ID_SIZE) {
+    if (equals == NULL || equals - entry.at - 1 < 1 ||
+        equals - entry.at - 1 > REVOKED_NAME_MAXIMUM) {
         return false;
     }
     const struct text expiry = {.at = equals + 1,

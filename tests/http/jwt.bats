@@ -247,6 +247,24 @@ refused_token() {
     same "$answers" "same 200 same 200 same 401 none 200 none 200 none 401 "
 }
 
+@test "jwt: to end a token ends that one, whatever letters its jti has" {
+    for id in plain 'back\slash' 'end\' Ab a_b 'a%b' % _ "'" '"' é '*' '[a]'; do
+        token=$(forge "$keys" "$HEADER" "$(jq -c --arg id "$id" '.jti = $id' <<<"$payload")")
+        as_user GET /data/secret
+        succeeded 200
+        as_user DELETE /token
+        succeeded 200
+        as_user GET /data/secret
+        refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
+        same "$(field .details.token)" revoked
+    done
+    for id in plai plain1 Plain backslash 'back\\slash' end aB ab a1b a11b %% __ 'É' a '**' '?'; do
+        token=$(forge "$keys" "$HEADER" "$(jq -c --arg id "$id" '.jti = $id' <<<"$payload")")
+        as_user GET /data/secret
+        succeeded 200
+    done
+}
+
 @test "jwt: nothing was written by any refused token" {
     as_user GET /data/written
     refused 404 KEY_NOT_FOUND

@@ -153,7 +153,8 @@ $ENDING_CALLS" | awk '{print $3}' | sort -u)" 403
     store one '{"a":0}'
     same "$(ask "$device" "${DATA_CALLS//&wait=25/}" | awk '{print $3}' | grep -c '^20[01]$')" 14
     # With a wrong password the last two are refused for that.
-    same "$(ask "$access" "$ACCOUNT_CALLS" 'Wrong-pass1!' | awk '{print $3, $6}' | tr '\n' ';')" \
+    own=${ACCOUNT_CALLS/"keys/1"/"keys/$(cut -d _ -f 3 <<<"$device")"}
+    same "$(ask "$access" "$own" 'Wrong-pass1!' | awk '{print $3, $6}' | tr '\n' ';')" \
         '200 ;200 ;200 ;200 ;201 ;200 ;200 ;200 ;401 INVALID_CREDENTIALS;401 INVALID_CREDENTIALS;'
     same "$(ask "$access" "${ENDING_CALLS##*$'\n'}" | awk '{print $3}')" 200
 }

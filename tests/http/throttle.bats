@@ -286,7 +286,8 @@ wrong() {
     forget
     attempt "$name" "$PASSWORD"
     refused 401 INVALID_CREDENTIALS
-    same "$(told)" 1
+    told_once() { [ "$(told)" = 1 ]; } # a web server may write what it was told after the answer
+    until_true 10 told_once || fail 'not told'
 }
 
 @test "throttle: of 30 wrong passwords at once no more than the limit are looked at" {

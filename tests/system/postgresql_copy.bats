@@ -20,6 +20,7 @@ setup() {
 teardown() {
     loops_stop
     hold_end
+    sql 'ALTER ROLE cubby RESET ALL'
     [ ! -f "$BATS_TEST_TMPDIR/copy.pid" ] || kill -9 "$(cat "$BATS_TEST_TMPDIR/copy.pid")" 2>/dev/null || true
 }
 
@@ -76,11 +77,11 @@ content() {
 
 # hold_reading: nobody but the superuser reads a row of the table that is copied last before release
 hold_reading() {
-    sql "CREATE OR REPLACE FUNCTION wait() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN true; END';
-        CREATE POLICY wait ON throttle USING (wait());
-        ALTER TABLE throttle ENABLE ROW LEVEL SECURITY; ALTER TABLE throttle FORCE ROW LEVEL SECURITY"
-    hold_rows 'SELECT pg_advisory_xact_lock(42)'
+    sql 'SET ROLE cubby; CREATE TABLE more () INHERITS (throttle)' # which is read with it
+    hold_rows 'LOCK TABLE more IN ACCESS EXCLUSIVE MODE'
 }
+# as_replicated NAME: the trigger of this name is one that check and copy let be, and that fires nevertheless
+as_replicated() { sql "ALTER TABLE items ENABLE REPLICA TRIGGER $1; ALTER ROLE cubby SET session_replication_role = replica"; }
 nobody_connected() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'")" = 0 ]; }
 
 # copy_until_lock ARGUMENT…: a copy in the background, which has come to where somebody holds a lock; $copying
@@ -152,6 +153,25 @@ copy_until_lock() {
     with "$home/other.db"
     new_user next
     same "$(sqlite3 "$home/other.db" 'SELECT id FROM users')" 2
+}
+
+@test "copy: an empty target that gave away more ids than the source goes on with its own" {
+    new_user ann
+    with "$to"
+    tool 0 init
+    sql "SELECT setval('users_id_seq', 9)" >/dev/null
+    with "$home/other.db"
+    tool 0 init
+    sqlite3 "$home/other.db" "INSERT INTO sqlite_sequence VALUES ('users', 20)"
+    with "$database"
+    tool 0 copy --to "$to"
+    with "$to"
+    new_user bob
+    same "$(sql "SELECT id FROM users WHERE username = 'bob'")" 10
+    tool 0 copy --to "$home/other.db"
+    with "$home/other.db"
+    new_user eve
+    same "$(sqlite3 "$home/other.db" "SELECT id FROM users WHERE username = 'eve'")" 21
 }
 
 @test "copy: over a target that is not empty, the source itself or another schema it refuses, and changes nothing" {
@@ -251,6 +271,7 @@ copy_until_lock() {
     tool 0 init
     with "$database"
     fault 53100 1
+    as_replicated fault
     tool 1 copy --to "$to"
     said 'no room on the disk'
     sql 'DROP TRIGGER fault ON items; REVOKE INSERT ON tokens FROM cubby'
@@ -267,6 +288,9 @@ copy_until_lock() {
     with "$database"
     sql "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN NEW.value := NEW.value || ' '; RETURN NEW; END \$\$;
         CREATE TRIGGER spoil BEFORE INSERT ON items FOR EACH ROW WHEN (NEW.key = 'a-b') EXECUTE FUNCTION spoil()"
+    tool 1 copy --to "$to"
+    said 'the trigger spoil of items'
+    as_replicated spoil
     tool 1 copy --to "$to"
     said 'of table items differs in column value'
     sql "CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
@@ -287,6 +311,16 @@ copy_until_lock() {
     same "$(sqlite3 "$home/third.db" 'PRAGMA journal_mode')" delete
     with "$home/third.db"
     tool 0 check
+}
+
+@test "copy: rows that the server hides from the role are not left out in silence" {
+    fill
+    tool 0 copy --to "$to"
+    sql "CREATE POLICY few ON items USING (key < 'b'); ALTER TABLE items ENABLE ROW LEVEL SECURITY; ALTER TABLE items FORCE ROW LEVEL SECURITY"
+    with "$to"
+    tool 1 copy --to "$home/other.db"
+    said 'items, which has row level security'
+    [ ! -e "$home/other.db" ] || fail 'a file for nothing'
 }
 
 @test "copy: what is written to a server meanwhile is copied whole or not at all" {

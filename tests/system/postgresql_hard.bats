@@ -593,3 +593,61 @@ peaks() {
         [ "$sent" -gt 1000000 ] && [ "$sent" -lt $((60 * 256000 + 1000000)) ] || fail "$page: the server sent $sent bytes"
     done
 }
+
+# logins VALUE: how many events of logins there are that have this
+logins() { sql "SELECT count(*) FROM meta WHERE name LIKE 'audit/%' AND strpos(value, '\"login\"') > 0 AND strpos(value, '$1') > 0"; }
+# waiting COUNT: so many of the programs' connections wait for a lock
+waiting() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'")" = "$1" ]; }
+# aside NAME PROGRAM METHOD BODY: in the background, its code into the file NAME
+aside() {
+    (ask "$2" "$3" '' "$4" && echo "$code" >"$BATS_TEST_TMPDIR/$1") 3>&- 6>&- &
+    asides+=($!)
+}
+
+@test "postgresql: a login's event names the user while a unique column is being changed, and nobody who is deleted" {
+    printf '%s\n' 'audit_rows = 100' 'login_limit_account = 0' 'login_limit_address = 0' >>"$conf"
+    new_user ann
+    store k 1
+    ann=$token
+    loop_start token me
+    in="{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    token=''
+    before=$(logins '"user_id":1,')
+    hold_rows "UPDATE users SET email_key = 'other@example.org'"
+    ask token POST '' "$in"
+    same "$code" 200
+    release
+    same "$(logins '"user_id":1,')" $((before + 1))
+    same "$(logins '')" $((before + 1))
+    # The account is deleted, but its items can't be yet: whoever logs in meanwhile has done so before, and is forgotten.
+    hold_rows 'SELECT 1 FROM items FOR UPDATE'
+    token=$ann
+    asides=()
+    aside deleted me DELETE "{\"password\":\"$PASSWORD\"}"
+    until_true 20 waiting 1
+    token=''
+    ask token POST '' "$in"
+    same "$code" 200
+    same "$(logins '"user_id":1,')" $((before + 2))
+    release
+    wait "${asides[@]}"
+    same "$(cat "$BATS_TEST_TMPDIR/deleted")" 200
+    same "$(logins '')" 0
+    same "$(sql "SELECT count(*) FROM meta WHERE value LIKE '%\"user_id\":1,%'")" 0
+    # The other way round: the login comes to its event when the account has forgotten its events.
+    new_user ann
+    loop_start token me
+    in="{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    hold_rows 'SELECT pg_advisory_xact_lock(1668637282, 2)'
+    asides=()
+    aside deleted me DELETE "{\"password\":\"$PASSWORD\"}"
+    until_true 20 waiting 1
+    token=''
+    aside entered token POST "$in"
+    until_true 20 waiting 2
+    release
+    wait "${asides[@]}"
+    same "$(cat "$BATS_TEST_TMPDIR/deleted" "$BATS_TEST_TMPDIR/entered")" $'200\n200'
+    same "$(logins '')" 1
+    same "$(sql "SELECT count(*) FROM meta WHERE value LIKE '%\"user_id\":2,%'")" 0
+}

@@ -174,6 +174,30 @@ teardown() {
     tool 0 check
 }
 
+@test "tool over postgresql: check names what somebody has made of the tables, and what the role may not do with them" {
+    tool 0 check
+    while IFS='|' read -r make undo words; do
+        sql "$make"
+        tool 1 check
+        said "$words"
+        sql "$undo"
+        tool 0 check
+    done <<'CASES'
+ALTER TABLE items SET UNLOGGED|ALTER TABLE items SET LOGGED|items, which is UNLOGGED
+ALTER TABLE cubby_schema SET UNLOGGED|ALTER TABLE cubby_schema SET LOGGED|cubby_schema, which is UNLOGGED
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_expiry'::regclass|REINDEX INDEX items_expiry|the index items_expiry, which is not valid
+ALTER TABLE items ADD CONSTRAINT odd CHECK (size < 9)|ALTER TABLE items DROP CONSTRAINT odd|the constraint odd of items
+ALTER TABLE tokens ADD CONSTRAINT odd FOREIGN KEY (writes) REFERENCES users|ALTER TABLE tokens DROP CONSTRAINT odd|the constraint odd of tokens
+CREATE TABLE theirs (id BIGINT REFERENCES users)|DROP TABLE theirs|of users
+CREATE TRIGGER odd BEFORE UPDATE ON throttle FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()|DROP TRIGGER odd ON throttle|the trigger odd of throttle
+CREATE RULE odd AS ON DELETE TO meta DO INSTEAD NOTHING|DROP RULE odd ON meta|the rule odd of meta
+ALTER TABLE items ENABLE ROW LEVEL SECURITY|ALTER TABLE items DISABLE ROW LEVEL SECURITY|items, which has row level security
+REVOKE INSERT ON items FROM cubby|GRANT ALL ON items TO cubby|may not read and write
+REVOKE UPDATE ON users FROM cubby|GRANT ALL ON users TO cubby|may not read and write
+REVOKE DELETE ON meta FROM cubby|GRANT ALL ON meta TO cubby|may not read and write
+CASES
+}
+
 @test "tool over postgresql: migrate refuses a newer schema and keeps it; backup and restore name the server's own" {
     tool 0 migrate --json
     same "$(of '[.schema, .migrated] | tojson')" '[4,false]'

@@ -75,7 +75,7 @@ user|revoked = ';a='|"revoked" is missing or not valid: is no list of ended toke
 user|revoked = ';=5'|"revoked" is missing or not valid: is no list of ended tokens
 user|revoked = ';a=5x'|"revoked" is missing or not valid: is no list of ended tokens
 user|revoked = ';a=5;'|"revoked" is missing or not valid: is no list of ended tokens
-user|revoked = ';$(of_size 33)=5'|"revoked" is missing or not valid: is no list of ended tokens
+user|revoked = ';$(of_size 97)=5'|"revoked" is missing or not valid: is no list of ended tokens
 user|keys = -1|"keys" is missing or not valid: must be from 0
 user|bytes = -1|"bytes" is missing or not valid: must be from 0
 user|tombstones = -1|"tombstones" is missing or not valid: must be from 0

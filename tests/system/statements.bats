@@ -139,6 +139,55 @@ by_user() {
     [ -n "$found" ] && ! grep -qv ' 1$' <<<"$found"
 }
 
+@test "statements: none reads all of a table for each row of another, however many accounts there are" {
+    local name sql text count=0 wrong
+    {
+        # So many that little memory does not hold them.
+        echo "BEGIN;
+            INSERT INTO users SELECT n, 'u' || n, 'u' || n, 'u' || n, 'u' || n, 'x', 1, 'x', 'x', 1, 1, 1, 1, 0, '', 1, 1, 0, 0, 0 FROM generate_series(1, 20000) n;
+            INSERT INTO items SELECT n, 'x', 1, 1, 1, 1, NULL, '1' FROM generate_series(1, 20000) n;
+            INSERT INTO tokens SELECT n::bigint * 1048576 + 1, 'x', 'x', 1, '', 1, NULL, NULL FROM generate_series(1, 20000) n;
+            ANALYZE users, items, tokens; SET LOCAL work_mem = '64kB'; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL jit = off;"
+        while IFS=$'\t' read -r name sql; do
+            while IFS= read -r text; do
+                count=$((count + 1))
+                printf "\\\\echo '{\"name\":\"%s\"}'\nPREPARE s%d AS %s;\nEXPLAIN (COSTS off, FORMAT json) EXECUTE s%d%s;\n" "$name" "$count" "$text" "$count" \
+                    "$(grep -oE '\$[0-9]+' <<<"$text" | sort -u | sed 's/.*/NULL/' | paste -sd, | sed 's/..*/(&)/')"
+            done < <(texts "$sql")
+        done < <(cat "$BATS_FILE_TMPDIR/statements"; printf 'found\tSELECT COUNT(*) FROM items WHERE user_id NOT IN (SELECT id FROM users)\n')
+    } >"$BATS_TEST_TMPDIR/script"
+    run psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres cubby -f "$BATS_TEST_TMPDIR/script"
+    [ "$status" = 0 ] || fail "$(tail -n 3 <<<"$output")"
+    wrong=$(jq -rn '[inputs] as $all | range(0; $all | length; 2) | select([$all[. + 1] | .. | objects | select(."Parent Relationship" == "SubPlan")
+        | .. | objects | select(."Node Type" == "Seq Scan")] != []) | $all[.].name' <<<"$output" | sort -u)
+    same "$wrong" found
+}
+
+@test "statements: what skips items does not sort all that are left, however few the server takes for a user's" {
+    local name sql types number type list count=0 wrong
+    {
+        echo "BEGIN; INSERT INTO items SELECT u, 'k' || lpad(n::text, 6, '0'), n, 1, 1, 1, NULL, repeat('x', 100)
+                FROM generate_series(1, 300) u, generate_series(1, 300) n ORDER BY md5(u::text || n);
+            ANALYZE items; SET LOCAL plan_cache_mode = force_custom_plan;"
+        while IFS=$'\t' read -r name sql; do
+            [[ $name = DB_* && $sql = *OFFSET* || $name = found ]] || continue
+            count=$((count + 1))
+            types=$(sql "PREPARE s AS $sql; SELECT array_to_string(parameter_types, ' ') FROM pg_prepared_statements")
+            number=0 list=''
+            for type in $types; do
+                number=$((number + 1))
+                case $number$type in 1*) list+=,7 ;; 2text) list+=",''" ;; *text) list+=",'z'" ;; *) list+=,1000 ;; esac
+            done
+            printf "\\\\echo '{\"name\":\"%s\"}'\nPREPARE s%d(%s) AS %s;\nEXPLAIN (COSTS off, FORMAT json) EXECUTE s%d(%s);\n" \
+                "$name" "$count" "${types// /,}" "$sql" "$count" "${list#,}"
+        done < <(cat "$BATS_FILE_TMPDIR/statements"; printf 'found\tSELECT key FROM items WHERE user_id = $1 AND key >= $2 ORDER BY key LIMIT 1 OFFSET $3\n')
+    } >"$BATS_TEST_TMPDIR/script"
+    run psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres cubby -f "$BATS_TEST_TMPDIR/script"
+    [ "$status" = 0 ] || fail "$(tail -n 3 <<<"$output")"
+    wrong=$(jq -rn '[inputs] as $all | range(0; $all | length; 2) | select([$all[. + 1] | .. | objects | select(."Node Type" == "Sort")] != []) | $all[.].name' <<<"$output")
+    same "$wrong" found
+}
+
 @test "statements: every one of a user's call finds its rows by the user's id, but for those that are listed" {
     local name sql text wrong='' count=0 texts=0 result
     while IFS=$'\t' read -r name sql; do

@@ -261,8 +261,10 @@ static int copy_last_user(struct copy *copy)
     if (status == TOOL_DONE) {
         status = run_at(copy, &copy->to, ADMIN_LAST_USER_READ, NULL, 0, &arrived);
     }
-    return status == TOOL_DONE && arrived != last
-               ? tool_fail(copy->tool, "the last id of an account is not %" PRId64, last)
+    /* An empty target may have given away more ids than the source, and gives none of them again.
+     */
+    return status == TOOL_DONE && arrived < last
+               ? tool_fail(copy->tool, "the last id of an account is below %" PRId64, last)
                : status;
 }
 
