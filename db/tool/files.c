@@ -132,9 +132,9 @@ static bool give(int file, const struct file_owner *owner)
     if (getuid() != 0 || geteuid() == 0) {
         return false;
     }
-    struct file_user before = {geteuid(), getegid()};
-    return seteuid(0) == 0 &&
-           (fchown(file, owner->user, owner->group) == 0) & (seteuid(before.user) == 0);
+    uid_t before = geteuid();
+    bool given = seteuid(0) == 0 && fchown(file, owner->user, owner->group) == 0;
+    return seteuid(before) == 0 && given;
 }
 
 /* Creates a file beside PATH, durably, with TEXT, MODE and OWNER; *DRAFT is its name. After a
@@ -373,7 +373,7 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
 static int become_maker(struct tool *tool, const char *path, struct way way, bool folder,
                         struct file_owner *owner)
 {
-    uid_t who;
+    uid_t who = WAY_EVERYBODY;
     gid_t group;
     uid_t user = maker_of(&way, owner, &group);
     way.exists = way.exists && user == way_owner(&way); /* else it is the folder that counts */

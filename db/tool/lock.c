@@ -15,7 +15,7 @@
 
 enum { PAUSE_NS = 20 * 1000 * 1000 };
 
-/* 0, or -1 with errno, EWOULDBLOCK or EAGAIN when another has it. */
+/* 0, or -1 with errno, EAGAIN when another has it. */
 static int try_whole(int file)
 {
     return flock(file, LOCK_EX | LOCK_NB);
@@ -51,7 +51,7 @@ static int take(struct tool *tool, const char *path, int flags, int (*try)(int f
         if (locked && is_named(*lock, path)) {
             return TOOL_DONE;
         }
-        if (!locked && (*lock < 0 || (errno != EWOULDBLOCK && errno != EAGAIN))) {
+        if (!locked && (*lock < 0 || errno != EAGAIN)) {
             return tool_fail(tool, "%s: can't lock it: %s", path, strerror(errno));
         }
         if (tool_now_ms() >= end) {

@@ -116,7 +116,7 @@ found_alone() {
 
 @test "init: killed where it gives directory and files to their owner, the next one gives them" {
     owner=$(is_root && echo 4242 || id -u):$(is_root && echo 4243 || id -g)
-    for call in '?fchown,?fchownat:signal=KILL:when=1' '?fchown,?fchownat:signal=KILL:when=2' 'fsync:signal=KILL:when=1' 'fsync:signal=KILL:when=2' '?open,openat:signal=KILL:when=8' \
+    for call in '?fchown,?fchownat:signal=KILL:when=1' 'fsync:signal=KILL:when=1' 'fsync:signal=KILL:when=2' '?open,openat:signal=KILL:when=8' \
         '?rename,?renameat,?renameat2:signal=KILL:when=1' '?link,?linkat:signal=KILL:when=1'; do
         rm -rf "$home"*
         strace -f -qq -o /dev/null -e "inject=$call" "$TOOL" init --owner "$owner" >/dev/null 2>&1 || true
