@@ -17,16 +17,16 @@
 /* Those that end a process unless they are handled, but SIGKILL, and SIGPIPE and SIGXFSZ, which the
  * tool ignores: a limit of processor time, somebody's kill, a fault of the tool. Some architectures
  * have SIGEMT in the place of SIGSTKFLT. */
-static const int ending_signals[] = {
-    SIGINT,    SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF,
-    SIGVTALRM, SIGPOLL, SIGPWR, SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGSYS,
+static const int ending_signals[] = {SIGINT,    SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGUSR1,
+                                     SIGUSR2,   SIGALRM, SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR,
+                                     SIGABRT,   SIGSEGV, SIGBUS,  SIGFPE,    SIGILL,  SIGSYS,
 #ifdef SIGSTKFLT
-    SIGSTKFLT,
+                                     SIGSTKFLT,
 #endif
 #ifdef SIGEMT
-    SIGEMT,
+                                     SIGEMT,
 #endif
-    SIGTRAP};
+                                     SIGTRAP};
 
 /* The draft, and what SQLite makes beside a database. */
 enum { NAMES = 1 + CONFIG_COMPANIONS_OF_SQLITE };
