@@ -159,7 +159,12 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
     if (close(file) != 0 || !good) {
         problem = good ? errno : problem;
         (void)unlink(*draft);
-        return tool_fail(tool, "%s: %s", *draft, strerror(problem));
+        return problem == EPERM && owner->given && geteuid() != 0
+                   ? tool_fail(tool,
+                               "%s: user %ld is not in its group, %ld, so that only root can "
+                               "replace it; or chgrp it",
+                               path, (long)geteuid(), (long)owner->group)
+                   : tool_fail(tool, "%s: %s", *draft, strerror(problem));
     }
     return TOOL_DONE;
 }

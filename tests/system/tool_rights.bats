@@ -368,6 +368,20 @@ eventually() {
     kill "$background"
 }
 
+@test "key rotate: locks a key file that is open for writing, as one on NFS has to be, and says why a group can't be kept" {
+    mkdir "$home"
+    tool 0 init
+    strace -f -qq -y -o "$place/trace" -e trace=?open,openat,flock "$TOOL" key rotate >/dev/null
+    number=$(sed -n 's/.*flock(\([0-9]*\)<.*/\1/p' "$place/trace" | head -n 1)
+    grep -B 1 'flock(' "$place/trace" | grep -q "keys.json\", O_RDWR.*= $number<"
+    is_root || return 0
+    chown -R nobody: "$home"
+    chgrp 54321 "$keys"
+    run --separate-stderr as_attacker "$TOOL" key rotate
+    same "$status" 1
+    said "$keys: user 65534 is not in its group, 54321, so that only root can replace it; or chgrp it"
+}
+
 lock_is_held() { ! flock -n "$1" true; }
 
 @test "restore: a file that is no database any more is not replaced while a connection has read it" {
