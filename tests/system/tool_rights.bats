@@ -240,6 +240,37 @@ eventually() {
     said 'could lead root elsewhere'
 }
 
+@test "rights: a log of root's in a folder that a group may write to, as some systems have /var/log" {
+    is_root || return 0
+    install -d -m 775 -g 54321 "$place/logs"
+    settings "log = $place/logs/cubby.log"
+    tool 0 init
+    tool 0 key rotate
+    same "$(stat -c '%U %a' "$place/logs/cubby.log")" 'root 600'
+    tool 0 key rotate
+    same "$(grep -c '"event":"key_rotated"' "$place/logs/cubby.log")" 2
+    # whatever who is in the group puts there
+    rm "$place/logs/cubby.log"
+    ln "$victim" "$place/logs/cubby.log"
+    tool 1 key rotate
+    same "$(stat -c '%s %U %a' "$victim")" '0 root 600'
+    rm "$place/logs/cubby.log"
+    for at in "$victim" "$place/nothing"; do
+        ln -sfn "$at" "$place/logs/cubby.log"
+        chown -h nobody "$place/logs/cubby.log"
+        tool 1 key rotate
+        said 'could lead root elsewhere'
+    done
+    rm "$place/logs/cubby.log"
+    mkdir "$place/elsewhere"
+    ln -s "$place/elsewhere" "$place/logs/sub"
+    settings "log = $place/logs/sub/log"
+    tool 1 key rotate
+    untouched
+    same "$(ls "$place/elsewhere")" ''
+    [ ! -e "$place/nothing" ]
+}
+
 # ---- files that the operator names --------------------------------------------------------------
 
 @test "rights: restore and import read nothing as root that a link of another user's names" {
