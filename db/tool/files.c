@@ -378,8 +378,8 @@ int file_open_roots_log(const char *path)
         return -1;
     }
     bool led = !way_is_safe(&way, &who) || (!way.exists && way_is_shared(&way, &who));
-    if (led && (who == WAY_EVERYBODY || who == WAY_GROUP) && way.whole && !way.by_link &&
-        way.decider_count == 0 && way_owner(&way) == 0) {
+    if (led && (who == WAY_GROUP || (who == WAY_EVERYBODY && way.exists)) && way.whole &&
+        !way.by_link && way.decider_count == 0 && way_owner(&way) == 0) {
         file = open_log(&way);
     }
     way_leave(&way);
