@@ -216,7 +216,9 @@ static int obey(struct tool *tool, const char *path, const struct way *taken)
     const struct rights rights = {first, way->exists ? way->file.st_gid : way->place.st_gid, false,
                                   true};
     if (rights_take(&rights) != 0) {
-        return tool_fail(tool, "%s: can't act as who may change it: %s", path, strerror(errno));
+        const char *problem = strerror(errno);
+        return tool_fail(tool, "%s: can't act as who may change it: %s; %s", path, problem,
+                         settings_remedy(tool, path, way, first));
     }
     const struct passwd *entry = getpwuid(first);
     tool->settings_remedy = settings_remedy(tool, path, way, first);
@@ -278,6 +280,24 @@ static int open_as(uid_t user, const char *path, const struct way *way, int flag
                : file;
 }
 
+/* Says why the file at PATH could not be opened, as WHO, which is 0 for root. */
+static int fail_to_open(struct tool *tool, const char *path, uid_t who)
+{
+    if (errno == EMLINK) {
+        return tool_fail(tool,
+                         "%s: it has another name as well (a hard link), so that others could "
+                         "have put a file of root's here; if it is what you mean, copy it to a "
+                         "folder of root's",
+                         path);
+    }
+    return who != 0 && (errno == EACCES || errno == EPERM)
+               ? tool_fail(tool,
+                           "%s: Permission denied to user %ld, as whom it is read, since that "
+                           "user could put a link there; move it to a folder of root's",
+                           path, (long)who)
+               : tool_fail(tool, "%s: %s", path, strerror(errno));
+}
+
 /* As root. */
 static int open_by_way(struct tool *tool, const char *path, const struct way *way, int flags,
                        int *file)
@@ -286,24 +306,18 @@ static int open_by_way(struct tool *tool, const char *path, const struct way *wa
     struct changers changers = find_deciders(way);
     uid_t who = changers.count > 0 ? changers.users[changers.count - 1] : 0;
     bool many = are_many(&changers);
-    /* What lies in a folder such as /tmp is its owner's to replace, by a link, too. */
-    bool shared = changers.count == 0 && way_owner(way) != 0 && way_is_shared(way, &who);
     if (many &&
         (!way->exists || (way->decider_count > 0 && (way->by_link || way_owner(way) != 0)))) {
         return tool_fail(tool, "%s: %s", path, file_way_fault(tool, way, who));
     }
-    *file = many                 ? open_by_folder(way, flags, way->decider_count > 0 ? &root : NULL)
-            : shared             ? open_as(way_owner(way), path, way, flags)
-            : changers.count > 0 ? open_as(changers.users[0], path, way, flags)
-                                 : open(path, O_RDONLY | O_CLOEXEC | flags);
-    return *file >= 0 ? TOOL_DONE
-           : errno == EMLINK
-               ? tool_fail(tool,
-                           "%s: it has another name as well (a hard link), so that others could "
-                           "have put a file of root's here; if it is what you mean, copy it to a "
-                           "folder of root's",
-                           path)
-               : tool_fail(tool, "%s: %s", path, strerror(errno));
+    /* What lies in a folder such as /tmp is its owner's to replace, by a link, too. */
+    uid_t user = changers.count > 0         ? changers.users[0]
+                 : way_is_shared(way, &who) ? way_owner(way)
+                                            : 0;
+    *file = many        ? open_by_folder(way, flags, way->decider_count > 0 ? &root : NULL)
+            : user != 0 ? open_as(user, path, way, flags)
+                        : open(path, O_RDONLY | O_CLOEXEC | flags);
+    return *file >= 0 ? TOOL_DONE : fail_to_open(tool, path, many ? 0 : user);
 }
 
 int rights_open(struct tool *tool, const char *path, int flags, int *file)
