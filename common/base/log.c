@@ -51,23 +51,17 @@ void log_format(char line[LOG_LINE_MAXIMUM], const char *program, const char *fo
     escape(text, line, LOG_LINE_MAXIMUM);
 }
 
-bool log_write(const char *path, const char *line)
+bool log_write_open(int file, const char *line)
 {
     char whole[LOG_LINE_MAXIMUM + 64];
     char when[TIME_TEXT_SIZE] = "";
-    int file = -1;
-    if (*path != '\0') {
-        /* O_NONBLOCK: a log that is a pipe without a reader, or a full one, must not block a
-         * request. */
-        file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-        struct timespec now;
-        if (file >= 0 && clock_gettime(CLOCK_REALTIME, &now) == 0) {
-            time_to_text((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, when);
-        }
+    int problem = errno;
+    struct timespec now;
+    if (file >= 0 && clock_gettime(CLOCK_REALTIME, &now) == 0) {
+        time_to_text((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, when);
     }
     int length = snprintf(whole, sizeof whole, "%s%s%s\n", when, *when != '\0' ? " " : "", line);
     bool noted = false;
-    int problem = errno;
     if (length > 0) {
         size_t size = (size_t)length < sizeof whole ? (size_t)length : sizeof whole - 1;
         if (file >= 0) {
@@ -84,4 +78,15 @@ bool log_write(const char *path, const char *line)
     }
     errno = problem;
     return noted;
+}
+
+bool log_write(const char *path, const char *line)
+{
+    /* O_NONBLOCK: a log that is a pipe without a reader, or a full one, must not block a request.
+     */
+    int file =
+        *path != '\0'
+            ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600)
+            : -1;
+    return log_write_open(file, line);
 }

@@ -19,4 +19,8 @@ __attribute__((format(printf, 3, 4))) void log_format(char line[LOG_LINE_MAXIMUM
  * is in the file; if not, errno tells why. */
 bool log_write(const char *path, const char *line);
 
+/* The same for a log that is open as FILE for adding, which is closed; -1, with errno set: it could
+ * not be opened. */
+bool log_write_open(int file, const char *line);
+
 #endif

@@ -214,6 +214,7 @@ void sandbox_renew(void)
         return;
     }
     rlim_t seconds = (rlim_t)used.tv_sec;
+    seconds += each != 0 ? 1 : 0; /* the one that has begun: of a few there might be none left */
     if ((each != 0 && seconds + each == renewed) || getrlimit(RLIMIT_CPU, &now) != 0) {
         return;
     }

@@ -57,7 +57,7 @@ bool sandbox_has_folder(const struct config *config, const char *path);
 /* For a process that stays and has limits: gives the next request its processor time. That is an
  * hour, or what the limit that can be raised again (the soft one, setrlimit(2)) left the process
  * when it was confined, where that is less: so it is raised above what was there by no more than
- * the process has used, and never above the hard one. */
+ * the process has used, in whole seconds begun, and never above the hard one. */
 void sandbox_renew(void);
 
 /* What this kernel offers, found out by asking it; changes nothing. */

@@ -28,9 +28,10 @@ static void keep_in_log(struct tool *tool, const char *text)
     struct file_user before;
     log_format(line, "tool", "audit %s", text);
     file_become_self_for(&before); /* the log may be another user's than the database */
-    if (file_become_owner_alone(tool, path) != TOOL_DONE) {
+    int roots = file_open_roots_log(path);
+    if (roots < 0 && file_become_owner_alone(tool, path) != TOOL_DONE) {
         tool->unnoted = true;
-    } else if (!log_write(path, line)) {
+    } else if (!(roots >= 0 ? log_write_open(roots, line) : log_write(path, line))) {
         tool->unnoted = true;
         (void)tool_fail(tool, "%s: what was done could not be noted here: %s", path,
                         strerror(errno));

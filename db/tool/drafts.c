@@ -14,11 +14,19 @@
 #include "db/tool/files.h"
 #include "db/tool/way.h"
 
-/* All that end a process unless they are handled, but SIGKILL, and SIGPIPE and SIGXFSZ, which the
- * tool ignores: a limit of processor time, somebody's kill, a fault of the tool. */
-static const int ending_signals[] = {
-    SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGUSR1, SIGUSR2, SIGALRM, SIGPROF, SIGVTALRM,
-    SIGPOLL, SIGPWR,  SIGABRT, SIGSTKFLT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP};
+/* Those that end a process unless they are handled, but SIGKILL, and SIGPIPE and SIGXFSZ, which the
+ * tool ignores: a limit of processor time, somebody's kill, a fault of the tool. Some architectures
+ * have SIGEMT in the place of SIGSTKFLT. */
+static const int ending_signals[] = {SIGINT,    SIGTERM, SIGHUP,  SIGQUIT,   SIGXCPU, SIGUSR1,
+                                     SIGUSR2,   SIGALRM, SIGPROF, SIGVTALRM, SIGPOLL, SIGPWR,
+                                     SIGABRT,   SIGSEGV, SIGBUS,  SIGFPE,    SIGILL,  SIGSYS,
+#ifdef SIGSTKFLT
+                                     SIGSTKFLT,
+#endif
+#ifdef SIGEMT
+                                     SIGEMT,
+#endif
+                                     SIGTRAP};
 
 /* The draft, and what SQLite makes beside a database. */
 enum { NAMES = 1 + CONFIG_COMPANIONS_OF_SQLITE };
@@ -59,13 +67,22 @@ static void delete_and_end(int signal_number)
     _exit(128 + signal_number);
 }
 
+/* Those above and, which end a process as well, those for real time. */
+static void fill_ending(sigset_t *ending)
+{
+    (void)sigemptyset(ending);
+    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+        (void)sigaddset(ending, ending_signals[i]);
+    }
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
+        (void)sigaddset(ending, number);
+    }
+}
+
 void draft_hold_signals(sigset_t *before)
 {
     sigset_t ending;
-    (void)sigemptyset(&ending);
-    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
-        (void)sigaddset(&ending, ending_signals[i]);
-    }
+    fill_ending(&ending);
     (void)sigprocmask(SIG_BLOCK, &ending, before);
 }
 
@@ -78,10 +95,13 @@ static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = delete_and_end};
     struct sigaction before;
-    for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++) {
+    sigset_t ending;
+    fill_ending(&ending);
+    for (int number = 1; number <= SIGRTMAX; number++) {
         /* What is ignored, as after nohup, stays so, and so does what a sanitizer handles. */
-        if (sigaction(ending_signals[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
-            (void)sigaction(ending_signals[i], &action, NULL);
+        if (sigismember(&ending, number) == 1 && sigaction(number, NULL, &before) == 0 &&
+            before.sa_handler == SIG_DFL) {
+            (void)sigaction(number, &action, NULL);
         }
     }
 }

@@ -159,7 +159,12 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
     if (close(file) != 0 || !good) {
         problem = good ? errno : problem;
         (void)unlink(*draft);
-        return tool_fail(tool, "%s: %s", *draft, strerror(problem));
+        return problem == EPERM && owner->given && geteuid() != 0
+                   ? tool_fail(tool,
+                               "%s: user %ld is not in its group, %ld, so that only root can "
+                               "replace it; or chgrp it",
+                               path, (long)geteuid(), (long)owner->group)
+                   : tool_fail(tool, "%s: %s", *draft, strerror(problem));
     }
     return TOOL_DONE;
 }
@@ -348,6 +353,37 @@ int file_become_owner(struct tool *tool, const char *path)
 int file_become_owner_alone(struct tool *tool, const char *path)
 {
     return become_owner(tool, path, true);
+}
+
+/* Opens the log at the end of WAY, or makes it. */
+static int open_log(const struct way *way)
+{
+    struct stat there;
+    int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
+    int file = openat(way->folder, way->rest, flags | (way->exists ? 0 : O_CREAT | O_EXCL), 0600);
+    if (file >= 0 && (fstat(file, &there) != 0 || !S_ISREG(there.st_mode) || there.st_uid != 0 ||
+                      there.st_nlink != 1)) {
+        (void)close(file);
+        file = -1;
+    }
+    return file;
+}
+
+int file_open_roots_log(const char *path)
+{
+    struct way way;
+    uid_t who = 0;
+    int file = -1;
+    if (geteuid() != 0 || way_take(path, &way) != 0) {
+        return -1;
+    }
+    bool led = !way_is_safe(&way, &who) || (!way.exists && way_is_shared(&way, &who));
+    if (led && (who == WAY_GROUP || (who == WAY_EVERYBODY && way.exists)) && way.whole &&
+        !way.by_link && way.decider_count == 0 && way_owner(&way) == 0) {
+        file = open_log(&way);
+    }
+    way_leave(&way);
+    return file;
 }
 
 /* Who is to make the file at the end of WAY; *GROUP is the group to make it with. */

@@ -79,6 +79,12 @@ int file_become_owner(struct tool *tool, const char *path);
  * one of root's that exists is root's to write. */
 int file_become_owner_alone(struct tool *tool, const char *path);
 
+/* Opens the log of root's at PATH, for adding, where a group, or everybody, may write to a folder
+ * on the way, such as the /var/log of some systems: by its folder, and only a regular file of
+ * root's without another name and without a link on the way. It is made when it is missing and only
+ * a group may write there. -1 where file_become_owner_alone is to be asked. */
+int file_open_roots_log(const char *path);
+
 /* The same for making PATH: the tool continues as the owner of the folder, with the group of OWNER
  * if that is the same user, and then *OWNER is no more given: what is made is that user's. When
  * OWNER is another, it fails. In a folder of root's that others may write to, and PATH exists, it

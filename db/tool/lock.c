@@ -39,14 +39,31 @@ static bool is_named(int file, const char *path)
            one.st_ino == other.st_ino;
 }
 
+/* A lock on a whole file, where it lies on NFS, wants it open for writing; who may only read it can
+ * lock it elsewhere. */
+static int open_whole(const char *path)
+{
+    int flags = O_CLOEXEC | O_NONBLOCK;
+    int file = open(path, O_RDWR | flags);
+    return file < 0 && (errno == EACCES || errno == EROFS || errno == EPERM)
+               ? open(path, O_RDONLY | flags)
+               : file;
+}
+
+static int open_database(const char *path)
+{
+    return open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+}
+
 /* Waits for the lock on the file that has the name PATH by then. */
-static int take(struct tool *tool, const char *path, int flags, int (*try)(int file), int *lock)
+static int take(struct tool *tool, const char *path, int (*open_it)(const char *path),
+                int (*try)(int file), int *lock)
 {
     const struct timespec pause = {0, PAUSE_NS};
     int64_t end = tool_now_ms() + admin_timeout(tool);
     *lock = -1;
     for (;;) {
-        *lock = *lock >= 0 ? *lock : open(path, flags | O_CLOEXEC | O_NONBLOCK);
+        *lock = *lock >= 0 ? *lock : open_it(path);
         bool locked = *lock >= 0 && try(*lock) == 0;
         if (locked && is_named(*lock, path)) {
             return TOOL_DONE;
@@ -70,10 +87,10 @@ static int take(struct tool *tool, const char *path, int flags, int (*try)(int f
 
 int lock_file(struct tool *tool, const char *path, int *lock)
 {
-    return take(tool, path, O_RDONLY, try_whole, lock);
+    return take(tool, path, open_whole, try_whole, lock);
 }
 
 int lock_database(struct tool *tool, const char *path, int *lock)
 {
-    return take(tool, path, O_RDWR, try_database, lock);
+    return take(tool, path, open_database, try_database, lock);
 }

@@ -89,16 +89,42 @@ static bool is_open(const struct stat *file)
     return S_ISREG(file->st_mode) && (file->st_mode & others) != 0;
 }
 
+/* Whether the user who owns the file decides alone what lies there, although others own folders
+ * further above. Those can put nothing in the place of the file but what that user left in theirs,
+ * so that root, acting as that user, does with it no more than the user could; as file_become_owner
+ * has it for the database. */
+static bool is_owners_own(const struct way *way)
+{
+    uid_t who;
+    return way->exists && way_owner(way) != 0 && way_is_safe(way, &who) &&
+           !way_is_shared(way, &who) && !is_open(&way->file) &&
+           !(way->passes_others && (way->other == WAY_EVERYBODY || way->other == WAY_GROUP));
+}
+
+/* Who decides where the way leads. */
+static struct changers find_deciders(const struct way *way)
+{
+    struct changers changers = {0};
+    for (int i = 0; i < way->decider_count; i++) {
+        note(&changers, way->deciders[i]);
+    }
+    if (way->passes_others && is_owners_own(way)) {
+        note(&changers, way_owner(way));
+    } else if (way->passes_others) {
+        note(&changers, way->other);
+    }
+    return changers;
+}
+
+/* The same, and who may change the file itself. */
 static struct changers find_changers(const struct way *way)
 {
     struct changers changers = {0};
     bool outside = way->exists && way_is_outside(way->folder, way->rest, way->file.st_uid);
     note(&changers, outside ? 0 : way_owner(way));
-    for (int i = 0; i < way->decider_count; i++) {
-        note(&changers, way->deciders[i]);
-    }
-    if (way->passes_others) {
-        note(&changers, way->other);
+    struct changers deciders = find_deciders(way);
+    for (int i = 0; i < deciders.count; i++) {
+        note(&changers, deciders.users[i]);
     }
     return changers;
 }
@@ -123,20 +149,13 @@ static bool is_fixed(int folder, const char *name)
     return fixed;
 }
 
-/* WAY without what nobody can change. */
+/* WAY without the owner and the mode of a file that nobody can change. */
 static struct way without_fixed(const struct way *way)
 {
     struct way rest = *way;
-    if (way->by_link || !way->exists || !is_fixed(way->folder, way->rest)) {
-        return rest;
-    }
-    rest.file.st_uid = 0;
-    rest.file.st_mode &= ~(mode_t)(S_IWGRP | S_IWOTH);
-    if (is_fixed(way->folder, ".")) {
-        bool passed =
-            (way->place.st_mode & (S_IWGRP | S_IWOTH)) != 0 || way->other == way->place.st_uid;
-        rest.decider_count = 0; /* without a link, the owner of the folder alone */
-        rest.passes_others = way->passes_others && !passed;
+    if (way->exists && is_fixed(way->folder, way->rest)) {
+        rest.file.st_uid = 0;
+        rest.file.st_mode &= ~(mode_t)(S_IWGRP | S_IWOTH);
     }
     return rest;
 }
@@ -153,6 +172,26 @@ __attribute__((format(printf, 2, 3))) static int refuse(struct tool *tool, const
     return (tool->command->flags & COMMAND_NAMES_FAULTS) != 0 && tool->settings_fault != NULL
                ? TOOL_DONE
                : tool_fail(tool, "%s", line);
+}
+
+/* How the settings become root's alone, where USER may change them, as the rest of a sentence. */
+static const char *settings_remedy(struct tool *tool, const char *path, const struct way *way,
+                                   uid_t user)
+{
+    bool folder = way->decider_count > 0 || way->passes_others;
+    char *text = !folder
+                     ? arena_printf(&tool->arena, "\"chown root %s\" makes them root's alone", path)
+                 : way->passes_others && way->other == user && *way->passed != '\0'
+                     ? arena_printf(&tool->arena,
+                                    "they are root's alone outside of %s, as root's file in a "
+                                    "folder of root's",
+                                    way->passed)
+                     : NULL;
+    if (text != NULL) {
+        tool_make_printable(text, true);
+    }
+    return text != NULL ? text
+                        : "in a folder of root's, as root's file, they would be root's alone";
 }
 
 static int obey(struct tool *tool, const char *path, const struct way *taken)
@@ -177,9 +216,12 @@ static int obey(struct tool *tool, const char *path, const struct way *taken)
     const struct rights rights = {first, way->exists ? way->file.st_gid : way->place.st_gid, false,
                                   true};
     if (rights_take(&rights) != 0) {
-        return tool_fail(tool, "%s: can't act as who may change it: %s", path, strerror(errno));
+        const char *problem = strerror(errno);
+        return tool_fail(tool, "%s: can't act as who may change it: %s; %s", path, problem,
+                         settings_remedy(tool, path, way, first));
     }
     const struct passwd *entry = getpwuid(first);
+    tool->settings_remedy = settings_remedy(tool, path, way, first);
     tool->settings_owner = entry != NULL
                                ? arena_copy(&tool->arena, entry->pw_name, strlen(entry->pw_name))
                                : arena_printf(&tool->arena, "user %ld", (long)first);
@@ -192,7 +234,7 @@ int rights_of_settings(struct tool *tool, const char *path)
     if (geteuid() != 0) {
         return TOOL_DONE;
     }
-    if (way_take(path, &way) != 0) {
+    if (way_take_to_read(path, &way) != 0) {
         return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
     int status = obey(tool, path, &way);
@@ -203,21 +245,25 @@ int rights_of_settings(struct tool *tool, const char *path)
 /* ---- files that the operator names ---------------------------------------------------------- */
 
 /* Opens what lies at the end of WAY in the folder that is open, as root: a regular file that nobody
- * can have made of another by a link. OWNER: it must be root's. -1 with errno. */
-static int open_by_folder(const struct way *way, int flags, bool owner)
+ * can have made of another by a link. OWNER, if not NULL, is whose it must be, if it is not that of
+ * the way; -1 with errno, which is EMLINK when it has other names. */
+static int open_by_folder(const struct way *way, int flags, const uid_t *owner)
 {
     struct stat there;
     int file = openat(way->folder, way->rest,
                       O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | flags);
-    if (file >= 0 && (fstat(file, &there) != 0 || !S_ISREG(there.st_mode) || there.st_nlink != 1 ||
-                      (owner && there.st_uid != 0))) {
+    bool good = file >= 0 && fstat(file, &there) == 0 && S_ISREG(there.st_mode) &&
+                (owner == NULL || there.st_uid == *owner);
+    if (file >= 0 && (!good || there.st_nlink != 1)) {
         (void)close(file);
         file = -1;
-        errno = EACCES;
+        errno = good ? EMLINK : EACCES;
     }
     return file;
 }
 
+/* Without the right to become another user, as in a container without capabilities, only what is
+ * that user's, or root's in root's own folder, is opened, as by who may not read it by its name. */
 static int open_as(uid_t user, const char *path, const struct way *way, int flags)
 {
     const struct rights rights = {user, way->exists ? way->file.st_gid : way->place.st_gid, false,
@@ -226,24 +272,52 @@ static int open_as(uid_t user, const char *path, const struct way *way, int flag
     int problem = errno;
     file_become_self();
     errno = problem;
-    return file < 0 && errno == EACCES && way->exists && way->place.st_uid == user
-               ? open_by_folder(way, flags, true)
+    bool refused = file < 0 && (errno == EACCES || errno == EPERM) && way->exists;
+    bool roots = way->file.st_uid == 0 &&
+                 (way->place.st_uid == user || (way->place.st_uid == 0 && !way->by_link));
+    return refused && (roots || way->file.st_uid == user)
+               ? open_by_folder(way, flags, &way->file.st_uid)
                : file;
+}
+
+/* Says why the file at PATH could not be opened, as WHO, which is 0 for root. */
+static int fail_to_open(struct tool *tool, const char *path, uid_t who)
+{
+    if (errno == EMLINK) {
+        return tool_fail(tool,
+                         "%s: it has another name as well (a hard link), so that others could "
+                         "have put a file of root's here; if it is what you mean, copy it to a "
+                         "folder of root's",
+                         path);
+    }
+    return who != 0 && (errno == EACCES || errno == EPERM)
+               ? tool_fail(tool,
+                           "%s: Permission denied to user %ld, as whom it is read, since that "
+                           "user could put a link there; move it to a folder of root's",
+                           path, (long)who)
+               : tool_fail(tool, "%s: %s", path, strerror(errno));
 }
 
 /* As root. */
 static int open_by_way(struct tool *tool, const char *path, const struct way *way, int flags,
                        int *file)
 {
-    struct changers changers = find_changers(way);
-    if (are_many(&changers) && (way->decider_count > 0 || !way->exists)) {
-        return tool_fail(tool, "%s: %s", path,
-                         file_way_fault(tool, way, changers.users[changers.count - 1]));
+    static const uid_t root = 0;
+    struct changers changers = find_deciders(way);
+    uid_t who = changers.count > 0 ? changers.users[changers.count - 1] : 0;
+    bool many = are_many(&changers);
+    if (many &&
+        (!way->exists || (way->decider_count > 0 && (way->by_link || way_owner(way) != 0)))) {
+        return tool_fail(tool, "%s: %s", path, file_way_fault(tool, way, who));
     }
-    *file = are_many(&changers)  ? open_by_folder(way, flags, false)
-            : changers.count > 0 ? open_as(changers.users[0], path, way, flags)
-                                 : open(path, O_RDONLY | O_CLOEXEC | flags);
-    return *file >= 0 ? TOOL_DONE : tool_fail(tool, "%s: %s", path, strerror(errno));
+    /* What lies in a folder such as /tmp is its owner's to replace, by a link, too. */
+    uid_t user = changers.count > 0         ? changers.users[0]
+                 : way_is_shared(way, &who) ? way_owner(way)
+                                            : 0;
+    *file = many        ? open_by_folder(way, flags, way->decider_count > 0 ? &root : NULL)
+            : user != 0 ? open_as(user, path, way, flags)
+                        : open(path, O_RDONLY | O_CLOEXEC | flags);
+    return *file >= 0 ? TOOL_DONE : fail_to_open(tool, path, many ? 0 : user);
 }
 
 int rights_open(struct tool *tool, const char *path, int flags, int *file)

@@ -63,11 +63,12 @@ struct tool_command {
 
 /* One run of the tool. */
 struct tool {
-    struct arena arena;         /* what lives as long as the run */
-    struct arena scratch;       /* for one row of a long list, and cJSON; freed by tool_row_done */
-    const char *config_path;    /* NULL: the default path */
-    const char *settings_owner; /* as whom the tool goes on, since the settings are that user's to
-                                   change and not root's alone; NULL: nobody else */
+    struct arena arena;          /* what lives as long as the run */
+    struct arena scratch;        /* for one row of a long list, and cJSON; freed by tool_row_done */
+    const char *config_path;     /* NULL: the default path */
+    const char *settings_owner;  /* as whom the tool goes on, since the settings are that user's to
+                                    change and not root's alone; NULL: nobody else */
+    const char *settings_remedy; /* then, how they become root's alone */
     struct config config;
     const struct tool_command *command;
     const char *settings_fault; /* why root can't obey the settings, which were not read: the

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { LINKS_MAXIMUM = 40, LINE_SIZE = 256, REST_SIZE = 2 * PATH_MAX };
@@ -18,6 +19,8 @@ struct walk {
     struct way *way;
     char rest[REST_SIZE]; /* what is left to walk */
     int links;
+    bool to_read; /* what nobody can change is nobody's */
+    bool fixed;   /* so is the present folder */
 };
 
 static const char users[] = "/proc/self/uid_map";
@@ -140,9 +143,16 @@ static void name_folder(const struct way *way, char out[PATH_MAX])
     out[size > 0 ? size : 0] = '\0';
 }
 
-/* Goes on in the folder NAME of the present one. */
-static int enter(struct way *way, const char *name, int flags)
+static bool is_read_only(int folder)
 {
+    struct statvfs there;
+    return fstatvfs(folder, &there) == 0 && (there.f_flag & ST_RDONLY) != 0;
+}
+
+/* Goes on in the folder NAME of the present one. */
+static int enter(struct walk *walk, const char *name, int flags)
+{
+    struct way *way = walk->way;
     int folder = openat(way->folder, name, O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
     if (folder < 0 || fstat(folder, &way->place) != 0) {
         int problem = errno;
@@ -156,13 +166,15 @@ static int enter(struct way *way, const char *name, int flags)
         (void)close(way->folder);
     }
     way->folder = folder;
+    walk->fixed = walk->to_read && is_read_only(folder);
     if (way->place.st_uid != 0 && way_is_outside(folder, ".", way->place.st_uid)) {
         way->place.st_uid = 0;
     }
     /* In a folder such as /tmp only its owner can rename or delete what lies there. */
     uid_t who = way->place.st_uid; /* of this namespace, as way_is_outside said */
     bool keeps = (way->place.st_mode & S_ISVTX) != 0;
-    if (!way->passes_others && (who != 0 || (is_open(&way->place, &who) && !keeps))) {
+    if (!walk->fixed && !way->passes_others &&
+        (who != 0 || (is_open(&way->place, &who) && !keeps))) {
         way->passes_others = true;
         way->other = who;
         name_folder(way, way->passed);
@@ -198,8 +210,10 @@ static int follow(struct walk *walk, const char *name, const struct stat *link)
     char target[PATH_MAX];
     struct way *way = walk->way;
     way->by_link = true;
-    note_decider(way, owner_of_link(way, link));
-    note_decider(way, way->place.st_uid);
+    if (!walk->fixed) {
+        note_decider(way, owner_of_link(way, link));
+        note_decider(way, way->place.st_uid);
+    }
     ssize_t size = readlinkat(way->folder, name, target, sizeof target - 1);
     if (size < 0) {
         return -1;
@@ -214,7 +228,7 @@ static int follow(struct walk *walk, const char *name, const struct stat *link)
         whole[length - 1] = '\0';
     }
     memcpy(walk->rest, whole, sizeof whole);
-    return *target == '/' ? enter(way, "/", 0) : 0;
+    return *target == '/' ? enter(walk, "/", 0) : 0;
 }
 
 /* Takes the next name from what is left; NULL with errno when it is too long. */
@@ -233,9 +247,12 @@ static const char *next_name(struct walk *walk, char name[NAME_MAX + 1])
 }
 
 /* Notes the FILE at the end of the way, or, if that is NULL, that there is none. */
-static int arrive(struct way *way, const struct stat *file)
+static int arrive(const struct walk *walk, const struct stat *file)
 {
-    note_decider(way, way->place.st_uid);
+    struct way *way = walk->way;
+    if (!walk->fixed) {
+        note_decider(way, way->place.st_uid);
+    }
     way->whole = true;
     way->exists = file != NULL;
     if (file != NULL) {
@@ -261,27 +278,26 @@ static int step(struct walk *walk)
         return -1;
     }
     if (*name == '\0') {
-        return arrive(way, &way->place);
+        return arrive(walk, &way->place);
     }
     if (fstatat(way->folder, name, &there, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno != ENOENT ? -1 : last ? arrive(way, NULL) : 0;
+        return errno != ENOENT ? -1 : last ? arrive(walk, NULL) : 0;
     }
     if (S_ISLNK(there.st_mode) && !is_in_proc(way)) {
         return follow(walk, name, &there) == 0 ? 1 : -1;
     }
     if (!last) {
-        return enter(way, name, S_ISLNK(there.st_mode) ? 0 : O_NOFOLLOW) == 0 ? 1 : -1;
+        return enter(walk, name, S_ISLNK(there.st_mode) ? 0 : O_NOFOLLOW) == 0 ? 1 : -1;
     }
-    way->by_proc = S_ISLNK(there.st_mode);
-    if (way->by_proc && fstatat(way->folder, name, &there, 0) != 0) {
-        return -1;
+    if (S_ISLNK(there.st_mode) && fstatat(way->folder, name, &there, 0) != 0) {
+        return -1; /* what a link of /proc stands for, such as an open pipe */
     }
-    return arrive(way, &there);
+    return arrive(walk, &there);
 }
 
-int way_take(const char *path, struct way *way)
+static int take(const char *path, struct way *way, bool to_read)
 {
-    struct walk walk = {.way = way};
+    struct walk walk = {.way = way, .to_read = to_read};
     *way = (struct way){.folder = -1};
     int length = snprintf(walk.rest, sizeof walk.rest, "%s", path);
     if (length < 0 || length >= PATH_MAX) {
@@ -289,7 +305,7 @@ int way_take(const char *path, struct way *way)
         return -1;
     }
     way->folder = AT_FDCWD;
-    int more = enter(way, *path == '/' ? "/" : ".", 0) == 0 ? 1 : -1;
+    int more = enter(&walk, *path == '/' ? "/" : ".", 0) == 0 ? 1 : -1;
     while (more > 0) {
         more = step(&walk);
     }
@@ -297,6 +313,16 @@ int way_take(const char *path, struct way *way)
         way_leave(way);
     }
     return more;
+}
+
+int way_take(const char *path, struct way *way)
+{
+    return take(path, way, false);
+}
+
+int way_take_to_read(const char *path, struct way *way)
+{
+    return take(path, way, true);
 }
 
 uid_t way_owner(const struct way *way)

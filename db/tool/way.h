@@ -24,7 +24,6 @@ struct way {
                             these and of the file, with slashes between */
     bool whole;          /* no folder is missing */
     bool by_link;        /* a symbolic link was followed */
-    bool by_proc;        /* the file is what a link of /proc stands for, such as an open pipe */
     bool exists;
     struct stat file; /* if it exists; never a link */
     /* Users other than root, in the order in which they were met: of links and of the folders that
@@ -39,6 +38,10 @@ struct way {
 /* Takes the way to PATH, and follows symbolic links, also one in the place of the file, which need
  * not exist. 0, or -1 with errno; then nothing is open. */
 int way_take(const char *path, struct way *way);
+
+/* The same for what is only read: folders and links on a medium that is mounted read-only, as a
+ * container has its settings, are nobody's to change, whatever their owners and modes. */
+int way_take_to_read(const char *path, struct way *way);
 
 /* Whether OWNER, whose number what NAME leads to from FOLDER shows, is outside of this user
  * namespace: so it looks in a container where somebody outside, as a rule root, shares a folder.

@@ -138,7 +138,7 @@ eventually() {
         for words in stats 'user list' gc migrate "restore --yes $place/copy.db"; do
             # shellcheck disable=SC2086 # words
             strace -f -qq -o "$place/trace" -e trace=setresuid,?open,openat "$TOOL" $words >/dev/null
-            same "$(awk '/setresuid\(65534, 65534, 65534\)/ { ever = 1 } /cubby\.db.*O_RDWR/ && !/new-/ && !ever' "$place/trace")" ''
+            same "$(awk '/setresuid\(65534, 65534, 65534\)/ { ever = 1 } /"[^"]*cubby\.db"/ && !/O_PATH/ && !ever' "$place/trace")" ''
             grep -q 'setresuid(65534, 65534, 65534) *= 0' "$place/trace"
         done
     done
@@ -148,6 +148,127 @@ eventually() {
     settings "log = $place/logs/log"
     tool 0 restore --yes "$place/copy.db"
     same "$(stat -c %U "$place/logs/log")" www-data
+}
+
+@test "rights: settings of the programs' user in a folder of another user's are obeyed as the former" {
+    is_root || return 0
+    # a user's checkout, in which root ran "make run"
+    install -d -m 755 -o nobody "$place/checkout"
+    home=$place/checkout/data database=$home/cubby.db keys=$home/keys.json
+    install -d -m 700 -o www-data -g www-data "$home"
+    settings
+    tool 0 init --owner www-data
+    mv "$conf" "$home/cubby.conf"
+    conf=$home/cubby.conf
+    chown www-data: "$conf"
+    chmod 640 "$conf"
+    for words in 'user list' 'key rotate' gc stats; do
+        # shellcheck disable=SC2086 # words
+        tool 0 -c "$conf" $words
+    done
+    cd "$place/checkout"
+    tool 0 -c data/cubby.conf user list
+    strace -f -qq -o "$place/trace" -e trace=setresuid "$TOOL" -c "$conf" stats >/dev/null
+    www=$(id -u www-data)
+    grep -q "setresuid($www, $www, $www) *= 0" "$place/trace"
+    tool 1 -c "$conf" backup /etc/cubby-test
+    said "this was run as www-data"
+    # what is no fault for the programs is not to be taken away from them
+    tool 0 -c "$conf" check
+    case $stderr in *"chown root $home"$'\n'* | *"chown root $home)"*) fail "advises to take the folder away: $stderr" ;; esac
+    # a backup there, the programs' user's or root's
+    tool 0 -c "$conf" backup "$home/copy.db"
+    unset CUBBY_CONF
+    settings_of_root=$place/roots.conf
+    (conf=$settings_of_root; settings)
+    tool 0 -c "$settings_of_root" restore --yes "$home/copy.db"
+    chown root "$home/copy.db"
+    chmod 600 "$home/copy.db"
+    tool 0 -c "$settings_of_root" restore --yes "$home/copy.db"
+    # not where the user whose folders lie above could put anything in its place
+    chmod 777 "$home"
+    tool 1 -c "$conf" stats
+    said 'could lead root elsewhere'
+    chmod 700 "$home"
+    chmod 777 "$place/checkout"
+    chown root "$place/checkout"
+    tool 1 -c "$conf" stats
+    said 'could lead root elsewhere'
+    chmod 755 "$place/checkout"
+    chown nobody "$home"
+    tool 1 -c "$conf" stats
+    said 'could lead root elsewhere'
+    tool 1 -c "$conf" check
+    said 'could lead root elsewhere'
+    as_attacker ln -s "$conf" "$home/link.conf"
+    chown www-data "$home"
+    tool 1 -c "$home/link.conf" stats
+    said 'could lead root elsewhere'
+}
+
+@test "rights: where settings are obeyed as another user, the tool says how they become root's" {
+    is_root || return 0
+    with_data
+    chown nobody: "$conf"
+    tool 4 user show ann
+    said "this was run as nobody, since the settings in $conf are theirs to change; \"chown root $conf\" makes them root's alone"
+    mkdir -m 700 "$place/roots"
+    tool 1 backup "$place/roots/copy.db"
+    said "\"chown root $conf\""
+    install -d -o nobody "$place/theirs"
+    cp "$conf" "$place/theirs/cubby.conf"
+    chmod 644 "$place/theirs/cubby.conf"
+    tool 4 -c "$place/theirs/cubby.conf" user show ann
+    said "they are root's alone outside of $place/theirs"
+    hold
+    tool 5 -c "$place/theirs/cubby.conf" gc
+    said "they are root's alone outside of $place/theirs"
+    let_go
+}
+
+@test "rights: settings that a container has on a medium mounted read-only, behind links in a folder for all" {
+    is_root || return 0
+    with_data
+    mkdir "$place/mounted"
+    # shellcheck disable=SC2016 # of the inner shell
+    mounted='mount -t tmpfs -o mode=777 tmpfs "$1" && mkdir "$1/..1" && cp "$2" "$1/..1/cubby.conf" && ln -s ..1 "$1/..data" &&
+        ln -s ..data/cubby.conf "$1/cubby.conf" && chmod 777 "$1" "$1/..1" && mount -o "remount,$4" "$1" && "$3" -c "$1/cubby.conf" stats'
+    run --separate-stderr unshare --mount sh -c "$mounted" sh "$place/mounted" "$conf" "$TOOL" ro
+    same "$status" 0
+    run --separate-stderr unshare --mount sh -c "$mounted" sh "$place/mounted" "$conf" "$TOOL" rw
+    same "$status" 1
+    said 'could lead root elsewhere'
+}
+
+@test "rights: a log of root's in a folder that a group may write to, as some systems have /var/log" {
+    is_root || return 0
+    install -d -m 775 -g 54321 "$place/logs"
+    settings "log = $place/logs/cubby.log"
+    tool 0 init
+    tool 0 key rotate
+    same "$(stat -c '%U %a' "$place/logs/cubby.log")" 'root 600'
+    tool 0 key rotate
+    same "$(grep -c '"event":"key_rotated"' "$place/logs/cubby.log")" 2
+    # whatever who is in the group puts there
+    rm "$place/logs/cubby.log"
+    ln "$victim" "$place/logs/cubby.log"
+    tool 1 key rotate
+    same "$(stat -c '%s %U %a' "$victim")" '0 root 600'
+    rm "$place/logs/cubby.log"
+    for at in "$victim" "$place/nothing"; do
+        ln -sfn "$at" "$place/logs/cubby.log"
+        chown -h nobody "$place/logs/cubby.log"
+        tool 1 key rotate
+        said 'could lead root elsewhere'
+    done
+    rm "$place/logs/cubby.log"
+    mkdir "$place/elsewhere"
+    ln -s "$place/elsewhere" "$place/logs/sub"
+    settings "log = $place/logs/sub/log"
+    tool 1 key rotate
+    untouched
+    same "$(ls "$place/elsewhere")" ''
+    [ ! -e "$place/nothing" ]
 }
 
 # ---- files that the operator names --------------------------------------------------------------
@@ -172,7 +293,7 @@ eventually() {
     rm "$home/copy.db"
     ln "$place/roots/copy.db" "$home/copy.db"
     tool 1 restore --yes "$home/copy.db"
-    said 'Permission denied'
+    said 'it has another name as well (a hard link)'
     rm "$home/copy.db"
     # what root itself put there, what is that user's, and what nobody else can reach
     tool 0 backup "$home/roots.db"
@@ -189,6 +310,50 @@ eventually() {
     # a pipe, from another process
     run --separate-stderr "$TOOL" import /dev/stdin < <(cat "$place/roots/lines")
     same "$status" 0
+}
+
+@test "rights: restore and import read what another user owns where nobody but root decides what lies there" {
+    is_root || return 0
+    with_data
+    mkdir -m 700 "$place/roots"
+    tool 0 backup "$place/roots/copy.db"
+    tool 0 export "$place/roots/lines"
+    chown nobody: "$place/roots"/*
+    tool 0 restore --yes "$place/roots/copy.db"
+    tool 0 import "$place/roots/lines"
+    ln "$place/roots/copy.db" "$place/roots/second" # as copies are that share what did not change
+    tool 0 restore --yes "$place/roots/second"
+    rm "$place/roots/second"
+    # and without the right to become that user
+    chmod 755 "$place/roots"
+    chmod 644 "$place/roots/lines"
+    setpriv --bounding-set -all --inh-caps -all "$TOOL" -c "$conf" doctor --help >/dev/null
+    install -d "$place/plain"
+    (database=$place/plain/cubby.db keys=$place/plain/keys.json conf=$place/plain.conf; settings)
+    tool 0 -c "$place/plain.conf" init
+    install -d -m 755 -o nobody "$place/theirs"
+    cp -p "$place/roots/lines" "$place/theirs"
+    for file in "$place/roots/lines" "$place/theirs/lines"; do
+        run --separate-stderr setpriv --bounding-set -all --inh-caps -all "$TOOL" -c "$place/plain.conf" import "$file"
+        same "$status" 0
+    done
+    # root's folder in that user's
+    mkdir -m 700 "$place/theirs/roots"
+    chown root "$place/roots/copy.db"
+    cp "$place/roots/copy.db" "$place/theirs/roots"
+    chmod 600 "$place/theirs/roots/copy.db"
+    tool 0 restore --yes "$place/theirs/roots/copy.db"
+    as_attacker ln -s "$place/roots" "$place/theirs/link"
+    chmod 700 "$place/roots"
+    tool 1 restore --yes "$place/theirs/link/copy.db"
+    said 'Permission denied'
+    # another name, in a folder that a group may write to
+    install -d -m 2775 -g nogroup "$place/group"
+    cp "$place/roots/copy.db" "$place/group"
+    tool 0 restore --yes "$place/group/copy.db"
+    ln "$place/group/copy.db" "$place/group/second"
+    tool 1 restore --yes "$place/group/copy.db"
+    said 'it has another name as well (a hard link)'
 }
 
 @test "rights: a database of another program is refused before its bytes lie beside cubby's" {
@@ -210,14 +375,7 @@ eventually() {
     mkdir "$home"
     tool 0 init
     chmod 755 "$home"
-    hold_lock() {
-        rm -f "$place/held"
-        ("$@" 3>&- & echo $! >"$place/pid"; wait) 3>&- &
-        eventually test -e "$place/held"
-        background=$(cat "$place/pid")
-    }
     if is_root; then attacker=(as_attacker); else attacker=(); fi
-    : >"$place/held"
     "${attacker[@]}" flock "$home" sleep 60 3>&- &
     background=$!
     eventually lock_is_held "$home"
@@ -239,6 +397,20 @@ eventually() {
     tool 5 key rotate
     same "$(sha256sum "$home/keys.json")" "$before"
     kill "$background"
+}
+
+@test "key rotate: locks a key file that is open for writing, as one on NFS has to be, and says why a group can't be kept" {
+    mkdir "$home"
+    tool 0 init
+    strace -f -qq -y -o "$place/trace" -e trace=?open,openat,flock "$TOOL" key rotate >/dev/null
+    number=$(sed -n 's/.*flock(\([0-9]*\)<.*/\1/p' "$place/trace" | head -n 1)
+    grep -B 1 'flock(' "$place/trace" | grep -q "keys.json\", O_RDWR.*= $number<"
+    is_root || return 0
+    chown -R nobody: "$home"
+    chgrp 54321 "$keys"
+    run --separate-stderr as_attacker "$TOOL" key rotate
+    same "$status" 1
+    said "$keys: user 65534 is not in its group, 54321, so that only root can replace it; or chgrp it"
 }
 
 lock_is_held() { ! flock -n "$1" true; }
@@ -297,7 +469,7 @@ lock_is_held() { ! flock -n "$1" true; }
 
 @test "backup: whatever signal ends it, no draft with the data is left" {
     tool 0 init
-    for signal in XCPU USR1 ALRM ABRT SEGV; do
+    for signal in XCPU USR1 ALRM ABRT SEGV 40; do
         run strace -f -qq -o "$place/trace" -e trace=?fsync -e "inject=?fsync:signal=$signal:when=1" "$TOOL" backup "$place/b.db"
         [ "$status" -gt 128 ] || fail "not ended by $signal"
         same "$(ls "$place" | grep '^b\.db')" ''

@@ -573,9 +573,7 @@ int run_check(struct tool *tool)
     const struct check_sink warned = {.self = &check, .found = warn};
     check_settings_file(tool, &sink, &warned);
     if (tool->settings_fault != NULL) {
-        if (tool->problems == 0) {
-            sink.found(sink.self, "the settings", tool->settings_fault, "");
-        }
+        sink.found(sink.self, "the settings", tool->settings_fault, "");
         return conclude(tool, list.problems, check.warnings);
     }
     check_owners_and_modes(tool, &sink);

@@ -65,7 +65,8 @@ static void check_one(struct tool *tool, const struct check_sink *sink,
              arena_printf(&tool->arena,
                           "user %ld, neither root nor who runs this, may change the settings",
                           (long)there.st_uid),
-             arena_printf(&tool->arena, "chown root %s", path));
+             S_ISDIR(there.st_mode) ? "move them to a folder of root's"
+                                    : arena_printf(&tool->arena, "chown root %s", path));
     }
 }
 

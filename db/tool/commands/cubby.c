@@ -486,12 +486,12 @@ static int run(struct tool *tool, int count, char **words)
         status = tool_finish_output(tool);
     }
     status = status == TOOL_DONE && tool->unnoted ? TOOL_FAILED : status;
-    if (status == TOOL_FAILED && tool->settings_owner != NULL) {
+    bool refused = status == TOOL_FAILED || status == TOOL_ABSENT || status == TOOL_BUSY;
+    if (refused && tool->settings_owner != NULL) {
         (void)fprintf(
             stderr,
-            "cubby: this was run as %s, since the settings in %s are theirs to change; in "
-            "a folder of root's they would be root's alone\n",
-            tool->settings_owner, settings_path(tool));
+            "cubby: this was run as %s, since the settings in %s are theirs to change; %s\n",
+            tool->settings_owner, settings_path(tool), tool->settings_remedy);
     }
     return status;
 }
