@@ -335,6 +335,15 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     RUN_USER=$owner script prepare
     same "$status" 0
     same "$(sha256sum <"$folder/data/keys.json")" "$key"
+    # A key that is lost is made anew, also where the database is known, and that is said.
+    rm "$folder/data/keys.json"
+    RUN_USER=$owner script prepare
+    same "$status" 0
+    has "$output" "$folder/data/keys.json is missing and is made anew: all tokens that were given out are void"
+    same "$(stat -c '%U %a' "$folder/data/keys.json")" "$owner 600"
+    key=$(sha256sum <"$folder/data/keys.json")
+    RUN_USER=$owner script prepare
+    same "$output$(sha256sum <"$folder/data/keys.json")" "$("$TOOL" -c "$CUBBY_CONF" migrate)$key"
     # What is missing may lie on a disk that is not mounted; beginning anew is said so.
     rm -r "$folder/data"
     RUN_USER=$(id -u "$owner") script prepare
