@@ -20,10 +20,14 @@ others_of() {
     }
 }
 
+# root_outside: the number that root outside of a container has in it; nothing outside of one
+root_outside() {
+    [ ! -r /proc/self/uid_map ] || awk 'NR == 1 && $3 < 4294967295 { print 65534 }' /proc/self/uid_map
+}
+
 # others_on_way PATH: the same, of PATH and of each folder and link that leads there; what is not there is passed over.
 others_on_way() {
-    outside=''
-    [ ! -r /proc/self/uid_map ] || outside=$(awk 'NR == 1 && $3 < 4294967295 { print 65534 }' /proc/self/uid_map)
+    outside=$(root_outside)
     others_of /
     here=''
     rest=$1/

@@ -496,6 +496,49 @@ both_refuse() {
     same "$status" 1
     has "$output" "$folder/logs, or what leads there, can be changed by others than root"
     same "$(stat -c %a "$folder/roots")$(cat "$folder/roots")" 604roots
+    # In a folder where each has his own, another user's link, file, hard link and what the server's user could exchange
+    mkdir -m 1777 "$folder/everybody"
+    LOG=$folder/everybody/log
+    # log_is_refused TEXT: and what it is or leads to keeps its mode and text
+    log_is_refused() {
+        script start
+        same "$status" 1
+        has "$output" "$LOG $1"
+        same "$(stat -c %a "$folder/roots")$(cat "$folder/roots")" 604roots
+        rm "$LOG"
+    }
+    for user in nobody www-data; do
+        setpriv --reuid "$user" --clear-groups ln -s "$folder/roots" "$LOG"
+        log_is_refused 'is a link'
+        setpriv --reuid "$user" --clear-groups ln -s "$folder/nowhere" "$LOG"
+        log_is_refused 'is a link'
+        [ ! -e "$folder/nowhere" ] || fail 'it was made'
+        setpriv --reuid "$user" --clear-groups sh -c ': >"$1" && chmod 666 "$1"' sh "$LOG"
+        log_is_refused "belongs to the user with the number $(id -u "$user")"
+    done
+    ln "$folder/roots" "$LOG"
+    log_is_refused 'has other names too'
+    # A folder that a group may write to, as /var/log of some distributions
+    chmod 775 "$folder/everybody"
+    chgrp nogroup "$folder/everybody"
+    setpriv --reuid nobody --regid nogroup --clear-groups ln -s "$folder/roots" "$LOG"
+    log_is_refused 'is a link'
+    chgrp root "$folder/everybody"
+    # Made anew, or there already, it is root's and closed; in a folder of root's it may be the server's user's.
+    chmod 1777 "$folder/everybody"
+    for folder_of in everybody rundir; do
+        LOG=$folder/$folder_of/log
+        for round in new old; do
+            script start
+            same "$status" 0
+            script stop
+            same "$(stat -c '%U %a' "$LOG")" 'root 640'
+        done
+    done
+    chown www-data "$LOG"
+    script start
+    same "$status" 0
+    script stop
     LOG=$folder/httpd.log
     # What they read as a shell does
     for name in httpd loop; do
