@@ -642,6 +642,7 @@ bench-flushes: packages-test
 
 empty :=
 MARKS := -e '/^@WHO_ELSE@/{r cgi-bin/server/who_else.sh' -e 'd;}' \
+	-e '/^@MISSING_DISK@/{r cgi-bin/server/missing_disk.sh' -e 'd;}' \
 	-e 's|@CGIDIR@|$(CGIDIR)|g' -e 's|@SHAREDIR@|$(SHAREDIR)|g' -e 's|@SBINDIR@|$(SBINDIR)|g' \
 	-e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' -e 's/@PROGRAMS@/$(subst $(space),|,$(PROGRAMS))/g'
 # The pages name the folders of an installation without settings of its own.

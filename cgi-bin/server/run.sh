@@ -722,7 +722,8 @@ base=http://$reach:$PORT$prefix
 say "cubby serves at $base  (page: http://$reach:$PORT/, data: $DATA, $SERVER$with_mode; Ctrl-C stops it)"
 [ "$HOST" = "$reach" ] || say "and at port $PORT of every address of this machine: whoever reaches it may register"
 say "try:  curl $base/health"
-say "tool: $(quoted "$TOOL") -c $(quoted "${DATA%/}/cubby.conf") user list"
+# Not by a link in the folder of another user: the tool would refuse what that user may exchange.
+say "tool: $(quoted "$TOOL") -c $(quoted "$data/cubby.conf") user list"
 if [ -n "$READY" ]; then
     say "$base" >"$READY.new"
     mv "$READY.new" "$READY"

@@ -2,17 +2,17 @@
 # who_else.sh - who but root could change what root's scripts obey, or where they write. It is put into cubby-httpd
 # and cubby-loop, which say by `die` why they end; run.sh reads it.
 
-# others_of PATH: prints who may change that alone: the number of its owner, "a group", "everybody". What has the
-# number of nobody where this is not the whole system (a container) is that of root outside.
+# others_of PATH: prints who may change that alone: the number of its owner, "a group" (other than root's),
+# "everybody". What has the number of nobody where this is not the whole system (a container) is that of root outside.
 others_of() {
     # shellcheck disable=SC2012 # a small board has no stat
     ls -ldn "$1" 2>/dev/null | {
-        read -r mode count owner rest || exit 0
+        read -r mode count owner group rest || exit 0
         : "$count$rest"
         case $mode in
         l* | d????????[tT]*) ;; # in a folder such as /tmp each has his own
         *)
-            case $mode in ?????w*) echo 'a group' ;; esac
+            case $mode in ?????w*) [ "$group" = 0 ] || echo 'a group' ;; esac
             case $mode in ????????w*) echo everybody ;; esac
             ;;
         esac
@@ -20,10 +20,14 @@ others_of() {
     }
 }
 
+# root_outside: the number that root outside of a container has in it; nothing outside of one
+root_outside() {
+    [ ! -r /proc/self/uid_map ] || awk 'NR == 1 && $3 < 4294967295 { print 65534 }' /proc/self/uid_map
+}
+
 # others_on_way PATH: the same, of PATH and of each folder and link that leads there; what is not there is passed over.
 others_on_way() {
-    outside=''
-    [ ! -r /proc/self/uid_map ] || outside=$(awk 'NR == 1 && $3 < 4294967295 { print 65534 }' /proc/self/uid_map)
+    outside=$(root_outside)
     others_of /
     here=''
     rest=$1/

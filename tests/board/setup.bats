@@ -172,10 +172,36 @@ ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     machine_boot
     # The first time the table of what is to be mounted tells.
     echo '/dev/sda1 /srv/ ext4 defaults 0 2' >"$BOARD_ROOT/etc/fstab"
-    run machine_install "127.0.0.1:$port"
-    [ "$status" = 1 ] || fail "$output"
-    has_text "$output" '/srv/cubby/cubby.db is missing, and so is the disk that /etc/fstab mounts at /srv'
-    same "$(ls "$BOARD_ROOT/srv")" ''
+    run machine_install "127.0.0.1:$port" --data here # is unpacked at least
+    # refuses_disk FOLDER WORD…: with data in FOLDER, and has changed nothing
+    refuses_disk() {
+        before=$(cd "$BOARD_ROOT" && find etc ! -type d -exec sha256sum {} + | sort)
+        run machine_install "127.0.0.1:$port" "${@:2}"
+        [ "$status" = 1 ] || fail "$output"
+        has_text "$output" "$1/cubby.db is missing, and so is the disk that /etc/fstab mounts at"
+        same "$(cd "$BOARD_ROOT" && find etc ! -type d -exec sha256sum {} + | sort)" "$before"
+        same "$(ls -A "$BOARD_ROOT/srv")" ''
+    }
+    refuses_disk /srv/cubby
+    has_text "$output" 'mounts at /srv'
+    # By links too: to what is to be mounted, and where the table itself names one; blanks are written otherwise there.
+    mkdir -p "$BOARD_ROOT/media/a disk" "$BOARD_ROOT/links"
+    ln -s '../media/a disk' "$BOARD_ROOT/links/disk"
+    for table in '/media/a\040disk' '/links/disk/'; do
+        echo "/dev/sda1 $table ext4 defaults 0 2" >"$BOARD_ROOT/etc/fstab"
+        for data in '/media/a disk' '/links/disk'; do
+            refuses_disk "$data/below/data" --data "$data/below/data"
+            has_text "$output" 'mounts at '"$(printf "${table%/}")"
+        done
+    done
+    same "$(ls -A "$BOARD_ROOT/media/a disk")" ''
+    # Mounted, it is not missing: this one is memory.
+    within /bin/mount -t tmpfs tmpfs '/media/a disk'
+    for data in '/media/a disk' '/links/disk'; do
+        run machine_install "127.0.0.1:$port" --data "$data/below/data"
+        has_text "$output" "$data/below/data lies in memory"
+    done
+    within /bin/umount '/media/a disk'
     echo '/dev/sda1 /mnt ext4 defaults 0 2' >"$BOARD_ROOT/etc/fstab"
     machine_install "127.0.0.1:$port" >/dev/null
     machine_answers "$BASE"

@@ -335,6 +335,15 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     RUN_USER=$owner script prepare
     same "$status" 0
     same "$(sha256sum <"$folder/data/keys.json")" "$key"
+    # A key that is lost is made anew, also where the database is known, and that is said.
+    rm "$folder/data/keys.json"
+    RUN_USER=$owner script prepare
+    same "$status" 0
+    has "$output" "$folder/data/keys.json is missing and is made anew: all tokens that were given out are void"
+    same "$(stat -c '%U %a' "$folder/data/keys.json")" "$owner 600"
+    key=$(sha256sum <"$folder/data/keys.json")
+    RUN_USER=$owner script prepare
+    same "$output$(sha256sum <"$folder/data/keys.json")" "$("$TOOL" -c "$CUBBY_CONF" migrate)$key"
     # What is missing may lie on a disk that is not mounted; beginning anew is said so.
     rm -r "$folder/data"
     RUN_USER=$(id -u "$owner") script prepare
@@ -361,12 +370,12 @@ loop() {
     run timeout 20 env -i CUBBY_CONF="$CUBBY_CONF" RUNDIR="${RUNDIR:-$folder/sockets}" ${RUN_USER:+RUN_USER="$RUN_USER"} sh "$folder/loop" run
 }
 
-# both_refuse TEXT [USER]: whatever starts the programs, as USER where one is named, says that instead
+# both_refuse TEXT[|TEXT] [USER]: whatever starts the programs, as USER where one is named, says one of these instead
 both_refuse() {
     for command in 'script start' 'script run' loop; do
         RUN_USER=${2:-} $command
         [ "$status" = 1 ] || fail "$command: $status $output"
-        has "$output" "$1"
+        case $output in *"${1%%|*}"* | *"${1#*|}"*) ;; *) fail "$command says not \"$1\": $output" ;; esac
     done
     ! answers "$base/health" || fail 'it serves'
     [ ! -e "$folder/sockets" ] || fail 'it made sockets'
@@ -383,6 +392,7 @@ both_refuse() {
     cp "$folder/cubby.conf" "$CUBBY_CONF"
     nobody=$(id -u nobody)
     others="$CUBBY_CONF, or what leads there, can be changed by others than root and the user of the programs"
+    of_many="$others|could lead root" # what the tool says, where several may
     # Its owner, and who may write it
     chown nobody "$CUBBY_CONF"
     for user in '' root www-data; do
@@ -394,16 +404,19 @@ both_refuse() {
     has "$output" "$others"
     chown root "$CUBBY_CONF"
     chmod 646 "$CUBBY_CONF"
-    both_refuse "$others"
+    both_refuse "$of_many"
+    chgrp nogroup "$CUBBY_CONF"
     chmod 664 "$CUBBY_CONF"
-    both_refuse "$others" www-data
+    both_refuse "$of_many" www-data
+    has "$output" ': a group)'
+    chgrp root "$CUBBY_CONF"
     chmod 644 "$CUBBY_CONF"
     # A folder on the way
     chown nobody "$folder/place"
     both_refuse "$others"
     chown root "$folder/place"
     chmod 777 "$folder/place"
-    both_refuse "$others" www-data
+    both_refuse "$of_many" www-data
     chmod 755 "$folder/place"
     # A link on the way, to the settings and to their folder
     setpriv --reuid nobody --clear-groups ln -s "$folder/place" "$folder/all/place"
@@ -417,9 +430,13 @@ both_refuse() {
     chown nobody "$folder/data/cubby.db"
     both_refuse "$folder/data/cubby.db, or what leads there, can be changed by others"
     chown www-data "$folder/data/cubby.db"
-    # Those of root, and of the programs' user itself, are obeyed.
+    # Those of root, and of the programs' user itself, are obeyed; those of root's group are root's.
     for user in root www-data; do
         chown "$user" "$folder/place" "$CUBBY_CONF"
+        case $user in
+        root) chmod g+w "$folder/place" "$CUBBY_CONF" ;;
+        *) chmod g-w "$folder/place" "$CUBBY_CONF" ;;
+        esac
         script start
         same "$status" 0
         until_true 10 answers "$base/health" || fail "$output $(cat "$LOG")"
@@ -445,6 +462,7 @@ both_refuse() {
     sed -i "s|^RUNDIR=.*|RUNDIR=$folder/rundir/below|" "$folder/script"
     RUNDIR=$folder/rundir/below
     others="$RUNDIR, or what leads there, can be changed by others than root"
+    chgrp nogroup "$folder/rundir"
     for change in 'chown nobody' 'chmod 777' 'chmod 775'; do
         $change "$folder/rundir"
         both_refuse "$others"
@@ -452,6 +470,14 @@ both_refuse() {
         chown root "$folder/rundir"
         chmod 755 "$folder/rundir"
     done
+    # The group of root, as under a umask of 002
+    chgrp root "$folder/rundir"
+    chmod 775 "$folder/rundir"
+    script start
+    same "$status" 0
+    script stop
+    rm -r "$RUNDIR"
+    chmod 755 "$folder/rundir"
     mkdir "$RUNDIR"
     chown www-data "$RUNDIR"
     both_refuse "$others"
@@ -470,6 +496,49 @@ both_refuse() {
     same "$status" 1
     has "$output" "$folder/logs, or what leads there, can be changed by others than root"
     same "$(stat -c %a "$folder/roots")$(cat "$folder/roots")" 604roots
+    # In a folder where each has his own, another user's link, file, hard link and what the server's user could exchange
+    mkdir -m 1777 "$folder/everybody"
+    LOG=$folder/everybody/log
+    # log_is_refused TEXT: and what it is or leads to keeps its mode and text
+    log_is_refused() {
+        script start
+        same "$status" 1
+        has "$output" "$LOG $1"
+        same "$(stat -c %a "$folder/roots")$(cat "$folder/roots")" 604roots
+        rm "$LOG"
+    }
+    for user in nobody www-data; do
+        setpriv --reuid "$user" --clear-groups ln -s "$folder/roots" "$LOG"
+        log_is_refused 'is a link'
+        setpriv --reuid "$user" --clear-groups ln -s "$folder/nowhere" "$LOG"
+        log_is_refused 'is a link'
+        [ ! -e "$folder/nowhere" ] || fail 'it was made'
+        setpriv --reuid "$user" --clear-groups sh -c ': >"$1" && chmod 666 "$1"' sh "$LOG"
+        log_is_refused "belongs to the user with the number $(id -u "$user")"
+    done
+    ln "$folder/roots" "$LOG"
+    log_is_refused 'has other names too'
+    # A folder that a group may write to, as /var/log of some distributions
+    chmod 775 "$folder/everybody"
+    chgrp nogroup "$folder/everybody"
+    setpriv --reuid nobody --regid nogroup --clear-groups ln -s "$folder/roots" "$LOG"
+    log_is_refused 'is a link'
+    chgrp root "$folder/everybody"
+    # Made anew, or there already, it is root's and closed; in a folder of root's it may be the server's user's.
+    chmod 1777 "$folder/everybody"
+    for folder_of in everybody rundir; do
+        LOG=$folder/$folder_of/log
+        for round in new old; do
+            script start
+            same "$status" 0
+            script stop
+            same "$(stat -c '%U %a' "$LOG")" 'root 640'
+        done
+    done
+    chown www-data "$LOG"
+    script start
+    same "$status" 0
+    script stop
     LOG=$folder/httpd.log
     # What they read as a shell does
     for name in httpd loop; do

@@ -463,6 +463,25 @@ by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}";
     rm -r "$home/checkout"
 }
 
+@test "make run: as root, in the checkout of another user, the tool works as it is told" {
+    is_root || return 0
+    unset DATA
+    mkdir "$home/checkout"
+    chown 1000 "$home/checkout"
+    # shellcheck disable=SC2016 # for the inner shell
+    run_start unshare --mount sh -ec 'mount -t tmpfs tmpfs /var/lib && cd "$1" && shift && exec "$@"' sh "$home/checkout" \
+        env SERVER=busybox PORT=0 TOOL="$root/build/bin/cubby" PROGRAMS="$root/build/cgi-bin" WWW="$root/www" \
+        sh "$root/cgi-bin/server/run.sh"
+    run_wait
+    six_calls "$base" teller
+    command=$(sed -n 's/^tool: *//p' "$run_output")
+    run nsenter --mount --target "$run_pid" env -u CUBBY_CONF -C "$home/checkout" sh -c "$command --json"
+    same "$status" 0
+    has "$output" '"username":"teller"'
+    run_stop INT
+    rm -r "$home/checkout"
+}
+
 @test "make run: another user by RUN_USER, and a clear word when there is none of that name" {
     if is_root; then
         export RUN_USER=nobody
