@@ -409,7 +409,7 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
 static int become_maker(struct tool *tool, const char *path, struct way way, bool folder,
                         struct file_owner *owner)
 {
-    uid_t who;
+    uid_t who = 0;
     gid_t group;
     uid_t user = maker_of(&way, owner, &group);
     way.exists = way.exists && user == way_owner(&way); /* else it is the folder that counts */
