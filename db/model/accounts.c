@@ -201,7 +201,8 @@ static enum error_code key_ahead(struct db *db, int64_t user_id, const struct it
         return error;
     }
     const struct text key = db_column_text(db, DB_USER_ITEM_AHEAD, 0);
-    return item_key_keep(key, to) ? ERR_NONE : ERR_INTERNAL;
+    *found = item_key_keep(key, to);
+    return key.at != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 
 /* Deletes the items of USER_ID, from the first key to the last and piece by piece: a server gives
