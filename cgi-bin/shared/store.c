@@ -64,36 +64,9 @@ static bool store_has_deferred(const void *store)
     return db_has_deferred(store);
 }
 
-/* Deletes the items with the number USER_ID, which is nobody's, each piece in a transaction of its
- * own, so that others have their turn. What can't be deleted, the operator's tool deletes. */
-static void delete_rest(void *store, int64_t user_id)
-{
-    enum { BUSY_MOST = 100 };
-    struct item_disposal rest = {.user_id = user_id};
-    int busy = 0;
-    enum error_code error = ERR_NONE;
-    while (!rest.over && (error == ERR_NONE || error == ERR_SERVICE_UNAVAILABLE) &&
-           busy < BUSY_MOST) {
-        struct cause unreported = {0};
-        struct item_disposal piece = rest;
-        db_start(store, true, &unreported);
-        error = db_begin(store);
-        if (error == ERR_NONE) {
-            error = items_dispose(store, &piece);
-        }
-        enum error_code ended = db_end(store, error == ERR_NONE);
-        error = error == ERR_NONE ? ended : error;
-        rest = error == ERR_NONE ? piece : rest;
-        busy += error == ERR_SERVICE_UNAVAILABLE ? 1 : 0;
-    }
-}
-
 static void store_run_deferred(void *store, int64_t now_ms)
 {
     struct cause unreported = {0};
-    if (db_noted_gone(store) != 0) {
-        delete_rest(store, db_noted_gone(store));
-    }
     db_deferred_begin(store, &unreported);
     int64_t token = db_noted_use(store);
     if (token != 0) {

@@ -176,6 +176,7 @@ static enum error_code look_again(void *self)
     enum error_code error = look_once(call);
     if (error == ERR_SERVICE_UNAVAILABLE &&
         call->program->store->try_again(call->store, &call->cause)) {
+        call->cause = (struct cause){0};
         error = look_once(call);
     }
     if (error != ERR_SERVICE_UNAVAILABLE) {

@@ -99,12 +99,12 @@ static bool serve_one(struct serve *serve)
     if (call.transport->finish != NULL) {
         sent = call.transport->finish(call.transport) && sent;
     }
+    close_spools(&call); /* others may need their places */
     if (deferred) {
         serve->program->store->run_deferred(call.store, call.now_ms);
     }
     if (!serve->transport->ends_process) {
         note_congestion(serve, &call, error);
-        close_spools(&call);
         rest_store(serve);
         json_use_arena(NULL);
         arena_reset(&arena);

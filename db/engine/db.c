@@ -33,7 +33,6 @@ struct db {
     bool committed;      /* some of what the client asked for is done, whatever comes */
     struct cause *cause;
     int64_t used_token; /* recorded after the request; 0: none */
-    int64_t gone;       /* whose items are deleted then, nobody's; 0: none */
     bool empty_log;     /* then empty the write-ahead log too */
 };
 
@@ -308,11 +307,6 @@ void db_note_wipe(struct db *db)
     db->empty_log = true;
 }
 
-bool db_has_one_writer(const struct db *db)
-{
-    return db->driver->reading_blocks != NULL;
-}
-
 enum error_code db_reading_blocks(struct db *db, bool *blocks)
 {
     *blocks = false;
@@ -322,16 +316,6 @@ enum error_code db_reading_blocks(struct db *db, bool *blocks)
     }
     enum db_class class = db->driver->reading_blocks(db->connection, blocks);
     return class == DB_OK ? ERR_NONE : fail(db, class, "asking for the journal");
-}
-
-void db_note_gone(struct db *db, int64_t user_id)
-{
-    db->gone = user_id;
-}
-
-int64_t db_noted_gone(const struct db *db)
-{
-    return db->gone;
 }
 
 void db_note_use(struct db *db, int64_t token)
@@ -530,7 +514,6 @@ enum error_code db_end(struct db *db, bool good)
         }
         if (!good || class != DB_OK) {
             undo(db);
-            db->gone = 0;
         }
         db->in_transaction = false;
         db->only_reads = false;
@@ -556,7 +539,7 @@ static bool log_is_long(const struct db *db)
 
 bool db_has_deferred(const struct db *db)
 {
-    return db->used_token != 0 || db->gone != 0 || db->empty_log || log_is_long(db);
+    return db->used_token != 0 || db->empty_log || log_is_long(db);
 }
 
 void db_deferred_begin(struct db *db, struct cause *unreported)
@@ -601,6 +584,5 @@ void db_deferred_end(struct db *db)
     }
     db->cause = NULL;
     db->used_token = 0;
-    db->gone = 0;
     db->empty_log = false;
 }

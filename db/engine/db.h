@@ -135,17 +135,8 @@ bool db_drop_writes(struct db *db);
  * sent. */
 void db_note_wipe(struct db *db);
 
-/* Whether there is one lock for all who write, whatever they write. */
-bool db_has_one_writer(const struct db *db);
-
 /* Whether nobody can write while this request reads. Before its first statement or after it. */
 enum error_code db_reading_blocks(struct db *db, bool *blocks);
-
-/* db_note_gone remembers that this request leaves items with the number USER_ID, which is nobody's,
- * to be deleted after the answer is sent; db_noted_gone returns the number, or 0 when there are
- * none or the request's transaction was not committed. */
-void db_note_gone(struct db *db, int64_t user_id);
-int64_t db_noted_gone(const struct db *db);
 
 /* db_note_use remembers the device token with this number in its table as used, to be written after
  * the answer is sent; db_noted_use returns that number, or 0. */

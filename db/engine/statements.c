@@ -38,9 +38,6 @@
 #define WITHIN                                                                                     \
     " WHERE user_id = $1 AND key >= $2 AND key < $3 AND (expires_at IS NULL OR expires_at > $4)"
 
-/* There is no user $1. */
-#define GONE " AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)"
-
 /* See above. */
 #define LOCKED " /*& FOR NO KEY UPDATE */"
 #define EVENTS "/*& SELECT pg_advisory_xact_lock(1668637282, 2) */ "
@@ -86,12 +83,12 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_USER_REVOKE] = "UPDATE users SET revoked = $2 WHERE id = $1",
     [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4"
                        " RETURNING id",
-    /* The items of a user who is gone, in pieces: up to $3 of them from the key $2 on; and those
-     * from there to before $3, or to the last, which are deleted. */
-    [DB_USER_ITEMS_FROM] = "SELECT key, size FROM items WHERE user_id = $1 AND key >= $2"
-                           " ORDER BY key LIMIT $3",
-    [DB_USER_DELETE_SOME] = "DELETE FROM items WHERE user_id = $1 AND key >= $2 AND key < $3" GONE,
-    [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1 AND key >= $2" GONE,
+    /* In pieces, each of which a server may give up by itself when it takes too long: the key that
+     * is $3 keys behind $2, and the items from $2 to before $3. */
+    [DB_USER_ITEM_AHEAD] = "SELECT key FROM items WHERE user_id = $1 AND key >= $2"
+                           " ORDER BY key LIMIT 1 OFFSET $3",
+    [DB_USER_DELETE_SOME] = "DELETE FROM items WHERE user_id = $1 AND key >= $2 AND key < $3",
+    [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1 AND key >= $2",
 
     /* A device token that is still valid, and its user. The user's row comes first: that is the
      * order of locks. */
@@ -192,8 +189,6 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_ITEM_OLDER_AHEAD] = "SELECT key FROM items" WITHIN " AND version <= $5 ORDER BY key"
                             " LIMIT (SELECT CAST($7 AS BIGINT)) OFFSET (SELECT CAST($6 AS BIGINT))",
     [DB_ITEM_DELETE_OLDER] = "DELETE FROM items" WITHIN " AND version <= $5",
-    /* The same, but what is deleted belongs to nobody now (items_dispose). */
-    [DB_ITEM_SET_ASIDE] = "UPDATE items SET user_id = 0 - user_id" WITHIN " AND version <= $5",
     /* $6: with values. */
     [DB_ITEM_LIST] = "SELECT key, version, created_at, updated_at, expires_at, size,"
                      " CASE WHEN $6 = 1 THEN value END FROM items" WITHIN " ORDER BY key LIMIT $5",

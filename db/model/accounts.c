@@ -188,6 +188,50 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
     return db_run(db, DB_USER_REVOKE, values, 2, &found);
 }
 
+static struct db_value key_value(const struct item_key *key)
+{
+    return db_text(item_key_text(key));
+}
+
+/* Copies to TO the key that is COUNT keys behind FROM. *FOUND tells whether there is one. */
+static enum error_code key_ahead(struct db *db, int64_t user_id, const struct item_key *from,
+                                 int64_t count, struct item_key *to, bool *found)
+{
+    const struct db_value values[] = {db_integer(user_id), key_value(from), db_integer(count)};
+    enum error_code error = db_run(db, DB_USER_ITEM_AHEAD, values, 3, found);
+    if (error != ERR_NONE || !*found) {
+        return error;
+    }
+    const struct text key = db_column_text(db, DB_USER_ITEM_AHEAD, 0);
+    *found = item_key_keep(key, to);
+    return key.at != NULL ? ERR_NONE : ERR_INTERNAL;
+}
+
+/* Deletes the items of USER_ID, from the first key to the last and piece by piece: a server gives
+ * up a statement that takes long. The user's counters may be wrong. */
+static enum error_code delete_items(struct db *db, int64_t user_id)
+{
+    enum { PIECE = 1000 };
+    struct item_key keys[2] = {{.size = 0}, {.size = 0}};
+    const struct item_key *from = &keys[0];
+    bool found = true;
+    while (found) {
+        struct item_key *to = from == &keys[0] ? &keys[1] : &keys[0];
+        enum error_code error = key_ahead(db, user_id, from, PIECE, to, &found);
+        if (error == ERR_NONE && found) {
+            const struct db_value some[] = {db_integer(user_id), key_value(from), key_value(to)};
+            bool row;
+            error = db_run(db, DB_USER_DELETE_SOME, some, 3, &row);
+            from = to;
+        }
+        if (error != ERR_NONE) {
+            return error;
+        }
+    }
+    const struct db_value rest[] = {db_integer(user_id), key_value(from)};
+    return db_run(db, DB_USER_DELETE_ITEMS, rest, 2, &found);
+}
+
 enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash)
 {
     const struct db_value more[] = {db_text(text_of(hash))};
@@ -199,12 +243,5 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
         return error;
     }
     db_note_wipe(db);
-    struct item_disposal items = {.user_id = owner->user_id};
-    do {
-        error = items_dispose(db, &items);
-    } while (error == ERR_NONE && !items.over && !db_has_one_writer(db));
-    if (!items.over) {
-        db_note_gone(db, owner->user_id);
-    }
-    return error;
+    return delete_items(db, owner->user_id);
 }

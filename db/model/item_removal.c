@@ -1,5 +1,5 @@
 /*
- * item_removal.c - deleting all items under a prefix, and those of a user who is gone.
+ * item_removal.c - deleting all items under a prefix.
  *
  * A deletion is remembered by a tombstone, and only the newest ones are kept. Of many items that
  * are deleted at once most would become tombstones only to be forgotten, so these are deleted right
@@ -13,13 +13,8 @@
 /* How many rows one statement deletes, and how many keys are in memory. */
 enum { DELETED_AT_ONCE = 1000, BURIED_AT_ONCE = 32 };
 
-/* How much of a user who is gone is deleted at once, with what others wait for: keys, and bytes of
- * values. */
-enum { DISPOSED_AT_ONCE = 1000, DISPOSED_BYTES = 8 << 20 };
-
 struct removal {
     struct item_writes *writes;
-    bool sets_aside;
     struct key_range range;
 };
 
@@ -54,18 +49,28 @@ static enum error_code count_all(const struct removal *removal, int64_t *keys, i
     return error;
 }
 
-/* Forgets the COUNT oldest deletions that are remembered. */
+/* Forgets the COUNT oldest deletions that are remembered; all, where the counter says more than
+ * there are. */
 static enum error_code forget_oldest(struct item_writes *writes, int64_t count)
 {
     struct item_counters *counters = &writes->counters;
     struct db *db = writes->db;
+    int64_t most = DELETED_AT_ONCE;
     while (count > 0) {
-        int64_t some = at_most(count, DELETED_AT_ONCE);
+        int64_t some = at_most(count, most);
         struct db_value values[] = {db_integer(writes->owner->user_id), db_integer(some - 1)};
         bool found;
         enum error_code error = db_run(db, DB_ITEM_OLD_DELETION, values, 2, &found);
-        if (error != ERR_NONE || !found) {
+        if (error != ERR_NONE) {
             return error;
+        }
+        if (!found && some == 1) {
+            counters->tombstones = 0;
+            return ERR_NONE;
+        }
+        if (!found) {
+            most = some / 2;
+            continue;
         }
         int64_t version = db_column_integer(db, DB_ITEM_OLD_DELETION, 0);
         values[1] = db_integer(-version);
@@ -80,17 +85,6 @@ static enum error_code forget_oldest(struct item_writes *writes, int64_t count)
     return ERR_NONE;
 }
 
-/* Copies KEY, which is borrowed from a row, to OUT. False when there is no memory for it. */
-static bool keep_key(struct text key, struct item_key *out)
-{
-    if (key.at == NULL || key.size > sizeof out->bytes) {
-        return false;
-    }
-    memcpy(out->bytes, key.at, key.size);
-    out->size = key.size;
-    return true;
-}
-
 /* Reads up to MOST keys, after the first SKIPPED ones. *COUNT is how many they are. */
 static enum error_code read_keys(const struct removal *removal, int64_t skipped, size_t most,
                                  struct item_key *keys, size_t *count)
@@ -103,7 +97,7 @@ static enum error_code read_keys(const struct removal *removal, int64_t skipped,
     bool found;
     enum error_code error = db_run(db, DB_ITEM_OLDER_AHEAD, values, REMOVAL_VALUES + 2, &found);
     for (*count = 0; error == ERR_NONE && found && *count < most; ++*count) {
-        if (!keep_key(db_column_text(db, DB_ITEM_OLDER_AHEAD, 0), &keys[*count])) {
+        if (!item_key_keep(db_column_text(db, DB_ITEM_OLDER_AHEAD, 0), &keys[*count])) {
             return ERR_INTERNAL;
         }
         error = db_step(db, DB_ITEM_OLDER_AHEAD, &found);
@@ -111,30 +105,14 @@ static enum error_code read_keys(const struct removal *removal, int64_t skipped,
     return error;
 }
 
-static struct text text_of_key(const struct item_key *key)
-{
-    return (struct text){.at = key->bytes, .size = key->size};
-}
-
 /* Deletes the items from the beginning of the range to before BELOW. */
 static enum error_code delete_until(const struct removal *removal, struct text below)
 {
-    if (removal->sets_aside) {
-        return item_rows_set_aside(removal->writes, removal->range.from, below);
-    }
     struct db_value values[REMOVAL_VALUES];
     removal_values(removal, values);
     values[2] = db_text(below);
     bool found;
     return db_run(removal->writes->db, DB_ITEM_DELETE_OLDER, values, REMOVAL_VALUES, &found);
-}
-
-static enum error_code bury(const struct removal *removal, struct text key, int64_t version)
-{
-    enum error_code error =
-        removal->sets_aside ? item_row_set_aside(removal->writes, key) : ERR_NONE;
-    return error == ERR_NONE ? item_row_bury(removal->writes, key, version, !removal->sets_aside)
-                             : error;
 }
 
 /* Deletes the first COUNT items without a trace. */
@@ -150,9 +128,9 @@ static enum error_code delete_first(struct removal *removal, int64_t count)
         if (error != ERR_NONE) {
             return error;
         }
-        error = delete_until(removal, found > 0 ? text_of_key(&ahead) : removal->range.below);
+        error = delete_until(removal, found > 0 ? item_key_text(&ahead) : removal->range.below);
         if (error == ERR_NONE && found > 0) {
-            key_range_from(&removal->range, text_of_key(&ahead));
+            key_range_from(&removal->range, item_key_text(&ahead));
         }
         counters->version += some;
         counters->horizon = counters->version;
@@ -172,10 +150,10 @@ static enum error_code bury_rest(struct removal *removal)
         error = read_keys(removal, 0, BURIED_AT_ONCE, keys, &count);
         for (size_t i = 0; error == ERR_NONE && i < count; i++) {
             counters->tombstones++;
-            error = bury(removal, text_of_key(&keys[i]), ++counters->version);
+            error = item_row_bury(removal->writes, item_key_text(&keys[i]), ++counters->version);
         }
         if (error == ERR_NONE && count > 0) {
-            key_range_from(&removal->range, text_of_key(&keys[count - 1]));
+            key_range_from(&removal->range, item_key_text(&keys[count - 1]));
         }
     }
     return error;
@@ -195,8 +173,6 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
     int64_t keys;
     int64_t bytes;
     error = count_all(&removal, &keys, &bytes);
-    removal.sets_aside =
-        bytes > SET_ASIDE_BYTES && bytes / keys >= SET_ASIDE_VALUE && db_has_one_writer(writes->db);
     int64_t remembered = at_most(keys, writes->config->tombstones);
     int64_t forgotten = writes->counters.tombstones + remembered - writes->config->tombstones;
     if (error == ERR_NONE && keys > 0) {
@@ -213,52 +189,5 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
     writes->removed.keys += keys;
     writes->removed.bytes += bytes;
     *removed = writes->removed.keys;
-    return error;
-}
-
-/* Finds how far the next piece goes: to before the key *END. Without one, *LAST, to the end. */
-static enum error_code find_piece(struct db *db, const struct item_disposal *disposal,
-                                  struct item_key *end, bool *last)
-{
-    const struct db_value values[] = {db_integer(disposal->user_id),
-                                      db_text(text_of_key(&disposal->next)),
-                                      db_integer(DISPOSED_AT_ONCE + 1)};
-    bool found;
-    int64_t rows = 0;
-    int64_t bytes = 0;
-    *last = true;
-    enum error_code error = db_run(db, DB_USER_ITEMS_FROM, values, 3, &found);
-    for (; error == ERR_NONE && found && *last; rows++) {
-        bytes += db_column_integer(db, DB_USER_ITEMS_FROM, 1);
-        *last = rows == 0 || (rows < DISPOSED_AT_ONCE && bytes <= DISPOSED_BYTES);
-        if (!*last && !keep_key(db_column_text(db, DB_USER_ITEMS_FROM, 0), end)) {
-            return ERR_INTERNAL;
-        }
-        if (*last) {
-            error = db_step(db, DB_USER_ITEMS_FROM, &found);
-        }
-    }
-    if (error == ERR_NONE) {
-        db_stop(db, DB_USER_ITEMS_FROM);
-    }
-    return error;
-}
-
-enum error_code items_dispose(struct db *db, struct item_disposal *disposal)
-{
-    struct item_key end = {.size = 0};
-    bool last;
-    enum error_code error = find_piece(db, disposal, &end, &last);
-    if (error != ERR_NONE) {
-        return error;
-    }
-    const struct db_value values[] = {db_integer(disposal->user_id),
-                                      db_text(text_of_key(&disposal->next)),
-                                      db_text(text_of_key(&end))};
-    bool found;
-    error =
-        db_run(db, last ? DB_USER_DELETE_ITEMS : DB_USER_DELETE_SOME, values, last ? 2 : 3, &found);
-    disposal->next = end;
-    disposal->over = last;
     return error;
 }

@@ -1,5 +1,5 @@
 /*
- * item_rows.c - ranges of keys, and writing one row. See item_rows.h.
+ * item_rows.c - keys that are kept, ranges of keys, and writing one row. See item_rows.h.
  */
 #include <string.h>
 
@@ -19,6 +19,21 @@ static struct text put(char *to, struct text text)
     memcpy(to, text.size > 0 ? text.at : "", text.size);
     to[text.size] = '\0';
     return (struct text){.at = to, .size = text.size};
+}
+
+bool item_key_keep(struct text key, struct item_key *out)
+{
+    if (key.at == NULL || key.size > sizeof out->bytes) {
+        return false;
+    }
+    memcpy(out->bytes, key.at, key.size);
+    out->size = key.size;
+    return true;
+}
+
+struct text item_key_text(const struct item_key *key)
+{
+    return (struct text){.at = key->bytes, .size = key->size};
 }
 
 void key_range_from(struct key_range *range, struct text key)
@@ -62,8 +77,7 @@ enum error_code item_row_store(struct item_writes *writes, const struct item *it
                   sizeof values / sizeof *values, &found);
 }
 
-enum error_code item_row_bury(struct item_writes *writes, struct text key, int64_t version,
-                              bool present)
+enum error_code item_row_bury(struct item_writes *writes, struct text key, int64_t version)
 {
     const struct item tombstone = {.key = key,
                                    .value = {.at = "", .size = 0},
@@ -71,40 +85,5 @@ enum error_code item_row_bury(struct item_writes *writes, struct text key, int64
                                    .created_at = writes->now_ms,
                                    .updated_at = writes->now_ms,
                                    .expires_at = -version};
-    return item_row_store(writes, &tombstone, present);
-}
-
-/* Nothing of an earlier call may be in the way: usually it has deleted all that it had set aside.
- */
-static enum error_code begin_aside(struct item_writes *writes)
-{
-    struct item_disposal earlier = {.user_id = -writes->owner->user_id, .over = writes->sets_aside};
-    enum error_code error = ERR_NONE;
-    while (error == ERR_NONE && !earlier.over) {
-        error = items_dispose(writes->db, &earlier);
-    }
-    if (error == ERR_NONE) {
-        writes->sets_aside = true;
-        db_note_gone(writes->db, -writes->owner->user_id);
-    }
-    return error;
-}
-
-enum error_code item_rows_set_aside(struct item_writes *writes, struct text from, struct text below)
-{
-    enum error_code error = begin_aside(writes);
-    const struct db_value values[] = {db_integer(writes->owner->user_id), db_text(from),
-                                      db_text(below), db_integer(writes->now_ms),
-                                      db_integer(writes->before.version)};
-    bool found;
-    return error == ERR_NONE ? db_run(writes->db, DB_ITEM_SET_ASIDE, values,
-                                      sizeof values / sizeof *values, &found)
-                             : error;
-}
-
-enum error_code item_row_set_aside(struct item_writes *writes, struct text key)
-{
-    struct key_range behind;
-    key_range_make((struct text){.at = "", .size = 0}, key, false, &behind);
-    return item_rows_set_aside(writes, key, behind.from);
+    return item_row_store(writes, &tombstone, true);
 }

@@ -29,21 +29,7 @@ void key_range_from(struct key_range *range, struct text key);
 /* Writes ITEM to its row when it is PRESENT, otherwise to a new one. */
 enum error_code item_row_store(struct item_writes *writes, const struct item *item, bool present);
 
-/* Makes the row of KEY, or when none is PRESENT a new one, the tombstone of the version VERSION. */
-enum error_code item_row_bury(struct item_writes *writes, struct text key, int64_t version,
-                              bool present);
-
-/* Where all who write have one lock, others wait while large values are deleted: all their pages
- * are overwritten. So what has SET_ASIDE_BYTES, in values of SET_ASIDE_VALUE on average, is set
- * aside: its rows get the negative number of the user, which is nobody's, and are deleted in pieces
- * after the answer. Of small values it would cost more than it saves. */
-enum { SET_ASIDE_BYTES = 8 << 20, SET_ASIDE_VALUE = 16 << 10 };
-
-/* Sets aside the items from the key FROM to before BELOW that WRITES has not written. */
-enum error_code item_rows_set_aside(struct item_writes *writes, struct text from,
-                                    struct text below);
-
-/* The same of the item KEY alone. */
-enum error_code item_row_set_aside(struct item_writes *writes, struct text key);
+/* Makes the row of KEY, which is there, the tombstone of the version VERSION. */
+enum error_code item_row_bury(struct item_writes *writes, struct text key, int64_t version);
 
 #endif

@@ -84,7 +84,7 @@ static enum error_code make_tombstone(struct item_writes *writes, struct text ke
     counters->keys--;
     counters->bytes -= size;
     counters->tombstones++;
-    enum error_code error = item_row_bury(writes, key, *version, true);
+    enum error_code error = item_row_bury(writes, key, *version);
     return error == ERR_NONE ? forget_deletions(writes) : error;
 }
 
@@ -258,16 +258,7 @@ enum error_code items_put(struct item_writes *writes, struct item *item)
         (counters->next_expiry == 0 || item->expires_at < counters->next_expiry)) {
         counters->next_expiry = item->expires_at;
     }
-    bool present = writes->row.present;
-    if (writes->late_quota && writes->row.older && writes->row.size >= SET_ASIDE_VALUE &&
-        db_has_one_writer(writes->db)) {
-        present = false;
-        enum error_code error = item_row_set_aside(writes, item->key);
-        if (error != ERR_NONE) {
-            return error;
-        }
-    }
-    return item_row_store(writes, item, present);
+    return item_row_store(writes, item, writes->row.present);
 }
 
 enum error_code items_remove(struct item_writes *writes, struct item *item)

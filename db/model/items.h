@@ -116,7 +116,6 @@ struct item_writes {
     bool replaces;    /* what was there before is going to be removed: items_remove_all ends it */
     bool locked;
     bool swept;
-    bool sets_aside; /* there are items that are set aside (item_rows.h) */
     struct item_counters counters;
     struct item_counters before; /* at the begin */
     /* The row of the key that items_find looked for. */
@@ -159,11 +158,10 @@ enum error_code items_put(struct item_writes *writes, struct item *item);
 /* Deletes the item that items_find has just found; ITEM->version is the number of this write. */
 enum error_code items_remove(struct item_writes *writes, struct item *item);
 
-/* The statements of items_dispose and of items_remove_all, for a program's role. */
-#define DISPOSAL_STATEMENTS DB_USER_ITEMS_FROM, DB_USER_DELETE_SOME, DB_USER_DELETE_ITEMS
+/* The statements of items_remove_all, for a program's role. */
 #define REMOVAL_STATEMENTS                                                                         \
     DB_ITEM_OLD_DELETION, DB_ITEM_FORGET_TO, DB_ITEM_OLDER, DB_ITEM_OLDER_AHEAD,                   \
-        DB_ITEM_DELETE_OLDER, DB_ITEM_SET_ASIDE, DISPOSAL_STATEMENTS
+        DB_ITEM_DELETE_OLDER
 
 /* Deletes all items whose keys begin with PREFIX, but those that WRITES has stored. *REMOVED counts
  * what WRITES has removed. The deletions take their numbers in the order of the keys; as tombstones
@@ -174,24 +172,18 @@ enum error_code items_remove_all(struct item_writes *writes, struct text prefix,
 /* Turns expired items into tombstones, at most MOST of them besides those of item_writes_lock. */
 enum error_code items_sweep(struct item_writes *writes, int most);
 
-/* A key that is kept beyond the row it comes from. */
+/* A key that is kept beyond the row it comes from, without a NUL. */
 struct item_key {
     char bytes[ITEM_KEY_MAXIMUM];
     size_t size;
 };
 
-/* Deleting the items of a user who is gone, or what a user's writes have set aside, from the first
- * key to the last and piece by piece. */
-struct item_disposal {
-    int64_t user_id;      /* what was set aside has the negative number of its user */
-    struct item_key next; /* where the next piece begins */
-    bool over;            /* all are deleted */
-};
+/* Copies KEY, which is borrowed from a row, to OUT. False when there was no memory for KEY, or it
+ * is longer than any. */
+bool item_key_keep(struct text key, struct item_key *out);
 
-/* Deletes the next piece, in the transaction that deletes the account or in a later one: of a user
- * who is still there nothing. A piece has few bytes, so that a server need not give up the
- * statement and others need not wait long. */
-enum error_code items_dispose(struct db *db, struct item_disposal *disposal);
+/* Borrowed from KEY. */
+struct text item_key_text(const struct item_key *key);
 
 /* Writes the counters back. With late_quota, ERR_QUOTA_EXCEEDED when all writes together lead
  * beyond a limit of the user, whatever their order. */

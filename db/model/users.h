@@ -116,9 +116,7 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
 size_t users_unexpired_revoked(const char *list, int64_t now, char *to);
 
 /* Deletes the account, if HASH is still its password hash, and everything stored of it but
- * its security events, which audit_forget deletes. Where others can't write meanwhile, only the
- * first piece of its items is deleted, and the rest is noted by db_note_gone: no call reaches what
- * belongs to no account. ERR_INVALID_TOKEN as users_set_password. */
+ * its security events, which audit_forget deletes. ERR_INVALID_TOKEN as users_set_password. */
 enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash);
 
 /* Replaces the hash that LOGIN was read with by NEW_HASH, unless it has changed since. */

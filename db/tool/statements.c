@@ -103,9 +103,7 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
         " next_expiry, max_keys, max_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8,"
         " $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
     [ADMIN_ITEMS_READ] = "SELECT user_id, key, version, size, created_at, updated_at,"
-                         " expires_at, value FROM items"
-                         " WHERE EXISTS (SELECT 1 FROM users WHERE id = user_id)"
-                         " ORDER BY user_id, key",
+                         " expires_at, value FROM items ORDER BY user_id, key",
     [ADMIN_ITEMS_WRITE] = "INSERT INTO items (user_id, key, version, size, created_at, updated_at,"
                           " expires_at, value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     [ADMIN_TOKENS_READ] = "SELECT id, hash, name, writes, prefix, created_at, expires_at, used_at"
