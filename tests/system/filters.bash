@@ -226,9 +226,10 @@ filters_decide_as_listed() {
     done
     # what musl calls where words have 32 bits
     case $architecture in x86 | arm | mips | mipsel)
-        for name in _llseek stat64 lstat64 fstat64 fstatat64 statx; do says allow read "$name"; done
+        says allow read _llseek 3
+        for name in stat64 lstat64 fstat64 fstatat64 statx; do says allow read "$name"; done
         says allow read fcntl64 0 3
-        says allow write ftruncate64
+        says allow write ftruncate64 3
         says allow stay clock_gettime64
         ;;
     esac
