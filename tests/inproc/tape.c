@@ -157,6 +157,8 @@ static int64_t play_body(struct transport *transport, char *to, size_t size, int
     size_t count = left < most ? left : most;
     if (count > 0) {
         memcpy(to, tape->request.body + tape->body_read, count);
+        tape->now_ms += tape->request.piece_ms;
+        *timeout -= tape->request.piece_ms;
     }
     tape->body_read += count;
     return (int64_t)count;

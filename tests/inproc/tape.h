@@ -30,6 +30,7 @@ struct tape_request {
     size_t body_size;      /* 0: that of the string */
     const char *announced; /* CONTENT_LENGTH; NULL: the true length, nothing without a body */
     size_t piece;          /* bytes handed over at a time; 0: as many as are asked for */
+    int64_t piece_ms;      /* how long each lets the reader wait */
     enum tape_ending ending;
     const char *const *variables; /* "NAME=value" …, NULL; they go before all others */
     uint64_t seed;                /* of the random bytes */
