@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "db/tool/admin.h"
+#include "db/tool/files.h"
 
 enum { PAUSE_NS = 20 * 1000 * 1000 };
 
@@ -69,7 +70,9 @@ static int take(struct tool *tool, const char *path, int (*open_it)(const char *
             return TOOL_DONE;
         }
         if (!locked && (*lock < 0 || errno != EAGAIN)) {
-            return tool_fail(tool, "%s: can't lock it: %s", path, strerror(errno));
+            return *lock < 0 && file_link_fault(tool, path) != NULL
+                       ? file_fail(tool, path)
+                       : tool_fail(tool, "%s: can't lock it: %s", path, strerror(errno));
         }
         if (tool_now_ms() >= end) {
             (void)tool_fail(tool, "%s: another process keeps it locked", path);
