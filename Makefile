@@ -789,6 +789,7 @@ help:
 	@echo 'make soak            many writers for minutes, some of them killed: is anything lost?'
 	@echo 'make soak-loop       a million requests to one process that stays: is its memory the same?'
 	@echo '    REQUESTS=1000000'
+	@echo 'make position-independent  programs of PIE=1, below build/pie, as the tests look at them'
 	@echo 'make bench           both of these (a quarter of an hour)'
 	@echo 'make bench-alone     what it costs, alone and under each server (some minutes)'
 	@echo '    SERVERS="..."  ROUNDS=5  SECONDS_EACH=1'

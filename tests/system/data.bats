@@ -6,8 +6,8 @@ load system
 setup_file() {
     export folder=$BATS_FILE_TMPDIR
     mkdir -m 700 "$folder/data"
-    # Few tombstones, so that deletions are forgotten while others follow.
-    printf 'password_cost = 1\nregister_limit = 0\ntombstones = 25\nbusy_timeout = 30000\n' >"$folder/data/cubby.conf"
+    # Few tombstones, so that deletions are forgotten while others follow, and all 50 may wait.
+    printf 'password_cost = 1\nregister_limit = 0\ntombstones = 25\nmax_waits = 100\nbusy_timeout = 30000\n' >"$folder/data/cubby.conf"
     SERVER=lighttpd PORT=0 DATA=$folder/data READY=$folder/ready WWW=$root/www \
         setsid sh "$root/cgi-bin/server/run.sh" >"$folder/log" 2>&1 </dev/null 3>&- 4>&- &
     echo $! >"$folder/pid"

@@ -257,6 +257,7 @@ flushed_and_named() {
     grep -v ' = -1 ' "$BATS_TEST_TMPDIR/trace" |
         sed -E -n "s|^[0-9]+ +||; s|$BATS_TEST_TMPDIR||g; s|-[0-9]+\\b|-N|g; s|[0-9TZ]+Z\\b|WHEN|
             s|^f(data)?sync\([0-9]+<([^>]*)>.*|flush \2|p
+            s|^mkdirat\([0-9]+<([^>]*)>, \"([^\"/][^\"]*)\".*|make \1/\2|p
             s|^mkdir(at)?\([^\"]*\"([^\"]*)\".*|make \2|p
             s|^(link\|rename)at2?\(.*, [0-9]+<([^>]*)>, \"([^\"/][^\"]*)\".*|name \2/\3|p
             s|^(link\|rename).*\"([^\"]*)\".*\"([^\"]*)\".*|name \3|p"

@@ -1077,7 +1077,7 @@ beside() {
     served_by nginx fastcgi
     curl -sf -o "$BATS_TEST_TMPDIR/imported" "$address/me/import" -H "Authorization: $token" -d "@$BATS_TEST_TMPDIR/items"
     export CUBBY_CONF=$home/cubby.conf conf=$home/cubby.conf
-    keeper PROCESSES_data=3
+    keeper PROCESSES_data=3 RUN_USER="$(stat -c %U "$home")" WEB_GROUP="$(stat -c %G "$home")"
     # writers that know what they wrote, and, over real servers, a mixture of everything
     looped "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/stays" 6 60 0 &
     began
