@@ -269,7 +269,8 @@ read_only() {
         # shellcheck disable=SC2086 # words
         read_only 1 $words
         said "$database: its medium is read-only, and a copy is made beside it first; \"cubby backup FILE\" into a folder where nobody else"
-        same "$output$(ls -A "$BATS_TEST_TMPDIR/all" "$BATS_TEST_TMPDIR/own" | grep -v :)" ''
+        same "$output" ''
+        same "$(find "$BATS_TEST_TMPDIR/all" "$BATS_TEST_TMPDIR/own" -mindepth 1)" ''
     done
     read_only 1 gc
     said 'its medium is read-only'
