@@ -144,16 +144,17 @@ debian_nginx() {
     for path in client_body proxy fastcgi uwsgi scgi; do
         echo "${path}_temp_path $machine/state/$path;"
     done >"$etc/conf.d/paths.conf"
-    sed -i "s|unix:/run/|unix:$machine/run/|" "$machine/usr/local/share/cubby/cubby.nginx-fcgiwrap.conf"
-    ! is_root || chown www-data "$machine/run"
+    mkdir -p "$machine/run/wrap"
+    sed -i "s|unix:/run/|unix:$machine/run/wrap/|" "$machine/usr/local/share/cubby/cubby.nginx-fcgiwrap.conf"
+    ! is_root || chown www-data "$machine/run/wrap"
     is_root || sed -i '/^user /d' "$etc/nginx.conf"
 }
 
 start_nginx() {
     local as=()
     ! is_root || as=(setpriv --reuid www-data --regid www-data --clear-groups)
-    run_start "${as[@]}" env LD_LIBRARY_PATH="$(libraries libfcgi0ldbl)" "$debian/fcgiwrap/usr/sbin/fcgiwrap" -s "unix:$machine/run/fcgiwrap.socket"
-    until_true 15 test -S "$machine/run/fcgiwrap.socket" || fail "$(cat "$run_output")"
+    run_start "${as[@]}" env LD_LIBRARY_PATH="$(libraries libfcgi0ldbl)" "$debian/fcgiwrap/usr/sbin/fcgiwrap" -s "unix:$machine/run/wrap/fcgiwrap.socket"
+    until_true 15 test -S "$machine/run/wrap/fcgiwrap.socket" || fail "$(cat "$run_output")"
     run_start "$debian/nginx/usr/sbin/nginx" -c "$machine/etc/nginx/nginx.conf" -e "$machine/var/log/nginx/error.log" -g 'daemon off;'
     until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
 }
