@@ -177,11 +177,11 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_ITEM_FORGET] = "DELETE FROM items WHERE user_id = $1 AND expires_at ="
                        " (SELECT MAX(expires_at) FROM items WHERE user_id = $1 AND expires_at < 0)"
                        " RETURNING version",
-    /* The oldest tombstone but $2; and all from the oldest to the one of the version -$2. */
+    /* The oldest tombstone but $2; and all from the oldest to the one of the version $2. */
     [DB_ITEM_OLD_DELETION] = "SELECT version FROM items WHERE user_id = $1 AND expires_at < 0"
                              " ORDER BY expires_at DESC LIMIT 1 OFFSET $2",
-    [DB_ITEM_FORGET_TO] = "DELETE FROM items WHERE user_id = $1 AND expires_at >= $2"
-                          " AND expires_at < 0",
+    [DB_ITEM_FORGET_TO] = "DELETE FROM items WHERE user_id = $1"
+                          " AND expires_at >= 0 - CAST($2 AS BIGINT) AND expires_at < 0",
     /* Removing many: what was written up to the version $5. How much that is; the key with $6 of
      * them before it and those behind it, up to $7; and all of it, which is deleted. */
     [DB_ITEM_OLDER] = "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM items" WITHIN

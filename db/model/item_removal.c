@@ -73,7 +73,7 @@ static enum error_code forget_oldest(struct item_writes *writes, int64_t count)
             continue;
         }
         int64_t version = db_column_integer(db, DB_ITEM_OLD_DELETION, 0);
-        values[1] = db_integer(-version);
+        values[1] = db_integer(version);
         error = db_run(db, DB_ITEM_FORGET_TO, values, 2, &found);
         if (error != ERR_NONE) {
             return error;

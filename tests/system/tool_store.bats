@@ -28,7 +28,7 @@ setup() {
     tool 0 gc --json
     same "$(of '[.device_tokens, .throttle, .ended_tokens] | @csv')" "2,$rows,2"
     same "$(query 'SELECT id FROM throttle')" 7
-    same "$(query 'SELECT name FROM tokens ORDER BY id' | paste -sd,)" 'alive,for ever'
+    same "$(query 'SELECT name FROM tokens ORDER BY name' | paste -sd,)" 'alive,for ever'
     same "$(query "SELECT revoked LIKE '%dead%', length(revoked) > 0 FROM users")" '0|1'
     tool 0 gc --json
     same "$(of '[.[]] | add')" 0
