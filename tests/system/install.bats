@@ -328,6 +328,20 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     [ "$status" != 0 ]
     has "$output" 'there is no user nobody-there'
     [ ! -e "$folder/data/cubby.db" ]
+    # A new disk is root's.
+    if is_root; then
+        mkdir -m 755 "$folder/data"
+        mkdir -m 700 "$folder/data/lost+found"
+        RUN_USER=$owner script prepare
+        same "$status" 1
+        has "$output" "$folder/data belongs to root"
+        has "$output" "chown $(id -u "$owner"):$(id -g "$owner") $folder/data, then run this again"
+        same "$(ls "$folder/data")" lost+found
+        chown "$owner:" "$folder/data"
+        RUN_USER=$owner script prepare
+        same "$status" 0
+        rm -r "$folder/data" "$installed/etc/cubby/databases"
+    fi
     RUN_USER=$owner:whatever script prepare
     same "$status" 0
     same "$(stat -c '%U %a' "$folder/data" "$folder/data/cubby.db" "$folder/data/keys.json" | tr '\n' ' ')" "$owner 700 $owner 600 $owner 600 "

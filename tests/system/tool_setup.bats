@@ -131,8 +131,8 @@ found_alone() {
     mkdir -m 700 "$home"
     : >"$BATS_TEST_TMPDIR/anothers"
     ln "$BATS_TEST_TMPDIR/anothers" "$database"
-    run "$TOOL" init --owner "$owner"
-    same "$(stat -c %u "$BATS_TEST_TMPDIR/anothers")" "$(id -u)"
+    run "$TOOL" init --owner "$(id -u):$(is_root && echo 4243 || id -g)"
+    same "$(stat -c %u:%g "$BATS_TEST_TMPDIR/anothers")" "$(id -u):$(id -g)"
 }
 
 @test "init: killed at any moment, the next one makes it whole" {
@@ -182,6 +182,63 @@ found_alone() {
     tool 1 init --owner "$(id -un):no-such-group"
     said 'there is no group no-such-group'
     [ ! -e "$home" ] || fail 'made something'
+}
+
+@test "init --owner: in a folder of root's, where the owner could not write to the database, nothing is made" {
+    is_root || return 0
+    local owner content
+    # Made by hand, as a new volume of a container, a new file system, and with the keys of another machine.
+    for content in '' lost+found keys.json; do
+        rm -rf "$home"
+        mkdir -m 755 "$home"
+        [ -z "$content" ] || echo '{}' >"$home/$content"
+        for owner in nobody www-data:nogroup 4242; do
+            tool 1 init --owner "$owner"
+            said "$home belongs to root"
+            said "chown $owner $home, then run this again"
+            tool 1 init --owner "$owner" --json
+            same "$(ls -A "$home")" "$content"
+        done
+    done
+    # What it says to do is what helps.
+    rm "$keys"
+    eval "$(grep -o 'chown [^,]*' <<<"$stderr")"
+    tool 0 init --owner 4242
+    same "$(stat -c %u "$home" "$database" "$keys" | sort -u)" 4242
+    tool 0 gc
+    # The folder that counts is the one in which SQLite makes its journal, and one of many files is nobody's to give away.
+    mv "$home" "$home.there"
+    mkdir -m 755 "$home" "$home.linked"
+    ln -s "$home.linked/real.db" "$database"
+    tool 1 init --owner nobody
+    said "$database: a symbolic link to $home.linked/real.db, where nothing is"
+    : >"$home.linked/real.db"
+    tool 1 init --owner nobody
+    said "chown nobody $home.linked, then"
+    : >"$home.linked/another"
+    tool 1 init --owner nobody
+    said "$home.linked belongs to root"
+    said 'it holds other files: name a folder that is the database'
+    same "$(ls -A "$home" "$home.linked" | tr '\n' ' ')" "$home: cubby.db  $home.linked: another real.db "
+    # An installation that is there stays as it is, and is told by check.
+    rm -r "$home"
+    mv "$home.there" "$home"
+    chown root "$home"
+    chmod 755 "$home"
+    tool 0 init --owner 4242
+    same "$output" "kept   $database
+kept   $keys"
+    # Root's programs may have a folder of root's, and keys may lie in one.
+    rm -r "$home"
+    mkdir -m 700 "$home"
+    tool 0 init --owner root
+    rm -r "$home"
+    mkdir -m 755 "$home" "$home/keys"
+    install -d -m 700 -o nobody "$home/data"
+    database=$home/data/cubby.db keys=$home/keys/keys.json
+    settings
+    tool 0 init --owner nobody
+    tool 0 gc
 }
 
 @test "init: says what is in the way, and leaves it" {

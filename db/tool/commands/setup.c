@@ -1,6 +1,7 @@
 /*
  * setup.c - init, migrate, check, config: setting up an installation and maintaining it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -18,7 +19,9 @@
 #include "db/tool/files.h"
 #include "db/tool/commands/key.h"
 #include "db/tool/medium.h"
+#include "db/tool/rights.h"
 #include "db/tool/tool.h"
+#include "db/tool/way.h"
 
 /* ---- migrate -------------------------------------------------------------------------------- */
 
@@ -273,6 +276,75 @@ static bool is_complete(struct tool *tool, const char *path, struct stat *there)
            (!S_ISREG(there->st_mode) || there->st_size > 0);
 }
 
+/* Whether OWNER may make files in the folder at the end of WAY, as SQLite does beside a database.
+ * Where root can't become OWNER, as in a container without capabilities, nobody can tell: true. */
+static bool takes_files_of(const struct way *way, const struct file_owner *owner)
+{
+    const struct rights rights = {owner->user, owner->group, true, false};
+    bool takes = rights_take(&rights) != 0 ||
+                 faccessat(way->folder, ".", W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES;
+    file_become_self();
+    return takes;
+}
+
+static bool begins_with(const char *name, const char *start)
+{
+    return strncmp(name, start, strlen(start)) == 0;
+}
+
+/* Whether nothing lies in the folder at the end of WAY but files of the installation's names, and
+ * what a new file system has. */
+static bool has_only_own(const struct tool *tool, const struct way *way)
+{
+    const char *slash = strrchr(tool->config.keys, '/');
+    const char *keys = slash != NULL ? slash + 1 : tool->config.keys;
+    int folder = openat(way->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = folder >= 0 ? fdopendir(folder) : NULL;
+    bool only = list != NULL;
+    for (const struct dirent *entry = only ? readdir(list) : NULL; entry != NULL && only;
+         entry = readdir(list)) {
+        const char *name = entry->d_name;
+        only = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+               strcmp(name, "lost+found") == 0 || begins_with(name, way->rest) ||
+               begins_with(name, keys);
+    }
+    if (list != NULL) {
+        (void)closedir(list);
+    } else if (folder >= 0) {
+        (void)close(folder);
+    }
+    return only;
+}
+
+/* Fails where the folder that the database is to be made in is root's alone, and OWNER could not
+ * write to the database then, which needs a journal beside it. */
+static int check_folder(struct tool *tool, const struct file_owner *owner)
+{
+    struct way way;
+    const char *path = tool->config.database;
+    int status = TOOL_DONE;
+    if (geteuid() != 0 || !owner->given || owner->user == 0 || !file_has_roots_folder(path) ||
+        file_link_fault(tool, path) != NULL || way_take(path, &way) != 0) {
+        return TOOL_DONE; /* other faults are told where they matter */
+    }
+    if (way.whole && !takes_files_of(&way, owner)) {
+        const char *folder = file_directory(tool, file_itself(tool, path));
+        folder = folder != NULL ? folder : path;
+        status = has_only_own(tool, &way)
+                     ? tool_fail(tool,
+                                 "%s belongs to root, so that user %ld could not write to a "
+                                 "database there: chown %s %s, then run this again",
+                                 folder, (long)owner->user, tool_option(tool, "--owner"), folder)
+                     : tool_fail(tool,
+                                 "%s belongs to root, so that user %ld could not write to a "
+                                 "database there, and it holds other files: name a folder that is "
+                                 "the database's own in the settings",
+                                 folder, (long)owner->user);
+    }
+    way_leave(&way);
+    return status;
+}
+
 static int init_database(struct tool *tool, const struct file_owner *owner)
 {
     struct stat there;
@@ -280,7 +352,10 @@ static int init_database(struct tool *tool, const struct file_owner *owner)
     if (is_complete(tool, path, &there)) {
         return init_keep(tool, path, &there);
     }
-    int status = file_make_directory(tool, path, owner);
+    int status = check_folder(tool, owner);
+    if (status == TOOL_DONE) {
+        status = file_make_directory(tool, path, owner);
+    }
     return status == TOOL_DONE ? make_database(tool, *owner) : status;
 }
 
