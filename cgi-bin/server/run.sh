@@ -10,7 +10,8 @@
 #   PORT      5000; 0 picks a free one
 #   HOST      127.0.0.1, where to listen: an address of this machine, 0.0.0.0 for all, or a name
 #   DATA      folder of database and keys, made when missing (data); settings in DATA/cubby.conf
-#             hold, and the lines that name database and keys are put at its head
+#             hold, and the lines that name database and keys are put at its head; a folder with other files
+#             than cubby's is refused
 #   PROGRAMS  folder of the CGI programs       TOOL  the tool `cubby`       WWW  the page
 #   DOCUMENTATION  folder of the pages of documentation in HTML (build/docs); left out when it is missing
 #   PROCESSES with MODE=fastcgi, but for lighttpd: as many of each program
@@ -19,8 +20,8 @@
 #
 # What the programs' user must reach (programs, pages, settings) is copied to a folder of its own
 # and removed at the end, so the checkout may lie where that user may not enter. Data can't be
-# copied: should that user be unable to reach DATA, it moves to /var/lib/cubby and DATA becomes a
-# link to it (/var/lib/cubby-run where the former belongs to an installation).
+# copied: should that user be unable to reach DATA, it moves to /var/lib/cubby-run and DATA becomes a
+# link to it.
 set -eu
 umask 022 # another user reads what is made here; data are closed by the mode of their folder
 
@@ -203,6 +204,15 @@ reaches_data() { as_user test -x "$data/." -a -w "$data/." 2>/dev/null; }
 # in_data COMMAND…: there, whatever may have taken the name meanwhile
 in_data() { (cd "$data" && [ "$(pwd -P)" = "$data" ] && "$@"); }
 
+# Whether this folder is one of ours, or new: it is closed to others, and as root given away with all that is in it.
+is_ours() {
+    for own in cubby.db cubby.conf cubby.conf.new keys.json postgresql postgresql.new; do
+        [ ! -e "$own" ] && [ ! -h "$own" ] || return 0
+    done
+    names=$(ls -A) || return 1
+    case $names in '' | lost+found) ;; *) return 1 ;; esac
+}
+
 prepare_data() {
     # Root gives away what it finds there.
     if [ -n "$user" ] && [ -h "${DATA%/}" ] && [ "$(stat -c %u "${DATA%/}")" != 0 ]; then
@@ -212,6 +222,7 @@ prepare_data() {
         (umask 077 && mkdir -p "$DATA") || fail "cannot make $DATA"
     fi
     data=$(absolute "$DATA") || fail "cannot enter $DATA"
+    in_data is_ours || fail "$data holds other files than cubby's; name a folder of its own: DATA=..."
     if [ -n "$user" ] && ! as_user test -x "$(dirname "$data")/."; then
         move_data
     fi
@@ -224,9 +235,7 @@ prepare_data() {
 
 move_data() {
     name=$(basename "$(dirname "$data")")
-    stores=/var/lib/cubby
-    # That of an installation is its user's, and closed.
-    [ ! -e "$stores" ] || [ "$(stat -c %u "$stores")" = 0 ] || stores=/var/lib/cubby-run
+    stores=/var/lib/cubby-run # not below /var/lib/cubby: that goes with the package
     store=$stores/$name-$(printf '%s' "$data" | cksum | cut -d' ' -f1)
     link=${DATA%/}
     mkdir -p "$stores"
@@ -239,7 +248,7 @@ move_data() {
     else
         mv "$data" "$store"
     fi || fail "cannot move $data to $store, where $user may use it"
-    ln -s "$store" "$link"
+    ln -sfn "$store" "$link" # it may have been a link to where the data were
     say "data lies in $store: $user may not enter $(dirname "$data"); $link is a link to it"
     data=$store
 }

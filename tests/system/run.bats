@@ -446,21 +446,78 @@ by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}";
     run_stop TERM
 }
 
-@test "make run: as root, the folder of an installation is not opened to put data there" {
-    is_root || return 0
-    unset DATA
-    mkdir "$home/checkout"
+# moves_to PREPARE: make run as root in a fresh checkout, with a /var/lib of its own in which PREPARE has run
+moves_to() {
     # shellcheck disable=SC2016 # for the inner shell
-    run_start unshare --mount sh -ec 'mount -t tmpfs tmpfs /var/lib && mkdir -m 700 /var/lib/cubby && chown www-data /var/lib/cubby
-        cd "$1" && shift && exec "$@"' sh "$home/checkout" env SERVER=busybox PORT=0 TOOL="$root/build/bin/cubby" \
+    run_start unshare --mount sh -ec 'mount -t tmpfs tmpfs /var/lib && cd "$2" && eval "$1" && shift 2 && exec "$@"' \
+        sh "$1" "$home/checkout" env SERVER=busybox PORT=0 TOOL="$root/build/bin/cubby" \
         PROGRAMS="$root/build/cgi-bin" WWW="$root/www" sh "$root/cgi-bin/server/run.sh"
     run_wait
     six_calls "$base"
-    same "$(nsenter --mount --target "$run_pid" stat -c '%n %U %a' /var/lib/cubby /var/lib/cubby-run | tr '\n' ' ')" \
-        '/var/lib/cubby www-data 700 /var/lib/cubby-run root 711 '
+}
+
+there() { nsenter --mount --target "$run_pid" "$@"; }
+
+@test "make run: as root, data that move do not go into the folder of an installation, which its removal deletes" {
+    is_root || return 0
+    unset DATA
+    mkdir "$home/checkout"
+    for before in : 'mkdir /var/lib/cubby' 'install -d -m 700 -o www-data /var/lib/cubby'; do
+        moves_to "$before"
+        same "$(there stat -c '%n %U %a' /var/lib/cubby-run)" '/var/lib/cubby-run root 711'
+        case $before in
+        :) there test ! -e /var/lib/cubby ;;
+        mkdir*) same "$(there stat -c '%U %a' /var/lib/cubby)$(there ls -A /var/lib/cubby)" 'root 755' ;;
+        *) same "$(there stat -c '%U %a' /var/lib/cubby)$(there ls -A /var/lib/cubby)" 'www-data 700' ;;
+        esac
+        has "$(readlink "$home/checkout/data")" /var/lib/cubby-run/
+        run_stop INT
+        rm "$home/checkout/data"
+    done
+    # Where the link led until now, the data stay.
+    # shellcheck disable=SC2016 # for the inner shell
+    moves_to 'mkdir -m 711 /var/lib/cubby && install -d -m 700 -o www-data /var/lib/cubby/before &&
+        ln -s /var/lib/cubby/before data'
+    there test -s /var/lib/cubby/before/cubby.db
+    there test ! -e /var/lib/cubby-run
+    run_stop INT
+    rm "$home/checkout/data"
+    # A link to a folder that the programs' user can't reach leads on to where that has moved.
+    mkdir -m 700 "$home/closed" "$home/closed/data"
+    ln -s "$home/closed/data" "$home/checkout/data"
+    moves_to :
     has "$(readlink "$home/checkout/data")" /var/lib/cubby-run/
     run_stop INT
-    rm -r "$home/checkout"
+    rm -r "$home/checkout" "$home/closed"
+}
+
+@test "make run: a folder with other files than cubby's is not taken as DATA" {
+    local kept=$BATS_TEST_TMPDIR/kept
+    chmod 711 "$BATS_TEST_TMPDIR"
+    mkdir -m 755 "$kept" "$kept/below"
+    echo mine >"$kept/below/file"
+    before=$(find "$kept" -printf '%p %u %g %m %T@\n')
+    for folder in "$kept" "$kept/." "$kept/below/.."; do
+        make_run SERVER=busybox DATA="$folder"
+        refused_with "$kept holds other files than cubby's"
+        same "$(find "$kept" -printf '%p %u %g %m %T@\n')" "$before"
+    done
+    # Nor moved away, when the programs' user can't reach it.
+    mkdir -m 700 "$home/others"
+    mkdir "$home/others/data"
+    : >"$home/others/data/mine"
+    make_run SERVER=busybox DATA="$home/others/data"
+    refused_with "$home/others/data holds other files than cubby's"
+    [ -f "$home/others/data/mine" ]
+    rm -r "$home/others"
+    # What an earlier run began, and a new file system, are taken.
+    for folder in lost+found postgresql.new; do
+        rm -rf "$DATA"
+        mkdir -p "$DATA/$folder"
+        make_run SERVER=busybox DATA="$DATA"
+        run_wait
+        run_stop INT
+    done
 }
 
 @test "make run: as root, in the checkout of another user, the tool works as it is told" {
