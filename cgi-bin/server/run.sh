@@ -403,7 +403,7 @@ fill() {
     awk -v programs="$(names_of_programs | tr '|' ' ')" -f "$here/each.awk" "$here/$1.in" | sed -e "s|max-read-idle = 33|max-read-idle = $((body_timeout + 3))|" \
         -e "s|client_body_timeout 30s|client_body_timeout ${body_timeout}s|" -e "s|@CGIDIR@|$run/cgi-bin|g" -e "s|@SHAREDIR@|$run/share|g" \
         -e "/^@WHO_ELSE@/{r $here/who_else.sh" -e 'd;}' -e "s|@SYSCONFDIR@|$run|g" -e "s|@SBINDIR@|$run|g" -e "s#@PROGRAMS@#$(names_of_programs)#g" \
-        -e "s|/run/lighttpd/|$run/lighttpd/|g" -e "s|/run/cubby|$run/sockets|g"
+        -e "s|/run/lighttpd/|$run/fcgi/|g" -e "s|/run/cubby|$run/sockets|g"
 }
 
 write_apache() {
@@ -490,10 +490,10 @@ CONF
             say "server.groupname = \"$group\""
         fi
     } >"$run/server.conf"
-    # It makes its sockets itself, as that user.
-    mkdir -p "$run/upload" "$run/lighttpd"
-    chmod 700 "$run/upload" "$run/lighttpd"
-    [ -z "$user" ] || chown "$user:$group" "$run/upload" "$run/lighttpd"
+    # It makes its sockets itself, as that user. The name is short, since that of a socket has 107 bytes at most.
+    mkdir -p "$run/upload" "$run/fcgi"
+    chmod 700 "$run/upload" "$run/fcgi"
+    [ -z "$user" ] || chown "$user:$group" "$run/upload" "$run/fcgi"
 }
 
 write_busybox() {

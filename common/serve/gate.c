@@ -169,7 +169,8 @@ static enum error_code look_once(struct call *call)
 
 /* Whether the token of a call with a long body still holds, whose place others may need. A
  * connection that was lost is replaced, as otherwise no later look would see anything either. That
- * the store is busy is no reason to end: it is looked up once more before anything is written. */
+ * the store is busy is no reason to end: it is looked up once more before anything is written. That
+ * the keys have been replaced by some that this process can't open is one. */
 static enum error_code look_again(void *self)
 {
     struct call *call = self;
@@ -179,7 +180,7 @@ static enum error_code look_again(void *self)
         call->cause = (struct cause){0};
         error = look_once(call);
     }
-    if (error != ERR_SERVICE_UNAVAILABLE) {
+    if (error != ERR_SERVICE_UNAVAILABLE || call->serve->misplaced) {
         return error;
     }
     call->cause = (struct cause){0};

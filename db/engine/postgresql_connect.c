@@ -115,7 +115,7 @@ static enum db_class check_setting(struct db_connection *connection)
         return DB_INTERNAL;
     }
     bool secret = has_password(options, false);
-    connection->by_service = names_service(options);
+    connection->by_service = names_service(options) || getenv("PGSERVICE") != NULL;
     PQconninfoFree(options);
     if (secret) {
         postgresql_note(connection, "a password stands in the setting \"database\"; name a file "

@@ -64,7 +64,7 @@ struct db_connection {
     int patience;         /* milliseconds to wait for a lock */
     bool operates;        /* the operator's tool: alone when it writes, and as long as it takes */
     bool lost;            /* nothing can be sent any more */
-    bool by_service;      /* the setting names a service file */
+    bool by_service;      /* the setting or the environment names a service */
     bool stays;           /* kept from one request to the next */
     bool interrupted;     /* by the operator: what the server does for it was cancelled */
     enum postgresql_phase phase;

@@ -84,9 +84,10 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_USER_DELETE] = "DELETE FROM users WHERE " LIVE " AND password_hash = $4"
                        " RETURNING id",
     /* In pieces, each of which a server may give up by itself when it takes too long: the key that
-     * is $3 keys behind $2, and the items from $2 to before $3. */
+     * is $3 keys behind $2, and the items from $2 to before $3. A plan made for this very $3 would
+     * sort all the rest each time, where PostgreSQL knows of no more items than that. */
     [DB_USER_ITEM_AHEAD] = "SELECT key FROM items WHERE user_id = $1 AND key >= $2"
-                           " ORDER BY key LIMIT 1 OFFSET $3",
+                           " ORDER BY key LIMIT 1 OFFSET (SELECT CAST($3 AS BIGINT))",
     [DB_USER_DELETE_SOME] = "DELETE FROM items WHERE user_id = $1 AND key >= $2 AND key < $3",
     [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1 AND key >= $2",
 

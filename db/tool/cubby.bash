@@ -40,11 +40,31 @@ _cubby_names() {
     user\ show | user\ edit | user\ quota | user\ keys | user\ disable | user\ enable | user\ delete | user\ passwd | user\ reset-code)
         "${COMP_WORDS[0]}" user list 2>/dev/null | awk 'NR > 1 { print $2 }'
         ;;
-    help) echo "$_cubby_commands" ;;
-    help\ user) echo "$_cubby_user" ;;
-    help\ key) echo "$_cubby_key" ;;
+    help) _cubby_lines "$_cubby_commands" ;;
+    help\ user) _cubby_lines "$_cubby_user" ;;
+    help\ key) _cubby_lines "$_cubby_key" ;;
     'key retire') "${COMP_WORDS[0]}" key list 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
     esac
+}
+
+# _cubby_offer WORD: of the lines of standard input those that begin with WORD become answers. Quoted, since bash
+# puts them on the command line as they are; and without `compgen -W`, which expands what it is given: the name
+# of a user may look like a command.
+_cubby_offer() {
+    local line quoted
+    while IFS= read -r line; do
+        [ "${line:0:${#1}}" = "$1" ] || continue
+        printf -v quoted %q "$line"
+        COMPREPLY+=("$quoted")
+    done
+}
+
+# The words of TEXT…, a line each.
+_cubby_lines() { printf '%s\n' "$*" | tr ' ' '\n'; }
+
+_cubby_files() {
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+    compopt -o filenames 2>/dev/null # bash quotes them
 }
 
 _cubby() {
@@ -53,13 +73,13 @@ _cubby() {
     COMPREPLY=()
     if [ "${COMP_WORDS[1]}" = -c ]; then
         [ "$COMP_CWORD" != 2 ] || {
-            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            _cubby_files "$word"
             return
         }
         at=3
     fi
     if [ "$COMP_CWORD" = "$at" ]; then
-        names="$_cubby_commands -c --help --version"
+        names=$(_cubby_lines "$_cubby_commands -c --help --version")
     else
         command=${COMP_WORDS[at]}
         case $command in
@@ -71,7 +91,7 @@ _cubby() {
             ;;
         user | key)
             names=_cubby_$command
-            names=${!names}
+            names=$(_cubby_lines "${!names}")
             if [ "$COMP_CWORD" != $((at + 1)) ]; then
                 command="$command ${COMP_WORDS[at + 1]}"
                 names=''
@@ -81,25 +101,34 @@ _cubby() {
     fi
     if [ -z "$names" ]; then
         case $word in
-        -*) names="$(_cubby_options "$command") --help" ;;
+        -*) names=$(_cubby_lines "$(_cubby_options "$command") --help") ;;
         *) names=$(_cubby_names "$command") ;;
         esac
         case $before in
         --owner) names=$(compgen -u) ;;
-        --to | --from) names=$(compgen -f -- "$word") ;;
+        --to | --from)
+            _cubby_files "$word"
+            return
+            ;;
         --user) names=$(_cubby_names 'user show') ;;
-        --keys | --bytes) names='none default' ;;
+        --keys | --bytes) names=$(_cubby_lines none default) ;;
         --username | --prefix | --email | --full-name | --age | --gender | --valid | --host | --tombstones) names='' ;;
         esac
     fi
-    mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word")
     case $command in
     backup | restore | export | import)
-        [ "$before" != --user ] || return
-        case $word in -*) ;; *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;; esac
-        compopt -o filenames 2>/dev/null
+        case $word in
+        -*) ;;
+        *)
+            if [ "$before" != --user ]; then
+                _cubby_files "$word"
+                return
+            fi
+            ;;
+        esac
         ;;
     esac
+    [ -z "$names" ] || _cubby_offer "$word" <<<"$names"
 }
 
 complete -F _cubby cubby

@@ -82,10 +82,10 @@ static void note(struct changers *changers, uid_t user)
 }
 
 /* Whether others than the user who owns the file may write to it. A group with the number of the
- * user is that user's alone. */
+ * user is that user's alone, and root's is root's. */
 static bool is_open(const struct stat *file)
 {
-    mode_t others = file->st_gid == file->st_uid ? S_IWOTH : S_IWOTH | S_IWGRP;
+    mode_t others = file->st_gid == file->st_uid || file->st_gid == 0 ? S_IWOTH : S_IWOTH | S_IWGRP;
     return S_ISREG(file->st_mode) && (file->st_mode & others) != 0;
 }
 
@@ -200,7 +200,7 @@ static int obey(struct tool *tool, const char *path, const struct way *taken)
     const struct way *way = &rest;
     struct changers changers = find_changers(way);
     uid_t first = changers.count > 0 ? changers.users[0] : 0;
-    if (changers.count == 0 && way->exists && is_open(&way->file)) {
+    if (way->exists && is_open(&way->file)) {
         return refuse(tool,
                       "%s: others than root may change the settings (mode %03o), and could lead "
                       "root anywhere; chmod go-w %s",

@@ -627,9 +627,10 @@ both_refuse() {
     mkdir -p "$folder/stage/var/lib/cubby"
     echo data >"$folder/stage/var/lib/cubby/cubby.db"
     echo other >"$here/sbin/other"
+    echo /var/lib/cubby/cubby.db >"$here/etc/cubby/databases"
     make_in "$checkout" uninstall DESTDIR="$folder/stage"
     same "$(cd "$folder/stage" && find . -type f | sort | tr '\n' ' ')" \
-        './usr/local/etc/cubby/cubby.conf ./usr/local/sbin/other ./var/lib/cubby/cubby.db '
+        './usr/local/etc/cubby/cubby.conf ./usr/local/etc/cubby/databases ./usr/local/sbin/other ./var/lib/cubby/cubby.db '
     [ ! -e "$here/share/cubby" ]
     [ ! -e "$here/lib/cubby" ]
     # Twice is no trouble.

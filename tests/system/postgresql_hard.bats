@@ -453,6 +453,10 @@ reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$
     unset PGPASSWORD
     PGSERVICE=cubby tool 1 stats
     said 'a password stands in the service file'
+    # Nor where the environment alone names the service.
+    sed -i "s#^database = .*#database = postgresql:///cubby#" "$conf"
+    PGSERVICE=cubby tool 1 stats
+    said 'a password stands in the service file'
 }
 
 # interrupted SIGNAL COMMAND…: the tool, which is sent that signal as soon as the server waits for $waits

@@ -59,6 +59,25 @@ setup() {
     said_to slow.1 401 '"code":"INVALID_TOKEN"'
 }
 
+@test "slow import: the same where the key file has a folder of its own: nothing is stored by a key that is gone" {
+    mkdir -m 700 "$BATS_TEST_TMPDIR/keys"
+    mv "$keys" "$BATS_TEST_TMPDIR/keys/keys.json"
+    keys=$BATS_TEST_TMPDIR/keys/keys.json
+    sed -i "s|^keys = .*|keys = $keys|" "$conf"
+    loop_start me
+    slowly slow.1 1000 25 '{"items":[{"key":"late","value":1}]}'
+    looped slowly slow.2 1000 25 '{"items":[{"key":"late","value":1}]}'
+    until_true 20 taken 2 || fail 'no places taken'
+    old=$(jq -r '.keys[0].kid' "$keys")
+    tool 0 key rotate
+    tool 0 key retire "$old" --yes
+    wait_all
+    for name in slow.1 slow.2; do
+        grep -qE '^Status: (401|503) ' "$BATS_TEST_TMPDIR/$name" || fail "$(cat "$BATS_TEST_TMPDIR/$name")"
+    done
+    same "$(query 'SELECT COUNT(*) FROM items')" 0
+}
+
 @test "slow import: once the time of its token is over it is refused and its place is free, although more keeps coming" {
     echo 'token_lifetime = 6' >>"$conf"
     login ann

@@ -638,6 +638,11 @@ refused() {
     run script -qec "$TOOL backup -" /dev/null </dev/null
     same "$status" 2
     [[ $output == *'a backup is not for a terminal'* ]]
+    for words in export 'export --user ann' 'export -'; do
+        run script -qec "$TOOL $words" /dev/null </dev/null
+        same "$status" 2
+        [[ $output == *'an export is not for a terminal'* ]]
+    done
     run bash -c '"$TOOL" backup - >/dev/full'
     same "$status" 1
     [[ $output == *'standard output: No space left on device'* ]]

@@ -5,7 +5,7 @@ load tool
 
 setup() {
     note_test_alone
-    PATH=${PATH#"$root/build/deps/curl:"}:/usr/sbin:/sbin # the tool starts the curl of the machine
+    PATH=${PATH//"$root/build/deps/curl:"/}:/usr/sbin:/sbin # the tool starts the curl of the machine
     folder=$(mktemp -d "${TMPDIR:-/tmp}/cubby-doctor.XXXXXX")
     chmod 755 "$folder"
     server=''
@@ -134,6 +134,9 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     # cubby-loop of this program, and what it keeps
     # shellcheck disable=SC2046 # numbers
     kill -KILL $(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/changes$')
+    # nginx may first find a connection that it has kept broken
+    unreached() { [ "$(curl -s -o "$BATS_TEST_TMPDIR/unreached" -w '%{http_code}' "$address/changes")" = 503 ]; }
+    until_true 10 unreached
     tool 1 doctor "$address" --json
     same "$(state mode) $(state programs) $(state health)" 'ok problem ok'
     about programs 'do not answer: /changes (503)'

@@ -154,6 +154,27 @@ CASES
     same "$(complete_words "$TOOL" key retire '')" "$("$TOOL" key list --json | jq -r '.[0].kid')"
 }
 
+@test "completion: names of users and files that look like commands are words, quoted, and nothing is executed" {
+    installation
+    hostile='$(touch${IFS}pwned);`touch${IFS}pwned`'
+    printf '%s\n' "$PASSWORD" | "$TOOL" user add "$hostile" --email h@example.org --full-name H --age 1 --gender other --password-stdin >/dev/null
+    cd "$BATS_TEST_TMPDIR"
+    touch '$(touch pwned)x'
+    for words in 'user show' 'user quota' 'user delete' 'export --user' 'help' 'key retire' 'copy --to' 'copy --from' 'restore' '-c'; do
+        # shellcheck disable=SC2086 # words
+        answers=$(complete_words "$TOOL" $words '')
+        [ ! -e pwned ] || fail "$words: executed"
+        case $words in
+        user* | *--user)
+            same "$answers" "$(printf %q "$hostile")"
+            eval "set -- $answers"
+            same "$#$1" "1$hostile"
+            ;;
+        esac
+    done
+    [ ! -e pwned ] || fail 'executed'
+}
+
 @test "options: before or behind the words, with = or a blank, -- ends them" {
     installation
     new_user ann

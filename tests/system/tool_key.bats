@@ -33,6 +33,25 @@ key_ids() { "$TOOL" key list --json | jq -r '.[].kid'; }
     tool 0 check
 }
 
+@test "key rotate: keys in a folder of their own, made as the page on security says" {
+    line=$(sed -n 's/^.*`\(install -d .* \)\/etc\/cubby\/keys`.*/\1/p' "$root/www/docs/security.md")
+    [ -n "$line" ] || fail 'the page says something else'
+    own=$BATS_TEST_TMPDIR/etc
+    mkdir -m 755 "$own"
+    id=$(id -u)
+    [ "$id" != 0 ] || id=$(id -u www-data)
+    ${line/www-data/"$id"} "$own/keys"
+    rm -f "$keys" "$database"
+    sed -i "s|^keys = .*|keys = $own/keys/keys.json|" "$conf"
+    [ "$(id -u)" != 0 ] || chown www-data "$home"
+    tool 0 init
+    tool 0 key rotate
+    tool 0 key rotate --retire-others --yes
+    same "$(key_ids | wc -l)" 1
+    same "$(stat -c '%u %a' "$own/keys/keys.json")" "$id 600"
+    tool 0 check
+}
+
 @test "key rotate: the new key signs, tokens of the old one live on" {
     new_user ann
     old=$token

@@ -281,6 +281,28 @@ read_only() {
     case $output in *'"username":"ann"'*) ;; *) fail 'not all of it' ;; esac
 }
 
+@test "export, user list: what could not be read to its end does not look whole" {
+    new_user ann
+    query "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 40)
+        INSERT INTO items (user_id, key, version, size, created_at, updated_at, value)
+        SELECT id, 'k' || n, 100 + n, 6002, 1, 1, '\"' || hex(zeroblob(3000)) || '\"' FROM users, n;
+        CREATE TEMP TABLE more AS SELECT * FROM users;
+        $(for number in $(seq 200); do
+            echo "UPDATE more SET id = 1000 + $number, username = 'u$number', username_key = 'u$number', email_key = 'u$number';
+                INSERT INTO users SELECT * FROM more;"
+        done)"
+    for words in 'export --user ann' 'user list --json'; do
+        # shellcheck disable=SC2086 # words
+        strace -f -qq -o "$BATS_TEST_TMPDIR/trace" -e trace=pread64 "$TOOL" $words | jq . >/dev/null
+        reads=$(grep -c pread64 "$BATS_TEST_TMPDIR/trace")
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr strace -f -qq -o /dev/null -e "inject=pread64:error=EIO:when=$((reads - 1))+" "$TOOL" $words
+        same "$status" 1
+        [ -n "$output" ] || fail "$words: nothing was written before"
+        ! jq . <<<"$output" >/dev/null 2>&1 || fail "$words: looks whole"
+    done
+}
+
 @test "export: what could not be written is named" {
     new_user ann
     for words in "export $BATS_TEST_TMPDIR/out" "export --user ann $BATS_TEST_TMPDIR/out"; do

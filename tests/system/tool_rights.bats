@@ -105,6 +105,10 @@ eventually() {
     chmod 666 "$conf"
     tool 1 stats
     said "others than root may change the settings (mode 666), and could lead root anywhere; chmod go-w $conf"
+    chown www-data "$conf"
+    tool 1 stats
+    said 'others than root may change the settings (mode 666)'
+    chown root "$conf"
     chmod 664 "$conf"
     chgrp 54321 "$conf"
     tool 1 stats

@@ -284,6 +284,10 @@ static int run_export(struct tool *tool)
     if (tool->json && path == NULL) {
         return tool_misuse(tool, "--json needs a FILE: the lines themselves go to standard output");
     }
+    if (path == NULL && isatty(STDOUT_FILENO)) {
+        return tool_misuse(tool, "an export is not for a terminal, which obeys some of what users "
+                                 "may have stored; name a FILE");
+    }
     int status = path != NULL ? file_may_write(tool, path, &over) : TOOL_DONE;
     if (status == TOOL_DONE) {
         status = open_copy(&export);

@@ -147,7 +147,9 @@ int export_account_write(struct tool *tool, struct db_connection *copy,
         status = write_items(&writer, copy, account, now, items);
     }
     tool_progress_end(tool);
-    (void)fputs("]}}\n", to);
+    if (status == TOOL_DONE) { /* else it must not look whole */
+        (void)fputs("]}}\n", to);
+    }
     if (status == TOOL_DONE && (fflush(to) != 0 || ferror(to) != 0)) {
         status = export_fail(tool);
     }

@@ -52,11 +52,11 @@ static int print_rows(struct tool *tool, struct db_connection *connection)
         status = print_row(tool, &account, first);
         first = false;
     }
-    if (tool->json) {
-        (void)fputs(first ? "[]\n" : "\n]\n", stdout);
-    }
     if (status == TOOL_DONE && class != DB_OK) {
         status = admin_fail(tool, connection, tool->config.database, class, "listing users");
+    }
+    if (tool->json && status == TOOL_DONE) { /* else it must not look whole */
+        (void)fputs(first ? "[]\n" : "\n]\n", stdout);
     }
     admin_driver->finalize(rows);
     return status;
