@@ -17,6 +17,8 @@ struct congestion {
     bool is_there;
     bool of_writers; /* the one that waited was to write, so that only another writer proves an end
                         of it */
+    int64_t of_user; /* of a server, where users have locks of their own: whose call waited, so that
+                        only another one of that user proves an end of it; 0: anybody's */
 };
 
 /* What lives as long as the process: settings, keys and the connection to the database. */

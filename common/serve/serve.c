@@ -63,8 +63,10 @@ static void note_congestion(struct serve *serve, const struct call *call, enum e
     bool writes = call->route != NULL && (call->route->flags & ROUTE_WRITES) != 0;
     bool in_vain = error == ERR_SERVICE_UNAVAILABLE || error == ERR_OUTCOME_UNKNOWN;
     if (in_vain && call->store != NULL) {
-        *congestion = (struct congestion){.is_there = true, .of_writers = writes};
-    } else if (error == ERR_NONE && call->route != NULL && (writes || !congestion->of_writers)) {
+        int64_t user = config_is_path(call->config->database) ? 0 : call->claims.user_id;
+        *congestion = (struct congestion){.is_there = true, .of_writers = writes, .of_user = user};
+    } else if (error == ERR_NONE && call->route != NULL && (writes || !congestion->of_writers) &&
+               (congestion->of_user == 0 || congestion->of_user == call->claims.user_id)) {
         congestion->is_there = false;
     }
 }

@@ -533,6 +533,49 @@ silence_end() {
     same "$code" 200
 }
 
+# asks_of NAME TOKEN NUMBER: in the background, a write by this token; its status goes to the file NAME.NUMBER
+asks_of() {
+    (
+        token=$2
+        put "$1" "$3"
+        echo "$code" >"$BATS_TEST_TMPDIR/$1.$3"
+    ) &
+    askers+=("$!")
+    sleep 0.2
+}
+
+@test "postgresql: one user's locked row keeps a process waiting once, however often that user asks it" {
+    sed -i 's/^busy_timeout.*/busy_timeout = 3000/' "$conf"
+    new_user bob
+    bob=$token
+    user_and data
+    ann=$token
+    post ann 0
+    token=$bob post bob 0
+    sql "ALTER SYSTEM SET log_lock_waits = on"
+    sql "ALTER SYSTEM SET deadlock_timeout = '500ms'"
+    sql 'SELECT pg_reload_conf()' >/dev/null
+    hold_rows "SELECT 1 FROM users WHERE username = 'ann' FOR UPDATE"
+    before=$(grep -c 'still waiting' "$server/log" || true)
+    for number in 1 2 3 4; do
+        asks_of ann "$ann" "$number"
+        asks_of bob "$bob" "$number"
+    done
+    wait "${askers[@]}"
+    release
+    same "$(grep -c 'still waiting' "$server/log")" "$((before + 1))"
+    for number in 1 2 3 4; do
+        same "$(cat "$BATS_TEST_TMPDIR/ann.$number") $(cat "$BATS_TEST_TMPDIR/bob.$number")" '503 200'
+    done
+    sql 'ALTER SYSTEM RESET ALL'
+    sql 'SELECT pg_reload_conf()' >/dev/null
+    until_true 10 goes_on
+}
+goes_on() {
+    token=$ann put ann 9
+    [ "$code" = 200 ]
+}
+
 @test "postgresql: while a lock is not given up changes are read, and who logs in may, and what is to be written besides is later" {
     new_user ann
     sed -i 's/^password_cost = 1/password_cost = 2/' "$conf"

@@ -339,7 +339,7 @@ by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}";
         place=$(echo "$TMPDIR"/cubby-run.*)
         output=$({ by www-data find "$place" -maxdepth 2 -type d -writable -printf '%P\n' 2>/dev/null || true; } | sort | tr '\n' ' ')
         case $server in
-        lighttpd) same "$output" 'lighttpd upload ' ;; # its sockets are made, by names, by that user himself
+        lighttpd) same "$output" 'fcgi upload ' ;; # its sockets are made, by names, by that user himself
         nginx) same "$output" 'temporary/fastcgi temporary/proxy temporary/scgi temporary/uwsgi upload ' ;;
         apache) same "$output" '' ;;
         esac
