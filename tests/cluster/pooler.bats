@@ -11,6 +11,7 @@ setup() { server_empty; }
 teardown() {
     instances_stop
     pooler_stop
+    [ ! -f "$BATS_TEST_TMPDIR/folder" ] || rm -rf "$(cat "$BATS_TEST_TMPDIR/folder")"
 }
 
 say() { printf '#   %s\n' "$*" >&3; }
@@ -30,8 +31,10 @@ holds() {
     pooler_start "$@"
     local database_at="postgresql://cubby@/cubby?host=$pooler"
     instances 1
-    folder=$server/instance0 # open to the programs' user, and short
-    mkdir -m 711 "$folder"
+    # Open to the programs' user, short, and of whoever runs this: the settings of its tests lie there.
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/pg.XXXXXX")
+    chmod 711 "$folder"
+    echo "$folder" >"$BATS_TEST_TMPDIR/folder"
     # For a web server of a test's own, too, the database is the one behind pgbouncer.
     for file in $(contract); do
         env -i PATH="$path" LC_ALL=C.UTF-8 TMPDIR="${TMPDIR:-/tmp}" SERVER=nginx MODE=fastcgi ENGINE=postgresql BASE="$addresses" DATA="$server/instance1" \
