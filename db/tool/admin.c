@@ -3,12 +3,10 @@
  */
 #include "db/tool/admin.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/identity/device.h"
 #include "db/engine/schema.h"
@@ -55,8 +53,9 @@ static int fail_because(struct tool *tool, struct db_connection *connection, con
     why = class == DB_GONE   ? "there is no such database; \"cubby init\" makes one"
           : class == DB_FULL ? "no room on the disk"
                              : why;
-    if (!admin_has_server(tool) && access(path, W_OK) != 0 && errno == EROFS &&
-        (strcmp(why, "not an error") == 0 || strstr(why, "readonly") != NULL)) {
+    if (!admin_has_server(tool) &&
+        (strcmp(why, "not an error") == 0 || strstr(why, "readonly") != NULL) &&
+        medium_is_read_only(tool, path)) {
         why = "its medium is read-only";
     }
     const char *medium = class == DB_INTERNAL && !admin_has_server(tool)

@@ -116,8 +116,7 @@ const char *medium_in_memory(struct tool *tool, const char *path)
 
 int medium_check_copy(struct tool *tool, const char *path)
 {
-    const char *folder = file_directory(tool, file_itself(tool, path));
-    if (folder == NULL || access(folder, W_OK) == 0 || errno != EROFS) {
+    if (!medium_is_read_only(tool, path)) {
         return TOOL_DONE;
     }
     return tool_fail(tool,
