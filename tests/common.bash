@@ -22,6 +22,8 @@ same() {
 wanted: $(short "$2")"
 }
 
+is_root() { [ "$(id -u)" = 0 ]; }
+
 # places FILE: how many locks there are on it
 places() { grep -c "OFDLCK.*:$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
 

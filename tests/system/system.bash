@@ -15,8 +15,6 @@ has() {
     case $1 in *"$2"*) ;; *) fail "\"$2\" is not in: $1" ;; esac
 }
 
-is_root() { [ "$(id -u)" = 0 ]; }
-
 # A copy of the sources at FOLDER, with the libraries that are built already. copy_checkout FOLDER
 copy_checkout() {
     mkdir -p "$1/build"

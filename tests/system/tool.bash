@@ -17,6 +17,21 @@ installation() {
     "$TOOL" init >/dev/null
 }
 
+# place_of NAME: a folder that others may enter, $place, with the paths of an installation that is not made yet, and
+# with $victim, a file of whoever runs this.
+place_of() {
+    place=$(mktemp -d "${TMPDIR:-/tmp}/cubby-$1.XXXXXX")
+    chmod 755 "$place"
+    home=$place/data
+    conf=$place/cubby.conf
+    database=$home/cubby.db
+    keys=$home/keys.json
+    export CUBBY_CONF=$conf
+    victim=$place/victim
+    : >"$victim"
+    chmod 600 "$victim"
+}
+
 fail() {
     printf '%s\n' "$*"
     printf 'status: %s\n%s\n' "${status:-}" "${output:-}"

@@ -13,8 +13,6 @@ setup() {
     ln -s "$real" "$database"
 }
 
-is_root() { [ "$(id -u)" = 0 ]; }
-
 @test "behind a link: init undoes what was cut off, by the journal beside the file" {
     : >"$real"
     sqlite3 "$real" 'PRAGMA cache_size = 1' BEGIN 'CREATE TABLE half (a)' \

@@ -22,8 +22,6 @@ teardown() {
     rm -rf "$folder"
 }
 
-is_root() { [ "$(id -u)" = 0 ]; }
-
 # place_own FOLDER [OPTION…]: settings for database and keys in FOLDER, made by init with these
 # options; else for who runs this.
 place_own() {

@@ -6,25 +6,14 @@ load tool
 
 setup() {
     note_test_alone
-    place=$(mktemp -d "${TMPDIR:-/tmp}/cubby-links.XXXXXX")
-    chmod 755 "$place"
-    home=$place/data
-    conf=$place/cubby.conf
-    database=$home/cubby.db
-    keys=$home/keys.json
+    place_of links
     settings
-    export CUBBY_CONF=$conf
-    victim=$place/victim
-    : >"$victim"
-    chmod 600 "$victim"
 }
 
 teardown() {
     [ -z "${inside:-}" ] || kill "$inside" 2>/dev/null || true
     rm -rf "$place"
 }
-
-is_root() { [ "$(id -u)" = 0 ]; }
 
 # settings [LINE…]
 settings() {

@@ -5,17 +5,8 @@ load tool
 
 setup() {
     note_test_alone
-    place=$(mktemp -d "${TMPDIR:-/tmp}/cubby-rights.XXXXXX")
-    chmod 755 "$place"
-    home=$place/data
-    conf=$place/cubby.conf
-    database=$home/cubby.db
-    keys=$home/keys.json
-    export CUBBY_CONF=$conf
+    place_of rights
     settings
-    victim=$place/victim
-    : >"$victim"
-    chmod 600 "$victim"
     background=''
 }
 
@@ -23,8 +14,6 @@ teardown() {
     [ -z "$background" ] || kill "$background" 2>/dev/null || true
     rm -rf "$place"
 }
-
-is_root() { [ "$(id -u)" = 0 ]; }
 
 # settings [LINE…]
 settings() {

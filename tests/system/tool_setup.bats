@@ -16,8 +16,6 @@ setup() {
 # settings [LINE…]
 settings() { printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' "$@" >"$conf"; }
 
-is_root() { [ "$(id -u)" = 0 ]; }
-
 mode() { stat -c %a "$1"; }
 
 sum() { sha256sum "$database" "$keys"; }
