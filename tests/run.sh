@@ -181,7 +181,7 @@ suite_console_text() {
 
 console_tests() {
     NPM=build/npm/node_modules SHOTS=$root/build/screenshots/$SERVER \
-        timeout --foreground 900 node --test-reporter=tap tests/console/console.js
+        timeout --foreground 2400 node --test-reporter=tap tests/console/console.js
     note_end "console-$SERVER" $?
 }
 

@@ -87,13 +87,38 @@ function question(title, text, yes, { fields = [], danger = false } = {}) {
   });
 }
 
-// One action at a time, but for long ones, of which one for each button. What fails is said, and what was
-// said before is gone.
-let busy = false;
-async function act(button, what, { long = false, silent = false } = {}) {
-  if ((busy && !long) || (button && button.hasAttribute('aria-busy'))) return;
-  busy = busy || !long;
+// Puts LINES into LIST. What was in it already stays where it is, and keeps the focus and a click that is under way.
+function arrange(list, lines) {
+  const stay = new Set(lines);
+  for (const line of [...list.children]) if (!stay.has(line)) line.remove();
+  let next = list.firstElementChild;
+  for (const line of lines) {
+    if (line === next) next = next.nextElementSibling;
+    else list.insertBefore(line, next);
+  }
+}
+
+// Whose turn an action waits for: that of the same session, and for a button beside a value, that of the same key.
+function scene(button) {
+  const { signal } = ended;
+  const key = button.closest('#open') && item && item.key;
+  return () => signal === ended.signal && button.checkVisibility() && (key === null || Boolean(item) && item.key === key);
+}
+
+// One action at a time, but for those beside it, of which one for each button. What is pressed meanwhile has its
+// turn after it, if the button is still there; where the user has gone to meanwhile is shown after it. What fails is
+// said, and what was said before is gone. A long action shows its progress itself.
+let busy = null; // ends with the action
+async function act(button, what, { long = false, beside = long, silent = false } = {}) {
+  if (button ? button.hasAttribute('aria-busy') : busy && !beside) return;
   if (button) button.setAttribute('aria-busy', 'true');
+  let end = () => {};
+  if (!beside) {
+    const stands = button && scene(button);
+    while (busy) await busy;
+    if (stands && !stands()) return button.removeAttribute('aria-busy');
+    busy = new Promise((done) => { end = done; });
+  }
   if (!silent) say('');
   const slow = setTimeout(() => { if ($('message').hidden && !long && !document.querySelector('dialog[open]')) say('Asking…'); }, 1000);
   try {
@@ -103,7 +128,8 @@ async function act(button, what, { long = false, silent = false } = {}) {
     if (error.name !== 'AbortError') say(error instanceof URIError ? 'That is no valid text.' : String(error.message || error), true);
   } finally {
     clearTimeout(slow);
-    if (!long) busy = false;
+    if (!beside) busy = null;
+    end();
     if (button) button.removeAttribute('aria-busy');
     if (!busy) {
       // Where the action, or the user meanwhile, has gone to.
@@ -116,7 +142,8 @@ async function act(button, what, { long = false, silent = false } = {}) {
 const click = (id, what, how) => $(id).addEventListener('click', () => act($(id), what, how));
 const submit = (id, what, how) => $(id).addEventListener('submit', (event) => {
   event.preventDefault();
-  act(event.submitter, () => what(Object.fromEntries(new FormData(event.target)), event.target), how);
+  const fields = Object.fromEntries(new FormData(event.target));
+  act(event.submitter, () => what(fields, event.target), how);
 });
 
 async function copy(text, shown) {
@@ -453,10 +480,17 @@ function learn({ key, version, expires_at: expires }) {
   keys.set(key, { version, expires });
 }
 
-async function loadPage() {
+// Loads the next page; with a SIGNAL, the first one in place of all that is shown.
+async function loadPage(signal) {
   const mine = keys;
-  const { data } = (await ask('GET', `/data?limit=${PAGE}&count=true${cursor && '&cursor=' + encodeURIComponent(cursor)}`, { quiet: true })).json;
+  const from = signal ? '' : cursor;
+  const { data } = (await ask('GET', `/data?limit=${PAGE}&count=true${from && '&cursor=' + encodeURIComponent(from)}`, { quiet: true, signal })).json;
+  if (signal) signal.throwIfAborted();
   if (keys !== mine) return;
+  if (signal) {
+    keys = new Map();
+    last = '';
+  }
   data.items.forEach(learn);
   if (data.items.length) last = data.items[data.items.length - 1].key;
   cursor = data.next_cursor || '';
@@ -542,10 +576,11 @@ function drawTree() {
   const focused = rows[at] && rows[at].id;
   const list = [...keys.keys()].filter((key) => !word || key.toLowerCase().includes(word)).sort(inOrder);
   rows = rowsOf(build(list), 1, []);
-  at = Math.max(rows.findIndex(({ id }) => id === focused), 0);
+  const same = rows.findIndex(({ id }) => id === focused);
+  at = same >= 0 ? same : Math.max(Math.min(at, rows.length - 1), 0);
   const shown = rows.map(lineOf);
   lines = new Map(rows.map(({ id }, i) => [id, shown[i]]));
-  if (shown.length !== tree.children.length || shown.some((line, i) => line !== tree.children[i])) tree.replaceChildren(...shown);
+  arrange(tree, shown);
   tree.hidden = rows.length === 0;
   if (held && rows.length && !tree.contains(document.activeElement)) tree.children[at].focus();
   $('more').hidden = !cursor;
@@ -630,7 +665,7 @@ $('tree').addEventListener('keydown', (event) => {
 click('more', async () => {
   await loadPage();
   if ($('more').hidden) focusTree();
-});
+}, { beside: true });
 
 // Searches what is loaded, and loads more until enough is found.
 $('search').addEventListener('input', async () => {
@@ -691,12 +726,8 @@ async function follow(signal) {
     try {
       if (since === null) {
         const { last_version: version, store_id: store } = await position(signal);
-        const word = $('search').value;
-        const open = folders;
-        clearKeys();
-        $('search').value = word;
-        folders = open;
-        await loadPage();
+        gone = new Map(); // a restored backup has lower versions
+        await loadPage(signal);
         if (item && !item.fresh) await checkForeign();
         since = { version, store };
       }
@@ -930,22 +961,24 @@ function ttlToSave() {
   return value && value !== 'keep' ? `,"ttl":${value}` : '';
 }
 
-// After a write: what the service has now is what is shown.
-function stored(next) {
+// After a write: what the service has now is what is shown, but for what was typed since the text was SENT.
+function stored(next, sent = editor.value.value) {
+  const typed = editor.value.value;
   learn(next);
   gone.delete(next.key);
   if (!cursor) total = keys.size;
   openFolders(next.key);
-  fill(next);
+  fill(next, typed === sent ? next.text : typed);
   drawTree();
 }
 
 async function save() {
   const text = textToSave();
+  const sent = editor.value.value;
   if (item.fresh) {
     const key = editor.key.value;
     const answer = await ask('POST', '/data', { body: `{"key":${JSON.stringify(key)},"value":${text}${ttlToSave()}}` });
-    stored(itemIn(answer.text, ['data']));
+    stored(itemIn(answer.text, ['data']), sent);
     history.replaceState(null, '', address(key));
     routed = location.hash;
     $('h-item').focus();
@@ -956,13 +989,14 @@ async function save() {
 
 async function saveOver(text, version) {
   const { key } = item;
+  const sent = editor.value.value;
   // A patch of the whole value leaves the time at which it expires.
   const keeps = editor.expiry.value === 'keep';
   const path = at_key(key) + same_version(version);
   try {
     const answer = keeps ? await ask('PATCH', path, { body: `[{"op":"replace","path":"","value":${text}}]`, type: 'application/json-patch+json' })
       : await ask('PUT', path, { body: `{"value":${text}${ttlToSave()}}` });
-    stored(itemIn(answer.text, ['data']));
+    stored(itemIn(answer.text, ['data']), sent);
     say(`Saved ${key} as version ${number(item.version)}.`);
   } catch (error) {
     if (error.code === 'PRECONDITION_FAILED') return compare(itemIn(error.answer.text, ['data', 'current']));
@@ -1127,8 +1161,8 @@ click('undo-it', async () => {
   const { act: does } = undoing;
   endUndo();
   await does();
-});
-click('dismiss', () => say(''));
+}, { beside: true });
+click('dismiss', () => say(''), { beside: true });
 
 // ---- device tokens -------------------------------------------------------------------------------
 
@@ -1140,17 +1174,34 @@ function hideMade() {
   $('made-token').textContent = $('made-curl').textContent = '';
 }
 
+function factsOf(token) {
+  const facts = [`${token.scope === 'read' ? 'Reads' : 'Reads and writes'} ${token.prefix ? '' : 'all keys'}`];
+  if (token.prefix) facts.push(el('code', { class: 'free' }, token.prefix));
+  return [...facts, ' · made ', time(token.created_at), ...token.last_used_at ? [' · last used ', time(token.last_used_at)] : [' · never used'],
+    ...token.expires_at ? [' · ends ', time(token.expires_at)] : []];
+}
+
+// The line of a token, of whose facts only the last use may change.
+function tokenLine(token) {
+  const old = document.getElementById('token-' + token.id);
+  if (old) {
+    const hint = old.querySelector('.hint');
+    const facts = factsOf(token);
+    if (hint.textContent !== el('span', {}, ...facts).textContent) hint.replaceChildren(...facts);
+    return old;
+  }
+  const end = el('button', { type: 'button', class: 'danger', 'aria-label': `End ${token.name}…`, click: () => act(end, () => endToken(token)) }, 'End…');
+  return el('li', { class: 'row', id: 'token-' + token.id },
+    el('div', { class: 'grow free' }, el('strong', {}, token.name), el('br'), el('span', { class: 'hint' }, ...factsOf(token))), end);
+}
+
+let tokensAsked = 0;
 async function showTokens() {
+  const mine = ++tokensAsked;
   const { keys: tokens } = (await ask('GET', '/keys', { quiet: true })).json.data;
+  if (mine !== tokensAsked) return; // a later answer is under way, or was here
   $('no-tokens').hidden = tokens.length > 0;
-  $('tokens').replaceChildren(...tokens.map((token) => {
-    const end = el('button', { type: 'button', class: 'danger', 'aria-label': `End ${token.name}…`, click: () => act(end, () => endToken(token)) }, 'End…');
-    const facts = [`${token.scope === 'read' ? 'Reads' : 'Reads and writes'} ${token.prefix ? '' : 'all keys'}`];
-    if (token.prefix) facts.push(el('code', { class: 'free' }, token.prefix));
-    facts.push(' · made ', time(token.created_at), ...token.last_used_at ? [' · last used ', time(token.last_used_at)] : [' · never used'],
-      ...token.expires_at ? [' · ends ', time(token.expires_at)] : []);
-    return el('li', { class: 'row' }, el('div', { class: 'grow free' }, el('strong', {}, token.name), el('br'), el('span', { class: 'hint' }, ...facts)), end);
-  }));
+  arrange($('tokens'), tokens.map(tokenLine));
 }
 
 async function endToken({ id, name }) {
@@ -1177,15 +1228,15 @@ submit('make', async ({ name, scope, prefix, ttl }, form) => {
   $('made').hidden = false;
   $('h-made').focus();
   say(`Made ${name}.`);
-  await showTokens();
+  act(null, showTokens, { beside: true, silent: true });
 });
-click('copy-token', () => copy(made.token, $('made-token')));
-click('copy-use', () => copy(made.line, $('made-curl')));
+click('copy-token', () => copy(made.token, $('made-token')), { beside: true });
+click('copy-use', () => copy(made.line, $('made-curl')), { beside: true });
 click('made-done', () => {
   hideMade();
   $('h-tokens').focus();
-});
-click('copy', () => copy($('request').textContent, $('request')));
+}, { beside: true });
+click('copy', () => copy($('request').textContent, $('request')), { beside: true });
 
 // ---- export and import ---------------------------------------------------------------------------
 
@@ -1297,9 +1348,13 @@ submit('import', async ({ file, mode }, form) => {
 
 // ---- the account ---------------------------------------------------------------------------------
 
+let accountAsked = 0;
 async function showAccount() {
-  profile = (await ask('GET', '/me', { quiet: true })).json.data;
+  const mine = ++accountAsked;
+  const told = (await ask('GET', '/me', { quiet: true })).json.data;
   const tokens = (await ask('GET', '/keys', { quiet: true })).json.data.keys.length;
+  if (mine !== accountAsked) return; // a later answer is under way, or was here
+  profile = told;
   const { usage, limits } = profile;
   const bars = [['Keys', usage.keys, limits.keys, number], ['Values', usage.bytes, limits.bytes, size], ['Device tokens', tokens, limits.device_tokens, number]];
   $('usage').replaceChildren(...bars.map(([name, used, most, form]) => {
@@ -1309,13 +1364,18 @@ async function showAccount() {
     return line;
   }));
   const form = $('profile').elements;
-  for (const name of ['full_name', 'email', 'age', 'gender']) form[name].value = form[name].defaultValue = profile[name];
+  for (const name of ['full_name', 'email', 'age', 'gender']) {
+    const edited = form[name].value !== form[name].defaultValue;
+    form[name].defaultValue = profile[name];
+    if (!edited) form[name].value = profile[name];
+  }
   $('password').elements.username.value = profile.username;
   $('since').replaceChildren(`${profile.username}, here since `, time(profile.created_at));
 }
 
-submit('profile', async (fields) => {
+submit('profile', async (fields, form) => {
   await ask('PATCH', '/me', { body: person(fields) });
+  for (const [name, value] of Object.entries(fields)) form.elements[name].defaultValue = value; // no longer edited
   await showAccount();
   say('The profile is saved.');
 });
@@ -1399,8 +1459,8 @@ async function route() {
   }
   if (view !== 'tokens') hideMade();
   if (view !== 'keys') notice('');
-  if (view === 'tokens') await showTokens();
-  if (view === 'account') await showAccount();
+  if (view === 'tokens') act(null, showTokens, { beside: true, silent: true });
+  if (view === 'account') act(null, showAccount, { beside: true, silent: true });
   if (view === 'keys') await routeKeys(key, begins, other);
 }
 

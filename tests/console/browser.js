@@ -3,6 +3,8 @@
 //   BASE   address of the API; the page lies at / beside it
 //   SHOTS  folder for screenshots
 //   NPM    the node_modules that hold puppeteer-core and axe-core
+//   WAIT   how many milliseconds something may take
+//   SLOWER how many times slower the page's processor is made
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -18,7 +20,15 @@ const base = process.env.BASE || 'http://127.0.0.1:5000/api';
 const origin = new URL(base).origin;
 const shots = path.resolve(process.env.SHOTS || 'build/screenshots');
 const PASSWORD = 'Analytical-1';
-const WAIT = Number(process.env.WAIT) || 15000; // milliseconds
+const WAIT = Number(process.env.WAIT) || 45000; // milliseconds: a busy machine may be slow
+
+// Waits until WHAT gives true.
+async function eventually(what) {
+    for (const end = Date.now() + WAIT; !await what();) {
+        assert.ok(Date.now() < end, `not within ${WAIT} ms: ${what}`);
+        await new Promise((done) => { setTimeout(done, 50); });
+    }
+}
 
 // A connection of its own for each request: one that is kept may be closed by the server as the next one is sent.
 function answerOf(method, url, headers, body) {
@@ -109,6 +119,7 @@ class Page {
         self.faults = [];
         self.calls = [];
         self.tab.setDefaultTimeout(WAIT);
+        if (process.env.SLOWER) await self.tab.emulateCPUThrottling(Number(process.env.SLOWER));
         await self.tab.setViewport({ width, height: width < 600 ? 800 : 900, isMobile: width < 600, hasTouch: width < 600 });
         self.tab.on('pageerror', (error) => self.faults.push(String(error.stack || error)));
         self.tab.on('console', (message) => {
@@ -218,8 +229,19 @@ class Page {
         return this.until(() => document.querySelector('#live').textContent === 'live');
     }
 
-    view(name) {
-        return this.press(`nav a[href="#${name}"]`);
+    async view(name) {
+        await this.press(`nav a[href="#${name}"]`);
+        await this.shown(`#view-${name}`);
+    }
+
+    // The clock of the page stands from now on, but for what it is set on by.
+    async stopClock() {
+        await this.tab.evaluate(() => {
+            const stopped = Date.now();
+            window.setOn = 0;
+            Date.now = () => stopped + window.setOn;
+        });
+        return (by) => this.tab.evaluate((ms) => { window.setOn += ms; }, by);
     }
 
     row(name) {
@@ -268,4 +290,4 @@ class Page {
     }
 }
 
-module.exports = { Page, api, base, origin, newUser, put, itemOf, valueOf, quit, PASSWORD };
+module.exports = { Page, eventually, api, base, origin, newUser, put, itemOf, valueOf, quit, PASSWORD };
