@@ -12,6 +12,10 @@
 
 #include <cmocka.h>
 
+/* Of numbers that are longer than a library may read. */
+#define ZEROS_20 "00000000000000000000"
+#define ZEROS_80 ZEROS_20 ZEROS_20 ZEROS_20 ZEROS_20
+
 extern const struct CMUnitTest call_tests[];
 extern const size_t call_test_count;
 extern const struct CMUnitTest fault_tests[];

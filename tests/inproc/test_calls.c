@@ -447,9 +447,6 @@ static void a_path_with_control_characters_is_no_other_path(void **state)
         200, NULL);
 }
 
-#define ZEROS_20 "00000000000000000000"
-#define ZEROS_80 ZEROS_20 ZEROS_20 ZEROS_20 ZEROS_20
-
 /* A library that reads numbers may take the first characters of one for all of it. */
 static void long_numbers_mean_what_they_say(void **state)
 {

@@ -518,9 +518,6 @@ static void a_walk_reads_nothing_behind_its_text(void **state)
 /* ---- numbers ---------------------------------------------------------------------------------
  */
 
-#define ZEROS_20 "00000000000000000000"
-#define ZEROS_80 ZEROS_20 ZEROS_20 ZEROS_20 ZEROS_20
-
 static void whole_numbers_are_read_to_their_last_digit(void **state)
 {
     (void)state;
