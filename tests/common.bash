@@ -24,6 +24,9 @@ wanted: $(short "$2")"
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
+# process_gone PID: there is no such process
+process_gone() { ! kill -0 "$1" 2>/dev/null; }
+
 # places FILE: how many locks there are on it
 places() { grep -c "OFDLCK.*:$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
 

@@ -113,7 +113,7 @@ with_server() {
     case $server in *-loop) server=${server%-loop} mode=fastcgi ;; esac
     SERVER=$server MODE=$mode PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$out/$name.log" 2>&1 &
     runner=$!
-    for _ in $(seq 300); do
+    for _ in $(seq 900); do
         [ -f "$folder/ready" ] && break
         sleep 0.1
     done

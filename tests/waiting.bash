@@ -12,6 +12,9 @@ wait_all() {
     started=()
 }
 
+# eventually COMMAND…: until it succeeds, for longer than a busy machine needs; says so if it never does.
+eventually() { until_true 90 "$@" || { echo "never: $*" >&2; return 1; }; }
+
 # until_true SECONDS COMMAND…: asks ten times a second.
 until_true() {
     local left=$(($1 * 10))

@@ -108,7 +108,7 @@ free_port() {
 answers() { curl -sf -o /dev/null --max-time 10 "$1/health"; }
 
 machine_answers() { # BASE
-    for _ in $(seq 100); do
+    for _ in $(seq 450); do
         answers "$1" && return 0
         sleep 0.2
     done

@@ -94,7 +94,7 @@ cluster_start() {
     started_as etcd etcd --name etcd --data-dir "$server/etcd" --listen-client-urls "http://127.0.0.1:$port_etcd" \
         --advertise-client-urls "http://127.0.0.1:$port_etcd" --listen-peer-urls "http://127.0.0.1:$port_etcd_peer" \
         --initial-advertise-peer-urls "http://127.0.0.1:$port_etcd_peer" --initial-cluster "etcd=http://127.0.0.1:$port_etcd_peer"
-    until_true 30 curl -sf -o /dev/null "http://127.0.0.1:$port_etcd/health" || fail "$(tail "$server/etcd.log")"
+    eventually curl -sf -o /dev/null "http://127.0.0.1:$port_etcd/health" || fail "$(tail "$server/etcd.log")"
     for name in a b; do
         node_settings "$name" >"$server/$name.yml"
         chmod 600 "$server/$name.yml"

@@ -52,11 +52,7 @@ lock_store() {
     mkfifo "$free_at"
     { printf '%s\nSELECT 1;\n' "$LOCK_STORE"; read -r -t "$1" _ <>"$free_at" || true; echo 'ROLLBACK;'; } | store_shell >"$held" 3>&- &
     began
-    for _ in $(seq 100); do
-        [ ! -s "$held" ] || return 0
-        sleep 0.05
-    done
-    fail 'nobody holds the lock'
+    eventually [ -s "$held" ] || fail 'nobody holds the lock'
 }
 
 # free_store: it is let go, when this returns.

@@ -18,11 +18,7 @@ CONF
     export READY=$BATS_FILE_TMPDIR/ready
     PORT=0 sh "$RUN_SH" >"$BATS_FILE_TMPDIR/server.log" 2>&1 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/server.pid"
-    for _ in $(seq 300); do
-        [ -f "$READY" ] && break
-        sleep 0.1
-    done
-    [ -f "$READY" ] || { cat "$BATS_FILE_TMPDIR/server.log"; return 1; }
+    eventually [ -f "$READY" ] || { cat "$BATS_FILE_TMPDIR/server.log"; return 1; }
     BASE=$(cat "$READY")
     export BASE
     new_user
@@ -31,10 +27,7 @@ CONF
 
 teardown_file() {
     kill "$(cat "$BATS_FILE_TMPDIR/server.pid")"
-    for _ in $(seq 100); do
-        kill -0 "$(cat "$BATS_FILE_TMPDIR/server.pid")" 2>/dev/null || break
-        sleep 0.1
-    done
+    eventually process_gone "$(cat "$BATS_FILE_TMPDIR/server.pid")"
 }
 
 setup() {

@@ -7,19 +7,13 @@ start() {
     rm -f "$READY"
     PORT=0 sh "$RUN_SH" >>"$BATS_FILE_TMPDIR/server.log" 2>&1 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/server.pid"
-    for _ in $(seq 300); do
-        [ -f "$READY" ] && break
-        sleep 0.1
-    done
+    eventually [ -f "$READY" ] || { cat "$BATS_FILE_TMPDIR/server.log"; return 1; }
     cat "$READY" >"$BATS_FILE_TMPDIR/base"
 }
 
 stop() {
     kill "$(cat "$BATS_FILE_TMPDIR/server.pid")"
-    for _ in $(seq 100); do
-        kill -0 "$(cat "$BATS_FILE_TMPDIR/server.pid")" 2>/dev/null || break
-        sleep 0.1
-    done
+    eventually process_gone "$(cat "$BATS_FILE_TMPDIR/server.pid")"
 }
 
 setup_file() {
@@ -287,7 +281,7 @@ wrong() {
     attempt "$name" "$PASSWORD"
     refused 401 INVALID_CREDENTIALS
     told_once() { [ "$(told)" = 1 ]; } # a web server may write what it was told after the answer
-    until_true 10 told_once || fail 'not told'
+    eventually told_once || fail 'not told'
 }
 
 @test "throttle: of 30 wrong passwords at once no more than the limit are looked at" {
@@ -549,7 +543,7 @@ wrong() {
 # mark_log EVENT USER_ID [COUNT]: notes where the log ends, once it has that many such events: a server may write what
 # a program says later than its answer.
 mark_log() {
-    until_true 20 eval "[ \$(events_from 1 | grep -c '\"event\":\"$1\".*\"user_id\":$2[,}]') -ge ${3:-1} ]" || fail "the log has no $1 of $2"
+    eventually eval "[ \$(events_from 1 | grep -c '\"event\":\"$1\".*\"user_id\":$2[,}]') -ge ${3:-1} ]" || fail "the log has no $1 of $2"
     log_mark=$(($(wc -l <"$BATS_FILE_TMPDIR/server.log") + 1))
 }
 
@@ -561,7 +555,7 @@ events_from() {
 # keep_events COUNT: the events since the mark in the file `events`, when there are that many; a moment later, as
 # there may be more.
 keep_events() {
-    until_true 20 eval "[ \$(events_from $log_mark | wc -l) -ge $1 ]" || true
+    eventually eval "[ \$(events_from $log_mark | wc -l) -ge $1 ]" || true
     sleep 0.3
     events_from "$log_mark" >"$BATS_TEST_TMPDIR/events"
 }

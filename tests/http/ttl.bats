@@ -16,11 +16,11 @@ store_for() { send POST /data "{\"key\":\"$1\",\"value\":${3:-1},\"ttl\":$2}"; }
 
 # gone KEY: waits until it is.
 gone() {
-    for _ in $(seq 60); do
+    not_read() {
         as_user GET "/data/$1"
-        [ "$code" = 200 ] || break
-        sleep 0.2
-    done
+        [ "$code" != 200 ]
+    }
+    eventually not_read "$1"
     refused 404 KEY_NOT_FOUND "$MESSAGE_NO_KEY"
 }
 

@@ -38,7 +38,7 @@ teardown() {
         [ ! -f "$place/run/apache2/apache2.pid" ] || {
             server=$(cat "$place/run/apache2/apache2.pid")
             kill "$server"
-            until_true 15 eval "! kill -0 $server 2>/dev/null"
+            eventually eval "! kill -0 $server 2>/dev/null"
         }
         [ -z "$user_space" ] || kill "$user_space"
         umount -l "$place/proc"
@@ -64,7 +64,7 @@ free_port() {
 emulate() { # QEMU MACHINE, the number of ELF
     unshare --user --mount sleep 600 3>&- 4>&- &
     user_space=$!
-    until_true 10 eval "[ \$(readlink /proc/$user_space/ns/user) != $(readlink /proc/self/ns/user) ]"
+    eventually eval "[ \$(readlink /proc/$user_space/ns/user) != $(readlink /proc/self/ns/user) ]"
     echo '0 0 65536' >"/proc/$user_space/uid_map"
     echo '0 0 65536' >"/proc/$user_space/gid_map"
     local class='\x01'
@@ -94,7 +94,7 @@ answers() { curl -sf -o /dev/null --max-time 5 "$1"; }
 serves_by_busybox() {
     free_port
     within cubby-httpd start
-    until_true 20 answers "http://127.0.0.1:$port/cgi-bin/health" || fail "$(cat "$place/var/log/cubby-httpd.log")"
+    eventually answers "http://127.0.0.1:$port/cgi-bin/health" || fail "$(cat "$place/var/log/cubby-httpd.log")"
     six_calls "http://127.0.0.1:$port/cgi-bin"
 }
 
@@ -115,7 +115,7 @@ serves_by_busybox() {
     within a2enmod -q cgid headers
     within a2enconf -q cubby
     within apache2ctl start
-    until_true 20 answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$place/var/log/apache2/error.log")"
+    eventually answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$place/var/log/apache2/error.log")"
     six_calls "http://127.0.0.1:$port/api"
     within cubby doctor "http://127.0.0.1:$port/api"
 }
@@ -168,7 +168,7 @@ serves_by_busybox() {
     within useradd --system --user-group --no-create-home --shell /usr/sbin/nologin cubby
     free_port
     has "$(within /etc/init.d/S80cubby start)" OK
-    until_true 20 answers "http://127.0.0.1:$port/cgi-bin/health"
+    eventually answers "http://127.0.0.1:$port/cgi-bin/health"
     six_calls "http://127.0.0.1:$port/cgi-bin"
     same "$(within stat -c '%U %a' /srv/cubby/cubby.db /srv/cubby/keys.json | tr '\n' ' ')" 'cubby 600 cubby 600 '
     same "$(within stat -c %U "/proc/$(cat "$place/run/cubby-httpd/pid")")" cubby
@@ -176,7 +176,7 @@ serves_by_busybox() {
     key=$(sha256sum <"$place/srv/cubby/keys.json")
     within /etc/init.d/S80cubby restart
     within /etc/init.d/S80cubby status
-    until_true 20 answers "http://127.0.0.1:$port/cgi-bin/health"
+    eventually answers "http://127.0.0.1:$port/cgi-bin/health"
     same "$(sha256sum <"$place/srv/cubby/keys.json")" "$key"
     within /etc/init.d/S80cubby stop
     ! answers "http://127.0.0.1:$port/cgi-bin/health" || fail 'it still answers'

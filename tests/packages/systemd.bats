@@ -43,7 +43,7 @@ boot() {
 teardown_file() {
     [ -f "$BATS_FILE_TMPDIR/booted" ] || return 0
     kill -KILL "$init" "$(cat "$BATS_FILE_TMPDIR/booted")" 2>/dev/null || true
-    until_true 20 eval "! kill -0 $init 2>/dev/null"
+    eventually eval "! kill -0 $init 2>/dev/null"
     find "$(cat "$BATS_FILE_TMPDIR/group")" -depth -type d -exec rmdir {} +
 }
 
@@ -62,7 +62,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     ! within systemctl is-active --quiet cubby.target || fail 'it enables itself'
     within systemctl --quiet enable --now cubby.target
     for pair in data=3 token=2 changes=4 batch=1 health=1 keys=1 me=1 register=1 reset=1; do
-        until_true 10 has_pids "${pair%=*}" "${pair#*=}" || fail "$pair: $(pids "${pair%=*}")"
+        eventually has_pids "${pair%=*}" "${pair#*=}" || fail "$pair: $(pids "${pair%=*}")"
         [ -S "$place/run/cubby/${pair%=*}.sock" ] || within test -S "/run/cubby/${pair%=*}.sock"
     done
     same "$(within stat -c '%G %a' /run/cubby/data.sock)" 'www-data 660'
@@ -110,7 +110,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
         call GET "$site/data/c"
         same "$code" 200
     done
-    until_true 10 has_pids data 3
+    eventually has_pids data 3
     same "$(comm -12 <(pids data) <(echo "$before"))" ''
     within systemctl is-active --quiet cubby-data.socket
 }
@@ -132,7 +132,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
         call GET "$site/data"
         same "$code" 200
     done
-    until_true 10 has_pids data 3
+    eventually has_pids data 3
     for pid in $(pids data); do
         same "$(within stat -L -c %i "/proc/$pid/exe")" "$(within stat -c %i /usr/lib/cubby/cgi-bin/data)"
     done
@@ -157,12 +157,12 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     call GET "$site/health"
     same "$code$(jq -r .code <<<"$body")" 503SERVICE_UNAVAILABLE
     within systemctl start cubby.target
-    until_true 10 has_pids data 3
+    eventually has_pids data 3
     within systemctl --quiet enable --now cubby-data@4.service
     within systemctl --quiet mask --now cubby-data@2.service
-    until_true 10 has_pids data 3
+    eventually has_pids data 3
     within systemctl restart cubby.target
-    until_true 10 has_pids data 3
+    eventually has_pids data 3
     within systemctl is-active --quiet cubby-data@4.service
     call GET "$site/data/s"
     same "$code" 200
@@ -181,7 +181,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     within systemctl --quiet disable --now cubby-data@4.service # of the test before
     within systemctl --quiet mask --now cubby-data@2.service cubby-data@3.service
     within systemctl restart cubby.target
-    until_true 10 has_pids data 1
+    eventually has_pids data 1
     call GET "$site/data"
     same "$code" 200
     # As the page says; nothing else suffers, and it comes back.
@@ -194,7 +194,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     same "$code" 200
     within systemctl --quiet unmask cubby-data@1.service cubby-data@2.service cubby-data@3.service
     within systemctl restart cubby.target
-    until_true 10 has_pids data 3
+    eventually has_pids data 3
     call GET "$site/data"
     same "$code" 200
 }
@@ -228,7 +228,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
         call GET "$site/$name"
         same "$code" 502 # it waited while the socket was closed
         failed() { [ "$(within systemctl show -P Result "cubby-$name.socket")" = trigger-limit-hit ]; }
-        until_true 20 failed || fail "$(within systemctl show -p Result -p ActiveState -p SubState "cubby-$name.socket")"
+        eventually failed || fail "$(within systemctl show -p Result -p ActiveState -p SubState "cubby-$name.socket")"
         call GET "$site/$name"
         same "$code" 503
     done
@@ -236,7 +236,7 @@ has_pids() { [ "$(pids "$1" | wc -l)" = "$2" ]; }
     within systemctl is-active --quiet cubby-keys.socket
     mv "$place/var/lib/cubby.away" "$place/var/lib/cubby"
     within systemctl restart cubby.target
-    until_true 10 has_pids data 3
+    eventually has_pids data 3
     six_calls "$site"
 }
 

@@ -89,7 +89,7 @@ hashing() {
             CONTENT_LENGTH="$(wc -c <"$DATA/slow")" "$PROGRAMS/token" <"$DATA/slow" >/dev/null 2>&1 3>&- &
         echo $! >>"$DATA/hashing"
         # It has been counted and holds no lock of the database: what is left is the hash.
-        until_true 30 counted "$number" || fail 'does not come to its hash'
+        eventually counted "$number" || fail 'does not come to its hash'
         kill -STOP $!
     done
 }
@@ -191,7 +191,7 @@ answer() {
             CONTENT_LENGTH="$(wc -c <"$DATA/login")" "$PROGRAMS/token" <"$DATA/login" >/dev/null 2>&1 3>&- &
         waiter=$!
         # It has found the account and waits for its hash.
-        until_true 20 opened "$waiter" "$DATA/state/cubby.db-hashes"
+        eventually opened "$waiter" "$DATA/state/cubby.db-hashes"
         "$TOOL" user delete ann --yes
         let_hash_end KILL
         wait "$waiter"
@@ -237,8 +237,8 @@ opened() { readlink "/proc/$1/fd"/* | grep -qxF "$2"; }
     env -i CUBBY_CONF="$DATA/slow.conf" REQUEST_METHOD=POST REMOTE_ADDR=192.0.2.1 \
         CONTENT_LENGTH="$(wc -c <"$DATA/ben")" "$PROGRAMS/register" <"$DATA/ben" >/dev/null 2>&1 3>&- &
     echo $! >"$DATA/hashing"
-    until_true 30 hashes
-    until_true 20 stores
+    eventually hashes
+    eventually stores
     kill -0 "$(cat "$DATA/hashing")" || fail 'the hash was over'
 }
 hashes() { [ "$(places "$DATA/state/cubby.db-hashes")" = 1 ]; }
@@ -284,7 +284,7 @@ stores() { [ "$(answer data POST '' '{"key":"k","value":1}')" = '201 success ' ]
         env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO=/export REMOTE_ADDR=192.0.2.1 \
             HTTP_AUTHORIZATION="$token" "$PROGRAMS/me" >&5 3>&- &
         echo $! >>"$DATA/hashing"
-        until_true 20 transfers "$number" || fail 'does not come to its export'
+        eventually transfers "$number" || fail 'does not come to its export'
     done
     same "$(answer me GET /export '')" '503 SERVICE_UNAVAILABLE 1'
     same "$(answer me HEAD /export '' | cut -d' ' -f1)" 503
@@ -295,7 +295,7 @@ stores() { [ "$(answer data POST '' '{"key":"k","value":1}')" = '201 success ' ]
     same "$(answer me GET /export '')" '200 success '
     token=$ann
     kill -9 "$(head -n 1 "$DATA/hashing")"
-    until_true 20 transfers 1
+    eventually transfers 1
     same "$(answer me GET /export '')" '200 success '
     same "$(answer me POST /import '{"items":[]}')" '200 success '
 }
@@ -329,7 +329,7 @@ stores() { [ "$(answer data POST '' '{"key":"k","value":1}')" = '201 success ' ]
     # With a token that lives the place is taken.
     slow "$token" >"$DATA/slow.4" &
     began
-    until_true 5 transfers 1 || fail 'no place taken'
+    eventually transfers 1 || fail 'no place taken'
     exec 6>&-
     kill "$!" 2>/dev/null || true
 }

@@ -11,14 +11,14 @@ setup_file() {
     SERVER=lighttpd PORT=0 DATA=$folder/data READY=$folder/ready WWW=$root/www \
         setsid sh "$root/cgi-bin/server/run.sh" >"$folder/log" 2>&1 </dev/null 3>&- 4>&- &
     echo $! >"$folder/pid"
-    until_true 30 test -f "$folder/ready" || fail "does not come up: $(cat "$folder/log")"
+    eventually test -f "$folder/ready" || fail "does not come up: $(cat "$folder/log")"
     BASE=$(cat "$folder/ready")
     export BASE DATABASE=$folder/data/cubby.db
 }
 
 teardown_file() {
     kill "$(cat "$folder/pid")"
-    until_true 15 test ! -f "$folder/ready"
+    eventually test ! -f "$folder/ready"
 }
 
 clients() { timeout 140 node "$root/tests/system/data.js" "$@"; }

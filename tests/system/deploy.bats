@@ -116,18 +116,18 @@ cubby() { "$machine/usr/local/sbin/cubby" -c "$conf" "$@"; }
 cubby-httpd() {
     env ADDRESS="127.0.0.1:$port" LOG="$machine/var/log/cubby-httpd.log" RUNDIR="$machine/run/cubby-httpd" CUBBY_CONF="$conf" \
         "$machine/usr/local/sbin/cubby-httpd" "$@" 3>&-
-    until_true 15 curl -s -o /dev/null "$site/" || [ "$1" = stop ]
+    [ "$1" = stop ] || eventually curl -s -o /dev/null "$site/"
 }
 lighty() { perl "$machine/bin/lighty-enable-mod" "$@" >/dev/null; }
 
 start_apache2() {
     # As the service does: with the variables of envvars.
     run_start bash -c 'unset HOME; . "$0/envvars"; exec apache2 -d "$0" -f "$0/apache2.conf" -DFOREGROUND' "$machine/etc/apache2"
-    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
+    eventually curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
 }
 start_lighttpd() {
     run_start lighttpd -D -f "$machine/etc/lighttpd/lighttpd.conf"
-    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
+    eventually curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
 }
 
 # libraries PACKAGE…: where they brought theirs
@@ -154,16 +154,16 @@ start_nginx() {
     local as=()
     ! is_root || as=(setpriv --reuid www-data --regid www-data --clear-groups)
     run_start "${as[@]}" env LD_LIBRARY_PATH="$(libraries libfcgi0ldbl)" "$debian/fcgiwrap/usr/sbin/fcgiwrap" -s "unix:$machine/run/wrap/fcgiwrap.socket"
-    until_true 15 test -S "$machine/run/wrap/fcgiwrap.socket" || fail "$(cat "$run_output")"
+    eventually test -S "$machine/run/wrap/fcgiwrap.socket" || fail "$(cat "$run_output")"
     run_start "$debian/nginx/usr/sbin/nginx" -c "$machine/etc/nginx/nginx.conf" -e "$machine/var/log/nginx/error.log" -g 'daemon off;'
-    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
+    eventually curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$machine"/var/log/*/error.log)"
 }
 
 start_civetweb() {
     sed -i "s/^listening_ports .*/listening_ports 127.0.0.1:$port/" "$machine/etc/civetweb-cubby.conf"
     is_root || sed -i '/^run_as_user/d' "$machine/etc/civetweb-cubby.conf"
     run_start env LD_LIBRARY_PATH="$(libraries libcivetweb1)" "$debian/civetweb/usr/bin/civetweb" "$machine/etc/civetweb-cubby.conf"
-    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output")"
+    eventually curl -s -o /dev/null "$site/" || fail "$(cat "$run_output")"
 }
 
 # follow PAGE HEADING: does what it says; leaves in $doctor what the last line, cubby doctor, says.
@@ -342,7 +342,7 @@ start_loop() {
     run_start env CUBBY_CONF="$conf" sh "$machine/usr/local/sbin/cubby-loop" run
     run_loop=$run_pid
     for name in "$machine"/usr/local/lib/cubby/cgi-bin/*; do
-        until_true 15 test -S "$machine/run/cubby/${name##*/}.sock" || fail "$(cat "$run_output")"
+        eventually test -S "$machine/run/cubby/${name##*/}.sock" || fail "$(cat "$run_output")"
     done
 }
 
@@ -589,7 +589,7 @@ pairs() { pgrep -g "$apache" -f "/cgi-bin/$1\$" | awk 'END { print int((NR + 1) 
     done
     run_stop TERM
     ended() { ! pgrep -f "^$machine/usr/local/lib/cubby/cgi-bin/"; }
-    until_true 5 ended || fail "$(pgrep -af "^$machine/usr/local/lib/cubby/cgi-bin/")"
+    eventually ended || fail "$(pgrep -af "^$machine/usr/local/lib/cubby/cgi-bin/")"
 }
 
 @test "deploy: Apache of Debian, by mod_fcgid: while all processes of a program wait, who else asks is told so" {
@@ -605,14 +605,14 @@ pairs() { pgrep -g "$apache" -f "/cgi-bin/$1\$" | awk 'END { print int((NR + 1) 
     sqlite3 -bail "$machine/var/lib/cubby/cubby.db" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- 4>&- &
     exec 5>"$BATS_TEST_TMPDIR/hold"
     printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
-    until_true 20 test -s "$BATS_TEST_TMPDIR/held"
+    eventually test -s "$BATS_TEST_TMPDIR/held"
     for number in 1 2; do
         curl -s -o "$BATS_TEST_TMPDIR/stuck.$number" -w '%{http_code}\n' -m 100 "$site/api/data" -H "Authorization: $token" \
             -d '{"key":"s","value":1}' >"$BATS_TEST_TMPDIR/code.$number" &
         began
     done
     both_wait() { [ "$(pgrep -g "$apache" -f '/cgi-bin/data$' | wc -l)" = 4 ]; }
-    until_true 20 both_wait || fail "$(ps -o pid,args -g "$apache") $(cat "$BATS_TEST_TMPDIR"/stuck.* "$machine"/var/log/apache2/error.log)"
+    eventually both_wait || fail "$(ps -o pid,args -g "$apache") $(cat "$BATS_TEST_TMPDIR"/stuck.* "$machine"/var/log/apache2/error.log)"
     sleep 1
     # shellcheck disable=SC2046 # numbers
     kill -STOP $(pgrep -g "$apache" -f '/cgi-bin/data$')
@@ -635,7 +635,7 @@ start_caddy() {
     mkdir -p "$machine/state/caddy"
     ! is_root || { chown www-data "$machine/state/caddy" && as=(setpriv --reuid www-data --regid www-data --clear-groups); }
     run_start "${as[@]}" env HOME="$machine/state/caddy" "$debian/caddy/usr/bin/caddy" run --config "$machine/etc/caddy/Caddyfile" --adapter caddyfile
-    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output")"
+    eventually curl -s -o /dev/null "$site/" || fail "$(cat "$run_output")"
 }
 
 debian_caddy() {

@@ -97,7 +97,7 @@ begin_apache() {
     sed -i -e "s|@PORT@|$port|" -e "s|@OVERRIDE@|${1:-None}|" "$etc/apache2.conf" "$etc/sites-enabled/000-default.conf"
     run_start apache2 -d "$etc" -f "$etc/apache2.conf" -DFOREGROUND
     site=http://127.0.0.1:$port
-    until_true 15 curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$folder/log/error.log")"
+    eventually curl -s -o /dev/null "$site/" || fail "$(cat "$run_output" "$folder/log/error.log")"
 }
 
 # cubby init with settings at $folder/cubby.conf, as an administrator would with files of his own

@@ -295,12 +295,7 @@ shown_changes() {
 }
 # in_places NUMBER: waits until so many are
 in_places() {
-    for _ in $(seq 100); do
-        [ "$(in_queue)" != "$1" ] || return 0
-        sleep 0.1
-    done
-    echo "not $1 places taken"
-    return 1
+    eventually eval "[ \"\$(in_queue)\" = $1 ]"
 }
 
 @test "durability: a folder that may not be written to takes no write, and loses none" {
@@ -447,11 +442,7 @@ in_queue() { grep -c "OFDLCK.*:$(stat -c %i "$database") " /proc/locks || true; 
     for number in 1 2 3 4 5 6 7 8; do
         store "$number" 1 5>&- &
         began
-        for _ in $(seq 300); do
-            [ "$(in_queue)" -lt "$number" ] || break
-            sleep 0.05
-        done
-        same "$(in_queue)" "$number"
+        in_places "$number"
     done
     let_go
     wait_all
@@ -470,10 +461,7 @@ in_queue() { grep -c "OFDLCK.*:$(stat -c %i "$database") " /proc/locks || true; 
         same "$code" 201
     ) 5>&- &
     first=$!
-    for _ in $(seq 300); do
-        [ "$(in_queue)" = 0 ] || break
-        sleep 0.05
-    done
+    eventually eval '[ "$(in_queue)" != 0 ]'
     for number in 1 2 3; do
         (
             store "$number" 1

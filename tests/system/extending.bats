@@ -36,7 +36,7 @@ tried() {
     SERVER=$1 PORT=0 DATA=$folder/data READY=$folder/ready PROGRAMS=$copy/build/cgi-bin TOOL=$copy/build/bin/cubby \
         WWW=$copy/www sh "$copy/cgi-bin/server/run.sh" >"$folder/log" 2>&1 3>&- &
     runner=$!
-    until_true 30 [ -f "$folder/ready" ] || { cat "$folder/log"; kill "$runner"; return 1; }
+    eventually [ -f "$folder/ready" ] || { cat "$folder/log"; kill "$runner"; return 1; }
     SERVER=$1 BASE=$(cat "$folder/ready") DATA=$folder/data TOOL=$copy/build/bin/cubby \
         bats --tap "$copy/tests/http/tally.bats" || status=$?
     kill "$runner"

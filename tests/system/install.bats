@@ -178,7 +178,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     } >"$folder/apache.conf"
     chmod 777 "$folder/state"
     run_start apache2 -d "$folder/state" -f "$folder/apache.conf" -DFOREGROUND
-    until_true 15 answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$run_output" "$folder/state/error.log")"
+    eventually answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$run_output" "$folder/state/error.log")"
     six_calls "http://127.0.0.1:$port/api"
     call GET "http://127.0.0.1:$port/cubby/"
     has "$body" '<html'
@@ -209,7 +209,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
     } >"$folder/apache.conf"
     chmod 777 "$folder/state"
     run_start apache2 -d "$folder/state" -f "$folder/apache.conf" -DFOREGROUND
-    until_true 15 answers "http://127.0.0.1:$port/app/health" || fail "$(cat "$run_output" "$folder/state/error.log")"
+    eventually answers "http://127.0.0.1:$port/app/health" || fail "$(cat "$run_output" "$folder/state/error.log")"
     six_calls "http://127.0.0.1:$port/app"
     call GET "http://127.0.0.1:$port/app/index.html"
     has "$body" '<html'
@@ -233,7 +233,7 @@ answers() { curl -sf -o /dev/null --max-time 2 "$1"; }
             sed "s|#setenv.set-environment = .*|setenv.set-environment = ( \"CUBBY_CONF\" => \"$CUBBY_CONF\" )|"
     } >"$folder/lighttpd.conf"
     run_start lighttpd -D -f "$folder/lighttpd.conf"
-    until_true 15 answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$run_output")"
+    eventually answers "http://127.0.0.1:$port/api/health" || fail "$(cat "$run_output")"
     six_calls "http://127.0.0.1:$port/api"
     call GET "http://127.0.0.1:$port/cubby/index.html"
     has "$body" '<html'
@@ -268,7 +268,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     same "$status" 3
     script start
     same "$status" 0
-    until_true 10 answers "$base/health" || fail "$output $(cat "$LOG")"
+    eventually answers "$base/health" || fail "$output $(cat "$LOG")"
     six_calls "$base"
     call GET "http://127.0.0.1:$port/"
     has "$body" '<html'
@@ -282,7 +282,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     has "$output" 'it runs already'
     script restart
     same "$status" 0
-    until_true 10 answers "$base/health"
+    eventually answers "$base/health"
     script stop
     same "$status" 0
     ! answers "$base/health" || fail "it still answers"
@@ -301,7 +301,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     LOG=$folder/fifo
     script start
     same "$status" 0
-    until_true 10 answers "$base/health" || fail "$output"
+    eventually answers "$base/health" || fail "$output"
     same "$(stat -c %a "$folder/fifo")" 666
     script stop
     same "$status" 0
@@ -312,7 +312,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     make_data
     board
     run_start "$folder/script" run
-    until_true 10 answers "$base/health" || fail "$(cat "$run_output")"
+    eventually answers "$base/health" || fail "$(cat "$run_output")"
     six_calls "$base"
     script status
     same "$status" 0
@@ -453,15 +453,15 @@ both_refuse() {
         esac
         script start
         same "$status" 0
-        until_true 10 answers "$base/health" || fail "$output $(cat "$LOG")"
+        eventually answers "$base/health" || fail "$output $(cat "$LOG")"
         script stop
         run_start env -i CUBBY_CONF="$CUBBY_CONF" RUNDIR="$folder/sockets" sh "$folder/loop" run
         for program in "$root"/cgi-bin/*.c; do
-            until_true 10 test -S "$folder/sockets/$(basename "$program" .c).sock" || fail "$(cat "$run_output")"
+            eventually test -S "$folder/sockets/$(basename "$program" .c).sock" || fail "$(cat "$run_output")"
         done
         same "$(stat -c %U "$folder/sockets" "$folder/sockets/data.sock" | tr '\n' ' ')" 'root www-data '
         kill -TERM "$run_pid"
-        until_true 15 run_gone || fail 'it goes on'
+        eventually run_gone || fail 'it goes on'
         rm -r "$folder/sockets"
     done
     both_refuse "$others" root
@@ -606,7 +606,7 @@ both_refuse() {
     fi
     # Somebody else listens there.
     run_start busybox httpd -f -p "$port" -h "$folder/state"
-    until_true 10 eval "(: </dev/tcp/127.0.0.1/$port) 2>/dev/null"
+    eventually eval "(: </dev/tcp/127.0.0.1/$port) 2>/dev/null"
     script start
     same "$status" 1
     has "$output" 'ddress'

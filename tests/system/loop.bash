@@ -21,13 +21,12 @@ loop_start() {
         echo "$!" >>"$BATS_TEST_TMPDIR/loops"
         printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$reach" >"$BATS_TEST_TMPDIR/asking/$name"
         chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
-        for _ in $(seq 100); do
-            [ ! -S "$sockets/$name" ] || break
-            [ -z "${LOOP_TCP:-}" ] || ! (: <"/dev/tcp/127.0.0.1/${reach#*:}") 2>/dev/null || break
-            sleep 0.05
-        done
+        eventually loop_listens "$sockets/$name" "$reach"
     done
 }
+
+# loop_listens SOCKET ADDRESS
+loop_listens() { [ -S "$1" ] || { [ -n "${LOOP_TCP:-}" ] && (: <"/dev/tcp/127.0.0.1/${2#*:}") 2>/dev/null; }; }
 
 # looped COMMAND…: with the programs that stay in the place of those that do not.
 looped() {
@@ -46,16 +45,10 @@ answered() {
     [ $# -lt 2 ] || same "$(jq -r .code <<<"$body")" "$2"
 }
 
-loop_gone() { ! kill -0 "$1" 2>/dev/null; }
-
 # ends PID: it ends by itself, and well.
 ends() {
     local status=0
-    for _ in $(seq 100); do
-        loop_gone "$1" && break
-        sleep 0.05
-    done
-    loop_gone "$1" || fail "process $1 does not end"
+    eventually process_gone "$1" || fail "process $1 does not end"
     wait "$1" || status=$?
     same "$status" 0
 }
@@ -92,22 +85,19 @@ keeper() {
         name=${name##*/}
         printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name.sock" >"$BATS_TEST_TMPDIR/asking/$name"
         chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
-        for _ in $(seq 100); do
-            [ ! -S "$sockets/$name.sock" ] || break
-            sleep 0.05
-        done
+        eventually [ -S "$sockets/$name.sock" ]
     done
 }
 
 keeper_stop() {
     kill -TERM "$keeper"
-    for _ in $(seq 100); do
-        kill -0 -- "-$keeper" 2>/dev/null || return 0
-        sleep 0.05
-    done
+    ! eventually group_gone "$keeper" || return 0
     kill -KILL -- "-$keeper"
     fail 'cubby-loop, or what it started, is still there'
 }
+
+# group_gone LEADER: no process of its group is left
+group_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 
 # pids_of PROGRAM: of the processes that cubby-loop keeps
 pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
@@ -119,10 +109,7 @@ served_by() {
         >"$BATS_TEST_TMPDIR/$1.log" 2>&1 3>&- 4>&- &
     server=$!
     echo "$server" >>"$BATS_TEST_TMPDIR/servers"
-    for _ in $(seq 300); do
-        [ ! -f "$BATS_TEST_TMPDIR/ready.$1" ] || break
-        sleep 0.1
-    done
+    eventually [ -f "$BATS_TEST_TMPDIR/ready.$1" ] || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
     address=$(cat "$BATS_TEST_TMPDIR/ready.$1") || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
 }
 

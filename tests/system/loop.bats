@@ -177,7 +177,7 @@ twin_call() {
     same "$(finds "$loop_data" "${device: -40}" "${token: -43}" 'of nobody at all' "$conf")" "$conf"
     # without anything to do it leaves the database, and what that has in memory
     left() { [ "$(finds "$loop_data" 'of nobody else' "$conf")" = "$conf" ]; }
-    until_true 10 left
+    eventually left
     token=$old ask me PUT /password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass-9\"}"
     answered 200
     new=$(jq -r .data.access_token <<<"$body")
@@ -198,7 +198,7 @@ twin_call() {
     hash=$(query "SELECT password_hash FROM users WHERE username = 'bea'")
     for pid in "$loop_register" "$loop_reset" "$loop_me" "$loop_token"; do
         left() { [ "$(finds "$pid" "${hash: -30}" bea@example.org "$conf")" = "$conf" ]; }
-        until_true 10 left
+        eventually left
     done
 }
 
@@ -225,12 +225,8 @@ twin_call() {
 # bodies_given_back: waits until the process has closed the file of a long body. It answers first, and room
 # that comes back afterwards would be room on a disk that is to be full
 bodies_given_back() {
-    for _ in $(seq 100); do
-        find "/proc/$loop_me/fd" -lname "$home/* (deleted)" 2>/dev/null | grep -q . || return 0
-        sleep 0.1
-    done
-    echo 'The file of a long body was not closed within 10 seconds.'
-    return 1
+    closed() { ! find "/proc/$loop_me/fd" -lname "$home/* (deleted)" 2>/dev/null | grep -q .; }
+    eventually closed
 }
 
 # without_room JOURNAL: on a disk that gets full while the processes stay: of the database and its journal, or
@@ -311,7 +307,7 @@ log_is_there() {
         answered 200
         token=${token}x ask data GET /a
         answered 401
-        [ "$journal" = rollback ] || until_true 20 log_is_there
+        [ "$journal" = rollback ] || eventually log_is_there
         same "$(find "$home" -type f ! -perm 600 -printf '%f %m\n' 2>/dev/null)" ''
         [ -e "$database-hashes" ] && [ -e "$home/log" ]
         loops_stop
@@ -574,7 +570,7 @@ put_back() {
     # while it is asked all the time
     asks_on 3>&- 4>&- &
     began
-    until_true 10 test -s "$BATS_TEST_TMPDIR/asked.1"
+    eventually test -s "$BATS_TEST_TMPDIR/asked.1"
     tool 0 restore --yes --keep-sessions "$BATS_TEST_TMPDIR/copy"
     sleep 0.3
     asked_well 200 '503 again'
@@ -652,7 +648,7 @@ put_back() {
         answered 200
         asks_on 3>&- 4>&- &
         began
-        until_true 10 test -s "$BATS_TEST_TMPDIR/asked.1"
+        eventually test -s "$BATS_TEST_TMPDIR/asked.1"
         tool 0 migrate
         sleep 0.3
         asked_well 200 '503 again'
@@ -676,11 +672,7 @@ put_back() {
     # 300 writes are some 1500 pages
     [ "$(stat -c %s "$database-wal")" -lt 1200000 ] || fail "the log has $(stat -c %s "$database-wal") bytes"
     # who has nothing to do leaves, and the last one out takes the log along
-    for _ in $(seq 60); do
-        [ -e "$database-wal" ] || break
-        sleep 0.1
-    done
-    [ ! -e "$database-wal" ] || fail 'the log is still there'
+    eventually [ ! -e "$database-wal" ] || fail 'the log is still there'
     tool 0 check
 }
 
@@ -695,10 +687,7 @@ put_back() {
     looped "$root/build/test-tools/load" "$BATS_TEST_TMPDIR/asking/data" "$BATS_TEST_TMPDIR/tokens" 4 100 0
     long=$(stat -c %s "$database-wal")
     kill -TERM -- "-$keeper"
-    for _ in $(seq 100); do
-        kill -0 -- "-$keeper" 2>/dev/null || break
-        sleep 0.05
-    done
+    eventually group_gone "$keeper"
     flushes=$(awk '/sync/ { count += $4 } END { print count }' "$BATS_TEST_TMPDIR/flushes")
     [ "$flushes" -ge 400 ] && [ "$flushes" -le 560 ] || fail "$flushes flushes for 400 writes"
     [ "$long" -lt 1000000 ] || fail "a log of $long bytes" # all of it would be 8 MB
@@ -815,12 +804,12 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
         log_in_on "$number" 3>&- 4>&- &
         began
     done
-    until_true 30 more_logins 16
+    eventually more_logins 16
     for signal in TERM USR1; do
         one=$(pids_of token)
         kill -s "$signal" "$one"
-        until_true 6 loop_gone "$one" || fail "process $one goes on for them after SIG$signal"
-        until_true 30 more_logins $(($(logins) + 16))
+        eventually process_gone "$one" || fail "process $one goes on for them after SIG$signal"
+        eventually more_logins $(($(logins) + 16))
     done
     touch "$BATS_TEST_TMPDIR/enough"
     wait_all
@@ -838,7 +827,7 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     answered 200
     pgrep -P "$loop_traced" >>"$BATS_TEST_TMPDIR/loops"
     loop_waits() { [ "$(wc -l <"$BATS_TEST_TMPDIR/trace")" -ge 2 ]; }
-    until_true 10 loop_waits
+    eventually loop_waits
     ! sed -n 1p "$BATS_TEST_TMPDIR/trace" | grep -v ', 1, -1, ' || fail 'it would end by itself'
     pkill -P "$loop_traced" -TERM
     ends "$loop_traced"
@@ -855,7 +844,7 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
         asks_on "$number" 3>&- 4>&- &
         began
     done
-    until_true 10 test -s "$BATS_TEST_TMPDIR/asked.3"
+    eventually test -s "$BATS_TEST_TMPDIR/asked.3"
     first=$(pgrep -P "$loop_data")
     for bytes in 5 50 5; do
         sed -i '/^max_value_bytes/d' "$conf"
@@ -881,14 +870,14 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     third=$(pgrep -P "$loop_data")
     kill -TERM "$loop_data"
     ends "$loop_data"
-    loop_gone "$third" || fail 'the one that served is left'
+    process_gone "$third" || fail 'the one that served is left'
     # Nor is it left by one that was killed.
     LOOP_VARIABLE=CUBBY_KEEP=yes loop_start data
     ask data GET /a
     answered 200
     fourth=$(pgrep -P "$loop_data")
     kill -KILL "$loop_data"
-    until_true 5 loop_gone "$fourth"
+    eventually process_gone "$fourth"
 }
 
 @test "loop: who went away costs nothing" {
@@ -902,11 +891,7 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     impatient=$!
     sleep 0.4
     kill -KILL "$impatient"
-    for _ in $(seq 100); do
-        [ "$(ls "/proc/$loop_changes/fd" | wc -l)" != "$files" ] || break
-        sleep 0.05
-    done
-    same "$(ls "/proc/$loop_changes/fd" | wc -l)" "$files"
+    eventually eval "[ \"\$(ls '/proc/$loop_changes/fd' | wc -l)\" = $files ]"
     ask changes GET
     answered 200
     # in the middle of a body, and of an answer
@@ -971,11 +956,7 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     # shellcheck disable=SC2046 # words
     kill -TERM $(pids_of data)
     looped six_in_order
-    for _ in $(seq 100); do
-        [ "$(pids_of data | wc -l)" != 3 ] || break
-        sleep 0.05
-    done
-    same "$(pids_of data | wc -l)" 3
+    eventually eval '[ "$(pids_of data | wc -l)" = 3 ]'
     keeper_stop
 }
 
@@ -993,12 +974,8 @@ switches() {
     cgi data POST '' '{"key":"one","value":1}'
     answered 201
     keeper PROCESSES_data=8
-    for _ in $(seq 100); do
-        mapfile -t pids < <(pids_of data)
-        [ "${#pids[@]}" != 8 ] || break
-        sleep 0.1
-    done
-    same "${#pids[@]}" 8
+    eventually eval '[ "$(pids_of data | wc -l)" = 8 ]'
+    mapfile -t pids < <(pids_of data)
     for _ in $(seq 20); do # each has its settings then, and rests
         ask data GET /one
         answered 200
@@ -1030,7 +1007,7 @@ switches() {
         asks_on "$number" 3>&- 4>&- &
         began
     done
-    until_true 10 test -s "$BATS_TEST_TMPDIR/asked.4"
+    eventually test -s "$BATS_TEST_TMPDIR/asked.4"
     for number in 1 2 3 4 5; do
         cp "$root/build/cgi-bin/data" "$BATS_TEST_TMPDIR/new"
         mv "$BATS_TEST_TMPDIR/new" "$PROGRAMS/data"
@@ -1041,7 +1018,7 @@ switches() {
     asked_well 200
     ask data GET /a
     same "$(jq -c .data.value <<<"$body")" 5
-    for _ in $(seq 100); do
+    for _ in $(seq 900); do
         after=$(pids_of data | sort)
         [ "$(wc -l <<<"$after")" != 2 ] || [ -n "$(comm -12 <(echo "$before") <(echo "$after"))" ] || break
         ask data GET /a

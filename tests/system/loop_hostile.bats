@@ -24,7 +24,7 @@ attacks() {
     files=$(ls "/proc/$loop_data/fd" | wc -l)
     said=$(TOKEN=$token TOKEN_OTHER=$other timeout 250 node "$root/tests/system/records.js" "$sockets/data" "$@" 2>&1) || fail "$said"
     kill -0 "$loop_data" || fail "the process is gone: $said"
-    until_true 5 eval "[ \$(ls /proc/$loop_data/fd | wc -l) -le $((files + 2)) ]" # the database
+    eventually eval "[ \$(ls /proc/$loop_data/fd | wc -l) -le $((files + 2)) ]" # the database
     ask data GET /a
     answered 200
     same "$(jq -r .data.value <<<"$body")" 'of ann'

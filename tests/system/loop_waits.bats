@@ -82,10 +82,7 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     holder=$!
     exec 5>"$BATS_TEST_TMPDIR/hold"
     printf 'BEGIN EXCLUSIVE;\nSELECT 1;\n' >&5
-    for _ in $(seq 300); do
-        [ ! -s "$BATS_TEST_TMPDIR/held" ] || break
-        sleep 0.1
-    done
+    eventually [ -s "$BATS_TEST_TMPDIR/held" ]
     for program in data me health; do
         path=''
         [ "$program" != data ] || path=/a
@@ -108,10 +105,7 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     login="{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
     env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST CONTENT_LENGTH=${#login} "$PROGRAMS/token" <<<"$login" >/dev/null 2>&1 3>&- 4>&- &
     stopped=$!
-    for _ in $(seq 300); do
-        [ "$(locks "$database-hashes") $(locks "$database")" != '1 0' ] || break
-        sleep 0.02
-    done
+    eventually eval '[ "$(locks "$database-hashes") $(locks "$database")" = "1 0" ]'
     kill -STOP "$stopped"
     same "$(locks "$database-hashes") $(locks "$database")" '1 0'
     kept=$token
@@ -230,12 +224,12 @@ unread() {
     served_by apache cgi
     unread 6
     stuck() { pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/data$'; }
-    until_true 10 stuck
+    eventually stuck
     # It holds no lock, and Apache has place for others.
     other=$(curl -s -o "$BATS_TEST_TMPDIR/other" -w '%{http_code}' -X PUT "$address/data/a" -H "Authorization: Bearer $token" -d '{"value":2}')
     same "$other" 200
     left() { ! stuck; }
-    until_true 30 left || fail 'it is still there'
+    eventually left || fail 'it is still there'
     exec 6>&-
 }
 

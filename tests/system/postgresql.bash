@@ -39,13 +39,13 @@ server_start() {
         >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     server_pid=$!
     echo "$server_pid" >"$server/pid"
-    until_true 20 psql -XqAt -h "$server/socket" -U postgres postgres -c 'SELECT 1' >/dev/null 2>&1 || fail "$(cat "$server/log")"
+    eventually psql -XqAt -h "$server/socket" -U postgres postgres -c 'SELECT 1' >/dev/null 2>&1 || fail "$(cat "$server/log")"
 }
 
 # server_stop [SIGNAL]: INT rolls back and disconnects, QUIT ends it as a crash would.
 server_stop() {
     kill -"${1:-INT}" "$(cat "$server/pid")" 2>/dev/null || return 0
-    until_true 20 server_is_gone
+    eventually server_is_gone
 }
 server_is_gone() { ! kill -0 "$(cat "$server/pid")" 2>/dev/null; }
 
@@ -82,13 +82,13 @@ while True:
         with open(folder + "/count", "w") as count:
             print(len(taken), file=count)' "$mute" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     echo "$!" >>"$BATS_TEST_TMPDIR/loops" # ends with them
-    until_true 10 test -s "$mute/port"
+    eventually test -s "$mute/port"
 }
 
 # asked_mute COUNT: once the program has left the server it reads by a new connection, and the silent host has been
 # asked so often by now
 asked_mute() {
-    until_true 10 no_connections
+    eventually no_connections
     ask data GET /k
     same "$code" 200
     same "$(cat "$mute/count")" "$1"
@@ -114,7 +114,7 @@ hold_rows() {
 }
 held() {
     printf '%s;\nSELECT %s;\n' "$1" "'done $((holds = ${holds:-0} + 1))'" >&6
-    until_true 20 grep -qx "done $holds" "$BATS_TEST_TMPDIR/held" || fail "$(cat "$BATS_TEST_TMPDIR/held")"
+    eventually grep -qx "done $holds" "$BATS_TEST_TMPDIR/held" || fail "$(cat "$BATS_TEST_TMPDIR/held")"
 }
 release() {
     held ROLLBACK
@@ -154,7 +154,7 @@ proxy_start() {
     node "$root/tests/system/postgresql_proxy.js" "$proxy/.s.PGSQL.5432" "$server/socket/.s.PGSQL.5432" "$proxy/control" \
         >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     echo "$!" >"$server/proxy.pid"
-    until_true 10 test -S "$proxy/control"
+    eventually test -S "$proxy/control"
 }
 proxy_stop() {
     [ -f "$server/proxy.pid" ] || return 0
@@ -211,7 +211,7 @@ instances() {
         DATABASE_AT="${database_at:-postgresql://cubby@/cubby?host=$server/socket}&passfile=$home/passfile" ENGINE=postgresql SERVER=nginx MODE=fastcgi \
             PORT=0 DATA=$home READY=$home/ready sh "$root/cgi-bin/server/run.sh" >"$home/log" 2>&1 </dev/null 3>&- 4>&- &
         echo "$!" >>"$server/instances"
-        until_true 30 test -f "$home/ready" || fail "$(cat "$home/log")"
+        eventually test -f "$home/ready" || fail "$(cat "$home/log")"
         addresses+=,$(cat "$home/ready")
         first=$server/instance1
     done
@@ -262,7 +262,7 @@ INI
     ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
     setsid "${as[@]}" pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     echo "$!" >"$server/pooler.pid"
-    until_true 10 test -S "$pooler/.s.PGSQL.5432"
+    eventually test -S "$pooler/.s.PGSQL.5432"
 }
 pooler_stop() {
     [ -f "$server/pooler.pid" ] || return 0

@@ -49,7 +49,7 @@ with_answers() {
     shift
     for _ in $(seq 10); do
         read_back k >/dev/null
-        until_true 5 all_idle # also the end of that transaction, for which nobody waits, is answered
+        eventually all_idle # also the end of that transaction, for which nobody waits, is answered
         proxy_say "allow?answers=$count" >/dev/null
         "$@"
         seen=$(proxy_say free)
@@ -145,7 +145,7 @@ all_idle() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cu
         unavailable
         ask health GET
         same "$code" 503
-        ! loop_gone "$loop_data" || fail 'the program has ended'
+        ! process_gone "$loop_data" || fail 'the program has ended'
         server_start
         same "$(read_back k)" 1
         ask health GET
@@ -173,7 +173,7 @@ all_idle() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cu
     sleep 0.4
     put k 2 >"$BATS_TEST_TMPDIR/put" &
     waiting=$!
-    until_true 5 waits_for 'Lock%'
+    eventually waits_for 'Lock%'
     sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null
     wait "$waiting"
     wait_all
@@ -204,7 +204,7 @@ put_uncopied() {
     sync_copies nobody
     { put k "$1"; printf '%s %s\n' "$code" "$body" >"$BATS_TEST_TMPDIR/put"; } &
     waiting=$!
-    until_true 5 waits_for '%SyncRep' || { sync_copies ''; fail 'does not wait'; }
+    eventually waits_for '%SyncRep' || { sync_copies ''; fail 'does not wait'; }
     sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
     wait "$waiting"
     sync_copies ''
@@ -236,7 +236,7 @@ put_uncopied() {
     sync_copies nobody
     put k 2 &
     waiting=$!
-    until_true 5 waits_for '%SyncRep' || { sync_copies ''; fail 'does not wait'; }
+    eventually waits_for '%SyncRep' || { sync_copies ''; fail 'does not wait'; }
     sync_copies ''
     wait "$waiting"
     # Not waited for any more because the operator wants no copy.
@@ -339,7 +339,7 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
     put k 3
     same "$code" 200
     same "$(read_back k)" 3
-    ! loop_gone "$first" && ! loop_gone "$loop_data" || fail 'a program has ended'
+    ! process_gone "$first" && ! process_gone "$loop_data" || fail 'a program has ended'
 }
 
 @test "postgresql: deadlocks and serialisation failures are done again, a bounded number of times" {
@@ -427,7 +427,7 @@ silence_end() {
 @test "postgresql: of many calls that wait for one process while the server is silent each is 503, and soon" {
     user_and data
     post k 1
-    until_true 10 no_connections
+    eventually no_connections
     silence
     # One after the other they would take two minutes.
     for i in $(seq 40); do
@@ -447,7 +447,7 @@ silence_end() {
         unavailable
     done
     grep -q 'timeout expired' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say why'
-    until_true 10 eval '[ "$(read_back k)" = 1 ]'
+    eventually eval '[ "$(read_back k)" = 1 ]'
 }
 
 @test "postgresql: the host that leads is asked first from then on, wherever it stands, until another one leads" {
@@ -483,7 +483,7 @@ silence_end() {
     # How often the programs connect is counted until one goes on without a pause.
     for _ in $(seq 10); do
         sql 'UPDATE tokens SET used_at = 0'
-        until_true 10 no_connections
+        eventually no_connections
         proxy_say free >/dev/null
         begun=$(date +%s%N)
         token=$device ask data GET /k
@@ -569,7 +569,7 @@ asks_of() {
     done
     sql 'ALTER SYSTEM RESET ALL'
     sql 'SELECT pg_reload_conf()' >/dev/null
-    until_true 10 goes_on
+    eventually goes_on
 }
 goes_on() {
     token=$ann put ann 9

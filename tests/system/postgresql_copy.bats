@@ -89,7 +89,7 @@ copy_until_lock() {
     "$TOOL" copy "$@" >"$BATS_TEST_TMPDIR/copied" 2>&1 3>&- 6>&- &
     copying=$!
     echo "$copying" >"$BATS_TEST_TMPDIR/copy.pid"
-    until_true 20 waits_for 'Lock%' || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
+    eventually waits_for 'Lock%' || fail "$(cat "$BATS_TEST_TMPDIR/copied")"
 }
 
 @test "copy: a file to a server and back is the same to the last byte, and nobody who uses it notices" {
@@ -238,7 +238,7 @@ copy_until_lock() {
         wait "$copying" || status=$?
         case $how$status in kill137 | lose[15]) ;; *) fail "$how$status" ;; esac
         release
-        until_true 20 nobody_connected # what was killed has gone in the server too
+        eventually nobody_connected # what was killed has gone in the server too
         same "$(sql 'SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM items), (SELECT count(*) FROM meta)')" '0|0|1'
     done
     tool 0 copy --to "$to"

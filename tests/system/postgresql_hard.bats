@@ -55,10 +55,10 @@ one_connection() { [ "$(connections)" = 1 ]; }
 
 @test "postgresql: who waits for changes does not wait anew when the connection is lost" {
     new_user ann
-    until_true 10 no_connections
+    eventually no_connections
     waits_for_changes short 5
     short=$!
-    until_true 10 one_connection || fail 'it does not wait'
+    eventually one_connection || fail 'it does not wait'
     backend=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'cubby'")
     waits_for_changes long 9
     long=$!
@@ -114,7 +114,7 @@ tls_start() {
     node "$root/tests/system/postgresql_tls.js" "${1:--}" "${2:--}" "$server/socket/.s.PGSQL.5432" \
         >"$BATS_TEST_TMPDIR/port" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
     echo "$!" >"$BATS_TEST_TMPDIR/tls.pid"
-    until_true 10 test -s "$BATS_TEST_TMPDIR/port"
+    eventually test -s "$BATS_TEST_TMPDIR/port"
 }
 # over_tls MODE: the settings name the server behind that, as localhost.
 over_tls() {
@@ -169,7 +169,7 @@ END
     # Named by a service file, and with one port for all.
     printf '[cubby]\nhost=%s,%s\nport=5432\ndbname=cubby\nuser=cubby\npassfile=%s\n' "$server/mute" "$server/socket" "$home/passfile" >"$home/services"
     chmod 600 "$home/services"
-    until_true 10 no_connections
+    eventually no_connections
     loops_stop
     mute_start
     sed -i "s#^database = .*#database = service=cubby#" "$conf"
@@ -187,7 +187,7 @@ END
     hold_rows 'SELECT id FROM users FOR NO KEY UPDATE'
     { ask reset POST '' "{\"username\":\"ann\",\"code\":\"$reset\",\"new_password\":\"Other1-pass\"}"; echo "$code" >"$BATS_TEST_TMPDIR/code"; } &
     started+=("$!")
-    until_true 10 waits_for 'Lock%'
+    eventually waits_for 'Lock%'
     held 'SELECT 1 FROM tokens FOR UPDATE NOWAIT'
     ! grep -q 'could not obtain lock' "$BATS_TEST_TMPDIR/held" || fail 'the reset holds the code while it waits for the user'
     release
@@ -407,11 +407,11 @@ reset_body() { printf '{"username":"ann","code":"%s","new_password":"%s"}' "$("$
     new_user ann
     loop_start me token
     looped slowly slow 1000 1000
-    until_true 20 taken 1 || fail 'no place taken'
+    eventually taken 1 || fail 'no place taken'
     [ -n "$(sql "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'cubby'")" ] || fail 'not connected'
     ask token DELETE
     same "$code" 200
-    until_true 20 taken 0 || fail 'the place stays taken'
+    eventually taken 0 || fail 'the place stays taken'
     wait_all
     said_to slow 401 "$revoked"
 }
@@ -465,7 +465,7 @@ interrupted() {
     shift
     env --default-signal=INT,TERM "$TOOL" "$@" >"$BATS_TEST_TMPDIR/said" 2>&1 </dev/null 3>&- 6>&- &
     pid=$!
-    until_true 10 waits_for "$waits" || { sync_copies ''; fail 'does not wait'; }
+    eventually waits_for "$waits" || { sync_copies ''; fail 'does not wait'; }
     kill -s "$signal" "$pid"
     status=0
     wait "$pid" || status=$?
@@ -628,7 +628,7 @@ aside() {
     token=$ann
     asides=()
     aside deleted me DELETE "{\"password\":\"$PASSWORD\"}"
-    until_true 20 waiting 1
+    eventually waiting 1
     token=''
     ask token POST '' "$in"
     same "$code" 200
@@ -645,10 +645,10 @@ aside() {
     hold_rows 'SELECT pg_advisory_xact_lock(1668637282, 2)'
     asides=()
     aside deleted me DELETE "{\"password\":\"$PASSWORD\"}"
-    until_true 20 waiting 1
+    eventually waiting 1
     token=''
     aside entered token POST "$in"
-    until_true 20 waiting 2
+    eventually waiting 2
     release
     wait "${asides[@]}"
     same "$(cat "$BATS_TEST_TMPDIR/deleted" "$BATS_TEST_TMPDIR/entered")" $'200\n200'

@@ -140,7 +140,7 @@ teardown() {
     SERVER=lighttpd MODE=fastcgi ENGINE=postgresql PORT=0 DATA=$home READY=$BATS_TEST_TMPDIR/ready sh "$root/cgi-bin/server/run.sh" \
         >"$BATS_TEST_TMPDIR/served.log" 2>&1 3>&- &
     echo "$!" >"$BATS_TEST_TMPDIR/servers"
-    until_true 30 test -f "$BATS_TEST_TMPDIR/ready" || fail "$(cat "$BATS_TEST_TMPDIR/served.log")"
+    eventually test -f "$BATS_TEST_TMPDIR/ready" || fail "$(cat "$BATS_TEST_TMPDIR/served.log")"
     export CUBBY_CONF=$home/cubby.conf
     tool 0 doctor "$(cat "$BATS_TEST_TMPDIR/ready")"
     has "$output" postgresql
@@ -246,7 +246,7 @@ sharing() {
     hold_rows 'SELECT pg_advisory_xact_lock_shared(1668637282, 1)'
     "$TOOL" gc >"$BATS_TEST_TMPDIR/said" 2>&1 </dev/null 3>&- 6>&- &
     gc=$!
-    until_true 10 waits_for 'Lock%'
+    eventually waits_for 'Lock%'
     writes=0
     while kill -0 "$gc" 2>/dev/null; do
         put k 2

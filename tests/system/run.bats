@@ -36,7 +36,7 @@ check_left_nothing() {
     left=$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'cubby-run.*')
     same "$left" ''
     # lighttpd tells programs that stay to end, and does not wait for that.
-    until_true 5 none_left || fail "left: $(pgrep -af "$TMPDIR/cubby-run")"
+    eventually none_left || fail "left: $(pgrep -af "$TMPDIR/cubby-run")"
 }
 
 full_round() {
@@ -136,12 +136,12 @@ has_data() {
     same "$code" 200
     has "$body" '"value":[1]'
     run_stop INT
-    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+    eventually postgresql_gone || fail "$(pgrep -af "$DATA")"
 }
 
 # refused_with TEXT: the run ends by itself, says that, and leaves nothing.
 refused_with() {
-    until_true 20 run_gone || fail "goes on: $(cat "$run_output")"
+    eventually run_gone || fail "goes on: $(cat "$run_output")"
     has "$(cat "$run_output")" "$1"
     check_left_nothing
 }
@@ -150,7 +150,7 @@ refused_with() {
     with_data and_runs
     address=$base holder=$run_pid
     with_postgresql
-    until_true 20 run_gone || fail "goes on: $(cat "$run_output")"
+    eventually run_gone || fail "goes on: $(cat "$run_output")"
     has "$(cat "$run_output")" 'another "make run"'
     run_pid=$holder
     call GET "$address/data/kept"
@@ -159,7 +159,7 @@ refused_with() {
     web=$(pgrep -o -f "busybox httpd .*$TMPDIR/cubby-run")
     kill -KILL "$(pgrep -P "$run_pid" -f run.sh)"
     kill -KILL "$web"
-    until_true 10 run_gone
+    eventually run_gone
     rm -rf "$TMPDIR"/cubby-run.*
     kill -0 "$left"
     with_postgresql
@@ -178,7 +178,7 @@ refused_with() {
     { echo "$other" && echo "$DATA/postgresql"; } >"$DATA/postgresql/postmaster.pid"
     chown --reference="$DATA/postgresql/PG_VERSION" "$DATA/postgresql/postmaster.pid"
     with_postgresql
-    until_true 40 run_serves
+    eventually run_serves
     kill -0 "$other" || fail 'it was stopped'
     ! grep 'stops the PostgreSQL' "$run_output" || fail 'it was taken for PostgreSQL'
     kill "$other"
@@ -205,9 +205,9 @@ makes_data() { [ -s "$DATA/postgresql.new/PG_VERSION" ] || [ -s "$DATA/postgresq
 
 @test "make run: what is left of an initdb that was killed is made anew" {
     with_postgresql
-    until_true 40 makes_data || fail "$(cat "$run_output")"
+    eventually makes_data || fail "$(cat "$run_output")"
     kill -KILL -- "-$run_pid"
-    until_true 10 run_gone
+    eventually run_gone
     rm -rf "$TMPDIR"/cubby-run.*
     with_data
     with_postgresql
@@ -227,10 +227,10 @@ waits_once() { grep -q 'waits for PostgreSQL, which is starting up' "$run_output
     chown --reference="$DATA/postgresql/PG_VERSION" "$DATA/postgresql/recovery.signal"
     chmod 711 "$BATS_TEST_TMPDIR"
     with_postgresql
-    until_true 40 waits_once
+    eventually waits_once
     run_stop INT
     ! grep -i 'did not start\|failed' "$run_output" || fail 'it is no failure'
-    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+    eventually postgresql_gone || fail "$(pgrep -af "$DATA")"
     check_left_nothing
     with_postgresql
     # The second time after 20 seconds.
@@ -256,16 +256,16 @@ waits_once() { grep -q 'waits for PostgreSQL, which is starting up' "$run_output
     ! postgresql_gone || fail 'no server runs'
     run_stop INT
     check_left_nothing
-    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+    eventually postgresql_gone || fail "$(pgrep -af "$DATA")"
     make_run ENGINE=postgresql SERVER=nginx DATA="$DATA"
     run_wait
     call GET "$base/data/kept"
     same "$code" 200
     has "$body" '"value":[1]'
     kill -s TERM "$run_pid"
-    until_true 15 run_gone || fail "still there: $(pgrep -af "$TMPDIR")"
+    eventually run_gone || fail "still there: $(pgrep -af "$TMPDIR")"
     check_left_nothing
-    until_true 10 postgresql_gone || fail "$(pgrep -af "$DATA")"
+    eventually postgresql_gone || fail "$(pgrep -af "$DATA")"
 }
 
 @test "make run: the README's line serves" {
@@ -282,7 +282,7 @@ waits_once() { grep -q 'waits for PostgreSQL, which is starting up' "$run_output
     make_run SERVER=apache DATA="$DATA"
     run_wait
     kill -s TERM "$run_pid"
-    until_true 15 run_gone || fail "still there: $(pgrep -af "$TMPDIR")"
+    eventually run_gone || fail "still there: $(pgrep -af "$TMPDIR")"
     check_left_nothing
     make_run SERVER=apache DATA="$DATA"
     run_wait
@@ -405,7 +405,7 @@ by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}";
         (cd "$1" && exec setpriv --reuid nobody --clear-groups "$BATS_TEST_TMPDIR/bin/postgres" 120) 3>&- &
         another=$!
         began
-        until_true 5 eval '[ "$(readlink /proc/$another/exe)" = "$BATS_TEST_TMPDIR/bin/postgres" ]'
+        eventually eval '[ "$(readlink /proc/$another/exe)" = "$BATS_TEST_TMPDIR/bin/postgres" ]'
         echo "$another" >"$1/postmaster.pid"
         chmod 644 "$1/postmaster.pid"
     }
@@ -422,7 +422,7 @@ by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}";
     mv "$DATA/mine" "$DATA/postgresql"
     server_of_another "$DATA/postgresql"
     with_postgresql
-    until_true 40 run_serves || fail "$(cat "$run_output")"
+    eventually run_serves || fail "$(cat "$run_output")"
     kill -0 "$another" || fail 'it was stopped'
     ! grep 'stops the PostgreSQL' "$run_output" || fail 'it was taken for one of ours'
     kill "$another"
@@ -551,7 +551,7 @@ there() { nsenter --mount --target "$run_pid" "$@"; }
     export RUN_USER=no-such-user
     make_run SERVER=busybox DATA="$BATS_TEST_TMPDIR/other"
     if is_root; then
-        until_true 20 run_gone
+        eventually run_gone
         has "$(cat "$run_output")" 'cubby: there is no user no-such-user'
     else
         # Nobody else than oneself: the name counts for root alone.
@@ -567,7 +567,7 @@ there() { nsenter --mount --target "$run_pid" "$@"; }
     holder=$run_pid
     for server in apache busybox lighttpd nginx caddy; do
         run_start make --no-print-directory -C "$home/cubby" run SERVER="$server" PORT="$port" DATA="$BATS_TEST_TMPDIR/other"
-        until_true 20 run_gone
+        eventually run_gone
         same "$(grep -v '^make' "$run_output")" "cubby: port $port is taken; choose another: make run PORT=5001"
         status=0
         wait "$run_pid" || status=$?
@@ -603,7 +603,7 @@ there() { nsenter --mount --target "$run_pid" "$@"; }
     run_stop INT
     echo 'token_lifetime = soon' >"$DATA/cubby.conf"
     make_run SERVER=busybox DATA="$DATA"
-    until_true 20 run_gone
+    eventually run_gone
     grep -E 'cubby\.conf:[0-9]+: token_lifetime must be a whole number' "$run_output" || fail "$(cat "$run_output")"
     check_left_nothing
 }
@@ -612,7 +612,7 @@ there() { nsenter --mount --target "$run_pid" "$@"; }
     make_run SERVER=busybox DATA="$DATA"
     run_wait
     kill -KILL "$(pgrep -o -f "busybox httpd .*$TMPDIR/cubby-run")"
-    until_true 20 run_gone || fail 'it waits for a server that is gone'
+    eventually run_gone || fail 'it waits for a server that is gone'
     has "$(cat "$run_output")" 'cubby: busybox ended by itself (status 137)'
     check_left_nothing
 }
@@ -648,7 +648,7 @@ there() { nsenter --mount --target "$run_pid" "$@"; }
         run_stop INT
         # An address that is kept for documents, and so nobody's.
         make_run SERVER="$server" DATA="$DATA" HOST=192.0.2.1 PORT=$((20000 + RANDOM % 10000))
-        until_true 40 run_gone
+        eventually run_gone
         has "$(cat "$run_output")" 'cubby: this machine has no address 192.0.2.1'
         check_left_nothing
     done

@@ -117,7 +117,7 @@ listens_tcp() {
 at = socket.create_server(("127.0.0.1", 0)); at.settimeout(20); print(at.getsockname()[1], flush=True); at.accept(); print("came", flush=True)' \
         >"$came" 3>&- 2>/dev/null &
     listener=$!
-    until_true 5 test -s "$came"
+    eventually test -s "$came"
     port=$(head -n 1 "$came")
 }
 
@@ -128,7 +128,7 @@ listens() {
 at = socket.socket(socket.AF_UNIX); at.bind("\0" + sys.argv[1]); at.listen(); print(flush=True); time.sleep(20)' \
         "$abstract" >"$BATS_TEST_TMPDIR/listens" 3>&- &
     listener=$!
-    until_true 5 test -s "$BATS_TEST_TMPDIR/listens"
+    eventually test -s "$BATS_TEST_TMPDIR/listens"
 }
 
 # within: what a program needs, and what no setting gives it.
@@ -214,7 +214,7 @@ within() {
     wait "$listener" || true
     listens_tcp
     ends_in works fast-open "$port"
-    until_true 5 grep -q came "$came"
+    eventually grep -q came "$came"
     within
     ends_in works memory
     ends_in works shared-memory
@@ -446,7 +446,7 @@ is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
 @test "sandbox: a process that stays is confined before it takes a request, if its environment names the settings" {
     installation
     loop_start health
-    until_true 5 is_confined "$loop_health" '1 2'
+    eventually is_confined "$loop_health" '1 2'
     grep -q 'Max cpu time  *36[0-9][0-9] ' "/proc/$loop_health/limits" || fail "$(cat "/proc/$loop_health/limits")"
     ask health GET
     answered 200
@@ -472,7 +472,7 @@ is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
     echo 'loop_lifetime = 1' >>"$conf"
     loop_start token
     sleep 1.5
-    ! loop_gone "$loop_token" || fail 'it ended without a request'
+    ! process_gone "$loop_token" || fail 'it ended without a request'
 }
 
 @test "sandbox: where environment and web server name the settings differently, nobody is served by the wrong ones" {
@@ -483,13 +483,13 @@ is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
     ln "$conf" "$conf.again"
     ln -s "$conf" "$conf.link"
     loop_start data
-    until_true 5 is_confined "$loop_data" '1 2'
+    eventually is_confined "$loop_data" '1 2'
     # the same file by another name, and none: before others were read, and after
     for name in "$BATS_TEST_TMPDIR/./cubby.conf" "$conf.again" "$conf.link" '' "$conf"; do
         CUBBY_CONF=$name ask data GET /a
         answered 404
     done
-    ! loop_gone "$loop_data" || fail 'it ended'
+    ! process_gone "$loop_data" || fail 'it ended'
     # another file, one that is not there, and a link that leads to another meanwhile
     for name in "$conf.other" "$conf.none" "$conf.link"; do
         ln -sfn "$conf.other" "$conf.link"
@@ -498,7 +498,7 @@ is_confined() { [ "$(confined_already "$1")" = "$2" ]; }
         tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'the request names other settings' || fail "$(tail -n 1 "$BATS_TEST_TMPDIR/log")"
         ends "$loop_data"
         loop_start data
-        until_true 5 is_confined "$loop_data" '1 2'
+        eventually is_confined "$loop_data" '1 2'
     done
     # one whose environment names none is confined by the first request: an empty name is that of the usual file
     loops_stop
@@ -532,11 +532,11 @@ beside_it() {
             cgi data GET "/$journal-$mode"
             same "$code" 200
             loop_start data
-            until_true 5 is_confined "$loop_data" '1 2'
+            eventually is_confined "$loop_data" '1 2'
             ask data PUT "/$journal-$mode" '{"value":2}'
             answered 200
             # what lies beside it has its mode, but for that
-            [ "$journal" != wal ] || until_true 5 beside_it "$(printf %o $((0$mode & 0666)))" || fail "$(ls -l "$home")"
+            [ "$journal" != wal ] || eventually beside_it "$(printf %o $((0$mode & 0666)))" || fail "$(ls -l "$home")"
             kill -TERM "$loop_data"
             ends "$loop_data"
         done
@@ -579,7 +579,7 @@ hour_left() {
     installation 'login_limit_account = 0' 'login_limit_address = 0'
     sed -i 's/^password_cost.*/password_cost = 6/' "$conf"
     loop_start token
-    until_true 5 is_confined "$loop_token" '1 2'
+    eventually is_confined "$loop_token" '1 2'
     an_hour_each
     # by a kernel that has neither Landlock nor filters too
     mkdir "$BATS_TEST_TMPDIR/old"
@@ -610,7 +610,7 @@ hour_left() {
         printf '#!/bin/sh\nexec prlimit --cpu=%s "%s/token"\n' "$1" "$PROGRAMS" >"$BATS_TEST_TMPDIR/bounded/token"
         chmod 755 "$BATS_TEST_TMPDIR/bounded/token"
         LOOP_PROGRAMS=$BATS_TEST_TMPDIR/bounded loop_start token
-        until_true 5 is_confined "$loop_token" '1 2'
+        eventually is_confined "$loop_token" '1 2'
     }
     soft() { prlimit --pid "$loop_token" --cpu --noheadings --output SOFT | tr -d ' '; }
     bounded 50:unlimited

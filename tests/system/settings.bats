@@ -176,7 +176,7 @@ waits_now() {
     env -i CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING='since=0&wait=25' REMOTE_ADDR=192.0.2.1 \
         HTTP_AUTHORIZATION="Bearer $token" "$PROGRAMS/changes" >"$BATS_TEST_TMPDIR/waited" 2>&1 3>&- &
     waiting=$!
-    until_true 20 taken 1 || fail 'no place taken'
+    eventually taken 1 || fail 'no place taken'
 }
 
 # taken COUNT: so many places of calls that wait are
@@ -204,7 +204,7 @@ answered_at_once() {
     token=$ann
     kill "$waiting"
     wait "$waiting" || true
-    until_true 20 taken 0 || fail 'the place stays taken'
+    eventually taken 0 || fail 'the place stays taken'
     waits_now
     store a 1
     wait "$waiting"

@@ -19,14 +19,14 @@ setup() {
 @test "slow import: once its token has ended, both places are free soon, although more keeps coming" {
     for number in 1 2; do
         slowly "slow.$number" 1000 1000
-        until_true 20 taken "$number" || fail 'no place taken'
+        eventually taken "$number" || fail 'no place taken'
     done
     cgi me GET /export
     same "$code" 503
     cgi me PUT /password "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-horse-2\"}"
     same "$code" 200
     token=$(jq -r .token <<<"$body")
-    until_true 20 taken 0 || fail 'the places stay taken'
+    eventually taken 0 || fail 'the places stay taken'
     cgi me GET /export
     same "$code" 200
     wait_all
@@ -37,10 +37,10 @@ setup() {
 @test "slow import: the same under FastCGI, and of a token that was ended alone" {
     loop_start me
     looped slowly slow.1 1000 1000
-    until_true 20 taken 1 || fail 'no place taken'
+    eventually taken 1 || fail 'no place taken'
     cgi token DELETE
     same "$code" 200
-    until_true 20 taken 0 || fail 'the place stays taken'
+    eventually taken 0 || fail 'the place stays taken'
     wait_all
     said_to slow.1 401 "$revoked"
     login ann
@@ -50,11 +50,11 @@ setup() {
 
 @test "slow import: a key that is taken out of the key file ends it too" {
     slowly slow.1 1000 1000
-    until_true 20 taken 1 || fail 'no place taken'
+    eventually taken 1 || fail 'no place taken'
     old=$(jq -r '.keys[0].kid' "$keys")
     tool 0 key rotate
     tool 0 key retire "$old" --yes
-    until_true 20 taken 0 || fail 'the place stays taken'
+    eventually taken 0 || fail 'the place stays taken'
     wait_all
     said_to slow.1 401 '"code":"INVALID_TOKEN"'
 }
@@ -67,7 +67,7 @@ setup() {
     loop_start me
     slowly slow.1 1000 25 '{"items":[{"key":"late","value":1}]}'
     looped slowly slow.2 1000 25 '{"items":[{"key":"late","value":1}]}'
-    until_true 20 taken 2 || fail 'no places taken'
+    eventually taken 2 || fail 'no places taken'
     old=$(jq -r '.keys[0].kid' "$keys")
     tool 0 key rotate
     tool 0 key retire "$old" --yes
@@ -84,8 +84,8 @@ setup() {
     loop_start me
     slowly slow.1 1000 1000
     looped slowly slow.2 1000 1000
-    until_true 20 taken 2 || fail 'the places are not taken'
-    until_true 30 taken 0 || fail 'the places stay taken'
+    eventually taken 2 || fail 'the places are not taken'
+    eventually taken 0 || fail 'the places stay taken'
     wait_all
     said_to slow.1 401 "$over"
     said_to slow.2 401 "$over"
@@ -107,13 +107,13 @@ setup() {
 @test "slow import: a byte now and then is not waited for without end" {
     slowly slow.1 1 1000
     loop_start me
-    until_true 20 taken 1 || fail 'no place taken'
-    until_true 20 taken 0 || fail 'the place stays taken'
+    eventually taken 1 || fail 'no place taken'
+    eventually taken 0 || fail 'the place stays taken'
     wait_all
     said_to slow.1 400 '"code":"INCOMPLETE_BODY"'
     looped slowly slow.2 1 1000
-    until_true 20 taken 1 || fail 'no place taken'
-    until_true 20 taken 0 || fail 'the place stays taken'
+    eventually taken 1 || fail 'no place taken'
+    eventually taken 0 || fail 'the place stays taken'
     wait_all
     said_to slow.2 400 '"code":"INCOMPLETE_BODY"'
 }

@@ -86,7 +86,7 @@ run_gone() { ! kill -0 "$run_pid" 2>/dev/null && ! kill -0 -- "-$run_pid" 2>/dev
 # run_wait: until it serves; leaves $base.
 run_serves() { grep -q '^try: ' "$run_output" || run_gone; }
 run_wait() {
-    until_true 40 run_serves || fail "does not come up: $(cat "$run_output")"
+    eventually run_serves || fail "does not come up: $(cat "$run_output")"
     base=$(sed -n 's/^cubby serves at \([^ ]*\) .*/\1/p' "$run_output")
     [ -n "$base" ] || fail "does not serve: $(cat "$run_output")"
 }
@@ -94,7 +94,7 @@ run_wait() {
 # run_stop SIGNAL: to the whole group, as a terminal does; leaves $status.
 run_stop() {
     kill -s "$1" -- "-$run_pid"
-    until_true 15 run_gone || fail "still there after $1: $(ps -o pid,args -g "$run_pid")"
+    eventually run_gone || fail "still there after $1: $(ps -o pid,args -g "$run_pid")"
     status=0
     wait "$run_pid" || status=$?
 }

@@ -6,13 +6,19 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export TOOL=${TOOL:-$root/build/bin/cubby} PROGRAMS=${PROGRAMS:-$root/build/cgi-bin}
 
+# settings [LINE…]: $conf names $database and $keys, with these lines besides; with $busy_timeout, where it is set.
+settings() {
+    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' ${busy_timeout:+"busy_timeout = $busy_timeout"} "$@" >"$conf"
+    chmod 644 "$conf"
+}
+
 # installation [LINE…]: settings in $conf with these lines besides, database and keys in $home.
 installation() {
     home=$BATS_TEST_TMPDIR/home
     conf=$BATS_TEST_TMPDIR/cubby.conf
     database=$home/cubby.db
     keys=$home/keys.json
-    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' "$@" >"$conf"
+    settings "$@"
     export CUBBY_CONF=$conf
     "$TOOL" init >/dev/null
 }
@@ -96,10 +102,7 @@ read_value() { cgi data GET "/$1"; }
 gateway() {
     node "$root/tests/system/gateway.js" "$PROGRAMS" "$@" >"$BATS_TEST_TMPDIR/port" 2>>"$BATS_TEST_TMPDIR/log" 3>&- &
     gateway=$!
-    for _ in $(seq 300); do
-        [ ! -s "$BATS_TEST_TMPDIR/port" ] || break
-        sleep 0.1
-    done
+    eventually [ -s "$BATS_TEST_TMPDIR/port" ]
     address=http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")/api
 }
 
@@ -125,11 +128,7 @@ hold() {
     holder=$!
     exec 5>"$BATS_TEST_TMPDIR/hold"
     printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
-    for _ in $(seq 300); do
-        [ ! -s "$BATS_TEST_TMPDIR/held" ] || return 0
-        sleep 0.1
-    done
-    fail 'the lock is not held'
+    eventually [ -s "$BATS_TEST_TMPDIR/held" ] || fail 'the lock is not held'
 }
 
 let_go() {

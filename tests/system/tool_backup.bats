@@ -230,10 +230,7 @@ interrupted() {
     "$TOOL" restore "$copy" --yes >"$BATS_TEST_TMPDIR/said" 2>&1 5>&- &
     restorer=$!
     # These are taken, as by another restore in the same second.
-    for _ in $(seq 300); do
-        [ ! -e "$database.restore-$restorer" ] || break
-        sleep 0.1
-    done
+    eventually [ -e "$database.restore-$restorer" ]
     for second in $(seq "$start" "$((start + 60))"); do
         echo precious >"$database.before-restore-$(date -u -d "@$second" +%Y%m%dT%H%M%SZ)"
     done
@@ -287,15 +284,15 @@ writer() {
     done
 }
 
+# acknowledged COUNT: so many writes are, or more
+acknowledged() { [ "$(cat "$BATS_TEST_TMPDIR"/acknowledged? 2>/dev/null | wc -l)" -ge "$1" ]; }
+
 @test "backup while eight write: all that was acknowledged before is in it, and restore brings it back" {
     for number in 1 2 3 4 5 6 7 8; do
         writer "$number" &
         began
     done
-    for _ in $(seq 200); do
-        [ "$(cat "$BATS_TEST_TMPDIR"/acknowledged? 2>/dev/null | wc -l)" -ge 80 ] && break
-        sleep 0.05
-    done
+    eventually acknowledged 80
     cat "$BATS_TEST_TMPDIR"/acknowledged? | sort >"$BATS_TEST_TMPDIR/before"
     tool 0 backup "$copy"
     touch "$BATS_TEST_TMPDIR/stop"
@@ -332,10 +329,7 @@ writer() {
         ) &
         began
     done
-    for _ in $(seq 200); do
-        [ "$(cat "$BATS_TEST_TMPDIR"/acknowledged? 2>/dev/null | wc -l)" -ge 40 ] && break
-        sleep 0.05
-    done
+    eventually acknowledged 40
     tool 0 restore "$copy" --yes --json
     kept=$(of .kept)
     tool 0 restore "$copy" --yes
@@ -738,10 +732,7 @@ refused() {
     # Somebody who stays connected keeps the log in a file of its own.
     sqlite3 "$database" 'SELECT 1 FROM users' ".shell touch $BATS_TEST_TMPDIR/held; sleep 4" 'SELECT 1 FROM users' >/dev/null &
     began
-    for _ in $(seq 100); do
-        [ -e "$BATS_TEST_TMPDIR/held" ] && break
-        sleep 0.05
-    done
+    eventually [ -e "$BATS_TEST_TMPDIR/held" ]
     store late 2
     [ -s "$database-wal" ]
     tool 0 backup "$copy"
@@ -779,10 +770,7 @@ refused() {
     echo 'busy_timeout = 100' >>"$conf"
     sqlite3 "$database" 'BEGIN EXCLUSIVE' ".shell touch $BATS_TEST_TMPDIR/held; sleep 2" >/dev/null &
     began
-    for _ in $(seq 100); do
-        [ -e "$BATS_TEST_TMPDIR/held" ] && break
-        sleep 0.05
-    done
+    eventually [ -e "$BATS_TEST_TMPDIR/held" ]
     tool 5 restore "$copy" --yes
     wait_all
     same "$(beside)" 'cubby.db keys.json'

@@ -15,10 +15,7 @@ setup() {
 teardown() {
     stop_gateway
     [ -z "$server" ] || kill "$server"
-    for _ in $(seq 100); do
-        [ -n "$server" ] && kill -0 "$server" 2>/dev/null || break
-        sleep 0.1
-    done
+    [ -z "$server" ] || eventually process_gone "$server"
     rm -rf "$folder"
 }
 
@@ -65,7 +62,7 @@ apache() {
         apache2 -d "$folder/run" -f "$folder/apache.conf" -DFOREGROUND 3>&- 2>"$folder/run/output" &
         server=$!
         address=http://127.0.0.1:$port/api
-        for _ in $(seq 100); do
+        for _ in $(seq 900); do
             kill -0 "$server" 2>/dev/null || break
             if curl -s -o "$folder/run/health" "$address/health"; then return 0; fi
             sleep 0.1
@@ -92,10 +89,7 @@ served() {
     mkdir -m 700 "$folder/data"
     SERVER=$1 PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$folder/log" 2>&1 3>&- &
     server=$!
-    for _ in $(seq 300); do
-        [ -f "$folder/ready" ] && break
-        sleep 0.1
-    done
+    eventually [ -f "$folder/ready" ]
     address=$(cat "$folder/ready")
     conf=$folder/cubby.conf
     printf '%s\n' "database = $folder/data/cubby.db" "keys = $folder/data/keys.json" >"$conf"
@@ -134,7 +128,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     kill -KILL $(pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/changes$')
     # nginx may first find a connection that it has kept broken
     unreached() { [ "$(curl -s -o "$BATS_TEST_TMPDIR/unreached" -w '%{http_code}' "$address/changes")" = 503 ]; }
-    until_true 10 unreached
+    eventually unreached
     tool 1 doctor "$address" --json
     same "$(state mode) $(state programs) $(state health)" 'ok problem ok'
     about programs 'do not answer: /changes (503)'
@@ -357,13 +351,10 @@ problem'
             socket.once("data", () => socket.end(answers[number++ % answers.length]));
         });
         server.listen(0, "127.0.0.1", () => console.log(server.address().port));
-        setTimeout(() => process.exit(0), 30000);
+        setTimeout(() => process.exit(0), 120000);
         ' >"$folder/port" 3>&- &
     server=$!
-    for _ in $(seq 100); do
-        [ -s "$folder/port" ] && break
-        sleep 0.1
-    done
+    eventually [ -s "$folder/port" ]
     for _ in $(seq 12); do
         tool 1 doctor "http://127.0.0.1:$(cat "$folder/port")/api" --json
         same "$(of .ok)" false

@@ -15,12 +15,6 @@ teardown() {
     rm -rf "$place"
 }
 
-# settings [LINE…]
-settings() {
-    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' "$@" >"$conf"
-    chmod 644 "$conf"
-}
-
 # lacks TEXT PART
 lacks() { case $1 in *"$2"*) fail "has \"$2\": $1" ;; esac }
 
@@ -512,10 +506,7 @@ root 600'
 namespace_start() {
     unshare -U sleep 200 3>&- &
     inside=$!
-    for ((i = 0; i < 500; i++)); do
-        [ "$(readlink "/proc/$inside/ns/user")" = "$(readlink /proc/self/ns/user)" ] || break
-        sleep 0.01
-    done
+    eventually eval "[ \"\$(readlink /proc/$inside/ns/user)\" != '$(readlink /proc/self/ns/user)' ]"
     echo '0 100000 65536' >"/proc/$inside/uid_map"
     echo '0 100000 65536' >"/proc/$inside/gid_map"
     cp "$TOOL" "$place/cubby"

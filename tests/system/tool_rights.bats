@@ -6,6 +6,7 @@ load tool
 setup() {
     note_test_alone
     place_of rights
+    busy_timeout=100 # milliseconds
     settings
     background=''
 }
@@ -13,12 +14,6 @@ setup() {
 teardown() {
     [ -z "$background" ] || kill "$background" 2>/dev/null || true
     rm -rf "$place"
-}
-
-# settings [LINE…]
-settings() {
-    printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' 'busy_timeout = 100' "$@" >"$conf"
-    chmod 644 "$conf"
 }
 
 as_attacker() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
@@ -33,15 +28,6 @@ untouched() { same "$(stat -c '%s %U %a' "$victim")" '0 root 600'; }
 
 # drafts: the names of restores' drafts that the traced tool made
 drafts() { grep -c 'restore-.*O_CREAT' "$place/trace" || true; }
-
-# eventually COMMAND…: until it succeeds
-eventually() {
-    for _ in $(seq 300); do
-        ! "$@" || return 0
-        sleep 0.1
-    done
-    fail "never: $*"
-}
 
 # ---- settings -----------------------------------------------------------------------------------
 

@@ -13,9 +13,6 @@ setup() {
     export CUBBY_CONF=$conf
 }
 
-# settings [LINE…]
-settings() { printf '%s\n' "database = $database" "keys = $keys" 'password_cost = 1' "$@" >"$conf"; }
-
 mode() { stat -c %a "$1"; }
 
 sum() { sha256sum "$database" "$keys"; }

@@ -286,11 +286,7 @@ tool_with() {
             tool 0 user delete ann --yes
         fi
         # the answer goes out first
-        for _ in $(seq 100); do
-            grep -qs MARKED-BY-ANN "$home"/* || break
-            sleep 0.1
-        done
-        same "$(grep -ls MARKED-BY-ANN "$home"/*)" ''
+        eventually eval '! grep -qs MARKED-BY-ANN "$home"/*' || fail "$(grep -ls MARKED-BY-ANN "$home"/*)"
     done
     # One who reads for longer than anybody waits keeps it there, until gc comes.
     echo 'busy_timeout = 100' >>"$conf"
