@@ -98,7 +98,8 @@ function arrange(list, lines) {
   }
 }
 
-// Whose turn an action waits for: that of the same session, and for a button beside a value, that of the same key.
+// Gives a function that tells whether the place where BUTTON was pressed is still there: in the same session and shown,
+// and for a button beside a value with the same key.
 function scene(button) {
   const { signal } = ended;
   const key = button.closest('#open') && item && item.key;
