@@ -2,16 +2,17 @@
 
 _cubby_commands='init migrate check config user key backup restore export import copy gc stats doctor help'
 _cubby_user='list show add edit quota keys disable enable delete passwd reset-code'
-_cubby_key='list rotate retire'
+_cubby_key='list rotate use retire'
 
 # The options of a command, by its full name.
 _cubby_options() {
     case $1 in
     init) echo '--owner --json' ;;
     check | migrate) echo '--json --progress' ;;
-    config | 'user list' | 'user show' | 'user enable' | 'key list')
+    config | 'user show' | 'user enable' | 'key use')
         echo '--json'
         ;;
+    'user list' | 'key list') echo '--names --json' ;;
     'user add') echo '--email --full-name --age --gender --password-stdin --json' ;;
     'user edit') echo '--username --email --full-name --age --gender --json' ;;
     'user quota') echo '--keys --bytes --json' ;;
@@ -20,7 +21,7 @@ _cubby_options() {
     'user delete') echo '--json --yes --progress' ;;
     'user passwd') echo '--password-stdin --json' ;;
     'user reset-code') echo '--valid --json' ;;
-    'key rotate') echo '--retire-others --json --yes' ;;
+    'key rotate') echo '--prepare --retire-others --json --yes' ;;
     'key retire') echo '--expired --json --yes' ;;
     backup) echo '--json --yes --progress' ;;
     restore) echo '--keep-sessions --json --yes --progress' ;;
@@ -34,16 +35,23 @@ _cubby_options() {
     esac
 }
 
-# Names from the installation itself, where the caller may read it.
+# _cubby_ask WORD…: what the installation that is meant says in its own words, where the caller may read it.
+_cubby_ask() {
+    local of=()
+    [ "${COMP_WORDS[1]}" != -c ] || of=(-c "${COMP_WORDS[2]/#\~\//$HOME/}")
+    "${COMP_WORDS[0]}" "${of[@]}" "$@" 2>/dev/null
+}
+
+# Names from the installation itself.
 _cubby_names() {
     case $1 in
     user\ show | user\ edit | user\ quota | user\ keys | user\ disable | user\ enable | user\ delete | user\ passwd | user\ reset-code)
-        "${COMP_WORDS[0]}" user list 2>/dev/null | awk 'NR > 1 { print $2 }'
+        _cubby_ask user list --names
         ;;
     help) _cubby_lines "$_cubby_commands" ;;
     help\ user) _cubby_lines "$_cubby_user" ;;
     help\ key) _cubby_lines "$_cubby_key" ;;
-    'key retire') "${COMP_WORDS[0]}" key list 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
+    'key use' | 'key retire') _cubby_ask key list --names ;;
     esac
 }
 

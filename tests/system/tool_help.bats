@@ -154,13 +154,24 @@ CASES
     same "$(complete_words "$TOOL" key retire '')" "$("$TOOL" key list --json | jq -r '.[0].kid')"
 }
 
+@test "completion: names with blanks, and those of the installation that -c names" {
+    installation
+    for name in carl 'carl smith'; do
+        printf '%s\n' "$PASSWORD" | "$TOOL" user add "$name" --email "${name// /.}@example.org" --full-name C --age 1 --gender other --password-stdin >/dev/null
+    done
+    same "$(complete_words "$TOOL" user delete ca)" $'carl\ncarl\\ smith'
+    same "$(env -u CUBBY_CONF bash -c '. "$1"; COMP_WORDS=("$2" -c "$3" user show ca); COMP_CWORD=5; _cubby; printf "%s\n" "${COMPREPLY[@]}"' - \
+        "$root/db/tool/cubby.bash" "$TOOL" "$conf" | sort)" $'carl\ncarl\\ smith'
+    same "$(env -u CUBBY_CONF "$TOOL" -c "$conf" key list --names)" "$(jq -r '.keys[0].kid' "$keys")"
+}
+
 @test "completion: names of users and files that look like commands are words, quoted, and nothing is executed" {
     installation
     hostile='$(touch${IFS}pwned);`touch${IFS}pwned`'
     printf '%s\n' "$PASSWORD" | "$TOOL" user add "$hostile" --email h@example.org --full-name H --age 1 --gender other --password-stdin >/dev/null
     cd "$BATS_TEST_TMPDIR"
     touch '$(touch pwned)x'
-    for words in 'user show' 'user quota' 'user delete' 'export --user' 'help' 'key retire' 'copy --to' 'copy --from' 'restore' '-c'; do
+    for words in 'user show' 'user quota' 'user delete' 'export --user' 'help' 'key retire' 'key use' 'copy --to' 'copy --from' 'restore' '-c'; do
         # shellcheck disable=SC2086 # words
         answers=$(complete_words "$TOOL" $words '')
         [ ! -e pwned ] || fail "$words: executed"
@@ -183,6 +194,8 @@ CASES
     tool 0 user show --json -- ann
     tool 4 user show -- --json
     tool 2 user show ann --json=yes
+    tool 2 user list --names --json
+    tool 2 key list --names --json
     tool 2 user show ann bob
     tool 2 user show
     tool 2 gc --tombstones

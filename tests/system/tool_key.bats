@@ -215,12 +215,102 @@ token_by() {
     tool 0 key retire --expired
     same "$(key_ids | wc -l)" 2
     # as if that had been two hours ago
-    jq '.keys[0].iat -= 7200' "$keys" >"$keys.edited"
+    jq '.keys[1].exp -= 7200' "$keys" >"$keys.edited"
     cat "$keys.edited" >"$keys"
     first=$(key_ids | head -n 1)
     tool 0 key retire --expired
     same "$(key_ids)" "$first"
     tool 0 key retire --expired
+}
+
+# edited FILTER: the key file, changed by jq
+edited() {
+    jq "$1" "$keys" >"$BATS_TEST_TMPDIR/edited"
+    cat "$BATS_TEST_TMPDIR/edited" >"$keys"
+}
+
+@test "key retire --expired: of a file that an older cubby wrote, by when the next key was made" {
+    edited '.keys[0].iat -= 86400'
+    tool 0 key rotate
+    edited 'del(.keys[].exp, .keys[].token_lifetime)'
+    tool 0 key retire --expired
+    same "$(key_ids | wc -l)" 2
+    edited '.keys[0].iat -= 7200'
+    cp "$keys" "$BATS_TEST_TMPDIR/older"
+    tool 0 key retire --expired
+    same "$(key_ids | wc -l)" 1
+    # A clock that was not set when the next key was made, or behind when it was, says nothing.
+    for wrong in '.keys[0].iat = 7200' '.keys[].iat = 7200' '.keys[0].iat -= 86400'; do
+        cat "$BATS_TEST_TMPDIR/older" >"$keys"
+        edited "$wrong"
+        tool 0 key retire --expired
+        same "$(key_ids | wc -l)" 2
+        tool 3 key retire "$(key_ids | tail -n 1)"
+        same "$("$TOOL" key list --json | jq -c '.[1].tokens_end_at')" null
+    done
+}
+
+@test "key retire --expired: no living token ends because token_lifetime has been lowered since, or the clock was not set" {
+    new_user ann
+    echo 'token_lifetime = 1' >>"$conf"
+    tool 0 key rotate
+    sleep 2
+    tool 0 key retire --expired
+    same "$output" 'no key to retire'
+    read_value k
+    same "$code" 404
+    # That of the next key is short from the start.
+    login ann
+    tool 0 key rotate
+    same "$(key_ids | wc -l)" 3
+    same "$(jq -c '[.keys[] | has("exp")]' "$keys")" '[false,true,true]'
+    [ "$(jq '.keys[1].exp - now | . <= 62' "$keys")" = true ] || fail "$(jq -c '.keys[1].exp - now' "$keys")"
+    [ "$(jq '.keys[2].exp - now | . > 3500' "$keys")" = true ] || fail "$(jq -c '.keys[2].exp - now' "$keys")"
+}
+
+@test "key rotate --prepare, key use: of two web servers with a copy of the file each none refuses the other's tokens" {
+    new_user ann
+    first=$(key_ids)
+    old=$token
+    tool 0 key rotate --prepare --json
+    fresh=$(of .kid)
+    same "$(key_ids | paste -sd' ')" "$first $fresh"
+    same "$("$TOOL" key list --json | jq -c '[.[] | [.signs, .prepared, .tokens_end_at]]')" '[[true,false,null],[false,true,null]]'
+    tool 0 key list
+    same "$(grep -c 'is to sign new ones$' <<<"$output")" 1
+    tool 0 key retire --expired
+    same "$output" 'no key to retire'
+    tool 3 key retire "$fresh"
+    login ann
+    store k 1
+    same "$code" 201
+    cp "$keys" "$BATS_TEST_TMPDIR/other" # as the other server has it from now on
+    tool 4 key use nothing
+    tool 2 key use
+    tool 2 key rotate --prepare --retire-others --yes
+    tool 0 key use "$fresh" --json
+    same "$(of '[.kid, .keys] | @csv')" "\"$fresh\",2"
+    same "$(key_ids | paste -sd' ')" "$fresh $first"
+    same "$("$TOOL" key list --json | jq -c '[.[] | [.signs, .prepared, (.tokens_end_at | type)]]')" '[[true,false,"null"],[false,false,"string"]]'
+    tool 0 key use "$fresh"
+    same "${output%% from*}" "key $fresh signs"
+    read_value k
+    same "$code" 200
+    login ann
+    cat "$BATS_TEST_TMPDIR/other" >"$keys"
+    for token in "$token" "$old"; do
+        read_value k
+        same "$code" 200
+    done
+    tool 0 check
+    # Back to the first, as where the new one should not be used after all.
+    tool 0 key use "$fresh"
+    tool 0 key use "$first"
+    same "$(jq -c '[.keys[] | [has("exp"), has("key_ops")]]' "$keys")" '[[false,false],[true,false]]'
+    tool 0 key rotate --prepare
+    twice new=a old=b old=c
+    tool 1 key use old
+    said '2 keys'
 }
 
 @test "key rotate --retire-others: every token ends at once, and it asks" {

@@ -2,8 +2,12 @@
  * key.c - the keys that sign access tokens: list, rotate, retire.
  *
  * The key file is a JWKS (RFC 7517): the first key signs, all verify. It is edited as JSON, so that
- * unknown members stay. Each key made here has its time of creation in `iat` (seconds since 1970),
- * from which follows how long tokens of the key before it can still be valid.
+ * unknown members stay. Beside those of RFC 7517 a key made here has
+ *
+ *   iat             when it was created, seconds since 1970
+ *   token_lifetime  seconds that its tokens live for by the settings, while it signs
+ *   exp             when the last token of one that signed no more has expired
+ *   key_ops         ["verify"] (RFC 7517 section 4.3) in one that is to sign later on
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +18,9 @@
 #include "db/tool/files.h"
 #include "db/tool/lock.h"
 #include "db/tool/commands/key.h"
+
+/* 2024-01-01, in seconds since 1970: a clock that shows less has not been set. */
+#define CLOCK_IS_SET INT64_C(1704067200)
 
 /* The member NAME of OBJECT; of several the last one, which is the one that the programs use. */
 static cJSON *member(const cJSON *object, const char *name)
@@ -93,13 +100,50 @@ static cJSON *name_json(const cJSON *key)
     return kid != NULL ? cJSON_CreateString(kid) : cJSON_CreateNull();
 }
 
+/* The member NAME of KEY, a whole number of seconds; 0 when there is none. */
+static int64_t seconds_of(const cJSON *key, const char *name)
+{
+    const cJSON *found = member(key, name);
+    return cJSON_IsNumber(found) && found->valuedouble > 0 && found->valuedouble < 1e11
+               ? (int64_t)found->valuedouble
+               : 0;
+}
+
 /* When KEY was created, in seconds since 1970; 0: unknown. */
 static int64_t creation_of(const cJSON *key)
 {
-    const cJSON *born = member(key, "iat");
-    return cJSON_IsNumber(born) && born->valuedouble > 0 && born->valuedouble < 1e11
-               ? (int64_t)born->valuedouble
-               : 0;
+    return seconds_of(key, "iat");
+}
+
+static void drop_member(cJSON *key, const char *name)
+{
+    while (member(key, name) != NULL) {
+        cJSON_DeleteItemFromObjectCaseSensitive(key, name);
+    }
+}
+
+/* Gives KEY the member NAME, in the place of any that it has. SECONDS is below 2^53. */
+static void set_seconds(cJSON *key, const char *name, int64_t seconds)
+{
+    drop_member(key, name);
+    json_add(key, name, cJSON_CreateNumber((double)seconds));
+}
+
+/* Whether KEY waits for "cubby key use". */
+static bool is_prepared(const cJSON *key)
+{
+    const cJSON *ops = member(key, "key_ops");
+    const char *only = cJSON_GetStringValue(cJSON_GetArrayItem(ops, 0));
+    return cJSON_GetArraySize(ops) == 1 && only != NULL && strcmp(only, "verify") == 0 &&
+           seconds_of(key, "exp") == 0;
+}
+
+/* How long tokens of KEY live: as the settings say, or said when it was made. Who lowers
+ * token_lifetime does not shorten the tokens that are about. */
+static int64_t lifetime_of(const struct tool *tool, const cJSON *key)
+{
+    int64_t known = seconds_of(key, "token_lifetime");
+    return known > tool->config.token_lifetime ? known : tool->config.token_lifetime;
 }
 
 static size_t bits_of(const cJSON *key)
@@ -108,13 +152,20 @@ static size_t bits_of(const cJSON *key)
     return k != NULL ? strcspn(k, "=") * 6 / 8 * 8 : 0;
 }
 
-/* When the last token of key NUMBER (from 0) expires, in seconds since 1970: its successor stands
- * before it, and tokens live for token_lifetime after the successor was created. 0 for the first
- * key, which still signs, and when it is unknown. */
+/* When the last token of key NUMBER (from 0) expires, in seconds since 1970; 0 for the first key,
+ * which still signs, and when it is unknown. In files of before, which don't say so, its successor
+ * stands before it, and its tokens live on from when that was created; unless that was made while
+ * the clock was wrong. */
 static int64_t end_of(const struct tool *tool, const cJSON *list, int number)
 {
-    int64_t successor = number > 0 ? creation_of(cJSON_GetArrayItem(list, number - 1)) : 0;
-    return successor != 0 ? successor + tool->config.token_lifetime : 0;
+    const cJSON *key = cJSON_GetArrayItem(list, number);
+    if (number == 0 || is_prepared(key)) {
+        return 0;
+    }
+    int64_t said = seconds_of(key, "exp");
+    int64_t successor = creation_of(cJSON_GetArrayItem(list, number - 1));
+    bool likely = successor >= CLOCK_IS_SET && successor >= creation_of(key);
+    return said != 0 ? said : likely ? successor + lifetime_of(tool, key) : 0;
 }
 
 const char *key_new_name(struct tool *tool)
@@ -139,6 +190,7 @@ int key_new_file(struct tool *tool, const char *kid, const char **text)
     cJSON *top = plain != NULL ? cJSON_Parse(plain) : NULL;
     cJSON *made = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(top, "keys"), 0);
     json_add(made, "iat", json_new_integer(&tool->scratch, tool_now_ms() / 1000));
+    set_seconds(made, "token_lifetime", tool->config.token_lifetime);
     *text = made != NULL ? cJSON_Print(top) : NULL;
     return *text != NULL && !arena_failed(&tool->scratch) ? TOOL_DONE : tool_out_of_memory(tool);
 }
@@ -154,6 +206,12 @@ static int new_key(struct tool *tool, const char *kid, cJSON **key)
     cJSON *list = cJSON_GetObjectItemCaseSensitive(cJSON_Parse(text), "keys");
     *key = cJSON_DetachItemFromArray(list, 0);
     return *key != NULL ? TOOL_DONE : tool_out_of_memory(tool);
+}
+
+static int no_such_key(struct tool *tool, const char *kid)
+{
+    (void)tool_fail(tool, "there is no key %s; see cubby key list", kid);
+    return TOOL_ABSENT;
 }
 
 /* ---- list ----------------------------------------------------------------------------------- */
@@ -183,6 +241,7 @@ static int list_as_json(struct tool *tool, const cJSON *list)
         cJSON *row = cJSON_CreateObject();
         json_add(row, "kid", name_json(key));
         json_add(row, "signs", cJSON_CreateBool(i == 0));
+        json_add(row, "prepared", cJSON_CreateBool(i > 0 && is_prepared(key)));
         json_add(row, "bits", json_new_integer(&tool->scratch, (int64_t)bits_of(key)));
         add_time(tool, row, "created_at", creation_of(key));
         add_time(tool, row, "tokens_end_at", end_of(tool, list, i));
@@ -193,16 +252,22 @@ static int list_as_json(struct tool *tool, const cJSON *list)
 
 static int run_list(struct tool *tool)
 {
+    if (tool->json && tool_option(tool, "--names") != NULL) {
+        return tool_misuse(tool, "either --names or --json");
+    }
     cJSON *top;
     cJSON *list;
     int status = read_keys(tool, &top, &list);
     if (status != TOOL_DONE) {
         return status;
     }
+    bool names = tool_option(tool, "--names") != NULL;
     if (tool->json) {
         return list_as_json(tool, list);
     }
-    printf("%-20s %5s  %-24s  %s\n", "KEY", "BITS", "CREATED", "TOKENS");
+    if (!names) {
+        printf("%-20s %5s  %-24s  %s\n", "KEY", "BITS", "CREATED", "TOKENS");
+    }
     int count = cJSON_GetArraySize(list);
     for (int i = 0; i < count; i++) {
         const cJSON *key = cJSON_GetArrayItem(list, i);
@@ -210,22 +275,77 @@ static int run_list(struct tool *tool)
         char born[TIME_TEXT_SIZE];
         char ends[TIME_TEXT_SIZE];
         const char *name = name_of(key);
+        if (names) {
+            (void)puts(name); /* of harmless characters, as token_keys_check has seen */
+            continue;
+        }
+        bool none = i == 0 || is_prepared(key);
+        const char *tokens = i == 0 ? "signs new ones" : "is to sign new ones";
         printf("%-20s %5zu  %-24s  %s%s\n", tool_is_printable(name) ? name : "?", bits_of(key),
-               time_text(born, creation_of(key)), i == 0 ? "signs new ones" : "the last ends ",
-               i == 0 ? "" : time_text(ends, end));
+               time_text(born, creation_of(key)), none ? tokens : "the last ends ",
+               none ? "" : time_text(ends, end));
     }
     return TOOL_DONE;
 }
 
 /* ---- rotate --------------------------------------------------------------------------------- */
 
+/* Puts KEY, which is in no list, in front of LIST. */
+static bool put_first(cJSON *list, cJSON *key)
+{
+    return cJSON_GetArraySize(list) == 0 ? cJSON_AddItemToArray(list, key)
+                                         : cJSON_InsertItemInArray(list, 0, key);
+}
+
+/* Notes in KEY, which signs no more from now on, when its last token ends. Another web server's
+ * clock may be ahead. */
+static void note_end(const struct tool *tool, cJSON *key)
+{
+    set_seconds(key, "exp", tool_now_ms() / 1000 + lifetime_of(tool, key) + TOKEN_CLOCK_TOLERANCE);
+    drop_member(key, "token_lifetime");
+}
+
+/* Puts KEY, named KID, into LIST and writes the file TOP; says what has become of tokens. */
+static int add_key(struct tool *tool, cJSON *top, cJSON *list, cJSON *key, const char *kid)
+{
+    bool alone = tool_option(tool, "--retire-others") != NULL;
+    bool later = tool_option(tool, "--prepare") != NULL;
+    while (alone && cJSON_GetArraySize(list) > 0) {
+        cJSON_DeleteItemFromArray(list, 0);
+    }
+    if (later) {
+        cJSON *ops = cJSON_AddArrayToObject(key, "key_ops");
+        (void)cJSON_AddItemToArray(ops, cJSON_CreateString("verify"));
+    } else if (!alone) {
+        note_end(tool, cJSON_GetArrayItem(list, 0));
+    }
+    if (!(later ? cJSON_AddItemToArray(list, key) : put_first(list, key))) {
+        return tool_out_of_memory(tool);
+    }
+    int status = write_keys(tool, top);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    tool_audit(tool, later ? "key_prepared" : "key_rotated", 0, "%s%s", kid,
+               alone ? ", all others retired" : "");
+    cJSON *out = cJSON_CreateObject();
+    json_add(out, "kid", cJSON_CreateString(kid));
+    json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
+    if (later) {
+        return tool_result(
+            tool, out, "key %s verifies from now on; \"cubby key use %s\" signs by it", kid, kid);
+    }
+    return tool_result(tool, out, "key %s signs from now on%s", kid,
+                       alone ? "; all earlier tokens have ended"
+                             : "; tokens of older keys live until they expire");
+}
+
 static int rotate_locked(struct tool *tool)
 {
     cJSON *top;
     cJSON *list;
     int status = read_keys(tool, &top, &list);
-    bool alone = tool_option(tool, "--retire-others") != NULL;
-    if (status == TOOL_DONE && alone) {
+    if (status == TOOL_DONE && tool_option(tool, "--retire-others") != NULL) {
         status = tool_confirm(tool, "Retire all present keys? Every access token ends at once.");
     }
     cJSON *key = NULL;
@@ -233,40 +353,80 @@ static int rotate_locked(struct tool *tool)
     if (status == TOOL_DONE) {
         status = kid != NULL ? new_key(tool, kid, &key) : TOOL_FAILED;
     }
-    if (status != TOOL_DONE) {
-        return status;
-    }
-    while (alone && cJSON_GetArraySize(list) > 0) {
-        cJSON_DeleteItemFromArray(list, 0);
-    }
-    if (!(cJSON_GetArraySize(list) == 0 ? cJSON_AddItemToArray(list, key)
-                                        : cJSON_InsertItemInArray(list, 0, key))) {
-        return tool_out_of_memory(tool);
-    }
-    status = write_keys(tool, top);
-    if (status != TOOL_DONE) {
-        return status;
-    }
-    tool_audit(tool, "key_rotated", 0, "%s%s", kid, alone ? ", all others retired" : "");
-    cJSON *out = cJSON_CreateObject();
-    json_add(out, "kid", cJSON_CreateString(kid));
-    json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
-    return tool_result(tool, out, "key %s signs from now on%s", kid,
-                       alone ? "; all earlier tokens have ended"
-                             : "; tokens of older keys live until they expire");
+    return status == TOOL_DONE ? add_key(tool, top, list, key, kid) : status;
 }
 
-static int run_rotate(struct tool *tool)
+/* Does EDIT while no other edit of the key file is done. */
+static int with_lock(struct tool *tool, int (*edit)(struct tool *))
 {
     int lock;
     int status = lock_keys(tool, &lock);
     if (status == TOOL_DONE) {
-        status = rotate_locked(tool);
+        status = edit(tool);
     }
     if (lock >= 0) {
         (void)close(lock);
     }
     return status;
+}
+
+static int run_rotate(struct tool *tool)
+{
+    if (tool_option(tool, "--prepare") != NULL && tool_option(tool, "--retire-others") != NULL) {
+        return tool_misuse(tool, "either --prepare or --retire-others");
+    }
+    return with_lock(tool, rotate_locked);
+}
+
+/* ---- use ------------------------------------------------------------------------------------ */
+
+static int use_locked(struct tool *tool)
+{
+    cJSON *top;
+    cJSON *list;
+    const char *kid = tool->words[0];
+    int status = read_keys(tool, &top, &list);
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    int found = -1;
+    int count = 0;
+    for (int i = cJSON_GetArraySize(list) - 1; i >= 0; i--) {
+        if (strcmp(name_of(cJSON_GetArrayItem(list, i)), kid) == 0) {
+            found = i;
+            count++;
+        }
+    }
+    if (count == 0) {
+        return no_such_key(tool, kid);
+    }
+    if (count > 1) {
+        return tool_fail(tool, "%d keys are named %s", count, kid);
+    }
+    if (found > 0) {
+        note_end(tool, cJSON_GetArrayItem(list, 0));
+        cJSON *key = cJSON_DetachItemFromArray(list, found);
+        drop_member(key, "key_ops");
+        drop_member(key, "exp");
+        set_seconds(key, "token_lifetime", lifetime_of(tool, key));
+        status = put_first(list, key) ? write_keys(tool, top) : tool_out_of_memory(tool);
+    }
+    if (status != TOOL_DONE) {
+        return status;
+    }
+    if (found > 0) {
+        tool_audit(tool, "key_rotated", 0, "%s", kid);
+    }
+    cJSON *out = cJSON_CreateObject();
+    json_add(out, "kid", name_json(cJSON_GetArrayItem(list, 0)));
+    json_add(out, "keys", cJSON_CreateNumber(cJSON_GetArraySize(list)));
+    return tool_result(
+        tool, out, "key %s signs from now on; tokens of older keys live until they expire", kid);
+}
+
+static int run_use(struct tool *tool)
+{
+    return with_lock(tool, use_locked);
 }
 
 /* ---- retire --------------------------------------------------------------------------------- */
@@ -350,8 +510,7 @@ static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
     bool ended;
     int count = count_named(tool, list, kid, &ended);
     if (count == 0) {
-        (void)tool_fail(tool, "there is no key %s; see cubby key list", kid);
-        return TOOL_ABSENT;
+        return no_such_key(tool, kid);
     }
     if (strcmp(name_of(cJSON_GetArrayItem(list, 0)), kid) == 0) {
         return tool_fail(tool, "key %s signs new tokens; run \"cubby key rotate\" first", kid);
@@ -391,7 +550,7 @@ static int retire_expired(struct tool *tool, cJSON *top, cJSON *list)
     return write_retired(tool, top, list, removed);
 }
 
-static int retire_locked(struct tool *tool, bool expired)
+static int retire_locked(struct tool *tool)
 {
     cJSON *top;
     cJSON *list;
@@ -399,29 +558,25 @@ static int retire_locked(struct tool *tool, bool expired)
     if (status != TOOL_DONE) {
         return status;
     }
-    return expired ? retire_expired(tool, top, list) : retire_named(tool, top, list);
+    return tool->word_count == 0 ? retire_expired(tool, top, list) : retire_named(tool, top, list);
 }
 
 static int run_retire(struct tool *tool)
 {
-    bool expired = tool_option(tool, "--expired") != NULL;
-    if (expired == (tool->word_count == 1)) {
+    if ((tool_option(tool, "--expired") != NULL) == (tool->word_count == 1)) {
         return tool_misuse(tool, "either a key or --expired");
     }
-    int lock;
-    int status = lock_keys(tool, &lock);
-    if (status == TOOL_DONE) {
-        status = retire_locked(tool, expired);
-    }
-    if (lock >= 0) {
-        (void)close(lock);
-    }
-    return status;
+    return with_lock(tool, retire_locked);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
+static const struct tool_option list_options[] = {
+    {"--names", NULL, "the names alone, a line each, as scripts and completion want them"},
+};
+
 static const struct tool_option rotate_options[] = {
+    {"--prepare", NULL, "which only verifies until \"cubby key use\""},
     {"--retire-others", NULL, "and keep no other: every access token ends at once"},
 };
 
@@ -435,26 +590,42 @@ static const struct tool_command commands[] = {
      .summary = "show the keys that sign and verify tokens",
      .text =
          "Shows the keys of the key file, never their secret. The first signs new tokens; the\n"
-         "others verify tokens that are still about, the last of which ends at the time shown.\n",
+         "others verify tokens that are still about, the last of which ends at the time shown,\n"
+         "or are to sign later on.\n",
+     .options = list_options,
+     .option_count = 1,
      .flags = COMMAND_JSON,
      .run = run_list},
     {.name = "key rotate",
      .words = "",
      .summary = "make a new key, which signs from now on",
-     .text = "Puts a new key in front of the others. Tokens signed by older keys live until they\n"
-             "expire; \"cubby key retire --expired\" then drops those keys.\n",
+     .text =
+         "Puts a new key in front of the others. Tokens signed by older keys live until they\n"
+         "expire; \"cubby key retire --expired\" then drops those keys. With --prepare the new\n"
+         "key only verifies until \"cubby key use\": where several web servers have copies of\n"
+         "the file, each can know the key before the first one signs by it.\n",
      .options = rotate_options,
-     .option_count = 1,
+     .option_count = 2,
      .flags = COMMAND_JSON | COMMAND_ASKS,
      .run = run_rotate},
+    {.name = "key use",
+     .words = "KEY",
+     .summary = "let a key that is there sign from now on",
+     .text =
+         "Puts the key named KEY in front of the others, as a rule one that \"cubby key rotate\n"
+         "--prepare\" made. Tokens signed by the others live until they expire.\n",
+     .words_least = 1,
+     .words_most = 1,
+     .flags = COMMAND_JSON,
+     .run = run_use},
     {.name = "key retire",
      .words = "[KEY]",
      .summary = "drop a key; tokens that it signed end at once",
      .text =
          "Drops the key named KEY (\"-\": the one without a name), as \"cubby key list\" shows\n"
          "them; all of that name where there are several. The key that signs can't be dropped:\n"
-         "rotate first. Asks while tokens of the key may still live. token_lifetime of the\n"
-         "settings tells how long they do.\n",
+         "rotate first. Asks while tokens of the key may still live, which is for token_lifetime\n"
+         "of the settings, or as that stood when the key was made where it was more.\n",
      .options = retire_options,
      .option_count = 1,
      .words_most = 1,

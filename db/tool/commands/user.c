@@ -20,6 +20,12 @@ static const char *printable(const char *text)
 
 static int print_row(struct tool *tool, const struct account *account, bool first)
 {
+    if (tool_option(tool, "--names") != NULL) {
+        if (tool_is_printable(account->username)) { /* else it would not be a line */
+            (void)puts(account->username);
+        }
+        return TOOL_DONE;
+    }
     if (!tool->json) {
         char when[TIME_TEXT_SIZE];
         time_to_text(account->created_at, when);
@@ -64,12 +70,16 @@ static int print_rows(struct tool *tool, struct db_connection *connection)
 
 static int run_list(struct tool *tool)
 {
+    bool names = tool_option(tool, "--names") != NULL;
+    if (names && tool->json) {
+        return tool_misuse(tool, "either --names or --json");
+    }
     struct db_connection *connection;
     int status = admin_open(tool, false, &connection);
     if (status != TOOL_DONE) {
         return status;
     }
-    if (!tool->json) {
+    if (!tool->json && !names) {
         printf("%8s  %-20s %-28s %-10s %8s %12s\n", "ID", "NAME", "E-MAIL", "CREATED", "KEYS",
                "BYTES");
     }
@@ -346,11 +356,17 @@ static const struct tool_option code_options[] = {
     "The password is asked for at the terminal, or read with --password-stdin; it follows the\n"   \
     "rules for passwords of the API.\n"
 
+static const struct tool_option list_options[] = {
+    {"--names", NULL, "the names alone, a line each, as scripts and completion want them"},
+};
+
 static const struct tool_command commands[] = {
     {.name = "user list",
      .words = "",
      .summary = "list all accounts",
      .text = "Lists all accounts in the order of their names, with what they store.\n",
+     .options = list_options,
+     .option_count = 1,
      .flags = COMMAND_JSON | COMMAND_ONE_OWNER,
      .run = run_list},
     {.name = "user show",
