@@ -600,6 +600,29 @@ time.sleep(250)' >"$BATS_TEST_TMPDIR/port" 3>&- 4>&- &
     done
     kill "$holder"
     wait "$holder" || true
+    # A name that is too long for the socket of one program, once lighttpd has started those of the others.
+    long=$TMPDIR/$(printf "%$((106 - ${#TMPDIR} - 1 - 46))s" '' | tr ' ' x)
+    mkdir -m 755 "$long"
+    for round in 1 2 3 4; do
+        TMPDIR=$long make_run SERVER=lighttpd MODE=fastcgi DATA="$DATA"
+        until_true 40 run_gone || fail "goes on: $(cat "$run_output")"
+        has "$(cat "$run_output")" 'unixsocket is too long in: fastcgi.server = (/api/register'
+        has "$(cat "$run_output")" 'cubby: lighttpd did not start'
+        same "$(ls -A "$long")$(pgrep -af "$long/cubby-run")" ''
+    done
+    rmdir "$long"
+}
+
+@test "make run: a server that dies takes its programs along" {
+    for server in lighttpd-fastcgi nginx-fastcgi apache-fastcgi apache-cgi; do
+        make_run SERVER="${server%-*}" MODE="${server#*-}" DATA="$DATA"
+        run_wait
+        # The first process of its session: the server, or what runs it and the programs.
+        kill -KILL "$(pgrep -o -f "^(apache2|lighttpd|sh) .*$TMPDIR/cubby-run[^ ]*/(serve|server.conf)")"
+        until_true 20 run_gone || fail "$server: goes on: $(cat "$run_output")"
+        has "$(cat "$run_output")" 'ended by itself'
+        check_left_nothing
+    done
 }
 
 # of_run: what a run consists of but for make and run.sh: its servers, programs, keepers and guard
