@@ -996,10 +996,10 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
 @test "cubby-loop: told to end at any moment of its start, it ends with all that it has started" {
     printf '#!/bin/sh\nexec sleep 300\n' >"$BATS_TEST_TMPDIR/sleeper"
     chmod 755 "$BATS_TEST_TMPDIR/sleeper"
-    for number in $(seq 40); do
-        keep_alone 3 "$BATS_TEST_TMPDIR/sleeper"
+    for number in $(seq 20); do
+        keep_alone 12 "$BATS_TEST_TMPDIR/sleeper"
         until_true 10 test -s "$BATS_TEST_TMPDIR/alone"
-        sleep "0.0$((number % 6))$((RANDOM % 10))"
+        sleep "0.0$((number % 4))$((RANDOM % 10))"
         kill -TERM "$(cat "$BATS_TEST_TMPDIR/alone")"
         until_true 10 alone_gone || fail "$number: $(pgrep -g "$keeper" -a)"
         rm "$BATS_TEST_TMPDIR/alone"
