@@ -25,7 +25,10 @@ group_lives() { tell_group 0; }
 stop_server() {
     [ -n "$server_pid" ] || return 0
     tries=0
-    kill -TERM "$server_pid" 2>/dev/null || tell_group TERM || true
+    kill -TERM "$server_pid" 2>/dev/null || {
+        tell_group TERM || true
+        tries=50
+    }
     while group_lives; do
         tries=$((tries + 1))
         case $tries in
