@@ -46,6 +46,9 @@ done
 here=$(dirname "$0")
 # shellcheck source=cgi-bin/server/who_else.sh
 . "$here/who_else.sh"
+# shellcheck source=cgi-bin/server/ending.sh
+. "$here/ending.sh"
+ready=$READY
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -85,55 +88,9 @@ apache) server_program=apache2 ;;
 esac
 command -v "$server_program" >/dev/null || fail "$server_program is not installed; \"make run\" installs it"
 
-run=''
-server_pid=''
-
-finish() {
-    trap '' INT TERM HUP
-    stop_server
-    stop_database
-    [ -z "$run" ] || rm -rf "$run"
-    [ -z "$READY" ] || rm -f "$READY"
-}
-
-# The server and all its children are one process group, named by the server's process id.
-group_lives() { kill -0 -- "-$server_pid" 2>/dev/null; }
-
-stop_server() {
-    [ -n "$server_pid" ] || return 0
-    kill -TERM "$server_pid" 2>/dev/null || true
-    tries=0
-    while group_lives; do
-        tries=$((tries + 1))
-        case $tries in
-        50) kill -TERM -- "-$server_pid" 2>/dev/null || true ;;
-        80) kill -KILL -- "-$server_pid" 2>/dev/null || true ;;
-        100) break ;;
-        esac
-        sleep 0.1
-    done
-    wait "$server_pid" 2>/dev/null || true
-    server_pid=''
-}
-
-# SIGINT is its fast way to stop: transactions are rolled back.
-database_pid=''
-stop_database() {
-    [ -n "$database_pid" ] || return 0
-    kill -INT "$database_pid" 2>/dev/null || true
-    tries=0
-    while kill -0 "$database_pid" 2>/dev/null && [ "$tries" -lt 100 ]; do
-        tries=$((tries + 1))
-        [ "$tries" != 80 ] || kill -QUIT "$database_pid" 2>/dev/null || true
-        sleep 0.1
-    done
-    wait "$database_pid" 2>/dev/null || true
-    database_pid=''
-}
-
 stopped=''
 trap 'stopped=yes; [ -z "$server_pid" ] || kill -TERM "$server_pid" 2>/dev/null || true' INT TERM HUP
-trap finish EXIT
+trap 'finish; tell_guard "done"' EXIT
 
 # ---- who runs the programs, and where they lie ------------------------------------------------------
 
@@ -148,9 +105,9 @@ absolute() { (cd "$1" 2>/dev/null && pwd -P); }
 
 as_user() {
     if [ -n "$user" ]; then
-        setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@"
+        setpriv --reuid "$user" --regid "$group" --clear-groups -- "$@" 9>&-
     else
-        "$@"
+        "$@" 9>&-
     fi
 }
 
@@ -170,6 +127,7 @@ make_run_folder() {
         chmod 755 "$run/cgi-bin" "$run/cgi-bin"/*
         # Not on a file system mounted noexec, nor below a folder closed to the user.
         if as_user "$run/cgi-bin/health" </dev/null >/dev/null 2>&1; then
+            start_guard
             return 0
         fi
         rm -rf "$run"
@@ -330,8 +288,9 @@ start_database() {
         set --
     fi
     setsid env -i PATH=/usr/bin:/bin "$@" "$postgresql/postgres" -D "$data/postgresql" -k "$run/postgresql" \
-        -c listen_addresses= -c max_connections=200 >"$run/state/database" 2>&1 </dev/null &
+        -c listen_addresses= -c max_connections=200 >"$run/state/database" 2>&1 </dev/null 9>&- &
     database_pid=$!
+    tell_guard database "$database_pid"
     database="postgresql:///cubby?host=$run/postgresql&user=$name"
     await_database
     as_user "$postgresql/psql" -XqAt "$database" -c 'SELECT 1' >/dev/null 2>&1 ||
@@ -594,21 +553,28 @@ write_loop() {
     chmod 755 "$run/cubby-loop"
     cat >"$run/serve" <<'CONF'
 #!/bin/sh
-trap 'kill -TERM "$server" 2>/dev/null' TERM INT HUP
+ended=''
+server=''
+trap 'ended=yes; [ -z "$server" ] || kill -TERM "$server" 2>/dev/null' TERM INT HUP
 sh "$RUN/cubby-loop" run &
 loop=$!
 for program in "$RUN"/cgi-bin/*; do
     tries=0
-    while [ ! -S "$RUNDIR/${program##*/}.sock" ] && [ "$tries" -lt 50 ]; do
+    while [ ! -S "$RUNDIR/${program##*/}.sock" ] && [ "$tries" -lt 50 ] && [ -z "$ended" ]; do
+        kill -0 "$loop" 2>/dev/null || exit 1
         tries=$((tries + 1))
         sleep 0.1
     done
 done
-"$@" &
-server=$!
-wait "$server"
-status=$?
-while kill -0 "$server" 2>/dev/null; do wait "$server"; done
+status=0
+if [ -z "$ended" ]; then
+    "$@" &
+    server=$!
+    [ -z "$ended" ] || kill -TERM "$server" 2>/dev/null # told so since it was looked at
+    wait "$server"
+    status=$?
+    while kill -0 "$server" 2>/dev/null; do wait "$server"; done
+fi
 kill -TERM "$loop" 2>/dev/null
 while kill -0 "$loop" 2>/dev/null; do wait "$loop"; done
 exit "$status"
@@ -655,13 +621,13 @@ start_server() {
     "write_$SERVER"
     [ "$MODE" = cgi ] || write_loop
     (umask 077 && : >"$run/state/output")
-    server_command >"$run/state/output" 2>&1 </dev/null &
+    server_command >"$run/state/output" 2>&1 </dev/null 9>&- &
     server_pid=$!
+    tell_guard server "$server_pid"
     tries=0
     while [ "$tries" -lt 200 ] && [ -z "$stopped" ]; do
         if ! kill -0 "$server_pid" 2>/dev/null; then
-            wait "$server_pid" || true
-            server_pid=''
+            stop_server
             return 1
         fi
         if curl -sf -o /dev/null --max-time 2 "http://$reach:$PORT$prefix/health" &&
@@ -692,6 +658,7 @@ explain() {
 if [ "$PORT" != 0 ] && ! is_free; then
     fail "port $PORT is taken; choose another: make run PORT=5001"
 fi
+[ -z "$READY" ] || rm -f "$READY" # of an earlier run
 make_run_folder
 cp "$TOOL" "$run/cubby"
 chmod 755 "$run/cubby"
@@ -737,7 +704,7 @@ if [ -n "$READY" ]; then
     say "$base" >"$READY.new"
     mv "$READY.new" "$READY"
 fi
-tail -n +1 -f "$run/state/output" --pid="$server_pid" >&2 &
+tail -n +1 -f "$run/state/output" --pid="$server_pid" >&2 9>&- &
 wait "$server_pid" && status=0 || status=$?
 [ -n "$stopped" ] && exit 0
 say "cubby: $SERVER ended by itself (status $status)" >&2

@@ -3,7 +3,7 @@
 # and cubby-loop, which say by `die` why they end; run.sh reads it.
 
 # others_of PATH: prints who may change that alone: the number of its owner, "a group" (other than root's),
-# "everybody". What has the number of nobody where this is not the whole system (a container) is that of root outside.
+# "everybody"; and behind a tab by which command root takes that away. What has the number of nobody where this is not the whole system (a container) is that of root outside.
 others_of() {
     # shellcheck disable=SC2012 # a small board has no stat
     ls -ldn "$1" 2>/dev/null | {
@@ -12,11 +12,11 @@ others_of() {
         case $mode in
         l* | d????????[tT]*) ;; # in a folder such as /tmp each has his own
         *)
-            case $mode in ?????w*) [ "$group" = 0 ] || echo 'a group' ;; esac
-            case $mode in ????????w*) echo everybody ;; esac
+            case $mode in ?????w*) [ "$group" = 0 ] || printf 'a group\tchmod g-w %s\n' "$1" ;; esac
+            case $mode in ????????w*) printf 'everybody\tchmod o-w %s\n' "$1" ;; esac
             ;;
         esac
-        [ "$owner" = 0 ] || [ "$owner" = "$outside" ] || echo "$owner"
+        [ "$owner" = 0 ] || [ "$owner" = "$outside" ] || printf '%s\tchown -h root %s\n' "$owner" "$1"
     }
 }
 
@@ -61,14 +61,17 @@ others_on_way() {
 
 # who_else PATH: each of them once, in one line; nothing where root alone can.
 who_else() { others_on_way "$1" | in_one_line; }
-in_one_line() { awk '!seen[$0]++ { printf "%s%s", between, $0; between = ", " }'; }
+in_one_line() { awk -F '\t' '!seen[$1]++ { printf "%s%s", between, $1; between = ", " }'; }
+
+# remedy PATH: the commands after which root alone can
+remedy() { others_on_way "$1" | awk -F '\t' '$2 != "" && !seen[$2]++ { printf "%s%s", between, $2; between = " && " }'; }
 
 # only_root PATH…: ends the script where others can change what is, or will be, there.
 only_root() {
     [ "$(id -u)" = 0 ] || return 0
     for path; do
         others=$(who_else "$path")
-        [ -z "$others" ] || die "$path, or what leads there, can be changed by others than root (owner, or who may write: $others)"
+        [ -z "$others" ] || die "$path, or what leads there, can be changed by others than root (owner, or who may write: $others); to leave it to root: $(remedy "$path")"
     done
 }
 
@@ -76,13 +79,25 @@ only_root() {
 obeys_settings() {
     others=$(who_else "$2")
     [ -z "$others" ] || [ "$others" = "$1" ] ||
-        die "$2, or what leads there, can be changed by others than root and the user of the programs, $1 (owner, or who may write: $others)"
+        die "$2, or what leads there, can be changed by others than root and the user of the programs, $1 (owner, or who may write: $others); to leave it to root: $(remedy "$2")"
 }
 
 # owns_database USER FILE: ends the script where the owner of FILE is not the one whose folder it lies in, who could
 # so choose whose programs run.
 owns_database() {
-    others=$(others_on_way "$2" | grep -v '^a group$' | in_one_line)
+    others=$(others_on_way "$2" | grep -v '^a group' | in_one_line)
     [ -z "$others" ] || [ "$others" = "$1" ] ||
         die "$2, or what leads there, can be changed by others than root and its owner, $1 (owner, or who may write: $others)"
+}
+
+# owned_file DATABASE KEYS: prints the one by whose owner it is known as whom programs run: the database, or the keys
+# where that is a server; ends the script where it is missing.
+owned_file() {
+    [ -n "$1" ] || die "\"$TOOL config\" names no database"
+    case $1 in
+    /*) set -- "$1" ;;
+    *) set -- "$2" ;;
+    esac
+    [ -f "$1" ] || die "$1 is missing; make it: cubby init --owner USER"
+    echo "$1"
 }

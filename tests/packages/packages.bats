@@ -146,6 +146,49 @@ serves_by_busybox() {
     [ ! -e "$place/var/lib/cubby" ] && [ ! -e "$place/etc/cubby" ]
 }
 
+# no_process PID…: none of these is there
+no_process() { ! kill -0 "$@" 2>/dev/null; }
+
+@test "deb: removing it ends what cubby-httpd and cubby-loop have started" {
+    install_deb amd64
+    serves_by_busybox
+    server=$(cat "$place/run/cubby-httpd/pid")
+    kill -0 "$server"
+    cp "$(command -v spawn-fcgi)" "$place/usr/bin/"
+    within cubby-loop run >"$BATS_TEST_TMPDIR/loop" 2>&1 &
+    loop=$!
+    until_true 20 test -S "$place/run/cubby/register.sock" || fail "$(cat "$BATS_TEST_TMPDIR/loop")"
+    within dpkg -r cubby
+    until_true 10 no_process "$server" || fail 'cubby-httpd goes on'
+    until_true 10 no_process "$loop" || fail 'cubby-loop goes on'
+    ! pgrep -f '^/usr/lib/cubby/cgi-bin/' || fail 'programs go on'
+    ! answers "http://127.0.0.1:$port/cgi-bin/health" || fail 'it answers'
+    [ -f "$place/var/lib/cubby/cubby.db" ]
+    # Where they can't be ended, as their folder is another user's by now, that is told, and the package goes.
+    install_deb amd64
+    serves_by_busybox
+    server=$(cat "$place/run/cubby-httpd/pid")
+    chown 33 "$place/run/cubby-httpd"
+    said=$(within dpkg -r cubby 2>&1) || fail "$said"
+    has "$said" 'cubby: cubby-httpd may still run: cubby-httpd: /run/cubby-httpd, or what leads there, can be changed by others than root'
+    kill "$server"
+}
+
+@test "deb: an upgrade goes on though the folder of settings is another user's, and so does cubby-httpd" {
+    install_deb amd64
+    chown 33 "$place/etc/cubby"
+    install_deb amd64
+    serves_by_busybox
+    within cubby-httpd stop
+    echo "ADDRESS=127.0.0.1:$port" >"$place/etc/cubby/cubby-httpd.conf"
+    run within cubby-httpd start
+    same "$status" 1
+    has "$output" 'to leave it to root: chown -h root /etc/cubby'
+    within chown -h root /etc/cubby
+    within cubby-httpd start
+    within cubby-httpd stop
+}
+
 @test "deb: that of armhf installs and serves, emulated" {
     emulate arm x28
     install_deb armhf

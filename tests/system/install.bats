@@ -293,6 +293,80 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     ! pgrep -f "$folder/run" || fail 'a process is left'
 }
 
+@test "cubby-httpd: of several starts at once one serves, and the others leave it alone" {
+    make_data
+    board
+    for number in 1 2 3 4 5; do
+        env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" "$folder/script" start >"$folder/said.$number" 2>&1 3>&- 4>&- &
+        began
+    done
+    good=0
+    for number in 0 1 2 3 4; do
+        ! wait "${started[number]}" || good=$((good + 1))
+    done
+    same "$good" 1
+    same "$(grep -cE 'it is being started already|it runs already' "$folder"/said.* | grep -c ':1')" 4
+    until_true 10 answers "$base/health" || fail "$(cat "$LOG" "$folder"/said.*)"
+    answers "http://127.0.0.1:$port/" || fail 'the page is gone'
+    script status
+    same "$status" 0
+    script stop
+    same "$status" 0
+    ! pgrep -f "$folder/run" || fail 'a process is left'
+    # What one has left that was killed while it started is no start under way, whosever number it has.
+    sleep 60 3>&- 4>&- &
+    ln -s "$!" "$folder/run/starting"
+    script start
+    kill "$!"
+    same "$status" 0
+    script stop
+    same "$(ls -A "$folder/run")" httpd.conf
+}
+
+@test "cubby-httpd: a start that is told to end, or can't note what it has started, leaves nothing that runs" {
+    make_data
+    board
+    for signal in TERM INT HUP; do
+        run_start env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" "$folder/script" start
+        until_true 10 answers "$base/health" || fail "$(cat "$run_output")"
+        kill -s "$signal" "$run_pid" 2>/dev/null || true # it may be done
+        until_true 10 eval '! kill -0 "$run_pid" 2>/dev/null'
+        if grep -q 'serves at' "$run_output"; then
+            script stop
+        fi
+        until_true 10 run_gone || fail "$signal: $(pgrep -af "$folder/run")"
+        script status
+        same "$status" 3
+    done
+    mkdir -p "$folder/run/pid"
+    for word in start run; do
+        script "$word"
+        same "$status" 1
+        has "$output" "cannot write $folder/run/pid"
+        ! pgrep -f "$folder/run/docroot" || fail 'a server is left'
+    done
+}
+
+@test "cubby-httpd: in a folder of settings that is another user's it serves, unless there are settings of its own; then it says how to mend that" {
+    is_root || return 0
+    make_data
+    board
+    rm -f "$installed/etc/cubby/cubby-httpd.conf"
+    before=$(stat -c %u "$installed/etc/cubby")
+    chown www-data "$installed/etc/cubby"
+    script start
+    started=$status
+    script stop
+    echo "ADDRESS=$ADDRESS" >"$installed/etc/cubby/cubby-httpd.conf"
+    script start
+    refused="$status $output"
+    chown "$before" "$installed/etc/cubby"
+    rm "$installed/etc/cubby/cubby-httpd.conf"
+    same "$started" 0
+    has "$refused" "1 cubby-httpd: $installed/etc/cubby/cubby-httpd.conf, or what leads there, can be changed by others than root"
+    has "$refused" "to leave it to root: chown -h root $installed/etc/cubby"
+}
+
 @test "cubby-httpd: what is no file, as /dev/null, keeps its mode as a log" {
     board
     make_data

@@ -70,13 +70,19 @@ loops_stop() {
     done <"$BATS_TEST_TMPDIR/loops"
 }
 
+# keeper_script: cubby-loop of this checkout, whose settings are here
+keeper_script() {
+    sed -e "/^@WHO_ELSE@/{r $root/cgi-bin/server/who_else.sh" -e 'd;}' -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
+        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
+    chmod 755 "$BATS_TEST_TMPDIR/cubby-loop"
+}
+
 # keeper LINE…: cubby-loop of this checkout, with its sockets in $sockets and these lines of settings;
 # started by the words in $keeper_by
 keeper() {
     sockets=$BATS_TEST_TMPDIR/kept
     mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
-    sed -e "/^@WHO_ELSE@/{r $root/cgi-bin/server/who_else.sh" -e 'd;}' -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
-        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
+    keeper_script
     printf '%s\n' "RUNDIR=$sockets" "RUN_USER=$(id -un)" "WEB_GROUP=$(id -gn)" "$@" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
     # shellcheck disable=SC2086 # words
     env CUBBY_CONF="$conf" setsid ${keeper_by:-} sh "$BATS_TEST_TMPDIR/cubby-loop" run >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &

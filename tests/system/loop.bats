@@ -960,6 +960,91 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     keeper_stop
 }
 
+# keep_alone PROCESSES PROGRAM: `cubby-loop keep` for the program, which is started by what lighttpd is here: sh
+keep_alone() {
+    sockets=$BATS_TEST_TMPDIR/kept
+    mkdir -p "$sockets"
+    keeper_script
+    echo "PROCESSES_${2##*/}=$1" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
+    setsid sh -c '"$@" & echo "$!" >"$0" && wait' "$BATS_TEST_TMPDIR/alone" "$BATS_TEST_TMPDIR/cubby-loop" keep "$2" \
+        >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
+    keeper=$!
+}
+alone_gone() { ! pgrep -g "$keeper" >/dev/null; }
+answers_health() { ask health GET && [ "$code" = 200 ]; }
+sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
+
+@test "cubby-loop: told to end at any moment of its start, it ends with all that it has started" {
+    printf '#!/bin/sh\nexec sleep 300\n' >"$BATS_TEST_TMPDIR/sleeper"
+    chmod 755 "$BATS_TEST_TMPDIR/sleeper"
+    for number in $(seq 20); do
+        keep_alone 12 "$BATS_TEST_TMPDIR/sleeper"
+        until_true 10 test -s "$BATS_TEST_TMPDIR/alone"
+        sleep "0.0$((number % 4))$((RANDOM % 10))"
+        kill -TERM "$(cat "$BATS_TEST_TMPDIR/alone")"
+        until_true 10 alone_gone || fail "$number: $(pgrep -g "$keeper" -a)"
+        rm "$BATS_TEST_TMPDIR/alone"
+    done
+}
+
+@test "cubby-loop: it ends with what has started it, though that is killed" {
+    printf '#!/bin/sh\nexec sleep 300\n' >"$BATS_TEST_TMPDIR/sleeper"
+    chmod 755 "$BATS_TEST_TMPDIR/sleeper"
+    keep_alone 3 "$BATS_TEST_TMPDIR/sleeper"
+    until_true 10 sleeps 3 || fail "$(pgrep -g "$keeper" -a)"
+    kill -KILL "$keeper"
+    until_true 10 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    # So do all of them, with the one that runs them.
+    installation
+    keeper PROCESSES_data=3
+    until_true 10 eval '[ "$(pids_of data | wc -l)" = 3 ]'
+    kill -KILL "$keeper"
+    until_true 10 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    # And another one can begin there, where the sockets are left.
+    keeper PROCESSES_data=3
+    until_true 10 answers_health
+    looped six_in_order
+    keeper_stop
+}
+
+@test "cubby-loop: of several that start at once one serves, and the others say so and leave it alone" {
+    installation
+    keeper PROCESSES_data=1 PROCESSES_changes=1 PROCESSES_token=1
+    run timeout 20 env CUBBY_CONF="$conf" sh "$BATS_TEST_TMPDIR/cubby-loop" run
+    same "$status" 1
+    [[ $output == *"cubby-loop: another cubby-loop serves in $sockets"* ]] || fail "$output"
+    looped six_in_order
+    # Told so by its name, it ends; there is nothing to do then.
+    sh "$BATS_TEST_TMPDIR/cubby-loop" stop
+    until_true 10 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    sh "$BATS_TEST_TMPDIR/cubby-loop" stop
+    # A number that was left is by now another's.
+    sleep 60 3>&- 4>&- &
+    echo "$!" >"$sockets/lock"
+    sh "$BATS_TEST_TMPDIR/cubby-loop" stop
+    kill "$!"
+    # A socket that somebody else serves: nothing is served by halves.
+    spawn-fcgi -n -s "$sockets/keys.sock" -- /bin/sleep 30 >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+    other=$!
+    until_true 10 test -S "$sockets/keys.sock"
+    run timeout 20 env CUBBY_CONF="$conf" sh "$BATS_TEST_TMPDIR/cubby-loop" run
+    kill "$other"
+    same "$status" 1
+    [[ $output == *'cubby-loop: it did not start'* ]] || fail "$output"
+    ! pgrep -f "$BATS_TEST_TMPDIR/cubby-loop" || fail 'something is left'
+}
+
+@test "cubby-loop: of a program that is gone, as after its package was removed, nothing stays" {
+    printf '#!/bin/sh\nexec sleep 300\n' >"$BATS_TEST_TMPDIR/sleeper"
+    chmod 755 "$BATS_TEST_TMPDIR/sleeper"
+    keep_alone 2 "$BATS_TEST_TMPDIR/sleeper"
+    until_true 10 sleeps 2
+    rm "$BATS_TEST_TMPDIR/sleeper"
+    pkill -g "$keeper" -x sleep
+    until_true 30 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    grep -qF "cubby-loop: $BATS_TEST_TMPDIR/sleeper is gone" "$BATS_TEST_TMPDIR/log"
+}
+
 # switches PID…: how often these went to sleep
 switches() {
     local pid

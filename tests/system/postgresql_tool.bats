@@ -19,6 +19,8 @@ setup() {
 }
 teardown() {
     servers_stop
+    stop_all
+    [ ! -x "$BATS_TEST_TMPDIR/place/cubby-httpd" ] || env -i RUNDIR="$place/run" "$place/cubby-httpd" stop
     loops_stop
     rm -f "$BATS_TEST_TMPDIR/load"
     hold_end
@@ -144,6 +146,66 @@ teardown() {
     export CUBBY_CONF=$home/cubby.conf
     tool 0 doctor "$(cat "$BATS_TEST_TMPDIR/ready")"
     has "$output" postgresql
+}
+
+# installed_script NAME: that of this checkout, with programs and settings in $place
+installed_script() {
+    sed -e "/^@WHO_ELSE@/{r $root/cgi-bin/server/who_else.sh" -e 'd;}' -e "/^@MISSING_DISK@/{r $root/cgi-bin/server/missing_disk.sh" -e 'd;}' \
+        -e "s|@CGIDIR@|$place/cgi-bin|g; s|@SBINDIR@|$place|g; s|@SYSCONFDIR@|$place|g; s|@SHAREDIR@|$root|g" \
+        "$root/cgi-bin/server/$1.in" >"$place/$1"
+    chmod 755 "$place/$1"
+}
+
+# scripts_refuse TEXT: whatever starts programs
+scripts_refuse() {
+    for command in 'cubby-httpd start' 'cubby-httpd run' 'cubby-loop run'; do
+        # shellcheck disable=SC2086 # words
+        run timeout 20 env -i "${script_settings[@]}" "$place"/$command
+        [ "$status" = 1 ] || fail "$command: $status $output"
+        has "$output" "$1"
+    done
+}
+
+loop_is_there() { [ -S "$place/run/register.sock" ]; }
+
+@test "scripts over postgresql: programs run as the owner of the keys, and never as root in silence" {
+    is_root || return 0
+    place=$BATS_TEST_TMPDIR/place
+    mkdir -m 755 "$place"
+    cp -R "$PROGRAMS" "$place/cgi-bin"
+    cp "$TOOL" "$place/cubby"
+    installed_script cubby-httpd
+    installed_script cubby-loop
+    port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    script_settings=(ADDRESS="127.0.0.1:$port" LOG="$place/log" RUNDIR="$place/run" CUBBY_CONF="$conf")
+    chmod 711 "$BATS_TEST_TMPDIR"
+    scripts_refuse "$keys belongs to root; give it to the user that programs shall run as (chown it and its folder), or name that user: set RUN_USER="
+    mv "$keys" "$keys.away"
+    scripts_refuse "$keys is missing; make it: cubby init --owner USER"
+    mv "$keys.away" "$keys"
+    # Whose folder it is could put anybody's keys there.
+    chown -R www-data "$home"
+    chown nobody "$keys"
+    scripts_refuse "$keys, or what leads there, can be changed by others than root and its owner"
+    chown www-data "$keys"
+    env -i "${script_settings[@]}" "$place/cubby-httpd" start 3>&- 4>&-
+    pid=$(cat "$place/run/pid")
+    until_true 10 curl -sf -o "$BATS_TEST_TMPDIR/health" "http://127.0.0.1:$port/cgi-bin/health" || fail "$(cat "$place/log")"
+    same "$(stat -c %U "/proc/$pid")" www-data
+    has "$(cat "$BATS_TEST_TMPDIR/health")" '"database":"ok"'
+    env -i "${script_settings[@]}" "$place/cubby-httpd" stop
+    run_start env -i "${script_settings[@]}" "$place/cubby-loop" run
+    until_true 10 loop_is_there || fail "$(cat "$run_output")"
+    until_true 10 pgrep -g "$run_pid" -f "^$place/cgi-bin/register"
+    same "$(ps -o user= -p "$(pgrep -d, -g "$run_pid" -f "^$place/cgi-bin/")" | sort -u)" www-data
+    run_stop TERM
+    # By name, also where the keys are another's.
+    chown -R root "$home"
+    script_settings+=(RUN_USER=www-data)
+    run env -i "${script_settings[@]}" "$place/cubby-httpd" start 3>&- 4>&-
+    same "$status" 0
+    same "$(stat -c %U "/proc/$(cat "$place/run/pid")")" www-data
+    env -i "${script_settings[@]}" "$place/cubby-httpd" stop
 }
 
 @test "tool over postgresql: check looks at what makes writes lost: synchronous_commit, fsync, full_page_writes" {

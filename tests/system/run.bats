@@ -157,7 +157,8 @@ refused_with() {
     same "$code" 200
     left=$(head -n 1 "$DATA/postgresql/postmaster.pid")
     web=$(pgrep -o -f "busybox httpd .*$TMPDIR/cubby-run")
-    kill -KILL "$(pgrep -P "$run_pid" -f run.sh)"
+    guard=$(pgrep -o -f "ending.sh $TMPDIR/cubby-run")
+    kill -KILL "$guard" "$(pgrep -P "$run_pid" -f run.sh)"
     kill -KILL "$web"
     eventually run_gone
     rm -rf "$TMPDIR"/cubby-run.*
@@ -206,6 +207,8 @@ makes_data() { [ -s "$DATA/postgresql.new/PG_VERSION" ] || [ -s "$DATA/postgresq
 @test "make run: what is left of an initdb that was killed is made anew" {
     with_postgresql
     eventually makes_data || fail "$(cat "$run_output")"
+    guard=$(pgrep -o -f "ending.sh $TMPDIR/cubby-run")
+    kill -KILL "$guard"
     kill -KILL -- "-$run_pid"
     eventually run_gone
     rm -rf "$TMPDIR"/cubby-run.*
@@ -577,6 +580,84 @@ there() { nsenter --mount --target "$run_pid" "$@"; }
     run_pid=$holder
     call GET "$base/health"
     same "$code" 200
+}
+
+@test "make run: a server that can't start ends with all that it has started" {
+    # A port that somebody has, and where nobody answers.
+    python3 -c 'import socket, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+time.sleep(250)' >"$BATS_TEST_TMPDIR/port" 3>&- 4>&- &
+    holder=$!
+    until_true 10 test -s "$BATS_TEST_TMPDIR/port"
+    port=$(cat "$BATS_TEST_TMPDIR/port")
+    for server in lighttpd-fastcgi apache-fastcgi nginx-fastcgi caddy-fastcgi lighttpd-cgi apache-cgi busybox-cgi; do
+        run_start make --no-print-directory -C "$home/cubby" run SERVER="${server%-*}" MODE="${server#*-}" PORT="$port" DATA="$DATA"
+        until_true 40 run_gone || fail "$server: goes on: $(cat "$run_output")"
+        has "$(grep -v '^make' "$run_output")" "cubby: port $port is taken; choose another: make run PORT=5001"
+        check_left_nothing
+    done
+    kill "$holder"
+    wait "$holder" || true
+    # A name that is too long for the socket of one program, once lighttpd has started those of the others.
+    long=$TMPDIR/$(printf "%$((106 - ${#TMPDIR} - 1 - 46))s" '' | tr ' ' x)
+    mkdir -m 755 "$long"
+    for round in 1 2 3 4; do
+        TMPDIR=$long make_run SERVER=lighttpd MODE=fastcgi DATA="$DATA"
+        until_true 40 run_gone || fail "goes on: $(cat "$run_output")"
+        has "$(cat "$run_output")" 'unixsocket is too long in: fastcgi.server = (/api/register'
+        has "$(cat "$run_output")" 'cubby: lighttpd did not start'
+        same "$(ls -A "$long")$(pgrep -af "$long/cubby-run")" ''
+    done
+    rmdir "$long"
+}
+
+@test "make run: a server that dies takes its programs along" {
+    for server in lighttpd-fastcgi nginx-fastcgi apache-fastcgi apache-cgi; do
+        make_run SERVER="${server%-*}" MODE="${server#*-}" DATA="$DATA"
+        run_wait
+        # The first process of its session: the server, or what runs it and the programs.
+        kill -KILL "$(pgrep -o -f "^(apache2|lighttpd|sh) .*$TMPDIR/cubby-run[^ ]*/(serve|server.conf)")"
+        until_true 20 run_gone || fail "$server: goes on: $(cat "$run_output")"
+        has "$(cat "$run_output")" 'ended by itself'
+        check_left_nothing
+    done
+}
+
+# of_run: what a run consists of but for make and run.sh: its servers, programs, keepers and guard
+of_run() { pgrep -f "$TMPDIR/cubby-run" || true; }
+all_gone() { none_left && [ -z "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name 'cubby-run.*')" ]; }
+
+@test "make run: killed outright, it leaves neither processes nor files" {
+    [ -d "$home/cubby/build/postgresql" ] || cp -a "$root/build/postgresql" "$home/cubby/build/"
+    for server in lighttpd-fastcgi apache-fastcgi nginx-fastcgi caddy-fastcgi lighttpd-cgi apache-cgi busybox-postgresql; do
+        case $server in
+        *-postgresql) make_run SERVER="${server%-*}" ENGINE=postgresql DATA="$DATA" READY="$BATS_TEST_TMPDIR/ready" ;;
+        *) make_run SERVER="${server%-*}" MODE="${server#*-}" DATA="$DATA" READY="$BATS_TEST_TMPDIR/ready" ;;
+        esac
+        run_wait
+        until_true 10 test -s "$BATS_TEST_TMPDIR/ready"
+        [ -n "$(of_run)" ] || fail 'nothing runs'
+        case $server in
+        lighttpd*) kill -KILL -- "-$run_pid" ;; # as what ends a terminal's job, with make and all
+        *) kill -KILL "$(pgrep -P "$run_pid" -f run.sh)" ;;
+        esac
+        until_true 15 all_gone || fail "$server left: $(ls "$TMPDIR") $(pgrep -af "$TMPDIR/cubby-run")"
+        [ ! -e "$BATS_TEST_TMPDIR/ready" ] || fail "$server: a file says that it is ready"
+        ! pgrep -f "postgres -D $DATA/postgresql" || fail 'PostgreSQL is left'
+        until_true 15 run_gone
+    done
+}
+
+@test "make run: killed while it starts, it leaves nothing either" {
+    for server in lighttpd-fastcgi nginx-fastcgi busybox-cgi; do
+        make_run SERVER="${server%-*}" MODE="${server#*-}" DATA="$DATA"
+        until_true 20 eval '[ -n "$(of_run)" ] && ls "$TMPDIR"/cubby-run.*/server.conf' || fail "$(cat "$run_output")"
+        kill -KILL "$(pgrep -P "$run_pid" -f run.sh)"
+        until_true 25 all_gone || fail "$server left: $(ls "$TMPDIR") $(pgrep -af "$TMPDIR/cubby-run")"
+        until_true 15 run_gone
+    done
 }
 
 @test "make run: wrong settings of its own are told before anything is done" {
