@@ -157,10 +157,10 @@ no_process() { ! kill -0 "$@" 2>/dev/null; }
     cp "$(command -v spawn-fcgi)" "$place/usr/bin/"
     within cubby-loop run >"$BATS_TEST_TMPDIR/loop" 2>&1 &
     loop=$!
-    until_true 20 test -S "$place/run/cubby/register.sock" || fail "$(cat "$BATS_TEST_TMPDIR/loop")"
+    eventually test -S "$place/run/cubby/register.sock" || fail "$(cat "$BATS_TEST_TMPDIR/loop")"
     within dpkg -r cubby
-    until_true 10 no_process "$server" || fail 'cubby-httpd goes on'
-    until_true 10 no_process "$loop" || fail 'cubby-loop goes on'
+    eventually no_process "$server" || fail 'cubby-httpd goes on'
+    eventually no_process "$loop" || fail 'cubby-loop goes on'
     ! pgrep -f '^/usr/lib/cubby/cgi-bin/' || fail 'programs go on'
     ! answers "http://127.0.0.1:$port/cgi-bin/health" || fail 'it answers'
     [ -f "$place/var/lib/cubby/cubby.db" ]

@@ -36,8 +36,8 @@ boot() {
     sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh "$group" unshare --fork --kill-child --pid --mount --uts --ipc \
         --cgroup --net sh "$root/tests/packages/boot.sh" "$place" >"$BATS_FILE_TMPDIR/console" 2>&1 </dev/null 3>&- 4>&- &
     echo "$!" >"$BATS_FILE_TMPDIR/booted"
-    until_true 60 eval "init=\$(pgrep -P $! -x systemd)" || fail "$(cat "$BATS_FILE_TMPDIR/console")"
-    until_true 60 eval 'within systemctl is-active --quiet multi-user.target' || fail "$(cat "$BATS_FILE_TMPDIR/console")"
+    eventually eval "init=\$(pgrep -P $! -x systemd)" || fail "$(cat "$BATS_FILE_TMPDIR/console")"
+    eventually eval 'within systemctl is-active --quiet multi-user.target' || fail "$(cat "$BATS_FILE_TMPDIR/console")"
 }
 
 teardown_file() {

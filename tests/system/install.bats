@@ -306,7 +306,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     done
     same "$good" 1
     same "$(grep -cE 'it is being started already|it runs already' "$folder"/said.* | grep -c ':1')" 4
-    until_true 10 answers "$base/health" || fail "$(cat "$LOG" "$folder"/said.*)"
+    eventually answers "$base/health" || fail "$(cat "$LOG" "$folder"/said.*)"
     answers "http://127.0.0.1:$port/" || fail 'the page is gone'
     script status
     same "$status" 0
@@ -328,13 +328,13 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     board
     for signal in TERM INT HUP; do
         run_start env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" "$folder/script" start
-        until_true 10 answers "$base/health" || fail "$(cat "$run_output")"
+        eventually answers "$base/health" || fail "$(cat "$run_output")"
         kill -s "$signal" "$run_pid" 2>/dev/null || true # it may be done
-        until_true 10 eval '! kill -0 "$run_pid" 2>/dev/null'
+        eventually eval '! kill -0 "$run_pid" 2>/dev/null'
         if grep -q 'serves at' "$run_output"; then
             script stop
         fi
-        until_true 10 run_gone || fail "$signal: $(pgrep -af "$folder/run")"
+        eventually run_gone || fail "$signal: $(pgrep -af "$folder/run")"
         script status
         same "$status" 3
     done

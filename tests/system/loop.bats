@@ -979,10 +979,10 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     chmod 755 "$BATS_TEST_TMPDIR/sleeper"
     for number in $(seq 20); do
         keep_alone 12 "$BATS_TEST_TMPDIR/sleeper"
-        until_true 10 test -s "$BATS_TEST_TMPDIR/alone"
+        eventually test -s "$BATS_TEST_TMPDIR/alone"
         sleep "0.0$((number % 4))$((RANDOM % 10))"
         kill -TERM "$(cat "$BATS_TEST_TMPDIR/alone")"
-        until_true 10 alone_gone || fail "$number: $(pgrep -g "$keeper" -a)"
+        eventually alone_gone || fail "$number: $(pgrep -g "$keeper" -a)"
         rm "$BATS_TEST_TMPDIR/alone"
     done
 }
@@ -991,18 +991,18 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     printf '#!/bin/sh\nexec sleep 300\n' >"$BATS_TEST_TMPDIR/sleeper"
     chmod 755 "$BATS_TEST_TMPDIR/sleeper"
     keep_alone 3 "$BATS_TEST_TMPDIR/sleeper"
-    until_true 10 sleeps 3 || fail "$(pgrep -g "$keeper" -a)"
+    eventually sleeps 3 || fail "$(pgrep -g "$keeper" -a)"
     kill -KILL "$keeper"
-    until_true 10 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    eventually alone_gone || fail "$(pgrep -g "$keeper" -a)"
     # So do all of them, with the one that runs them.
     installation
     keeper PROCESSES_data=3
-    until_true 10 eval '[ "$(pids_of data | wc -l)" = 3 ]'
+    eventually eval '[ "$(pids_of data | wc -l)" = 3 ]'
     kill -KILL "$keeper"
-    until_true 10 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    eventually alone_gone || fail "$(pgrep -g "$keeper" -a)"
     # And another one can begin there, where the sockets are left.
     keeper PROCESSES_data=3
-    until_true 10 answers_health
+    eventually answers_health
     looped six_in_order
     keeper_stop
 }
@@ -1016,7 +1016,7 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     looped six_in_order
     # Told so by its name, it ends; there is nothing to do then.
     sh "$BATS_TEST_TMPDIR/cubby-loop" stop
-    until_true 10 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    eventually alone_gone || fail "$(pgrep -g "$keeper" -a)"
     sh "$BATS_TEST_TMPDIR/cubby-loop" stop
     # A number that was left is by now another's.
     sleep 60 3>&- 4>&- &
@@ -1026,7 +1026,7 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     # A socket that somebody else serves: nothing is served by halves.
     spawn-fcgi -n -s "$sockets/keys.sock" -- /bin/sleep 30 >/dev/null 2>&1 </dev/null 3>&- 4>&- &
     other=$!
-    until_true 10 test -S "$sockets/keys.sock"
+    eventually test -S "$sockets/keys.sock"
     run timeout 20 env CUBBY_CONF="$conf" sh "$BATS_TEST_TMPDIR/cubby-loop" run
     kill "$other"
     same "$status" 1
@@ -1038,10 +1038,10 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     printf '#!/bin/sh\nexec sleep 300\n' >"$BATS_TEST_TMPDIR/sleeper"
     chmod 755 "$BATS_TEST_TMPDIR/sleeper"
     keep_alone 2 "$BATS_TEST_TMPDIR/sleeper"
-    until_true 10 sleeps 2
+    eventually sleeps 2
     rm "$BATS_TEST_TMPDIR/sleeper"
     pkill -g "$keeper" -x sleep
-    until_true 30 alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    eventually alone_gone || fail "$(pgrep -g "$keeper" -a)"
     grep -qF "cubby-loop: $BATS_TEST_TMPDIR/sleeper is gone" "$BATS_TEST_TMPDIR/log"
 }
 

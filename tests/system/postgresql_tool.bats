@@ -190,13 +190,13 @@ loop_is_there() { [ -S "$place/run/register.sock" ]; }
     chown www-data "$keys"
     env -i "${script_settings[@]}" "$place/cubby-httpd" start 3>&- 4>&-
     pid=$(cat "$place/run/pid")
-    until_true 10 curl -sf -o "$BATS_TEST_TMPDIR/health" "http://127.0.0.1:$port/cgi-bin/health" || fail "$(cat "$place/log")"
+    eventually curl -sf -o "$BATS_TEST_TMPDIR/health" "http://127.0.0.1:$port/cgi-bin/health" || fail "$(cat "$place/log")"
     same "$(stat -c %U "/proc/$pid")" www-data
     has "$(cat "$BATS_TEST_TMPDIR/health")" '"database":"ok"'
     env -i "${script_settings[@]}" "$place/cubby-httpd" stop
     run_start env -i "${script_settings[@]}" "$place/cubby-loop" run
-    until_true 10 loop_is_there || fail "$(cat "$run_output")"
-    until_true 10 pgrep -g "$run_pid" -f "^$place/cgi-bin/register"
+    eventually loop_is_there || fail "$(cat "$run_output")"
+    eventually pgrep -g "$run_pid" -f "^$place/cgi-bin/register"
     same "$(ps -o user= -p "$(pgrep -d, -g "$run_pid" -f "^$place/cgi-bin/")" | sort -u)" www-data
     run_stop TERM
     # By name, also where the keys are another's.

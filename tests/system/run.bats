@@ -237,7 +237,7 @@ waits_once() { grep -q 'waits for PostgreSQL, which is starting up' "$run_output
     check_left_nothing
     with_postgresql
     # The second time after 20 seconds.
-    until_true 90 waits_twice
+    eventually waits_twice
     ! run_gone || fail "$(cat "$run_output")"
     touch "$BATS_TEST_TMPDIR/go"
     has_data
@@ -590,11 +590,11 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
 time.sleep(250)' >"$BATS_TEST_TMPDIR/port" 3>&- 4>&- &
     holder=$!
-    until_true 10 test -s "$BATS_TEST_TMPDIR/port"
+    eventually test -s "$BATS_TEST_TMPDIR/port"
     port=$(cat "$BATS_TEST_TMPDIR/port")
     for server in lighttpd-fastcgi apache-fastcgi nginx-fastcgi caddy-fastcgi lighttpd-cgi apache-cgi busybox-cgi; do
         run_start make --no-print-directory -C "$home/cubby" run SERVER="${server%-*}" MODE="${server#*-}" PORT="$port" DATA="$DATA"
-        until_true 40 run_gone || fail "$server: goes on: $(cat "$run_output")"
+        eventually run_gone || fail "$server: goes on: $(cat "$run_output")"
         has "$(grep -v '^make' "$run_output")" "cubby: port $port is taken; choose another: make run PORT=5001"
         check_left_nothing
     done
@@ -605,7 +605,7 @@ time.sleep(250)' >"$BATS_TEST_TMPDIR/port" 3>&- 4>&- &
     mkdir -m 755 "$long"
     for round in 1 2 3 4; do
         TMPDIR=$long make_run SERVER=lighttpd MODE=fastcgi DATA="$DATA"
-        until_true 40 run_gone || fail "goes on: $(cat "$run_output")"
+        eventually run_gone || fail "goes on: $(cat "$run_output")"
         has "$(cat "$run_output")" 'unixsocket is too long in: fastcgi.server = (/api/register'
         has "$(cat "$run_output")" 'cubby: lighttpd did not start'
         same "$(ls -A "$long")$(pgrep -af "$long/cubby-run")" ''
@@ -619,7 +619,7 @@ time.sleep(250)' >"$BATS_TEST_TMPDIR/port" 3>&- 4>&- &
         run_wait
         # The first process of its session: the server, or what runs it and the programs.
         kill -KILL "$(pgrep -o -f "^(apache2|lighttpd|sh) .*$TMPDIR/cubby-run[^ ]*/(serve|server.conf)")"
-        until_true 20 run_gone || fail "$server: goes on: $(cat "$run_output")"
+        eventually run_gone || fail "$server: goes on: $(cat "$run_output")"
         has "$(cat "$run_output")" 'ended by itself'
         check_left_nothing
     done
@@ -637,26 +637,26 @@ all_gone() { none_left && [ -z "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name '
         *) make_run SERVER="${server%-*}" MODE="${server#*-}" DATA="$DATA" READY="$BATS_TEST_TMPDIR/ready" ;;
         esac
         run_wait
-        until_true 10 test -s "$BATS_TEST_TMPDIR/ready"
+        eventually test -s "$BATS_TEST_TMPDIR/ready"
         [ -n "$(of_run)" ] || fail 'nothing runs'
         case $server in
         lighttpd*) kill -KILL -- "-$run_pid" ;; # as what ends a terminal's job, with make and all
         *) kill -KILL "$(pgrep -P "$run_pid" -f run.sh)" ;;
         esac
-        until_true 15 all_gone || fail "$server left: $(ls "$TMPDIR") $(pgrep -af "$TMPDIR/cubby-run")"
+        eventually all_gone || fail "$server left: $(ls "$TMPDIR") $(pgrep -af "$TMPDIR/cubby-run")"
         [ ! -e "$BATS_TEST_TMPDIR/ready" ] || fail "$server: a file says that it is ready"
         ! pgrep -f "postgres -D $DATA/postgresql" || fail 'PostgreSQL is left'
-        until_true 15 run_gone
+        eventually run_gone
     done
 }
 
 @test "make run: killed while it starts, it leaves nothing either" {
     for server in lighttpd-fastcgi nginx-fastcgi busybox-cgi; do
         make_run SERVER="${server%-*}" MODE="${server#*-}" DATA="$DATA"
-        until_true 20 eval '[ -n "$(of_run)" ] && ls "$TMPDIR"/cubby-run.*/server.conf' || fail "$(cat "$run_output")"
+        eventually eval '[ -n "$(of_run)" ] && ls "$TMPDIR"/cubby-run.*/server.conf' || fail "$(cat "$run_output")"
         kill -KILL "$(pgrep -P "$run_pid" -f run.sh)"
-        until_true 25 all_gone || fail "$server left: $(ls "$TMPDIR") $(pgrep -af "$TMPDIR/cubby-run")"
-        until_true 15 run_gone
+        eventually all_gone || fail "$server left: $(ls "$TMPDIR") $(pgrep -af "$TMPDIR/cubby-run")"
+        eventually run_gone
     done
 }
 
