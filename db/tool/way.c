@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "db/tool/mounts.h"
 
 enum { LINKS_MAXIMUM = 40, LINE_SIZE = 256, REST_SIZE = 2 * PATH_MAX };
 
@@ -19,8 +20,8 @@ struct walk {
     struct way *way;
     char rest[REST_SIZE]; /* what is left to walk */
     int links;
-    bool to_read; /* what nobody can change is nobody's */
-    bool fixed;   /* so is the present folder */
+    bool to_read;             /* what nobody can change is nobody's */
+    enum mount_writes writes; /* to the present folder, so that it matters */
 };
 
 static const char users[] = "/proc/self/uid_map";
@@ -143,12 +144,6 @@ static void name_folder(const struct way *way, char out[PATH_MAX])
     out[size > 0 ? size : 0] = '\0';
 }
 
-static bool is_read_only(int folder)
-{
-    struct statvfs there;
-    return fstatvfs(folder, &there) == 0 && (there.f_flag & ST_RDONLY) != 0;
-}
-
 /* Goes on in the folder NAME of the present one. */
 static int enter(struct walk *walk, const char *name, int flags)
 {
@@ -166,14 +161,17 @@ static int enter(struct walk *walk, const char *name, int flags)
         (void)close(way->folder);
     }
     way->folder = folder;
-    walk->fixed = walk->to_read && is_read_only(folder);
+    walk->writes = walk->to_read ? mount_writes(folder) : MOUNT_WRITABLE;
+    way->writable_elsewhere =
+        way->writable_elsewhere ||
+        (walk->to_read && walk->writes != MOUNT_READ_ONLY && mount_refuses_writes(folder));
     if (way->place.st_uid != 0 && way_is_outside(folder, ".", way->place.st_uid)) {
         way->place.st_uid = 0;
     }
     /* In a folder such as /tmp only its owner can rename or delete what lies there. */
     uid_t who = way->place.st_uid; /* of this namespace, as way_is_outside said */
-    bool keeps = (way->place.st_mode & S_ISVTX) != 0;
-    if (!walk->fixed && !way->passes_others &&
+    bool keeps = (way->place.st_mode & S_ISVTX) != 0 || walk->writes == MOUNT_READ_ONLY_HERE;
+    if (walk->writes != MOUNT_READ_ONLY && !way->passes_others &&
         (who != 0 || (is_open(&way->place, &who) && !keeps))) {
         way->passes_others = true;
         way->other = who;
@@ -210,7 +208,8 @@ static int follow(struct walk *walk, const char *name, const struct stat *link)
     char target[PATH_MAX];
     struct way *way = walk->way;
     way->by_link = true;
-    if (!walk->fixed) {
+    way->passed_link = way->passed_link || way->passes_others;
+    if (walk->writes != MOUNT_READ_ONLY) {
         note_decider(way, owner_of_link(way, link));
         note_decider(way, way->place.st_uid);
     }
@@ -250,7 +249,7 @@ static const char *next_name(struct walk *walk, char name[NAME_MAX + 1])
 static int arrive(const struct walk *walk, const struct stat *file)
 {
     struct way *way = walk->way;
-    if (!walk->fixed) {
+    if (walk->writes != MOUNT_READ_ONLY) {
         note_decider(way, way->place.st_uid);
     }
     way->whole = true;

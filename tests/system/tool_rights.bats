@@ -114,12 +114,6 @@ eventually() {
     chown www-data "$conf"
     tool 1 check
     said "$conf: user $(id -u www-data), neither root nor who runs this, may change the settings"
-    # mounted read-only, as a container may have them, they are nobody's to change
-    chmod 666 "$conf"
-    # shellcheck disable=SC2016 # of the inner shell
-    run --separate-stderr unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && "$2" key rotate' sh "$conf" "$TOOL"
-    same "$status" 0
-    same "$(stat -c %U "$keys")" nobody
 }
 
 @test "rights: a command that needs root no more gives it up before it opens the database" {
@@ -219,18 +213,108 @@ eventually() {
     let_go
 }
 
-@test "rights: settings that a container has on a medium mounted read-only, behind links in a folder for all" {
+@test "rights: settings on a mount that is read-only for this process alone are their owner's all the same" {
     is_root || return 0
     with_data
-    mkdir "$place/mounted"
-    # shellcheck disable=SC2016 # of the inner shell
-    mounted='mount -t tmpfs -o mode=777 tmpfs "$1" && mkdir "$1/..1" && cp "$2" "$1/..1/cubby.conf" && ln -s ..1 "$1/..data" &&
-        ln -s ..data/cubby.conf "$1/cubby.conf" && chmod 777 "$1" "$1/..1" && mount -o "remount,$4" "$1" && "$3" -c "$1/cubby.conf" stats'
-    run --separate-stderr unshare --mount sh -c "$mounted" sh "$place/mounted" "$conf" "$TOOL" ro
-    same "$status" 0
-    run --separate-stderr unshare --mount sh -c "$mounted" sh "$place/mounted" "$conf" "$TOOL" rw
-    same "$status" 1
+    mkdir "$place/etc"
+    conf=$place/etc/cubby.conf
+    settings "log = $victim"
+    protected() {
+        # shellcheck disable=SC2016 # of the inner shell
+        run --separate-stderr unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"' \
+            sh "$place/etc" "$TOOL" -c "$conf" "$@"
+        same "$status" 1
+    }
+    why='that it is mounted read-only here keeps nobody from writing by another mount'
+    chown nobody "$conf"
+    protected key rotate
+    said "this was run as nobody, since the settings in $conf are theirs to change"
+    said "$why"
+    chown www-data "$conf"
+    protected check
+    said "$conf: user $(id -u www-data), neither root nor who runs this, may change the settings"
+    chmod 666 "$conf"
+    protected key rotate
+    said 'others than root may change the settings (mode 666)'
+    said "$why"
+    chown root "$conf"
+    chmod 644 "$conf"
+    chmod 777 "$place/etc"
+    protected key rotate
     said 'could lead root elsewhere'
+    said "$why"
+    chmod 755 "$place/etc"
+    mv "$conf" "$place/etc/other.conf"
+    ln -s other.conf "$conf"
+    chown -h nobody "$conf"
+    protected key rotate
+    said 'this was run as nobody'
+    untouched
+}
+
+# volume SCRIPT: in mounts of its own, a file system in memory with a copy of the settings as Kubernetes gives them to a
+# container (links in a folder for all), mounted at $place/mounted; then SCRIPT, and the tool with these settings.
+volume() {
+    mkdir -p "$place/store" "$place/mounted"
+    # shellcheck disable=SC2016 # of the inner shell
+    run --separate-stderr unshare --mount --pid --fork --mount-proc sh -ec 'mount -t tmpfs tmpfs "$1/store"
+        mkdir "$1/store/volume" "$1/store/volume/..1"
+        cd "$1/store/volume"
+        cp "$2" ..1/cubby.conf
+        chmod 644 ..1/cubby.conf
+        ln -s ..1 ..data
+        ln -s ..data/cubby.conf cubby.conf
+        chmod 777 .
+        cd "$1"
+        mount --bind store/volume mounted
+        eval "$4"
+        "$3" -c "$1/mounted/cubby.conf" key rotate' sh "$place" "$conf" "$TOOL" "$1"
+}
+
+@test "rights: settings that a container has on a volume mounted read-only, behind links in a folder for all" {
+    is_root || return 0
+    with_data
+    settings "log = $victim"
+    read_only='mount -o remount,bind,ro mounted'
+    # nobody in the container can write to it
+    volume "$read_only; umount store"
+    same "$stderr" ''
+    same "$status" 0
+    [ -s "$victim" ] || fail 'not as root'
+    : >"$victim"
+    # somebody can: there, by another mount of it, of the folder above it or of one below
+    refused() {
+        volume "$1"
+        same "$status" 1
+        said 'could lead root elsewhere'
+    }
+    refused ''
+    refused "$read_only"
+    refused "$read_only; mkdir also; mount --bind store/volume also; umount store"
+    refused "$read_only; mkdir -p also; mount --bind store/volume/..1 also; umount store"
+    # not a process that has mounts of its own in the container
+    TOOL_ALONE=$TOOL
+    printf '#!/bin/sh\nexec unshare --mount "%s" "$@"\n' "$TOOL" >"$place/protected"
+    chmod 755 "$place/protected"
+    TOOL=$place/protected
+    refused "$read_only; umount store"
+    # nor on a file system that only this mount of shows as read-only, while the one below it takes writes
+    refused 'mkdir -p empty; umount mounted; mount -t overlay -o ro,lowerdir=store/volume:empty overlay mounted'
+    # a file system that takes no writes has nobody's, wherever it is mounted and whoever owns what is there
+    volume "chown -hR nobody store/volume store/volume/cubby.conf; mount -o remount,ro store"
+    same "$status" 0
+    [ -s "$victim" ] || fail 'not as root'
+    : >"$victim"
+    TOOL=$TOOL_ALONE
+    # an owner may write from outside of the container
+    volume "chown nobody store/volume/..1/cubby.conf; $read_only; umount store"
+    same "$status" 1
+    said 'this was run as nobody'
+    said 'that it is mounted read-only here keeps nobody'
+    volume "chown nobody store/volume/..1; $read_only; umount store"
+    same "$status" 1
+    said 'this was run as nobody'
+    untouched
 }
 
 @test "rights: a log of root's in a folder that a group may write to, as some systems have /var/log" {
