@@ -244,8 +244,17 @@ static const char *name_user(struct tool *tool, uid_t user)
 static const char *way_remedy(struct tool *tool, const struct way *way, uid_t who)
 {
     const char *text = "";
+    char target[PATH_MAX] = "";
     bool passed = way->passes_others && way->other == who && *way->passed != '\0';
-    if (way_owner(way) == 0 && passed) {
+    if (way->passed_link && way->whole) {
+        way_name(way, target);
+    }
+    if (way_owner(way) == 0 && passed && *target != '\0') {
+        /* The folder may be as the system needs it, such as /var/log, and it is the link in it that
+         * others could replace. */
+        text = arena_printf(&tool->arena, ": %s; name %s itself instead of a link to it",
+                            way->passed, target);
+    } else if (way_owner(way) == 0 && passed) {
         text =
             arena_printf(&tool->arena, ": %s; move it to a folder of root's, or %s %s", way->passed,
                          who == WAY_EVERYBODY ? "chmod go-w"

@@ -111,6 +111,23 @@ static bool is_other(uid_t user)
     return user != 0 && is_of_this_namespace(users, user, &all);
 }
 
+bool way_is_roots_group(gid_t group)
+{
+    char path[PATH_MAX];
+    struct stat folder;
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    bool may = false;
+    path[size > 0 ? size : 0] = '\0';
+    for (char *slash = strrchr(path, '/'); slash != NULL && !may; slash = strrchr(path, '/')) {
+        *slash = '\0';
+        /* With the sticky bit others can't replace what is root's. */
+        may = lstat(*path != '\0' ? path : "/", &folder) == 0 && S_ISDIR(folder.st_mode) &&
+              folder.st_uid == 0 && folder.st_gid == group &&
+              (folder.st_mode & (S_IWGRP | S_ISVTX)) == S_IWGRP;
+    }
+    return may;
+}
+
 /* Whether others than the owner may make files in the FOLDER; *WHO is then set. */
 static bool is_open(const struct stat *folder, uid_t *who)
 {
@@ -120,7 +137,7 @@ static bool is_open(const struct stat *folder, uid_t *who)
         return true;
     }
     if ((folder->st_mode & S_IWGRP) == 0 || folder->st_gid == 0 ||
-        !is_of_this_namespace(groups, folder->st_gid, &all)) {
+        !is_of_this_namespace(groups, folder->st_gid, &all) || way_is_roots_group(folder->st_gid)) {
         return false;
     }
     *who = WAY_GROUP;
@@ -349,6 +366,17 @@ bool way_is_safe(const struct way *way, uid_t *who)
 bool way_is_shared(const struct way *way, uid_t *who)
 {
     return way->whole && is_open(&way->place, who);
+}
+
+void way_name(const struct way *way, char out[PATH_MAX])
+{
+    name_folder(way, out);
+    size_t size = strlen(out);
+    const char *slash = size == 1 ? "" : "/";
+    if (size == 0 ||
+        snprintf(out + size, PATH_MAX - size, "%s%s", slash, way->rest) >= (int)(PATH_MAX - size)) {
+        *out = '\0';
+    }
 }
 
 void way_leave(struct way *way)

@@ -64,8 +64,16 @@ bool way_is_safe(const struct way *way, uid_t *who);
 
 /* Whether all, or a group, may make files where the file lies, and *WHO is that: in a folder such
  * as /tmp they can't replace it, but put beside it what SQLite takes for its journal. Root's own
- * group is root; any other may have members that nothing here can tell of. */
+ * group is root, and so is one that way_is_roots_group; any other may have members that nothing
+ * here can tell of. */
 bool way_is_shared(const struct way *way, uid_t *who);
+
+/* The path of the file, after links were followed, into OUT; "" where it is not known. */
+void way_name(const struct way *way, char out[PATH_MAX]);
+
+/* Whether GROUP may write to a folder of root's on the way to the tool itself, as on Debian "staff"
+ * to /usr/local: who is in it can have root run anything, so it counts as root. */
+bool way_is_roots_group(gid_t group);
 
 /* Closes what is open. */
 void way_leave(struct way *way);

@@ -348,6 +348,78 @@ volume() {
     [ ! -e "$place/nothing" ]
 }
 
+@test "rights: behind a link in a folder that a group may write to, the tool says to name what it leads to" {
+    is_root || return 0
+    install -d -m 775 -g 54321 "$place/logs"
+    mkdir "$place/disk"
+    ln -s "$place/disk/log" "$place/logs/cubby.log"
+    settings "log = $place/logs/cubby.log"
+    tool 0 init
+    tool 1 key rotate
+    said "$place/logs/cubby.log: its folder belongs to root, but a group other than root's owns a link or may write to a folder"
+    said ": $place/logs; name $place/disk/log itself instead of a link to it"
+    case $stderr in *chmod*) fail 'the folder is as the system has it' ;; esac
+    settings "log = $place/disk/log"
+    tool 0 key rotate
+    # a folder of root's below, by a link beside it
+    mkdir "$place/logs/sub"
+    ln -s sub "$place/logs/link"
+    settings "log = $place/logs/link/log"
+    tool 1 key rotate
+    said "name $place/logs/sub/log itself"
+    settings "log = $place/logs/sub/log"
+    tool 0 key rotate
+    # a link of root's to there is not what the group could replace
+    ln -s "$place/logs/keys.json" "$place/keys.json"
+    mv "$keys" "$place/logs/keys.json"
+    keys=$place/keys.json
+    settings
+    tool 1 key rotate
+    said "move it to a folder of root's, or chmod g-w $place/logs"
+}
+
+@test "rights: a group that may replace the tool itself is root's equal" {
+    is_root || return 0
+    install -d -m 2775 -g 54321 "$place/local" "$place/local/etc"
+    install -d -m 755 "$place/local/sbin" "$place/local/etc/cubby"
+    cp "$TOOL" "$place/local/sbin/cubby"
+    conf=$place/local/etc/cubby/cubby.conf
+    home=$place/local/data database=$place/local/data/cubby.db keys=$place/local/data/keys.json
+    settings "log = $place/local/etc/log"
+    CUBBY_CONF=$conf
+    tool 1 init
+    said "could lead root elsewhere: $place/local; move it to a folder of root's, or chmod g-w $place/local"
+    TOOL=$place/local/sbin/cubby
+    tool 0 init
+    tool 0 key rotate
+    tool 0 check
+    tool 0 backup "$place/local/copy.db"
+    tool 0 restore --yes "$place/local/copy.db"
+    cp "$conf" "$place/local/etc/cubby.conf"
+    tool 0 -c "$place/local/etc/cubby.conf" check
+    # no other group, and not where all may write
+    install -d -m 2775 -g 54322 "$place/local/other"
+    cp "$conf" "$place/local/other"
+    tool 1 -c "$place/local/other/cubby.conf" stats
+    said "or chmod g-w $place/local/other"
+    chmod 2777 "$place/local"
+    tool 1 stats
+    said "or chmod go-w $place/local"
+    # nor one that may write where the tool can't be replaced, or to another user's folder
+    for mode in 3775 2755; do
+        chmod "$mode" "$place/local"
+        tool 1 -c "$place/local/etc/cubby.conf" stats
+        said 'could lead root elsewhere'
+    done
+    chmod 2775 "$place/local"
+    tool 0 -c "$place/local/etc/cubby.conf" stats
+    install -d -m 2775 -o nobody -g 54321 "$place/theirs"
+    cp "$TOOL" "$place/theirs"
+    TOOL=$place/theirs/cubby
+    tool 1 stats
+    said 'could lead root elsewhere'
+}
+
 # ---- files that the operator names --------------------------------------------------------------
 
 @test "rights: restore and import read nothing as root that a link of another user's names" {

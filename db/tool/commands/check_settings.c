@@ -18,10 +18,11 @@ static void tell(const struct check_sink *sink, const char *path, const char *pr
 }
 
 /* Whether others than the owner may write to what is THERE. A folder such as /tmp keeps each file
- * for its owner, and a group with the number of its user is that user's alone. */
+ * for its owner, a group with the number of its user is that user's alone, and some are root's. */
 static bool is_open(const struct stat *there)
 {
-    bool private = there->st_gid == there->st_uid;
+    bool private = there->st_gid == there->st_uid ||
+                   (S_ISDIR(there->st_mode) && way_is_roots_group(there->st_gid));
     mode_t others = private ? S_IWOTH : S_IWGRP | S_IWOTH;
     bool keeps = S_ISDIR(there->st_mode) && (there->st_mode & S_ISVTX) != 0;
     return (there->st_mode & others) != 0 && !keeps;
