@@ -58,8 +58,17 @@ int rights_take(const struct rights *rights)
     if (setgroups((size_t)count, groups) != 0) {
         return -1;
     }
-    return rights->ever ? (setresgid(group, group, group) == 0 ? setresuid(user, user, user) : -1)
-                        : (setegid(group) == 0 ? seteuid(user) : -1);
+    if (rights->ever) {
+        return setresgid(group, group, group) == 0 ? setresuid(user, user, user) : -1;
+    }
+    gid_t before = getegid();
+    int taken = setegid(group) == 0 ? seteuid(user) : -1;
+    int problem = errno;
+    if (taken != 0) {
+        (void)setegid(before);
+    }
+    errno = problem;
+    return taken;
 }
 
 /* ---- who may change the settings ------------------------------------------------------------ */

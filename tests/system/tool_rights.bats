@@ -665,6 +665,65 @@ lock_is_held() { ! flock -n "$1" true; }
     same "$(stat -c '%U %g %a' "$keys")" 'nobody 54321 640'
 }
 
+@test "init --owner: in a container whose root lacks capabilities, it makes what the owner can use, or says what is missing" {
+    is_root || return 0
+    # lacking CAPABILITIES STATUS: init for nobody without these; $left is who owns what there is then, by name
+    lacking() {
+        run --separate-stderr setpriv --bounding-set "$1" --inh-caps "$1" "$TOOL" init --owner nobody
+        same "$status" "$2"
+        left=$(find "$home" -printf '%f:%u ' 2>/dev/null | sed 's/cubby.db-[a-z]*:[a-z]* //g') || true
+    }
+    local act="can't act as its owner, user 65534: Operation not permitted; root needs the capabilities SETUID and SETGID for that"
+    local give="can't give it to user 65534: Operation not permitted; root needs the capability CHOWN for that"
+    for less in -setuid -setgid -setuid,-setgid; do
+        # in a folder of root's, where the owner could make no journal
+        rm -rf "$home"
+        mkdir -m 755 "$home"
+        lacking "$less" 1
+        said "$home belongs to root, so that user 65534 could not write to a database there: chown nobody $home, then run this again"
+        same "$left" 'data:root '
+        same "$output" ''
+        # in the owner's, and in none: what is begun can be gone on with by that user
+        chown nobody "$home"
+        lacking "$less" 1
+        said "$database: $act; or run this as that user"
+        same "$left" 'data:nobody '
+        rmdir "$home"
+        lacking "$less" 1
+        said "$database: $act"
+        same "$left" 'data:nobody '
+        setpriv --reuid nobody --regid nogroup --clear-groups --bounding-set -all --inh-caps -all "$TOOL" init
+        tool 0 gc
+    done
+    for less in -chown -all; do
+        rm -rf "$home"
+        lacking "$less" 1
+        said "$data: $give"
+        same "$left" ''
+    done
+    # with a key file in another folder of root's
+    mkdir "$place/keys"
+    keys=$place/keys/keys.json settings
+    install -d -m 700 -o nobody "$home"
+    lacking -chown 1
+    said "$place/keys/keys.json: $give"
+    same "$left" 'data:nobody cubby.db:nobody '
+    same "$(ls -A "$place/keys")" ''
+    rm -rf "$home"
+    mkdir -m 755 "$home"
+    lacking -all 1
+    said "$home belongs to root, so that user 65534 could not write"
+    chmod 757 "$home"
+    lacking -all 1
+    same "$left" 'data:root '
+    # root's own group may write, as containers have it that give each user that one
+    chmod 775 "$home"
+    settings
+    run --separate-stderr setpriv --bounding-set -setuid --inh-caps -setuid "$TOOL" init --owner nobody:root
+    same "$status" 0
+    same "$(stat -c '%U:%G' "$database" "$keys" | sort -u)" nobody:root
+}
+
 @test "init: a folder that a stranger makes meanwhile gets nothing" {
     is_root || return 0
     install -d -m 1777 "$place/shared"
