@@ -625,6 +625,65 @@ lock_is_held() { ! flock -n "$1" true; }
     done
 }
 
+@test "copy: a file has its name when it is whole, whatever ends the tool" {
+    tool 0 init
+    for signal in INT TERM HUP XCPU SEGV; do
+        for call in 1 3 5; do
+            run strace -f -qq -o "$place/trace" -e trace=?fsync,?fdatasync -e "inject=?fsync,?fdatasync:signal=$signal:when=$call" "$TOOL" copy --to "$place/c.db"
+            [ "$status" -gt 128 ] || fail "not ended by $signal"
+            same "$(find "$place" -maxdepth 1 -name 'c.db*')" ''
+        done
+    done
+    # what can't be caught leaves no file of that name, and what it leaves is told of
+    run strace -f -qq -o "$place/trace" -e trace=?fsync,?fdatasync -e "inject=?fsync,?fdatasync:signal=KILL:when=3" "$TOOL" copy --to "$place/c.db"
+    [ ! -e "$place/c.db" ] || fail 'there is one'
+    left=$(find "$place" -maxdepth 1 -name 'c.db.new-*' ! -name '*-journal')
+    [ -n "$left" ] || fail 'nothing is left'
+    # a failure leaves nothing, nor is a file replaced that came meanwhile
+    status=0
+    (ulimit -f 20 && exec "$TOOL" copy --to "$place/d.db") >"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
+    same "$status" 1
+    same "$(find "$place" -maxdepth 1 -name 'd.db*')" ''
+    tool 0 copy --to "$place/c.db" --json
+    same "$(of .to)" "$place/c.db"
+    same "$(stat -c '%a %h' "$place/c.db")" '600 1'
+    database=$place/c.db settings
+    tool 1 check
+    said "$left: a run of cubby that was killed left this copy of the data; delete it"
+    find "$place" -maxdepth 1 -name 'c.db.new-*' -delete
+    tool 0 check
+    tool 0 stats
+}
+
+@test "restore: check names the copies of the old database, whether restore could tell of them or not" {
+    tool 0 init
+    tool 0 backup "$place/copy.db"
+    warning() { grep -F "warning: $1: " <<<"$stderr" | grep -qF 'a restore, which may have been interrupted, kept the database of before here; delete it when all is well'; }
+    tool 0 restore --yes "$place/copy.db"
+    kept=$(find "$home" -name '*.before-restore-*')
+    tool 0 check
+    warning "$kept" || fail "$stderr"
+    rm "$kept"
+    tool 0 check
+    case $stderr in *before-restore*) fail "$stderr" ;; esac
+    # ended by a signal while it wrote to the database, as Ctrl-C or TERM may
+    for signal in INT TERM KILL; do
+        before=$(sqlite3 "$database" .dump)
+        run strace -f -qq -y -o "$place/trace" -e trace=pwrite64 -P "$database" -e "inject=pwrite64:signal=$signal:when=1" "$TOOL" restore --yes "$place/copy.db"
+        [ "$status" -gt 128 ] || fail "not ended by $signal"
+        same "$output" ''
+        kept=$(find "$home" -name '*.before-restore-*')
+        [ -n "$kept" ] || fail 'nothing was kept'
+        tool 0 gc
+        [ "$signal" = KILL ] || tool 0 check
+        tool 0 check --json || true
+        same "$(of '.warnings[] | select(.where | contains("before-restore")) | .where')" "$kept"
+        same "$(sqlite3 "$database" .dump)" "$before"
+        same "$(sqlite3 "$kept" .dump)" "$before"
+        find "$home" -name '*restore-*' -delete
+    done
+}
+
 @test "export: from a medium that takes no writes" {
     is_root || return 0
     new_place=$place/results
