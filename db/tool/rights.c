@@ -64,10 +64,7 @@ int rights_take(const struct rights *rights)
     gid_t before = getegid();
     int taken = setegid(group) == 0 ? seteuid(user) : -1;
     int problem = errno;
-    if (taken != 0) {
-        (void)setegid(before);
-    }
-    errno = problem;
+    errno = taken != 0 && setegid(before) != 0 ? errno : problem;
     return taken;
 }
 
