@@ -71,6 +71,12 @@ int file_fail(struct tool *tool, const char *path)
     return tool_fail(tool, "%s: %s", path, fault != NULL ? fault : strerror(errno));
 }
 
+int file_fail_to_give(struct tool *tool, const char *path, uid_t user)
+{
+    return tool_fail(tool, "%s: can't give it to user %ld: %s%s", path, (long)user, strerror(errno),
+                     errno == EPERM ? "; root needs the capability CHOWN for that" : "");
+}
+
 int file_sync_directory(struct tool *tool, const char *path)
 {
     const char *directory = file_directory(tool, path);
@@ -153,13 +159,16 @@ static int make_draft(struct tool *tool, const char *path, const char *text, mod
                                path, (long)geteuid())
                    : tool_fail(tool, "%s: %s", *draft, strerror(errno));
     }
-    bool good = file_write(file, text, strlen(text)) && (!owner->given || give(file, owner)) &&
-                fchmod(file, mode) == 0 && fsync(file) == 0;
+    bool good = file_write(file, text, strlen(text));
+    bool given = !owner->given || !good || give(file, owner);
+    good = good && given && fchmod(file, mode) == 0 && fsync(file) == 0;
     int problem = errno;
     if (close(file) != 0 || !good) {
         problem = good ? errno : problem;
         (void)unlink(*draft);
-        return problem == EPERM && owner->given && geteuid() != 0
+        errno = problem;
+        return !given && geteuid() == 0 ? file_fail_to_give(tool, path, owner->user)
+               : problem == EPERM && owner->given && geteuid() != 0
                    ? tool_fail(tool,
                                "%s: user %ld is not in its group, %ld, so that only root can "
                                "replace it; or chgrp it",
@@ -244,8 +253,17 @@ static const char *name_user(struct tool *tool, uid_t user)
 static const char *way_remedy(struct tool *tool, const struct way *way, uid_t who)
 {
     const char *text = "";
+    char target[PATH_MAX] = "";
     bool passed = way->passes_others && way->other == who && *way->passed != '\0';
-    if (way_owner(way) == 0 && passed) {
+    if (way->passed_link && way->whole) {
+        way_name(way, target);
+    }
+    if (way_owner(way) == 0 && passed && *target != '\0') {
+        /* The folder may be as the system needs it, such as /var/log, and it is the link in it that
+         * others could replace. */
+        text = arena_printf(&tool->arena, ": %s; name %s itself instead of a link to it",
+                            way->passed, target);
+    } else if (way_owner(way) == 0 && passed) {
         text =
             arena_printf(&tool->arena, ": %s; move it to a folder of root's, or %s %s", way->passed,
                          who == WAY_EVERYBODY ? "chmod go-w"
@@ -320,7 +338,11 @@ static int act_as(struct tool *tool, const char *path, const struct rights *righ
 {
     return rights->user == 0 || rights_take(rights) == 0
                ? TOOL_DONE
-               : tool_fail(tool, "%s: can't act as its owner: %s", path, strerror(errno));
+               : tool_fail(tool, "%s: can't act as its owner, user %ld: %s%s", path,
+                           (long)rights->user, strerror(errno),
+                           errno == EPERM ? "; root needs the capabilities SETUID and SETGID for "
+                                            "that; or run this as that user"
+                                          : "");
 }
 
 /* ALONE: if the file exists, nothing beside it matters. */

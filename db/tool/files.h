@@ -43,6 +43,9 @@ int file_refuse_loose_link(struct tool *tool, const char *path);
  * TOOL_FAILED. */
 int file_fail(struct tool *tool, const char *path);
 
+/* The same of giving PATH to USER. */
+int file_fail_to_give(struct tool *tool, const char *path, uid_t user);
+
 /* Creates the directory of PATH and the parents it needs: the parents with mode 0755, the directory
  * itself with mode 0700 for OWNER. */
 int file_make_directory(struct tool *tool, const char *path, const struct file_owner *owner);

@@ -118,6 +118,8 @@ static int make_by_way(struct tool *tool, const char *directory, const struct fi
                                  "%s: user %ld, who is to own it, may not make it; make it, and "
                                  "give it to that user",
                                  directory, (long)geteuid())
+                 : errno == EPERM && rest.given
+                     ? file_fail_to_give(tool, directory, rest.user)
                      : tool_fail(tool, "%s: %s", directory, strerror(errno));
     }
     way_leave(&way);

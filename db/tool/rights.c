@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "db/tool/files.h"
+#include "db/tool/mounts.h"
 #include "db/tool/way.h"
 
 enum { GROUPS_MOST = 256, GROUP_OF_NOBODY = 65534 };
@@ -58,8 +58,14 @@ int rights_take(const struct rights *rights)
     if (setgroups((size_t)count, groups) != 0) {
         return -1;
     }
-    return rights->ever ? (setresgid(group, group, group) == 0 ? setresuid(user, user, user) : -1)
-                        : (setegid(group) == 0 ? seteuid(user) : -1);
+    if (rights->ever) {
+        return setresgid(group, group, group) == 0 ? setresuid(user, user, user) : -1;
+    }
+    gid_t before = getegid();
+    int taken = setegid(group) == 0 ? seteuid(user) : -1;
+    int problem = errno;
+    errno = taken != 0 && setegid(before) != 0 ? errno : problem;
+    return taken;
 }
 
 /* ---- who may change the settings ------------------------------------------------------------ */
@@ -136,28 +142,36 @@ static bool are_many(const struct changers *changers)
     return changers->count > 1 || first == WAY_EVERYBODY || first == WAY_GROUP;
 }
 
-/* Whether NAME in FOLDER lies on a medium that is mounted read-only, as a container may have its
- * settings: then nobody changes it, whatever its owner and mode. */
-static bool is_fixed(int folder, const char *name)
-{
-    struct statvfs there;
-    int file = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    bool fixed = file >= 0 && fstatvfs(file, &there) == 0 && (there.f_flag & ST_RDONLY) != 0;
-    if (file >= 0) {
-        (void)close(file);
-    }
-    return fixed;
-}
-
-/* WAY without the owner and the mode of a file that nobody can change. */
+/* WAY without what does not count of a file that can't be written to here: who may write to it by
+ * its mode and, where nobody can write to it anywhere, its owner. */
 static struct way without_fixed(const struct way *way)
 {
     struct way rest = *way;
-    if (way->exists && is_fixed(way->folder, way->rest)) {
-        rest.file.st_uid = 0;
+    int file = way->exists ? openat(way->folder, way->rest, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (file < 0) {
+        return rest;
+    }
+    enum mount_writes writes = mount_writes(file);
+    if (writes != MOUNT_WRITABLE) {
         rest.file.st_mode &= ~(mode_t)(S_IWGRP | S_IWOTH);
     }
+    if (writes == MOUNT_READ_ONLY) {
+        rest.file.st_uid = 0;
+    } else {
+        rest.writable_elsewhere = rest.writable_elsewhere || mount_refuses_writes(file);
+    }
+    (void)close(file);
     return rest;
+}
+
+/* What to say besides of others who may change what looks as if nobody could. */
+static const char *elsewhere(const struct way *way)
+{
+    return way->writable_elsewhere
+               ? "; that it is mounted read-only here keeps nobody from writing by another mount: "
+                 "change owner and mode where it comes from, or mount the file alone, root's, in "
+                 "a folder of root's"
+               : "";
 }
 
 /* Says why root can't obey the settings; "cubby check" goes on to tell it in its own way. */
@@ -179,8 +193,8 @@ static const char *settings_remedy(struct tool *tool, const char *path, const st
                                    uid_t user)
 {
     bool folder = way->decider_count > 0 || way->passes_others;
-    char *text = !folder
-                     ? arena_printf(&tool->arena, "\"chown root %s\" makes them root's alone", path)
+    char *text = !folder ? arena_printf(&tool->arena, "\"chown root %s\" makes them root's alone%s",
+                                        path, elsewhere(way))
                  : way->passes_others && way->other == user && *way->passed != '\0'
                      ? arena_printf(&tool->arena,
                                     "they are root's alone outside of %s, as root's file in a "
@@ -203,12 +217,13 @@ static int obey(struct tool *tool, const char *path, const struct way *taken)
     if (way->exists && is_open(&way->file)) {
         return refuse(tool,
                       "%s: others than root may change the settings (mode %03o), and could lead "
-                      "root anywhere; chmod go-w %s",
-                      path, (unsigned)(way->file.st_mode & 0777), path);
+                      "root anywhere; chmod go-w %s%s",
+                      path, (unsigned)(way->file.st_mode & 0777), path, elsewhere(way));
     }
     if (are_many(&changers)) {
-        return refuse(tool, "%s: %s", path,
-                      file_way_fault(tool, way, changers.users[changers.count - 1]));
+        return refuse(tool, "%s: %s%s", path,
+                      file_way_fault(tool, way, changers.users[changers.count - 1]),
+                      elsewhere(way));
     }
     if (first == 0) {
         return TOOL_DONE;

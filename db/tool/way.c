@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "db/tool/mounts.h"
 
 enum { LINKS_MAXIMUM = 40, LINE_SIZE = 256, REST_SIZE = 2 * PATH_MAX };
 
@@ -19,8 +20,8 @@ struct walk {
     struct way *way;
     char rest[REST_SIZE]; /* what is left to walk */
     int links;
-    bool to_read; /* what nobody can change is nobody's */
-    bool fixed;   /* so is the present folder */
+    bool to_read;             /* what nobody can change is nobody's */
+    enum mount_writes writes; /* to the present folder, so that it matters */
 };
 
 static const char users[] = "/proc/self/uid_map";
@@ -110,6 +111,23 @@ static bool is_other(uid_t user)
     return user != 0 && is_of_this_namespace(users, user, &all);
 }
 
+bool way_is_roots_group(gid_t group)
+{
+    char path[PATH_MAX];
+    struct stat folder;
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    bool may = false;
+    path[size > 0 ? size : 0] = '\0';
+    for (char *slash = strrchr(path, '/'); slash != NULL && !may; slash = strrchr(path, '/')) {
+        *slash = '\0';
+        /* With the sticky bit others can't replace what is root's. */
+        may = lstat(*path != '\0' ? path : "/", &folder) == 0 && S_ISDIR(folder.st_mode) &&
+              folder.st_uid == 0 && folder.st_gid == group &&
+              (folder.st_mode & (S_IWGRP | S_ISVTX)) == S_IWGRP;
+    }
+    return may;
+}
+
 /* Whether others than the owner may make files in the FOLDER; *WHO is then set. */
 static bool is_open(const struct stat *folder, uid_t *who)
 {
@@ -119,7 +137,7 @@ static bool is_open(const struct stat *folder, uid_t *who)
         return true;
     }
     if ((folder->st_mode & S_IWGRP) == 0 || folder->st_gid == 0 ||
-        !is_of_this_namespace(groups, folder->st_gid, &all)) {
+        !is_of_this_namespace(groups, folder->st_gid, &all) || way_is_roots_group(folder->st_gid)) {
         return false;
     }
     *who = WAY_GROUP;
@@ -143,12 +161,6 @@ static void name_folder(const struct way *way, char out[PATH_MAX])
     out[size > 0 ? size : 0] = '\0';
 }
 
-static bool is_read_only(int folder)
-{
-    struct statvfs there;
-    return fstatvfs(folder, &there) == 0 && (there.f_flag & ST_RDONLY) != 0;
-}
-
 /* Goes on in the folder NAME of the present one. */
 static int enter(struct walk *walk, const char *name, int flags)
 {
@@ -166,14 +178,17 @@ static int enter(struct walk *walk, const char *name, int flags)
         (void)close(way->folder);
     }
     way->folder = folder;
-    walk->fixed = walk->to_read && is_read_only(folder);
+    walk->writes = walk->to_read ? mount_writes(folder) : MOUNT_WRITABLE;
+    way->writable_elsewhere =
+        way->writable_elsewhere ||
+        (walk->to_read && walk->writes != MOUNT_READ_ONLY && mount_refuses_writes(folder));
     if (way->place.st_uid != 0 && way_is_outside(folder, ".", way->place.st_uid)) {
         way->place.st_uid = 0;
     }
     /* In a folder such as /tmp only its owner can rename or delete what lies there. */
     uid_t who = way->place.st_uid; /* of this namespace, as way_is_outside said */
-    bool keeps = (way->place.st_mode & S_ISVTX) != 0;
-    if (!walk->fixed && !way->passes_others &&
+    bool keeps = (way->place.st_mode & S_ISVTX) != 0 || walk->writes == MOUNT_READ_ONLY_HERE;
+    if (walk->writes != MOUNT_READ_ONLY && !way->passes_others &&
         (who != 0 || (is_open(&way->place, &who) && !keeps))) {
         way->passes_others = true;
         way->other = who;
@@ -210,7 +225,8 @@ static int follow(struct walk *walk, const char *name, const struct stat *link)
     char target[PATH_MAX];
     struct way *way = walk->way;
     way->by_link = true;
-    if (!walk->fixed) {
+    way->passed_link = way->passed_link || way->passes_others;
+    if (walk->writes != MOUNT_READ_ONLY) {
         note_decider(way, owner_of_link(way, link));
         note_decider(way, way->place.st_uid);
     }
@@ -250,7 +266,7 @@ static const char *next_name(struct walk *walk, char name[NAME_MAX + 1])
 static int arrive(const struct walk *walk, const struct stat *file)
 {
     struct way *way = walk->way;
-    if (!walk->fixed) {
+    if (walk->writes != MOUNT_READ_ONLY) {
         note_decider(way, way->place.st_uid);
     }
     way->whole = true;
@@ -350,6 +366,17 @@ bool way_is_safe(const struct way *way, uid_t *who)
 bool way_is_shared(const struct way *way, uid_t *who)
 {
     return way->whole && is_open(&way->place, who);
+}
+
+void way_name(const struct way *way, char out[PATH_MAX])
+{
+    name_folder(way, out);
+    size_t size = strlen(out);
+    const char *slash = size == 1 ? "" : "/";
+    if (size == 0 ||
+        snprintf(out + size, PATH_MAX - size, "%s%s", slash, way->rest) >= (int)(PATH_MAX - size)) {
+        *out = '\0';
+    }
 }
 
 void way_leave(struct way *way)

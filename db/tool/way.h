@@ -33,14 +33,20 @@ struct way {
     bool passes_others; /* another user's folder, or one that all, or a group, may write to */
     uid_t other;
     char passed[PATH_MAX]; /* the first such folder; "" where its path is not known */
+    bool passed_link;      /* a link was followed in it, or behind it */
+    /* With way_take_to_read: a folder that can't be written to here was met, which may be written
+     * to elsewhere. */
+    bool writable_elsewhere;
 };
 
 /* Takes the way to PATH, and follows symbolic links, also one in the place of the file, which need
  * not exist. 0, or -1 with errno; then nothing is open. */
 int way_take(const char *path, struct way *way);
 
-/* The same for what is only read: folders and links on a medium that is mounted read-only, as a
- * container has its settings, are nobody's to change, whatever their owners and modes. */
+/* The same for what is only read. On a file system that takes no writes (MOUNT_READ_ONLY) folders
+ * and links are nobody's to change, whatever their owners and modes. Where only the mount is
+ * read-only (MOUNT_READ_ONLY_HERE), as a container has its settings, their owners count, who may
+ * write by another mount, but not that a group or all may write to a folder. */
 int way_take_to_read(const char *path, struct way *way);
 
 /* Whether OWNER, whose number what NAME leads to from FOLDER shows, is outside of this user
@@ -58,8 +64,16 @@ bool way_is_safe(const struct way *way, uid_t *who);
 
 /* Whether all, or a group, may make files where the file lies, and *WHO is that: in a folder such
  * as /tmp they can't replace it, but put beside it what SQLite takes for its journal. Root's own
- * group is root; any other may have members that nothing here can tell of. */
+ * group is root, and so is one that way_is_roots_group; any other may have members that nothing
+ * here can tell of. */
 bool way_is_shared(const struct way *way, uid_t *who);
+
+/* The path of the file, after links were followed, into OUT; "" where it is not known. */
+void way_name(const struct way *way, char out[PATH_MAX]);
+
+/* Whether GROUP may write to a folder of root's on the way to the tool itself, as on Debian "staff"
+ * to /usr/local: who is in it can have root run anything, so it counts as root. */
+bool way_is_roots_group(gid_t group);
 
 /* Closes what is open. */
 void way_leave(struct way *way);

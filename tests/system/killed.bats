@@ -290,6 +290,9 @@ before() {
     said=$(flushed_and_named restore --yes "$BATS_TEST_TMPDIR/away/copy")
     before "flush /home/of/cubby/cubby.db.restore-N-old" "name /home/of/cubby/cubby.db.before-restore-WHEN"
     before "name /home/of/cubby/cubby.db.before-restore-WHEN" "flush /home/of/cubby"
+    said=$(flushed_and_named copy --to "$BATS_TEST_TMPDIR/away/store")
+    before "flush /away/store.new-N" "name /away/store"
+    before "name /away/store" "flush /away"
     printf 'no database' >"$home/of/cubby/cubby.db"
     said=$(flushed_and_named restore --yes "$BATS_TEST_TMPDIR/away/copy")
     before "flush /home/of/cubby/cubby.db.restore-N" "name /home/of/cubby/cubby.db"

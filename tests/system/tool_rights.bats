@@ -100,12 +100,6 @@ drafts() { grep -c 'restore-.*O_CREAT' "$place/trace" || true; }
     chown www-data "$conf"
     tool 1 check
     said "$conf: user $(id -u www-data), neither root nor who runs this, may change the settings"
-    # mounted read-only, as a container may have them, they are nobody's to change
-    chmod 666 "$conf"
-    # shellcheck disable=SC2016 # of the inner shell
-    run --separate-stderr unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && "$2" key rotate' sh "$conf" "$TOOL"
-    same "$status" 0
-    same "$(stat -c %U "$keys")" nobody
 }
 
 @test "rights: a command that needs root no more gives it up before it opens the database" {
@@ -205,18 +199,108 @@ drafts() { grep -c 'restore-.*O_CREAT' "$place/trace" || true; }
     let_go
 }
 
-@test "rights: settings that a container has on a medium mounted read-only, behind links in a folder for all" {
+@test "rights: settings on a mount that is read-only for this process alone are their owner's all the same" {
     is_root || return 0
     with_data
-    mkdir "$place/mounted"
-    # shellcheck disable=SC2016 # of the inner shell
-    mounted='mount -t tmpfs -o mode=777 tmpfs "$1" && mkdir "$1/..1" && cp "$2" "$1/..1/cubby.conf" && ln -s ..1 "$1/..data" &&
-        ln -s ..data/cubby.conf "$1/cubby.conf" && chmod 777 "$1" "$1/..1" && mount -o "remount,$4" "$1" && "$3" -c "$1/cubby.conf" stats'
-    run --separate-stderr unshare --mount sh -c "$mounted" sh "$place/mounted" "$conf" "$TOOL" ro
-    same "$status" 0
-    run --separate-stderr unshare --mount sh -c "$mounted" sh "$place/mounted" "$conf" "$TOOL" rw
-    same "$status" 1
+    mkdir "$place/etc"
+    conf=$place/etc/cubby.conf
+    settings "log = $victim"
+    protected() {
+        # shellcheck disable=SC2016 # of the inner shell
+        run --separate-stderr unshare --mount sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"' \
+            sh "$place/etc" "$TOOL" -c "$conf" "$@"
+        same "$status" 1
+    }
+    why='that it is mounted read-only here keeps nobody from writing by another mount'
+    chown nobody "$conf"
+    protected key rotate
+    said "this was run as nobody, since the settings in $conf are theirs to change"
+    said "$why"
+    chown www-data "$conf"
+    protected check
+    said "$conf: user $(id -u www-data), neither root nor who runs this, may change the settings"
+    chmod 666 "$conf"
+    protected key rotate
+    said 'others than root may change the settings (mode 666)'
+    said "$why"
+    chown root "$conf"
+    chmod 644 "$conf"
+    chmod 777 "$place/etc"
+    protected key rotate
     said 'could lead root elsewhere'
+    said "$why"
+    chmod 755 "$place/etc"
+    mv "$conf" "$place/etc/other.conf"
+    ln -s other.conf "$conf"
+    chown -h nobody "$conf"
+    protected key rotate
+    said 'this was run as nobody'
+    untouched
+}
+
+# volume SCRIPT: in mounts of its own, a file system in memory with a copy of the settings as Kubernetes gives them to a
+# container (links in a folder for all), mounted at $place/mounted; then SCRIPT, and the tool with these settings.
+volume() {
+    mkdir -p "$place/store" "$place/mounted"
+    # shellcheck disable=SC2016 # of the inner shell
+    run --separate-stderr unshare --mount --pid --fork --mount-proc sh -ec 'mount -t tmpfs tmpfs "$1/store"
+        mkdir "$1/store/volume" "$1/store/volume/..1"
+        cd "$1/store/volume"
+        cp "$2" ..1/cubby.conf
+        chmod 644 ..1/cubby.conf
+        ln -s ..1 ..data
+        ln -s ..data/cubby.conf cubby.conf
+        chmod 777 .
+        cd "$1"
+        mount --bind store/volume mounted
+        eval "$4"
+        "$3" -c "$1/mounted/cubby.conf" key rotate' sh "$place" "$conf" "$TOOL" "$1"
+}
+
+@test "rights: settings that a container has on a volume mounted read-only, behind links in a folder for all" {
+    is_root || return 0
+    with_data
+    settings "log = $victim"
+    read_only='mount -o remount,bind,ro mounted'
+    # nobody in the container can write to it
+    volume "$read_only; umount store"
+    same "$stderr" ''
+    same "$status" 0
+    [ -s "$victim" ] || fail 'not as root'
+    : >"$victim"
+    # somebody can: there, by another mount of it, of the folder above it or of one below
+    refused() {
+        volume "$1"
+        same "$status" 1
+        said 'could lead root elsewhere'
+    }
+    refused ''
+    refused "$read_only"
+    refused "$read_only; mkdir also; mount --bind store/volume also; umount store"
+    refused "$read_only; mkdir -p also; mount --bind store/volume/..1 also; umount store"
+    # not a process that has mounts of its own in the container
+    TOOL_ALONE=$TOOL
+    printf '#!/bin/sh\nexec unshare --mount "%s" "$@"\n' "$TOOL" >"$place/protected"
+    chmod 755 "$place/protected"
+    TOOL=$place/protected
+    refused "$read_only; umount store"
+    # nor on a file system that only this mount of shows as read-only, while the one below it takes writes
+    refused 'mkdir -p empty; umount mounted; mount -t overlay -o ro,lowerdir=store/volume:empty overlay mounted'
+    # a file system that takes no writes has nobody's, wherever it is mounted and whoever owns what is there
+    volume "chown -hR nobody store/volume store/volume/cubby.conf; mount -o remount,ro store"
+    same "$status" 0
+    [ -s "$victim" ] || fail 'not as root'
+    : >"$victim"
+    TOOL=$TOOL_ALONE
+    # an owner may write from outside of the container
+    volume "chown nobody store/volume/..1/cubby.conf; $read_only; umount store"
+    same "$status" 1
+    said 'this was run as nobody'
+    said 'that it is mounted read-only here keeps nobody'
+    volume "chown nobody store/volume/..1; $read_only; umount store"
+    same "$status" 1
+    said 'this was run as nobody'
+    untouched
 }
 
 @test "rights: a log of root's in a folder that a group may write to, as some systems have /var/log" {
@@ -248,6 +332,78 @@ drafts() { grep -c 'restore-.*O_CREAT' "$place/trace" || true; }
     untouched
     same "$(ls "$place/elsewhere")" ''
     [ ! -e "$place/nothing" ]
+}
+
+@test "rights: behind a link in a folder that a group may write to, the tool says to name what it leads to" {
+    is_root || return 0
+    install -d -m 775 -g 54321 "$place/logs"
+    mkdir "$place/disk"
+    ln -s "$place/disk/log" "$place/logs/cubby.log"
+    settings "log = $place/logs/cubby.log"
+    tool 0 init
+    tool 1 key rotate
+    said "$place/logs/cubby.log: its folder belongs to root, but a group other than root's owns a link or may write to a folder"
+    said ": $place/logs; name $place/disk/log itself instead of a link to it"
+    case $stderr in *chmod*) fail 'the folder is as the system has it' ;; esac
+    settings "log = $place/disk/log"
+    tool 0 key rotate
+    # a folder of root's below, by a link beside it
+    mkdir "$place/logs/sub"
+    ln -s sub "$place/logs/link"
+    settings "log = $place/logs/link/log"
+    tool 1 key rotate
+    said "name $place/logs/sub/log itself"
+    settings "log = $place/logs/sub/log"
+    tool 0 key rotate
+    # a link of root's to there is not what the group could replace
+    ln -s "$place/logs/keys.json" "$place/keys.json"
+    mv "$keys" "$place/logs/keys.json"
+    keys=$place/keys.json
+    settings
+    tool 1 key rotate
+    said "move it to a folder of root's, or chmod g-w $place/logs"
+}
+
+@test "rights: a group that may replace the tool itself is root's equal" {
+    is_root || return 0
+    install -d -m 2775 -g 54321 "$place/local" "$place/local/etc"
+    install -d -m 755 "$place/local/sbin" "$place/local/etc/cubby"
+    cp "$TOOL" "$place/local/sbin/cubby"
+    conf=$place/local/etc/cubby/cubby.conf
+    home=$place/local/data database=$place/local/data/cubby.db keys=$place/local/data/keys.json
+    settings "log = $place/local/etc/log"
+    CUBBY_CONF=$conf
+    tool 1 init
+    said "could lead root elsewhere: $place/local; move it to a folder of root's, or chmod g-w $place/local"
+    TOOL=$place/local/sbin/cubby
+    tool 0 init
+    tool 0 key rotate
+    tool 0 check
+    tool 0 backup "$place/local/copy.db"
+    tool 0 restore --yes "$place/local/copy.db"
+    cp "$conf" "$place/local/etc/cubby.conf"
+    tool 0 -c "$place/local/etc/cubby.conf" check
+    # no other group, and not where all may write
+    install -d -m 2775 -g 54322 "$place/local/other"
+    cp "$conf" "$place/local/other"
+    tool 1 -c "$place/local/other/cubby.conf" stats
+    said "or chmod g-w $place/local/other"
+    chmod 2777 "$place/local"
+    tool 1 stats
+    said "or chmod go-w $place/local"
+    # nor one that may write where the tool can't be replaced, or to another user's folder
+    for mode in 3775 2755; do
+        chmod "$mode" "$place/local"
+        tool 1 -c "$place/local/etc/cubby.conf" stats
+        said 'could lead root elsewhere'
+    done
+    chmod 2775 "$place/local"
+    tool 0 -c "$place/local/etc/cubby.conf" stats
+    install -d -m 2775 -o nobody -g 54321 "$place/theirs"
+    cp "$TOOL" "$place/theirs"
+    TOOL=$place/theirs/cubby
+    tool 1 stats
+    said 'could lead root elsewhere'
 }
 
 # ---- files that the operator names --------------------------------------------------------------
@@ -455,6 +611,65 @@ lock_is_held() { ! flock -n "$1" true; }
     done
 }
 
+@test "copy: a file has its name when it is whole, whatever ends the tool" {
+    tool 0 init
+    for signal in INT TERM HUP XCPU SEGV; do
+        for call in 1 3 5; do
+            run strace -f -qq -o "$place/trace" -e trace=?fsync,?fdatasync -e "inject=?fsync,?fdatasync:signal=$signal:when=$call" "$TOOL" copy --to "$place/c.db"
+            [ "$status" -gt 128 ] || fail "not ended by $signal"
+            same "$(find "$place" -maxdepth 1 -name 'c.db*')" ''
+        done
+    done
+    # what can't be caught leaves no file of that name, and what it leaves is told of
+    run strace -f -qq -o "$place/trace" -e trace=?fsync,?fdatasync -e "inject=?fsync,?fdatasync:signal=KILL:when=3" "$TOOL" copy --to "$place/c.db"
+    [ ! -e "$place/c.db" ] || fail 'there is one'
+    left=$(find "$place" -maxdepth 1 -name 'c.db.new-*' ! -name '*-journal')
+    [ -n "$left" ] || fail 'nothing is left'
+    # a failure leaves nothing, nor is a file replaced that came meanwhile
+    status=0
+    (ulimit -f 20 && exec "$TOOL" copy --to "$place/d.db") >"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
+    same "$status" 1
+    same "$(find "$place" -maxdepth 1 -name 'd.db*')" ''
+    tool 0 copy --to "$place/c.db" --json
+    same "$(of .to)" "$place/c.db"
+    same "$(stat -c '%a %h' "$place/c.db")" '600 1'
+    database=$place/c.db settings
+    tool 1 check
+    said "$left: a run of cubby that was killed left this copy of the data; delete it"
+    find "$place" -maxdepth 1 -name 'c.db.new-*' -delete
+    tool 0 check
+    tool 0 stats
+}
+
+@test "restore: check names the copies of the old database, whether restore could tell of them or not" {
+    tool 0 init
+    tool 0 backup "$place/copy.db"
+    warning() { grep -F "warning: $1: " <<<"$stderr" | grep -qF 'a restore, which may have been interrupted, kept the database of before here; delete it when all is well'; }
+    tool 0 restore --yes "$place/copy.db"
+    kept=$(find "$home" -name '*.before-restore-*')
+    tool 0 check
+    warning "$kept" || fail "$stderr"
+    rm "$kept"
+    tool 0 check
+    case $stderr in *before-restore*) fail "$stderr" ;; esac
+    # ended by a signal while it wrote to the database, as Ctrl-C or TERM may
+    for signal in INT TERM KILL; do
+        before=$(sqlite3 "$database" .dump)
+        run strace -f -qq -y -o "$place/trace" -e trace=pwrite64 -P "$database" -e "inject=pwrite64:signal=$signal:when=1" "$TOOL" restore --yes "$place/copy.db"
+        [ "$status" -gt 128 ] || fail "not ended by $signal"
+        same "$output" ''
+        kept=$(find "$home" -name '*.before-restore-*')
+        [ -n "$kept" ] || fail 'nothing was kept'
+        tool 0 gc
+        [ "$signal" = KILL ] || tool 0 check
+        tool 0 check --json || true
+        same "$(of '.warnings[] | select(.where | contains("before-restore")) | .where')" "$kept"
+        same "$(sqlite3 "$database" .dump)" "$before"
+        same "$(sqlite3 "$kept" .dump)" "$before"
+        find "$home" -name '*restore-*' -delete
+    done
+}
+
 @test "export: from a medium that takes no writes" {
     is_root || return 0
     new_place=$place/results
@@ -493,6 +708,65 @@ lock_is_held() { ! flock -n "$1" true; }
     chmod 640 "$keys"
     tool 0 key rotate
     same "$(stat -c '%U %g %a' "$keys")" 'nobody 54321 640'
+}
+
+@test "init --owner: in a container whose root lacks capabilities, it makes what the owner can use, or says what is missing" {
+    is_root || return 0
+    # lacking CAPABILITIES STATUS: init for nobody without these; $left is who owns what there is then, by name
+    lacking() {
+        run --separate-stderr setpriv --bounding-set "$1" --inh-caps "$1" "$TOOL" init --owner nobody
+        same "$status" "$2"
+        left=$(find "$home" -printf '%f:%u ' 2>/dev/null | sed 's/cubby.db-[a-z]*:[a-z]* //g') || true
+    }
+    local act="can't act as its owner, user 65534: Operation not permitted; root needs the capabilities SETUID and SETGID for that"
+    local give="can't give it to user 65534: Operation not permitted; root needs the capability CHOWN for that"
+    for less in -setuid -setgid -setuid,-setgid; do
+        # in a folder of root's, where the owner could make no journal
+        rm -rf "$home"
+        mkdir -m 755 "$home"
+        lacking "$less" 1
+        said "$home belongs to root, so that user 65534 could not write to a database there: chown nobody $home, then run this again"
+        same "$left" 'data:root '
+        same "$output" ''
+        # in the owner's, and in none: what is begun can be gone on with by that user
+        chown nobody "$home"
+        lacking "$less" 1
+        said "$database: $act; or run this as that user"
+        same "$left" 'data:nobody '
+        rmdir "$home"
+        lacking "$less" 1
+        said "$database: $act"
+        same "$left" 'data:nobody '
+        setpriv --reuid nobody --regid nogroup --clear-groups --bounding-set -all --inh-caps -all "$TOOL" init
+        tool 0 gc
+    done
+    for less in -chown -all; do
+        rm -rf "$home"
+        lacking "$less" 1
+        said "$data: $give"
+        same "$left" ''
+    done
+    # with a key file in another folder of root's
+    mkdir "$place/keys"
+    keys=$place/keys/keys.json settings
+    install -d -m 700 -o nobody "$home"
+    lacking -chown 1
+    said "$place/keys/keys.json: $give"
+    same "$left" 'data:nobody cubby.db:nobody '
+    same "$(ls -A "$place/keys")" ''
+    rm -rf "$home"
+    mkdir -m 755 "$home"
+    lacking -all 1
+    said "$home belongs to root, so that user 65534 could not write"
+    chmod 757 "$home"
+    lacking -all 1
+    same "$left" 'data:root '
+    # root's own group may write, as containers have it that give each user that one
+    chmod 775 "$home"
+    settings
+    run --separate-stderr setpriv --bounding-set -setuid --inh-caps -setuid "$TOOL" init --owner nobody:root
+    same "$status" 0
+    same "$(stat -c '%U:%G' "$database" "$keys" | sort -u)" nobody:root
 }
 
 @test "init: a folder that a stranger makes meanwhile gets nothing" {

@@ -346,11 +346,18 @@ kept   $keys"
         chgrp www-data "$CUBBY_CONF"
         chmod 660 "$CUBBY_CONF"
         mode_found "$CUBBY_CONF: others than its owner" 'chmod go-w'
-        # mounted read-only, as a container may have them, they stay as they are whatever the mode says
+        # a file system that takes no writes, and a container's volume, are changed by nobody whatever the mode says; a
+        # mount that lets no writes through for this process alone is
         chmod 777 "$BATS_TEST_TMPDIR/etc"
-        run --separate-stderr unshare -m sh -c 'mount --bind "$1" "$1" && "$2" check; echo "$?"
-            mount -o remount,ro,bind "$1" && "$2" check; echo "$?"' sh "$BATS_TEST_TMPDIR/etc" "$TOOL"
-        same "$(grep -x '[01]' <<<"$output" | tr '\n' ' ')" '1 0 '
+        mkdir "$BATS_TEST_TMPDIR/memory"
+        # shellcheck disable=SC2016 # of the inner shell
+        run --separate-stderr unshare --mount --pid --fork --mount-proc sh -ec 'result() { echo "$?"; }
+            mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && "$3" check || result; umount "$1"
+            mount -t tmpfs tmpfs "$2" && mkdir -m 777 "$2/etc" && cp -p "$1/cubby.conf" "$2/etc" && mount --bind "$2/etc" "$1" && umount "$2"
+            "$3" check || result
+            mount -o remount,ro,bind "$1" && "$3" check && result
+            mount -o remount,ro "$1" && "$3" check && result' sh "$BATS_TEST_TMPDIR/etc" "$BATS_TEST_TMPDIR/memory" "$TOOL"
+        same "$(grep -x '[01]' <<<"$output" | tr '\n' ' ')" '1 1 0 0 '
         tool 1 check
     fi
 }

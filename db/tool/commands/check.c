@@ -44,6 +44,27 @@ found(const struct check *check, const char *where, const char *remedy, const ch
     check->sink->found(check->sink->self, where, text, remedy);
 }
 
+/* Adds where, what and how to mend it to LIST. */
+static void add_row(cJSON *list, const char *where, const char *problem, const char *remedy)
+{
+    cJSON *row = cJSON_CreateObject();
+    json_add(row, "where", cJSON_CreateString(where));
+    json_add(row, "problem", cJSON_CreateString(problem));
+    json_add(row, "remedy", cJSON_CreateString(remedy));
+    (void)cJSON_AddItemToArray(list, row);
+}
+
+/* Something to know of that is no problem. */
+static void warn(void *self, const char *where, const char *problem, const char *remedy)
+{
+    const struct check *check = self;
+    if (check->warnings != NULL) {
+        add_row(check->warnings, where, problem, remedy);
+    } else {
+        tool_warn(check->tool, "%s: %s; %s", where, problem, remedy);
+    }
+}
+
 static void report(void *self, const char *problem)
 {
     const struct check *check = self;
@@ -206,9 +227,11 @@ static bool is_left_over(const char *rest)
 }
 
 /* A draft that a killed run of the tool left beside the file at PATH holds a copy of its content,
- * which may be the keys that sign tokens. */
-static void check_left_over(const struct check *check, const char *path, const char *what)
+ * which may be the keys that sign tokens. So does what a restore keeps, whose name an interrupted
+ * one could not tell. */
+static void check_left_over(struct check *check, const char *path, const char *what)
 {
+    static const char before_restore[] = ".before-restore-";
     struct tool *tool = check->tool;
     path = file_itself(tool, path);
     const char *name = paths_last_name(path);
@@ -220,9 +243,19 @@ static void check_left_over(const struct check *check, const char *path, const c
     size_t size = strlen(name);
     const struct dirent *entry;
     while ((entry = readdir(list)) != NULL) {
-        if (strncmp(entry->d_name, name, size) == 0 && is_left_over(entry->d_name + size)) {
-            const char *whole = arena_printf(&tool->arena, "%s/%s", directory, entry->d_name);
-            found(check, whole != NULL ? whole : directory, "delete it",
+        const char *rest = strncmp(entry->d_name, name, size) == 0 ? entry->d_name + size : "";
+        bool kept = strncmp(rest, before_restore, sizeof before_restore - 1) == 0;
+        if (!kept && !is_left_over(rest)) {
+            continue;
+        }
+        const char *whole = arena_printf(&tool->arena, "%s/%s", directory, entry->d_name);
+        whole = whole != NULL ? whole : directory;
+        if (kept) {
+            warn(check, whole,
+                 "a restore, which may have been interrupted, kept the database of before here",
+                 "delete it when all is well");
+        } else {
+            found(check, whole, "delete it",
                   "a run of cubby that was killed left this copy of the %s", what);
         }
     }
@@ -287,27 +320,6 @@ static enum db_class check_journal(const struct check *check, struct db_connecti
               config->journal);
     }
     return class;
-}
-
-/* Adds where, what and how to mend it to LIST. */
-static void add_row(cJSON *list, const char *where, const char *problem, const char *remedy)
-{
-    cJSON *row = cJSON_CreateObject();
-    json_add(row, "where", cJSON_CreateString(where));
-    json_add(row, "problem", cJSON_CreateString(problem));
-    json_add(row, "remedy", cJSON_CreateString(remedy));
-    (void)cJSON_AddItemToArray(list, row);
-}
-
-/* Something to know of that is no problem. */
-static void warn(void *self, const char *where, const char *problem, const char *remedy)
-{
-    const struct check *check = self;
-    if (check->warnings != NULL) {
-        add_row(check->warnings, where, problem, remedy);
-    } else {
-        tool_warn(check->tool, "%s: %s; %s", where, problem, remedy);
-    }
 }
 
 static void warn_of_large(struct check *check, const struct large_values *large)

@@ -3,11 +3,11 @@
  */
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "db/tool/commands/check.h"
 #include "db/tool/files.h"
+#include "db/tool/mounts.h"
 #include "db/tool/way.h"
 
 static void tell(const struct check_sink *sink, const char *path, const char *problem,
@@ -18,10 +18,11 @@ static void tell(const struct check_sink *sink, const char *path, const char *pr
 }
 
 /* Whether others than the owner may write to what is THERE. A folder such as /tmp keeps each file
- * for its owner, and a group with the number of its user is that user's alone. */
+ * for its owner, a group with the number of its user is that user's alone, and some are root's. */
 static bool is_open(const struct stat *there)
 {
-    bool private = there->st_gid == there->st_uid;
+    bool private = there->st_gid == there->st_uid ||
+                   (S_ISDIR(there->st_mode) && way_is_roots_group(there->st_gid));
     mode_t others = private ? S_IWOTH : S_IWGRP | S_IWOTH;
     bool keeps = S_ISDIR(there->st_mode) && (there->st_mode & S_ISVTX) != 0;
     return (there->st_mode & others) != 0 && !keeps;
@@ -35,19 +36,30 @@ static bool runs_programs(const struct tool *tool, uid_t owner)
     return stat(tool->config.keys, &keys) == 0 && keys.st_uid == owner;
 }
 
+/* Who could change what lies at PATH, were it for owner and mode alone. */
+static enum mount_writes writes_to(const char *path)
+{
+    int file = open(path, O_PATH | O_CLOEXEC);
+    enum mount_writes writes = file >= 0 ? mount_writes(file) : MOUNT_WRITABLE;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return writes;
+}
+
 /* The file at PATH, or its folder. */
 static void check_one(struct tool *tool, const struct check_sink *sink,
                       const struct check_sink *warned, const char *path)
 {
     struct stat there;
-    struct statvfs system;
     if (stat(path, &there) != 0) {
         return; /* no settings: the defaults hold */
     }
-    if (statvfs(path, &system) == 0 && (system.f_flag & ST_RDONLY) != 0) {
-        return; /* whatever the mode says, as in a container whose settings are mounted */
+    enum mount_writes writes = writes_to(path);
+    if (writes == MOUNT_READ_ONLY) {
+        return;
     }
-    if (is_open(&there)) {
+    if (is_open(&there) && writes != MOUNT_READ_ONLY_HERE) {
         tell(sink, path,
              arena_printf(&tool->arena, "others than its owner may change the settings (mode %03o)",
                           (unsigned)(there.st_mode & 0777)),

@@ -4,13 +4,13 @@
  * The source is read in one transaction, so that it is the state of one moment. The target is
  * filled in one too, its tables included, and compared with the source before that is committed: a
  * copy that ends early, however it ends, leaves the target as it was, but for one thing: a server
- * keeps the largest id that an account had outside of transactions. That is set at the very end.
+ * keeps the largest id that an account had outside of transactions. That is set at the very end. A
+ * file that is made has its name when all is in it.
  * Both are read row by row in
  * the order of their keys. Every column of every table goes along, without a look at what it means;
  * export and import choose instead.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +18,7 @@
 
 #include "db/engine/schema.h"
 #include "db/tool/admin.h"
+#include "db/tool/drafts.h"
 #include "db/tool/files.h"
 #include "db/tool/medium.h"
 
@@ -52,7 +53,7 @@ struct copy {
     struct tool *tool;
     struct side from;
     struct side to;
-    bool made; /* the file of the target, by this run */
+    const char *made; /* the file that becomes the target, which is a draft until then; or NULL */
     int64_t counts[TABLE_COUNT];
 };
 
@@ -399,22 +400,42 @@ static int choose_sides(struct copy *copy)
                 : TOOL_DONE;
 }
 
-/* Makes the file of the target, unless it is there. */
+/* Has a draft of the file be the target, unless there is a file. */
 static int make_file(struct copy *copy)
 {
+    struct tool *tool = copy->tool;
     const char *path = copy->to.database;
-    if (!config_is_path(path)) {
+    struct stat there;
+    if (!config_is_path(path) || lstat(path, &there) == 0) {
         return TOOL_DONE;
     }
-    int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0 && errno != EEXIST) {
-        return tool_fail(copy->tool, "%s: %s", path, strerror(errno));
+    if (errno != ENOENT) {
+        return tool_fail(tool, "%s: %s", path, strerror(errno));
     }
-    copy->made = file >= 0;
-    if (file >= 0) {
-        (void)close(file);
+    const char *draft = arena_printf(&tool->arena, "%s.new-%ld", path, (long)getpid());
+    if (draft == NULL) {
+        return tool_out_of_memory(tool);
     }
-    return TOOL_DONE;
+    int status = draft_make(tool, draft);
+    if (status == TOOL_DONE) {
+        copy->made = path;
+        copy->to.database = draft;
+        turn_to(copy, &copy->to);
+    }
+    return status;
+}
+
+/* What was made gets its name, if STATUS is that all went well, or is deleted. */
+static int end_file(struct copy *copy, int status)
+{
+    if (copy->made != NULL) {
+        copy->to.database = copy->made;
+        status = status == TOOL_DONE ? draft_place(copy->tool, copy->made, false) : status;
+        draft_drop();
+    } else if (status == TOOL_DONE && config_is_path(copy->to.database)) {
+        status = file_sync_directory(copy->tool, copy->to.database);
+    }
+    return status;
 }
 
 static int open_source(struct copy *copy)
@@ -530,12 +551,7 @@ static int run_copy(struct tool *tool)
     }
     close_side(&copy.to);
     close_side(&copy.from);
-    if (status == TOOL_DONE && config_is_path(copy.to.database)) {
-        status = file_sync_directory(tool, copy.to.database);
-    }
-    if (status != TOOL_DONE && copy.made) {
-        (void)unlink(copy.to.database);
-    }
+    status = end_file(&copy, status);
     file_become_self();
     tool->config.database = database;
     admin_choose_engine(&tool->config);

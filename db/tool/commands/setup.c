@@ -193,7 +193,7 @@ static int own_empty(struct tool *tool, int file, const char *path, const struct
     int status = TOOL_DONE;
     if (file >= 0 && owner->given && fstat(file, &there) == 0 && S_ISREG(there.st_mode) &&
         there.st_size == 0 && there.st_nlink == 1 && fchown(file, owner->user, owner->group) != 0) {
-        status = tool_fail(tool, "%s: can't give it to the owner: %s", path, strerror(errno));
+        status = file_fail_to_give(tool, path, owner->user);
     }
     if (file >= 0) {
         (void)close(file);
@@ -231,6 +231,9 @@ static int make_database_file(struct tool *tool, const struct file_owner *owner,
     int status =
         own_empty(tool, *made ? file : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
                   path, owner);
+    if (status != TOOL_DONE && *made) {
+        (void)unlink(path);
+    }
     if (status == TOOL_DONE && !*made) {
         status = undo_interrupted(tool, path);
     }
@@ -276,13 +279,23 @@ static bool is_complete(struct tool *tool, const char *path, struct stat *there)
            (!S_ISREG(there->st_mode) || there->st_size > 0);
 }
 
-/* Whether OWNER may make files in the folder at the end of WAY, as SQLite does beside a database.
- * Where root can't become OWNER, as in a container without capabilities, nobody can tell: true. */
+/* Whether OWNER may make files in a folder of others that is THERE, by its mode. */
+static bool mode_takes_files_of(const struct stat *there, const struct file_owner *owner)
+{
+    const mode_t needed = S_IWOTH | S_IXOTH;
+    mode_t rights = there->st_gid == owner->group ? there->st_mode >> 3 : there->st_mode;
+    return (rights & needed) == needed;
+}
+
+/* Whether OWNER may make files in the folder at the end of WAY, which is root's, as SQLite does
+ * beside a database. Where root can't become OWNER, as in a container without capabilities, the
+ * mode tells. */
 static bool takes_files_of(const struct way *way, const struct file_owner *owner)
 {
     const struct rights rights = {owner->user, owner->group, true, false};
-    bool takes = rights_take(&rights) != 0 ||
-                 faccessat(way->folder, ".", W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES;
+    bool takes = rights_take(&rights) != 0
+                     ? mode_takes_files_of(&way->place, owner)
+                     : faccessat(way->folder, ".", W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES;
     file_become_self();
     return takes;
 }
