@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/base/streams.h"
 #include "common/serve/serve.h"
 
 /* CUBBY_PROGRAMS, from the Makefile, names each program once: PROGRAM(batch) PROGRAM(data) ... */
@@ -34,6 +35,9 @@ static int refuse_name(const char *name)
 {
     static const struct program none = {.name = "none"};
     char line[LOG_LINE_MAXIMUM];
+    if (!streams_occupy()) {
+        return EXIT_FAILURE;
+    }
     log_format(line, "multicall", "started as \"%s\", which is no program of cubby", name);
     (void)log_write("", line);
     (void)cgi_main(&none);

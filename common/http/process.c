@@ -1,7 +1,8 @@
 /*
  * process.c - environment, clock, random bytes and program of the process.
  *
- * Beside it only the files of the transports use the environment or the file descriptors 0 and 1.
+ * Beside it only the files of the transports use the environment, or read and write the file
+ * descriptors 0 and 1.
  */
 #include "common/http/process.h"
 

@@ -164,7 +164,8 @@ sub opens {
         is_plain($argument + 1));
 }
 
-# ARGUMENT is a descriptor, but of standard input, output and error.
+# ARGUMENT is a descriptor, but of standard input, output and error, which no other file ever is
+# (common/base/streams.h).
 sub is_own { (['ld', argument($_[0])], ['jge', 3, 'allow', 'refuse']) }
 
 # ARGUMENT is a mode without a right to execute, and without those of the file's owner for who does.

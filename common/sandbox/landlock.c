@@ -41,13 +41,17 @@ struct __attribute__((packed)) rule {
     int32_t parent;
 };
 
+enum { ABSTRACT_SOCKETS = 1, SIGNALS = 2 };
+
 /* All that each version handles; the last counts for those that come. */
 static const struct ruleset handled[NEWEST + 1] = {
-    {0, 0, 0},          {0x1fff, 0, 0}, {0x3fff, 0, 0}, /* renaming to another folder */
-    {0x7fff, 0, 0},                                     /* truncating */
-    {0x7fff, 0x3, 0},                                   /* binding and connecting TCP */
-    {0xffff, 0x3, 0},                                   /* ioctl of devices */
-    {0xffff, 0x3, 0x3},                                 /* abstract sockets, signals */
+    {0, 0, 0},
+    {0x1fff, 0, 0},
+    {0x3fff, 0, 0},   /* renaming to another folder */
+    {0x7fff, 0, 0},   /* truncating */
+    {0x7fff, 0x3, 0}, /* binding and connecting TCP */
+    {0xffff, 0x3, 0}, /* ioctl of devices */
+    {0xffff, 0x3, ABSTRACT_SOCKETS | SIGNALS},
 };
 
 enum {
@@ -58,7 +62,10 @@ static int create(int version, bool network)
 {
     struct ruleset wanted = handled[version];
     const struct ruleset *all = &wanted;
-    wanted.network = network ? 0 : wanted.network;
+    if (network) {
+        wanted.network = 0;
+        wanted.scoped &= ~(uint64_t)ABSTRACT_SOCKETS;
+    }
     size_t size = version < 4   ? offsetof(struct ruleset, network)
                   : version < 6 ? offsetof(struct ruleset, scoped)
                                 : sizeof *all;

@@ -2,7 +2,7 @@
  * landlock.h - which files a process may still use (landlock(7)): a set of rules that is filled and
  * then holds for the rest of its life. What no rule names can't be opened, made, removed, renamed
  * or executed; connecting and listening by TCP, other processes' signals and abstract sockets are
- * out of reach where the kernel is new enough for that.
+ * out of reach where the kernel is new enough for that; with the network left open, signals alone.
  *
  * What Landlock does not restrict: asking what a file is (stat), files that are open already, and
  * of the network UDP, sockets that have a name in a folder, and connections made by what is sent

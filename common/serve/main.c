@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "common/base/streams.h"
 #include "common/http/cgi.h"
 #include "common/http/fcgi.h"
 #include "common/http/fcgi_parent.h"
@@ -27,6 +28,9 @@ static int serve_many(const struct program *program)
 
 int cgi_main(const struct program *program)
 {
+    if (!streams_occupy()) {
+        return EXIT_FAILURE;
+    }
     process_close_inherited();
     /* A client that hangs up must not end the program before it has written its log line. */
     (void)signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/base/streams.h"
 #include "db/engine/schema.h"
 
 struct db {
@@ -167,6 +168,10 @@ static enum error_code open_connection(struct db *db)
 {
     db_disconnect(db);
     db->in_transaction = false;
+    if (!streams_occupy()) { /* else a message could get into the database */
+        return cause_set(db->cause, ERR_INTERNAL, "%s: opening: no descriptor is left",
+                         db->config->database);
+    }
     db->writable = db->writes || db->driver->always_writes;
     enum db_class class = db->driver->open(db->config->database, db->writes,
                                            db->no_wait ? 0 : db->patience, &db->connection);

@@ -101,3 +101,23 @@ as() {
     ask "$installed/data" GET /../health/../token
     ! grep -q 'Status: 200' <<<"$output" || fail "$output"
 }
+
+@test "multicall: with standard streams closed it is the same, under each name" {
+    for stream in 0 1 2; do
+        printf '#!/bin/sh\nexec "%s" %s>&-\n' "$installed/health" "$stream" >"$BATS_TEST_TMPDIR/without$stream"
+    done
+    chmod 755 "$BATS_TEST_TMPDIR"/without*
+    for stream in 0 2; do
+        ask "$BATS_TEST_TMPDIR/without$stream" GET ''
+        same "$status" 0
+        has "$output" 'Status: 200'
+    done
+    ask "$BATS_TEST_TMPDIR/without1" GET ''
+    same "$status $output" '1 '
+    # its only line goes nowhere then, and no further one is written
+    ln -f "$installed/data" "$BATS_TEST_TMPDIR/none"
+    output=$(env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO= strace -qq -o "$BATS_TEST_TMPDIR/calls" "$BATS_TEST_TMPDIR/none" </dev/null 2>&-) || true
+    has "$output" 'Status: 404'
+    awk '/^open\("\/", .*O_PATH.* = 2$/ { occupied = 1 } /^write\(2,/ { lines++; early += !occupied } END { exit !(lines == 1 && !early) }' \
+        "$BATS_TEST_TMPDIR/calls" || fail "$(cat "$BATS_TEST_TMPDIR/calls")"
+}

@@ -655,3 +655,50 @@ aside() {
     same "$(logins '')" 1
     same "$(sql "SELECT count(*) FROM meta WHERE value LIKE '%\"user_id\":2,%'")" 0
 }
+
+@test "postgresql: a server that listens at an abstract socket is reached by confined programs" {
+    abstract=cubby-$$-$BATS_TEST_NUMBER
+    server_stop
+    server_start -c "unix_socket_directories=$server/socket,@$abstract"
+    sed -i "s#host=[^&]*#host=@$abstract#" "$conf"
+    for sandbox in on all; do
+        sed -i '/^sandbox/d' "$conf"
+        echo "sandbox = $sandbox" >>"$conf"
+        new_user "ann$sandbox"
+        store k 1
+        same "$code" 201
+        cgi health GET
+        same "$code" 200
+        has "$(jq -c .data.sandbox <<<"$body")" '"landlock"'
+        loop_start data
+        ask data GET /k
+        answered 200
+        loops_stop
+    done
+    # signals for others are none of the network
+    cat >"$BATS_TEST_TMPDIR/signal.c" <<'SOURCE'
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int connect(int file, const struct sockaddr *to, socklen_t size)
+{
+    int code = kill(getppid(), 0);
+    dprintf(STDERR_FILENO, "signal: %s\n", code == 0 ? "sent" : strerror(errno));
+    return (int)syscall(SYS_connect, file, to, size);
+}
+SOURCE
+    gcc -shared -fPIC -o "$BATS_TEST_TMPDIR/signal.so" "$BATS_TEST_TMPDIR/signal.c"
+    for sandbox in off on; do
+        sed -i "s/^sandbox.*/sandbox = $sandbox/" "$conf"
+        env -i LD_PRELOAD="$BATS_TEST_TMPDIR/signal.so" CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO= "$PROGRAMS/health" \
+            </dev/null 2>"$BATS_TEST_TMPDIR/said.$sandbox" | grep -q '^Status: 200'
+    done
+    grep -qx 'signal: sent' "$BATS_TEST_TMPDIR/said.off"
+    grep -qx 'signal: Operation not permitted' "$BATS_TEST_TMPDIR/said.on" || fail "$(cat "$BATS_TEST_TMPDIR/said.on")"
+    server_stop
+    server_start
+}

@@ -5,7 +5,6 @@
  * of commands, is a file beside this one with a table of rows; here the row is chosen, its options
  * are read and its help is printed.
  */
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/streams.h"
 #include "db/tool/admin.h"
 #include "db/tool/nearest.h"
 #include "db/tool/rights.h"
@@ -523,19 +523,6 @@ static int start(struct tool *tool, int count, char **words)
     return no_command(tool, words[0], second);
 }
 
-/* What is opened must not get the number of a standard stream that is closed; using that one still
- * fails, as it is open the wrong way. */
-static bool occupy_streams(void)
-{
-    static const int ways[] = {O_WRONLY, O_RDONLY, O_RDONLY};
-    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
-        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", ways[stream]) != stream) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Memory has passwords and keys, which must not get into a file when the tool crashes. */
 static void leave_no_core(void)
 {
@@ -547,7 +534,7 @@ static void leave_no_core(void)
 int main(int count, char **words)
 {
     leave_no_core();
-    if (!occupy_streams()) {
+    if (!streams_occupy()) {
         return TOOL_FAILED;
     }
     (void)umask(077);
