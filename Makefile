@@ -42,7 +42,7 @@ SANDBOX ?= 1
 ENGINE ?= sqlite
 SERVER ?= $(if $(filter postgresql,$(ENGINE)),lighttpd,apache)
 # `cgi`: a process for each request. `fastcgi`: processes that stay.
-MODE ?= $(if $(filter nginx caddy,$(SERVER))$(filter postgresql,$(ENGINE)),fastcgi,cgi)
+MODE ?= $(if $(filter busybox,$(SERVER)),cgi,$(if $(filter nginx caddy,$(SERVER))$(filter postgresql,$(ENGINE)),fastcgi,cgi))
 PORT ?= 5000
 DATA ?= data
 WERROR ?= 1
