@@ -54,6 +54,8 @@ static enum db_class classify_io(sqlite3 *handle, enum db_class otherwise)
     case EDQUOT:
     case EFBIG:
         return DB_FULL;
+    case EROFS:
+        return DB_READ_ONLY;
     case ENOENT:
     case ENOTDIR:
         return DB_GONE;
