@@ -425,6 +425,13 @@ both_refuse() {
     has "$output" ': a group)'
     chgrp root "$CUBBY_CONF"
     chmod 644 "$CUBBY_CONF"
+    # Whom a list names: with nothing but busybox it is the tool that sees it.
+    setfacl -m u:nobody:rw "$CUBBY_CONF"
+    for user in '' root www-data; do
+        both_refuse "$of_many" "$user"
+    done
+    setfacl -b "$CUBBY_CONF"
+    chmod 644 "$CUBBY_CONF"
     # A folder on the way
     chown nobody "$folder/place"
     both_refuse "$others"
