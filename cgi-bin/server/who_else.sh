@@ -2,8 +2,20 @@
 # who_else.sh - who but root could change what root's scripts obey, or where they write. It is put into cubby-httpd
 # and cubby-loop, which say by `die` why they end; run.sh reads it.
 
-# others_of PATH: prints who may change that alone: the number of its owner, "a group" (other than root's),
-# "everybody"; and behind a tab by which command root takes that away. What has the number of nobody where this is not the whole system (a container) is that of root outside.
+# is_listed PATH MODE: whether PATH has an access control list, so that the bits of the group in MODE, as ls shows it,
+# are what those whom the list names may do at most. The ls of busybox shows no list; a system that has neither another
+# nor getfacl has, as a rule, nothing that makes lists. That of GNU shows those for files to come, too.
+is_listed() {
+    if entries=$(getfacl -cnp "$1" 2>/dev/null); then
+        printf '%s\n' "$entries" | grep -q '^mask:'
+    else
+        case $2 in *+) ;; *) false ;; esac
+    fi
+}
+
+# others_of PATH: prints who may change that alone: the number of its owner, "a group" (other than root's), "an access
+# control list" (whom it names is not looked at), "everybody"; and behind a tab by which command root takes that away.
+# What has the number of nobody where this is not the whole system (a container) is that of root outside.
 others_of() {
     # shellcheck disable=SC2012 # a small board has no stat
     ls -ldn "$1" 2>/dev/null | {
@@ -12,7 +24,15 @@ others_of() {
         case $mode in
         l* | d????????[tT]*) ;; # in a folder such as /tmp each has his own
         *)
-            case $mode in ?????w*) [ "$group" = 0 ] || printf 'a group\tchmod g-w %s\n' "$1" ;; esac
+            case $mode in
+            ?????w*)
+                if [ "$group" != 0 ]; then
+                    printf 'a group\tchmod g-w %s\n' "$1"
+                elif is_listed "$1" "$mode"; then
+                    printf 'an access control list\tchmod g-w %s\n' "$1"
+                fi
+                ;;
+            esac
             case $mode in ????????w*) printf 'everybody\tchmod o-w %s\n' "$1" ;; esac
             ;;
         esac
@@ -85,7 +105,7 @@ obeys_settings() {
 # owns_database USER FILE: ends the script where the owner of FILE is not the one whose folder it lies in, who could
 # so choose whose programs run.
 owns_database() {
-    others=$(others_on_way "$2" | grep -v '^a group' | in_one_line)
+    others=$(others_on_way "$2" | grep -v -e '^a group' -e '^an access control list' | in_one_line)
     [ -z "$others" ] || [ "$others" = "$1" ] ||
         die "$2, or what leads there, can be changed by others than root and its owner, $1 (owner, or who may write: $others)"
 }

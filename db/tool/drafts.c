@@ -166,7 +166,7 @@ static int open_folder(struct tool *tool, const char *path)
     bool shared = (way.file.st_mode & (S_IWGRP | S_IWOTH)) != 0;
     has_name = !shared && (geteuid() != 0 || (safe && way_owner(&way) == 0));
     /* In one that many may write to, others can replace what lies there, but not the way. */
-    return geteuid() != 0 || safe || who == WAY_EVERYBODY || who == WAY_GROUP
+    return geteuid() != 0 || safe || way_are_many(who)
                ? TOOL_DONE
                : tool_fail(tool, "%s: %s", directory, file_way_fault(tool, &way, who));
 }

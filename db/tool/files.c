@@ -244,6 +244,7 @@ static const char *name_user(struct tool *tool, uid_t user)
     const char *text = user == 0               ? "root"
                        : user == WAY_EVERYBODY ? "everybody"
                        : user == WAY_GROUP     ? "a group other than root's"
+                       : user == WAY_LISTED    ? "somebody whom an access control list names"
                                                : arena_printf(&tool->arena, "user %ld", (long)user);
     return text != NULL ? text : "another user";
 }
@@ -267,10 +268,10 @@ static const char *way_remedy(struct tool *tool, const struct way *way, uid_t wh
         text =
             arena_printf(&tool->arena, ": %s; move it to a folder of root's, or %s %s", way->passed,
                          who == WAY_EVERYBODY ? "chmod go-w"
-                         : who == WAY_GROUP   ? "chmod g-w"
+                         : way_are_many(who)  ? "chmod g-w"
                                               : "chown root",
                          way->passed);
-    } else if (way_owner(way) == 0 && (who == WAY_EVERYBODY || who == WAY_GROUP)) {
+    } else if (way_owner(way) == 0 && way_are_many(who)) {
         text = "; move it to a folder of root's";
     }
     return text != NULL ? text : "";
@@ -400,7 +401,7 @@ int file_open_roots_log(const char *path)
         return -1;
     }
     bool led = !way_is_safe(&way, &who) || (!way.exists && way_is_shared(&way, &who));
-    if (led && (who == WAY_GROUP || (who == WAY_EVERYBODY && way.exists)) && way.whole &&
+    if (led && way_are_many(who) && (who != WAY_EVERYBODY || way.exists) && way.whole &&
         !way.by_link && way.decider_count == 0 && way_owner(&way) == 0) {
         file = open_log(&way);
     }
@@ -416,8 +417,8 @@ static uid_t maker_of(const struct way *way, const struct file_owner *owner, gid
     uid_t user = way_owner(&folder);
     uid_t others;
     if (user == 0 && !way->exists && owner->given && way_is_shared(way, &others) &&
-        others == WAY_GROUP) {
-        user = owner->user; /* root could be led by others of the group */
+        others != WAY_EVERYBODY) {
+        user = owner->user; /* root could be led by others of the group, or of the list */
     }
     *group = owner->given && owner->user == user ? owner->group : way->place.st_gid;
     if (user == 0 && way->exists && (way->place.st_mode & 022) != 0) {

@@ -88,10 +88,12 @@ static void note(struct changers *changers, uid_t user)
 }
 
 /* Whether others than the user who owns the file may write to it. A group with the number of the
- * user is that user's alone, and root's is root's. */
-static bool is_open(const struct stat *file)
+ * user is that user's alone, and root's is root's, unless the mode is that of a list. */
+static bool is_open(const struct way *way)
 {
-    mode_t others = file->st_gid == file->st_uid || file->st_gid == 0 ? S_IWOTH : S_IWOTH | S_IWGRP;
+    const struct stat *file = &way->file;
+    bool private = (file->st_gid == file->st_uid || file->st_gid == 0) && !way->file_is_listed;
+    mode_t others = private ? S_IWOTH : S_IWOTH | S_IWGRP;
     return S_ISREG(file->st_mode) && (file->st_mode & others) != 0;
 }
 
@@ -103,8 +105,8 @@ static bool is_owners_own(const struct way *way)
 {
     uid_t who;
     return way->exists && way_owner(way) != 0 && way_is_safe(way, &who) &&
-           !way_is_shared(way, &who) && !is_open(&way->file) &&
-           !(way->passes_others && (way->other == WAY_EVERYBODY || way->other == WAY_GROUP));
+           !way_is_shared(way, &who) && !is_open(way) &&
+           !(way->passes_others && way_are_many(way->other));
 }
 
 /* Who decides where the way leads. */
@@ -135,11 +137,11 @@ static struct changers find_changers(const struct way *way)
     return changers;
 }
 
-/* Whether several users, a group or everybody. */
+/* Whether several users, or who stands for several. */
 static bool are_many(const struct changers *changers)
 {
     uid_t first = changers->count > 0 ? changers->users[0] : 0;
-    return changers->count > 1 || first == WAY_EVERYBODY || first == WAY_GROUP;
+    return changers->count > 1 || way_are_many(first);
 }
 
 /* WAY without what does not count of a file that can't be written to here: who may write to it by
@@ -214,11 +216,13 @@ static int obey(struct tool *tool, const char *path, const struct way *taken)
     const struct way *way = &rest;
     struct changers changers = find_changers(way);
     uid_t first = changers.count > 0 ? changers.users[0] : 0;
-    if (way->exists && is_open(&way->file)) {
+    if (way->exists && is_open(way)) {
         return refuse(tool,
-                      "%s: others than root may change the settings (mode %03o), and could lead "
-                      "root anywhere; chmod go-w %s%s",
-                      path, (unsigned)(way->file.st_mode & 0777), path, elsewhere(way));
+                      "%s: others than root may change the settings (mode %03o%s), and could "
+                      "lead root anywhere; chmod go-w %s%s",
+                      path, (unsigned)(way->file.st_mode & 0777),
+                      way->file_is_listed ? ", of an access control list" : "", path,
+                      elsewhere(way));
     }
     if (are_many(&changers)) {
         return refuse(tool, "%s: %s%s", path,

@@ -12,6 +12,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "db/tool/acl.h"
 #include "db/tool/mounts.h"
 
 enum { LINKS_MAXIMUM = 40, LINE_SIZE = 256, REST_SIZE = 2 * PATH_MAX };
@@ -128,12 +129,22 @@ bool way_is_roots_group(gid_t group)
     return may;
 }
 
-/* Whether others than the owner may make files in the FOLDER; *WHO is then set. */
-static bool is_open(const struct stat *folder, uid_t *who)
+bool way_are_many(uid_t who)
+{
+    return who == WAY_EVERYBODY || who == WAY_GROUP || who == WAY_LISTED;
+}
+
+/* Whether others than the owner may make files in the present folder; *WHO is then set. */
+static bool is_open(const struct way *way, uid_t *who)
 {
     bool all;
+    const struct stat *folder = &way->place;
     if ((folder->st_mode & S_IWOTH) != 0) {
         *who = WAY_EVERYBODY;
+        return true;
+    }
+    if (way->place_is_listed) {
+        *who = WAY_LISTED;
         return true;
     }
     if ((folder->st_mode & S_IWGRP) == 0 || folder->st_gid == 0 ||
@@ -178,6 +189,7 @@ static int enter(struct walk *walk, const char *name, int flags)
         (void)close(way->folder);
     }
     way->folder = folder;
+    way->place_is_listed = acl_lets_write(folder, ".", &way->place);
     walk->writes = walk->to_read ? mount_writes(folder) : MOUNT_WRITABLE;
     way->writable_elsewhere =
         way->writable_elsewhere ||
@@ -189,7 +201,7 @@ static int enter(struct walk *walk, const char *name, int flags)
     uid_t who = way->place.st_uid; /* of this namespace, as way_is_outside said */
     bool keeps = (way->place.st_mode & S_ISVTX) != 0 || walk->writes == MOUNT_READ_ONLY_HERE;
     if (walk->writes != MOUNT_READ_ONLY && !way->passes_others &&
-        (who != 0 || (is_open(&way->place, &who) && !keeps))) {
+        (who != 0 || (is_open(way, &who) && !keeps))) {
         way->passes_others = true;
         way->other = who;
         name_folder(way, way->passed);
@@ -215,7 +227,7 @@ static uid_t owner_of_link(const struct way *way, const struct stat *link)
     uid_t who;
     bool unknown = link->st_uid == number_of_nobody() &&
                    is_of_this_namespace(users, link->st_uid, &all) && !all;
-    return unknown && way->place.st_uid == 0 && !is_open(&way->place, &who) ? 0 : link->st_uid;
+    return unknown && way->place.st_uid == 0 && !is_open(way, &who) ? 0 : link->st_uid;
 }
 
 /* Puts what the link NAME says in front of what is left. */
@@ -273,6 +285,7 @@ static int arrive(const struct walk *walk, const struct stat *file)
     way->exists = file != NULL;
     if (file != NULL) {
         way->file = *file;
+        way->file_is_listed = acl_lets_write(way->folder, way->rest, file);
     }
     return 0;
 }
@@ -365,7 +378,7 @@ bool way_is_safe(const struct way *way, uid_t *who)
 
 bool way_is_shared(const struct way *way, uid_t *who)
 {
-    return way->whole && is_open(&way->place, who);
+    return way->whole && is_open(way, who);
 }
 
 void way_name(const struct way *way, char out[PATH_MAX])

@@ -499,6 +499,13 @@ both_refuse() {
     has "$output" ': a group)'
     chgrp root "$CUBBY_CONF"
     chmod 644 "$CUBBY_CONF"
+    # Whom a list names: with nothing but busybox it is the tool that sees it.
+    setfacl -m u:nobody:rw "$CUBBY_CONF"
+    for user in '' root www-data; do
+        both_refuse "$of_many" "$user"
+    done
+    setfacl -b "$CUBBY_CONF"
+    chmod 644 "$CUBBY_CONF"
     # A folder on the way
     chown nobody "$folder/place"
     both_refuse "$others"
@@ -541,6 +548,56 @@ both_refuse() {
     both_refuse "$others" root
 }
 
+@test "who_else.sh: an access control list by which others may write is told by getfacl, and by an ls that shows it" {
+    is_root || return 0
+    place=$(mktemp -d "${TMPDIR:-/tmp}/cubby-lists.XXXXXX")
+    chmod 755 "$place"
+    mkdir "$folder/gnu" "$folder/small"
+    for name in sh ls awk readlink grep id; do
+        ln -s "$(command -v "$name")" "$folder/gnu/$name"
+    done
+    busybox --install -s "$folder/small"
+    ln -s "$(command -v getfacl)" "$folder/small/getfacl"
+    # told TEXT PATH: what is said of who else may change it, by either set of commands
+    told() {
+        for set in gnu small; do
+            same "$(env -i PATH="$folder/$set" sh -c '. "$1" && who_else "$2"' sh "$root/cgi-bin/server/who_else.sh" "$2")" "$1" || fail "$set"
+        done
+    }
+    mkdir "$place/etc"
+    : >"$place/etc/cubby.conf"
+    for path in "$place/etc/cubby.conf" "$place/etc"; do
+        chmod 775 "$path"
+        told '' "$place/etc/cubby.conf"
+        setfacl -m u:nobody:rx "$path"
+        chmod g-w "$path"
+        told '' "$place/etc/cubby.conf"
+        setfacl -m u:nobody:rwx "$path"
+        told 'an access control list' "$place/etc/cubby.conf"
+        chown nobody "$path"
+        told "an access control list, $(id -u nobody)" "$place/etc/cubby.conf"
+        chown root "$path"
+        chgrp nogroup "$path"
+        told 'a group' "$place/etc/cubby.conf"
+        chgrp root "$path"
+        # the mask takes it
+        chmod g-w "$path"
+        told '' "$place/etc/cubby.conf"
+        setfacl -b "$path"
+    done
+    # where each has his own, and what is for files to come
+    setfacl -m u:nobody:rwx "$place/etc"
+    chmod +t "$place/etc"
+    told '' "$place/etc/cubby.conf"
+    chmod -t "$place/etc"
+    setfacl -b "$place/etc"
+    chmod 775 "$place/etc"
+    setfacl -d -m u:nobody:rwx "$place/etc"
+    ln -s "$(command -v getfacl)" "$folder/gnu/getfacl" # ls shows this list, too
+    told '' "$place/etc/cubby.conf"
+    rm -r "$place"
+}
+
 @test "cubby-httpd, cubby-loop: as root, folders and settings of the scripts that another user may change are refused" {
     is_root || return 0
     make_data
@@ -558,8 +615,16 @@ both_refuse() {
         chown root "$folder/rundir"
         chmod 755 "$folder/rundir"
     done
-    # The group of root, as under a umask of 002
+    # Root's group, but of a list that names others
     chgrp root "$folder/rundir"
+    setfacl -m u:nobody:rwx "$folder/rundir"
+    ln -s "$(command -v getfacl)" "$folder/applets/getfacl"
+    both_refuse "$others"
+    has "$output" ': an access control list)'
+    same "$(ls -A "$folder/rundir")" ''
+    setfacl -b "$folder/rundir"
+    rm "$folder/applets/getfacl"
+    # The group of root, as under a umask of 002
     chmod 775 "$folder/rundir"
     script start
     same "$status" 0

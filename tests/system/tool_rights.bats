@@ -406,6 +406,142 @@ volume() {
     said 'could lead root elsewhere'
 }
 
+# listed WORDS PATH: gives it an access control list that lets nobody do that, and the mode the same for the group
+listed() { setfacl -m "u:nobody:$1,m::$1" "$2"; }
+
+@test "rights: settings that an access control list lets others write are refused, though root's group owns them" {
+    is_root || return 0
+    tool 0 init
+    listed rw "$conf"
+    same "$(stat -c '%a %u %g' "$conf")" '664 0 0'
+    as_attacker sh -c 'echo "log = $1" >>"$2"' sh "$victim" "$conf"
+    tool 1 key rotate
+    said "$conf: others than root may change the settings (mode 664, of an access control list)"
+    said "chmod go-w $conf"
+    untouched
+    tool 1 check
+    said "others than root may change the settings (mode 664, of an access control list)"
+    # what is advised does it: the mask takes it from all whom the list names
+    settings
+    chmod go-w "$conf"
+    ! as_attacker sh -c ': >>"$1"' sh "$conf" 2>/dev/null || fail 'still to be written'
+    tool 0 key rotate
+    tool 0 check
+    # a group with the number of the owner is the owner's alone, but not by a list
+    chown www-data:www-data "$conf" "$home" "$database"* "$keys"
+    chmod 664 "$conf"
+    setfacl -b "$conf"
+    chmod 664 "$conf"
+    tool 0 stats
+    listed rw "$conf"
+    tool 1 stats
+    said 'of an access control list'
+    # who runs it as another user is told as well
+    chmod 755 "$place"
+    run --separate-stderr setpriv --reuid www-data --regid www-data --clear-groups "$TOOL" check
+    same "$status" 1
+    said "others than its owner may change the settings (mode 664, of an access control list)"
+}
+
+@test "rights: a folder that an access control list lets others write is somebody else's" {
+    is_root || return 0
+    mkdir "$place/etc" "$place/var" "$place/logs"
+    conf=$place/etc/cubby.conf CUBBY_CONF=$place/etc/cubby.conf
+    home=$place/var/data database=$place/var/data/cubby.db keys=$place/var/data/keys.json
+    settings "log = $place/logs/log"
+    tool 0 init
+    tool 0 check
+    # that of the settings
+    listed rwx "$place/etc"
+    same "$(stat -c '%a %u %g' "$place/etc")" '775 0 0'
+    for words in 'key rotate' 'stats' "-c $place/etc/none/cubby.conf stats"; do
+        # shellcheck disable=SC2086 # words
+        tool 1 $words
+        said "but somebody whom an access control list names owns a link or may write to a folder"
+        said ": $place/etc; move it to a folder of root's, or chmod g-w $place/etc"
+    done
+    tool 1 check
+    said 'somebody whom an access control list names'
+    chmod g-w "$place/etc"
+    tool 0 stats
+    # that of the data, and one above it
+    for one in "$home" "$place/var"; do
+        listed rwx "$one"
+        for words in gc 'key rotate' check; do
+            # shellcheck disable=SC2086 # words
+            tool 1 $words
+            said "but somebody whom an access control list names owns a link or may write to a folder"
+        done
+        rm -f "$place/copy.db"
+        chmod g-w "$one"
+        tool 0 gc
+    done
+    # nothing is made there, nor taken from there by a name that others could turn elsewhere
+    listed rwx "$place/var"
+    rm -r "$home"
+    tool 1 init
+    said 'somebody whom an access control list names'
+    same "$(ls -A "$place/var")" ''
+    # a file that others put there is not root's
+    ln -s "$victim" "$place/var/link.db"
+    chown -h nobody "$place/var/link.db"
+    tool 1 restore --yes "$place/var/link.db"
+    untouched
+    # where each has his own others can put something beside what is root's, but nothing in its place
+    chmod 1775 "$place/var"
+    database=$place/var/cubby.db settings
+    tool 1 init
+    said 'somebody whom an access control list names'
+    settings "log = $place/logs/log"
+    tool 0 init
+    # a log of root's, as a group has it
+    listed rwx "$place/logs"
+    tool 0 key rotate
+    grep -q key_rotated "$place/logs/log"
+}
+
+@test "rights: an access control list that lets nobody write, and one for what will be made, take nothing from root" {
+    is_root || return 0
+    mkdir "$place/etc"
+    conf=$place/etc/cubby.conf CUBBY_CONF=$place/etc/cubby.conf
+    settings
+    tool 0 init
+    listed r "$conf"
+    listed rx "$place/etc"
+    listed rx "$place"
+    tool 0 stats
+    tool 0 check
+    # a folder's list for files to come, where the group of root may write
+    setfacl -b "$place/etc" "$conf"
+    chmod 775 "$place/etc" "$home"
+    chmod 664 "$conf"
+    setfacl -d -m u:nobody:rwx "$place/etc" "$home"
+    tool 0 stats
+    tool 0 gc
+    # a file that is made there has it from its folder
+    rm "$conf"
+    (umask 002 && printf '%s\n' "database = $database" "keys = $keys" >"$conf")
+    as_attacker sh -c ': >>"$1"' sh "$conf" || fail 'not to be written'
+    tool 1 stats
+    said "mode 664, of an access control list"
+}
+
+@test "check: keys and database that an access control list lets others read" {
+    is_root || return 0
+    tool 0 init
+    for file in "$keys" "$database"; do
+        setfacl -m u:nobody:r "$file"
+        listed rx "$home"
+        as_attacker cat "$file" >/dev/null || fail 'not to be read'
+        tool 1 check
+        said "$file: others than its owner may use it (mode 640)"
+        said "chmod 600 $file"
+        chmod 600 "$file"
+        ! as_attacker cat "$file" 2>/dev/null >&2 || fail 'still to be read'
+        tool 0 check
+    done
+}
+
 # ---- files that the operator names --------------------------------------------------------------
 
 @test "rights: restore and import read nothing as root that a link of another user's names" {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/tool/acl.h"
 #include "db/tool/commands/check.h"
 #include "db/tool/files.h"
 #include "db/tool/mounts.h"
@@ -18,11 +19,12 @@ static void tell(const struct check_sink *sink, const char *path, const char *pr
 }
 
 /* Whether others than the owner may write to what is THERE. A folder such as /tmp keeps each file
- * for its owner, a group with the number of its user is that user's alone, and some are root's. */
-static bool is_open(const struct stat *there)
+ * for its owner, a group with the number of its user is that user's alone, and some are root's,
+ * unless the mode is that of an access control list (LISTED). */
+static bool is_open(const struct stat *there, bool listed)
 {
-    bool private = there->st_gid == there->st_uid ||
-                   (S_ISDIR(there->st_mode) && way_is_roots_group(there->st_gid));
+    bool private = !listed && (there->st_gid == there->st_uid ||
+                               (S_ISDIR(there->st_mode) && way_is_roots_group(there->st_gid)));
     mode_t others = private ? S_IWOTH : S_IWGRP | S_IWOTH;
     bool keeps = S_ISDIR(there->st_mode) && (there->st_mode & S_ISVTX) != 0;
     return (there->st_mode & others) != 0 && !keeps;
@@ -59,10 +61,12 @@ static void check_one(struct tool *tool, const struct check_sink *sink,
     if (writes == MOUNT_READ_ONLY) {
         return;
     }
-    if (is_open(&there) && writes != MOUNT_READ_ONLY_HERE) {
+    bool listed = acl_lets_write(AT_FDCWD, path, &there);
+    if (is_open(&there, listed) && writes != MOUNT_READ_ONLY_HERE) {
         tell(sink, path,
-             arena_printf(&tool->arena, "others than its owner may change the settings (mode %03o)",
-                          (unsigned)(there.st_mode & 0777)),
+             arena_printf(
+                 &tool->arena, "others than its owner may change the settings (mode %03o%s)",
+                 (unsigned)(there.st_mode & 0777), listed ? ", of an access control list" : ""),
              arena_printf(&tool->arena, "chmod go-w %s", path));
     }
     if (S_ISREG(there.st_mode) && (there.st_mode & 0111) != 0) {
