@@ -152,8 +152,9 @@ struct db_maintenance {
                           db_progress *progress, void *self);
     /* Locks out all other readers and writers until CONNECTION, opened for writing, is closed. */
     enum db_class (*seize)(struct db_connection *connection);
-    /* Returns unused space to the file system. Needs as much free space as the database while it
-     * runs. */
+    /* Returns unused space to the file system. Meanwhile it needs, beside the database, as much
+     * space as that has afterwards, and up to as much again for the journal; no such amount of
+     * memory. A failure leaves the database as it was. */
     enum db_class (*compact)(struct db_connection *connection);
     /* Bytes of the database, and how many of them are unused. */
     enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);
