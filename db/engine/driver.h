@@ -64,6 +64,9 @@ struct db_driver {
     enum db_class (*begin_read)(struct db_connection *connection);
     enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
     enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
+    /* Before tables are made or changed: DB_INTERNAL, with the reason as the message, where the
+     * database can't keep what they are for. NULL where any can. */
+    enum db_class (*admit)(struct db_connection *connection);
     /* Switches the database to a write-ahead log or to a rollback journal, for all connections and
      * permanently. DB_BUSY while others are connected for longer than the timeout. Outside a
      * transaction. */
