@@ -25,6 +25,7 @@ PERL
     chmod 755 "$BATS_TEST_TMPDIR"/with_*
 }
 teardown() {
+    [ -z "${keeper:-}" ] || keeper_stop || true
     [ ! -e "$BATS_TEST_TMPDIR/hold" ] || released
     [ -z "${waiting:-}" ] || kill -KILL "$waiting" 2>/dev/null || true
     loops_stop
@@ -145,4 +146,25 @@ another_serves() {
         grep -q 'execve(.*curl' "$BATS_TEST_TMPDIR/trace" || fail 'no curl'
         ! grep -E 'ECHILD|ESRCH' "$BATS_TEST_TMPDIR/trace" || fail 'the child was gone'
     done
+}
+
+@test "signals: cubby-loop starts anew what ends, and ends when it is told to" {
+    for how in ignored blocked; do
+        keeper_by=$BATS_TEST_TMPDIR/with_$how keeper
+        ask data GET /a
+        answered 200
+        pids_of data | xargs kill -KILL
+        ask data GET /a
+        answered 200
+        keeper_stop
+        keeper=''
+        rm -r "$sockets"
+    done
+    # Where env can't put that right, as busybox's, it says so.
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/env"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/env"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run timeout -s KILL 20 "$BATS_TEST_TMPDIR/with_ignored" sh "$BATS_TEST_TMPDIR/cubby-loop" run
+    same "$status" 1
+    same "$output" 'cubby-loop: started with SIGTERM ignored, so that nothing could end it; start it by something that does not ignore that'
 }

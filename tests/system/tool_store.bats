@@ -187,7 +187,8 @@ compact_in_files() {
     ln -s "$BATS_TEST_TMPDIR/elsewhere/store.db" "$database"
     large_store 60
     # Neither memory nor the folder that the system has for temporary files.
-    TMPDIR=/tmp TOOL=strace tool 0 -f -e trace=open,openat -o "$BATS_TEST_TMPDIR/opened" "$TOOL" gc --compact
+    cubby=$TOOL
+    TMPDIR=/tmp TOOL=strace tool 0 -f -e trace=open,openat -o "$BATS_TEST_TMPDIR/opened" "$cubby" gc --compact
     grep -q "\"$BATS_TEST_TMPDIR/elsewhere/[^\"]*\".*O_CREAT|O_EXCL" "$BATS_TEST_TMPDIR/opened" || fail "$(cat "$BATS_TEST_TMPDIR/opened")"
     ! grep -q '"/\(var\|usr\)*/*tmp/[^/]*".*O_EXCL' "$BATS_TEST_TMPDIR/opened" || fail "$(cat "$BATS_TEST_TMPDIR/opened")"
     same "$(ls "$BATS_TEST_TMPDIR/elsewhere")" store.db
