@@ -71,7 +71,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Ws
 	-Wundef -Wswitch-enum -Wno-switch-enum -Wnull-dereference -Wpointer-arith \
 	$(if $(filter 1,$(WERROR)),-Werror)
 # The glibc wants even failures looked at that change nothing.
-WARNINGS += $(if $(POSTGRESQL),-Wno-unused-result)
+WARNINGS += $(if $(POSTGRESQL)$(filter system,$(DEPS)),-Wno-unused-result)
 # Sizes of files, times and claims of tokens have 64 bits on every processor. The libraries are built
 # with the same: sources of both refuse to compile otherwise.
 WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
@@ -90,19 +90,23 @@ TOOL_SOURCES := $(wildcard db/tool/*.c db/tool/commands/*.c)
 # A name for compiler and flags: what was built with others is not taken for built.
 slug = $(shell printf '%s' '$(1)' | cksum | cut -d' ' -f1)
 
+# What makes it harder to take a program over: canaries on the stack; with glibc, checks of sizes too; what
+# the linker fills in is filled in at once, and read-only afterwards.
+PROTECTION := -fstack-protector-strong
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+EARLY := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now
+
 ifeq ($(DEPS),system)
 PACKAGES := libjwt libcjson sqlite3 libxcrypt libcrypto fcgi
 PACKAGES += $(if $(POSTGRESQL),libpq)
-OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS))
+OBJ := $(BUILD)/obj-system-$(call slug,$(CC) $(CFLAGS) $(DEFINES) $(WARNINGS) $(PROTECTION) $(FORTIFY))
 DEPS_READY := $(OBJ)/.system
 # Warnings are about our own sources.
-DEP_INCLUDE = $(patsubst -I%,-isystem%,$(shell $(PKG_CONFIG) --cflags $(PACKAGES))) -DCUBBY_DIGEST_OPENSSL
+DEP_INCLUDE = $(patsubst -I%,-isystem%,$(shell $(PKG_CONFIG) --cflags $(PACKAGES))) -DCUBBY_DIGEST_OPENSSL \
+	$(PROTECTION) $(FORTIFY)
 DEP_LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
-LINK :=
+LINK := $(EARLY)
 else ifeq ($(DEPS),fetched)
-# What makes it harder to take a program over: canaries on the stack; with glibc, checks of sizes too.
-PROTECTION := -fstack-protector-strong
-FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 POSITION := $(if $(PIE)$(POSTGRESQL),-fPIE,-fno-pie)
 DEP_CFLAGS := -O2 $(WIDE) $(WIDE_CLAIMS) -ffunction-sections -fdata-sections $(POSITION) -fno-asynchronous-unwind-tables \
 	$(PROTECTION) $(FORTIFY)
@@ -134,8 +138,7 @@ endif
 else
 KIND := -static -no-pie
 endif
-LINK := $(KIND) -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,noexecstack -Wl,-z,relro \
-	-Wl,-z,now -s
+LINK := $(KIND) -Wl,--gc-sections -Wl,-z,noseparate-code $(EARLY) -s
 else
 $(error DEPS must be "fetched" or "system")
 endif

@@ -59,23 +59,64 @@ own_suites() {
     (. /etc/os-release && echo "${VERSION_CODENAME:-stable}" stable oldstable testing)
 }
 
+# archives_of PACKAGE: a line `VERSION SHA256 NAME` for the archive of its author's release, for each version
+# of a source package that the signed index of the suite in use names.
+archives_of() {
+    APT_CONFIG=$apt/apt.conf apt-cache showsrc --only-source "$1" 2>/dev/null | awk '
+        function tell() { if (version != "" && of_author != "") print version, of_author; version = of_author = "" }
+        /^$/ { tell() }
+        /^Version: / { version = $2 }
+        /^[^ ]/ { on = /^Checksums-Sha256:/; next }
+        on && $3 ~ /\.orig\.tar\.[a-z0-9]+$/ { of_author = $1 " " $3 }
+        END { tell() }'
+}
+
+# versions_of PACKAGE: of a source package in the suite in use, newest first.
+versions_of() {
+    archives_of "$1" | cut -d' ' -f1 | sort -Vru
+}
+
+# fetch_listed DIR LIST ARGUMENT…: has apt-get fetch files into DIR and compares them with LIST, whose lines are
+# `SHA256  NAME`. Each try has an empty folder: what apt refuses it leaves there, by another name. False, with
+# the reason in the log, when the files can't be fetched as they are listed.
+fetch_listed() {
+    retry try_listed "$@"
+}
+try_listed() {
+    into=$1
+    listed=$2
+    shift 2
+    rm -rf "$into"
+    mkdir -p "$into" || return 1
+    (cd "$into" && APT_CONFIG=$apt/apt.conf apt-get -qq "$@" &&
+        printf '%s\n' "$listed" | sha256sum --check --strict --quiet -) >>"$apt/log" 2>&1
+}
+
+# fetch_archive PACKAGE VERSION DIR: the archive of a source package, in DIR. Sets $archive, its name, and $sum,
+# its SHA256, which are those of the index.
+fetch_archive() {
+    sum=''
+    archive=''
+    read -r sum archive <<LIST
+$(archives_of "$1" | awk -v version="$2" '$1 "" == version { print $2, $3; exit }')
+LIST
+    fetch_listed "$3" "$sum  $archive" --download-only --tar-only source "$1=$2"
+}
+
 # fetch_source PACKAGE DIR: the tree of a Debian source package, as its author released it, in DIR.
 fetch_source() {
     for suite in $(own_suites); do
         use_suite deb-src "$suite" || continue
-        version=$(APT_CONFIG=$apt/apt.conf apt-cache showsrc --only-source "$1" 2>/dev/null |
-            sed -n 's/^Version: //p' | sort -Vr | head -n 1)
+        version=$(versions_of "$1" | head -n 1)
         [ -n "$version" ] || continue
-        (cd "$apt" && retry env APT_CONFIG="$apt/apt.conf" apt-get -qq --download-only --tar-only \
-            source "$1=$version" >>log 2>&1) || continue
+        fetch_archive "$1" "$version" "$apt/source" || continue
         rm -rf "$2.new"
         mkdir -p "$2.new"
-        tar -xof "$(find "$apt" -maxdepth 1 -name "$1_*.orig.tar.*" ! -name '*.asc' | head -n 1)" -C "$2.new" \
-            --strip-components=1 || die "the sources of $1 can't be unpacked"
-        rm -rf "$2"
+        tar -xof "$apt/source/$archive" -C "$2.new" --strip-components=1 || die "the sources of $1 can't be unpacked"
+        rm -rf "$2" "$apt/source"
         mv "$2.new" "$2"
         printf '  FETCH %s\n' "sources of $1 $version ($suite), verified"
         return 0
     done
-    die "the sources of $1 can't be fetched: $(tail -n 3 "$apt/log")"
+    die "the sources of $1 can't be fetched: $(grep -v "^  " "$apt/log" | tail -n 3)"
 }

@@ -41,5 +41,6 @@ done
     make -j2 -C lib
     make -j2 -C src LDFLAGS='-all-static -s' curl
 ) >"$work/log" 2>&1 || die "it does not build: $(tail -n 20 "$work/log")"
-mv "$work/tree/src/curl" "$out"
+cp "$work/tree/src/curl" "$out.new"
+mv "$out.new" "$out"
 printf '  DEP   curl for the tests: %s KB\n' "$(($(stat -c %s "$out") / 1024))"

@@ -82,50 +82,31 @@ apt=$dir/apt
 mkdir -p "$dir/archives"
 make_apt
 
-# Versions of a source package in the suite in use, newest first.
-versions_of() {
-    APT_CONFIG=$apt/apt.conf apt-cache showsrc --only-source "$1" 2>/dev/null |
-        sed -n 's/^Version: //p' | sort -Vru
-}
-
-# The checksum that the signed index names for a file.
-checksum_of() {
-    APT_CONFIG=$apt/apt.conf apt-cache showsrc --only-source "$1" 2>/dev/null |
-        awk -v file="$2" '/^Checksums-Sha256:/ { on = 1; next } /^[^ ]/ { on = 0 }
-                          on && $3 == file { print $1; exit }'
-}
-
 # fetch_one LIBRARY PACKAGE LEAST SUITE: false when this suite can't give it.
 fetch_one() {
     for version in $(versions_of "$2"); do
         dpkg --compare-versions "$version" ge "$3" || return 1
         work=$dir/.new-$1
         rm -rf "$work"
-        mkdir -p "$work/archive"
-        if (cd "$work/archive" && APT_CONFIG=$apt/apt.conf apt-get -qq --download-only --tar-only \
-            source "$2=$version" >>"$apt/log" 2>&1); then
-            unpack_one "$1" "$2" "$version" "$4"
+        if fetch_archive "$2" "$version" "$work/archive"; then
+            unpack_one "$1" "$version" "$4"
             return 0
         fi
     done
     return 1
 }
 
+# unpack_one LIBRARY VERSION SUITE: what fetch_archive fetched.
 unpack_one() {
     work=$dir/.new-$1
-    archive=$(find "$work/archive" -name '*.orig.tar.*' | head -n 1)
-    name=${archive##*/}
-    sum=$(sha256sum "$archive") || die "$name: can't be read"
-    sum=${sum%% *}
-    [ "$sum" = "$(checksum_of "$2" "$name")" ] || die "$name: checksum differs from the index"
     # Each step by itself: `set -e` is off where a caller looks at the result.
-    unpack "$archive" "$1"
+    unpack "$work/archive/$archive" "$1"
     rm -rf "${dir:?}/$1"
     mv "$work/tree" "$dir/$1" || die "$dir/$1 can't be made"
-    mv "$archive" "$dir/archives/$name" || die "$name can't be kept"
+    mv "$work/archive/$archive" "$dir/archives/$archive" || die "$archive can't be kept"
     rm -rf "$work"
-    printf '%s %s %s %s sha256:%s\n' "$1" "$3" "$4" "$name" "$sum" >>"$dir/VERSIONS.new"
-    say "$1 $3 ($4), verified"
+    printf '%s %s %s %s sha256:%s\n' "$1" "$2" "$3" "$archive" "$sum" >>"$dir/VERSIONS.new"
+    say "$1 $2 ($3), verified"
 }
 
 say 'source packages; the first time takes some seconds'

@@ -22,7 +22,7 @@ die() {
 . "$(dirname "$0")/apt.sh"
 
 rm -rf "$dir"
-mkdir -p "$dir/debs"
+mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 apt=$dir/apt
 make_apt "$arch"
@@ -32,7 +32,16 @@ if ! use_suite deb "$suite" || ! APT_CONFIG=$apt/apt.conf apt-cache show --no-al
     rm -rf "$dir"
     exit 3
 fi
-(cd "$dir/debs" && retry env APT_CONFIG="$apt/apt.conf" apt-get -qq download "$@" >>"$apt/log" 2>&1) || {
+# apt-get names them by their versions; a colon can't be in a name.
+listed=$(APT_CONFIG=$apt/apt.conf apt-cache show --no-all-versions "$@" | awk '
+    /^Package: / { name = $2 }
+    /^Version: / { version = $2; gsub(":", "%3a", version) }
+    /^Architecture: / { of = $2 }
+    /^SHA256: / { sum = $2 }
+    function tell() { if (sum != "") print sum "  " name "_" version "_" of ".deb"; sum = "" }
+    /^$/ { tell() }
+    END { tell() }')
+fetch_listed "$dir/debs" "$listed" download "$@" || {
     tail -n 5 "$apt/log" >&2
     die "could not fetch $* for $arch from $suite"
 }

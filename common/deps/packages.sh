@@ -41,7 +41,7 @@ packages_of() {
         packages_of run-caddy
         packages_of postgresql
         packages_of run-postgresql
-        echo openssl pgbouncer libfcgi-bin wrk seccomp libpcap0.8-dev systemd
+        echo openssl gpg gpg-agent pgbouncer libfcgi-bin wrk seccomp libpcap0.8-dev systemd
         echo acl apache2-bin lighttpd busybox curl util-linux bats gojq jq sqlite3 libcmocka-dev \
             python3 clang libclang-rt-dev llvm clang-format clang-tidy cppcheck shellcheck \
             git procps valgrind mandoc bsdutils strace patch qemu-user-static lintian chromium-headless-shell fonts-dejavu-core

@@ -16,6 +16,8 @@
 
 enum { PATH_ROOM = 4096, PAUSE_MS = 250 };
 
+/* Whoever started the program may ignore them: nothing would tell then that a child has ended, and
+ * the child would not end with its parent. */
 static const int awaited[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP, SIGCHLD};
 
 static bool is_wanted(void)
@@ -24,18 +26,20 @@ static bool is_wanted(void)
     return value != NULL && strcmp(value, "yes") == 0;
 }
 
-/* Until CHILD has ended; passes on what is to end it. Whether that came. */
+/* Until CHILD has ended; passes on what is to end it. Whether that came. Its number is its own
+ * until waitpid tells of its end, or says that there is no such child. */
 static bool wait_for_child(pid_t child, const sigset_t *signals, int *status)
 {
     bool told = false;
     for (;;) {
         int number = sigwaitinfo(signals, NULL);
-        if (number > 0 && number != SIGCHLD) {
-            told = true;
-            (void)kill(child, SIGTERM);
-        }
-        if (waitpid(child, status, WNOHANG) == child) {
+        bool tells = number > 0 && number != SIGCHLD;
+        told = told || tells;
+        if (waitpid(child, status, WNOHANG) != 0) {
             return told;
+        }
+        if (tells) {
+            (void)kill(child, SIGTERM);
         }
     }
 }
@@ -66,6 +70,7 @@ bool fcgi_parent_is(void)
     (void)sigemptyset(&signals);
     for (size_t i = 0; i < sizeof awaited / sizeof *awaited; i++) {
         (void)sigaddset(&signals, awaited[i]);
+        (void)signal(awaited[i], SIG_DFL);
     }
     (void)sigprocmask(SIG_BLOCK, &signals, &before);
     const pid_t parent = getpid();

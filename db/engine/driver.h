@@ -64,6 +64,9 @@ struct db_driver {
     enum db_class (*begin_read)(struct db_connection *connection);
     enum db_class (*schema_number)(struct db_connection *connection, int64_t *out);
     enum db_class (*set_schema_number)(struct db_connection *connection, int64_t number);
+    /* Before tables are made or changed: DB_INTERNAL, with the reason as the message, where the
+     * database can't keep what they are for. NULL where any can. */
+    enum db_class (*admit)(struct db_connection *connection);
     /* Switches the database to a write-ahead log or to a rollback journal, for all connections and
      * permanently. DB_BUSY while others are connected for longer than the timeout. Outside a
      * transaction. */
@@ -152,8 +155,9 @@ struct db_maintenance {
                           db_progress *progress, void *self);
     /* Locks out all other readers and writers until CONNECTION, opened for writing, is closed. */
     enum db_class (*seize)(struct db_connection *connection);
-    /* Returns unused space to the file system. Needs as much free space as the database while it
-     * runs. */
+    /* Returns unused space to the file system. Meanwhile it needs, beside the database, as much
+     * space as that has afterwards, and up to as much again for the journal; no such amount of
+     * memory. A failure leaves the database as it was. */
     enum db_class (*compact)(struct db_connection *connection);
     /* Bytes of the database, and how many of them are unused. */
     enum db_class (*space)(struct db_connection *connection, int64_t *bytes, int64_t *unused);

@@ -335,6 +335,30 @@ static enum db_class pg_set_schema_number(struct db_connection *connection, int6
     return pg_script(connection, sql);
 }
 
+/* Others can't hold every text, but for SQL_ASCII, which takes any bytes for one and counts them as
+ * its characters. A database keeps the one it was made with. */
+static const char is_utf8[] = "SELECT pg_encoding_to_char(encoding) = 'UTF8' FROM pg_database"
+                              " WHERE datname = current_database()";
+
+static enum db_class pg_admit(struct db_connection *connection)
+{
+    PGresult *rows = NULL;
+    enum db_class class = postgresql_settle(connection);
+    bool queued = class == DB_OK &&
+                  (connection->phase == PHASE_NONE || postgresql_queue_start(connection)) &&
+                  postgresql_queue_text(connection, is_utf8, EXPECT_ROWS);
+    class = class == DB_OK && !queued ? DB_AGAIN : class;
+    class = class == DB_OK ? postgresql_sync(connection, &rows) : class;
+    if (class == DB_OK && (PQntuples(rows) != 1 || *PQgetvalue(rows, 0, 0) != 't')) {
+        postgresql_note(connection, "its encoding is not UTF8, so that it can't hold every text; "
+                                    "make a database with \"createdb --encoding UTF8 --template "
+                                    "template0\" and name that");
+        class = DB_INTERNAL;
+    }
+    PQclear(rows);
+    return class;
+}
+
 /* ---- what only a file has ---------------------------------------------------------------------
  */
 
@@ -400,9 +424,7 @@ static enum db_class pg_verify(struct db_connection *connection,
          "fsync is off: a loss of power can destroy the database"},
         {"SELECT current_setting('full_page_writes') = 'on'",
          "full_page_writes is off: a loss of power can destroy the database"},
-        {"SELECT pg_encoding_to_char(encoding) = 'UTF8' FROM pg_database"
-         " WHERE datname = current_database()",
-         "its encoding is not UTF8"},
+        {is_utf8, "its encoding is not UTF8"},
         {"SELECT current_setting('server_version_num')::integer >= 130000",
          "the server is older than PostgreSQL 13"},
         {"SELECT COALESCE(bool_and(has_table_privilege(name, 'SELECT')"
@@ -438,6 +460,7 @@ const struct db_driver db_postgresql = {
     .begin_read = pg_begin_read,
     .schema_number = pg_schema_number,
     .set_schema_number = pg_set_schema_number,
+    .admit = pg_admit,
     .set_journal = pg_set_journal,
     .checkpoint = pg_checkpoint,
     .log_is_long = pg_log_is_long,

@@ -287,6 +287,9 @@ enum db_class schema_migrate_within(const struct db_driver *driver,
     if (class == DB_OK && (*from < 0 || *from > schema_number)) {
         return DB_INTERNAL;
     }
+    if (class == DB_OK && *from != schema_number && driver->admit != NULL) {
+        class = driver->admit(connection);
+    }
     for (int64_t number = *from; class == DB_OK && number < schema_number; number++) {
         const char *sql = migration(driver->dialect, number);
         class = sql != NULL ? driver->script(connection, sql) : DB_OK;

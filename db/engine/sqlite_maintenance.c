@@ -71,10 +71,32 @@ static enum db_class sqlite_seize(struct db_connection *connection)
     return class == DB_OK ? sqlite_in_queue(connection, "BEGIN EXCLUSIVE; COMMIT") : class;
 }
 
+/* From now on SQLite keeps what it makes meanwhile, and is too large for its cache, in files beside
+ * the database: where its journal is made too, and its contents are at home. In memory, the default
+ * of the trimmed build, there may be no room for a whole database; the usual folders of the system
+ * may be memory, too. Such a file has no name once it is open. */
+static enum db_class work_in_files(struct db_connection *connection)
+{
+    const char *path = sqlite3_db_filename(connection->handle, "main");
+    const char *end = path != NULL ? strrchr(path, '/') : NULL;
+    if (end == NULL) {
+        return DB_INTERNAL;
+    }
+    int length = end == path ? 1 : (int)(end - path);
+    sqlite3_free(sqlite3_temp_directory);
+    sqlite3_temp_directory = sqlite3_mprintf("%.*s", length, path);
+    return sqlite3_temp_directory == NULL ? DB_INTERNAL
+                                          : sqlite_script(connection, "PRAGMA temp_store=FILE");
+}
+
+/* VACUUM makes a copy without unused space, and copies that over the database in a transaction. */
 static enum db_class sqlite_compact(struct db_connection *connection)
 {
-    enum db_class class = sqlite_in_queue(connection, "VACUUM");
-    write_queue_leave(&connection->queue);
+    enum db_class class = work_in_files(connection);
+    if (class == DB_OK) {
+        class = sqlite_in_queue(connection, "VACUUM");
+        write_queue_leave(&connection->queue);
+    }
     return class;
 }
 

@@ -87,7 +87,8 @@ modes() { (cd "$BOARD_ROOT" && stat -c '%n %a' "$@" | tr '\n' ' '); }
     [ ! -e "$BOARD_ROOT/etc/init.d/S80cubby" ]
 }
 
-@test "setup: under procd and systemd their own files are put in place" {
+# with_procd: a board of OpenWrt's kind
+with_procd() {
     # Stand-ins that note what they are told; procd's starts what it is given.
     mkdir "$BOARD_ROOT/etc/init.d"
     cat >"$BOARD_ROOT/etc/rc.common" <<'SH'
@@ -106,6 +107,10 @@ SH
     printf '#!/bin/sh\n[ "$1" != httpd ] || { echo "httpd: applet not found" >&2; exit 127; }\nexec /emulator /real/busybox busybox "$@"\n' \
         >"$BOARD_ROOT/bin/busybox"
     chmod 755 "$BOARD_ROOT/bin/busybox"
+}
+
+@test "setup: under procd and systemd their own files are put in place" {
+    with_procd
     machine_boot
     has_text "$(machine_install "127.0.0.1:$port")" 'boot: /etc/init.d/cubby, by procd'
     machine_answers "$BASE"
@@ -161,6 +166,62 @@ ReadWritePaths="/mnt/a disk/cubby" "/mnt/other"'
     within /bin/sh /usr/sbin/cubby-setup remove
     same "$(cat "$local_conf")" "$before"
     same "$(ls "$BOARD_ROOT/etc/systemd/system/cubby.service.d")" local.conf
+}
+
+# sysupgrade: a new system, in which there are the files and links that the list names, and no folders but those
+# that tar makes for them
+sysupgrade() {
+    machine_loses_power
+    (
+        cd "$BOARD_ROOT" || return
+        # shellcheck disable=SC2046 # words and patterns, as there
+        find $(sed -ne '/^[[:space:]]*$/d; /^#/d; s|^/||; p' etc/sysupgrade.conf) etc/passwd etc/group -type f -o -type l >"$BOARD_ROOT.list"
+        tar -cf "$BOARD_ROOT.tar" -T "$BOARD_ROOT.list"
+    )
+    rm -rf "$BOARD_ROOT"
+    machine_make
+    with_procd
+    tar -C "$BOARD_ROOT" -xpf "$BOARD_ROOT.tar"
+}
+
+@test "setup: what OpenWrt's sysupgrade is to keep is listed once, and serves again afterwards" {
+    with_procd
+    printf '# mine\n/etc/mine' >"$BOARD_ROOT/etc/sysupgrade.conf"
+    echo kept >"$BOARD_ROOT/etc/mine"
+    machine_boot
+    has_text "$(machine_install "127.0.0.1:$port" --data '/mnt/my disk')" \
+        'sysupgrade: keeps /mnt/my?disk/ /etc/cubby/ (/etc/sysupgrade.conf)'
+    listed=$(printf '%s\n' '# mine' /etc/mine '/mnt/my?disk/' /etc/cubby/ /etc/sysupgrade.conf)
+    same "$(cat "$BOARD_ROOT/etc/sysupgrade.conf"; echo /etc/sysupgrade.conf)" "$listed"
+    setup_again >/dev/null
+    same "$(cat "$BOARD_ROOT/etc/sysupgrade.conf"; echo /etc/sysupgrade.conf)" "$listed"
+    machine_answers "$BASE"
+    new_user
+    store kept '"safe"'
+    echo 'max_value_bytes = 4000' >>"$BOARD_ROOT/etc/cubby/cubby.conf"
+    echo /etc/sysupgrade.conf >>"$BOARD_ROOT/etc/sysupgrade.conf" # which the system has in a list of its own
+    sysupgrade
+    [ ! -e "$BOARD_ROOT/usr/sbin/cubby" ]
+    same "$(cat "$BOARD_ROOT/etc/mine")" kept
+    machine_boot
+    said=$(machine_install "127.0.0.1:$port")
+    has_text "$said" 'settings: /etc/cubby/cubby.conf, as it was'
+    has_text "$said" 'data: /mnt/my disk, as it was'
+    [ "$(id -u)" != 0 ] || has_text "$said" 'data: /mnt/my disk, given back to their owner'
+    machine_answers "$BASE"
+    as_user GET /data/kept
+    same "$(jq -r .data.value <<<"$body")" safe
+    store more 1 # which makes a journal beside the database
+    same "$(modes 'mnt/my disk' 'mnt/my disk/cubby.db')" 'mnt/my disk 700 mnt/my disk/cubby.db 600 '
+    grep -qx 'max_value_bytes = 4000' "$BOARD_ROOT/etc/cubby/cubby.conf"
+    # A folder that has something else in it is not given away.
+    if [ "$(id -u)" = 0 ]; then
+        within /bin/sh /usr/sbin/cubby-setup remove
+        chown root: "$BOARD_ROOT/mnt/my disk"
+        : >"$BOARD_ROOT/mnt/my disk/other"
+        ! said=$(machine_install "127.0.0.1:$port" 2>&1) || fail "$said"
+        has_text "$said" '/mnt/my disk is there and belongs to the user with the number 0'
+    fi
 }
 
 @test "setup: while the disk of the data is missing no other data are made in its place, neither at boot nor by hand" {

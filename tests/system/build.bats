@@ -2,6 +2,7 @@
 # make: what it builds, and what it does not do again.
 
 load system
+load protection.bash
 
 setup_file() {
     export checkout=$BATS_FILE_TMPDIR/checkout
@@ -216,6 +217,7 @@ for word; do
     --atleast-version=*) least=${word#*=} ;;
     --modversion) show=yes ;;
     --cflags) echo "$FAKE_CFLAGS"; exit ;;
+    --libs) echo "$FAKE_LIBS"; exit ;;
     --print-errors) errors=yes ;;
     --*) ;;
     *) wanted+=("$word") ;;
@@ -269,6 +271,21 @@ H
     has "$output" '  AR    build/obj-system-'
     ! grep -E '[ch]:[0-9:]+ (error|warning): ' <<<"$output" || fail 'does not compile'
     make_in "$checkout" all
+}
+
+@test "make DEPS=system: programs are as hard to take over as those with fetched libraries" {
+    fake_pkg_config 'libjwt 3.3.3' 'libcjson 1.7.15' 'sqlite3 3.40.1' 'libxcrypt 4.4.33' 'libcrypto 3.0.15' 'fcgi 2.4.2'
+    # Libraries for glibc, as those of a system are.
+    libraries=$(ls -dt "$root"/build/postgresql/deps/static-* | head -n 1)
+    export FAKE_CFLAGS="-I$libraries/include" FAKE_LIBS="-L$libraries/lib -ljwt -ljansson -lmbedcrypto -lcjson -lsqlite3 -lcrypt -lfcgi -lcrypto"
+    make_in "$checkout" -j2 DEPS=system CC=gcc BUILD=build/system build/system/cgi-bin/health build/system/cgi-bin/token
+    for file in "$checkout"/build/system/cgi-bin/{health,token}; do
+        stack_is_data "$file"
+        linked_early "$file" shared
+        sizes_are_checked "$file" snprintf vsnprintf
+    done
+    has_canaries "$(ls "$checkout"/build/system/obj-system-*/libcubby.a)" 60
+    rm -r "$checkout/build/system"
 }
 
 @test "make: a fetch that fails is told, leaves nothing half, and is tried again" {

@@ -213,6 +213,63 @@ copy_until_lock() {
     [ ! -e "$home/new.db" ] || fail 'a file for nothing'
 }
 
+# A database of ENCODING beside the other one, which is left as it is made. other_encoding ENCODING
+other_encoding() {
+    sql 'DROP DATABASE IF EXISTS other' postgres
+    sql "CREATE DATABASE other OWNER cubby ENCODING '$1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0" postgres
+    other=${to/\/cubby\?//other?}
+    [ "$other" != "$to" ] || fail "$to"
+}
+
+@test "copy, init and migrate: a database that can't hold every text is refused before any table is made" {
+    fill
+    for encoding in LATIN1 SQL_ASCII; do
+        other_encoding "$encoding"
+        tool 1 copy --to "$other"
+        said 'its encoding is not UTF8'
+        said 'createdb --encoding UTF8 --template template0'
+        sed "s|^database = .*|database = ${other//&/\\&}|; s|^keys = .*|keys = $home/other.json|" "$conf" >"$conf.other"
+        for words in init migrate init; do
+            CUBBY_CONF=$conf.other tool 1 $words
+            said 'its encoding is not UTF8'
+            said 'createdb --encoding UTF8 --template template0'
+        done
+        same "$(sql "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace" other)" 0
+        # One that was made before this was asked is not migrated either.
+        sql 'CREATE TABLE cubby_schema (number BIGINT NOT NULL); INSERT INTO cubby_schema VALUES (3);
+            ALTER TABLE cubby_schema OWNER TO cubby' other
+        CUBBY_CONF=$conf.other tool 1 migrate
+        said 'its encoding is not UTF8'
+    done
+    other_encoding UTF8
+    CUBBY_CONF=$conf.other tool 0 init
+    CUBBY_CONF=$conf.other tool 0 check
+    sql 'DROP DATABASE other' postgres
+}
+
+@test "copy and programs: whatever encoding role, database, environment or settings name for clients, texts are UTF-8" {
+    fill
+    sql "ALTER ROLE cubby SET client_encoding = 'LATIN1'"
+    sql "ALTER DATABASE cubby SET client_encoding = 'LATIN1'"
+    export PGCLIENTENCODING=LATIN1
+    to="$to&client_encoding=LATIN1"
+    tool 0 copy --to "$to"
+    unset PGCLIENTENCODING
+    sql 'ALTER DATABASE cubby RESET client_encoding'
+    same "$(PGCLIENTENCODING=UTF8 sql "SELECT key || ' ' || value FROM items WHERE key LIKE 'é%'")" 'é/日本 "😀"'
+    sql "ALTER DATABASE cubby SET client_encoding = 'LATIN1'"
+    with "$to"
+    PGCLIENTENCODING=LATIN1 cgi data GET '/é/日本'
+    answered 200
+    same "$(jq -r .data.value <<<"$body")" '😀'
+    PGCLIENTENCODING=LATIN1 cgi data POST '' '{"key":"€","value":"ł"}'
+    answered 201
+    PGCLIENTENCODING=LATIN1 cgi data GET '/€'
+    same "$(jq -r .data.value <<<"$body")" 'ł'
+    tool 0 check
+    sql 'ALTER DATABASE cubby RESET client_encoding'
+}
+
 @test "copy: what names no database is a wrong usage, and a password is not repeated" {
     for bad in relative 'mysql://x' 'postgresql://cubby:Hidden-9@/cubby' "$to&password=Hidden-9"; do
         tool 2 copy --to "$bad"

@@ -29,6 +29,17 @@ has_canaries() {
     [ "$count" -ge "$2" ] || fail "$1: canaries in $count pieces"
 }
 
+# sizes_are_checked FILE NAME…: with glibc, of what these functions write; and there are canaries.
+sizes_are_checked() {
+    local file=$1 names name
+    shift
+    names=$(readelf --dyn-syms -W "$file")
+    for name; do
+        grep -q "UND __${name}_chk" <<<"$names" || fail "$file does not call __${name}_chk"
+    done
+    grep -q 'UND __stack_chk_fail' <<<"$names" || fail "$file has no canaries"
+}
+
 # built_from FOLDER: canaries in what programs were linked from, the rooms and the libraries, as built there last
 built_from() {
     local archive libraries

@@ -8,6 +8,10 @@ setup() {
     installation;
 }
 
+teardown() {
+    [ ! -f "$BATS_TEST_TMPDIR/mounted" ] || umount -l "$(cat "$BATS_TEST_TMPDIR/mounted")"
+}
+
 @test "gc: what is over goes and is counted, what lives stays" {
     new_user ann
     cgi keys POST '' '{"name":"dead","scope":"read","ttl":1}'
@@ -145,6 +149,78 @@ DONE
     tool 0 gc
     case $output in *throttle*0*) ;; *) fail 'no report for people' ;; esac
 }
+
+# large_store ITEMS: items of 100 KB, of which a third was deleted, so that there is room to give back
+large_store() {
+    tool 0 migrate
+    new_user ann
+    query "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+        INSERT INTO items SELECT 1, 'k' || i, i, 100002, 1, 1, NULL, '\"' || hex(zeroblob(50000)) || '\"' FROM n;
+        DELETE FROM items WHERE version % 3 = 0"
+    tool 0 gc --recount
+}
+
+# compact_in_files JOURNAL: with a third of the memory that the database would need
+compact_in_files() {
+    echo "journal = $1" >>"$conf"
+    large_store 1200
+    before=$(stat -c %s "$database")
+    [ "$before" -gt 120000000 ] || fail "has $before bytes"
+    printf '#!/bin/sh\nulimit -v 40000 && exec "%s" "$@"\n' "$TOOL" >"$BATS_TEST_TMPDIR/little"
+    chmod 755 "$BATS_TEST_TMPDIR/little"
+    TOOL=$BATS_TEST_TMPDIR/little tool 0 gc --compact --json
+    same "$(of .bytes_given_back)" $((before - $(stat -c %s "$database")))
+    [ "$(stat -c %s "$database")" -lt $((before * 7 / 10)) ]
+    same "$(ls "$home" | tr '\n' ' ')" 'cubby.db cubby.db-hashes keys.json '
+    tool 0 check
+    same "$(query 'SELECT count(*), sum(length(value)) FROM items')" '800|80001600'
+}
+
+@test "gc --compact: a database that is larger than the memory, rollback journal" { compact_in_files rollback; }
+
+@test "gc --compact: the same with a write-ahead log" { compact_in_files wal; }
+
+@test "gc --compact: where the database is a link, works in the folder where it lies" {
+    tool 0 migrate
+    mkdir "$BATS_TEST_TMPDIR/elsewhere"
+    mv "$database" "$BATS_TEST_TMPDIR/elsewhere/store.db"
+    ln -s "$BATS_TEST_TMPDIR/elsewhere/store.db" "$database"
+    large_store 60
+    # Neither memory nor the folder that the system has for temporary files.
+    cubby=$TOOL
+    TMPDIR=/tmp TOOL=strace tool 0 -f -e trace=open,openat -o "$BATS_TEST_TMPDIR/opened" "$cubby" gc --compact
+    grep -q "\"$BATS_TEST_TMPDIR/elsewhere/[^\"]*\".*O_CREAT|O_EXCL" "$BATS_TEST_TMPDIR/opened" || fail "$(cat "$BATS_TEST_TMPDIR/opened")"
+    ! grep -q '"/\(var\|usr\)*/*tmp/[^/]*".*O_EXCL' "$BATS_TEST_TMPDIR/opened" || fail "$(cat "$BATS_TEST_TMPDIR/opened")"
+    same "$(ls "$BATS_TEST_TMPDIR/elsewhere")" store.db
+    tool 0 check
+}
+
+# compact_without_room JOURNAL: while the copy is made, and while it is copied back
+compact_without_room() {
+    is_root || fail 'only root can mount a small disk: run this as root'
+    echo "journal = $1" >>"$conf"
+    large_store 60
+    mkdir "$BATS_TEST_TMPDIR/disk"
+    for megabytes in 9 11; do
+        mount -t tmpfs -o "size=${megabytes}m,mode=700" none "$BATS_TEST_TMPDIR/disk"
+        echo "$BATS_TEST_TMPDIR/disk" >"$BATS_TEST_TMPDIR/mounted"
+        cp "$database" "$BATS_TEST_TMPDIR/disk/cubby.db"
+        rows=$(query .dump)
+        sed "s|^database = .*|database = $BATS_TEST_TMPDIR/disk/cubby.db|" "$conf" >"$conf.disk"
+        CUBBY_CONF=$conf.disk tool 1 gc --compact
+        said "giving unused room back: no room on the disk"
+        same "$(ls "$BATS_TEST_TMPDIR/disk")" cubby.db
+        same "$(stat -c %s "$BATS_TEST_TMPDIR/disk/cubby.db")" "$(stat -c %s "$database")"
+        [ "$(sqlite3 "$BATS_TEST_TMPDIR/disk/cubby.db" .dump)" = "$rows" ] || fail 'has other rows'
+        CUBBY_CONF=$conf.disk tool 0 check
+        umount "$BATS_TEST_TMPDIR/disk"
+        rm "$BATS_TEST_TMPDIR/mounted"
+    done
+}
+
+@test "gc --compact: without the room for it says so and leaves the database as it was, rollback journal" { compact_without_room rollback; }
+
+@test "gc --compact: without the room, write-ahead log" { compact_without_room wal; }
 
 @test "gc: ended tokens of any number of users" {
     # 8 MB of them, more than the tool keeps for a run

@@ -531,6 +531,19 @@ static void leave_no_core(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* Whoever started the tool may have blocked signals, so that nothing would end it, or may let its
+ * children go unnoticed: then the number of one that has ended could be another process's when it
+ * is killed. What is ignored otherwise, as after nohup, stays so. */
+static void take_signals(void)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)signal(SIGCHLD, SIG_DFL);
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is reported as an error */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file at its size limit */
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int main(int count, char **words)
 {
     leave_no_core();
@@ -538,8 +551,7 @@ int main(int count, char **words)
         return TOOL_FAILED;
     }
     (void)umask(077);
-    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is reported as an error */
-    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file at its size limit */
+    take_signals();
     if (!isatty(STDOUT_FILENO)) {
         static char output[16 * 1024];
         /* Else a first line is written at once, and long before its failure is looked at. */

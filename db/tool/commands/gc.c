@@ -425,8 +425,8 @@ static const struct tool_option options[] = {
      "longer is told to read everything anew"},
     {"--recount", NULL, "count anew what the accounts store, and delete what belongs to none"},
     {"--compact", NULL,
-     "give unused room back to the system; needs as much again meanwhile,\n"
-     "and no program can write until it is done"},
+     "give unused room back to the system; meanwhile no program can write,\n"
+     "and the disk needs room for up to twice what is left afterwards"},
 };
 
 static const struct tool_command commands[] = {
