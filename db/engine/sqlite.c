@@ -483,15 +483,23 @@ static enum db_class sqlite_reading_blocks(struct db_connection *connection, boo
 }
 
 /* A commit is final once its journal is deleted, or its record is in the write-ahead log. If then
- * only flushing that to the disk fails, it is too late to take the commit back. Any other failure
- * means what CODE says. */
+ * only flushing that to the disk fails, or letting go of the locks, it is too late to take the
+ * commit back. Any other failure means what CODE says. */
 static bool commit_is_unsure(struct db_connection *connection, int code)
 {
     bool ahead = false;
-    if (code == SQLITE_IOERR_FSYNC) {
+    switch (code) {
+    case SQLITE_IOERR_DIR_FSYNC:
+    case SQLITE_IOERR_DELETE_NOENT: /* somebody else has deleted the journal */
+    case SQLITE_IOERR_RDLOCK:       /* of a lock that is lowered */
+    case SQLITE_IOERR_UNLOCK:
+        return true;
+    case SQLITE_IOERR_FSYNC:
         (void)sqlite_journal(connection, &ahead);
+        return ahead;
+    default:
+        return false;
     }
-    return ahead || code == SQLITE_IOERR_DIR_FSYNC;
 }
 
 static enum db_class sqlite_commit(struct db_connection *connection)
@@ -504,7 +512,7 @@ static enum db_class sqlite_commit(struct db_connection *connection)
     }
     if (commit_is_unsure(connection, code)) {
         connection->problem = "the disk did not confirm it, so that it may be done or not";
-        return DB_INTERNAL;
+        return DB_UNKNOWN;
     }
     return class;
 }
