@@ -96,8 +96,10 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
     if (path == NULL) {
         return out_of_memory(call);
     }
-    const struct slots slots = {
-        .path = path, .what = "password hashes (max_hashes)", .count = call->config->max_hashes};
+    const struct slots slots = {.path = path,
+                                .what = "password hashes (max_hashes)",
+                                .read_only = ERR_SERVICE_UNAVAILABLE,
+                                .count = call->config->max_hashes};
     /* While this call waits for a slot, it must not hold a database lock that the holder of the
      * slot needs to finish. */
     enum error_code error = db_commit_early(call->store);

@@ -5,11 +5,15 @@
  * client does not hold up writers. Where nobody can write while another reads, a large account is
  * read in pieces, each in a transaction of its own: every write of the user takes the next number
  * of the account's counter, so as long as that stays the same, nothing has changed since the first
- * piece. If something has, all is read again, the last time in one transaction.
+ * piece. If something has, all is read again, the last time in one transaction. No transaction
+ * keeps others out for long, whatever the size of the account and however slow the disk: a piece
+ * ends, and the last time fails, before who waits gives up.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "cgi-bin/shared/account_call.h"
+#include "common/base/clock.h"
 #include "db/model/items.h"
 
 struct exporting {
@@ -18,7 +22,9 @@ struct exporting {
     struct arena scratch; /* for one row at a time */
     bool first;           /* no row of this list is written yet */
     bool out_of_memory;
-    bool in_pieces;
+    bool blocks;          /* nobody can write while a transaction of this export is open */
+    bool in_pieces;       /* or all in one transaction */
+    int64_t since;        /* when the present transaction began, by monotonic_ms */
     int64_t bytes;        /* of the present piece, yet */
     int64_t rows;         /* the same */
     struct item_key last; /* of this piece */
@@ -26,6 +32,28 @@ struct exporting {
 };
 
 enum { PIECE_BYTES = 16 << 20, PIECE_ROWS = 5000, ATTEMPTS = 5 };
+
+/* The longest that a transaction may keep others out, in milliseconds: who comes meanwhile waits as
+ * long as busy_timeout says, and is to have a turn in that time. */
+static int64_t longest_hold(const struct call *call)
+{
+    enum { LEAST_MS = 1000 };
+    const int64_t half = call->config->busy_timeout / 2;
+    return half > LEAST_MS ? half : LEAST_MS;
+}
+
+/* Whether others must have a turn before the next item is read. Of small items a look at the clock
+ * for each would be a hundredth of the work. */
+static bool piece_is_full(const struct exporting *export)
+{
+    enum { LOOK_ROWS = 8 };
+    if (!export->blocks || export->rows == 0) {
+        return false;
+    }
+    return (export->in_pieces && (export->bytes >= PIECE_BYTES || export->rows >= PIECE_ROWS)) ||
+           (export->rows % LOOK_ROWS == 0 &&
+            monotonic_ms() - export->since >= longest_hold(export->call));
+}
 
 static void write_text(struct exporting *export, const char *text)
 {
@@ -82,7 +110,7 @@ static bool write_item(void *self, const struct item *item)
         export->out_of_memory = true;
         return false;
     }
-    if (export->in_pieces && (export->bytes >= PIECE_BYTES || export->rows >= PIECE_ROWS)) {
+    if (piece_is_full(export)) {
         export->more = true;
         return false;
     }
@@ -128,15 +156,24 @@ static enum error_code write_profile(struct exporting *export, const struct item
 }
 
 /* Ends the transaction that reads and starts another. *CHANGED tells whether the user has written
- * since the version VERSION. */
-static enum error_code let_others_write(struct call *call, const struct item_owner *owner,
+ * since the version VERSION. An export that is not in pieces must not do so. */
+static enum error_code let_others_write(struct exporting *export, const struct item_owner *owner,
                                         int64_t version, bool *changed)
 {
+    struct call *call = export->call;
     struct item_counters now = {0};
+    if (!export->in_pieces) {
+        return call_fail(call, ERR_SERVICE_UNAVAILABLE,
+                         "an account changes again and again while it is exported, and reading it "
+                         "at once would keep writers out for more than %" PRId64
+                         " ms; with journal = wal nobody waits for that",
+                         longest_hold(call));
+    }
     enum error_code error = db_commit_early(call->store);
     if (error == ERR_NONE) {
         error = items_counters(call->store, owner, &now);
     }
+    export->since = monotonic_ms();
     *changed = error == ERR_NONE && now.version != version;
     return error;
 }
@@ -162,7 +199,7 @@ static enum error_code write_items(struct exporting *export, const struct item_o
         export->rows = 0;
         error = items_list(call->store, owner, call->now_ms, &next, write_item, export);
         if (error == ERR_NONE && export->more) {
-            error = let_others_write(call, owner, version, changed);
+            error = let_others_write(export, owner, version, changed);
         }
     }
     return error;
@@ -198,12 +235,12 @@ static enum error_code write_document(struct exporting *export, bool *changed)
 
 static enum error_code write_unchanged(struct exporting *export)
 {
-    bool blocks = false;
     bool changed = true;
-    enum error_code error = db_reading_blocks(export->call->store, &blocks);
+    enum error_code error = db_reading_blocks(export->call->store, &export->blocks);
+    export->since = monotonic_ms();
     for (int i = 1; i <= ATTEMPTS && error == ERR_NONE && changed; i++) {
         changed = false;
-        export->in_pieces = blocks && i < ATTEMPTS;
+        export->in_pieces = export->blocks && i < ATTEMPTS;
         spool_restart(export->spool);
         error = write_document(export, &changed);
     }

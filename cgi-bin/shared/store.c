@@ -59,6 +59,11 @@ static enum error_code store_add_event(void *store, int64_t user_id, struct text
     return audit_add(store, user_id, text, unnamed, rows);
 }
 
+static bool store_drop_writes(void *store)
+{
+    return db_drop_writes(store);
+}
+
 static bool store_has_deferred(const void *store)
 {
     return db_has_deferred(store);
@@ -97,6 +102,7 @@ const struct store_class database_store = {.make = store_make,
                                            .end = store_end,
                                            .has_committed = store_has_committed,
                                            .add_event = store_add_event,
+                                           .drop_writes = store_drop_writes,
                                            .has_deferred = store_has_deferred,
                                            .run_deferred = store_run_deferred,
                                            .rest = store_rest,

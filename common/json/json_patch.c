@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "common/json/json.h"
+#include "common/json/json_pointer_token.h"
 #include "common/json/json_tree.h"
 
 /* Limits the work that one patch can cause. */
@@ -138,15 +139,6 @@ static struct json_node *merge(struct patching *patching, struct json_node *targ
 
 /* ---- JSON Pointer (RFC 6901) ----------------------------------------------------------------- */
 
-static size_t count_tokens(struct text pointer)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < pointer.size; i++) {
-        count += pointer.at[i] == '/';
-    }
-    return count;
-}
-
 /* What a pointer refers to. */
 struct place {
     struct json_node *parent; /* NULL when the pointer refers to the whole value */
@@ -154,40 +146,6 @@ struct place {
     struct text token;        /* the last token, decoded */
     size_t index;             /* in an array; where `-` stands, the number of its elements */
 };
-
-/* Decodes the reference token at the start of POINTER, and takes it off there. */
-static bool take_token(struct patching *patching, struct text *pointer, struct text *token)
-{
-    const char *from = pointer->at + 1;
-    const char *slash = memchr(from, '/', pointer->size - 1);
-    size_t size = slash != NULL ? (size_t)(slash - from) : pointer->size - 1;
-    *pointer = (struct text){.at = from + size, .size = pointer->size - 1 - size};
-    *token = (struct text){.at = from, .size = size};
-    if (memchr(from, '~', size) == NULL) {
-        return true;
-    }
-    char *to = arena_copy(patching->tree.arena, from, size);
-    if (to == NULL) {
-        return fail(patching, ERR_INTERNAL, "out of memory");
-    }
-    *token = (struct text){.at = to, .size = 0};
-    for (size_t i = 0; i < size; i++) {
-        bool escaped = from[i] == '~';
-        i += escaped ? 1 : 0;
-        to[token->size++] = (char)(!escaped ? from[i] : from[i] == '0' ? '~' : '/');
-    }
-    return true;
-}
-
-static bool read_index(struct text token, size_t *index)
-{
-    bool over;
-    int64_t number;
-    bool good =
-        text_to_int64(token, INT32_MAX, &over, &number) && (token.at[0] != '0' || token.size == 1);
-    *index = good ? (size_t)number : 0;
-    return good;
-}
 
 static bool step_into(struct patching *patching, struct place *place, struct text token)
 {
@@ -207,7 +165,7 @@ static bool step_into(struct patching *patching, struct place *place, struct tex
         place->index = json_tree_count(parent);
         return true;
     }
-    if (!read_index(token, &place->index)) {
+    if (!json_pointer_index(token, &place->index)) {
         return fail(patching, ERR_PATCH_FAILED, "has no index of an array where one must stand");
     }
     place->node = json_tree_element(parent, place->index);
@@ -223,7 +181,10 @@ static bool find(struct patching *patching, struct text pointer, struct place *p
         if (place->node == NULL) {
             return fail(patching, ERR_PATCH_FAILED, "leads nowhere");
         }
-        if (!take_token(patching, &pointer, &token) || !step_into(patching, place, token)) {
+        if (!json_pointer_next(patching->tree.arena, &pointer, &token)) {
+            return fail(patching, ERR_INTERNAL, "out of memory");
+        }
+        if (!step_into(patching, place, token)) {
             return false;
         }
     }
@@ -277,7 +238,7 @@ static bool remove_node(struct patching *patching, struct text path, struct json
 /* Fails when NODE would be too deep at PATH. So a tree never gets deeper than a value may be. */
 static bool check_height(struct patching *patching, struct text path, struct json_node *node)
 {
-    return count_tokens(path) + json_tree_height(node) <= JSON_VALUE_DEPTH_MAXIMUM ||
+    return json_pointer_count(path) + json_tree_height(node) <= JSON_VALUE_DEPTH_MAXIMUM ||
            fail(patching, ERR_PATCH_FAILED, "would be nested deeper than 96 levels");
 }
 
@@ -315,7 +276,8 @@ static bool move(struct patching *patching, const struct operation *operation)
     }
     struct json_node *node = NULL;
     return remove_node(patching, from, &node) &&
-           (count_tokens(path) <= count_tokens(from) || check_height(patching, path, node)) &&
+           (json_pointer_count(path) <= json_pointer_count(from) ||
+            check_height(patching, path, node)) &&
            put(patching, path, node, false);
 }
 

@@ -1,9 +1,8 @@
 /*
  * json_pointer.c - JSON Pointer (RFC 6901): finding a part of a checked text without parsing it.
  */
-#include <string.h>
-
 #include "common/json/json.h"
+#include "common/json/json_pointer_token.h"
 
 const char *json_pointer_fault(struct text pointer)
 {
@@ -21,43 +20,14 @@ const char *json_pointer_fault(struct text pointer)
     return NULL;
 }
 
-/* The token TEXT, decoded. */
-static bool decode_token(struct arena *arena, struct text text, struct text *out)
-{
-    char *to = arena_alloc(arena, text.size + 1);
-    size_t used = 0;
-    for (size_t i = 0; to != NULL && i < text.size; i++) {
-        bool escaped = text.at[i] == '~';
-        i += escaped ? 1 : 0;
-        char meant = text.at[i];
-        if (escaped) {
-            meant = '/';
-            if (text.at[i] == '0') {
-                meant = '~';
-            }
-        }
-        to[used++] = meant;
-    }
-    *out = (struct text){.at = to, .size = used};
-    return to != NULL;
-}
-
 bool json_pointer_parse(struct arena *arena, struct text pointer, struct json_pointer *out)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < pointer.size; i++) {
-        count += pointer.at[i] == '/' ? 1 : 0;
-    }
+    const size_t count = json_pointer_count(pointer);
     *out = (struct json_pointer){.tokens = arena_alloc(arena, count * sizeof *out->tokens)};
-    const char *end = pointer.at + pointer.size;
-    for (const char *at = pointer.at; out->tokens != NULL && at < end;) {
-        const char *next = memchr(at + 1, '/', (size_t)(end - at - 1));
-        const char *stop = next != NULL ? next : end;
-        const struct text token = {.at = at + 1, .size = (size_t)(stop - at - 1)};
-        if (!decode_token(arena, token, &out->tokens[out->count++])) {
+    while (out->tokens != NULL && pointer.size > 0) {
+        if (!json_pointer_next(arena, &pointer, &out->tokens[out->count++])) {
             return false;
         }
-        at = stop;
     }
     return out->tokens != NULL;
 }
@@ -80,9 +50,8 @@ static bool find_member(struct text object, struct text wanted, struct text *out
 
 static bool find_element(struct text array, struct text token, struct text *out)
 {
-    bool over;
-    int64_t index;
-    if (!text_to_int64(token, INT32_MAX, &over, &index) || (token.at[0] == '0' && token.size > 1)) {
+    size_t index;
+    if (!json_pointer_index(token, &index)) {
         return false;
     }
     struct json_walk walk = json_walk_start(array);

@@ -78,9 +78,7 @@ bool event_is_kept(const struct call *call, const char *event, enum error_code e
            error_info(error)->status != 503;
 }
 
-/* The event of a successful call is part of the call's transaction; after a failure, which rolls
- * that transaction back, the event gets one of its own. */
-enum error_code event_keep(struct call *call, const char *event, enum error_code error)
+static enum error_code add_event(struct call *call, const char *event, enum error_code error)
 {
     const struct store_class *class = call->program->store;
     /* Nothing may be left in the database about a deleted user, not even by the call that deletes
@@ -88,12 +86,39 @@ enum error_code event_keep(struct call *call, const char *event, enum error_code
      * somebody else may have by now; so its event does not name the user either. */
     const char *unnamed = event_text(call, error, false);
     const char *text = error == ERR_INVALID_TOKEN ? unnamed : event;
-    enum error_code kept =
-        unnamed != NULL ? class->add_event(call->store, call->audit.user_id, text_of(text),
-                                           text_of(unnamed), call->config->audit_rows, &call->cause)
-                        : call_fail(call, ERR_INTERNAL, "out of memory");
+    return unnamed != NULL
+               ? class->add_event(call->store, call->audit.user_id, text_of(text), text_of(unnamed),
+                                  call->config->audit_rows, &call->cause)
+               : call_fail(call, ERR_INTERNAL, "out of memory");
+}
+
+/* What was read is answered also where nothing can be written now: the log has the event. */
+static enum error_code keep_of_reader(struct call *call, const char *event)
+{
+    const struct store_class *class = call->program->store;
+    enum error_code error = class->end(call->store, true);
     if (error != ERR_NONE) {
-        (void)class->end(call->store, kept == ERR_NONE);
+        return error;
+    }
+    error = add_event(call, event, ERR_NONE);
+    if (error == ERR_NONE) {
+        error = class->end(call->store, true);
+    }
+    return error != ERR_NONE && class->drop_writes(call->store) ? ERR_NONE : error;
+}
+
+/* The event of a successful call that writes is part of the call's transaction; after a failure,
+ * which rolls that transaction back, and of a call that only reads the event gets one of its own.
+ */
+enum error_code event_keep(struct call *call, const char *event, enum error_code error)
+{
+    bool writes = (call->route->flags & ROUTE_WRITES) != 0;
+    if (error == ERR_NONE && !writes) {
+        return keep_of_reader(call, event);
+    }
+    enum error_code kept = add_event(call, event, error);
+    if (error != ERR_NONE) {
+        (void)call->program->store->end(call->store, kept == ERR_NONE);
     }
     return kept;
 }

@@ -115,7 +115,9 @@ const char *event_text(struct call *call, enum error_code error, bool named);
 bool event_is_kept(const struct call *call, const char *event, enum error_code error);
 
 /* Stores EVENT in the database: after a success in the transaction of the call, which is still
- * open; after a failure in a new one, which this function ends. */
+ * open; after a failure, and the success of a call that only reads, in a new one, which this
+ * function ends. Where the latter can't be written now, it is left to the log, with the cause:
+ * ERR_NONE. */
 enum error_code event_keep(struct call *call, const char *event, enum error_code error);
 
 /* Write EVENT, or the cause of ERROR, to the log. */

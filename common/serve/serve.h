@@ -106,6 +106,10 @@ struct store_class {
      * UNNAMED is stored instead. Only the latest ROWS events are kept. */
     enum error_code (*add_event)(void *store, int64_t user_id, struct text text,
                                  struct text unnamed, int64_t rows, struct cause *cause);
+    /* After an error: whether something could not be written because the store takes no write now,
+     * and all else is well. Then the transaction is rolled back, and the request can go on without
+     * what nobody has asked for. */
+    bool (*drop_writes)(void *store);
     /* Whether work was deferred until the answer is sent, and the function that then does it. It
      * must be quick, and its failures are not reported. */
     bool (*has_deferred)(const void *store);

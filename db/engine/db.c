@@ -83,6 +83,9 @@ static enum error_code fail(struct db *db, enum db_class class, const char *doin
     case DB_UNKNOWN:
         return cause_set(db->cause, ERR_OUTCOME_UNKNOWN, "%s: %s: %s", db->config->database, doing,
                          why);
+    case DB_READ_ONLY: /* for a reader it means that it must mend a database first, and can't */
+        return cause_set(db->cause, db->writes ? ERR_SERVICE_UNAVAILABLE : ERR_INTERNAL,
+                         "%s: %s: %s", db->config->database, doing, why);
     case DB_FULL:
         return cause_set(db->cause, ERR_INSUFFICIENT_STORAGE, "%s: %s: no room on the disk (%s)",
                          db->config->database, doing, why);

@@ -28,7 +28,7 @@ enum db_class {
                    the connection is of no more use, and the transaction is not to be tried again */
     DB_CONFLICT,  /* a constraint was violated */
     DB_FULL,      /* no room on the disk */
-    DB_READ_ONLY, /* the file can't be written to */
+    DB_READ_ONLY, /* the file can't be written to, or the role has no right to that */
     DB_COPY,    /* the server is a copy of another one, which takes no writes; the connection is of
                    no more use */
     DB_GONE,    /* there is no such database */

@@ -101,6 +101,9 @@ static enum db_class classify(struct db_connection *connection, const PGresult *
     if (is_one_of(state, busy)) {
         return DB_BUSY;
     }
+    if (strcmp(state, "42501") == 0 && !connection->operates) {
+        return DB_READ_ONLY; /* a role that has not the right, as an operator may want it */
+    }
     if (is_of_growth(result, state)) {
         return DB_FULL;
     }

@@ -54,6 +54,8 @@ static enum db_class classify_io(sqlite3 *handle, enum db_class otherwise)
     case EDQUOT:
     case EFBIG:
         return DB_FULL;
+    case EROFS:
+        return DB_READ_ONLY;
     case ENOENT:
     case ENOTDIR:
         return DB_GONE;
@@ -145,8 +147,7 @@ static int random_bytes(sqlite3_vfs *vfs, int size, char *out)
 }
 
 /* These replace open(2) and fchmod(2), to which SQLite gives the mode of the database for what it
- * makes beside it. A filter of system calls refuses to make what can be executed (common/sandbox).
- */
+ * makes beside it. A filter of system calls refuses files that can be executed (common/sandbox). */
 enum { PLAIN_MODE = 0666 };
 
 static int open_plain(const char *path, int flags, int mode)
@@ -230,8 +231,7 @@ static int open_handle(struct db_connection *connection, int flags)
 }
 
 /* Closing any descriptor of a file releases all POSIX locks that the process holds on it, those of
- * SQLite's other connections included. So the descriptor that the write queue opened stays open as
- * long as there is any connection. */
+ * SQLite's other connections too. So that of the write queue is open as long as any connection. */
 static size_t connections;
 static struct db_connection *last_closed;
 
@@ -613,8 +613,8 @@ static struct text sqlite_column_text(struct db_prepared *prepared, int column)
 {
     sqlite3_stmt *statement = statement_of(prepared);
     const unsigned char *text = sqlite3_column_text(statement, column);
-    return (struct text){.at = (const char *)text,
-                         .size = (size_t)sqlite3_column_bytes(statement, column)};
+    const int size = sqlite3_column_bytes(statement, column);
+    return (struct text){.at = (const char *)text, .size = (size_t)size};
 }
 
 static bool sqlite_column_is_null(struct db_prepared *prepared, int column)

@@ -354,6 +354,32 @@ static void every_fault_while_events_are_kept(void **state)
     (void)world_reset(state);
 }
 
+/* Its second commit is that of the event; the first one ends what it read. */
+static void an_export_is_answered_where_its_event_can_not_be_kept(void **state)
+{
+    (void)state;
+    static const enum db_class can_not[] = {DB_BUSY, DB_FULL, DB_READ_ONLY, DB_COPY, DB_UNKNOWN};
+    const struct tape_request export = {.path = "/export", .authorization = world_ann};
+    world_configure("audit_rows = 100");
+    for (size_t i = 0; i < sizeof can_not / sizeof *can_not; i++) {
+        faults_commit(2, can_not[i]);
+        const struct tape_answer *answer = world_expect(&me_program, export, 200, NULL);
+        assert_true(faults_done());
+        assert_non_null(strstr(answer->body, "\"greeting\""));
+        assert_non_null(strstr(answer->log, "\"event\":\"export\",\"outcome\":\"done\""));
+        assert_non_null(strstr(answer->log, "warning: "));
+        assert_int_equal(world_events(), 0);
+    }
+    faults_commit(2, DB_INTERNAL);
+    (void)world_expect(&me_program, export, 500, "INTERNAL_ERROR");
+    faults_commit(1, DB_FULL);
+    (void)world_expect(&me_program, export, 507, "INSUFFICIENT_STORAGE");
+    assert_int_equal(world_events(), 0);
+    faults_stop();
+    (void)world_expect(&me_program, export, 200, NULL);
+    assert_int_equal(world_events(), 1);
+}
+
 static void every_text_of_a_row_is_lost(void **state)
 {
     (void)state;
@@ -420,5 +446,6 @@ const struct CMUnitTest fault_tests[] = {
     cmocka_unit_test_setup(who_fails_after_a_commit_does_not_say_that_nothing_was_changed,
                            world_reset),
     cmocka_unit_test_setup(every_fault_while_events_are_kept, world_reset),
+    cmocka_unit_test_setup(an_export_is_answered_where_its_event_can_not_be_kept, world_reset),
 };
 const size_t fault_test_count = sizeof fault_tests / sizeof *fault_tests;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/identity/password.h"
@@ -23,10 +24,15 @@ static size_t undoing;      /* the number of the one that the engine undoes; 0: 
 static size_t turns;        /* others had */
 static const char *theirs;  /* what they do; NULL: nothing */
 static size_t turns_wanted; /* they do something in so many */
+static size_t slow_after;   /* after so many of them the database is slow once */
+static size_t read_so_far;  /* steps of the present transaction */
+
+enum { NEVER = 1000 };
 
 /* What another process does: whatever holds a lock makes it fail. */
 static void take_turn(void)
 {
+    read_so_far = 0;
     if (begun++ == 0 || theirs == NULL || turns >= turns_wanted) {
         return;
     }
@@ -62,9 +68,16 @@ static enum db_class watched_commit(struct db_connection *connection)
     return ++commits == failing ? DB_BUSY : db_sqlite.commit(connection);
 }
 
+/* Once it takes longer than an export may keep others out. */
 static enum db_class watched_step(struct db_prepared *prepared)
 {
+    enum { IN_THE_MIDST = 100 };
     steps++;
+    if (++read_so_far == IN_THE_MIDST && turns == slow_after) {
+        const struct timespec long_time = {.tv_sec = 1, .tv_nsec = 100000000};
+        (void)nanosleep(&long_time, NULL);
+        slow_after = NEVER;
+    }
     return db_sqlite.step(prepared);
 }
 
@@ -77,6 +90,7 @@ static void watch(const char *sql, size_t most)
     watched.commit = watched_commit;
     watched.step = watched_step;
     begun = steps = commits = failing = reads = undoing = turns = 0;
+    slow_after = NEVER;
     theirs = sql;
     turns_wanted = most;
     db_use_driver(&watched);
@@ -187,6 +201,38 @@ static void an_export_of_what_never_stays_the_same_succeeds(void **state)
     char value[64];
     (void)snprintf(value, sizeof value, "\"value\":%zu}", 7000 * turns + 1);
     assert_int_equal(times(answer->body, value), 2);
+}
+
+/* However few items are read by then. */
+static void others_write_while_an_export_is_slow(void **state)
+{
+    (void)state;
+    give_many(600);
+    watch(BOB_WRITES, 1);
+    slow_after = 0;
+    const struct tape_answer *answer = world_expect(&me_program, export_of_ann(), 200, NULL);
+    assert_int_equal(slow_after, NEVER);
+    assert_int_equal(turns, 1);
+    assert_int_equal(number(BOB_WROTE), 1);
+    assert_int_equal(times(answer->body, "\"key\":\"many/"), 600);
+}
+
+/* It ends when it would keep others out for longer, and is possible again when its user rests. */
+static void an_export_of_what_never_stays_the_same_is_not_read_for_long(void **state)
+{
+    (void)state;
+    give_many(6000);
+    watch(ANN_WRITES, 4);
+    slow_after = 4;
+    const struct tape_answer *answer =
+        world_expect(&me_program, export_of_ann(), 503, "SERVICE_UNAVAILABLE");
+    assert_int_equal(slow_after, NEVER);
+    assert_int_equal(turns, 4);
+    assert_in_range(read_so_far, 100, 110);
+    assert_non_null(strstr(answer->head, "Retry-After: 1\r\n"));
+    assert_non_null(strstr(answer->log, "while it is exported"));
+    answer = world_expect(&me_program, export_of_ann(), 200, NULL);
+    assert_int_equal(times(answer->body, "\"key\":\"many/"), 6000);
 }
 
 static void the_end_of_a_token_ends_its_export(void **state)
@@ -452,6 +498,8 @@ const struct CMUnitTest turn_tests[] = {
     TURN_TEST(others_write_while_a_large_account_is_exported),
     TURN_TEST(an_export_is_the_state_of_one_moment),
     TURN_TEST(an_export_of_what_never_stays_the_same_succeeds),
+    TURN_TEST(others_write_while_an_export_is_slow),
+    TURN_TEST(an_export_of_what_never_stays_the_same_is_not_read_for_long),
     TURN_TEST(the_end_of_a_token_ends_its_export),
     TURN_TEST(a_large_account_is_deleted_in_one_transaction),
     TURN_TEST(an_account_that_is_not_deleted_keeps_its_items),

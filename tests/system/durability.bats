@@ -1,6 +1,7 @@
 # Nothing that was acknowledged is lost, and what goes wrong below is told in full.
 
 load tool.bash
+load loop.bash
 
 LOAD=${LOAD:-$root/build/test-tools/load}
 
@@ -145,6 +146,7 @@ store_with_little_room() {
 }
 
 teardown() {
+    loops_stop
     [ ! -f "$BATS_TEST_TMPDIR/mounted" ] || umount -l "$BATS_TEST_TMPDIR/home"
 }
 
@@ -241,8 +243,8 @@ shown_changes() {
         cgi_as_nobody data GET /kept
         same "$code" 200
         cgi_as_nobody data PUT /kept '{"value":2}'
-        refused 500 INTERNAL_ERROR
-        grep -q 'INTERNAL_ERROR: ' "$BATS_TEST_TMPDIR/log"
+        refused 503 SERVICE_UNAVAILABLE
+        grep -q 'SERVICE_UNAVAILABLE: ' "$BATS_TEST_TMPDIR/log"
         chmod 700 "$home"
         chmod 600 "$database" "$keys"
     }
@@ -284,7 +286,7 @@ shown_changes() {
         same "$code" 200
         kill -9 "$(tail -n 1 "$BATS_TEST_TMPDIR/exports")"
         cgi_as_nobody me POST /import '{"items":[{"key":"big","value":1}]}'
-        refused 500 INTERNAL_ERROR
+        refused 503 SERVICE_UNAVAILABLE
         chmod 700 "$home"
         chmod 600 "$database" "$keys"
     }
@@ -303,6 +305,103 @@ in_places() {
     return 1
 }
 
+# events: how many exports of ann the database remembers, and how many the log has
+events() { printf '%s %s' "$(query "SELECT count(*) FROM meta WHERE name LIKE 'audit/%' AND value LIKE '%\"export\"%'")" \
+    "$(grep -c 'audit .*"event":"export","outcome":"done"' "$BATS_TEST_TMPDIR/log")"; }
+
+# reads_all CALL…: what reads, and these, by an access token and by a device token; $access and $device
+reads_all() {
+    local each
+    for each in "$access" "$device"; do
+        token=$each
+        for call in 'data GET /kept' 'data GET' 'data HEAD /kept' 'changes GET' 'batch POST'; do
+            # shellcheck disable=SC2086 # its words
+            "$ask" $call ${body_of[$call]:+'' "${body_of[$call]}"}
+            same "$call $code" "$call 200"
+        done
+    done
+    token=$access
+    for call in 'me GET' 'keys GET' 'token POST /refresh' 'health GET' "$@"; do
+        # shellcheck disable=SC2086 # its words
+        "$ask" $call
+        same "$call $code" "$call 200"
+    done
+}
+
+# writes_none CODE ERROR: what can't be done without a write
+writes_none() {
+    local login="{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    token=$access
+    for call in 'data PUT /kept' 'token POST' 'me PATCH' 'token DELETE' 'reset POST'; do
+        # shellcheck disable=SC2086 # its words
+        case $call in
+            'data PUT /kept') "$ask" $call '{"value":2}' ;;
+            'token POST') "$ask" $call '' "$login" ;;
+            'me PATCH') "$ask" $call '' '{"age":31}' ;;
+            'reset POST') "$ask" $call '' "{\"username\":\"ann\",\"code\":\"7mzq2k4t9a0xhbnpd6we\",\"new_password\":\"Other-$PASSWORD\"}" ;;
+            *) "$ask" $call ;;
+        esac
+        same "$call $code" "$call $1"
+        same "$(jq -r .code <<<"$body")" "$2"
+    done
+}
+
+# rows: what the database holds
+rows() {
+    local table
+    for table in meta users items tokens throttle; do
+        query "SELECT * FROM $table"
+    done
+}
+
+@test "durability: on a read-only medium, on a full disk and beside a lock what reads is answered, its events are in the log" {
+    [ "$(id -u)" = 0 ] || skip 'may not mount'
+    mkdir "$BATS_TEST_TMPDIR/home"
+    mount -t tmpfs -o size=1m,mode=700 none "$BATS_TEST_TMPDIR/home"
+    echo mounted >"$BATS_TEST_TMPDIR/mounted"
+    installation 'audit_rows = 10' 'busy_timeout = 300'
+    new_user ann
+    store kept 1
+    access=$token
+    cgi keys POST '' '{"name":"meter","scope":"write"}'
+    device=$(jq -r .data.token <<<"$body")
+    local -A body_of=(['batch POST']='{"operations":[{"op":"get","key":"kept"}]}')
+    local before way ask=cgi
+    before=$(rows)
+    for way in read-only lock full loop; do
+        : >"$BATS_TEST_TMPDIR/log"
+        case $way in
+            lock) hold ;;
+            full) head -c 2m /dev/zero >"$home/filler" 2>/dev/null || true ;;
+            *) mount -o remount,ro "$home" ;;
+        esac
+        if [ "$way" = loop ]; then
+            ask=ask
+            loop_start data changes batch me keys token reset health
+        fi
+        if [ "$way" = full ]; then # where an export has no room for itself
+            reads_all
+            writes_none 507 INSUFFICIENT_STORAGE
+        else
+            reads_all 'me GET /export' 'me HEAD /export'
+            same "$(events)" '0 2'
+            grep -q 'warning: ' "$BATS_TEST_TMPDIR/log" || fail 'the log does not say why'
+            writes_none 503 SERVICE_UNAVAILABLE
+            grep -q '^Retry-After: ' "$BATS_TEST_TMPDIR/head" || fail 'no Retry-After'
+        fi
+        case $way in
+            lock) let_go && rm "$BATS_TEST_TMPDIR/hold" "$BATS_TEST_TMPDIR/held" ;;
+            full) rm "$home/filler" ;;
+            *) mount -o remount,rw "$home" ;;
+        esac
+        same "$(rows)" "$before"
+    done
+    cgi me GET /export
+    same "$code" 200
+    same "$(events | cut -d' ' -f1)" 1
+    in_order
+}
+
 @test "durability: a folder that may not be written to takes no write, and loses none" {
     installation
     new_user ann
@@ -311,7 +410,7 @@ in_places() {
         [ "$(id -u)" != 0 ] || chown 65534:65534 "$database" "$keys"
         chmod 555 "$home"
         cgi_as_nobody data PUT /kept '{"value":2}'
-        refused 500 INTERNAL_ERROR
+        refused 503 SERVICE_UNAVAILABLE
         cgi_as_nobody data GET /kept
         same "$(jq -c .data.value <<<"$body")" 1
         chmod 700 "$home"

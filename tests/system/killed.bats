@@ -38,7 +38,9 @@ in_every_place() {
         struck=yes
         for ((number = 1; number < 200; number++)); do
             place=$((place + 1))
+            misfit='' # who asks went_well may go on
             "$3" injected "$call" "$number" "$2"
+            [ -z "$misfit" ] || fail "$call $number: $misfit"
             [ "$struck" = yes ] || break
         done
         [ "$struck" = no ] || fail "no end of $call"
@@ -80,7 +82,7 @@ went_well() {
     elif [ "$code" = "${refusal:-}" ]; then
         refused=yes
     else
-        fail "place $place"
+        misfit="place $place: answered $code"
     fi
     return 1
 }
@@ -211,6 +213,10 @@ refused_everywhere() {
 
 @test "refused: a broken disk, at each system call of a write: 500 and nothing changed" {
     refused_everywhere EIO 500 rollback updates stores deletes batches
+}
+
+@test "refused: a medium that has become read-only, at each system call of a write: 503 and nothing changed" {
+    refused_everywhere EROFS 503 rollback updates deletes
 }
 
 @test "refused: a full or broken disk with a write-ahead log" {

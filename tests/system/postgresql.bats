@@ -391,13 +391,22 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
     same "$code" 201
 }
 
-@test "postgresql: a role that may only read is 500 for writes, and reads go on" {
-    user_and data
+@test "postgresql: a role that may only read is 503 for writes, and reads go on" {
+    echo 'audit_rows = 10' >>"$conf"
+    user_and data me changes
     post k 1
-    sql 'REVOKE INSERT, UPDATE, DELETE ON items, users FROM cubby'
+    cgi data POST '' '{"key":"ends","value":2,"ttl":100}'
+    sql "UPDATE items SET expires_at = 1000 WHERE key = 'ends'; UPDATE users SET next_expiry = 1000"
+    sql 'REVOKE INSERT, UPDATE, DELETE ON items, users, meta FROM cubby'
     put k 2
-    same "$code" 500
+    same "$code" 503
     same "$(read_back k)" 1
+    # What these would write beside is left.
+    ask me GET /export
+    same "$code $(jq -c '[.data.items[].key]' <<<"$body")" '200 ["k"]'
+    ask changes GET
+    same "$code $(jq -c '[.data.changes[].key]' <<<"$body")" '200 ["k"]'
+    grep -q '"event":"export","outcome":"done"' "$BATS_TEST_TMPDIR/log" || fail 'the log has no export'
 }
 
 @test "postgresql: a server that is silent is given up after a bounded time" {

@@ -69,11 +69,15 @@ expiring() {
     expiring
     ann=$token
     becomes_copy
-    loop_start changes data token
+    loop_start changes data token me
     for _ in 1 2; do
         ask changes GET
         same "$code $(jq -c '[.data.changes[].key]' <<<"$body")" '200 ["stays"]'
+        # Its security event, which can't be kept there, is in the log.
+        ask me GET /export
+        same "$code $(jq -c '[.data.items[].key]' <<<"$body")" '200 ["stays"]'
     done
+    same "$(grep -c '"event":"export","outcome":"done"' "$BATS_TEST_TMPDIR/log")" 2
     ask data GET /stays
     same "$code" 200
     ask data PUT /stays '{"value":2}'
@@ -90,9 +94,11 @@ expiring() {
 
 @test "postgresql: while a synchronous copy is missing the changes are told nevertheless" {
     expiring
-    loop_start changes
+    loop_start changes me
     sync_copies nobody
     ask changes GET
+    same "$code" 200
+    ask me GET /export
     sync_copies ''
     same "$code" 200
     grep -q 'may be done or not' "$BATS_TEST_TMPDIR/log" || fail 'it did not wait for a copy'
