@@ -394,6 +394,89 @@ static void of_ended_tokens_those_that_expired_first_are_forgotten_first(void **
     assert_string_equal(kept, "");
 }
 
+static void run_sql(const char *sql)
+{
+    struct db_connection *connection;
+    assert_int_equal(db_sqlite.open(world_database, true, 0, &connection), DB_OK);
+    assert_int_equal(db_sqlite.script(connection, sql), DB_OK);
+    db_sqlite.close(connection);
+}
+
+/* When ann's device token called "ahead" was last used, as she is told at the time AT (seconds). */
+static const char *last_use(int64_t at)
+{
+    static char used[64];
+    const struct tape_answer *answer = world_expect(
+        &keys_program, (struct tape_request){.authorization = world_ann, .now_ms = at * 1000}, 200,
+        NULL);
+    const char *row = strstr(answer->body, "\"name\":\"ahead\"");
+    const char *start = row != NULL ? strstr(row, "\"last_used_at\":\"") : NULL;
+    assert_non_null(start);
+    (void)snprintf(used, sizeof used, "%.24s", start + strlen("\"last_used_at\":\""));
+    return used;
+}
+
+/* As an access token. What was made by a clock that is ahead would hold too long by the right one,
+ * and so it does not hold before that has come as far. */
+static void of_a_device_it_holds_from_the_time_on_at_which_it_was_made(void **state)
+{
+    (void)state;
+    const int64_t made = now + 1000;
+    const struct tape_answer *answer = world_expect(
+        &keys_program,
+        (struct tape_request){.method = "POST",
+                              .authorization = world_ann,
+                              .body = "{\"name\":\"ahead\",\"scope\":\"write\",\"ttl\":100000}",
+                              .now_ms = made * 1000},
+        201, NULL);
+    char token[128];
+    assert_non_null(tape_member(answer, "data.token", token, sizeof token));
+    struct tape_request write = {
+        .method = "PUT", .path = "/greeting", .authorization = token, .body = "{\"value\":1}"};
+    const struct {
+        int64_t now_ms;
+        int status;
+    } times[] = {{now * 1000, 401},
+                 {(made - TOKEN_CLOCK_TOLERANCE) * 1000 - 1, 401},
+                 {(made - TOKEN_CLOCK_TOLERANCE) * 1000, 200},
+                 {made * 1000, 200},
+                 {(made + 99999) * 1000, 200},
+                 {(made + 100000) * 1000, 401}};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        write.now_ms = times[i].now_ms;
+        (void)world_expect(&data_program, write, times[i].status,
+                           times[i].status == 401 ? "INVALID_TOKEN" : NULL);
+        const struct tape_request read = {
+            .path = "/greeting", .authorization = token, .now_ms = times[i].now_ms};
+        (void)world_expect(&data_program, read, times[i].status,
+                           times[i].status == 401 ? "INVALID_TOKEN" : NULL);
+    }
+    /* The clock is right again: what is told is its last use by that, not one to come. */
+    char ahead[64];
+    (void)snprintf(ahead, sizeof ahead, "%s", last_use(made + 1));
+    write.now_ms = (made + 1) * 1000;
+    (void)world_expect(&data_program, write, 200, NULL);
+    assert_true(strcmp(last_use(made + 1), ahead) < 0);
+}
+
+static void a_reset_code_holds_from_the_time_on_at_which_it_was_made(void **state)
+{
+    (void)state;
+    char body[256];
+    char sql[128];
+    (void)snprintf(body, sizeof body,
+                   "{\"username\":\"ann\",\"code\":\"%s\",\"new_password\":\"Next-one1!\"}",
+                   world_code);
+    const struct tape_request reset = {.method = "POST", .body = body};
+    for (int ahead = 1; ahead >= 0; ahead--) {
+        (void)snprintf(sql, sizeof sql, "UPDATE tokens SET created_at = %" PRId64 " WHERE id = %d",
+                       (now + TOKEN_CLOCK_TOLERANCE) * 1000 + ahead, 1 << 20);
+        run_sql(sql);
+        (void)world_expect(&reset_program, reset, ahead > 0 ? 401 : 200,
+                           ahead > 0 ? "INVALID_CREDENTIALS" : NULL);
+    }
+}
+
 const struct CMUnitTest token_tests[] = {
     cmocka_unit_test_setup(forged_as_cubby_makes_them_they_are_let_in, world_reset),
     cmocka_unit_test_setup(other_algorithms_and_keys_are_not, world_reset),
@@ -407,5 +490,7 @@ const struct CMUnitTest token_tests[] = {
     cmocka_unit_test_setup(ended_it_is_remembered_until_it_has_expired_by_every_clock, world_reset),
     cmocka_unit_test_setup(of_ended_tokens_those_that_expired_first_are_forgotten_first,
                            world_reset),
+    cmocka_unit_test_setup(of_a_device_it_holds_from_the_time_on_at_which_it_was_made, world_reset),
+    cmocka_unit_test_setup(a_reset_code_holds_from_the_time_on_at_which_it_was_made, world_reset),
 };
 const size_t token_test_count = sizeof token_tests / sizeof *token_tests;
