@@ -482,24 +482,17 @@ static enum db_class sqlite_reading_blocks(struct db_connection *connection, boo
     return class;
 }
 
-/* A commit is final once its journal is deleted, or its record is in the write-ahead log. If then
- * only flushing that to the disk fails, or letting go of the locks, it is too late to take the
- * commit back. Any other failure means what CODE says. */
+/* A commit is final once its journal is deleted, or its record is in the write-ahead log. If only
+ * flushing that fails, or letting go of locks, it is too late to take the commit back. Any other
+ * failure means what CODE says. */
 static bool commit_is_unsure(struct db_connection *connection, int code)
 {
     bool ahead = false;
-    switch (code) {
-    case SQLITE_IOERR_DIR_FSYNC:
-    case SQLITE_IOERR_DELETE_NOENT: /* somebody else has deleted the journal */
-    case SQLITE_IOERR_RDLOCK:       /* of a lock that is lowered */
-    case SQLITE_IOERR_UNLOCK:
-        return true;
-    case SQLITE_IOERR_FSYNC:
+    if (code == SQLITE_IOERR_FSYNC) {
         (void)sqlite_journal(connection, &ahead);
-        return ahead;
-    default:
-        return false;
     }
+    return ahead || code == SQLITE_IOERR_DIR_FSYNC || code == SQLITE_IOERR_DELETE_NOENT ||
+           code == SQLITE_IOERR_RDLOCK || code == SQLITE_IOERR_UNLOCK;
 }
 
 static enum db_class sqlite_commit(struct db_connection *connection)
@@ -519,8 +512,7 @@ static enum db_class sqlite_commit(struct db_connection *connection)
 
 static bool sqlite_rollback(struct db_connection *connection)
 {
-    /* After some errors SQLite has rolled back already; then this statement fails, which does no
-     * harm. */
+    /* After some errors SQLite has rolled back already; then this statement fails in vain. */
     (void)sqlite_script(connection, "ROLLBACK");
     bool ended = sqlite3_get_autocommit(connection->handle) != 0;
     if (ended) {

@@ -77,7 +77,7 @@ went_well() {
     [ "$code" = "$1" ] && return 0
     [ -n "$code" ] || return 1
     if [ "$code" = 503 ] && [[ $body == *'"It is not known whether this was done; read before you repeat it."'* ]]; then
-        tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'may be done or not'
+        tail -n 1 "$BATS_TEST_TMPDIR/log" | grep -q 'may be done or not' || misfit="place $place: not in the log"
         unsure=$((unsure + 1))
     elif [ "$code" = "${refusal:-}" ]; then
         refused=yes
