@@ -224,20 +224,14 @@ refused_everywhere() {
     refused_everywhere EIO 500 wal batches
 }
 
-# lock_refused JOURNAL WRITE: at each system call that takes a lock, or lets go of it
-lock_refused() {
-    rm -rf "${BATS_TEST_TMPDIR:?}/home"
+@test "refused: locks that can't be taken or let go: a write that is done is not said to have failed" {
     least=8
-    unsure=0
     refusal=500
-    beginning "journal = $1"
-    in_every_place fcntl error=EIO "$2"
-}
-
-@test "refused: locks that can't be let go: a write that is done is not said to have failed" {
-    lock_refused wal updates
     for write in updates deletes batches; do
-        lock_refused rollback "$write"
+        rm -rf "${BATS_TEST_TMPDIR:?}/home"
+        unsure=0
+        beginning
+        in_every_place fcntl error=EIO "$write"
         same "$unsure" 2 # one is lowered, two are let go at once
     done
 }
