@@ -78,6 +78,10 @@ static enum error_code report_health(struct call *call)
     if (!call->transport->ends_process) {
         response_text(response, "mode", "fastcgi"); /* this program stays */
     }
+    const char *client = call_address(call);
+    if (client != NULL && strcmp(client, "unknown") == 0) {
+        response_text(response, "client", client); /* limits count all such clients as one */
+    }
     const char *sandbox = call_sandbox(call);
     response_raw(response, "sandbox", sandbox, strlen(sandbox));
     const char *where = links_for(call->request.server_software);

@@ -96,9 +96,10 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
     if (path == NULL) {
         return out_of_memory(call);
     }
+    /* The key file: on that of the database, or of what leads to it, SQLite has its locks. */
     const struct slots slots = {.path = path,
+                                .instead = call->config->keys,
                                 .what = "password hashes (max_hashes)",
-                                .read_only = ERR_SERVICE_UNAVAILABLE,
                                 .count = call->config->max_hashes};
     /* While this call waits for a slot, it must not hold a database lock that the holder of the
      * slot needs to finish. */

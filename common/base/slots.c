@@ -85,17 +85,6 @@ static void pause_ms(int64_t milliseconds)
     (void)nanosleep(&time, NULL);
 }
 
-static enum error_code no_file(const struct slots *slots, int problem, struct cause *cause)
-{
-    enum error_code error = ERR_INTERNAL;
-    if (problem == ENOSPC || problem == EDQUOT) {
-        error = ERR_INSUFFICIENT_STORAGE;
-    } else if (problem == EROFS && slots->read_only != ERR_NONE) {
-        error = slots->read_only;
-    }
-    return cause_set(cause, error, "%s: %s", slots->path, strerror(problem));
-}
-
 enum error_code slot_take(const struct slots *slots, int64_t timeout, int *slot,
                           struct cause *cause)
 {
@@ -107,7 +96,9 @@ enum error_code slot_take(const struct slots *slots, int64_t timeout, int *slot,
     bool shared;
     int file = open_slots(slots, &shared);
     if (file < 0) {
-        return no_file(slots, errno, cause);
+        bool full = errno == ENOSPC || errno == EDQUOT;
+        return cause_set(cause, full ? ERR_INSUFFICIENT_STORAGE : ERR_INTERNAL, "%s: %s",
+                         slots->path, strerror(errno));
     }
     int64_t end = monotonic_ms() + timeout;
     int problem = try_slots(file, shared, slots);

@@ -15,10 +15,9 @@ struct slots {
     /* Where that can't be made or written to: a file that is there, whose far bytes are locked
      * instead; NULL: none. Closing it takes all POSIX locks on it from the process (fcntl(2)). */
     const char *instead;
-    const char *what;          /* what the slots are for, as the log names it */
-    enum error_code read_only; /* the error on a read-only medium; ERR_NONE: ERR_INTERNAL */
-    int64_t first;             /* the number of the first slot */
-    int64_t count;             /* 0: no limit */
+    const char *what; /* what the slots are for, as the log names it */
+    int64_t first;    /* the number of the first slot */
+    int64_t count;    /* 0: no limit */
 };
 
 /* The name of the file beside BESIDE in which the slots of single users are: those for transfers by

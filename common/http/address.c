@@ -15,6 +15,8 @@ struct address {
 
 enum { ADDRESS_BITS = 128, MAPPED_BITS = 96 };
 
+static const char sockets[] = "unix:";
+
 static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 static bool is_mapped(const struct address *address)
@@ -119,13 +121,31 @@ static bool is_listed(const char *proxies, const struct address *address)
     return false;
 }
 
+/* The peers at Unix sockets, as a word of the list. */
+static bool is_sockets(const char *word, size_t size)
+{
+    return size == sizeof sockets - 1 && memcmp(word, sockets, size) == 0;
+}
+
+static bool sockets_are_listed(const char *proxies)
+{
+    for (const char *word = strstr(proxies, sockets); word != NULL;
+         word = strstr(word + 1, sockets)) {
+        bool begins = word == proxies || word[-1] == ' ' || word[-1] == '\t';
+        if (begins && is_sockets(word, strcspn(word, " \t"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool address_list_valid(const char *proxies)
 {
     for (const char *word = proxies + strspn(proxies, " \t"); *word != '\0';) {
         size_t size = strcspn(word, " \t");
         struct address network;
         unsigned bits;
-        if (!parse_network(word, size, &network, &bits)) {
+        if (!is_sockets(word, size) && !parse_network(word, size, &network, &bits)) {
             return false;
         }
         word += size;
@@ -197,24 +217,52 @@ static const char *last_element(const char *list, size_t *size, size_t *length)
     return list + start;
 }
 
+/* Whether a server tells by TEXT that its peer is at a Unix socket, which has no address: nginx
+ * says "unix:", lighttpd the path of the socket, Caddy "@", httpd of busybox behind a superserver
+ * "localhost". */
+static bool is_socket(const char *text, size_t size)
+{
+    static const char superserver[] = "localhost";
+    return is_sockets(text, size) || (size > 0 && (text[0] == '/' || text[0] == '@')) ||
+           (size == sizeof superserver - 1 && memcmp(text, superserver, size) == 0);
+}
+
+/* What is known of who sent a request, or sent it on. */
+struct hop {
+    struct address address;
+    bool has_address; /* else it is at a Unix socket, or nothing is known */
+    bool is_proxy;    /* who is on the list */
+};
+
+/* False when TEXT says nothing. Who has no address leaves that of *OUT as it was. */
+static bool read_hop(const char *text, size_t size, const char *proxies, struct hop *out)
+{
+    struct address address;
+    bool has_zone;
+    if (parse_client(text, size, &address, &has_zone)) {
+        *out = (struct hop){.address = address,
+                            .has_address = true,
+                            .is_proxy = !has_zone && is_listed(proxies, &address)};
+        return true;
+    }
+    out->is_proxy = is_socket(text, size) && sockets_are_listed(proxies);
+    return out->is_proxy;
+}
+
 void address_of_client(const char *remote, const char *forwarded, const char *proxies,
                        char out[ADDRESS_TEXT_SIZE])
 {
-    struct address client;
-    bool has_zone;
-    if (remote == NULL || !parse_client(remote, strlen(remote), &client, &has_zone)) {
-        (void)snprintf(out, ADDRESS_TEXT_SIZE, "unknown");
-        return;
-    }
+    struct hop client = {.has_address = false};
+    bool known = remote != NULL && read_hop(remote, strlen(remote), proxies, &client);
     size_t left = forwarded != NULL ? strlen(forwarded) : 0;
-    while (left > 0 && !has_zone && is_listed(proxies, &client)) {
+    while (known && client.is_proxy && left > 0) {
         size_t length;
         const char *element = last_element(forwarded, &left, &length);
-        struct address before;
-        if (!parse_client(element, length, &before, &has_zone)) {
-            break;
-        }
-        client = before;
+        known = read_hop(element, length, proxies, &client);
     }
-    print_address(&client, out);
+    if (client.has_address) {
+        print_address(&client.address, out);
+    } else {
+        (void)snprintf(out, ADDRESS_TEXT_SIZE, "unknown");
+    }
 }

@@ -417,9 +417,9 @@ enum error_code config_load(struct arena *arena, const char *path, struct config
                          "%s: max_body_bytes must not be below max_value_bytes", file);
     }
     if (!address_list_valid(config->trusted_proxies)) {
-        return cause_set(cause, ERR_INTERNAL,
-                         "%s: trusted_proxies must be addresses or networks, separated by blanks",
-                         file);
+        return cause_set(
+            cause, ERR_INTERNAL,
+            "%s: trusted_proxies must be addresses, networks or unix:, separated by blanks", file);
     }
     return refuse_clashes(file, config, cause);
 }

@@ -51,7 +51,7 @@ struct config {
     int64_t loop_requests;       /* after which a process that serves many ends; 0: no limit */
     int64_t loop_lifetime;       /* seconds after which it does; 0: no limit */
     const char *sandbox;         /* how far programs confine themselves: on, all, off */
-    const char *trusted_proxies; /* addresses and networks whose X-Forwarded-For is believed */
+    const char *trusted_proxies; /* whose X-Forwarded-For is believed (address.h) */
 };
 
 /* The default of every setting. */

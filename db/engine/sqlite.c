@@ -482,16 +482,17 @@ static enum db_class sqlite_reading_blocks(struct db_connection *connection, boo
     return class;
 }
 
-/* A commit is final once its journal is deleted, or its record is in the write-ahead log. If then
- * only flushing that to the disk fails, it is too late to take the commit back. Any other failure
- * means what CODE says. */
+/* A commit is final once its journal is deleted, or its record is in the write-ahead log. If only
+ * flushing that fails, or letting go of locks, it is too late to take the commit back. Any other
+ * failure means what CODE says. */
 static bool commit_is_unsure(struct db_connection *connection, int code)
 {
     bool ahead = false;
     if (code == SQLITE_IOERR_FSYNC) {
         (void)sqlite_journal(connection, &ahead);
     }
-    return ahead || code == SQLITE_IOERR_DIR_FSYNC;
+    return ahead || code == SQLITE_IOERR_DIR_FSYNC || code == SQLITE_IOERR_DELETE_NOENT ||
+           code == SQLITE_IOERR_RDLOCK || code == SQLITE_IOERR_UNLOCK;
 }
 
 static enum db_class sqlite_commit(struct db_connection *connection)
@@ -504,15 +505,14 @@ static enum db_class sqlite_commit(struct db_connection *connection)
     }
     if (commit_is_unsure(connection, code)) {
         connection->problem = "the disk did not confirm it, so that it may be done or not";
-        return DB_INTERNAL;
+        return DB_UNKNOWN;
     }
     return class;
 }
 
 static bool sqlite_rollback(struct db_connection *connection)
 {
-    /* After some errors SQLite has rolled back already; then this statement fails, which does no
-     * harm. */
+    /* After some errors SQLite has rolled back already; then this statement fails in vain. */
     (void)sqlite_script(connection, "ROLLBACK");
     bool ended = sqlite3_get_autocommit(connection->handle) != 0;
     if (ended) {

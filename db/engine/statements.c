@@ -92,12 +92,13 @@ static const char *const table[DB_STATEMENT_COUNT] = {
     [DB_USER_DELETE_ITEMS] = "DELETE FROM items WHERE user_id = $1 AND key >= $2",
 
     /* A device token that is still valid, and its user. The user's row comes first: that is the
-     * order of locks. */
+     * order of locks. $4: the latest time at which it may have been made. */
     [DB_TOKEN_AUTHENTICATE] =
         "SELECT users.epoch, tokens.hash, tokens.writes, tokens.prefix,"
         " tokens.used_at FROM users, tokens WHERE tokens.id = $1 AND users.id = $2"
         " AND users.disabled = 0"
-        " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)" LOCKED,
+        " AND (tokens.expires_at IS NULL OR tokens.expires_at > $3)"
+        " AND COALESCE(tokens.created_at, 0) <= $4" LOCKED,
     [DB_TOKEN_USED] = "UPDATE tokens SET used_at = $2 WHERE id = $1",
 
     /* The tokens of a user are those from $1 to before $2; number 0 is the code for a lost
@@ -119,7 +120,8 @@ static const char *const table[DB_STATEMENT_COUNT] = {
                                 " AND expires_at <= $3",
     /* Who has looked at a code keeps others from using it; the user's row comes first, as above. */
     [DB_RESET_CODE] = "SELECT tokens.hash FROM users, tokens WHERE tokens.id = $1"
-                      " AND tokens.expires_at > $2 AND users.id = $3" LOCKED,
+                      " AND tokens.expires_at > $2 AND users.id = $3"
+                      " AND COALESCE(tokens.created_at, 0) <= $4" LOCKED,
 
     /* $2 is the time, $3 the latest end that a window may have at that time: see throttle.c. */
     [DB_THROTTLE_READ] = "SELECT count, until FROM throttle WHERE id = $1 AND until > $2"

@@ -106,12 +106,23 @@ enum error_code users_password_hash(struct db *db, struct arena *arena,
     return *out != NULL ? ERR_NONE : ERR_INTERNAL;
 }
 
+/* A statement that demands HASH of a live account has found no row. The hash alone may be another
+ * one, as a login replaces one that was made with other settings. Then the call is to be done again
+ * with the present one. */
+static enum error_code changed_meanwhile(struct db *db, const struct item_owner *owner)
+{
+    enum error_code error = users_live(db, owner);
+    return error == ERR_NONE ? db_want_again(db, "the password hash was replaced meanwhile")
+                             : error;
+}
+
 enum error_code users_set_password(struct db *db, const struct item_owner *owner, const char *old,
                                    const char *new_hash, int64_t now_ms, int64_t *epoch)
 {
     const struct db_value more[] = {db_text(text_of(old)), db_text(text_of(new_hash)),
                                     db_integer(now_ms)};
     enum error_code error = begin_live(db, DB_USER_SET_PASSWORD, owner, more, 3);
+    error = error == ERR_INVALID_TOKEN ? changed_meanwhile(db, owner) : error;
     if (error != ERR_NONE) {
         return error;
     }
@@ -143,13 +154,45 @@ enum error_code users_end_sessions(struct db *db, const struct item_owner *owner
  * pattern has it. */
 enum { ENTRY_MAXIMUM = REVOKED_NAME_MAXIMUM + 24, REVOKED_MAXIMUM = 28000 };
 
-size_t users_unexpired_revoked(const char *list, int64_t now, char *to)
+/* The entry at LIST. *SIZE: its bytes; 0 at the end of the list. Returns when its token expires, or
+ * 0 when it does not say so. */
+static int64_t read_entry(const char *list, size_t *size)
 {
+    *size = *list == ';' ? 1 + strcspn(list + 1, ";") : 0;
+    const char *expiry = memchr(list, '=', *size);
+    return expiry != NULL ? strtoll(expiry + 1, NULL, 10) : 0;
+}
+
+/* Of the entries of LIST that expired before NOW those that expired last: LATEST, from the latest
+ * to the earliest, with zeros where there are no more. */
+static void find_latest(const char *list, int64_t now, int64_t latest[USERS_EXPIRED_KEPT])
+{
+    size_t size;
+    for (int64_t expiry = read_entry(list, &size); size > 0; expiry = read_entry(list, &size)) {
+        for (size_t i = 0; expiry < now && i < USERS_EXPIRED_KEPT; i++) {
+            if (expiry > latest[i]) {
+                int64_t next = latest[i];
+                latest[i] = expiry;
+                expiry = next;
+            }
+        }
+        list += size;
+    }
+}
+
+size_t users_revoked_kept(const char *list, int64_t now, char *to)
+{
+    int64_t latest[USERS_EXPIRED_KEPT] = {0};
+    find_latest(list, now - TOKEN_CLOCK_TOLERANCE, latest);
+    const int64_t last = latest[USERS_EXPIRED_KEPT - 1];
+    int room = 0; /* for those that expired just at LAST */
+    for (size_t i = 0; i < USERS_EXPIRED_KEPT; i++) {
+        room += latest[i] == last;
+    }
     size_t used = 0;
-    while (*list == ';') {
-        size_t size = 1 + strcspn(list + 1, ";");
-        const char *expiry = memchr(list, '=', size);
-        if (expiry != NULL && strtoll(expiry + 1, NULL, 10) > now) {
+    size_t size;
+    for (int64_t expiry = read_entry(list, &size); size > 0; expiry = read_entry(list, &size)) {
+        if (expiry > 0 && (expiry > last || (expiry == last && room-- > 0))) {
             memcpy(to + used, list, size);
             used += size;
         }
@@ -167,11 +210,11 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
         return error;
     }
     struct text list = db_column_text(db, DB_USER_REVOKED, 0);
-    char *unexpired = list.at != NULL ? arena_alloc(arena, list.size + ENTRY_MAXIMUM) : NULL;
-    if (unexpired == NULL) {
+    char *kept = list.at != NULL ? arena_alloc(arena, list.size + ENTRY_MAXIMUM) : NULL;
+    if (kept == NULL) {
         return ERR_INTERNAL;
     }
-    size_t used = users_unexpired_revoked(list.at, now_ms / 1000, unexpired);
+    size_t used = users_revoked_kept(list.at, now_ms / 1000, kept);
     if (used + ENTRY_MAXIMUM > REVOKED_MAXIMUM) {
         /* The list is full, so all access tokens of the user end. Device tokens are not sessions
          * and stay valid. */
@@ -182,8 +225,8 @@ enum error_code users_revoke(struct db *db, struct arena *arena, const struct it
     if (entry == NULL) {
         return ERR_INTERNAL;
     }
-    memcpy(unexpired + used, entry, strlen(entry) + 1);
-    const struct db_value values[] = {db_integer(owner->user_id), db_text(text_of(unexpired))};
+    memcpy(kept + used, entry, strlen(entry) + 1);
+    const struct db_value values[] = {db_integer(owner->user_id), db_text(text_of(kept))};
     bool found;
     return db_run(db, DB_USER_REVOKE, values, 2, &found);
 }
@@ -236,6 +279,7 @@ enum error_code users_delete(struct db *db, const struct item_owner *owner, cons
 {
     const struct db_value more[] = {db_text(text_of(hash))};
     enum error_code error = begin_live(db, DB_USER_DELETE, owner, more, 1);
+    error = error == ERR_INVALID_TOKEN ? changed_meanwhile(db, owner) : error;
     if (error == ERR_NONE) {
         error = tokens_delete_all(db, owner->user_id);
     }

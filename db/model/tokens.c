@@ -19,11 +19,12 @@ static enum error_code check_secret(struct db *db, const struct device_token *to
                : ERR_INVALID_TOKEN;
 }
 
-/* Uses within an hour are recorded as one. A call that writes records the use in its own
- * transaction, a call that reads after its answer is sent. */
+/* Uses within an hour are recorded as one; one that lies ahead is of a clock that was. A call that
+ * writes records the use in its own transaction, a call that reads after its answer is sent. */
 static enum error_code note_use(struct db *db, int64_t id, bool writes, int64_t now_ms)
 {
-    if (now_ms - db_column_integer(db, DB_TOKEN_AUTHENTICATE, 4) < TOKEN_USE_MS) {
+    const int64_t used = db_column_integer(db, DB_TOKEN_AUTHENTICATE, 4);
+    if (used <= now_ms && now_ms - used < TOKEN_USE_MS) {
         return ERR_NONE;
     }
     if (writes) {
@@ -43,9 +44,10 @@ enum error_code tokens_authenticate(struct db *db, struct arena *arena,
         return error;
     }
     const struct db_value values[] = {db_integer(tokens_id(token->user_id, token->number)),
-                                      db_integer(token->user_id), db_integer(now_ms)};
+                                      db_integer(token->user_id), db_integer(now_ms),
+                                      db_integer(now_ms + TOKEN_MADE_AHEAD_MS)};
     bool found;
-    error = db_run(db, DB_TOKEN_AUTHENTICATE, values, 3, &found);
+    error = db_run(db, DB_TOKEN_AUTHENTICATE, values, 4, &found);
     if (error == ERR_NONE) {
         error = found ? check_secret(db, token) : ERR_INVALID_TOKEN;
     }
@@ -186,9 +188,10 @@ enum error_code tokens_delete_all(struct db *db, int64_t user_id)
 enum error_code tokens_reset_code(struct db *db, int64_t user_id, int64_t now_ms, struct text *hash)
 {
     const struct db_value values[] = {db_integer(tokens_id(user_id, 0)), db_integer(now_ms),
-                                      db_integer(user_id)};
+                                      db_integer(user_id),
+                                      db_integer(now_ms + TOKEN_MADE_AHEAD_MS)};
     bool found;
-    enum error_code error = db_run(db, DB_RESET_CODE, values, 3, &found);
+    enum error_code error = db_run(db, DB_RESET_CODE, values, 4, &found);
     if (error == ERR_NONE) {
         *hash = found ? db_column_text(db, DB_RESET_CODE, 0) : (struct text){0};
     }

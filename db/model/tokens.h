@@ -17,6 +17,10 @@
 /* Uses within this time are recorded as one. */
 enum { TOKEN_USE_MS = 60 * 60 * 1000 };
 
+/* What was made further ahead of the present time is refused: the clock was ahead then, and with it
+ * the time at which the token, or the code, expires. As an access token's `iat`. */
+enum { TOKEN_MADE_AHEAD_MS = TOKEN_CLOCK_TOLERANCE * 1000 };
+
 /* How many device tokens one user may have, and the characters of a name of one. */
 enum { TOKENS_MAXIMUM = 100, TOKEN_NAME_MAXIMUM = 64 };
 
@@ -43,7 +47,7 @@ static inline int64_t tokens_id(int64_t user_id, int64_t number)
 /* Looks up the device token and fills CLAIMS with what it allows: the user, the current epoch, the
  * scope, and the prefix, which is on ARENA. With WRITES the write transaction starts here, so that
  * the token can't be deleted between this check and the write. ERR_INVALID_TOKEN when it is
- * deleted, expired or wrong, or its user is gone or disabled. */
+ * deleted, expired, made ahead of the present time or wrong, or its user is gone or disabled. */
 enum error_code tokens_authenticate(struct db *db, struct arena *arena,
                                     const struct device_token *token, bool writes, int64_t now_ms,
                                     struct token_claims *claims);

@@ -93,7 +93,8 @@ enum error_code users_password_hash(struct db *db, struct arena *arena,
                                     const struct item_owner *owner, const char **out);
 
 /* Replaces the password whose hash is OLD and ends every token of the owner; *EPOCH is the one for
- * new tokens. ERR_INVALID_TOKEN also when the password has changed in the meantime. */
+ * new tokens. ERR_INVALID_TOKEN as users_live; when the account lives and only its hash is another
+ * one by now, ERR_SERVICE_UNAVAILABLE of a call that db_try_again lets start anew. */
 enum error_code users_set_password(struct db *db, const struct item_owner *owner, const char *old,
                                    const char *new_hash, int64_t now_ms, int64_t *epoch);
 
@@ -106,17 +107,20 @@ enum error_code users_reset_password(struct db *db, int64_t user_id, const char 
 enum error_code users_end_sessions(struct db *db, const struct item_owner *owner);
 
 /* Ends the owner's access token, which would be valid until EXPIRES (seconds since 1970). When the
- * list of ended tokens that have not expired yet is full, all access tokens of the user end
+ * list of ended tokens is full, all access tokens of the user end
  * instead; device tokens stay valid. */
 enum error_code users_revoke(struct db *db, struct arena *arena, const struct item_owner *owner,
                              int64_t expires, int64_t now_ms);
 
-/* Copies to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that have
- * not expired by NOW (seconds since 1970); returns how many bytes they are. */
-size_t users_unexpired_revoked(const char *list, int64_t now, char *to);
+/* Copies to TO, which has room for LIST and a NUL, the entries of a list of ended tokens that are
+ * kept at NOW (seconds since 1970); returns how many bytes they are. Kept are all that have not
+ * expired, or only within the tolerance for clocks, and of the others those that expired last: the
+ * clock may be ahead, and a token that is forgotten would be let in again once it is right. */
+enum { USERS_EXPIRED_KEPT = 32 };
+size_t users_revoked_kept(const char *list, int64_t now, char *to);
 
 /* Deletes the account, if HASH is still its password hash, and everything stored of it but
- * its security events, which audit_forget deletes. ERR_INVALID_TOKEN as users_set_password. */
+ * its security events, which audit_forget deletes. Errors as users_set_password. */
 enum error_code users_delete(struct db *db, const struct item_owner *owner, const char *hash);
 
 /* Replaces the hash that LOGIN was read with by NEW_HASH, unless it has changed since. */

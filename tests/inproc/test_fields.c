@@ -56,6 +56,28 @@ static void a_client_has_one_address(void **state)
         {"127.0.0.1", "192.0.2.9, fe80::1", "127.0.0.1 fe80::/10", "192.0.2.9"},
         {"127.0.0.1", "fe80::1%eth0, 127.0.0.2", "127.0.0.0/8 fe80::/10", "fe80::1"},
         {"127.0.0.1", "192.0.2.9, [fe80::1]:80%x]", "127.0.0.1 fe80::/10", "127.0.0.1"},
+        /* At a Unix socket, as nginx, lighttpd, Caddy and busybox say it. */
+        {"unix:", "192.0.2.9", "unix:", "192.0.2.9"},
+        {"/run/web.sock", "192.0.2.9", "10.0.0.1 unix:", "192.0.2.9"},
+        {"@", "192.0.2.9", "unix: 10.0.0.1", "192.0.2.9"},
+        {"localhost", "192.0.2.9", "\tunix:\t", "192.0.2.9"},
+        {"unix:", "192.0.2.9, 10.0.0.1, unix:", "unix: 10.0.0.1", "192.0.2.9"},
+        {"10.0.0.1", "192.0.2.9, unix:", "unix: 10.0.0.1", "192.0.2.9"},
+        {"unix:", "unix:, 192.0.2.9", "unix:", "192.0.2.9"},
+        {"unix:", "unix:", "unix:", "unknown"},
+        {"unix:", NULL, "unix:", "unknown"},
+        {"unix:", "", "unix:", "unknown"},
+        {"unix:", "some@where", "unix:", "unknown"},
+        {"unix:", "192.0.2.9", "", "unknown"},
+        {"unix:", "192.0.2.9", "10.0.0.0/8 0.0.0.0/0 ::/0", "unknown"},
+        {"@", "192.0.2.9", "10.0.0.1", "unknown"},
+        {"10.0.0.1", "192.0.2.9, unix:", "10.0.0.1", "10.0.0.1"},
+        {"192.0.2.1", "192.0.2.9", "unix:", "192.0.2.1"},
+        {"unix:x", "192.0.2.9", "unix:", "unknown"},
+        {"localhost.", "192.0.2.9", "unix:", "unknown"},
+        {"", "192.0.2.9", "unix:", "unknown"},
+        {NULL, "192.0.2.9", "unix:", "unknown"},
+        {"fe80::1%", "192.0.2.9", "unix:", "unknown"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char address[ADDRESS_TEXT_SIZE];
@@ -68,6 +90,15 @@ static void a_client_has_one_address(void **state)
         }
     }
     assert_false(address_list_valid("10.0.0.0/8 fe80::1%eth0"));
+    static const char *const lists[] = {"unix:", " 10.0.0.0/8 unix: ::1", "unix: unix:"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        assert_true(address_list_valid(lists[i]));
+    }
+    static const char *const faulty[] = {
+        "unix", "unix:/run/web.sock", "xunix:", "unix:/32", "unix:,x", "UNIX:", "@"};
+    for (size_t i = 0; i < sizeof faulty / sizeof *faulty; i++) {
+        assert_false(address_list_valid(faulty[i]));
+    }
 }
 
 static void a_media_type_is_taken_or_the_reason_is_told(void **state)

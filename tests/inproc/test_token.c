@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db/engine/db.h"
+#include "db/model/users.h"
 #include "tests/inproc/forge.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
@@ -298,6 +299,184 @@ static void of_an_account_that_is_gone_or_another_epoch_it_is_revoked(void **sta
                        401, "INVALID_TOKEN");
 }
 
+/* A new access token of ann's at the time AT (seconds), to be freed. */
+static char *log_in(int64_t at)
+{
+    char body[128];
+    char token[TOKEN_MAXIMUM];
+    (void)snprintf(body, sizeof body, "{\"username\":\"ann\",\"password\":\"%s\"}", world_password);
+    const struct tape_answer *answer = world_expect(
+        &token_program, (struct tape_request){.method = "POST", .body = body, .now_ms = at * 1000},
+        200, NULL);
+    assert_non_null(tape_member(answer, "token", token, sizeof token));
+    return strdup(token);
+}
+
+static void log_out(const char *token, int64_t at)
+{
+    (void)world_expect(
+        &token_program,
+        (struct tape_request){.method = "DELETE", .authorization = token, .now_ms = at * 1000}, 200,
+        NULL);
+}
+
+/* A logout may drop what has expired from the list of ended tokens. By a clock that is ahead
+ * everything has. */
+static void ended_while_the_clock_was_right_it_stays_so_when_it_is_right_again(void **state)
+{
+    (void)state;
+    char *first = log_in(now);
+    char *second = log_in(now + 1);
+    log_out(first, now + 2);
+    log_out(second, now + 3);
+    for (int i = 0; i < 20; i++) {
+        char *ahead = log_in(now + 2 * 3600 + i * 4000);
+        log_out(ahead, now + 2 * 3600 + i * 4000 + 1);
+        free(ahead);
+    }
+    struct tape_request read = {.path = "/greeting", .now_ms = (now + 4) * 1000};
+    read.authorization = first;
+    world_member(world_expect(&data_program, read, 401, "INVALID_TOKEN"), "details.token",
+                 "revoked");
+    read.authorization = second;
+    world_member(world_expect(&data_program, read, 401, "INVALID_TOKEN"), "details.token",
+                 "revoked");
+    read.authorization = world_ann;
+    (void)world_expect(&data_program, read, 200, NULL);
+    free(first);
+    free(second);
+}
+
+/* Two web servers over one store, the clock of one a little ahead: what has expired by it, and has
+ * not by the other, is kept however long the list is. */
+static void ended_it_is_remembered_until_it_has_expired_by_every_clock(void **state)
+{
+    (void)state;
+    char list[100 * 48];
+    size_t used = 0;
+    for (int i = 0; i < 100; i++) { /* all expire at once */
+        used += (size_t)snprintf(list + used, sizeof list - used, ";%032x=%" PRId64, i, now + 3600);
+    }
+    char kept[sizeof list];
+    assert_int_equal(users_revoked_kept(list, now + 3600 + TOKEN_CLOCK_TOLERANCE, kept), used);
+    assert_string_equal(kept, list);
+    /* of those that are over by every clock as many as a jump of the clock may need */
+    used = users_revoked_kept(list, now + 3600 + TOKEN_CLOCK_TOLERANCE + 1, kept);
+    assert_int_equal(used, strlen(list) / 100 * USERS_EXPIRED_KEPT);
+    assert_int_equal(strlen(kept), used);
+    assert_memory_equal(kept, list, used);
+}
+
+/* Those that expired last, wherever they stand; what says no time is dropped. */
+static void of_ended_tokens_those_that_expired_first_are_forgotten_first(void **state)
+{
+    (void)state;
+    char list[4096] = ";none;a=1";
+    char wanted[4096] = "";
+    size_t used = strlen(list);
+    size_t wanted_used = 0;
+    for (int i = 0; i < USERS_EXPIRED_KEPT - 1; i++) {
+        char entry[64];
+        size_t size = (size_t)snprintf(entry, sizeof entry, ";e%d=%d", i, 1000 + (i * 7) % 31);
+        memcpy(list + used, entry, size + 1);
+        used += size;
+        memcpy(wanted + wanted_used, entry, size + 1);
+        wanted_used += size;
+    }
+    static const char last[] = ";b=2;c=999;lives=1800000000;d=998";
+    memcpy(list + used, last, sizeof last);
+    static const char last_wanted[] = ";c=999;lives=1800000000";
+    memcpy(wanted + wanted_used, last_wanted, sizeof last_wanted);
+    char kept[sizeof list];
+    assert_int_equal(users_revoked_kept(list, now, kept), strlen(wanted));
+    assert_string_equal(kept, wanted);
+    assert_int_equal(users_revoked_kept("", now, kept), 0);
+    assert_string_equal(kept, "");
+}
+
+static void run_sql(const char *sql)
+{
+    struct db_connection *connection;
+    assert_int_equal(db_sqlite.open(world_database, true, 0, &connection), DB_OK);
+    assert_int_equal(db_sqlite.script(connection, sql), DB_OK);
+    db_sqlite.close(connection);
+}
+
+/* When ann's device token called "ahead" was last used, as she is told at the time AT (seconds). */
+static const char *last_use(int64_t at)
+{
+    static char used[64];
+    const struct tape_answer *answer = world_expect(
+        &keys_program, (struct tape_request){.authorization = world_ann, .now_ms = at * 1000}, 200,
+        NULL);
+    const char *row = strstr(answer->body, "\"name\":\"ahead\"");
+    const char *start = row != NULL ? strstr(row, "\"last_used_at\":\"") : NULL;
+    assert_non_null(start);
+    (void)snprintf(used, sizeof used, "%.24s", start + strlen("\"last_used_at\":\""));
+    return used;
+}
+
+/* As an access token. What was made by a clock that is ahead would hold too long by the right one,
+ * and so it does not hold before that has come as far. */
+static void of_a_device_it_holds_from_the_time_on_at_which_it_was_made(void **state)
+{
+    (void)state;
+    const int64_t made = now + 1000;
+    const struct tape_answer *answer = world_expect(
+        &keys_program,
+        (struct tape_request){.method = "POST",
+                              .authorization = world_ann,
+                              .body = "{\"name\":\"ahead\",\"scope\":\"write\",\"ttl\":100000}",
+                              .now_ms = made * 1000},
+        201, NULL);
+    char token[128];
+    assert_non_null(tape_member(answer, "data.token", token, sizeof token));
+    struct tape_request write = {
+        .method = "PUT", .path = "/greeting", .authorization = token, .body = "{\"value\":1}"};
+    const struct {
+        int64_t now_ms;
+        int status;
+    } times[] = {{now * 1000, 401},
+                 {(made - TOKEN_CLOCK_TOLERANCE) * 1000 - 1, 401},
+                 {(made - TOKEN_CLOCK_TOLERANCE) * 1000, 200},
+                 {made * 1000, 200},
+                 {(made + 99999) * 1000, 200},
+                 {(made + 100000) * 1000, 401}};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        write.now_ms = times[i].now_ms;
+        (void)world_expect(&data_program, write, times[i].status,
+                           times[i].status == 401 ? "INVALID_TOKEN" : NULL);
+        const struct tape_request read = {
+            .path = "/greeting", .authorization = token, .now_ms = times[i].now_ms};
+        (void)world_expect(&data_program, read, times[i].status,
+                           times[i].status == 401 ? "INVALID_TOKEN" : NULL);
+    }
+    /* The clock is right again: what is told is its last use by that, not one to come. */
+    char ahead[64];
+    (void)snprintf(ahead, sizeof ahead, "%s", last_use(made + 1));
+    write.now_ms = (made + 1) * 1000;
+    (void)world_expect(&data_program, write, 200, NULL);
+    assert_true(strcmp(last_use(made + 1), ahead) < 0);
+}
+
+static void a_reset_code_holds_from_the_time_on_at_which_it_was_made(void **state)
+{
+    (void)state;
+    char body[256];
+    char sql[128];
+    (void)snprintf(body, sizeof body,
+                   "{\"username\":\"ann\",\"code\":\"%s\",\"new_password\":\"Next-one1!\"}",
+                   world_code);
+    const struct tape_request reset = {.method = "POST", .body = body};
+    for (int ahead = 1; ahead >= 0; ahead--) {
+        (void)snprintf(sql, sizeof sql, "UPDATE tokens SET created_at = %" PRId64 " WHERE id = %d",
+                       (now + TOKEN_CLOCK_TOLERANCE) * 1000 + ahead, 1 << 20);
+        run_sql(sql);
+        (void)world_expect(&reset_program, reset, ahead > 0 ? 401 : 200,
+                           ahead > 0 ? "INVALID_CREDENTIALS" : NULL);
+    }
+}
+
 const struct CMUnitTest token_tests[] = {
     cmocka_unit_test_setup(forged_as_cubby_makes_them_they_are_let_in, world_reset),
     cmocka_unit_test_setup(other_algorithms_and_keys_are_not, world_reset),
@@ -306,5 +485,12 @@ const struct CMUnitTest token_tests[] = {
     cmocka_unit_test_setup(claims_of_wrong_types_are_not, world_reset),
     cmocka_unit_test_setup(the_clock_decides, world_reset),
     cmocka_unit_test_setup(of_an_account_that_is_gone_or_another_epoch_it_is_revoked, world_reset),
+    cmocka_unit_test_setup(ended_while_the_clock_was_right_it_stays_so_when_it_is_right_again,
+                           world_reset),
+    cmocka_unit_test_setup(ended_it_is_remembered_until_it_has_expired_by_every_clock, world_reset),
+    cmocka_unit_test_setup(of_ended_tokens_those_that_expired_first_are_forgotten_first,
+                           world_reset),
+    cmocka_unit_test_setup(of_a_device_it_holds_from_the_time_on_at_which_it_was_made, world_reset),
+    cmocka_unit_test_setup(a_reset_code_holds_from_the_time_on_at_which_it_was_made, world_reset),
 };
 const size_t token_test_count = sizeof token_tests / sizeof *token_tests;

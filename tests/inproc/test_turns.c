@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/identity/password.h"
 #include "db/engine/db.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
@@ -409,6 +410,88 @@ static void a_look_at_a_token_that_is_repeated_is_no_trouble(void **state)
     assert_int_equal(number("SELECT count(*) FROM items WHERE key = 'slow'"), 1);
 }
 
+/* SQL that gives ann a hash of PASSWORD by other settings than those of the world, as a login does
+ * while it has the password at hand, then MORE. */
+static const char *rehash(const char *password, const char *more)
+{
+    static char sql[512];
+    static const unsigned char salt[PASSWORD_SALT_BYTES] = {1};
+    const struct password_policy policy = {.method = "sha512crypt", .cost = 1001};
+    struct arena arena;
+    struct cause cause = {0};
+    const char *hash;
+    arena_init(&arena, 65536);
+    assert_int_equal(password_hash(&arena, salt, &policy, text_of(password), &hash, &cause),
+                     ERR_NONE);
+    (void)snprintf(sql, sizeof sql, "UPDATE users SET password_hash = '%s' WHERE id = 1;%s", hash,
+                   more);
+    arena_reset(&arena);
+    return sql;
+}
+
+static struct tape_request password_request(void)
+{
+    static char body[256];
+    (void)snprintf(body, sizeof body,
+                   "{\"current_password\":\"%s\",\"new_password\":\"Next-one1!\"}", world_password);
+    return (struct tape_request){
+        .method = "PUT", .path = "/password", .authorization = world_ann, .body = body};
+}
+
+static struct tape_request delete_request(void)
+{
+    static char body[128];
+    (void)snprintf(body, sizeof body, "{\"password\":\"%s\"}", world_password);
+    return (struct tape_request){.method = "DELETE", .authorization = world_ann, .body = body};
+}
+
+/* Attempts, beside the two registrations of the world. */
+static int64_t counted(void)
+{
+    return number("SELECT SUM(count) - 2 FROM throttle");
+}
+
+static void a_hash_that_a_login_renews_meanwhile_is_no_revoked_token(void **state)
+{
+    (void)state;
+    watch(rehash(world_password, ""), 1);
+    (void)world_expect(&me_program, password_request(), 200, NULL);
+    assert_int_equal(turns, 1);
+    assert_int_equal(counted(), 0);
+    (void)world_expect(
+        &token_program,
+        (struct tape_request){.method = "POST",
+                              .body = "{\"username\":\"ann\",\"password\":\"Next-one1!\"}"},
+        200, NULL);
+    (void)world_reset(NULL);
+    watch(rehash(world_password, ""), 1);
+    (void)world_expect(&me_program, delete_request(), 200, NULL);
+    assert_int_equal(turns, 1);
+    assert_int_equal(counted(), 0);
+    assert_int_equal(number("SELECT count(*) FROM users WHERE id = 1"), 0);
+}
+
+/* With another password the hash is no longer that of the one that was sent, which counts as a
+ * wrong one; an account whose tokens have ended is left alone. */
+static void a_password_that_is_replaced_meanwhile_is_refused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct tape_request request = i == 0 ? password_request() : delete_request();
+        (void)world_reset(NULL);
+        watch(rehash("Another-one1!", ""), 1);
+        (void)world_expect(&me_program, request, 401, "INVALID_CREDENTIALS");
+        assert_int_equal(turns, 1);
+        assert_int_equal(counted(), 2); /* for the account and for the address */
+        (void)world_reset(NULL);
+        watch(rehash("Another-one1!", "UPDATE users SET epoch = epoch + 1 WHERE id = 1"), 1);
+        const struct tape_answer *answer = world_expect(&me_program, request, 401, "INVALID_TOKEN");
+        world_member(answer, "details.token", "revoked");
+        assert_int_equal(turns, 1);
+        assert_int_equal(number("SELECT count(*) FROM users WHERE id = 1"), 1);
+    }
+}
+
 #define TURN_TEST(function) cmocka_unit_test_setup_teardown(function, world_reset, unwatch)
 
 const struct CMUnitTest turn_tests[] = {
@@ -425,5 +508,7 @@ const struct CMUnitTest turn_tests[] = {
     TURN_TEST(the_newest_deletions_are_remembered),
     TURN_TEST(deletions_that_are_not_there_are_not_counted),
     TURN_TEST(a_look_at_a_token_that_is_repeated_is_no_trouble),
+    TURN_TEST(a_hash_that_a_login_renews_meanwhile_is_no_revoked_token),
+    TURN_TEST(a_password_that_is_replaced_meanwhile_is_refused),
 };
 const size_t turn_test_count = sizeof turn_tests / sizeof *turn_tests;

@@ -341,6 +341,18 @@ writes_none() {
     done
 }
 
+# traced_locks FILE PROGRAM METHOD PATH BODY: cgi, and in FILE the locks that the program asks for
+traced_locks() {
+    local plain=$PROGRAMS
+    mkdir -p "$BATS_TEST_TMPDIR/programs"
+    printf '#!/bin/sh\nexec strace -qq -y -o "%s" -e trace=fcntl "%s"\n' "$1" "$PROGRAMS/$2" >"$BATS_TEST_TMPDIR/programs/traced"
+    chmod 755 "$BATS_TEST_TMPDIR/programs/traced"
+    PROGRAMS=$BATS_TEST_TMPDIR/programs
+    shift 2
+    cgi traced "$@"
+    PROGRAMS=$plain
+}
+
 # rows: what the database holds
 rows() {
     local table
@@ -394,6 +406,51 @@ rows() {
     cgi me GET /export
     same "$code" 200
     same "$(events | cut -d' ' -f1)" 1
+    in_order
+}
+
+@test "durability: on a read-only medium who has a password logs in where attempts are not limited, as many at a time as may" {
+    [ "$(id -u)" = 0 ] || skip 'may not mount'
+    mkdir "$BATS_TEST_TMPDIR/home" "$BATS_TEST_TMPDIR/elsewhere"
+    mount -t tmpfs -o size=1m,mode=700 none "$BATS_TEST_TMPDIR/home"
+    echo mounted >"$BATS_TEST_TMPDIR/mounted"
+    installation 'login_limit_account = 0' 'login_limit_address = 0' 'register_limit = 0' 'max_hashes = 1'
+    new_user ann
+    store kept 1
+    rm -f "$database"-*
+    sed -i 's/^password_cost = .*/password_cost = 2/' "$conf" # a login would replace the hash
+    local ask=cgi way before
+    before=$(rows)
+    mount -o remount,ro "$home"
+    for way in cgi loop elsewhere; do
+        if [ "$way" = loop ]; then
+            ask=ask
+            loop_start token data
+        elif [ "$way" = elsewhere ]; then # its folder gives the programs no right to the key file
+            ask=cgi
+            loops_stop
+            mv "$conf" "$conf.old"
+            cp "$keys" "$BATS_TEST_TMPDIR/elsewhere/keys.json"
+            sed "s|^keys = .*|keys = $BATS_TEST_TMPDIR/elsewhere/keys.json|" "$conf.old" >"$conf"
+        fi
+        token=''
+        "$ask" token POST '' "{\"username\":\"ann\",\"password\":\"Wrong-$PASSWORD\"}"
+        same "$way $code $(jq -r .code <<<"$body")" "$way 401 INVALID_CREDENTIALS"
+        "$ask" token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+        same "$way $code" "$way 200"
+        token=$(jq -r .token <<<"$body")
+        "$ask" data GET /kept
+        same "$way $code" "$way 200"
+        "$ask" data PUT /kept '{"value":2}'
+        same "$way $code" "$way 503"
+    done
+    mv "$conf.old" "$conf"
+    # The place is a lock on the key file, and on no other.
+    traced_locks "$BATS_TEST_TMPDIR/trace" token POST '' "{\"username\":\"ann\",\"password\":\"$PASSWORD\"}"
+    same "$code" 200
+    grep -q "fcntl([0-9]*<$keys>, F_OFD_SETLK, {l_type=F_RDLCK.* = 0" "$BATS_TEST_TMPDIR/trace" || fail 'no place was taken'
+    mount -o remount,rw "$home"
+    same "$(rows)" "$before"
     in_order
 }
 

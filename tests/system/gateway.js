@@ -3,6 +3,7 @@
 // empty variable for each header that was not sent.
 //
 //   node gateway.js FOLDER [--software NAME] [--drop HEADER]… [--empty HEADER]… [--raw] [--cut METHOD]
+//                   [--peer ADDRESS] [--forwarded ADDRESS]
 //
 //   FOLDER           of the programs; they are found at /api/NAME
 //   --software NAME  what it calls itself to them; none without
@@ -10,6 +11,8 @@
 //   --empty HEADER   passes an empty variable when the header was not sent, as uhttpd does
 //   --raw            passes a chunked body on as it came, in chunks, without a length
 //   --cut METHOD     passes only the first 1000 bytes of bodies of this method
+//   --peer ADDRESS   says this of the client, as REMOTE_ADDR
+//   --forwarded ADDRESS  the same of X-Forwarded-For, as a proxy in front of it sends it
 //
 // Serves on a free port of the loopback, which is its one line of output, until it is killed.
 'use strict';
@@ -26,6 +29,8 @@ const { values, positionals } = parseArgs({
         empty: { type: 'string', multiple: true, default: [] },
         raw: { type: 'boolean', default: false },
         cut: { type: 'string', default: '' },
+        peer: { type: 'string', default: '127.0.0.1' },
+        forwarded: { type: 'string' },
     },
 });
 const dropped = values.drop.map((name) => name.toLowerCase());
@@ -42,8 +47,9 @@ function variables(request, url, name, body) {
         SCRIPT_NAME: `/api/${name}`,
         PATH_INFO: decodeURIComponent(url.pathname.slice(`/api/${name}`.length)),
         QUERY_STRING: url.search.slice(1),
-        REMOTE_ADDR: '127.0.0.1',
+        REMOTE_ADDR: values.peer,
     };
+    if (values.forwarded !== undefined) set.HTTP_X_FORWARDED_FOR = values.forwarded;
     if (values.software !== undefined) set.SERVER_SOFTWARE = values.software;
     for (const header of empty) {
         if (header === 'content-length' || header === 'content-type') set[header.toUpperCase().replace('-', '_')] = '';

@@ -221,6 +221,25 @@ about() {
     same "$(of '[.checks[] | select(.state != "ok" and .check != "user")] | length')" 0
 }
 
+@test "doctor: a web server at a Unix socket, which tells no address, until trusted_proxies names who connects to it" {
+    place_own "$folder/data"
+    local peer
+    for peer in unix: /run/web.sock @; do
+        sed -i '/^trusted_proxies/d' "$conf"
+        gateway --peer "$peer" --forwarded 192.0.2.9
+        tool 0 doctor "$address" --json
+        same "$(state client)" note
+        about client 'is unix: there'
+        printf '%s\n' 'trusted_proxies = 10.0.0.1 unix:' >>"$conf"
+        tool 0 doctor "$address" --json
+        same "$(state client)" ''
+        stop_gateway
+    done
+    gateway --forwarded 192.0.2.9
+    tool 0 doctor "$address" --json
+    same "$(state client)" ''
+}
+
 @test "doctor: programs that use other keys than the tool" {
     place_own "$folder/data"
     gateway

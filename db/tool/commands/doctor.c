@@ -35,8 +35,6 @@ struct doctor {
     struct http_answer answer;
 };
 
-/* ---- what is found -------------------------------------------------------------------------- */
-
 __attribute__((format(printf, 5, 6))) static void tell(struct doctor *doctor, const char *check,
                                                        enum state state, const char *remedy,
                                                        const char *format, ...)
@@ -176,6 +174,12 @@ static bool ask_health(struct doctor *doctor)
              "the programs are of version %s, this tool of %s", version, CUBBY_VERSION);
     }
     look_at_sandbox(doctor);
+    if (*answered(doctor, "data", "client") != '\0') {
+        tell(doctor, "client", STATE_NOTE,
+             "let the proxy in front of it send X-Forwarded-For, and name the proxy in "
+             "trusted_proxies; one that comes by a Unix socket is unix: there",
+             "the web server tells no address of clients, whose failed logins count together");
+    }
     return true;
 }
 
@@ -458,8 +462,6 @@ static void ask_login(struct doctor *doctor)
         check_user(doctor);
     }
 }
-
-/* ---- the clock ------------------------------------------------------------------------------ */
 
 static void check_clock(struct doctor *doctor)
 {

@@ -246,13 +246,13 @@ static int64_t count_ended(struct text list)
     return count;
 }
 
-/* Removes the entries that have expired from LIST, the ended tokens of a user. UNEXPIRED has room
- * for LIST and a NUL. */
-static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list, char *unexpired,
+/* Removes from LIST, the ended tokens of a user, what a logout would remove too. ROOM has room for
+ * LIST and a NUL. */
+static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list, char *room,
                                int64_t *count)
 {
-    const struct text kept = {
-        .at = unexpired, .size = users_unexpired_revoked(list.at, gc->now_ms / 1000, unexpired)};
+    const struct text kept = {.at = room,
+                              .size = users_revoked_kept(list.at, gc->now_ms / 1000, room)};
     if (kept.size == list.size) {
         return DB_OK;
     }
@@ -267,11 +267,11 @@ static enum db_class trim_list(struct gc *gc, int64_t user_id, struct text list,
 static enum db_class trim_revoked(struct gc *gc, struct db_prepared *row, int64_t *count)
 {
     struct text list = admin_driver->column_text(row, 1);
-    char *unexpired = list.at != NULL ? malloc(list.size + 1) : NULL;
-    enum db_class class = unexpired != NULL ? trim_list(gc, admin_driver->column_integer(row, 0),
-                                                        list, unexpired, count)
-                                            : DB_INTERNAL;
-    free(unexpired);
+    char *room = list.at != NULL ? malloc(list.size + 1) : NULL;
+    enum db_class class =
+        room != NULL ? trim_list(gc, admin_driver->column_integer(row, 0), list, room, count)
+                     : DB_INTERNAL;
+    free(room);
     return class;
 }
 
