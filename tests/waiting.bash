@@ -1,4 +1,4 @@
-# waiting.bash - waiting for what is under way, in tests and benchmarks.
+# waiting.bash - finding what is under way, and waiting for it, in tests and benchmarks.
 
 # began: notes the command just put into the background. wait_all: waits for those, and for nothing
 # else; bats has a watchdog of its own in the background of each test.
@@ -25,3 +25,7 @@ until_true() {
         sleep 0.1
     done
 }
+
+# server_of_run PID: the web server that the run.sh of that number has started. Its other child, which guards it, is
+# in another session than the server and its programs.
+server_of_run() { pgrep -a -P "$1" | sed -n '/ending\.sh/!{s/ .*//p;q}'; }

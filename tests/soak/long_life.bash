@@ -1,5 +1,8 @@
 # long_life.bash - a process of `data` that serves very many requests: does its memory grow?
 
+# shellcheck source=tests/waiting.bash
+. "${BASH_SOURCE[0]%/*}/../waiting.bash"
+
 # resident PID: KB
 resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
 
@@ -16,14 +19,11 @@ long_life_start() {
         PROGRAMS="$root/build/cgi-bin" TOOL="$root/build/bin/cubby" WWW="$root/www" \
         sh "$root/cgi-bin/server/run.sh" >"$folder/log" 2>&1 3>&- 4>&- &
     server=$!
-    for _ in $(seq 300); do
-        [ ! -f "$folder/ready" ] || break
-        sleep 0.1
-    done
+    eventually test -f "$folder/ready"
     base=$(cat "$folder/ready")
     curl -s "$base/register" -o "$folder/answer" -d "{$who,\"email\":\"a@example.org\",\"full_name\":\"Ann\",\"age\":3,\"gender\":\"f\",\"password\":\"$password\"}"
     token=$(curl -s "$base/token" -d "{$who,\"password\":\"$password\"}" | jq -r .token)
-    pid=$(pgrep -s "$(pgrep -P "$server" | head -n 1)" -x data)
+    pid=$(pgrep -s "$(server_of_run "$server")" -x data)
     [ -n "$pid" ]
 }
 

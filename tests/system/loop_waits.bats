@@ -223,7 +223,7 @@ unread() {
     sed '/^database\|^keys/d' "$conf" >"$home/cubby.conf"
     served_by apache cgi
     unread 6
-    stuck() { pgrep -s "$(pgrep -P "$server" | head -n 1)" -f '/cgi-bin/data$'; }
+    stuck() { pgrep -s "$(server_of_run "$server")" -f '/cgi-bin/data$'; }
     eventually stuck
     # It holds no lock, and Apache has place for others.
     other=$(curl -s -o "$BATS_TEST_TMPDIR/other" -w '%{http_code}' -X PUT "$address/data/a" -H "Authorization: Bearer $token" -d '{"value":2}')
@@ -237,7 +237,7 @@ unread() {
 refused_by() {
     local programs
     served_by "$1" fastcgi
-    programs=$(pgrep -P "$server" | head -n 1)
+    programs=$(server_of_run "$server")
     if [ "$1" != apache ]; then
         pid=$(pgrep -s "$programs" -f '^[^ ]*/cgi-bin/reset$' | head -n 1)
         kill -STOP "$pid"
