@@ -245,12 +245,12 @@ refused_by() {
         began
         sleep 0.5
         # shellcheck disable=SC2046 # numbers
-        kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/reset$')
+        kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/reset( |$)')
         wait_all
         died=$(jq -r .code <"$BATS_TEST_TMPDIR/died")
     fi
     # shellcheck disable=SC2046 # numbers: cubby-loop of this program, and what it keeps
-    kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/changes$')
+    kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/changes( |$)')
     answer=$(curl -si -m 20 "$address/changes" -H "Authorization: $token" | tr -d '\r')
     said="$(sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //Ip' <<<"$answer" | paste -sd' ') $(tail -n 1 <<<"$answer" | jq -r .code)"
     same "$(curl -s -o "$BATS_TEST_TMPDIR/others" -w '%{http_code}' "$address/data/none" -H "Authorization: $token")" 404
