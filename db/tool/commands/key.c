@@ -628,11 +628,10 @@ static const struct tool_command commands[] = {
      .words = "",
      .summary = "make a new key, which signs from now on",
      .text = "Puts a new key in front of the others. Tokens signed by older keys live until they\n"
-             "expire; \"cubby key retire --expired\" drops those keys a day after that. With "
-             "--prepare\n"
-             "the new key only verifies until \"cubby key use\": where several web servers have\n"
-             "copies of the file, each can know the key before the first one signs by it. The day\n"
-             "is for the others to follow.\n",
+             "expire; a day after that \"cubby key retire --expired\" drops those keys. With\n"
+             "--prepare the new key only verifies until \"cubby key use\": where several web\n"
+             "servers have copies of the file, each can know the key before the first one signs\n"
+             "by it. The day is for the others to follow.\n",
      .options = rotate_options,
      .option_count = 2,
      .flags = COMMAND_JSON | COMMAND_ASKS,
