@@ -55,14 +55,70 @@ _cubby_names() {
     esac
 }
 
+# _cubby_plain WORD: $plain is what WORD, as it is typed so far, means without its quoting; nothing in it is
+# expanded. $within is the quote that it ends in, which begins behind the first $outside characters of $plain; $mixed,
+# not empty, a quote that has ended.
+_cubby_plain() {
+    local rest=$1 char
+    plain='' within='' outside=0 mixed=''
+    while [ -n "$rest" ]; do
+        char=${rest:0:1}
+        rest=${rest:1}
+        case $within$char in
+        \' | \")
+            within=$char
+            outside=${#plain}
+            ;;
+        \'\' | \"\")
+            within=''
+            mixed=yes
+            ;;
+        \\ | \"\\)
+            case $within${rest:0:1} in
+            '"' | \"[!\$\`\"\\]) plain+=$char ;;
+            *)
+                plain+=${rest:0:1}
+                rest=${rest:1}
+                ;;
+            esac
+            ;;
+        *) plain+=$char ;;
+        esac
+    done
+}
+
+# _cubby_quote TEXT: $quoted is TEXT as it stands on the command line, where $within is the quote that is open;
+# fails where it can't stand there.
+_cubby_quote() {
+    local rest=$1 char
+    quoted=''
+    case $within in
+    '') printf -v quoted %q "$1" ;;
+    \') case $1 in *\'*) return 1 ;; *) quoted=$1 ;; esac ;;
+    *)
+        while [ -n "$rest" ]; do
+            char=${rest:0:1}
+            rest=${rest:1}
+            case $char in
+            !) return 1 ;; # of the history
+            [\$\`\"\\]) quoted+=\\$char ;;
+            *) quoted+=$char ;;
+            esac
+        done
+        ;;
+    esac
+}
+
 # _cubby_offer WORD: of the lines of standard input those that begin with WORD become answers. Quoted, since bash
-# puts them on the command line as they are; and without `compgen -W`, which expands what it is given: the name
-# of a user may look like a command.
+# puts them on the command line as they are, in the place of the word, or of what is behind its open quote; and
+# without `compgen -W`, which expands what it is given: the name of a user may look like a command.
 _cubby_offer() {
-    local line quoted
+    local line quoted plain within outside mixed
+    _cubby_plain "$1"
+    [ -z "$mixed" ] || return 0 # bash would replace a part of the word
     while IFS= read -r line; do
-        [ "${line:0:${#1}}" = "$1" ] || continue
-        printf -v quoted %q "$line"
+        [ "${line:0:${#plain}}" = "$plain" ] || continue
+        _cubby_quote "${line:outside}" || continue
         COMPREPLY+=("$quoted")
     done
 }

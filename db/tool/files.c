@@ -249,6 +249,19 @@ static const char *name_user(struct tool *tool, uid_t user)
     return text != NULL ? text : "another user";
 }
 
+/* Whether others may put something in the place of a folder on the way to PATH, or of what lies
+ * there; or nobody can tell. */
+static bool is_led_by_others(const char *path)
+{
+    struct way way;
+    if (way_take(path, &way) != 0) {
+        return true;
+    }
+    bool led = way.passes_others || way.decider_count > 0;
+    way_leave(&way);
+    return led;
+}
+
 /* What to do about WHO's leading elsewhere what is root's, in words that follow; "" where that is
  * not known. */
 static const char *way_remedy(struct tool *tool, const struct way *way, uid_t who)
@@ -259,7 +272,7 @@ static const char *way_remedy(struct tool *tool, const struct way *way, uid_t wh
     if (way->passed_link && way->whole) {
         way_name(way, target);
     }
-    if (way_owner(way) == 0 && passed && *target != '\0') {
+    if (way_owner(way) == 0 && passed && *target != '\0' && !is_led_by_others(target)) {
         /* The folder may be as the system needs it, such as /var/log, and it is the link in it that
          * others could replace. */
         text = arena_printf(&tool->arena, ": %s; name %s itself instead of a link to it",

@@ -4,6 +4,7 @@
  */
 #include "db/tool/mounts.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,17 @@ static bool is_of_this_machine(const char *type)
     return false;
 }
 
+/* Whether a file system of that TYPE shows what lies in others, which may take writes meanwhile. */
+static bool is_of_others(const char *type)
+{
+    static const char *const types[] = {"overlay", "aufs", "ecryptfs"};
+    bool of_others = strncmp(type, "fuse", 4) == 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        of_others = of_others || strcmp(type, types[i]) == 0;
+    }
+    return of_others;
+}
+
 /* Whether ABOVE is the path BELOW or one of a folder over it. */
 static bool is_above(const char *above, const char *below)
 {
@@ -108,15 +120,40 @@ static bool takes_writes(const struct mount *other, const struct mount *mount)
            (is_above(other->root, mount->root) || is_above(mount->root, other->root));
 }
 
+static bool are_same(const struct stat *one, const struct stat *other)
+{
+    return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/* Whether the folders ONE and OTHER are the same, of the same mount. */
+static bool are_same_place(const char *one, const char *other)
+{
+    struct stat first;
+    struct stat second;
+    int file = open(one, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int another = open(other, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool same = file >= 0 && another >= 0 && fstat(file, &first) == 0 &&
+                fstat(another, &second) == 0 && are_same(&first, &second) &&
+                mount_of(file) == mount_of(another);
+    if (file >= 0) {
+        (void)close(file);
+    }
+    if (another >= 0) {
+        (void)close(another);
+    }
+    return same;
+}
+
 /* Whether the first process, as root of which a container or a machine starts, has the same mounts:
- * a service that is protected has its own. */
+ * a service that is protected has its own. The same root, too: only mounts below that are told of,
+ * and after chroot there are others. */
 static bool has_mounts_of_first(void)
 {
     struct stat first;
     struct stat own;
     return geteuid() != 0 ||
            (stat("/proc/1/ns/mnt", &first) == 0 && stat("/proc/self/ns/mnt", &own) == 0 &&
-            first.st_dev == own.st_dev && first.st_ino == own.st_ino);
+            are_same(&first, &own) && are_same_place("/proc/1/root/.", "/"));
 }
 
 /* The LINE of mount number ID, taken apart. *LINE is the caller's to free. */
@@ -154,7 +191,8 @@ enum mount_writes mount_writes(int file)
     FILE *all = id >= 0 ? fopen("/proc/self/mountinfo", "re") : NULL;
     if (all != NULL && find(all, id, &line, &size, &mount)) {
         writes = mount.system_read_only && is_of_this_machine(mount.type) ? MOUNT_READ_ONLY
-                 : has_mounts_of_first() && !is_written_by_another(all, &mount)
+                 : !is_of_others(mount.type) && has_mounts_of_first() &&
+                         !is_written_by_another(all, &mount)
                      ? MOUNT_READ_ONLY_HERE
                      : MOUNT_WRITABLE;
     }

@@ -14,14 +14,15 @@
 enum mount_writes {
     MOUNT_WRITABLE,       /* or nobody can tell */
     MOUNT_READ_ONLY_HERE, /* by no process of this machine, or of this container, whose first
-                             process has the same mounts; outside of a container perhaps */
+                             process has the same mounts and root; outside of a container perhaps */
     MOUNT_READ_ONLY       /* by nobody, as the file system itself takes no writes */
 };
 
 /* Who could write to what FILE, which may be open as a mere place (O_PATH), stands for, were it for
  * owner and mode alone. Of a file system that others may write to behind this machine's back, such
- * as one of a network, no more than MOUNT_READ_ONLY_HERE is told. Whose process is not root's may
- * not look at the first process; then it is taken to have the same mounts. */
+ * as one of a network, no more than MOUNT_READ_ONLY_HERE is told; of one that shows what lies in
+ * others, such as an overlay, MOUNT_WRITABLE. Whose process is not root's may not look at the first
+ * process; then it is taken to have the same mounts. */
 enum mount_writes mount_writes(int file);
 
 /* Whether FILE can't be written to by this process, for whichever of these reasons. */

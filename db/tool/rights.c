@@ -88,11 +88,13 @@ static void note(struct changers *changers, uid_t user)
 }
 
 /* Whether others than the user who owns the file may write to it. A group with the number of the
- * user is that user's alone, and root's is root's, unless the mode is that of a list. */
+ * user is that user's alone, and root's is root's, as way_is_roots_group is, unless the mode is
+ * that of a list. */
 static bool is_open(const struct way *way)
 {
     const struct stat *file = &way->file;
-    bool private = (file->st_gid == file->st_uid || file->st_gid == 0) && !way->file_is_listed;
+    bool private = !way->file_is_listed && (file->st_gid == file->st_uid || file->st_gid == 0 ||
+                                            way_is_roots_group(file->st_gid));
     mode_t others = private ? S_IWOTH : S_IWOTH | S_IWGRP;
     return S_ISREG(file->st_mode) && (file->st_mode & others) != 0;
 }

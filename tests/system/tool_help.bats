@@ -160,6 +160,17 @@ CASES
         printf '%s\n' "$PASSWORD" | "$TOOL" user add "$name" --email "${name// /.}@example.org" --full-name C --age 1 --gender other --password-stdin >/dev/null
     done
     same "$(complete_words "$TOOL" user delete ca)" $'carl\ncarl\\ smith'
+    # with as much of one as is on the command line already, quoted as bash does or by who types
+    for typed in 'carl\ ' 'carl\ smi' 'ca\rl\ s'; do
+        same "$(complete_words "$TOOL" user delete "$typed")" 'carl\ smith'
+    done
+    for typed in '"carl ' "'carl s" '"carl smith'; do
+        same "$(complete_words "$TOOL" user delete "$typed")" 'carl smith'
+    done
+    same "$(complete_words "$TOOL" user delete 'car"l s')" 'l smith' # bash keeps what is in front of the quote
+    for typed in 'carl\\ s' '"carl\ s' "'carl\\ s" 'carl\ x' '"carl" ' 'smith' "carl' 's"; do
+        same "$(complete_words "$TOOL" user delete "$typed")" ''
+    done
     same "$(env -u CUBBY_CONF bash -c '. "$1"; COMP_WORDS=("$2" -c "$3" user show ca); COMP_CWORD=5; _cubby; printf "%s\n" "${COMPREPLY[@]}"' - \
         "$root/db/tool/cubby.bash" "$TOOL" "$conf" | sort)" $'carl\ncarl\\ smith'
     same "$(env -u CUBBY_CONF "$TOOL" -c "$conf" key list --names)" "$(jq -r '.keys[0].kid' "$keys")"
@@ -180,6 +191,21 @@ CASES
             same "$answers" "$(printf %q "$hostile")"
             eval "set -- $answers"
             same "$#$1" "1$hostile"
+            # begun in quotes: what bash puts behind them, or nothing
+            for typed in \" \"'\$' \"'\$(touch' \' \''$(touch' '\$' '\$\(touch'; do
+                # shellcheck disable=SC2086 # words
+                answers=$(complete_words "$TOOL" $words "$typed")
+                case $typed in
+                \" | \"* | \' | \'*) answers=${typed:0:1}$answers${typed:0:1} ;;
+                esac
+                eval "set -- $answers"
+                same "$#$1" "1$hostile"
+            done
+            # what is typed is not expanded either
+            for typed in '"$(touch pwned)' '$(touch${IFS}pwned)' '`touch pwned`' "\$'\`touch pwned\`" '"a[$(touch pwned)]'; do
+                # shellcheck disable=SC2086 # words
+                complete_words "$TOOL" $words "$typed" >/dev/null
+            done
             ;;
         esac
     done

@@ -161,7 +161,7 @@ ann_hostile() {
     # One without a name, and two more, all of which have ended
     tool 0 key rotate
     tool 0 key rotate
-    jq '.keys |= map(.iat -= 90000 | if .exp then .exp -= 90000 else . end) | del(.keys[2].kid)' "$keys" >"$keys.new" && cat "$keys.new" >"$keys"
+    jq '.keys |= map(.iat -= 180000 | if .exp then .exp -= 180000 else . end) | del(.keys[2].kid)' "$keys" >"$keys.new" && cat "$keys.new" >"$keys"
     other=$(jq -r '.keys[1].kid' "$keys")
     json 0 key retire --expired
     same "$(of tojson)" "{\"keys\":1,\"retired\":[null,\"$other\"]}"

@@ -273,8 +273,11 @@ volume() {
         volume "$1"
         same "$status" 1
         said 'could lead root elsewhere'
+        # by its name of today, which is gone with the next update, or in the same folder
+        case $stderr in *'instead of a link'*) fail 'no way out' ;; esac
     }
     refused ''
+    said "move it to a folder of root's, or chmod go-w $place/mounted"
     refused "$read_only"
     refused "$read_only; mkdir also; mount --bind store/volume also; umount store"
     refused "$read_only; mkdir -p also; mount --bind store/volume/..1 also; umount store"
@@ -284,6 +287,13 @@ volume() {
     chmod 755 "$place/protected"
     TOOL=$place/protected
     refused "$read_only; umount store"
+    # nor one whose root is elsewhere, outside of which there are other mounts, be it the same folder by another mount
+    printf '#!/bin/sh\nexec chroot "%s/root" "%s" "$@"\n' "$place" "$TOOL_ALONE" >"$place/protected"
+    refused "$read_only; mkdir -p root; mount --rbind / root; umount \"root\$PWD/store\"; [ ! -d \"root\$PWD/store/volume\" ]"
+    TOOL=$TOOL_ALONE
+    volume "$read_only; umount store; mkdir -p root; mount --rbind / root"
+    same "$status" 0
+    : >"$victim"
     # nor on a file system that only this mount of shows as read-only, while the one below it takes writes
     refused 'mkdir -p empty; umount mounted; mount -t overlay -o ro,lowerdir=store/volume:empty overlay mounted'
     # a file system that takes no writes has nobody's, wherever it is mounted and whoever owns what is there
@@ -352,7 +362,7 @@ volume() {
     ln -s sub "$place/logs/link"
     settings "log = $place/logs/link/log"
     tool 1 key rotate
-    said "name $place/logs/sub/log itself"
+    said ": $place/logs; move it to a folder of root's, or chmod g-w $place/logs" # what lies there can be replaced as well
     settings "log = $place/logs/sub/log"
     tool 0 key rotate
     # a link of root's to there is not what the group could replace
@@ -383,6 +393,20 @@ volume() {
     tool 0 restore --yes "$place/local/copy.db"
     cp "$conf" "$place/local/etc/cubby.conf"
     tool 0 -c "$place/local/etc/cubby.conf" check
+    # the group of the file too, as a folder that hands its group down and a umask of 002 make it
+    same "$(stat -c %g "$place/local/etc/cubby.conf")" 54321
+    chmod 664 "$place/local/etc/cubby.conf"
+    tool 0 -c "$place/local/etc/cubby.conf" key rotate
+    tool 0 -c "$place/local/etc/cubby.conf" check
+    chgrp 54322 "$place/local/etc/cubby.conf"
+    tool 1 -c "$place/local/etc/cubby.conf" key rotate
+    said 'others than root may change the settings (mode 664)'
+    chgrp 54321 "$place/local/etc/cubby.conf"
+    setfacl -m u:nobody:rw "$place/local/etc/cubby.conf"
+    tool 1 -c "$place/local/etc/cubby.conf" key rotate
+    said 'of an access control list'
+    setfacl -b "$place/local/etc/cubby.conf"
+    chmod 644 "$place/local/etc/cubby.conf"
     # no other group, and not where all may write
     install -d -m 2775 -g 54322 "$place/local/other"
     cp "$conf" "$place/local/other"

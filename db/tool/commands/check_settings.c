@@ -23,8 +23,7 @@ static void tell(const struct check_sink *sink, const char *path, const char *pr
  * unless the mode is that of an access control list (LISTED). */
 static bool is_open(const struct stat *there, bool listed)
 {
-    bool private = !listed && (there->st_gid == there->st_uid ||
-                               (S_ISDIR(there->st_mode) && way_is_roots_group(there->st_gid)));
+    bool private = !listed && (there->st_gid == there->st_uid || way_is_roots_group(there->st_gid));
     mode_t others = private ? S_IWOTH : S_IWGRP | S_IWOTH;
     bool keeps = S_ISDIR(there->st_mode) && (there->st_mode & S_ISVTX) != 0;
     return (there->st_mode & others) != 0 && !keeps;

@@ -5,8 +5,9 @@
  * unknown members stay. Beside those of RFC 7517 a key made here has
  *
  *   iat             when it was created, seconds since 1970
- *   token_lifetime  seconds that its tokens live for by the settings, while it signs
- *   exp             when the last token of one that signed no more has expired
+ *   token_lifetime  seconds that its tokens live for by the settings, while it signs; and later on
+ *                   where no clock told when it signed last, so that it has no exp
+ *   exp             when the last token of one that signs no more has expired, with a margin
  *   key_ops         ["verify"] (RFC 7517 section 4.3) in one that is to sign later on
  */
 #include <inttypes.h>
@@ -21,6 +22,10 @@
 
 /* 2024-01-01, in seconds since 1970: a clock that shows less has not been set. */
 #define CLOCK_IS_SET INT64_C(1704067200)
+
+/* Seconds for which another web server, with its own copy of the file, may go on to sign by a key
+ * that signs no more in this one. */
+enum { OTHERS_FOLLOW = 24 * 60 * 60 };
 
 /* The member NAME of OBJECT; of several the last one, which is the one that the programs use. */
 static cJSON *member(const cJSON *object, const char *name)
@@ -152,10 +157,23 @@ static size_t bits_of(const cJSON *key)
     return k != NULL ? strcspn(k, "=") * 6 / 8 * 8 : 0;
 }
 
-/* When the last token of key NUMBER (from 0) expires, in seconds since 1970; 0 for the first key,
- * which still signs, and when it is unknown. In files of before, which don't say so, its successor
- * stands before it, and its tokens live on from when that was created; unless that was made while
- * the clock was wrong. */
+/* When the last token of KEY has expired, whichever web server signed it, if this file has it sign
+ * no more from NOW on. Another server's clock may be ahead. */
+static int64_t end_from(const struct tool *tool, const cJSON *key, int64_t now)
+{
+    return now + lifetime_of(tool, key) + TOKEN_CLOCK_TOLERANCE + OTHERS_FOLLOW;
+}
+
+/* Whether the clock can have been right when it showed TIME, at which KEY was there. */
+static bool is_likely(int64_t time, const cJSON *key)
+{
+    return time >= CLOCK_IS_SET && time >= creation_of(key);
+}
+
+/* By when the last token of key NUMBER (from 0) has expired, in seconds since 1970; 0 for the first
+ * key, which still signs, and when it is unknown. In files of before, which don't say so, its
+ * successor stands before it, and its tokens live on from when that was created. What was noted
+ * while the clock was wrong says nothing. */
 static int64_t end_of(const struct tool *tool, const cJSON *list, int number)
 {
     const cJSON *key = cJSON_GetArrayItem(list, number);
@@ -163,9 +181,11 @@ static int64_t end_of(const struct tool *tool, const cJSON *list, int number)
         return 0;
     }
     int64_t said = seconds_of(key, "exp");
+    if (said != 0 || seconds_of(key, "token_lifetime") != 0) {
+        return is_likely(said, key) ? said : 0;
+    }
     int64_t successor = creation_of(cJSON_GetArrayItem(list, number - 1));
-    bool likely = successor >= CLOCK_IS_SET && successor >= creation_of(key);
-    return said != 0 ? said : likely ? successor + lifetime_of(tool, key) : 0;
+    return is_likely(successor, key) ? end_from(tool, key, successor) : 0;
 }
 
 const char *key_new_name(struct tool *tool)
@@ -282,7 +302,7 @@ static int run_list(struct tool *tool)
         bool none = i == 0 || is_prepared(key);
         const char *tokens = i == 0 ? "signs new ones" : "is to sign new ones";
         printf("%-20s %5zu  %-24s  %s%s\n", tool_is_printable(name) ? name : "?", bits_of(key),
-               time_text(born, creation_of(key)), none ? tokens : "the last ends ",
+               time_text(born, creation_of(key)), none ? tokens : "the last ends by ",
                none ? "" : time_text(ends, end));
     }
     return TOOL_DONE;
@@ -297,12 +317,21 @@ static bool put_first(cJSON *list, cJSON *key)
                                          : cJSON_InsertItemInArray(list, 0, key);
 }
 
-/* Notes in KEY, which signs no more from now on, when its last token ends. Another web server's
- * clock may be ahead. */
-static void note_end(const struct tool *tool, cJSON *key)
+/* Notes in KEY, which signs no more from now on because NEXT does, by when its last token has
+ * expired; or that this is unknown, where the clock is not set or behind. */
+static void note_end(const struct tool *tool, cJSON *key, const cJSON *next)
 {
-    set_seconds(key, "exp", tool_now_ms() / 1000 + lifetime_of(tool, key) + TOKEN_CLOCK_TOLERANCE);
+    int64_t now = tool_now_ms() / 1000;
+    int64_t lifetime = lifetime_of(tool, key);
+    int64_t end = end_from(tool, key, now);
+    drop_member(key, "exp");
     drop_member(key, "token_lifetime");
+    if (is_likely(now, key) && is_likely(now, next)) {
+        set_seconds(key, "exp", end);
+    } else {
+        drop_member(key, "key_ops"); /* it would count as prepared */
+        set_seconds(key, "token_lifetime", lifetime);
+    }
 }
 
 /* Puts KEY, named KID, into LIST and writes the file TOP; says what has become of tokens. */
@@ -317,7 +346,7 @@ static int add_key(struct tool *tool, cJSON *top, cJSON *list, cJSON *key, const
         cJSON *ops = cJSON_AddArrayToObject(key, "key_ops");
         (void)cJSON_AddItemToArray(ops, cJSON_CreateString("verify"));
     } else if (!alone) {
-        note_end(tool, cJSON_GetArrayItem(list, 0));
+        note_end(tool, cJSON_GetArrayItem(list, 0), key);
     }
     if (!(later ? cJSON_AddItemToArray(list, key) : put_first(list, key))) {
         return tool_out_of_memory(tool);
@@ -404,8 +433,8 @@ static int use_locked(struct tool *tool)
         return tool_fail(tool, "%d keys are named %s", count, kid);
     }
     if (found > 0) {
-        note_end(tool, cJSON_GetArrayItem(list, 0));
         cJSON *key = cJSON_DetachItemFromArray(list, found);
+        note_end(tool, cJSON_GetArrayItem(list, 0), key);
         drop_member(key, "key_ops");
         drop_member(key, "exp");
         set_seconds(key, "token_lifetime", lifetime_of(tool, key));
@@ -588,10 +617,9 @@ static const struct tool_command commands[] = {
     {.name = "key list",
      .words = "",
      .summary = "show the keys that sign and verify tokens",
-     .text =
-         "Shows the keys of the key file, never their secret. The first signs new tokens; the\n"
-         "others verify tokens that are still about, the last of which ends at the time shown,\n"
-         "or are to sign later on.\n",
+     .text = "Shows the keys of the key file, never their secret. The first signs new tokens; the\n"
+             "others verify tokens that are still about, the last of which ends by the time shown\n"
+             "(\"-\": unknown, since the clock was wrong), or are to sign later on.\n",
      .options = list_options,
      .option_count = 1,
      .flags = COMMAND_JSON,
@@ -599,11 +627,11 @@ static const struct tool_command commands[] = {
     {.name = "key rotate",
      .words = "",
      .summary = "make a new key, which signs from now on",
-     .text =
-         "Puts a new key in front of the others. Tokens signed by older keys live until they\n"
-         "expire; \"cubby key retire --expired\" then drops those keys. With --prepare the new\n"
-         "key only verifies until \"cubby key use\": where several web servers have copies of\n"
-         "the file, each can know the key before the first one signs by it.\n",
+     .text = "Puts a new key in front of the others. Tokens signed by older keys live until they\n"
+             "expire; a day after that \"cubby key retire --expired\" drops those keys. With\n"
+             "--prepare the new key only verifies until \"cubby key use\": where several web\n"
+             "servers have copies of the file, each can know the key before the first one signs\n"
+             "by it. The day is for the others to follow.\n",
      .options = rotate_options,
      .option_count = 2,
      .flags = COMMAND_JSON | COMMAND_ASKS,
@@ -625,7 +653,8 @@ static const struct tool_command commands[] = {
          "Drops the key named KEY (\"-\": the one without a name), as \"cubby key list\" shows\n"
          "them; all of that name where there are several. The key that signs can't be dropped:\n"
          "rotate first. Asks while tokens of the key may still live, which is for token_lifetime\n"
-         "of the settings, or as that stood when the key was made where it was more.\n",
+         "of the settings, or as that stood when the key was made where it was more, and a day\n"
+         "for other web servers that have copies of the file to follow.\n",
      .options = retire_options,
      .option_count = 1,
      .words_most = 1,

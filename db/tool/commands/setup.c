@@ -279,7 +279,8 @@ static bool is_complete(struct tool *tool, const char *path, struct stat *there)
            (!S_ISREG(there->st_mode) || there->st_size > 0);
 }
 
-/* Whether OWNER may make files in a folder of others that is THERE, by its mode. */
+/* Whether OWNER may make files in a folder of others that is THERE, by its mode: it has no access
+ * control list that lets others write, as file_has_roots_folder has told. */
 static bool mode_takes_files_of(const struct stat *there, const struct file_owner *owner)
 {
     const mode_t needed = S_IWOTH | S_IXOTH;
