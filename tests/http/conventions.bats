@@ -446,3 +446,26 @@ refuse_body() {
     as_user GET /data/a
     refused 404 KEY_NOT_FOUND
 }
+
+@test "addresses: a slash behind a key names no key, and one more before a program only what the page says" {
+    new_user
+    store a 1
+    succeeded 201
+    # busybox httpd looks for a folder there, and asks no program
+    if [ "$SERVER" = busybox ]; then missing='404 NOT_FOUND' other='404 NOT_FOUND'; else missing='404 KEY_NOT_FOUND' other='405 METHOD_NOT_ALLOWED'; fi
+    as_user GET /data/a/
+    same "$code $(field .code)" "$missing"
+    as_user DELETE /data/a/
+    same "$code $(field .code)" "$missing"
+    as_user POST /data/a/ -d '{"value":2}'
+    same "$code $(field .code)" "$other"
+    as_user PUT '/data/a/?upsert=true' -d '{"value":2}'
+    [ "$code" = 400 ] || same "$code" 404
+    as_user GET /data/a
+    same "$(field .data.value)" 1
+    as_user GET //health
+    case $SERVER in
+    busybox | lighttpd) succeeded 200 ;;
+    *) refused 404 NOT_FOUND ;;
+    esac
+}
