@@ -133,7 +133,7 @@ confined() {
     fi
     number=$((number + 1))
     # More than without: it is counted where the sandbox is.
-    if [ "$on" -gt "$off" ] && [ "$all" -gt "$on" ] && [ $((all * 100)) -le $((off * (100 + SANDBOX_ROOM))) ]; then
+    if [ "$on" -gt "$off" ] && [ "$all" -gt "$off" ] && [ $((all * 100)) -le $((off * (100 + SANDBOX_ROOM))) ]; then
         echo "ok $number a read that confines itself takes $on instructions, with a filter of calls $all, without both $off"
     else
         echo "not ok $number a read that confines itself takes ${on:-?} instructions, with a filter of calls ${all:-?}, without both ${off:-?}, and $SANDBOX_ROOM % of room"
