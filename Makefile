@@ -499,7 +499,7 @@ WITH_SYSTEM := $(if $(ONLY),$(findstring system,$(ONLY)),yes)
 .PHONY: test
 test: packages-test $(if $(WITH_BOARDS),packages-boards)
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory $(if $(WITH_BOARDS),-j3 boards-tested,-j2) all $(BUILD)/test-tools/load \
-		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(STATEMENTS) $(TEST_CURL) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
+		$(BUILD)/test-tools/store_alone $(BUILD)/test-tools/no_shared_maps $(BUILD)/test-tools/steps $(STATEMENTS) $(TEST_CURL) both-engines $(FORBIDDEN) $(NPM_READY) $(DEBIAN_FILES) $(if $(wildcard tests/inproc/*.c),$(BUILD)/san/inproc) \
 		$(if $(WITH_FUZZ),fuzz-programs) $(if $(WITH_SYSTEM),peers-programs PEERS_FLAGS=-O0 position-independent)
 	$(Q)BOARDS='$(if $(WITH_BOARDS),$(BOARDS_TESTED))' bash tests/run.sh
 
@@ -510,7 +510,8 @@ $(TEST_CURL): common/deps/curl.sh common/deps/apt.sh
 
 $(BUILD)/test-tools/load: tests/soak/load.c
 $(BUILD)/test-tools/no_shared_maps: tests/system/no_shared_maps.c
-$(BUILD)/test-tools/load $(BUILD)/test-tools/no_shared_maps:
+$(BUILD)/test-tools/steps: tests/bench/steps.c
+$(BUILD)/test-tools/load $(BUILD)/test-tools/no_shared_maps $(BUILD)/test-tools/steps:
 	$(call say,CC,$<)mkdir -p $(@D) && $(HOST_CC) -O2 -std=c11 -D_GNU_SOURCE $(WARNINGS) $< -o $@
 
 # A program that links the database and of HTTP only the lists of addresses that a setting may be:
@@ -616,7 +617,7 @@ $(PEERS_READY):
 .PHONY: peers-programs
 peers-programs: all $(BENCH)/empty_fcgi $(PEERS_READY)
 
-.PHONY: bench bench-alone bench-peers bench-postgresql bench-instructions bench-large bench-board bench-flushes
+.PHONY: bench bench-alone bench-peers bench-postgresql bench-instructions bench-large bench-board bench-flushes bench-sandbox
 bench: bench-alone
 	$(Q)$(MAKE) --no-print-directory bench-peers
 bench-alone: packages-bench
@@ -629,7 +630,7 @@ bench-postgresql: packages-bench-postgresql
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all both-engines
 	$(Q)bash tests/bench/postgresql.sh
 bench-instructions: packages-bench
-	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/steps
 	$(Q)bash tests/bench/instructions.sh $(if $(RENEW),renew)
 bench-large: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 bench-programs
@@ -637,6 +638,9 @@ bench-large: packages-bench
 bench-board: packages-bench
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BENCH)/once
 	$(Q)bash tests/bench/board.sh
+bench-sandbox: packages-bench
+	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BENCH)/once
+	$(Q)bash tests/bench/sandbox.sh
 bench-flushes: packages-test
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all $(BUILD)/test-tools/load
 	$(Q)bash tests/bench/flushes.sh
@@ -805,6 +809,8 @@ help:
 	@echo 'make bench-flushes   flushes for an update by processes that stay, with 1, 4 and 16 clients'
 	@echo 'make bench-board     memory with the settings of a board, and what an update writes to its medium'
 	@echo '    UPDATES=200'
+	@echo 'make bench-sandbox   what a read costs with sandbox = off, on and all, by turns (a minute)'
+	@echo '    ROUNDS=200'
 	@echo 'make bench-instructions   instructions per call; RENEW=1 writes the budgets'
 	@echo 'make board ARCH=...  an archive for a board of that processor in build/board; alone: which there are'
 	@echo '    HOST=NAME CC=... AR=...  with any other compiler'

@@ -270,7 +270,7 @@ queue() { # NAME FUNCTION [ARGUMENT…]
 
 queue system-make suite_system make
 queue system-loop suite_system loop
-[ ! -x build/san/inproc ] || queue inproc suite_inproc
+queue inproc suite_inproc
 queue system-rest suite_system rest
 for arch in ${BOARDS:-}; do
     queue "board-$arch" suite_board "$arch"
@@ -287,7 +287,7 @@ queue lint suite_lint
 # The budgets are of the static programs.
 grep -q ld-linux "$PROGRAMS/data" || queue instructions suite_instructions
 [ -n "${FILTER:-}" ] || queue postman suite_postman
-[ ! -x build/fuzz/requests ] || queue fuzz suite_fuzz
+queue fuzz suite_fuzz
 [ -n "${FILTER:-}" ] || queue console-text suite_console_text
 
 processors=$(nproc)

@@ -108,19 +108,37 @@ const char *password_weakness(struct text password)
                       : NULL;
 }
 
+/* Writes what stands for a PASSWORD that is longer than what a method uses: its digest, behind a
+ * byte that UTF-8 has nowhere, so that it is nothing that anybody can log in with. The digest is
+ * one that no other service has made of the same password, where it may have become known. */
+static bool shorten(struct arena *arena, struct text password, char *out)
+{
+    static const char ours[] = "cubby: the digest of a long password"; /* with its NUL */
+    char *whole = arena_alloc(arena, sizeof ours + password.size);
+    if (whole == NULL) {
+        return false;
+    }
+    memcpy(whole, ours, sizeof ours);
+    memcpy(whole + sizeof ours, password.at, password.size);
+    *out = '\xff';
+    bool done =
+        digest_text((struct text){.at = whole, .size = sizeof ours + password.size}, out + 1);
+    explicit_bzero(whole, sizeof ours + password.size);
+    return done;
+}
+
 /* Hashes PASSWORD with the crypt(5) SETTING, which may be a whole hash. *OUT is on ARENA, or NULL
  * when libxcrypt can't use SETTING. */
 static enum error_code hash_with(struct arena *arena, const char *setting, size_t longest,
                                  struct text password, const char **out, struct cause *cause)
 {
     struct crypt_data *data = arena_alloc(arena, sizeof *data);
-    char *phrase = arena_alloc(arena, password.size + DIGEST_TEXT_SIZE);
+    char *phrase = arena_alloc(arena, password.size + 1 + DIGEST_TEXT_SIZE);
     if (data == NULL || phrase == NULL) {
         return cause_set(cause, ERR_INTERNAL, "out of memory");
     }
     if (password.size > longest) {
-        /* Longer than what the method uses: the digest of the password takes its place. */
-        if (!digest_text(password, phrase)) {
+        if (!shorten(arena, password, phrase)) {
             return cause_set(cause, ERR_INTERNAL, "digest of a long password failed");
         }
     } else {

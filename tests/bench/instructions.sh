@@ -3,7 +3,8 @@
 # machine does, so a regression of a few percent shows.
 #
 #   instructions.sh          prints the table: call, instructions, budget, difference
-#   instructions.sh check    the same as TAP; a call above its budget by more than ROOM % fails
+#   instructions.sh check    the same as TAP; a call above its budget by more than ROOM % fails, and a read that
+#                            takes more than SANDBOX_ROOM % more when it confines itself
 #   instructions.sh renew    writes the budgets; say in the commit why they changed
 #
 # The budgets hold for the static build with the project's own flags.
@@ -12,6 +13,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/tests/bench
 ROOM=4
+SANDBOX_ROOM=5
 mode=${1:-show}
 # shellcheck source=tests/bench/fixture.bash
 . "$here/fixture.bash"
@@ -19,8 +21,8 @@ mode=${1:-show}
 scratch=$(mktemp -d /tmp/cubby-count.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 fixture_make "$scratch/f"
-# Valgrind is part of the process that would be confined, and makes calls of its own. What the programs
-# themselves spend on it is counted apart, below.
+# Valgrind is part of the process that would be confined, makes calls of its own, and tells the program that
+# there is no Landlock. What the programs themselves spend on it is counted apart, below, without valgrind.
 echo 'sandbox = off' >>"$fixture/cubby.conf"
 
 # Patches that are as much work as a patch can be: their first operation brings the value that the others are
@@ -108,15 +110,47 @@ check() {
     fi
 }
 
+# counted_steps SETTING CALL: the instructions of the program itself, with `sandbox = SETTING`.
+counted_steps() {
+    local said
+    sed -i "s/^sandbox.*/sandbox = $1/" "$fixture/cubby.conf"
+    fixture_reset
+    said=$(fixture_run "$2" "$root/build/test-tools/steps" "$scratch/steps")
+    sed -i 's/^sandbox.*/sandbox = off/' "$fixture/cubby.conf"
+    case $said in *'"status":"success"'*) cat "$scratch/steps" ;; *) echo "the call went wrong: $said" >&2 ;; esac
+}
+
+# confined: what a read takes with each setting, and what has to come of it.
+confined() {
+    local off on all
+    off=$(counted_steps off read)
+    on=$(counted_steps on read)
+    all=$(counted_steps all read)
+    if [ "$mode" = show ]; then
+        awk -v off="$off" -v on="$on" -v all="$all" 'BEGIN { printf "\nread, step by step: sandbox = off %d, on %d (%+.1f %%), all %d (%+.1f %%)\n",
+            off, on, (on - off) * 100 / off, all, (all - off) * 100 / off }'
+        return
+    fi
+    number=$((number + 1))
+    # More than without: it is counted where the sandbox is.
+    if [ "$on" -gt "$off" ] && [ "$all" -gt "$off" ] && [ $((all * 100)) -le $((off * (100 + SANDBOX_ROOM))) ]; then
+        echo "ok $number a read that confines itself takes $on instructions, with a filter of calls $all, without both $off"
+    else
+        echo "not ok $number a read that confines itself takes ${on:-?} instructions, with a filter of calls ${all:-?}, without both ${off:-?}, and $SANDBOX_ROOM % of room"
+    fi
+}
+
 renew() { printf '%-14s %12d\n' "$1" "$(count "$1")"; }
 
 case $mode in
 show)
     printf '%-14s %12s %12s\n' call instructions budget
     each show
+    confined
     ;;
 check)
     each check
+    confined
     echo "1..$number"
     ;;
 renew)

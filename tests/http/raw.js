@@ -26,6 +26,10 @@ setTimeout(() => process.exit(3), 30000);
         if (i > 0) {
             await new Promise((done) => setTimeout(done, Number(parts[i - 1])));
         }
+        if (parts[i] === "END") { // nothing more is sent, but the answer is waited for
+            socket.end();
+            return;
+        }
         if (parts[i] === "HANGUP") {
             socket.destroy();
             return;

@@ -260,3 +260,23 @@ load lib.bash
     register "$(user_json "$name" ".email = \"\u0438\u0432\u0430\u043d$digits@b\u00fccher.\u0440\u0444\"")"
     succeeded 201
 }
+
+# What the reference says that is not compared.
+@test "register: names of other scripts, of another case of letters beyond ASCII, and those that look alike are names of their own" {
+    end=$(date +%s%N | tail -c 9)
+    while read -r one another; do
+        register "$(user_json "$one $end" '.email = "one'"$RANDOM$end"'@example.org"')"
+        succeeded 201
+        register "$(user_json "$another $end" '.email = "two'"$RANDOM$end"'@example.org"')"
+        succeeded 201
+    done <<'NAMES'
+coco сосо
+Éva éva
+Il II
+NAMES
+    # but not within one name, nor by the case of ASCII
+    register "$(user_json "cоco $end" '.email = "three'"$RANDOM$end"'@example.org"')" # the first o is Cyrillic
+    refused 400 INVALID_REQUEST
+    register "$(user_json "COCO $end" '.email = "four'"$RANDOM$end"'@example.org"')"
+    refused 400 USERNAME_EXISTS
+}

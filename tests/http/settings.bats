@@ -127,6 +127,44 @@ DONE
     esac
 }
 
+# drips HEADER LAST PIECE…: the answer to a body that comes for four seconds, never pausing for long
+drips() {
+    local header=$1 last=$2 each parts=()
+    for each in "${@:3}"; do parts+=(400 "$each"); done
+    raw "POST $(prefix)/data HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: $token\r\n$header\r\n\r\n" "${parts[@]}" 400 "$last"
+}
+
+# What came of it: stored, or refused after body_timeout.
+came_of() { # KEY ANSWER WANTED
+    case $3 in
+    stored) [[ $2 == 'HTTP/1.1 201 '* ]] || fail "$2" ;;
+    *) [[ $2 == 'HTTP/1.'?' 4'*"\"code\":\"$3\""* ]] || fail "$2" ;;
+    esac
+    as_user GET "/data/$1"
+    if [ "$3" = stored ]; then succeeded 200; else refused 404 KEY_NOT_FOUND; fi
+}
+
+@test "settings: a body that drips is refused after body_timeout where a program or Apache reads it, not where it is gathered" {
+    key=$(fresh_name drip)
+    json="{\"key\":\"$key\",\"value\":\"xxxxxxxxxx\"}"
+    answer=$(drips "Content-Length: ${#json}" '"}' "${json%xxxxxxxxxx*}" x x x x x x x x x x)
+    wanted=INCOMPLETE_BODY
+    [ "$SERVER" != nginx ] || wanted=stored
+    came_of "$key" "$answer" "$wanted"
+    login "$user"
+    key=$(fresh_name chunks)
+    each='1\r\nx\r\n'
+    first="{\"key\":\"$key\",\"value\":\""
+    answer=$(drips 'Transfer-Encoding: chunked' '2\r\n"}\r\n0\r\n\r\n' \
+        "$(printf %x ${#first})\\r\\n$first\\r\\n" "$each" "$each" "$each" "$each" "$each" "$each" "$each" "$each" "$each" "$each")
+    case $SERVER in
+    busybox) wanted=LENGTH_REQUIRED ;;
+    apache) wanted=INCOMPLETE_BODY ;;
+    lighttpd | nginx) wanted=stored ;;
+    esac
+    came_of "$key" "$answer" "$wanted"
+}
+
 @test "settings: without a database, health is 503 and calls are 5xx, and nothing is shown" {
     lose_store
     call GET /health

@@ -3,10 +3,13 @@
  * their time: of an account that is there no less than of one that is not.
  */
 #include <crypt.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/digest.h"
+#include "common/identity/password.h"
 #include "db/engine/driver.h"
 #include "tests/inproc/suites.h"
 #include "tests/inproc/world.h"
@@ -15,6 +18,8 @@ enum { HASHES_MAXIMUM = 8, SETTING_ROOM = 32 };
 
 static size_t hashes;
 static char settings[HASHES_MAXIMUM][SETTING_ROOM]; /* how those begin that each was made with */
+static char last_phrase[PASSWORD_MAXIMUM + 1];      /* what was hashed last */
+static bool refuses_next;                           /* libxcrypt can't use the setting */
 
 /* Hashes that were computed, each once: the tests of faults ask for the same some thousand times.
  * Of sha512crypt alone, which allocates nothing, so that no place where memory can be out is
@@ -38,6 +43,12 @@ char *__wrap_crypt_rn(const char *phrase, const char *setting, void *data, int s
         (void)snprintf(settings[hashes], SETTING_ROOM, "%s", setting);
     }
     hashes++;
+    (void)snprintf(last_phrase, sizeof last_phrase, "%s", phrase);
+    if (refuses_next) {
+        refuses_next = false;
+        errno = EINVAL;
+        return NULL;
+    }
     bool keeps = strncmp(setting, "$6$", 3) == 0 && strlen(phrase) < KEPT_ROOM &&
                  strlen(setting) < KEPT_ROOM && size == (int)sizeof(struct crypt_data);
     char *output = ((struct crypt_data *)data)->output;
@@ -61,7 +72,7 @@ char *__wrap_crypt_rn(const char *phrase, const char *setting, void *data, int s
 
 static void log_in(const char *name, const char *password, int status)
 {
-    char body[128];
+    char body[PASSWORD_MAXIMUM + 64];
     (void)snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"%s\"}", name, password);
     hashes = 0;
     (void)world_expect(&token_program, (struct tape_request){.method = "POST", .body = body},
@@ -112,15 +123,146 @@ static void a_refused_login_has_the_hash_of_the_settings_whoever_is_named(void *
     }
 }
 
+static void sql(const char *statement)
+{
+    struct db_connection *connection;
+    assert_int_equal(db_sqlite.open(world_database, true, 0, &connection), DB_OK);
+    assert_int_equal(db_sqlite.script(connection, statement), DB_OK);
+    db_sqlite.close(connection);
+}
+
+static void store_hash(const char *stored)
+{
+    char statement[256];
+    (void)snprintf(statement, sizeof statement,
+                   "UPDATE users SET password_hash = '%s' WHERE username = 'bob'", stored);
+    sql(statement);
+}
+
+static void a_hash_that_nothing_matches_has_one_of_the_settings_in_its_place(void **state)
+{
+    (void)state;
+    static const char *const stored[] = {
+        "",
+        "!",
+        "*",
+        "x",
+        "plain text",
+        "$",
+        "$0$salt$hash",
+        "$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/", /* a method that is too weak */
+        "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$aGFzaA",
+        "$2b$04$",
+        "$2b$04$abcdefghijklmnopqrstuu", /* without its end */
+        "$2b$31$abcdefghijklmnopqrstuuabcdefghijklmnopqrstuvwxyz01234",
+        "$6$rounds=1000$saltsalt$",
+        "$6$rounds=1000$saltsalt$tooshort",
+        "$y$j9T$salt",
+        "$y$zzz$saltsalt$abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq",
+    };
+    static const struct {
+        const char *lines;
+        const char *start;
+    } rows[] = {
+        {"password_method = sha512crypt\npassword_cost = 2000", "$6$rounds=2000$"},
+        {"password_method = bcrypt\npassword_cost = 4", "$2b$04$"},
+    };
+    char longer[PASSWORD_MAXIMUM];
+    memset(longer, 'a', sizeof longer);
+    memcpy(longer, "Aa1-", 4);
+    longer[sizeof longer - 1] = '\0';
+    const char *const passwords[] = {world_password, longer};
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
+        (void)world_reset(state);
+        store_hash(stored[i]);
+        for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+            world_configure(rows[row].lines);
+            for (size_t p = 0; p < sizeof passwords / sizeof *passwords; p++) {
+                log_in("bob", passwords[p], 401);
+                if (hashes != 1) {
+                    fail_msg("%zu hashes beside \"%s\"", hashes, stored[i]);
+                }
+                assert_made_with(0, rows[row].start);
+            }
+        }
+    }
+}
+
+static void a_hash_that_libxcrypt_refuses_has_one_of_the_settings_in_its_place(void **state)
+{
+    (void)state;
+    world_configure("password_method = sha512crypt\npassword_cost = 2000");
+    refuses_next = true;
+    log_in("bob", world_password, 401);
+    assert_int_equal(hashes, 2);
+    assert_made_with(0, "$6$rounds=1000$");
+    assert_made_with(1, "$6$rounds=2000$");
+}
+
+static void set_password(const char *new_password)
+{
+    char body[2 * PASSWORD_MAXIMUM];
+    (void)snprintf(body, sizeof body, "{\"current_password\":\"%s\",\"new_password\":\"%s\"}",
+                   world_password, new_password);
+    (void)world_expect(
+        &me_program,
+        (struct tape_request){
+            .method = "PUT", .path = "/password", .authorization = world_bob, .body = body},
+        200, NULL);
+}
+
+/* The methods that use only so many bytes of a password: of a longer one every byte counts all the
+ * same, and what stands for it is no password. */
+static void a_password_longer_than_its_method_uses_is_the_only_one_that_logs_in(void **state)
+{
+    static const struct {
+        const char *lines;
+        size_t longest;
+    } rows[] = {
+        {"password_method = bcrypt\npassword_cost = 4", 72},
+        {"password_method = sha512crypt\npassword_cost = 1000", 511},
+        {"password_method = yescrypt\npassword_cost = 1", 511},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t size = rows[i].longest; size <= PASSWORD_MAXIMUM && size <= rows[i].longest + 1;
+             size++) {
+            char password[PASSWORD_MAXIMUM + 1];
+            char digest[DIGEST_TEXT_SIZE];
+            memset(password, 'a', size);
+            memcpy(password, "Aa1-", 4);
+            password[size] = '\0';
+            (void)world_reset(state);
+            world_configure(rows[i].lines);
+            set_password(password);
+            log_in("bob", password, 200);
+            assert_int_equal(hashes, 1);
+            assert_true(digest_text(text_of(password), digest));
+            char hashed[sizeof last_phrase];
+            memcpy(hashed, last_phrase, sizeof hashed);
+            log_in("bob", digest, 401);
+            if (size > rows[i].longest) {
+                log_in("bob", hashed + 1, 401);
+                char body[PASSWORD_MAXIMUM + 64];
+                (void)snprintf(body, sizeof body, "{\"username\":\"bob\",\"password\":\"%s\"}",
+                               hashed);
+                hashes = 0;
+                (void)world_expect(&token_program,
+                                   (struct tape_request){.method = "POST", .body = body}, 400,
+                                   "INVALID_REQUEST");
+                assert_int_equal(hashes, 0);
+            }
+            password[size - 1] = 'b';
+            log_in("bob", password, 401);
+            password[size - 1] = '\0';
+            log_in("bob", password, 401);
+        }
+    }
+}
+
 static void a_disabled_account_hashes_the_same_for_the_right_password(void **state)
 {
     (void)state;
-    struct db_connection *connection;
-    assert_int_equal(db_sqlite.open(world_database, true, 0, &connection), DB_OK);
-    assert_int_equal(
-        db_sqlite.script(connection, "UPDATE users SET disabled = 1 WHERE username = 'bob'"),
-        DB_OK);
-    db_sqlite.close(connection);
+    sql("UPDATE users SET disabled = 1 WHERE username = 'bob'");
     world_configure("password_method = sha512crypt\npassword_cost = 2000");
     const char *const passwords[] = {"Wrong-pass1!", world_password};
     for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++) {
@@ -133,6 +275,12 @@ static void a_disabled_account_hashes_the_same_for_the_right_password(void **sta
 
 const struct CMUnitTest hash_tests[] = {
     cmocka_unit_test_setup(a_refused_login_has_the_hash_of_the_settings_whoever_is_named,
+                           world_reset),
+    cmocka_unit_test_setup(a_hash_that_nothing_matches_has_one_of_the_settings_in_its_place,
+                           world_reset),
+    cmocka_unit_test_setup(a_hash_that_libxcrypt_refuses_has_one_of_the_settings_in_its_place,
+                           world_reset),
+    cmocka_unit_test_setup(a_password_longer_than_its_method_uses_is_the_only_one_that_logs_in,
                            world_reset),
     cmocka_unit_test_setup(a_disabled_account_hashes_the_same_for_the_right_password, world_reset),
 };

@@ -180,11 +180,23 @@ follow() {
     same "$(tail -n 1 <<<"$doctor")" '0 problems'
 }
 
-# store_slashes: leaves $token of a user who has a/b.
+# store_slashes: leaves $token of a user who has a/b. What has a slash more, behind it or before a program's name, is
+# none of it: but where slashes are merged, the latter is the program. MERGED says so.
 store_slashes() {
+    local path
     six_calls "$site/api"
     call POST "$site/api/data" -d '{"key":"a/b","value":[1]}'
     same "$code" 201
+    for path in a/b/ a/; do
+        call GET "$site/api/data/$path"
+        same "$path $code$(jq -r .code <<<"$body")" "$path 404KEY_NOT_FOUND"
+        call POST "$site/api/data/$path" -d '{"value":1}'
+        same "$path $code$(jq -r .code <<<"$body")" "$path 405METHOD_NOT_ALLOWED"
+    done
+    for path in /api//health //api/health; do
+        call GET "$site$path"
+        if [ -n "${MERGED:-}" ]; then same "$path $code" "$path 200"; else same "$path $code$(jq -r .status <<<"$body")" "$path 404error"; fi
+    done
 }
 
 # guarded: no browser shows the page inside of another, or takes a file for what it is not.
@@ -267,7 +279,7 @@ serves_pages() {
 @test "deploy: lighttpd as Debian ships it, by the page's commands: cubby doctor finds no problem" {
     debian_lighttpd
     follow www/docs/deploying.md 'lighttpd'
-    store_slashes
+    MERGED=yes store_slashes
     has "$doctor" 'ok       slashes'
     call GET "$site/api/data/a%2Fb"
     same "$code" 200
@@ -306,7 +318,7 @@ serves_pages() {
 
 @test "deploy: civetweb of Debian: the six calls, and no problem" {
     follow www/docs/deploying.md 'civetweb'
-    store_slashes
+    MERGED=yes store_slashes
     has "$doctor" 'ok       slashes'
     call GET "$site/api/data/a%2Fb"
     same "$code" 200
@@ -499,7 +511,7 @@ all_taken() {
     mkdir -p "$machine/run/lighttpd"
     ! is_root || chown www-data "$machine/run/lighttpd"
     follow www/docs/deploying.md 'lighttpd, by FastCGI'
-    stays
+    MERGED=yes stays
 }
 
 @test "deploy: Apache of Debian, by mod_proxy_fcgi" {

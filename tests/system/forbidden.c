@@ -162,6 +162,31 @@ static int try_device(const char *at)
     return mknod(at, S_IFCHR | 0600, makedev(1, 3));
 }
 
+/* A plain file that is made without being opened. */
+static int try_make_file(const char *at)
+{
+    return mknod(at, S_IFREG | 0600, 0);
+}
+
+/* The first disk that is made of a file, by another name. */
+static int try_block_device(const char *at)
+{
+    return mknod(at, S_IFBLK | 0600, makedev(7, 0));
+}
+
+/* Asks /dev/random, AT, what only a device can tell: RNDGETENTCNT of linux/random.h, which the C
+ * library's folder of headers need not have. */
+static int try_ask_device(const char *at)
+{
+    int bits;
+    int device = open(at, O_WRONLY);
+    int done = device >= 0 ? ioctl(device, (int)_IOR('R', 0U, int), &bits) : -1;
+    int problem = errno;
+    (void)closed(device);
+    errno = problem;
+    return done;
+}
+
 static int try_rename(const char *at)
 {
     char to[4096];
@@ -408,7 +433,10 @@ static const struct attempt {
                 {"folder", try_folder},
                 {"fifo", try_fifo},
                 {"remove-folder", try_remove_folder},
+                {"make-file", try_make_file},
                 {"device", try_device},
+                {"block-device", try_block_device},
+                {"ask-device", try_ask_device},
                 {"rename", try_rename},
                 {"link", try_link},
                 {"mode", try_mode},

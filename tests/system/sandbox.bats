@@ -98,6 +98,7 @@ files() {
     ends_in "$1" write "$beside/file"
     ends_in "$1" truncate "$beside/file"
     ends_in "$1" create "$beside/new"
+    ends_in "$1" make-file "$beside/made"
     ends_in "$1" rename "$beside/file"
     ends_in "$1" execute /bin/true
     ends_in "$1" execute "$home/true"
@@ -106,6 +107,7 @@ files() {
     ends_in "$1" link "$home/link"
     ends_in "$1" fifo "$home/fifo"
     ends_in "$1" device "$home/device"
+    ends_in "$1" block-device "$home/block"
     ends_in "$1" name "$home/name"
     [ ! -e "$beside/file" ] || ends_in "$1" remove "$beside/file"
 }
@@ -207,7 +209,8 @@ within() {
     ends_in works abstract "$abstract"
     ends_in works limits
     ends_in works look-into
-    for each in truncate:$beside/file remove:$beside/file folder:$beside/a remove-folder:$beside/a fifo:$home/b device:$home/c name:$home/d; do
+    for each in truncate:$beside/file remove:$beside/file folder:$beside/a remove-folder:$beside/a fifo:$home/b device:$home/c name:$home/d \
+        block-device:$home/e make-file:$home/f ask-device:/dev/random; do
         ends_in works "${each%%:*}" "${each#*:}"
     done
     kill "$listener"
@@ -262,6 +265,10 @@ within() {
         ends_in EACCES listen
         ends_in EACCES connect
     fi
+    # a device that may be written to, as a log may be, is asked nothing
+    sed -i 's|^log = .*|log = /dev/random|' "$conf"
+    [ "$(jq .data.landlock <<<"$body")" -lt 5 ] || others_expected=EACCES
+    ends_in "$others_expected" ask-device /dev/random
 }
 
 @test "sandbox: on, all, off, and nothing else" {
