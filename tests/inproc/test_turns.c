@@ -16,11 +16,13 @@
 #include "tests/inproc/world.h"
 
 static struct db_driver watched;
-static size_t begun;        /* transactions of the call */
-static size_t steps;        /* of statements */
-static size_t commits;      /* asked for */
-static size_t failing;      /* the number of the commit that fails; 0: none */
-static size_t reads;        /* transactions for reading that were asked for */
+static size_t begun;                        /* transactions of the call */
+static size_t steps;                        /* of statements */
+static size_t commits;                      /* asked for */
+static size_t failing;                      /* the number of the commit that fails; 0: none */
+static bool fails_unknown;                  /* or is done, and said to be unknown */
+static const struct db_connection *unknown; /* whose commit that was, while it is open */
+static size_t reads;                        /* transactions for reading that were asked for */
 static size_t undoing;      /* the number of the one that the engine undoes; 0: none */
 static size_t turns;        /* others had */
 static const char *theirs;  /* what they do; NULL: nothing */
@@ -69,19 +71,34 @@ static void take_turn(void)
 
 static enum db_class watched_begin_read(struct db_connection *connection)
 {
+    assert_ptr_not_equal(connection, unknown);
     take_turn();
     return ++reads == undoing ? DB_AGAIN : db_sqlite.begin_read(connection);
 }
 
 static enum db_class watched_begin(struct db_connection *connection)
 {
+    assert_ptr_not_equal(connection, unknown);
     take_turn();
     return db_sqlite.begin(connection);
 }
 
 static enum db_class watched_commit(struct db_connection *connection)
 {
-    return ++commits == failing ? DB_BUSY : db_sqlite.commit(connection);
+    if (++commits != failing) {
+        return db_sqlite.commit(connection);
+    }
+    if (!fails_unknown) {
+        return DB_BUSY;
+    }
+    unknown = connection;
+    return db_sqlite.commit(connection) == DB_OK ? DB_UNKNOWN : DB_INTERNAL;
+}
+
+static void watched_close(struct db_connection *connection)
+{
+    unknown = connection == unknown ? NULL : unknown;
+    db_sqlite.close(connection);
 }
 
 /* Once it takes longer than an export may keep others out. */
@@ -104,8 +121,11 @@ static void watch(const char *sql, size_t most)
     watched.begin_read = watched_begin_read;
     watched.begin = watched_begin;
     watched.commit = watched_commit;
+    watched.close = watched_close;
     watched.step = watched_step;
     begun = steps = commits = failing = reads = undoing = turns = read_so_far = 0;
+    fails_unknown = false;
+    unknown = NULL;
     slow_after = NEVER;
     step_ms = 0;
     clock_stands = true;
@@ -322,6 +342,28 @@ static void an_account_that_is_not_deleted_keeps_its_items(void **state)
         assert_int_equal(number("SELECT count(*) FROM users WHERE id = 1"), 1);
     }
     fail_msg("no commit was the last that failed");
+}
+
+/* The changes feed sweeps what has expired, and goes on where it can't: not with a connection that
+ * may hold a lock still. */
+static void no_call_goes_on_by_a_connection_in_an_unknown_state(void **state)
+{
+    (void)state;
+    bool went_on = false;
+    for (size_t i = 1; i < 6; i++) {
+        (void)world_reset(NULL);
+        run("UPDATE items SET expires_at = 1 WHERE user_id = 1 AND key = 'list/a';"
+            "UPDATE users SET next_expiry = 1 WHERE id = 1");
+        watch(NULL, 0);
+        failing = i;
+        fails_unknown = true;
+        const struct tape_answer *answer =
+            world_ask(&changes_program, (struct tape_request){.authorization = world_ann});
+        assert_true(answer->status == 200 || answer->status == 503);
+        went_on = went_on || (answer->status == 200 && commits >= i);
+        db_use_driver(NULL);
+    }
+    assert_true(went_on);
 }
 
 /* Steps that a call takes which removes all of COUNT items. */
@@ -541,6 +583,7 @@ const struct CMUnitTest turn_tests[] = {
     TURN_TEST(the_end_of_a_token_ends_its_export),
     TURN_TEST(a_large_account_is_deleted_in_one_transaction),
     TURN_TEST(an_account_that_is_not_deleted_keeps_its_items),
+    TURN_TEST(no_call_goes_on_by_a_connection_in_an_unknown_state),
     TURN_TEST(removing_many_takes_few_statements),
     TURN_TEST(what_is_stored_again_leaves_no_tombstone),
     TURN_TEST(the_newest_deletions_are_remembered),
