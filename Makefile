@@ -314,7 +314,8 @@ SAN_SOURCES := $(LIBRARY_SOURCES) $(wildcard cgi-bin/*.c) $(wildcard tests/inpro
 # The programs' own malloc stands beside that of the sanitizer, to be tested by name.
 HEAP_BESIDE := -DCUBBY_OWN_HEAP $(foreach name,malloc calloc realloc free malloc_usable_size,\
 	-D$(name)=heap_$(name))
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap64,--wrap=crypt_rn
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap64,--wrap=crypt_rn \
+	-Wl,--wrap=monotonic_ms
 
 $(eval $(call dep_rules,$(SAN_DIR),$(SAN_CC),$(SAN_DEP_FLAGS),,))
 

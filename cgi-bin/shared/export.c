@@ -7,7 +7,7 @@
  * of the account's counter, so as long as that stays the same, nothing has changed since the first
  * piece. If something has, all is read again, the last time in one transaction. No transaction
  * keeps others out for long, whatever the size of the account and however slow the disk: a piece
- * ends, and the last time fails, before who waits gives up.
+ * ends, and the last time fails, before who waits gives up, but for the time that one item takes.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -27,6 +27,7 @@ struct exporting {
     int64_t since;        /* when the present transaction began, by monotonic_ms */
     int64_t bytes;        /* of the present piece, yet */
     int64_t rows;         /* the same */
+    int64_t looked;       /* how many of the bytes at the last look at the clock */
     struct item_key last; /* of this piece */
     bool more;            /* items come after it */
 };
@@ -34,7 +35,9 @@ struct exporting {
 enum { PIECE_BYTES = 16 << 20, PIECE_ROWS = 5000, ATTEMPTS = 5 };
 
 /* The longest that a transaction may keep others out, in milliseconds: who comes meanwhile waits as
- * long as busy_timeout says, and is to have a turn in that time. */
+ * long as busy_timeout says, and is to have a turn in that time. Below LEAST_MS the pieces would
+ * get so short that a slow disk read little else than their beginnings: with a busy_timeout of less
+ * than twice that, one who waits may give up before a slow piece ends. */
 static int64_t longest_hold(const struct call *call)
 {
     enum { LEAST_MS = 1000 };
@@ -42,17 +45,27 @@ static int64_t longest_hold(const struct call *call)
     return half > LEAST_MS ? half : LEAST_MS;
 }
 
-/* Whether others must have a turn before the next item is read. Of small items a look at the clock
- * for each would be a hundredth of the work. */
-static bool piece_is_full(const struct exporting *export)
+/* Of small items a look at the clock for each would be a hundredth of the work. */
+static bool look_is_due(const struct exporting *export)
 {
-    enum { LOOK_ROWS = 8 };
+    enum { LOOK_ROWS = 8, LOOK_BYTES = 1 << 20 };
+    return export->rows % LOOK_ROWS == 0 || export->bytes - export->looked >= LOOK_BYTES;
+}
+
+/* Whether others must have a turn before the next item is read. */
+static bool piece_is_full(struct exporting *export)
+{
     if (!export->blocks || export->rows == 0) {
         return false;
     }
-    return (export->in_pieces && (export->bytes >= PIECE_BYTES || export->rows >= PIECE_ROWS)) ||
-           (export->rows % LOOK_ROWS == 0 &&
-            monotonic_ms() - export->since >= longest_hold(export->call));
+    if (export->in_pieces && (export->bytes >= PIECE_BYTES || export->rows >= PIECE_ROWS)) {
+        return true;
+    }
+    if (!look_is_due(export)) {
+        return false;
+    }
+    export->looked = export->bytes;
+    return monotonic_ms() - export->since >= longest_hold(export->call);
 }
 
 static void write_text(struct exporting *export, const char *text)
@@ -197,6 +210,7 @@ static enum error_code write_items(struct exporting *export, const struct item_o
         export->more = false;
         export->bytes = 0;
         export->rows = 0;
+        export->looked = 0;
         error = items_list(call->store, owner, call->now_ms, &next, write_item, export);
         if (error == ERR_NONE && export->more) {
             error = let_others_write(export, owner, version, changed);

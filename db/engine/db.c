@@ -30,6 +30,7 @@ struct db {
     bool write_refused;  /* a write failed: disk full, or read-only */
     bool only_read;      /* the latter: by nature it takes no write now */
     bool doubtful;       /* the connection failed in a way that a new one may not */
+    bool unsure;         /* a commit may be done or not, and have let its locks go or not */
     bool undone;         /* the engine undid the transaction, which may be tried again */
     bool committed;      /* some of what the client asked for is done, whatever comes */
     struct cause *cause;
@@ -71,6 +72,7 @@ static enum error_code fail(struct db *db, enum db_class class, const char *doin
 {
     const char *why = db->driver->message(db->connection);
     db->doubtful = db->doubtful || (class != DB_BUSY && class != DB_CONFLICT && class != DB_AGAIN);
+    db->unsure = db->unsure || class == DB_UNKNOWN;
     db->undone = db->undone || class == DB_AGAIN;
     db->write_refused = db->write_refused || class == DB_BUSY || class == DB_FULL ||
                         class == DB_READ_ONLY || class == DB_COPY || class == DB_UNKNOWN;
@@ -113,6 +115,7 @@ static void db_disconnect(struct db *db)
     }
     db->checked = false;
     db->kept = false;
+    db->unsure = false;
 }
 
 /* A statement that is not reset keeps its locks. */
@@ -271,9 +274,10 @@ bool db_has_committed(const struct db *db)
     return db->committed;
 }
 
+/* A lock that a commit could not let go is let go with the connection. */
 static void undo(struct db *db)
 {
-    if (!db->driver->rollback(db->connection)) {
+    if (!db->driver->rollback(db->connection) || db->unsure) {
         db_disconnect(db);
     }
 }

@@ -483,13 +483,13 @@ static enum db_class sqlite_reading_blocks(struct db_connection *connection, boo
 }
 
 /* A commit is final once its journal is deleted, or its record is in the write-ahead log. If only
- * flushing that fails, or letting go of locks, it is too late to take the commit back. Any other
- * failure means what CODE says. */
+ * flushing that fails, or letting go of locks, it is too late to take the commit back; where nobody
+ * can say which journal it is, it may be. Any other failure means what CODE says. */
 static bool commit_is_unsure(struct db_connection *connection, int code)
 {
     bool ahead = false;
     if (code == SQLITE_IOERR_FSYNC) {
-        (void)sqlite_journal(connection, &ahead);
+        ahead = sqlite_journal(connection, &ahead) != DB_OK || ahead;
     }
     return ahead || code == SQLITE_IOERR_DIR_FSYNC || code == SQLITE_IOERR_DELETE_NOENT ||
            code == SQLITE_IOERR_RDLOCK || code == SQLITE_IOERR_UNLOCK;
