@@ -29,7 +29,6 @@ int main(int argc, char **argv)
     }
     long long steps = 0;
     int status = 0;
-    int passed_on = 0; /* the signal that stopped it, but for that of a step */
     for (;;) {
         if (child < 0 || waitpid(child, &status, 0) != child) {
             perror("steps");
@@ -39,7 +38,8 @@ int main(int argc, char **argv)
             break;
         }
         steps++;
-        passed_on = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+        /* The signal that stopped it, but for that of a step. */
+        int passed_on = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
         if (ptrace(PTRACE_SINGLESTEP, child, NULL, (long)passed_on) != 0) {
             perror("steps: ptrace");
             (void)kill(child, SIGKILL);
