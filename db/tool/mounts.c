@@ -153,7 +153,7 @@ static bool has_mounts_of_first(void)
     struct stat own;
     return geteuid() != 0 ||
            (stat("/proc/1/ns/mnt", &first) == 0 && stat("/proc/self/ns/mnt", &own) == 0 &&
-            are_same(&first, &own) && are_same_place("/proc/1/root/.", "/"));
+            are_same(&first, &own) && are_same_place("/proc/1/root", "/"));
 }
 
 /* The LINE of mount number ID, taken apart. *LINE is the caller's to free. */

@@ -1,14 +1,7 @@
 /*
- * key.c - the keys that sign access tokens: list, rotate, retire.
+ * key.c - the keys that sign access tokens: list, rotate, use, retire.
  *
- * The key file is a JWKS (RFC 7517): the first key signs, all verify. It is edited as JSON, so that
- * unknown members stay. Beside those of RFC 7517 a key made here has
- *
- *   iat             when it was created, seconds since 1970
- *   token_lifetime  seconds that its tokens live for by the settings, while it signs; and later on
- *                   where no clock told when it signed last, so that it has no exp
- *   exp             when the last token of one that signs no more has expired, with a margin
- *   key_ops         ["verify"] (RFC 7517 section 4.3) in one that is to sign later on
+ * What the file holds stands in key_file.h.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,176 +9,20 @@
 #include <unistd.h>
 
 #include "common/identity/token.h"
-#include "db/tool/files.h"
-#include "db/tool/lock.h"
 #include "db/tool/commands/key.h"
+#include "db/tool/commands/key_file.h"
 
-/* 2024-01-01, in seconds since 1970: a clock that shows less has not been set. */
-#define CLOCK_IS_SET INT64_C(1704067200)
-
-/* Seconds for which another web server, with its own copy of the file, may go on to sign by a key
- * that signs no more in this one. */
-enum { OTHERS_FOLLOW = 24 * 60 * 60 };
-
-/* The member NAME of OBJECT; of several the last one, which is the one that the programs use. */
-static cJSON *member(const cJSON *object, const char *name)
-{
-    cJSON *found = NULL;
-    cJSON *each;
-    cJSON_ArrayForEach(each, object)
-    {
-        found = each->string != NULL && strcmp(each->string, name) == 0 ? each : found;
-    }
-    return found;
-}
-
-/* ---- the file ------------------------------------------------------------------------------- */
-
-static void report(void *self, const char *problem)
-{
-    struct tool *tool = self;
-    (void)tool_fail(tool, "%s: %s", tool->config.keys, problem);
-}
-
-/* Reads the key file as JSON and checks every key; *LIST is its array of keys. */
-static int read_keys(struct tool *tool, cJSON **top, cJSON **list)
-{
-    const char *text;
-    int status = file_become_owner(tool, tool->config.keys);
-    if (status == TOOL_DONE) {
-        status = file_read(tool, tool->config.keys, &text);
-    }
-    if (status != TOOL_DONE) {
-        return status;
-    }
-    if (!token_keys_check(tool->config.keys, report, tool)) {
-        return TOOL_FAILED;
-    }
-    *top = cJSON_Parse(text);
-    *list = member(*top, "keys");
-    if (cJSON_GetArraySize(*list) > 0) {
-        return TOOL_DONE;
-    }
-    return tool_fail(tool, "%s: not a JWKS file with a member \"keys\"", tool->config.keys);
-}
-
-/* Locks the key file, so that no edit is lost when two are made at the same time. */
-static int lock_keys(struct tool *tool, int *lock)
-{
-    *lock = -1;
-    int status = file_become_owner(tool, tool->config.keys);
-    return status == TOOL_DONE ? lock_file(tool, tool->config.keys, lock) : status;
-}
-
-static int write_keys(struct tool *tool, const cJSON *top)
-{
-    const char *text = cJSON_Print(top);
-    if (text != NULL && strlen(text) >= TOKEN_KEY_FILE_SIZE) {
-        return tool_fail(
-            tool, "%s: has as many keys as fit into it; \"cubby key retire --expired\" first",
-            tool->config.keys);
-    }
-    return text != NULL ? file_replace_secret(tool, tool->config.keys, text)
-                        : tool_out_of_memory(tool);
-}
-
-/* ---- one key -------------------------------------------------------------------------------- */
-
-/* The name of a key; "-" for one that has none. */
-static const char *name_of(const cJSON *key)
-{
-    const char *kid = cJSON_GetStringValue(member(key, "kid"));
-    return kid != NULL ? kid : "-";
-}
-
-/* The same as JSON: null for a key without a name. */
+/* The name of KEY as JSON: null for a key without a name. */
 static cJSON *name_json(const cJSON *key)
 {
-    const char *kid = cJSON_GetStringValue(member(key, "kid"));
+    const char *kid = cJSON_GetStringValue(key_member(key, "kid"));
     return kid != NULL ? cJSON_CreateString(kid) : cJSON_CreateNull();
-}
-
-/* The member NAME of KEY, a whole number of seconds; 0 when there is none. */
-static int64_t seconds_of(const cJSON *key, const char *name)
-{
-    const cJSON *found = member(key, name);
-    return cJSON_IsNumber(found) && found->valuedouble > 0 && found->valuedouble < 1e11
-               ? (int64_t)found->valuedouble
-               : 0;
-}
-
-/* When KEY was created, in seconds since 1970; 0: unknown. */
-static int64_t creation_of(const cJSON *key)
-{
-    return seconds_of(key, "iat");
-}
-
-static void drop_member(cJSON *key, const char *name)
-{
-    while (member(key, name) != NULL) {
-        cJSON_DeleteItemFromObjectCaseSensitive(key, name);
-    }
-}
-
-/* Gives KEY the member NAME, in the place of any that it has. SECONDS is below 2^53. */
-static void set_seconds(cJSON *key, const char *name, int64_t seconds)
-{
-    drop_member(key, name);
-    json_add(key, name, cJSON_CreateNumber((double)seconds));
-}
-
-/* Whether KEY waits for "cubby key use". */
-static bool is_prepared(const cJSON *key)
-{
-    const cJSON *ops = member(key, "key_ops");
-    const char *only = cJSON_GetStringValue(cJSON_GetArrayItem(ops, 0));
-    return cJSON_GetArraySize(ops) == 1 && only != NULL && strcmp(only, "verify") == 0 &&
-           seconds_of(key, "exp") == 0;
-}
-
-/* How long tokens of KEY live: as the settings say, or said when it was made. Who lowers
- * token_lifetime does not shorten the tokens that are about. */
-static int64_t lifetime_of(const struct tool *tool, const cJSON *key)
-{
-    int64_t known = seconds_of(key, "token_lifetime");
-    return known > tool->config.token_lifetime ? known : tool->config.token_lifetime;
 }
 
 static size_t bits_of(const cJSON *key)
 {
-    const char *k = cJSON_GetStringValue(member(key, "k"));
+    const char *k = cJSON_GetStringValue(key_member(key, "k"));
     return k != NULL ? strcspn(k, "=") * 6 / 8 * 8 : 0;
-}
-
-/* When the last token of KEY has expired, whichever web server signed it, if this file has it sign
- * no more from NOW on. Another server's clock may be ahead. */
-static int64_t end_from(const struct tool *tool, const cJSON *key, int64_t now)
-{
-    return now + lifetime_of(tool, key) + TOKEN_CLOCK_TOLERANCE + OTHERS_FOLLOW;
-}
-
-/* Whether the clock can have been right when it showed TIME, at which KEY was there. */
-static bool is_likely(int64_t time, const cJSON *key)
-{
-    return time >= CLOCK_IS_SET && time >= creation_of(key);
-}
-
-/* By when the last token of key NUMBER (from 0) has expired, in seconds since 1970; 0 for the first
- * key, which still signs, and when it is unknown. In files of before, which don't say so, its
- * successor stands before it, and its tokens live on from when that was created. What was noted
- * while the clock was wrong says nothing. */
-static int64_t end_of(const struct tool *tool, const cJSON *list, int number)
-{
-    const cJSON *key = cJSON_GetArrayItem(list, number);
-    if (number == 0 || is_prepared(key)) {
-        return 0;
-    }
-    int64_t said = seconds_of(key, "exp");
-    if (said != 0 || seconds_of(key, "token_lifetime") != 0) {
-        return is_likely(said, key) ? said : 0;
-    }
-    int64_t successor = creation_of(cJSON_GetArrayItem(list, number - 1));
-    return is_likely(successor, key) ? end_from(tool, key, successor) : 0;
 }
 
 const char *key_new_name(struct tool *tool)
@@ -210,7 +47,7 @@ int key_new_file(struct tool *tool, const char *kid, const char **text)
     cJSON *top = plain != NULL ? cJSON_Parse(plain) : NULL;
     cJSON *made = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(top, "keys"), 0);
     json_add(made, "iat", json_new_integer(&tool->scratch, tool_now_ms() / 1000));
-    set_seconds(made, "token_lifetime", tool->config.token_lifetime);
+    key_set_seconds(made, "token_lifetime", tool->config.token_lifetime);
     *text = made != NULL ? cJSON_Print(top) : NULL;
     return *text != NULL && !arena_failed(&tool->scratch) ? TOOL_DONE : tool_out_of_memory(tool);
 }
@@ -261,10 +98,10 @@ static int list_as_json(struct tool *tool, const cJSON *list)
         cJSON *row = cJSON_CreateObject();
         json_add(row, "kid", name_json(key));
         json_add(row, "signs", cJSON_CreateBool(i == 0));
-        json_add(row, "prepared", cJSON_CreateBool(i > 0 && is_prepared(key)));
+        json_add(row, "prepared", cJSON_CreateBool(i > 0 && key_is_prepared(key)));
         json_add(row, "bits", json_new_integer(&tool->scratch, (int64_t)bits_of(key)));
-        add_time(tool, row, "created_at", creation_of(key));
-        add_time(tool, row, "tokens_end_at", end_of(tool, list, i));
+        add_time(tool, row, "created_at", key_created(key));
+        add_time(tool, row, "tokens_end_at", key_end(tool, list, i));
         (void)cJSON_AddItemToArray(out, row);
     }
     return tool_print_json(tool, out, true);
@@ -277,7 +114,7 @@ static int run_list(struct tool *tool)
     }
     cJSON *top;
     cJSON *list;
-    int status = read_keys(tool, &top, &list);
+    int status = key_file_read(tool, &top, &list);
     if (status != TOOL_DONE) {
         return status;
     }
@@ -291,18 +128,18 @@ static int run_list(struct tool *tool)
     int count = cJSON_GetArraySize(list);
     for (int i = 0; i < count; i++) {
         const cJSON *key = cJSON_GetArrayItem(list, i);
-        int64_t end = end_of(tool, list, i);
+        int64_t end = key_end(tool, list, i);
         char born[TIME_TEXT_SIZE];
         char ends[TIME_TEXT_SIZE];
-        const char *name = name_of(key);
+        const char *name = key_name(key);
         if (names) {
             (void)puts(name); /* of harmless characters, as token_keys_check has seen */
             continue;
         }
-        bool none = i == 0 || is_prepared(key);
+        bool none = i == 0 || key_is_prepared(key);
         const char *tokens = i == 0 ? "signs new ones" : "is to sign new ones";
         printf("%-20s %5zu  %-24s  %s%s\n", tool_is_printable(name) ? name : "?", bits_of(key),
-               time_text(born, creation_of(key)), none ? tokens : "the last ends by ",
+               time_text(born, key_created(key)), none ? tokens : "the last ends by ",
                none ? "" : time_text(ends, end));
     }
     return TOOL_DONE;
@@ -322,15 +159,15 @@ static bool put_first(cJSON *list, cJSON *key)
 static void note_end(const struct tool *tool, cJSON *key, const cJSON *next)
 {
     int64_t now = tool_now_ms() / 1000;
-    int64_t lifetime = lifetime_of(tool, key);
-    int64_t end = end_from(tool, key, now);
-    drop_member(key, "exp");
-    drop_member(key, "token_lifetime");
-    if (is_likely(now, key) && is_likely(now, next)) {
-        set_seconds(key, "exp", end);
+    int64_t lifetime = key_lifetime(tool, key);
+    int64_t end = key_end_from(tool, key, now);
+    key_drop_member(key, "exp");
+    key_drop_member(key, "token_lifetime");
+    if (key_is_likely(now, key) && key_is_likely(now, next)) {
+        key_set_seconds(key, "exp", end);
     } else {
-        drop_member(key, "key_ops"); /* it would count as prepared */
-        set_seconds(key, "token_lifetime", lifetime);
+        key_drop_member(key, "key_ops"); /* it would count as prepared */
+        key_set_seconds(key, "token_lifetime", lifetime);
     }
 }
 
@@ -351,7 +188,7 @@ static int add_key(struct tool *tool, cJSON *top, cJSON *list, cJSON *key, const
     if (!(later ? cJSON_AddItemToArray(list, key) : put_first(list, key))) {
         return tool_out_of_memory(tool);
     }
-    int status = write_keys(tool, top);
+    int status = key_file_write(tool, top);
     if (status != TOOL_DONE) {
         return status;
     }
@@ -373,7 +210,7 @@ static int rotate_locked(struct tool *tool)
 {
     cJSON *top;
     cJSON *list;
-    int status = read_keys(tool, &top, &list);
+    int status = key_file_read(tool, &top, &list);
     if (status == TOOL_DONE && tool_option(tool, "--retire-others") != NULL) {
         status = tool_confirm(tool, "Retire all present keys? Every access token ends at once.");
     }
@@ -389,7 +226,7 @@ static int rotate_locked(struct tool *tool)
 static int with_lock(struct tool *tool, int (*edit)(struct tool *))
 {
     int lock;
-    int status = lock_keys(tool, &lock);
+    int status = key_file_lock(tool, &lock);
     if (status == TOOL_DONE) {
         status = edit(tool);
     }
@@ -414,14 +251,14 @@ static int use_locked(struct tool *tool)
     cJSON *top;
     cJSON *list;
     const char *kid = tool->words[0];
-    int status = read_keys(tool, &top, &list);
+    int status = key_file_read(tool, &top, &list);
     if (status != TOOL_DONE) {
         return status;
     }
     int found = -1;
     int count = 0;
     for (int i = cJSON_GetArraySize(list) - 1; i >= 0; i--) {
-        if (strcmp(name_of(cJSON_GetArrayItem(list, i)), kid) == 0) {
+        if (strcmp(key_name(cJSON_GetArrayItem(list, i)), kid) == 0) {
             found = i;
             count++;
         }
@@ -435,10 +272,10 @@ static int use_locked(struct tool *tool)
     if (found > 0) {
         cJSON *key = cJSON_DetachItemFromArray(list, found);
         note_end(tool, cJSON_GetArrayItem(list, 0), key);
-        drop_member(key, "key_ops");
-        drop_member(key, "exp");
-        set_seconds(key, "token_lifetime", lifetime_of(tool, key));
-        status = put_first(list, key) ? write_keys(tool, top) : tool_out_of_memory(tool);
+        key_drop_member(key, "key_ops");
+        key_drop_member(key, "exp");
+        key_set_seconds(key, "token_lifetime", key_lifetime(tool, key));
+        status = put_first(list, key) ? key_file_write(tool, top) : tool_out_of_memory(tool);
     }
     if (status != TOOL_DONE) {
         return status;
@@ -468,8 +305,8 @@ static int count_named(const struct tool *tool, const cJSON *list, const char *k
     int found = 0;
     *ended = true;
     for (int i = 0; i < count; i++) {
-        if (strcmp(name_of(cJSON_GetArrayItem(list, i)), kid) == 0) {
-            int64_t end = end_of(tool, list, i);
+        if (strcmp(key_name(cJSON_GetArrayItem(list, i)), kid) == 0) {
+            int64_t end = key_end(tool, list, i);
             *ended = *ended && end != 0 && end <= tool_now_ms() / 1000;
             found++;
         }
@@ -488,7 +325,7 @@ static void remove_key(cJSON *list, int number, cJSON *removed)
 static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list, cJSON *removed)
 {
     int count = cJSON_GetArraySize(removed);
-    int status = count > 0 ? write_keys(tool, top) : TOOL_DONE;
+    int status = count > 0 ? key_file_write(tool, top) : TOOL_DONE;
     if (status != TOOL_DONE) {
         return status;
     }
@@ -515,7 +352,7 @@ static int write_retired(struct tool *tool, const cJSON *top, const cJSON *list,
 
 static const char *secret_of(const cJSON *key)
 {
-    const char *k = cJSON_GetStringValue(member(key, "k"));
+    const char *k = cJSON_GetStringValue(key_member(key, "k"));
     return k != NULL ? k : "";
 }
 
@@ -525,10 +362,10 @@ static void warn_of_secret(struct tool *tool, const cJSON *list, const cJSON *re
     const cJSON *left;
     cJSON_ArrayForEach(left, list)
     {
-        if (strcmp(name_of(left), name_of(retired)) != 0 &&
+        if (strcmp(key_name(left), key_name(retired)) != 0 &&
             strcmp(secret_of(left), secret_of(retired)) == 0) {
             tool_warn(tool, "the secret of key %s is that of key %s too, which is kept",
-                      name_of(retired), name_of(left));
+                      key_name(retired), key_name(left));
         }
     }
 }
@@ -541,7 +378,7 @@ static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
     if (count == 0) {
         return no_such_key(tool, kid);
     }
-    if (strcmp(name_of(cJSON_GetArrayItem(list, 0)), kid) == 0) {
+    if (strcmp(key_name(cJSON_GetArrayItem(list, 0)), kid) == 0) {
         return tool_fail(tool, "key %s signs new tokens; run \"cubby key rotate\" first", kid);
     }
     int status = TOOL_DONE;
@@ -557,7 +394,7 @@ static int retire_named(struct tool *tool, cJSON *top, cJSON *list)
     cJSON *removed = cJSON_CreateArray();
     for (int i = cJSON_GetArraySize(list) - 1; i > 0; i--) {
         const cJSON *key = cJSON_GetArrayItem(list, i);
-        if (strcmp(name_of(key), kid) == 0) {
+        if (strcmp(key_name(key), kid) == 0) {
             warn_of_secret(tool, list, key);
             remove_key(list, i, removed);
         }
@@ -571,7 +408,7 @@ static int retire_expired(struct tool *tool, cJSON *top, cJSON *list)
     cJSON *removed = cJSON_CreateArray();
     /* From the oldest key on, because the end of a key depends on the one before it in the list. */
     for (int i = cJSON_GetArraySize(list) - 1; i > 0; i--) {
-        int64_t end = end_of(tool, list, i);
+        int64_t end = key_end(tool, list, i);
         if (end != 0 && end <= now) {
             remove_key(list, i, removed);
         }
@@ -583,7 +420,7 @@ static int retire_locked(struct tool *tool)
 {
     cJSON *top;
     cJSON *list;
-    int status = read_keys(tool, &top, &list);
+    int status = key_file_read(tool, &top, &list);
     if (status != TOOL_DONE) {
         return status;
     }
