@@ -5,6 +5,8 @@
 #ifndef CUBBY_COMMON_BASE_ERROR_H
 #define CUBBY_COMMON_BASE_ERROR_H
 
+#include <stdbool.h>
+
 enum error_code {
     ERR_NONE = 0,
 
@@ -61,6 +63,8 @@ enum error_code {
  * consequences. */
 struct cause {
     enum error_code code; /* ERR_NONE while nothing was recorded */
+    bool waited;          /* others kept what was waited for, or a server was silent; whoever waits
+                             sets it */
     char text[400];       /* never a secret, never sent to a client */
 };
 

@@ -113,6 +113,7 @@ enum error_code slot_take(const struct slots *slots, int64_t timeout, int *slot,
     }
     (void)close(file);
     if (problem == EAGAIN) {
+        cause->waited = true;
         return cause_set(cause, ERR_SERVICE_UNAVAILABLE, "all %d places for %s stayed taken",
                          (int)slots->count, slots->what);
     }

@@ -56,13 +56,14 @@ static void rest_store(struct serve *serve)
     }
 }
 
-/* CALL has ended with ERROR. Without the store it did not wait for a lock: its body gave way. */
+/* CALL has ended with ERROR. One that had no need to wait, such as a write to a store that takes
+ * none, has kept nobody waiting. */
 static void note_congestion(struct serve *serve, const struct call *call, enum error_code error)
 {
     struct congestion *congestion = &serve->congestion;
     bool writes = call->route != NULL && (call->route->flags & ROUTE_WRITES) != 0;
     bool in_vain = error == ERR_SERVICE_UNAVAILABLE || error == ERR_OUTCOME_UNKNOWN;
-    if (in_vain && call->store != NULL) {
+    if (in_vain && call->cause.waited) {
         int64_t user = config_is_path(call->config->database) ? 0 : call->claims.user_id;
         *congestion = (struct congestion){.is_there = true, .of_writers = writes, .of_user = user};
     } else if (error == ERR_NONE && call->route != NULL && (writes || !congestion->of_writers) &&

@@ -77,6 +77,8 @@ static enum error_code fail(struct db *db, enum db_class class, const char *doin
     db->write_refused = db->write_refused || class == DB_BUSY || class == DB_FULL ||
                         class == DB_READ_ONLY || class == DB_COPY || class == DB_UNKNOWN;
     db->only_read = db->only_read || class == DB_READ_ONLY || class == DB_COPY;
+    db->cause->waited =
+        db->cause->waited || class == DB_BUSY || class == DB_AGAIN || class == DB_UNKNOWN;
     switch (class) {
     case DB_BUSY:
     case DB_AGAIN:

@@ -352,7 +352,8 @@ static enum db_class pg_admit(struct db_connection *connection)
     if (class == DB_OK && (PQntuples(rows) != 1 || *PQgetvalue(rows, 0, 0) != 't')) {
         postgresql_note(connection, "its encoding is not UTF8, so that it can't hold every text; "
                                     "make a database with \"createdb --encoding UTF8 --template "
-                                    "template0\" and name that");
+                                    "template0 NEW\" and name that; what this one holds moves with "
+                                    "\"pg_dump -E UTF8 OLD | psql NEW\" before \"cubby migrate\"");
         class = DB_INTERNAL;
     }
     PQclear(rows);

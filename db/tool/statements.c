@@ -197,6 +197,11 @@ static const char *const table[ADMIN_STATEMENT_COUNT] = {
     [ADMIN_TOKENS_OF_USERS] = "SELECT tokens.id, tokens.hash, users.id, users.created_at"
                               " FROM tokens JOIN users ON users.id = tokens.id / $1"
                               " ORDER BY tokens.id",
+    /* Whose device tokens and codes are refused because they were made after $2, and how many. */
+    [ADMIN_MADE_AHEAD] = "SELECT users.username, COUNT(*)"
+                         " FROM tokens JOIN users ON users.id = tokens.id / $1"
+                         " WHERE tokens.created_at > $2 GROUP BY users.username"
+                         " ORDER BY users.username",
     [ADMIN_HAS_TOKEN] = "SELECT EXISTS (SELECT 1 FROM tokens WHERE id = $1 AND hash = $2)"
                         " FROM users WHERE id = $3 AND created_at = $4",
     [ADMIN_TOKEN_DROP] = "DELETE FROM tokens WHERE id = $1",

@@ -20,8 +20,9 @@ static size_t begun;                        /* transactions of the call */
 static size_t steps;                        /* of statements */
 static size_t commits;                      /* asked for */
 static size_t failing;                      /* the number of the commit that fails; 0: none */
-static bool fails_unknown;                  /* or is done, and said to be unknown */
-static const struct db_connection *unknown; /* whose commit that was, while it is open */
+static enum db_class failure;               /* how it does; DB_UNKNOWN: it is done */
+static const struct db_connection *unknown; /* of that one, while it is open */
+static int patience;                        /* that a connection was last given */
 static size_t reads;                        /* transactions for reading that were asked for */
 static size_t undoing;      /* the number of the one that the engine undoes; 0: none */
 static size_t turns;        /* others had */
@@ -88,11 +89,24 @@ static enum db_class watched_commit(struct db_connection *connection)
     if (++commits != failing) {
         return db_sqlite.commit(connection);
     }
-    if (!fails_unknown) {
-        return DB_BUSY;
+    if (failure != DB_UNKNOWN) {
+        return failure;
     }
     unknown = connection;
     return db_sqlite.commit(connection) == DB_OK ? DB_UNKNOWN : DB_INTERNAL;
+}
+
+static enum db_class watched_open(const char *database, bool writable, int busy_timeout,
+                                  struct db_connection **out)
+{
+    patience = busy_timeout;
+    return db_sqlite.open(database, writable, busy_timeout, out);
+}
+
+static void watched_set_patience(struct db_connection *connection, int busy_timeout)
+{
+    patience = busy_timeout;
+    db_sqlite.set_patience(connection, busy_timeout);
 }
 
 static void watched_close(struct db_connection *connection)
@@ -122,9 +136,11 @@ static void watch(const char *sql, size_t most)
     watched.begin = watched_begin;
     watched.commit = watched_commit;
     watched.close = watched_close;
+    watched.open = watched_open;
+    watched.set_patience = watched_set_patience;
     watched.step = watched_step;
     begun = steps = commits = failing = reads = undoing = turns = read_so_far = 0;
-    fails_unknown = false;
+    failure = DB_BUSY;
     unknown = NULL;
     slow_after = NEVER;
     step_ms = 0;
@@ -356,7 +372,7 @@ static void no_call_goes_on_by_a_connection_in_an_unknown_state(void **state)
             "UPDATE users SET next_expiry = 1 WHERE id = 1");
         watch(NULL, 0);
         failing = i;
-        fails_unknown = true;
+        failure = DB_UNKNOWN;
         const struct tape_answer *answer =
             world_ask(&changes_program, (struct tape_request){.authorization = world_ann});
         assert_true(answer->status == 200 || answer->status == 503);
@@ -364,6 +380,48 @@ static void no_call_goes_on_by_a_connection_in_an_unknown_state(void **state)
         db_use_driver(NULL);
     }
     assert_true(went_on);
+}
+
+static bool next_write(void *self, struct tape_request *out)
+{
+    size_t *asked = self;
+    *out = (struct tape_request){.method = "PUT",
+                                 .path = "/greeting",
+                                 .authorization = world_ann,
+                                 .body = "{\"value\":1}",
+                                 .now_ms = world_now_ms,
+                                 .seed = ++*asked};
+    return *asked <= 2;
+}
+
+static void heard_write(void *self, const struct tape_request *request,
+                        const struct tape_answer *answer)
+{
+    (void)request;
+    const size_t *asked = self;
+    assert_int_equal(answer->status, *asked == 1 ? 503 : 200);
+}
+
+/* Who comes after a call that waited in vain has waited as long, and does not once more. After one
+ * that was refused at once nobody has. */
+static void only_who_waits_in_vain_takes_the_patience_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        enum db_class class;
+        int patience;
+    } cases[] = {{DB_READ_ONLY, 700}, {DB_COPY, 700}, {DB_BUSY, 10}, {DB_UNKNOWN, 10}};
+    world_configure("busy_timeout = 700");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        watch(NULL, 0);
+        failing = 1;
+        failure = cases[i].class;
+        size_t asked = 0;
+        assert_int_equal(tape_play(&data_program, world_config, next_write, heard_write, &asked),
+                         0);
+        assert_int_equal(patience, cases[i].patience);
+        db_use_driver(NULL);
+    }
 }
 
 /* Steps that a call takes which removes all of COUNT items. */
@@ -584,6 +642,7 @@ const struct CMUnitTest turn_tests[] = {
     TURN_TEST(a_large_account_is_deleted_in_one_transaction),
     TURN_TEST(an_account_that_is_not_deleted_keeps_its_items),
     TURN_TEST(no_call_goes_on_by_a_connection_in_an_unknown_state),
+    TURN_TEST(only_who_waits_in_vain_takes_the_patience_of_others),
     TURN_TEST(removing_many_takes_few_statements),
     TURN_TEST(what_is_stored_again_leaves_no_tombstone),
     TURN_TEST(the_newest_deletions_are_remembered),

@@ -54,8 +54,9 @@ static void write_file(const char *path, const char *bytes, size_t size)
 void world_configure(const char *lines)
 {
     char text[4096];
-    int length = snprintf(text, sizeof text, "database = %s\nkeys = %s\nbusy_timeout = 0\n%s\n",
-                          world_database, world_keys, lines);
+    const char *wait = strstr(lines, "busy_timeout") == NULL ? "busy_timeout = 0\n" : "";
+    int length = snprintf(text, sizeof text, "database = %s\nkeys = %s\n%s%s\n", world_database,
+                          world_keys, wait, lines);
     if (length < 0 || (size_t)length >= sizeof text) {
         abort();
     }

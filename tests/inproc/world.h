@@ -48,7 +48,8 @@ int world_teardown(void **state);
 /* Before a test: the database as it was at first, nothing made to fail. */
 int world_reset(void **state);
 
-/* Writes the settings anew: where things lie, then LINES, usually world_settings. */
+/* Writes the settings anew: where things lie, then LINES, usually world_settings. Nobody waits for
+ * a lock, unless LINES set busy_timeout. */
 extern const char world_settings[];
 void world_configure(const char *lines);
 

@@ -240,6 +240,7 @@ other_encoding() {
             ALTER TABLE cubby_schema OWNER TO cubby' other
         CUBBY_CONF=$conf.other tool 1 migrate
         said 'its encoding is not UTF8'
+        said 'pg_dump -E UTF8 OLD | psql NEW'
     done
     other_encoding UTF8
     CUBBY_CONF=$conf.other tool 0 init

@@ -41,6 +41,24 @@ teardown() {
     tool 0 check
 }
 
+@test "check: names whose device tokens and codes were made while the clock was ahead, which gc keeps" {
+    new_user ann
+    cgi keys POST '' '{"name":"early","scope":"read","ttl":1000}'
+    cgi keys POST '' '{"name":"now","scope":"read","ttl":1000}'
+    tool 0 user reset-code ann
+    tool 0 check --json
+    same "$(of '[.warnings[] | .problem | select(contains("yet to come"))] | length')" 0
+    query "UPDATE tokens SET created_at = created_at + 86400000, expires_at = expires_at + 86400000 WHERE name <> 'now'"
+    tool 0 check --json
+    same "$(of '[.warnings[] | .problem | select(contains("yet to come"))] | join("")')" \
+        'the device tokens or codes of "ann" that were made at a time yet to come are refused until then; they are 2'
+    tool 0 check
+    said 'had better delete them'
+    # They are not over: it may be that the clock is behind now.
+    tool 0 gc --json
+    same "$(of .device_tokens)" 0
+}
+
 @test "gc: expired items become deletions that the changes feed tells, old deletions are forgotten" {
     new_user ann
     cgi data POST '' '{"key":"short","value":1,"ttl":1}'

@@ -358,6 +358,8 @@ static enum db_class check_stored(struct check *check, struct db_connection *con
     }
     if (class == DB_OK) {
         warn_of_large(check, &large);
+        const struct check_sink warned = {.self = check, .found = warn};
+        class = check_made_ahead(check->tool, connection, &warned);
     }
     return class;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/identity/device.h"
+#include "db/model/tokens.h"
 #include "db/tool/transfer.h"
 
 enum { TABLES = 5, TOLD_MOST = 10, SCRATCH_MAXIMUM = 1024 * 1024 };
@@ -162,5 +163,31 @@ enum db_class check_rows(struct tool *tool, struct db_connection *connection,
     if (class == DB_OK && !inspection.has_store_id) {
         tell(&inspection, "restore a backup", "it has no name (store_id)");
     }
+    return class;
+}
+
+enum db_class check_made_ahead(struct tool *tool, struct db_connection *connection,
+                               const struct check_sink *warned)
+{
+    const struct db_value values[] = {db_integer(DEVICE_NUMBER_MAXIMUM),
+                                      db_integer(tool_now_ms() + TOKEN_MADE_AHEAD_MS)};
+    struct db_prepared *rows;
+    enum db_class class = admin_prepare(connection, ADMIN_MADE_AHEAD, values, 2, &rows);
+    class = class == DB_OK ? admin_driver->step(rows) : class;
+    for (; class == DB_ROW; class = admin_driver->step(rows)) {
+        const struct text name = admin_driver->column_text(rows, 0);
+        char problem[240];
+        (void)snprintf(
+            problem, sizeof problem,
+            "the device tokens or codes of \"%.*s\" that were made at a time yet to come "
+            "are refused until then; they are %" PRId64,
+            name.at != NULL ? (int)name.size : 0, name.at != NULL ? name.at : "",
+            admin_driver->column_integer(rows, 1));
+        warned->found(
+            warned->self, tool->config.database, problem,
+            "where the clock is right now and was ahead then, their user had better delete them "
+            "and make new ones");
+    }
+    admin_driver->finalize(rows);
     return class;
 }

@@ -20,4 +20,9 @@ struct large_values {
 enum db_class check_rows(struct tool *tool, struct db_connection *connection,
                          const struct check_sink *sink, struct large_values *large);
 
+/* Tells WARNED of each account that has device tokens, or a code for a lost password, which are
+ * refused because the clock was ahead when they were made: once their time comes, they hold. */
+enum db_class check_made_ahead(struct tool *tool, struct db_connection *connection,
+                               const struct check_sink *warned);
+
 #endif
