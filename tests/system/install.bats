@@ -325,6 +325,49 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     same "$(ls -A "$folder/run")" httpd.conf
 }
 
+@test "cubby-httpd: of several starts that find what a killed one has left, one takes its place" {
+    make_data
+    board
+    mkdir -p "$folder/run"
+    ln -s "$$-1" "$folder/run/starting"
+    # Each needs another time to remove it.
+    sed -i '2i rm() { case "$*" in */starting) sleep "0.$(($$ % 5 + 1))" ;; esac; command rm "$@"; }' "$folder/script"
+    for number in 1 2 3 4 5; do
+        env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" "$folder/script" start >"$folder/said.$number" 2>&1 3>&- 4>&- &
+        began
+    done
+    good=0
+    for number in 0 1 2 3 4; do
+        ! wait "${started[number]}" || good=$((good + 1))
+    done
+    same "$good" 1
+    same "$(grep -cE 'it is being started already|it runs already' "$folder"/said.* | grep -c ':1')" 4 || fail "$(cat "$folder"/said.*)"
+    script status
+    same "$status" 0
+    script stop
+    ! pgrep -f "$folder/run" || fail 'a process is left'
+}
+
+# contained: cubby-httpd run as the first process of a container, until it is killed as a whole
+contained() {
+    run_start unshare --pid --fork --mount-proc --kill-child "$folder/script" run
+    eventually answers "$base/health" || fail "$(cat "$run_output")"
+    pkill -KILL -P "$run_pid"
+    wait "$run_pid" || true
+    ! answers "$base/health" || fail 'it is left'
+}
+
+@test "cubby-httpd: run serves again in a container that is started again, where it is process 1 each time" {
+    is_root || return 0
+    make_data
+    board
+    contained
+    contained
+    rm -f "$folder/run/starting"
+    ln -s 1 "$folder/run/starting"
+    contained
+}
+
 @test "cubby-httpd: a start that is told to end, or can't note what it has started, leaves nothing that runs" {
     make_data
     board

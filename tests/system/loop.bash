@@ -70,10 +70,10 @@ loops_stop() {
     done <"$BATS_TEST_TMPDIR/loops"
 }
 
-# keeper_script: cubby-loop of this checkout, whose settings are here
+# keeper_script: cubby-loop of this checkout, whose settings are here; with $lean it finds commands in that folder alone
 keeper_script() {
     sed -e "/^@WHO_ELSE@/{r $root/cgi-bin/server/who_else.sh" -e 'd;}' -e "s|@CGIDIR@|$PROGRAMS|g; s|@SBINDIR@|$(dirname "$TOOL")|g; s|@SYSCONFDIR@|$BATS_TEST_TMPDIR|g" \
-        "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
+        ${lean:+-e "s|^PATH=.*|PATH=$BATS_TEST_TMPDIR/lean|"} "$root/cgi-bin/server/cubby-loop.in" >"$BATS_TEST_TMPDIR/cubby-loop"
     chmod 755 "$BATS_TEST_TMPDIR/cubby-loop"
 }
 

@@ -949,9 +949,9 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
 @test "cubby-loop: keeps as many as it is told, starts anew what ends, and takes all along" {
     installation
     keeper PROCESSES_data=3 PROCESSES_me=2
-    same "$(pids_of data | wc -l)" 3
-    same "$(pids_of me | wc -l)" 2
-    same "$(pids_of health | wc -l)" 1
+    eventually eval '[ "$(pids_of data | wc -l)" = 3 ]'
+    eventually eval '[ "$(pids_of me | wc -l)" = 2 ]'
+    eventually eval '[ "$(pids_of health | wc -l)" = 1 ]'
     looped six_in_order
     # shellcheck disable=SC2046 # words
     kill -TERM $(pids_of data)
@@ -966,7 +966,7 @@ keep_alone() {
     mkdir -p "$sockets"
     keeper_script
     echo "PROCESSES_${2##*/}=$1" >"$BATS_TEST_TMPDIR/cubby-loop.conf"
-    setsid sh -c '"$@" & echo "$!" >"$0" && wait' "$BATS_TEST_TMPDIR/alone" "$BATS_TEST_TMPDIR/cubby-loop" keep "$2" \
+    setsid sh -c '"$@" & echo "$!" >"$0" && wait' "$BATS_TEST_TMPDIR/alone" "$BATS_TEST_TMPDIR/cubby-loop" keep --with-parent "$2" \
         >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- &
     keeper=$!
 }
@@ -1005,6 +1005,75 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     eventually answers_health
     looped six_in_order
     keeper_stop
+}
+
+@test "cubby-loop: keep goes on where what has started it ends, as spawn-fcgi does that stays not" {
+    installation
+    keeper_script
+    : >"$BATS_TEST_TMPDIR/cubby-loop.conf"
+    sockets=$BATS_TEST_TMPDIR/kept
+    mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
+    env CUBBY_CONF="$conf" spawn-fcgi -s "$sockets/health.sock" -P "$BATS_TEST_TMPDIR/alone" \
+        -- /bin/sh "$BATS_TEST_TMPDIR/cubby-loop" keep "$PROGRAMS/health" >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&-
+    keeper=$(cat "$BATS_TEST_TMPDIR/alone")
+    printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/health.sock" >"$BATS_TEST_TMPDIR/asking/health"
+    chmod 755 "$BATS_TEST_TMPDIR/asking/health"
+    eventually eval '[ -n "$(pids_of health)" ]' || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+    sleep 0.5
+    answers_health || fail 'it does not go on'
+    kill -TERM "$keeper"
+    eventually alone_gone || fail "$(pgrep -g "$keeper" -a)"
+}
+
+@test "cubby-loop: what one that was killed has kept ends with it, so that its socket can be served again" {
+    installation
+    keeper PROCESSES_data=2
+    eventually answers_health
+    eventually eval '[ "$(pids_of data | wc -l)" = 2 ]'
+    kept=$(pgrep -g "$keeper" -f "cubby-loop keep[a-z-]* .*/data " -P "$keeper")
+    kill -KILL "$kept"
+    eventually eval '[ -z "$(pids_of data)" ]' || fail "$(pgrep -g "$keeper" -a)"
+    # And what is kept, with the shell that does so.
+    kill -KILL "$(ps -o ppid= -p "$(pids_of health)" | tr -d ' ')"
+    kill -TERM "$keeper"
+    eventually alone_gone || fail "$(pgrep -g "$keeper" -a)"
+    keeper PROCESSES_data=2
+    eventually answers_health
+    looped six_in_order
+    keeper_stop
+}
+
+@test "cubby-loop: stop ends one that was started where there is no flock, and says when it may not" {
+    installation
+    mkdir "$BATS_TEST_TMPDIR/lean"
+    ln -sf -t "$BATS_TEST_TMPDIR/lean" /usr/sbin/* /usr/bin/*
+    rm "$BATS_TEST_TMPDIR/lean/flock"
+    lean=yes
+    keeper
+    eventually answers_health
+    run timeout 20 env CUBBY_CONF="$conf" sh "$BATS_TEST_TMPDIR/cubby-loop" run
+    same "$status" 1
+    [[ $output == *"cubby-loop: another cubby-loop serves in $sockets"* ]] || fail "$output"
+    if [ "$(id -u)" = 0 ]; then
+        cp "$BATS_TEST_TMPDIR/cubby-loop" "$BATS_TEST_TMPDIR/cubby-loop.conf" "$sockets/"
+        chmod -R a+rX "$sockets"
+        run setpriv --reuid nobody --clear-groups env RUNDIR="$sockets" sh "$sockets/cubby-loop" stop
+        same "$status" 1
+        [[ $output == *"cubby-loop: process $keeper can't be ended"* ]] || fail "$output"
+    fi
+    sh "$BATS_TEST_TMPDIR/cubby-loop" stop
+    eventually alone_gone || fail "$(pgrep -g "$keeper" -a)"
+}
+
+@test "cubby-loop: telling its processes to end, it tells no others that have got their numbers" {
+    keeper_script
+    sleep 60 3>&- 4>&- &
+    other=$!
+    sh -c "$(sed -n '/^is_child()/,/^}/p; /^remind()/,/^}/p' "$BATS_TEST_TMPDIR/cubby-loop")"'
+        sleep 70 &
+        children="$1 $!"
+        remind & wait' sh "$other"
+    kill "$other" || fail 'it was ended'
 }
 
 @test "cubby-loop: of several that start at once one serves, and the others say so and leave it alone" {
