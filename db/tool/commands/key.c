@@ -48,7 +48,7 @@ int key_new_file(struct tool *tool, const char *kid, const char **text)
     cJSON *made = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(top, "keys"), 0);
     json_add(made, "iat", json_new_integer(&tool->scratch, tool_now_ms() / 1000));
     key_set_seconds(made, "token_lifetime", tool->config.token_lifetime);
-    *text = made != NULL ? cJSON_Print(top) : NULL;
+    *text = made != NULL ? cJSON_PrintUnformatted(top) : NULL;
     return *text != NULL && !arena_failed(&tool->scratch) ? TOOL_DONE : tool_out_of_memory(tool);
 }
 

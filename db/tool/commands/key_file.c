@@ -63,9 +63,10 @@ int key_file_lock(struct tool *tool, int *lock)
     return status == TOOL_DONE ? lock_file(tool, tool->config.keys, lock) : status;
 }
 
+/* Each call of the API reads the file, so that it has no blanks. */
 int key_file_write(struct tool *tool, const cJSON *top)
 {
-    const char *text = cJSON_Print(top);
+    const char *text = cJSON_PrintUnformatted(top);
     if (text != NULL && strlen(text) >= TOKEN_KEY_FILE_SIZE) {
         return tool_fail(
             tool, "%s: has as many keys as fit into it; \"cubby key retire --expired\" first",
