@@ -161,7 +161,9 @@ no_process() { ! kill -0 "$@" 2>/dev/null; }
     within dpkg -r cubby
     eventually no_process "$server" || fail 'cubby-httpd goes on'
     eventually no_process "$loop" || fail 'cubby-loop goes on'
-    ! pgrep -f '^/usr/lib/cubby/cgi-bin/' || fail 'programs go on'
+    for pid in $(pgrep -f '^/usr/lib/cubby/cgi-bin/'); do
+        ! [ "/proc/$pid/root" -ef "$place" ] || fail 'programs go on'
+    done
     ! answers "http://127.0.0.1:$port/cgi-bin/health" || fail 'it answers'
     [ -f "$place/var/lib/cubby/cubby.db" ]
     # Where they can't be ended, as their folder is another user's by now, that is told, and the package goes.
@@ -183,7 +185,7 @@ no_process() { ! kill -0 "$@" 2>/dev/null; }
     echo "ADDRESS=127.0.0.1:$port" >"$place/etc/cubby/cubby-httpd.conf"
     run within cubby-httpd start
     same "$status" 1
-    has "$output" 'to leave it to root: chown -h root /etc/cubby'
+    has "$output" "to leave it to root: move it to a folder of root's"
     within chown -h root /etc/cubby
     within cubby-httpd start
     within cubby-httpd stop

@@ -409,7 +409,7 @@ contained() {
     rm "$installed/etc/cubby/cubby-httpd.conf"
     same "$started" 0
     has "$refused" "1 cubby-httpd: $installed/etc/cubby/cubby-httpd.conf, or what leads there, can be changed by others than root"
-    has "$refused" "to leave it to root: chown -h root $installed/etc/cubby"
+    has "$refused" "to leave it to root: move it to a folder of root's"
 }
 
 @test "cubby-httpd: what is no file, as /dev/null, keeps its mode as a log" {
@@ -591,6 +591,60 @@ both_refuse() {
         rm -r "$folder/sockets"
     done
     both_refuse "$others" root
+}
+
+# who_says WORDS…: those of who_else.sh, for a tool in $folder/tools/bin
+who_says() {
+    run sh -c 'die() { echo "$*"; exit 1; }; TOOL=$1/tools/bin/tool; . "$2"; shift 2; "$@"' sh "$folder" "$root/cgi-bin/server/who_else.sh" "$@"
+}
+
+@test "who_else.sh: names that others choose are in no command that it advises, nor do they act on a terminal" {
+    is_root || return 0
+    chmod 755 "$folder"
+    mkdir -m 755 "$folder/place"
+    for name in 'x; id >PWNED; #' $'a\tb' $'a\nb' $'a\eb'; do
+        mkdir -m 777 "$folder/place/$name"
+        who_says only_root "$folder/place/$name"
+        same "$status" 1
+        has "$output" 'can be changed by others than root (owner, or who may write: everybody)'
+        [[ $output != *'to leave it'* && $output != *[[:cntrl:]]* ]] || fail "$output"
+        # also behind a link that is plain
+        ln -sfn "$folder/place/$name" "$folder/place/link"
+        who_says only_root "$folder/place/link/file"
+        same "$status" 1
+        [[ $output != *PWNED* && $output != *'to leave it'* ]] || fail "$output"
+    done
+    mkdir -m 777 "$folder/place/plain"
+    who_says only_root "$folder/place/plain"
+    has "$output" "; to leave it to root: chmod o-w $folder/place/plain"
+    chmod 755 "$folder/place/plain"
+    chown nobody "$folder/place/plain"
+    who_says only_root "$folder/place/plain"
+    has "$output" "); to leave it to root: move it to a folder of root's"
+}
+
+@test "who_else.sh: a group that may write to a folder of root's on the way to the tool counts as root" {
+    is_root || return 0
+    chmod 755 "$folder"
+    mkdir -p -m 755 "$folder/tools/bin" "$folder/place"
+    touch "$folder/tools/bin/tool"
+    chgrp 12345 "$folder/tools" "$folder/place"
+    chmod 775 "$folder/place"
+    who_says who_else "$folder/place"
+    same "$output" 'a group'
+    chmod 1775 "$folder/tools"
+    who_says who_else "$folder/place"
+    same "$output" 'a group'
+    chmod 2775 "$folder/tools"
+    who_says who_else "$folder/place"
+    same "$output" ''
+    chmod 777 "$folder/place"
+    who_says who_else "$folder/place"
+    same "$output" everybody
+    chgrp 12346 "$folder/place"
+    chmod 775 "$folder/place"
+    who_says who_else "$folder/place"
+    same "$output" 'a group'
 }
 
 @test "who_else.sh: an access control list by which others may write is told by getfacl, and by an ls that shows it" {
