@@ -591,20 +591,16 @@ static int64_t counted(void)
 static void a_hash_that_a_login_renews_meanwhile_is_no_revoked_token(void **state)
 {
     (void)state;
-    watch(rehash(world_password, ""), 1);
-    (void)world_expect(&me_program, password_request(), 200, NULL);
-    assert_int_equal(turns, 1);
-    assert_int_equal(counted(), 0);
-    (void)world_expect(
-        &token_program,
-        (struct tape_request){.method = "POST",
-                              .body = "{\"username\":\"ann\",\"password\":\"Next-one1!\"}"},
-        200, NULL);
-    (void)world_reset(NULL);
-    watch(rehash(world_password, ""), 1);
-    (void)world_expect(&me_program, delete_request(), 200, NULL);
-    assert_int_equal(turns, 1);
-    assert_int_equal(counted(), 0);
+    const struct tape_request login = {
+        .method = "POST", .body = "{\"username\":\"ann\",\"password\":\"Next-one1!\"}"};
+    for (int i = 0; i < 2; i++) {
+        (void)world_reset(NULL);
+        watch(rehash(world_password, ""), 1);
+        (void)world_expect(&me_program, i == 0 ? password_request() : delete_request(), 200, NULL);
+        assert_int_equal(turns, 1);
+        assert_int_equal(counted(), 0);
+        (void)world_expect(&token_program, login, i == 0 ? 200 : 401, NULL);
+    }
     assert_int_equal(number("SELECT count(*) FROM users WHERE id = 1"), 0);
 }
 
