@@ -245,12 +245,16 @@ refused_by() {
         began
         sleep 0.5
         # shellcheck disable=SC2046 # numbers
-        kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/reset( |$)')
+        kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/reset( |$)') 2>/dev/null || true
         wait_all
         died=$(jq -r .code <"$BATS_TEST_TMPDIR/died")
     fi
-    # shellcheck disable=SC2046 # numbers: cubby-loop of this program, and what it keeps
-    kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/changes( |$)')
+    # cubby-loop of this program, and what it keeps, some of which ends with what is killed before
+    # shellcheck disable=SC2046 # numbers
+    kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/changes( |$)') 2>/dev/null || true
+    eventually eval '! pgrep -s "$programs" -f "/cgi-bin/changes( |\$)"'
+    # nginx may first find a connection that it has kept broken
+    eventually eval '[ "$(curl -s -m 20 -o "$BATS_TEST_TMPDIR/unreached" -w "%{http_code}" "$address/changes" -H "Authorization: $token")" = 503 ]'
     answer=$(curl -si -m 20 "$address/changes" -H "Authorization: $token" | tr -d '\r')
     said="$(sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //Ip' <<<"$answer" | paste -sd' ') $(tail -n 1 <<<"$answer" | jq -r .code)"
     same "$(curl -s -o "$BATS_TEST_TMPDIR/others" -w '%{http_code}' "$address/data/none" -H "Authorization: $token")" 404

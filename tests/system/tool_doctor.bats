@@ -125,7 +125,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     same "$(curl -s "$address/health" | jq -r .data.mode)" fastcgi
     # cubby-loop of this program, and what it keeps
     # shellcheck disable=SC2046 # numbers
-    kill -KILL $(pgrep -s "$(server_of_run "$server")" -f '/cgi-bin/changes( |$)')
+    kill -KILL $(pgrep -s "$(server_of_run "$server")" -f '/cgi-bin/changes( |$)') 2>/dev/null || true
     # nginx may first find a connection that it has kept broken
     unreached() { [ "$(curl -s -o "$BATS_TEST_TMPDIR/unreached" -w '%{http_code}' "$address/changes")" = 503 ]; }
     eventually unreached
