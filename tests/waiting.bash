@@ -29,3 +29,10 @@ until_true() {
 # server_of_run PID: the web server that the run.sh of that number has started. Its other child, which guards it, is
 # in another session than the server and its programs.
 server_of_run() { pgrep -a -P "$1" | sed -n '/ending\.sh/!{s/ .*//p;q}'; }
+
+# loop_is_past_start SESSION: waits until cubby-loop has seen that all that it started is there, a second after; what
+# ends before that takes all along.
+loop_is_past_start() {
+    sleep 0.5
+    eventually eval "! pgrep -s $1 -x sleep >/dev/null"
+}

@@ -238,6 +238,7 @@ refused_by() {
     local programs
     served_by "$1" fastcgi
     programs=$(server_of_run "$server")
+    loop_is_past_start "$programs"
     if [ "$1" != apache ]; then
         pid=$(pgrep -s "$programs" -f '^[^ ]*/cgi-bin/reset$' | head -n 1)
         kill -STOP "$pid"

@@ -123,6 +123,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
     same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
     about mode 'stay between requests (FastCGI)'
     same "$(curl -s "$address/health" | jq -r .data.mode)" fastcgi
+    loop_is_past_start "$(server_of_run "$server")"
     # cubby-loop of this program, and what it keeps
     # shellcheck disable=SC2046 # numbers
     kill -KILL $(pgrep -s "$(server_of_run "$server")" -f '/cgi-bin/changes( |$)') 2>/dev/null || true
