@@ -4,6 +4,7 @@
 
 run=''
 ready=''
+address=''
 guarded=''
 server_pid=''
 database_pid=''
@@ -13,7 +14,8 @@ finish() {
     stop_server
     stop_database
     [ -z "$run" ] || rm -rf "$run"
-    [ -z "$ready" ] || rm -f "$ready"
+    # That of the next run may be there already.
+    [ -z "$ready" ] || [ "$(cat "$ready" 2>/dev/null)" != "$address" ] || rm -f "$ready"
 }
 
 # The server and all its children are one process group, named by the server's process id.
@@ -67,17 +69,18 @@ start_guard() {
     setsid sh -c '. "$0" && guard "$1" "$2"' "$here/ending.sh" "$run" "$ready" <"$run/state/alive" 9>&- >/dev/null 2>&1 &
 }
 
-# tell_guard WORD [PID]: server or database, and which process it is, or done
+# tell_guard WORD [VALUE]: server or database, and which process it is; ready, and the address; or done
 tell_guard() { [ -z "$guarded" ] || printf '%s\n' "$*" >&9; }
 
 guard() {
     trap '' INT TERM HUP
     run=$1
     ready=$2
-    while read -r word pid; do
+    while read -r word value; do
         case $word in
-        server) server_pid=$pid ;;
-        database) database_pid=$pid ;;
+        server) server_pid=$value ;;
+        database) database_pid=$value ;;
+        ready) address=$value ;;
         done) exit 0 ;;
         esac
     done

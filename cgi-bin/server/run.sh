@@ -701,6 +701,8 @@ say "try:  curl $base/health"
 # Not by a link in the folder of another user: the tool would refuse what that user may exchange.
 say "tool: $(quoted "$TOOL") -c $(quoted "$data/cubby.conf") user list"
 if [ -n "$READY" ]; then
+    address=$base
+    tell_guard ready "$base"
     say "$base" >"$READY.new"
     mv "$READY.new" "$READY"
 fi

@@ -99,6 +99,7 @@ enum error_code attempt_take_slot(struct call *call, struct attempt *attempt)
     /* The key file: on that of the database, or of what leads to it, SQLite has its locks. */
     const struct slots slots = {.path = path,
                                 .instead = call->config->keys,
+                                .instead_first = SLOTS_SHARED_HASHES,
                                 .what = "password hashes (max_hashes)",
                                 .count = call->config->max_hashes};
     /* While this call waits for a slot, it must not hold a database lock that the holder of the

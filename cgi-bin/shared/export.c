@@ -267,8 +267,10 @@ enum error_code export_account(struct call *call)
     if (spool == NULL) {
         return call_fail(call, ERR_INTERNAL, "out of memory");
     }
-    enum error_code error = spool_open(spool, call->arena, call->config->beside,
-                                       call->claims.user_id, call->patience, &call->cause);
+    const struct spool_place place = {.beside = call->config->beside,
+                                      .instead = call->config->keys,
+                                      .user_id = call->claims.user_id};
+    enum error_code error = spool_open(spool, call->arena, &place, call->patience, &call->cause);
     call->response.spool = spool;
     if (error != ERR_NONE) {
         return error;

@@ -12,9 +12,6 @@
 
 #include "common/base/clock.h"
 
-/* Where places begin in a file that has another purpose: behind what anybody else locks there. */
-static const int64_t shared_first = INT64_C(1) << 56;
-
 /* Open file description locks (OFD), which belong to the open file and not to the process: two
  * slots of one process exclude each other too, and closing another descriptor of the file releases
  * nothing. */
@@ -54,9 +51,10 @@ static int try_slots(int file, bool shared, const struct slots *slots)
     /* Each process starts at another slot, so that fewer of its attempts find one taken. */
     int64_t start = getpid();
     for (int64_t i = 0; i < slots->count; i++) {
-        int64_t place = slots->first + (start + i) % slots->count;
+        int64_t first = shared ? slots->instead_first : slots->first;
+        int64_t place = first + (start + i) % slots->count;
         errno = EAGAIN;
-        if (shared ? share_slot(file, shared_first + place) : lock_slot(file, place)) {
+        if (shared ? share_slot(file, place) : lock_slot(file, place)) {
             return 0;
         }
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) {

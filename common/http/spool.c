@@ -20,29 +20,32 @@ static enum error_code failed(int problem, struct cause *cause)
                      "a file for a long body, beside the database: %s", strerror(problem));
 }
 
-static enum error_code take_slot(struct spool *spool, struct arena *arena, const char *path,
-                                 int64_t user_id, int64_t timeout, struct cause *cause)
+static enum error_code take_slot(struct spool *spool, struct arena *arena,
+                                 const struct spool_place *place, int64_t timeout,
+                                 struct cause *cause)
 {
-    const struct slots slots = {.path = slots_of_users(arena, path),
-                                .instead = path,
+    const int64_t first = place->user_id * SPOOLS_MAXIMUM;
+    const struct slots slots = {.path = slots_of_users(arena, place->beside),
+                                .instead = place->instead,
+                                .instead_first = SLOTS_SHARED_TRANSFERS + first,
                                 .what = "exports and imports of this user",
-                                .first = user_id * SPOOLS_MAXIMUM,
+                                .first = first,
                                 .count = SPOOLS_MAXIMUM};
     return slots.path != NULL ? slot_take(&slots, timeout, &spool->slot, cause)
                               : cause_set(cause, ERR_INTERNAL, "out of memory");
 }
 
-enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
-                           int64_t user_id, int64_t timeout, struct cause *cause)
+enum error_code spool_open(struct spool *spool, struct arena *arena,
+                           const struct spool_place *place, int64_t timeout, struct cause *cause)
 {
     *spool = (struct spool){.file = -1, .slot = -1, .buffer = arena_alloc(arena, SPOOL_BUFFER)};
-    enum error_code error = take_slot(spool, arena, path, user_id, timeout, cause);
+    enum error_code error = take_slot(spool, arena, place, timeout, cause);
     if (error != ERR_NONE) {
         return error;
     }
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    const char *name = arena_printf(arena, "%s-spool-%ld-%ld-%ld", path, (long)getpid(),
+    const char *name = arena_printf(arena, "%s-spool-%ld-%ld-%ld", place->beside, (long)getpid(),
                                     (long)now.tv_sec, now.tv_nsec);
     if (name == NULL || spool->buffer == NULL) {
         return cause_set(cause, ERR_INTERNAL, "out of memory");

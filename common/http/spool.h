@@ -29,13 +29,18 @@ struct spool {
  * clients could fill the disk with many copies of one account. */
 enum { SPOOLS_MAXIMUM = 2 };
 
-/* Makes an empty spool for the user USER_ID in a file beside PATH, or, where that may not be
- * written to, in memory. PATH must be a file; where no other can be made, the places are counted by
- * locks on it. While the user has SPOOLS_MAXIMUM already it waits, at most TIMEOUT milliseconds.
+struct spool_place {
+    const char *beside;  /* its file is made beside this one */
+    const char *instead; /* where none can be made: counted by locks on this file (slots.h) */
+    int64_t user_id;
+};
+
+/* Makes an empty spool for a user, in a file at PLACE or, where none may be made there, in memory.
+ * While the user has SPOOLS_MAXIMUM already it waits, at most TIMEOUT milliseconds.
  * ERR_SERVICE_UNAVAILABLE after that; ERR_INSUFFICIENT_STORAGE or ERR_INTERNAL with a cause.
  * Whatever the result, close SPOOL with spool_close. */
-enum error_code spool_open(struct spool *spool, struct arena *arena, const char *path,
-                           int64_t user_id, int64_t timeout, struct cause *cause);
+enum error_code spool_open(struct spool *spool, struct arena *arena,
+                           const struct spool_place *place, int64_t timeout, struct cause *cause);
 
 /* Appends SIZE bytes. */
 void spool_write(struct spool *spool, const char *bytes, size_t size);

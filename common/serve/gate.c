@@ -193,8 +193,11 @@ static enum error_code spool_body(struct call *call)
                                    .timeout = call->config->body_timeout * 1000,
                                    .look = look_again,
                                    .self = call};
-    enum error_code error = spool_open(&call->body_spool, call->arena, call->config->beside,
-                                       call->claims.user_id, call->patience, &call->cause);
+    const struct spool_place place = {.beside = call->config->beside,
+                                      .instead = call->config->keys,
+                                      .user_id = call->claims.user_id};
+    enum error_code error =
+        spool_open(&call->body_spool, call->arena, &place, call->patience, &call->cause);
     return error == ERR_NONE ? request_spool_body(call->transport, &call->body_spool, &body,
                                                   &call->request, &call->cause)
                              : error;

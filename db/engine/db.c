@@ -23,7 +23,8 @@ struct db {
 
     /* Of the present request. */
     bool writes;
-    bool no_wait; /* fails at once when a lock is held */
+    bool asked_writes; /* as the call was started, before db_allow_writes */
+    bool no_wait;      /* fails at once when a lock is held */
     bool in_transaction;
     bool only_reads;     /* a read transaction of a request that may write */
     bool row_incomplete; /* memory was out while a text of a row was read */
@@ -464,6 +465,7 @@ void db_start(struct db *db, bool writes, struct cause *cause)
     db->kept = db->connection != NULL;
     db->checked = false;
     db->writes = writes;
+    db->asked_writes = writes;
     db->row_incomplete = false;
     db->write_refused = false;
     db->only_read = false;
@@ -484,11 +486,10 @@ bool db_try_again(struct db *db, struct cause *cause)
     if (!db->undone || db->committed) {
         return false;
     }
-    bool writes = db->writes;
     (void)db_end(db, false);
     db->used_token = 0;
     db->empty_log = false;
-    db_start(db, writes, cause);
+    db_start(db, db->asked_writes, cause);
     return true;
 }
 

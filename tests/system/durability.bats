@@ -406,6 +406,14 @@ rows() {
     cgi me GET /export
     same "$code" 200
     same "$(events | cut -d' ' -f1)" 1
+    # The place of an export is a lock on the key file: to close the database would let go of those of SQLite.
+    rm -f "$database"-*
+    mount -o remount,ro "$home"
+    traced_locks "$BATS_TEST_TMPDIR/trace" me GET /export
+    same "$code" 200
+    grep -q "fcntl([0-9]*<$keys>, F_OFD_SETLK, {l_type=F_RDLCK.* = 0" "$BATS_TEST_TMPDIR/trace" || fail 'no place was taken'
+    ! grep "<$database>, F_OFD" "$BATS_TEST_TMPDIR/trace" || fail 'a place was taken on the database'
+    mount -o remount,rw "$home"
     in_order
 }
 

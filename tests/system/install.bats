@@ -440,6 +440,26 @@ contained() {
     same "$status" 3
 }
 
+@test "cubby-httpd: stop leaves alone what a supervisor has started anew meanwhile" {
+    make_data
+    board
+    # As runit and an init that respawns do it.
+    run_start sh -c 'trap "kill \$! ; exit" TERM; while :; do sh "$1" run & wait "$!"; done' sh "$folder/script"
+    eventually answers "$base/health" || fail "$(cat "$run_output")"
+    for _ in 1 2 3; do
+        before=$(cat "$folder/run/pid")
+        script stop
+        same "$status" 0
+        next_serves() { answers "$base/health" && [ "$(cat "$folder/run/pid" 2>/dev/null)" != "$before" ]; }
+        eventually next_serves || fail "$(cat "$run_output")"
+        script status
+        same "$status" 0
+        [ -d "$folder/run/docroot/cgi-bin" ] || fail 'what is served is gone'
+    done
+    run_stop TERM
+    eventually run_gone || fail "$(pgrep -af "$folder/run")"
+}
+
 @test "cubby-httpd: prepare makes database and key for the user of the programs, once, and refuses one there is not" {
     board
     RUN_USER=nobody-there script prepare

@@ -1074,6 +1074,11 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
         children="$1 $!"
         remind & wait' sh "$other"
     kill "$other" || fail 'it was ended'
+    # Where /proc tells nothing of a program (hidepid), that is told all the same.
+    timeout 20 sh -c "$(sed -n '/^is_child()/,/^}/p; /^remind()/,/^}/p' "$BATS_TEST_TMPDIR/cubby-loop" | sed 's|/proc/|/nowhere/|')"'
+        sleep 70 &
+        children=$!
+        remind & wait' sh || fail 'it was not told to end'
 }
 
 @test "cubby-loop: of several that start at once one serves, and the others say so and leave it alone" {
