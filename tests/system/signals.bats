@@ -67,14 +67,14 @@ another_serves() {
         child=$(pgrep -P "$loop_data")
         kill -TERM "$loop_data"
         ends "$loop_data"
-        loop_gone "$child" || fail 'the one that served is left'
+        process_gone "$child" || fail 'the one that served is left'
         # Nor is it left by one that was killed.
         LOOP_VARIABLE=CUBBY_KEEP=yes LOOP_PROGRAMS=$BATS_TEST_TMPDIR/$how loop_start data
         ask data GET /a
         answered 200
         child=$(pgrep -P "$loop_data")
         kill -KILL "$loop_data"
-        until_true 5 loop_gone "$child"
+        eventually process_gone "$child"
     done
 }
 
@@ -89,7 +89,7 @@ another_serves() {
     parent=$(pgrep -P "$loop_data")
     kill -KILL "$(pgrep -P "$parent")"
     kill -TERM "$parent"
-    until_true 5 loop_gone "$parent" || { kill -KILL "$parent"; fail 'it waits for a child that is gone'; }
+    eventually process_gone "$parent" || { kill -KILL "$parent"; fail 'it waits for a child that is gone'; }
 }
 
 @test "signals: a program that stays ends when it is told to, and no wait for a lock is without limit" {
@@ -133,7 +133,7 @@ another_serves() {
     tool_waits() { grep -q "^$TOOL" "/proc/$waiting/cmdline" && places "$database" | grep -q '[1-9]'; }
     until_true 5 tool_waits || true
     kill -TERM "$waiting"
-    until_true 5 loop_gone "$waiting" || fail 'it goes on'
+    eventually process_gone "$waiting" || fail 'it goes on'
     waiting=''
     released
     "$BATS_TEST_TMPDIR/with_ignored" "$TOOL" check
