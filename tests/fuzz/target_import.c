@@ -147,6 +147,7 @@ static int64_t import_rows(struct rows *out, struct text items, int64_t *expired
         struct item_row row = read_row(element);
         row.created = past(element, "created_at");
         row.updated = past(element, "updated_at");
+        row.created = row.created < row.updated ? row.created : row.updated; /* it is older */
         if (member(element, "expires_at", false) != NULL && row.expires <= world_now_ms) {
             ++*expired;
         } else {
