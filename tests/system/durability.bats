@@ -15,17 +15,20 @@ users() {
     done
 }
 
-# cgi_within SECONDS PROGRAM…: cgi, of a program that may hang
-cgi_within() {
+# cgi_by WORDS PROGRAM METHOD PATH BODY: cgi, of a program that is started by WORDS, as a shell reads them
+cgi_by() {
     local plain=$PROGRAMS
     mkdir -p "$BATS_TEST_TMPDIR/programs"
-    printf '#!/bin/sh\nexec timeout %s "%s"\n' "$1" "$PROGRAMS/$2" >"$BATS_TEST_TMPDIR/programs/in_time"
-    chmod 755 "$BATS_TEST_TMPDIR/programs/in_time"
+    printf '#!/bin/sh\nexec %s "%s"\n' "$1" "$PROGRAMS/$2" >"$BATS_TEST_TMPDIR/programs/started"
+    chmod 755 "$BATS_TEST_TMPDIR/programs/started"
     PROGRAMS=$BATS_TEST_TMPDIR/programs
     shift 2
-    cgi in_time "$@"
+    cgi started "$@"
     PROGRAMS=$plain
 }
+
+# cgi_within SECONDS PROGRAM…: cgi, of a program that may hang
+cgi_within() { cgi_by "timeout $1" "${@:2}"; }
 
 in_order() {
     same "$(query 'PRAGMA integrity_check')" ok
@@ -276,12 +279,12 @@ shown_changes() {
             env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO=/export REMOTE_ADDR=192.0.2.1 \
                 HTTP_AUTHORIZATION="$token" "${as[@]}" "$PROGRAMS/me" >&5 2>/dev/null 3>&- &
             echo $! >>"$BATS_TEST_TMPDIR/exports"
-            in_places "$number"
+            in_places "$number" "$keys"
         done
         cgi_as_nobody me GET /export
         refused 503 SERVICE_UNAVAILABLE
         kill -9 "$(head -n 1 "$BATS_TEST_TMPDIR/exports")"
-        in_places 1
+        in_places 1 "$keys"
         cgi_as_nobody me GET /export
         same "$code" 200
         kill -9 "$(tail -n 1 "$BATS_TEST_TMPDIR/exports")"
@@ -295,9 +298,9 @@ shown_changes() {
     same "$(jq -c '.data.value | length' <<<"$body")" 200000
     [ -z "$(find "$home" -name '*spool*')" ] || fail 'a spool is left'
 }
-# in_places NUMBER: waits until so many are
+# in_places NUMBER [FILE]: waits until so many are, or have a place on FILE
 in_places() {
-    eventually eval "[ \"\$(in_queue)\" = $1 ]"
+    eventually eval "[ \"\$(in_queue '${2:-$database}')\" = $1 ]"
 }
 
 # events: how many exports of ann the database remembers, and how many the log has
@@ -342,16 +345,7 @@ writes_none() {
 }
 
 # traced_locks FILE PROGRAM METHOD PATH BODY: cgi, and in FILE the locks that the program asks for
-traced_locks() {
-    local plain=$PROGRAMS
-    mkdir -p "$BATS_TEST_TMPDIR/programs"
-    printf '#!/bin/sh\nexec strace -qq -y -o "%s" -e trace=fcntl "%s"\n' "$1" "$PROGRAMS/$2" >"$BATS_TEST_TMPDIR/programs/traced"
-    chmod 755 "$BATS_TEST_TMPDIR/programs/traced"
-    PROGRAMS=$BATS_TEST_TMPDIR/programs
-    shift 2
-    cgi traced "$@"
-    PROGRAMS=$plain
-}
+traced_locks() { cgi_by "strace -qq -y -o '$1' -e trace=fcntl" "${@:2}"; }
 
 # rows: what the database holds
 rows() {
@@ -596,8 +590,9 @@ rows() {
     same "$code" 200
 }
 
-# in_queue: how many wait for their turn to write to the database, the one whose turn it is included
-in_queue() { grep -c "OFDLCK.*:$(stat -c %i "$database") " /proc/locks || true; }
+# in_queue [FILE]: how many wait for their turn to write to the database, the one whose turn it is included; or have a
+# place on FILE
+in_queue() { places "${1:-$database}"; }
 
 @test "durability: who wants to write gets its turn in the order it came" {
     installation 'busy_timeout = 60000'
