@@ -294,18 +294,23 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     ! pgrep -f "$folder/run" || fail 'a process is left'
 }
 
-@test "cubby-httpd: of several starts at once one serves, and the others leave it alone" {
-    make_data
-    board
+# one_of_five_starts: five at once, of which one is to succeed; what each says lies in said.1 to said.5
+one_of_five_starts() {
+    local number good=0
     for number in 1 2 3 4 5; do
         env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" "$folder/script" start >"$folder/said.$number" 2>&1 3>&- 4>&- &
         began
     done
-    good=0
     for number in 0 1 2 3 4; do
         ! wait "${started[number]}" || good=$((good + 1))
     done
     same "$good" 1
+}
+
+@test "cubby-httpd: of several starts at once one serves, and the others leave it alone" {
+    make_data
+    board
+    one_of_five_starts
     same "$(grep -cE 'it is being started already|it runs already' "$folder"/said.* | grep -c ':1')" 4
     eventually answers "$base/health" || fail "$(cat "$LOG" "$folder"/said.*)"
     answers "http://127.0.0.1:$port/" || fail 'the page is gone'
@@ -331,15 +336,7 @@ script() { run env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" ${R
     ln -s "$$-1" "$folder/run/starting"
     # Each needs another time to remove it.
     sed -i '2i rm() { case "$*" in */starting) sleep "0.$(($$ % 5 + 1))" ;; esac; command rm "$@"; }' "$folder/script"
-    for number in 1 2 3 4 5; do
-        env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" "$folder/script" start >"$folder/said.$number" 2>&1 3>&- 4>&- &
-        began
-    done
-    good=0
-    for number in 0 1 2 3 4; do
-        ! wait "${started[number]}" || good=$((good + 1))
-    done
-    same "$good" 1
+    one_of_five_starts
     same "$(grep -cE 'it is being started already|it runs already' "$folder"/said.* | grep -c ':1')" 4 || fail "$(cat "$folder"/said.*)"
     script status
     same "$status" 0
