@@ -374,7 +374,17 @@ for name in "${names[@]}"; do
     printf '%-26s %4d passed, %d failed %s\n' "$name" "$(grep -c '^ok' "$tap")" "$(grep -c '^not ok' "$tap")" "$took"
 done
 [ "$SECONDS" -lt 60 ] || slowest 10
-# Once more at the end: who sees only the last lines of a long log learns there what failed.
-[ "$failed" = 0 ] || for name in "${names[@]}"; do said "$name" | head -n 12 | cut -c 1-300; done | head -n 24
+# Once more at the end, for whoever sees only the last lines of a long log: of each test that failed the first lines of
+# what it said, then the names of all.
+briefly() {
+    local name
+    for name in "${names[@]}"; do said "$name"; done | awk '
+        /^[^#]*: not ok / { left = 6; split("", shown) }
+        left > 0 && !($0 in shown) { shown[$0] = 1; left--; print substr($0, 1, 160) }'
+}
+if [ "$failed" != 0 ]; then
+    briefly | head -n 60
+    for name in "${names[@]}"; do sed -nE "s/^not ok [0-9]+ (.*)/failed: $name: \\1/p" "$out/$name.tap" | cut -c 1-120; done | head -n 40
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -36,3 +36,7 @@ loop_is_past_start() {
     sleep 0.5
     eventually eval "! pgrep -s $1 -x sleep >/dev/null"
 }
+
+# served SOCKET: somebody listens there. That the file exists does not tell: it may be left of a former one, and is made
+# before its process listens.
+served() { awk -v path="$1" '$4 == "00010000" && $NF == path { found = 1 } END { exit !found }' /proc/net/unix; }

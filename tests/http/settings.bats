@@ -11,7 +11,7 @@ password_cost = 1
 cors_origins = https://app.example http://localhost:3000
 max_value_bytes = 100
 max_body_bytes = 2000
-token_lifetime = 6
+token_lifetime = 600
 busy_timeout = 400
 body_timeout = 2
 CONF
@@ -70,10 +70,14 @@ setup() {
 }
 
 @test "settings: a token ends with its lifetime" {
-    same "$(field .data.expires_in)" 6
+    same "$(field .data.expires_in)" 600
     as_user GET /data/x
     refused 404 KEY_NOT_FOUND
-    sleep 6.1
+    sed -i 's/^token_lifetime = .*/token_lifetime = 1/' "$DATA/cubby.conf"
+    login "$user"
+    sed -i 's/^token_lifetime = .*/token_lifetime = 600/' "$DATA/cubby.conf"
+    same "$(field .data.expires_in)" 1
+    sleep 1.1
     as_user GET /data/x
     refused 401 INVALID_TOKEN "$MESSAGE_TOKEN"
     same "$(field .details.token)" expired

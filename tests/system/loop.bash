@@ -21,12 +21,12 @@ loop_start() {
         echo "$!" >>"$BATS_TEST_TMPDIR/loops"
         printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$reach" >"$BATS_TEST_TMPDIR/asking/$name"
         chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
-        eventually loop_listens "$sockets/$name" "$reach"
+        eventually loop_listens "$sockets/$name" "$reach" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
     done
 }
 
 # loop_listens SOCKET ADDRESS
-loop_listens() { [ -S "$1" ] || { [ -n "${LOOP_TCP:-}" ] && (: <"/dev/tcp/127.0.0.1/${2#*:}") 2>/dev/null; }; }
+loop_listens() { served "$1" || { [ -n "${LOOP_TCP:-}" ] && (: <"/dev/tcp/127.0.0.1/${2#*:}") 2>/dev/null; }; }
 
 # looped COMMAND…: with the programs that stay in the place of those that do not.
 looped() {
@@ -91,7 +91,7 @@ keeper() {
         name=${name##*/}
         printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$sockets/$name.sock" >"$BATS_TEST_TMPDIR/asking/$name"
         chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
-        eventually [ -S "$sockets/$name.sock" ]
+        eventually served "$sockets/$name.sock" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
     done
 }
 

@@ -166,8 +166,6 @@ scripts_refuse() {
     done
 }
 
-loop_is_there() { [ -S "$place/run/register.sock" ]; }
-
 @test "scripts over postgresql: programs run as the owner of the keys, and never as root in silence" {
     is_root || return 0
     place=$BATS_TEST_TMPDIR/place
@@ -195,7 +193,7 @@ loop_is_there() { [ -S "$place/run/register.sock" ]; }
     has "$(cat "$BATS_TEST_TMPDIR/health")" '"database":"ok"'
     env -i "${script_settings[@]}" "$place/cubby-httpd" stop
     run_start env -i "${script_settings[@]}" "$place/cubby-loop" run
-    eventually loop_is_there || fail "$(cat "$run_output")"
+    eventually served "$place/run/register.sock" || fail "$(cat "$run_output")"
     eventually pgrep -g "$run_pid" -f "^$place/cgi-bin/register"
     same "$(ps -o user= -p "$(pgrep -d, -g "$run_pid" -f "^$place/cgi-bin/")" | sort -u)" www-data
     run_stop TERM
