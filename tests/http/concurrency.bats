@@ -13,7 +13,7 @@ many_writes() {
     local config=$BATS_TEST_TMPDIR/many.$2
     for i in $(seq "$1"); do
         [ "$i" = 1 ] || echo next
-        printf 'url = "%s/data"\nheader = "Authorization: %s"\noutput = "/dev/null"\nmax-time = 60\nwrite-out = "%%{http_code}\\n"\n' "$BASE" "$3"
+        printf 'url = "%s/data"\nheader = "Authorization: %s"\noutput = "/dev/null"\nmax-time = %s\nwrite-out = "%%{http_code}\\n"\n' "$BASE" "$3" "$PATIENCE"
         printf 'data = "{\\"key\\":\\"w%s-%s\\",\\"value\\":%s}"\n' "$2" "$i" "$i"
     done >"$config"
     curl -sS -K "$config"
@@ -61,7 +61,7 @@ many_writes() {
 
 @test "concurrency: of 30 creations of one key one wins" {
     for i in $(seq 30); do
-        curl -sS --max-time 60 -o "$BATS_TEST_TMPDIR/create.$i" -H "Authorization: $token" \
+        curl -sS --max-time "$PATIENCE" -o "$BATS_TEST_TMPDIR/create.$i" -H "Authorization: $token" \
             -d "{\"key\":\"contested\",\"value\":$i}" "$BASE/data" &
         began
     done
@@ -74,7 +74,7 @@ many_writes() {
     store flip '"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"'
     for i in $(seq 40); do
         letter=$(printf '%s' abcd | cut -c$((i % 4 + 1)))
-        curl -sS --max-time 60 -o /dev/null -X POST -H "Authorization: $token" -H 'X-HTTP-Method-Override: PUT' \
+        curl -sS --max-time "$PATIENCE" -o /dev/null -X POST -H "Authorization: $token" -H 'X-HTTP-Method-Override: PUT' \
             -d "{\"value\":\"$(printf "$letter%.0s" $(seq 32))\"}" "$BASE/data/flip"
     done &
     began
@@ -88,7 +88,7 @@ many_writes() {
 
 @test "concurrency: 200 connections at once are all answered" {
     for i in $(seq 200); do
-        curl -sS --max-time 60 -o /dev/null -w '%{http_code}\n' -H "Authorization: $token" "$BASE/data/nothing" \
+        curl -sS --max-time "$PATIENCE" -o /dev/null -w '%{http_code}\n' -H "Authorization: $token" "$BASE/data/nothing" \
             >"$BATS_TEST_TMPDIR/conn.$i" &
         began
     done

@@ -309,7 +309,7 @@ none_match() {
     store race 0
     tag=$(header ETag)
     for i in $(seq 12); do
-        curl -sS --max-time 60 -o /dev/null -w '%{http_code}\n' -X POST -H 'X-HTTP-Method-Override: PUT' \
+        curl -sS --max-time "$PATIENCE" -o /dev/null -w '%{http_code}\n' -X POST -H 'X-HTTP-Method-Override: PUT' \
             -H "Authorization: $token" -H "If-Match: $tag" -d "{\"value\":$i}" "$BASE/data/race" >"$BATS_TEST_TMPDIR/race.$i" &
         began
     done

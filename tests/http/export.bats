@@ -209,7 +209,7 @@ export_to() {
 @test "import: of what has expired alone nothing is written, and nobody is waited for" {
     new_user
     store kept 1
-    lock_store 8
+    lock_store
     import '{"items":[{"key":"kept","value":2,"expires_at":"2020-01-01T00:00:00.000Z"}]}'
     succeeded 200
     same "$(field '.data | [.imported, .expired, .removed] | join(",")')" 0,1,0

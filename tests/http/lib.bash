@@ -15,7 +15,7 @@ store_sql() { printf '%s\n' "$1" | store_shell; }
 store_shell() {
     case ${ENGINE:-sqlite} in
     postgresql) as_owner psql -XqAt -v ON_ERROR_STOP=1 "$(store_setting database)" ;;
-    *) sqlite3 -cmd '.timeout 10000' "$DATA/cubby.db" ;;
+    *) sqlite3 -bail -cmd '.timeout 60000' "$DATA/cubby.db" ;;
     esac
 }
 
@@ -43,22 +43,40 @@ postgresql) LOCK_STORE='BEGIN; LOCK TABLE meta, users, items, tokens, throttle I
 *) LOCK_STORE='BEGIN IMMEDIATE;' ;;
 esac
 
-# lock_store SECONDS: in the background somebody keeps all others from writing, from now on and for so long, or
-# until free_store.
+# lock_store: in the background somebody keeps all others from writing, from now on until free_store; at the latest
+# until the test ends, with which the last writer of the pipe goes.
 lock_store() {
-    local held=$BATS_TEST_TMPDIR/held
+    local held=$BATS_TEST_TMPDIR/held free_at
     : >"$held"
     free_at=$(mktemp -u "$BATS_TEST_TMPDIR/free.XXXXXX")
     mkfifo "$free_at"
-    { printf '%s\nSELECT 1;\n' "$LOCK_STORE"; read -r -t "$1" _ <>"$free_at" || true; echo 'ROLLBACK;'; } | store_shell >"$held" 3>&- &
+    exec {store_lock}<>"$free_at"
+    {
+        exec {store_lock}>&-
+        printf '%s\nSELECT 1;\n' "$LOCK_STORE"
+        read -r _ <"$free_at" || true
+        echo 'ROLLBACK;'
+    } | store_shell >"$held" 3>&- {store_lock}>&- &
     began
     eventually [ -s "$held" ] || fail 'nobody holds the lock'
 }
 
 # free_store: it is let go, when this returns.
 free_store() {
-    echo >"$free_at"
+    echo >&"$store_lock"
     wait_all
+    exec {store_lock}>&-
+}
+
+# free_store_after SECONDS: the same in the background, a while from now; when, in milliseconds since 1970, is then in
+# the file `freed`.
+free_store_after() {
+    {
+        sleep "$1"
+        date +%s%3N >"$BATS_TEST_TMPDIR/freed"
+        echo >&"$store_lock"
+    } 3>&- &
+    began
 }
 
 # lose_store, find_store: the database can't be reached until it is found again.
@@ -66,7 +84,7 @@ lose_store() {
     case ${ENGINE:-sqlite} in
     postgresql)
         store_server "ALTER DATABASE cubby ALLOW_CONNECTIONS false"
-        store_server "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'cubby'" >/dev/null
+        store_server "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = 'cubby'" >/dev/null
         ;;
     *) mv "$DATA/cubby.db" "$DATA/moved.db" ;;
     esac
@@ -83,6 +101,9 @@ store_server() {
     as_owner psql -XqAt "${database/\/\/\/cubby//\/\/postgres}" -c "$1"
 }
 
+# How long an answer is waited for, in seconds: longer than any takes, shorter than a test may.
+PATIENCE=200
+
 # call METHOD PATH [curl option…]: sends a request; leaves $code, $body, its $size and the head in $head_file.
 call() {
     local method=$1 path=$2 said
@@ -92,7 +113,7 @@ call() {
     : >"$body_file"
     local options=(-X "$method")
     [ "$method" != HEAD ] || options=(-I)
-    said=$(curl -sS --path-as-is --max-time 40 -o "$body_file" -D "$head_file" -w '%{http_code} %{size_download}' \
+    said=$(curl -sS --path-as-is --max-time "$PATIENCE" -o "$body_file" -D "$head_file" -w '%{http_code} %{size_download}' \
         "${options[@]}" "$@" "$BASE$path")
     code=${said% *} size=${said#* }
     body=$(<"$body_file")

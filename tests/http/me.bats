@@ -196,7 +196,7 @@ DONE
 @test "password: of ten changes at once one wins" {
     new_user
     for i in 0 1 2 3 4 5 6 7 8 9; do
-        curl -sS --max-time 60 -o "$BATS_TEST_TMPDIR/change.$i" -X POST -H 'X-HTTP-Method-Override: PUT' \
+        curl -sS --max-time "$PATIENCE" -o "$BATS_TEST_TMPDIR/change.$i" -X POST -H 'X-HTTP-Method-Override: PUT' \
             -H "Authorization: $token" -d "{\"current_password\":\"$PASSWORD\",\"new_password\":\"Other-pass$i?\"}" \
             "$BASE/me/password" &
         began

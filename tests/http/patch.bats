@@ -141,7 +141,7 @@ JSON_PATCH='Content-Type: application/json-patch+json'
 @test "patch: 10 clients that add a member each at once lose none" {
     store m '{}'
     for i in $(seq 10); do
-        curl -sS --max-time 60 -o /dev/null -X POST -H "Authorization: $token" -H 'X-HTTP-Method-Override: PATCH' \
+        curl -sS --max-time "$PATIENCE" -o /dev/null -X POST -H "Authorization: $token" -H 'X-HTTP-Method-Override: PATCH' \
             -H "$MERGE" -d "{\"k$i\":$i}" "$BASE/data/m" &
         began
     done

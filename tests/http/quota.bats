@@ -137,7 +137,7 @@ used() {
         for i in 1 2 3 4 5 6; do
             printf '{"operations":[{"op":"upsert","key":"q%s","value":"%s"},{"op":"increment","key":"n"},{"op":"create","key":"w%s-%s","value":[%s]},{"op":"upsert","key":"gone%s","value":1},{"op":"delete","key":"gone%s"}]}' \
                 $((i % 3)) "$(printf 'x%.0s' $(seq $((worker * i))))" $worker $i $i $worker $worker >"$BATS_TEST_TMPDIR/op.$worker"
-            curl -sS --max-time 60 -o /dev/null -H "Authorization: $token" --data-binary "@$BATS_TEST_TMPDIR/op.$worker" "$BASE/batch"
+            curl -sS --max-time "$PATIENCE" -o /dev/null -H "Authorization: $token" --data-binary "@$BATS_TEST_TMPDIR/op.$worker" "$BASE/batch"
         done &
         began
     done

@@ -1,6 +1,6 @@
 // raw.js - sends bytes to a web server just as they are, and prints what comes back.
 // usage: node raw.js BASE TEXT [MILLISECONDS TEXT]…
-// In a text, \r \n \xHH and @FILE:path@ are replaced. Ends when the server closes, or after 30 seconds.
+// In a text, \r \n \xHH and @FILE:path@ are replaced. Ends when the server closes, or after 200 seconds.
 "use strict";
 const net = require("net");
 const fs = require("fs");
@@ -19,7 +19,7 @@ const socket = net.connect(Number(url.port), url.hostname);
 socket.on("data", (data) => process.stdout.write(data));
 socket.on("error", () => {});
 socket.on("close", () => process.exit(0));
-setTimeout(() => process.exit(3), 30000);
+setTimeout(() => process.exit(3), 200000);
 
 (async () => {
     for (let i = 0; i < parts.length; i += 2) {

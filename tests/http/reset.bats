@@ -125,7 +125,7 @@ CODE=7MZQ2-K4T9A-0XHBN-PD6WE
     new_user
     give_code "$user_id" "$CODE"
     for i in 0 1 2 3 4 5 6 7 8 9; do
-        curl -sS --max-time 60 -o "$BATS_TEST_TMPDIR/reset.$i" \
+        curl -sS --max-time "$PATIENCE" -o "$BATS_TEST_TMPDIR/reset.$i" \
             -d "{\"username\":\"$user\",\"code\":\"$CODE\",\"new_password\":\"Other-pass$i?\"}" "$BASE/reset" &
         began
     done

@@ -53,7 +53,7 @@ ask() {
     while read -r method path json; do
         number=$((number + 1))
         [ "$number" = 1 ] || echo next
-        printf '%s\n' silent show-error 'max-time = 40' "url = \"$BASE$path\"" "output = \"$answers/$number\"" \
+        printf '%s\n' silent show-error "max-time = $PATIENCE" "url = \"$BASE$path\"" "output = \"$answers/$number\"" \
             "header = \"Authorization: Bearer $token\"" \
             "write-out = \"$method $path %{http_code} %header{www-authenticate}\n\""
         if [ "$method" = HEAD ]; then
@@ -109,19 +109,23 @@ somebody() {
     send POST /keys '{"name":"device","scope":"write"}'
     succeeded 201
     device=$(field .data.token)
-    curl -sS --max-time 40 -o "$BATS_TEST_TMPDIR/waits.access" -H "Authorization: $access" "$BASE/changes?since=2&wait=25" &
+    curl -sS --max-time "$PATIENCE" -o "$BATS_TEST_TMPDIR/waits.access" -H "Authorization: $access" "$BASE/changes?since=2&wait=25" 3>&- &
     began
-    curl -sS --max-time 40 -o "$BATS_TEST_TMPDIR/waits.device" -H "Authorization: $device" "$BASE/changes?since=2&wait=25" &
+    waits_access=$!
+    curl -sS --max-time "$PATIENCE" -o "$BATS_TEST_TMPDIR/waits.device" -H "Authorization: $device" "$BASE/changes?since=2&wait=25" 3>&- &
     began
+    waits_device=$!
     sleep 0.3
 }
 
-# ended REASON TOKEN…: each of access, device is refused everywhere, and to who waits
+# ended REASON TOKEN…: each of access, device is refused to who waits, and everywhere
 ended() {
-    local reason=$1 kind
+    local reason=$1 kind waits
     shift
     for kind; do
-        refused_all "${!kind}" "$reason" || fail "$kind token"
+        waits=waits_$kind
+        wait "${!waits}"
+        same "$(jq -r .code "$BATS_TEST_TMPDIR/waits.$kind")" INVALID_TOKEN
     done
     # Something for who still waits to see.
     if [ $# = 1 ]; then
@@ -130,13 +134,13 @@ ended() {
         succeeded 201
     fi
     wait_all
-    for kind; do
-        same "$(jq -r .code "$BATS_TEST_TMPDIR/waits.$kind")" INVALID_TOKEN
-    done
     [ $# = 2 ] || case $1 in
     access) same "$(jq -r '.data.changes[0].key' "$BATS_TEST_TMPDIR/waits.device")" three ;;
     device) same "$(jq -r '.data.changes[0].key' "$BATS_TEST_TMPDIR/waits.access")" three ;;
     esac
+    for kind; do
+        refused_all "${!kind}" "$reason" || fail "$kind token"
+    done
 }
 
 @test "revocation: the calls of the table do their work with tokens that live" {

@@ -23,7 +23,7 @@ newman.run({
     collection: path.resolve(collection),
     envVar: [{ key: "base_url", value: process.env.BASE }],
     iterationCount: 2,
-    timeoutRequest: 30000,
+    timeoutRequest: 200000,
     color: "off",
 }).on("assertion", (failure, args) => {
     const round = args.cursor.iteration + 1;
