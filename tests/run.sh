@@ -241,7 +241,7 @@ suite_board() {
 
 board_tests() {
     if [ -z "${FILTER:-}" ]; then
-        timeout --foreground 300 node --test-reporter=tap tests/contract/client.js
+        timeout --foreground 1200 node --test-reporter=tap tests/contract/client.js
         note_end "board-$1" $?
     fi
     HOST_PROGRAMS=$root/build/cgi-bin HOST_TOOL=$root/build/bin/cubby run_bats "$FOLDER/bats" tests/board

@@ -56,7 +56,7 @@ lock_store() {
         printf '%s\nSELECT 1;\n' "$LOCK_STORE"
         read -r _ <"$free_at" || true
         echo 'ROLLBACK;'
-    } | store_shell >"$held" 3>&- {store_lock}>&- &
+    } 3>&- | store_shell >"$held" 3>&- {store_lock}>&- &
     began
     eventually [ -s "$held" ] || fail 'nobody holds the lock'
 }

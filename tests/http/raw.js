@@ -1,6 +1,7 @@
 // raw.js - sends bytes to a web server just as they are, and prints what comes back.
 // usage: node raw.js BASE TEXT [MILLISECONDS TEXT]…
-// In a text, \r \n \xHH and @FILE:path@ are replaced. Ends when the server closes, or after 200 seconds.
+// In a text, \r \n \xHH and @FILE:path@ are replaced. Ends when the server closes, or after 200 seconds. In the file
+// that TOOK names is then how many milliseconds the connection lasted.
 "use strict";
 const net = require("net");
 const fs = require("fs");
@@ -18,7 +19,14 @@ const bytes = (text) => Buffer.concat(text.split(/(@FILE:[^@]*@)/).map((piece) =
 const socket = net.connect(Number(url.port), url.hostname);
 socket.on("data", (data) => process.stdout.write(data));
 socket.on("error", () => {});
-socket.on("close", () => process.exit(0));
+let begun;
+socket.on("connect", () => { begun = Date.now(); });
+socket.on("close", () => {
+    if (process.env.TOOK) {
+        fs.writeFileSync(process.env.TOOK, String(Date.now() - begun));
+    }
+    process.exit(0);
+});
 setTimeout(() => process.exit(3), 200000);
 
 (async () => {

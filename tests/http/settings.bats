@@ -46,10 +46,7 @@ setup() {
 # slowly NAME PART…: sends those as `raw` does; the answer is then in the file NAME, how many milliseconds it took in
 # NAME.took
 slowly() {
-    local begun
-    begun=$(date +%s%3N)
-    raw "${@:2}" >"$BATS_FILE_TMPDIR/$1"
-    echo $(($(date +%s%3N) - begun)) >"$BATS_FILE_TMPDIR/$1.took"
+    TOOK=$BATS_FILE_TMPDIR/$1.took raw "${@:2}" >"$BATS_FILE_TMPDIR/$1"
 }
 
 # answer_to NAME: once it is there
@@ -73,10 +70,11 @@ post_data() {
 }
 
 # drip length|chunks KEY: such a body, which comes for a fourth longer than body_timeout, or where it must be refused
-# for as long as the server takes it
+# for three times as long, less than as it comes
 drip() {
-    local count=$((BODY_TIMEOUT * 1000 * 5 / 4 / 400)) header first each=x last='"}' parts=()
-    [ "$(dripping "$1")" = stored ] || count=$((count * 10))
+    local seconds=$((BODY_TIMEOUT * 5 / 4)) count header first each=x last='"}' parts=()
+    [ "$(dripping "$1")" = stored ] || seconds=$((BODY_TIMEOUT * 3))
+    count=$((seconds * 5 / 2))
     first="{\"key\":\"$2\",\"value\":\""
     if [ "$1" = chunks ]; then
         header='Transfer-Encoding: chunked'
