@@ -10,6 +10,10 @@ PASSWORD='Abcdef1!'
 note_test_alone() { set +T; }
 setup() { note_test_alone; }
 
+# may_take SECONDS: each test of the file that says so at its head, if the others may take less. Such tests build, or start
+# many servers, and none of them waits for something that only lasts long when it goes wrong.
+may_take() { [ "${BATS_TEST_TIMEOUT:-$1}" -ge "$1" ] || BATS_TEST_TIMEOUT=$1; }
+
 # The same language as jq's, at a tenth of the time to start; it sorts the members of objects.
 jq() { gojq "$@"; }
 
@@ -29,6 +33,22 @@ process_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # places FILE: how many locks there are on it
 places() { grep -c "OFDLCK.*:$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
+
+# free_port: prints a port at which nobody listens, and which no other test of this run is given: each takes the next
+# one, as $PORTS tells. What run.sh finds by itself is from 20000 on.
+PORTS=${PORTS:-${BATS_RUN_TMPDIR:-/tmp}/ports}
+free_port() {
+    local port
+    {
+        flock 9
+        read -r port <&9 || port=$((10000 + RANDOM % 10000))
+        while
+            port=$((port < 19999 ? port + 1 : 10000))
+            (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+        do :; done
+        echo "$port" | tee "$PORTS"
+    } 9<>"$PORTS"
+}
 
 # shellcheck source=tests/waiting.bash
 . "${BASH_SOURCE[0]%/*}/waiting.bash"

@@ -54,6 +54,7 @@ export LC_ALL=C.UTF-8
 export RUN_SH=$root/cgi-bin/server/run.sh TOOL=$root/build/bin/cubby
 export PROGRAMS=$root/build/cgi-bin WWW=$root/www
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300}
+export PORTS=$scratch/ports # that tests have been given
 
 # Each suite leads a process group of its own, so that it can be stopped with all it started.
 set -m
@@ -86,8 +87,9 @@ run_bats() {
     local folder=$1
     shift
     [ -z "${FILTER:-}" ] || set -- --filter "$FILTER" "$@"
-    # bats makes its own folder with mode 700 unless it is named.
-    timeout --foreground 7200 bats --tap --timing --tempdir "$folder" "$@"
+    # bats makes its own folder with mode 700 unless it is named. Signals as a terminal has them: what is ignored when a
+    # shell begins, as under nohup, it can't trap.
+    env --default-signal=HUP,INT,QUIT,PIPE,TERM timeout --foreground 14400 bats --tap --timing --tempdir "$folder" "$@"
 }
 
 # A suite that dies counts as a failure of its own.
@@ -113,8 +115,9 @@ with_server() {
     case $server in *-loop) server=${server%-loop} mode=fastcgi ;; esac
     SERVER=$server MODE=$mode PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$out/$name.log" 2>&1 &
     runner=$!
-    for _ in $(seq 6000); do
-        [ ! -f "$folder/ready" ] && kill -0 "$runner" 2>/dev/null || break
+    for _ in $(seq 3000); do
+        [ -f "$folder/ready" ] && break
+        kill -0 "$runner" 2>/dev/null || break
         sleep 0.1
     done
     if [ -f "$folder/ready" ]; then
@@ -160,7 +163,7 @@ suite_postman() {
 }
 
 postman_tests() {
-    timeout --foreground 1200 node tests/postman/run.js www/cubby.postman_collection.json build/npm/node_modules/newman
+    timeout --foreground 3000 node tests/postman/run.js www/cubby.postman_collection.json build/npm/node_modules/newman
     note_end postman $?
 }
 
@@ -177,13 +180,13 @@ max_user_bytes = 300000
 
 # What of the page's script needs no browser.
 suite_console_text() {
-    timeout 60 node --test-reporter=tap tests/console/json_text.js
+    timeout 600 node --test-reporter=tap tests/console/json_text.js
     note_end console-text $?
 }
 
 console_tests() {
     NPM=build/npm/node_modules SHOTS=$root/build/screenshots/$SERVER \
-        timeout --foreground 2400 node --test-reporter=tap tests/console/console.js
+        timeout --foreground 14400 node --test-reporter=tap tests/console/console.js
     note_end "console-$SERVER" $?
 }
 
@@ -204,13 +207,13 @@ suite_system() { # loop, make or rest
 }
 
 suite_inproc() {
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout 2400 build/san/inproc
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout 14400 build/san/inproc
     note_end inproc $?
 }
 
 # The inputs that are kept for each place where bytes come in.
 suite_fuzz() {
-    timeout 2400 bash tests/fuzz/run.sh replay
+    timeout 14400 bash tests/fuzz/run.sh replay
     note_end fuzz $?
 }
 
@@ -241,7 +244,7 @@ suite_board() {
 
 board_tests() {
     if [ -z "${FILTER:-}" ]; then
-        timeout --foreground 1200 node --test-reporter=tap tests/contract/client.js
+        timeout --foreground 3000 node --test-reporter=tap tests/contract/client.js
         note_end "board-$1" $?
     fi
     HOST_PROGRAMS=$root/build/cgi-bin HOST_TOOL=$root/build/bin/cubby run_bats "$FOLDER/bats" tests/board
@@ -249,12 +252,12 @@ board_tests() {
 }
 
 suite_instructions() {
-    timeout 1200 bash tests/bench/instructions.sh check
+    timeout 14400 bash tests/bench/instructions.sh check
     note_end instructions $?
 }
 
 suite_lint() {
-    timeout 2400 bash tests/lint/run.sh
+    timeout 14400 bash tests/lint/run.sh
     note_end lint $?
 }
 

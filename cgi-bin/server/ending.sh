@@ -69,7 +69,14 @@ start_guard() {
     setsid sh -c '. "$0" && guard "$1" "$2"' "$here/ending.sh" "$run" "$ready" <"$run/state/alive" 9>&- >/dev/null 2>&1 &
 }
 
-# tell_guard WORD [VALUE]: server or database, and which process it is; ready, and the address; or done
+# under_guard WORD NAME=VALUE… COMMAND…: becomes that command, in a session of its own and with no other environment,
+# once it has told the guard that it is the server or the database: run.sh may be killed before it could tell.
+under_guard() {
+    # shellcheck disable=SC2016 # for the inner shell
+    exec setsid sh -c 'echo "$0 $$" >&9 && exec env -i "$@" 9>&-' "$@"
+}
+
+# tell_guard WORD [VALUE]: ready, and the address; or done
 tell_guard() { [ -z "$guarded" ] || printf '%s\n' "$*" >&9; }
 
 guard() {

@@ -287,10 +287,9 @@ start_database() {
     else
         set --
     fi
-    setsid env -i PATH=/usr/bin:/bin "$@" "$postgresql/postgres" -D "$data/postgresql" -k "$run/postgresql" \
-        -c listen_addresses= -c max_connections=200 >"$run/state/database" 2>&1 </dev/null 9>&- &
+    under_guard database PATH=/usr/bin:/bin "$@" "$postgresql/postgres" -D "$data/postgresql" -k "$run/postgresql" \
+        -c listen_addresses= -c max_connections=200 >"$run/state/database" 2>&1 </dev/null &
     database_pid=$!
-    tell_guard database "$database_pid"
     database="postgresql:///cubby?host=$run/postgresql&user=$name"
     await_database
     as_user "$postgresql/psql" -XqAt "$database" -c 'SELECT 1' >/dev/null 2>&1 ||
@@ -298,7 +297,7 @@ start_database() {
 }
 
 # Until it takes connections: as long as it says that it is starting up, which after a crash may take minutes, and
-# for 20 seconds while it says nothing.
+# for a minute while it says nothing.
 await_database() {
     tries=0
     silent=0
@@ -311,7 +310,7 @@ await_database() {
         1) ;;
         *) silent=$((silent + 1)) ;;
         esac
-        [ "$silent" -lt 200 ] && kill -0 "$database_pid" 2>/dev/null || {
+        [ "$silent" -lt 600 ] && kill -0 "$database_pid" 2>/dev/null || {
             cat "$run/state/database" >&2
             fail 'PostgreSQL did not start'
         }
@@ -604,28 +603,23 @@ server_command() {
         ;;
     esac
     # Nothing of the caller's environment reaches the programs.
-    exec setsid env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin CUBBY_CONF="$run/cubby.conf" "$@"
+    under_guard server PATH=/usr/sbin:/usr/bin:/sbin:/bin CUBBY_CONF="$run/cubby.conf" "$@"
 }
 
-# curl's exit status 7: nobody listens there
-is_free() {
-    code=0
-    curl -s -o /dev/null --max-time 2 "http://$reach:$PORT/" || code=$?
-    [ "$code" = 7 ]
-}
+# Nobody takes a connection there: it is refused, or nothing comes of it.
+is_free() { [ "$(curl -s -o /dev/null --max-time 2 -w '%{time_connect}' "http://$reach:$PORT/")" = 0.000000 ]; }
 
 random_port() { say $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000)); }
 
-# 0: answers. 1: ended at once. Waits up to 20 seconds.
+# 0: answers. 1: ended at once. Waits up to a minute.
 start_server() {
     "write_$SERVER"
     [ "$MODE" = cgi ] || write_loop
     (umask 077 && : >"$run/state/output")
-    server_command >"$run/state/output" 2>&1 </dev/null 9>&- &
+    server_command >"$run/state/output" 2>&1 </dev/null &
     server_pid=$!
-    tell_guard server "$server_pid"
     tries=0
-    while [ "$tries" -lt 200 ] && [ -z "$stopped" ]; do
+    while [ "$tries" -lt 600 ] && [ -z "$stopped" ]; do
         if ! kill -0 "$server_pid" 2>/dev/null; then
             stop_server
             return 1

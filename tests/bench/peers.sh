@@ -124,14 +124,18 @@ check_revocation() {
 
 value='{"text":"hello world","list":[1,2,3]}'
 
-# load SIDE CALL CONNECTIONS: one line of JSON.
+# load SIDE CALL CONNECTIONS: one line of JSON. A machine that stands still for so long that nobody answers at all gets
+# another try, ten times as long.
 load() {
-    local requests duration errors p50 p99
+    local time requests duration errors p50 p99
     local request=(GET /data/greeting "$fixture_token")
     [ "$2" != update ] || request=(PUT /data/greeting "$fixture_token" "{\"value\":$value}")
-    wrk -t1 -c"$3" -d"${seconds}s" --timeout 20s -s "$here/keep_alive.lua" "${base[$1]}" -- "${request[@]}" \
-        >"$scratch/wrk" 2>&1 || die "wrk: $(cat "$scratch/wrk")"
-    IFS=$'\t' read -r requests duration errors p50 p99 < <(tail -n 1 "$scratch/wrk")
+    for time in "$seconds" "$((seconds * 10))"; do
+        wrk -t1 -c"$3" -d"${time}s" --timeout 60s -s "$here/keep_alive.lua" "${base[$1]}" -- "${request[@]}" \
+            >"$scratch/wrk" 2>&1 || die "wrk: $(cat "$scratch/wrk")"
+        IFS=$'\t' read -r requests duration errors p50 p99 < <(tail -n 1 "$scratch/wrk")
+        [ "$requests" = 0 ] || break
+    done
     printf '{"journal":"%s","side":"%s","call":"%s","connections":%d,"round":%d,"requests":%d,"us":%d,"errors":%d,"p50_us":%d,"p99_us":%d}\n' \
         "$journal" "$1" "$2" "$3" "$round" "$requests" "$duration" "$errors" "$p50" "$p99" >>"$scratch/runs.jsonl"
     [ "$requests" -gt 0 ] && [ "$errors" = 0 ] || die "$1, $2 with $3 connections: $errors errors, $requests answers"

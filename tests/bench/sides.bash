@@ -15,7 +15,7 @@ die() {
 # await SIDE FILE: until a line is in FILE, which is the address of SIDE's API.
 await() {
     local pid=${running[-1]}
-    for _ in $(seq 300); do
+    for _ in $(seq 1000); do
         [ ! -s "$2" ] || break
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
@@ -36,9 +36,10 @@ gunicorn_start() {
     (cd "$here/peers" && exec "$@" PYTHONDONTWRITEBYTECODE=1 gunicorn --workers "$workers" --threads "$threads" --worker-class gthread \
         --keep-alive 30 --bind 127.0.0.1:0 --worker-tmp-dir "$scratch" app:app) >"$scratch/log-$side" 2>&1 &
     running+=($!)
-    for _ in $(seq 100); do
+    for _ in $(seq 1000); do
         sed -n 's|.*Listening at: \(http://[0-9.:]*\).*|\1/api|p' "$scratch/log-$side" >"$at"
         [ ! -s "$at" ] || break
+        kill -0 "${running[-1]}" 2>/dev/null || break
         sleep 0.1
     done
     await "$side" "$at"

@@ -3,6 +3,7 @@
 
 load system
 load protection.bash
+may_take 1500
 
 setup_file() {
     export checkout=$BATS_FILE_TMPDIR/checkout

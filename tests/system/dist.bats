@@ -2,6 +2,7 @@
 # make dist: the release, which builds anywhere without a network
 
 load system
+may_take 1500
 
 setup_file() {
     export version

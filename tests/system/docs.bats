@@ -3,6 +3,7 @@
 
 load system.bash
 load pages.bash
+may_take 1500
 
 @test "contributing: every command of the page does what it says" {
     checkout=$BATS_TEST_TMPDIR/checkout

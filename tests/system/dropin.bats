@@ -90,10 +90,8 @@ CONF
 
 # begin_apache [OVERRIDE]: leaves $site, the address of the host
 begin_apache() {
-    local etc=$folder/etc/apache2 port=$((20000 + RANDOM % 10000))
-    while (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; do
-        port=$((20000 + RANDOM % 10000))
-    done
+    local etc=$folder/etc/apache2 port
+    port=$(free_port)
     sed -i -e "s|@PORT@|$port|" -e "s|@OVERRIDE@|${1:-None}|" "$etc/apache2.conf" "$etc/sites-enabled/000-default.conf"
     run_start apache2 -d "$etc" -f "$etc/apache2.conf" -DFOREGROUND
     site=http://127.0.0.1:$port
@@ -149,7 +147,7 @@ named_settings() { sed "s|#SetEnv CUBBY_CONF .*|SetEnv CUBBY_CONF $folder/cubby.
     token=x
     call GET "$site/cgi-bin/data/a"
     same "$code$(jq -r .details.token <<<"$body")" 401missing
-    has "$(cat "$folder/log/error.log")" 'CGIPassAuth On'
+    eventually grep -qF 'CGIPassAuth On' "$folder/log/error.log" || fail "$(cat "$folder/log/error.log")"
 }
 
 @test "drop-in: programs copied, but without cubby init: 503, and the log says what to do" {
@@ -162,7 +160,7 @@ named_settings() { sed "s|#SetEnv CUBBY_CONF .*|SetEnv CUBBY_CONF $folder/cubby.
     same "$code" 503
     call POST "$site/cgi-bin/token" -d '{"username":"a","password":"b"}'
     same "$code$(jq -r .code <<<"$body")" 500INTERNAL_ERROR
-    has "$(cat "$folder/log/error.log")" 'cubby init'
+    eventually grep -qF 'cubby init' "$folder/log/error.log" || fail "$(cat "$folder/log/error.log")"
     [ ! -e "$folder/data" ] || fail 'a program made something'
 }
 

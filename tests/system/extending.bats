@@ -3,6 +3,7 @@
 
 load system.bash
 load pages.bash
+may_take 1500
 
 page=$root/www/docs/extending.md
 
@@ -30,18 +31,16 @@ setup_file() {
 
 # tried SERVER: its test, under that web server.
 tried() {
-    local folder=$BATS_TEST_TMPDIR/$1 runner status=0
+    local folder=$BATS_TEST_TMPDIR/$1 tested=0
     mkdir -p "$folder/data"
     printf 'password_cost = 1\n' >"$folder/data/cubby.conf"
-    SERVER=$1 PORT=0 DATA=$folder/data READY=$folder/ready PROGRAMS=$copy/build/cgi-bin TOOL=$copy/build/bin/cubby \
-        WWW=$copy/www sh "$copy/cgi-bin/server/run.sh" >"$folder/log" 2>&1 3>&- &
-    runner=$!
-    eventually [ -f "$folder/ready" ] || { cat "$folder/log"; kill "$runner"; return 1; }
+    run_start env SERVER="$1" PORT=0 DATA="$folder/data" READY="$folder/ready" PROGRAMS="$copy/build/cgi-bin" \
+        TOOL="$copy/build/bin/cubby" WWW="$copy/www" sh "$copy/cgi-bin/server/run.sh"
+    eventually [ -f "$folder/ready" ] || fail "$(cat "$run_output")"
     SERVER=$1 BASE=$(cat "$folder/ready") DATA=$folder/data TOOL=$copy/build/bin/cubby \
-        bats --tap "$copy/tests/http/tally.bats" || status=$?
-    kill "$runner"
-    wait "$runner" || true
-    return "$status"
+        bats --tap "$copy/tests/http/tally.bats" || tested=$?
+    run_stop TERM
+    return "$tested"
 }
 
 @test "extending: the page names every file that was touched" {

@@ -85,9 +85,9 @@ JS
         done
     )
     rm -f "$BATS_TEST_TMPDIR/ready"
-    timeout 120 node "$BATS_TEST_TMPDIR/mirror.js" "$mirror" "$1" "$BATS_TEST_TMPDIR/ready" 3>&- &
+    timeout 3000 node "$BATS_TEST_TMPDIR/mirror.js" "$mirror" "$1" "$BATS_TEST_TMPDIR/ready" 3>&- &
     server=$!
-    until_true 10 test -e "$BATS_TEST_TMPDIR/ready"
+    eventually test -e "$BATS_TEST_TMPDIR/ready"
     port=$(cat "$BATS_TEST_TMPDIR/ready")
     # The machine's own configuration names that mirror; all else is apt's.
     mkdir -p "$BATS_TEST_TMPDIR/bin"

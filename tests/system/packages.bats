@@ -4,6 +4,7 @@
 
 load system
 load pages
+may_take 1500
 
 setup_file() {
     export version out=$BATS_FILE_TMPDIR/dist

@@ -134,7 +134,7 @@ curl() {
             ;;
         esac
     fi
-    command curl -sS --max-time 40 "$@"
+    command curl -sS --max-time 120 "$@"
 }
 
 cubby() { "$TOOL" -c "$data/cubby.conf" "$@"; }

@@ -3,6 +3,7 @@
 
 load system
 load pages
+may_take 1500
 
 setup_file() {
     export home=$BATS_FILE_TMPDIR/home
@@ -173,9 +174,9 @@ refused_with() {
     with_data
     # Of that name too, in another folder.
     cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/postgres"
-    (cd "$BATS_TEST_TMPDIR" && exec ./postgres 60) 3>&- &
-    other=$!
-    began
+    run_start env -C "$BATS_TEST_TMPDIR" ./postgres 3000
+    other=$run_pid
+    eventually eval '[ "$(readlink "/proc/$other/exe")" = "$BATS_TEST_TMPDIR/postgres" ]'
     { echo "$other" && echo "$DATA/postgresql"; } >"$DATA/postgresql/postmaster.pid"
     chown --reference="$DATA/postgresql/PG_VERSION" "$DATA/postgresql/postmaster.pid"
     with_postgresql
@@ -211,6 +212,8 @@ makes_data() { [ -s "$DATA/postgresql.new/PG_VERSION" ] || [ -s "$DATA/postgresq
     kill -KILL "$guard"
     kill -KILL -- "-$run_pid"
     eventually run_gone
+    # It may have come further than that meanwhile.
+    pkill -KILL -f "^busybox httpd .*$TMPDIR/cubby-run" || true
     rm -rf "$TMPDIR"/cubby-run.*
     with_data
     with_postgresql
@@ -235,8 +238,13 @@ waits_once() { grep -q 'waits for PostgreSQL, which is starting up' "$run_output
     ! grep -i 'did not start\|failed' "$run_output" || fail 'it is no failure'
     eventually postgresql_gone || fail "$(pgrep -af "$DATA")"
     check_left_nothing
-    with_postgresql
-    # The second time after 20 seconds.
+    # The second time after 200 tries, for which nobody need wait once PostgreSQL answers.
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\n[ ! -e "%s/hurry" ] || exec /bin/sleep 0.01\nexec /bin/sleep "$@"\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/bin/sleep"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/sleep"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH with_postgresql
+    eventually waits_once
+    touch "$BATS_TEST_TMPDIR/hurry"
     eventually waits_twice
     ! run_gone || fail "$(cat "$run_output")"
     touch "$BATS_TEST_TMPDIR/go"
@@ -405,9 +413,8 @@ by() { setpriv --reuid "$1" --regid "$(id -gn "$1")" --clear-groups -- "${@:2}";
     cp "$(command -v sleep)" "$BATS_TEST_TMPDIR/bin/postgres"
     # server_of_another FOLDER: what looks like one that works there; leaves its number in $another
     server_of_another() {
-        (cd "$1" && exec setpriv --reuid nobody --clear-groups "$BATS_TEST_TMPDIR/bin/postgres" 120) 3>&- &
-        another=$!
-        began
+        run_start env -C "$1" setpriv --reuid nobody --clear-groups "$BATS_TEST_TMPDIR/bin/postgres" 3000
+        another=$run_pid
         eventually eval '[ "$(readlink /proc/$another/exe)" = "$BATS_TEST_TMPDIR/bin/postgres" ]'
         echo "$another" >"$1/postmaster.pid"
         chmod 644 "$1/postmaster.pid"
@@ -584,14 +591,14 @@ there() { nsenter --mount --target "$run_pid" "$@"; }
 
 @test "make run: a server that can't start ends with all that it has started" {
     # A port that somebody has, and where nobody answers.
-    python3 -c 'import socket, time
+    run_start python3 -c 'import socket, time
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
-time.sleep(250)' >"$BATS_TEST_TMPDIR/port" 3>&- 4>&- &
-    holder=$!
-    eventually test -s "$BATS_TEST_TMPDIR/port"
-    port=$(cat "$BATS_TEST_TMPDIR/port")
+time.sleep(3000)'
+    holder=$run_pid
+    eventually test -s "$run_output"
+    port=$(cat "$run_output")
     for server in lighttpd-fastcgi apache-fastcgi nginx-fastcgi caddy-fastcgi lighttpd-cgi apache-cgi busybox-cgi; do
         run_start make --no-print-directory -C "$home/cubby" run SERVER="${server%-*}" MODE="${server#*-}" PORT="$port" DATA="$DATA"
         eventually run_gone || fail "$server: goes on: $(cat "$run_output")"
@@ -608,7 +615,8 @@ time.sleep(250)' >"$BATS_TEST_TMPDIR/port" 3>&- 4>&- &
         eventually run_gone || fail "goes on: $(cat "$run_output")"
         has "$(cat "$run_output")" 'unixsocket is too long in: fastcgi.server = (/api/register'
         has "$(cat "$run_output")" 'cubby: lighttpd did not start'
-        same "$(ls -A "$long")$(pgrep -af "$long/cubby-run")" ''
+        same "$(ls -A "$long")" ''
+        TMPDIR=$long eventually none_left || fail "left: $(pgrep -af "$long/cubby-run")"
     done
     rmdir "$long"
 }
@@ -724,7 +732,7 @@ all_gone() { none_left && [ -z "$(find "$TMPDIR" -mindepth 1 -maxdepth 1 -name '
         ! grep 'every address' "$run_output" || fail 'it is one address'
         call GET "$base/health"
         same "$code" 200
-        run curl -s --max-time 5 "${base/$other/127.0.0.1}/health"
+        run curl -s --max-time 60 "${base/$other/127.0.0.1}/health"
         same "$status" 7
         run_stop INT
         # An address that is kept for documents, and so nobody's.

@@ -39,7 +39,7 @@ make_in() {
 call() {
     local method=$1 address=$2
     shift 2
-    body=$(curl -sS --max-time 30 -X "$method" -w '\n%{http_code}' \
+    body=$(curl -sS --max-time 120 -X "$method" -w '\n%{http_code}' \
         ${token:+-H "Authorization: Bearer $token"} "$@" "$address")
     code=${body##*$'\n'}
     body=${body%$'\n'*}
@@ -72,10 +72,11 @@ six_calls() {
 }
 
 # run_start COMMAND…: starts a command that serves, as the leader of a process group, without a
-# terminal and with SIGINT as a terminal has it; what it prints goes to $run_output. Leaves its number in $run_pid.
+# terminal and with signals as a terminal has them, though the tests run under nohup; what it prints
+# goes to $run_output. Leaves its number in $run_pid.
 run_start() {
     run_output=$BATS_TEST_TMPDIR/output.$((run_number = ${run_number:-0} + 1))
-    env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u MAKEOVERRIDES --default-signal=INT,QUIT setsid "$@" \
+    env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u MAKEOVERRIDES --default-signal=HUP,INT,QUIT,PIPE,TERM setsid "$@" \
         >"$run_output" 2>&1 </dev/null 3>&- 4>&- &
     run_pid=$!
     echo "$run_pid" >>"$BATS_TEST_TMPDIR/started"
@@ -83,8 +84,8 @@ run_start() {
 
 run_gone() { ! kill -0 "$run_pid" 2>/dev/null && ! kill -0 -- "-$run_pid" 2>/dev/null; }
 
-# run_wait: until it serves; leaves $base.
-run_serves() { grep -q '^try: ' "$run_output" || run_gone; }
+# run_wait: until it serves, and has said its last line; leaves $base.
+run_serves() { grep -q '^tool: ' "$run_output" || run_gone; }
 run_wait() {
     eventually run_serves || fail "does not come up: $(cat "$run_output")"
     base=$(sed -n 's/^cubby serves at \([^ ]*\) .*/\1/p' "$run_output")
