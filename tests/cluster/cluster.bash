@@ -100,19 +100,24 @@ cluster_start() {
         chmod 600 "$server/$name.yml"
         ! is_root || chown postgres "$server/$name.yml"
         node_start "$name"
-        [ "$name" = b ] || until_true 60 is_leader a || fail "$(tail "$server/a.log")"
+        [ "$name" = b ] || until_true 180 is_leader a || fail "$(tail "$server/a.log")"
     done
-    until_true 60 whole || fail "$(tail "$server/a.log" "$server/b.log")"
+    until_true 180 whole || fail "$(tail "$server/a.log" "$server/b.log")"
 }
 
 # answers_as NODE ROLE: so Patroni says
 answers_as() {
     local rest=rest_$1
-    curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:${!rest}/$2"
+    curl -sf -o /dev/null --max-time 10 "http://127.0.0.1:${!rest}/$2"
 }
 is_leader() { answers_as "$1" primary; }
 other() { [ "$1" = a ] && echo b || echo a; }
 leader() { if is_leader a; then echo a; elif is_leader b; then echo b; else return 1; fi; }
+# until_leader: prints which one leads, once one does
+until_leader() {
+    local first=''
+    until_true 90 eval 'first=$(leader)' && echo "$first"
+}
 # One leads, and the other is its synchronous copy.
 whole() {
     local first
@@ -122,7 +127,7 @@ whole() {
 # sql TEXT [DATABASE]: at the one that leads
 sql() {
     local port
-    port=port_$(leader) || return
+    port=port_$(until_leader) || return
     PGPASSWORD=Server-secret-2 psql -XqAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "${!port}" -U postgres "${2:-cubby}" -c "$1"
 }
 
