@@ -1,14 +1,17 @@
 # cluster.bash - two PostgreSQL servers, of which one is a synchronous copy of the other and takes its place when
 # it dies: Patroni decides that, with etcd. All of it listens on loopback, at free ports.
 
-free_port() {
-    local port
-    for _ in $(seq 50); do
-        port=$((20000 + RANDOM % 10000))
-        [[ " ${ports:-} " = *" $port "* ]] || (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
+# free_ports NAME…: gives each of these variables a port of its own, at which nobody listens
+free_ports() {
+    local name port ports=''
+    for name; do
+        for _ in $(seq 50); do
+            port=$((20000 + RANDOM % 10000))
+            [[ $ports = *" $port "* ]] || (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
+        done
+        ports+=" $port "
+        printf -v "$name" %s "$port"
     done
-    ports="${ports:-} $port"
-    echo "$port"
 }
 
 # cluster_folder: below build/, if the users of the servers may go there; $server.
@@ -90,7 +93,7 @@ node_start() { started_as "$1" patroni "$server/$1.yml"; }
 cluster_start() {
     bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     cluster_folder
-    port_etcd=$(free_port) port_etcd_peer=$(free_port) rest_a=$(free_port) rest_b=$(free_port) port_a=$(free_port) port_b=$(free_port)
+    free_ports port_etcd port_etcd_peer rest_a rest_b port_a port_b
     started_as etcd etcd --name etcd --data-dir "$server/etcd" --listen-client-urls "http://127.0.0.1:$port_etcd" \
         --advertise-client-urls "http://127.0.0.1:$port_etcd" --listen-peer-urls "http://127.0.0.1:$port_etcd_peer" \
         --initial-advertise-peer-urls "http://127.0.0.1:$port_etcd_peer" --initial-cluster "etcd=http://127.0.0.1:$port_etcd_peer"
