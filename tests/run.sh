@@ -73,6 +73,8 @@ tidy() {
             kill -0 -- "-$group" 2>/dev/null || break
             sleep 0.1
         done
+        # What minds no other signal, such as the first process of a board.
+        kill -KILL -- "-$group" 2>/dev/null
     done
     rm -rf "$scratch"
 }
