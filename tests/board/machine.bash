@@ -63,7 +63,7 @@ machine_boot() {
         mount -t proc proc "$1/proc" && mount --bind /dev/null "$1/dev/null" && exec chroot "$1" /sbin/init' \
         sh "$BOARD_ROOT" >>"$BOARD_ROOT.log" 2>&1 </dev/null 3>&- 4>&- 9>&- &
     echo $! >"$BOARD_ROOT.spaces"
-    for _ in $(seq 100); do
+    for _ in $(seq 900); do
         read -r children <"/proc/$!/task/$!/children" && [ -n "$children" ] &&
             [ "$(readlink "/proc/${children% }/root")" = "$BOARD_ROOT" ] && break
         sleep 0.1
@@ -84,7 +84,7 @@ machine_loses_power() {
     local spaces
     spaces=$(cat "$BOARD_ROOT.spaces" 2>/dev/null) || return 0
     kill -KILL "$(cat "$BOARD_ROOT.init")" 2>/dev/null
-    for _ in $(seq 100); do
+    for _ in $(seq 900); do
         kill -0 "$spaces" 2>/dev/null || break
         sleep 0.1
     done
@@ -105,7 +105,8 @@ free_port() {
     echo "$port"
 }
 
-answers() { curl -sf -o /dev/null --max-time 10 "$1/health"; }
+# Where nobody serves, that is seen at once; under emulation an answer may take long.
+answers() { curl -sf -o /dev/null --max-time 60 "$1/health"; }
 
 machine_answers() { # BASE
     for _ in $(seq 450); do

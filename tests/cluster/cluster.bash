@@ -1,14 +1,17 @@
 # cluster.bash - two PostgreSQL servers, of which one is a synchronous copy of the other and takes its place when
 # it dies: Patroni decides that, with etcd. All of it listens on loopback, at free ports.
 
-free_port() {
-    local port
-    for _ in $(seq 50); do
-        port=$((20000 + RANDOM % 10000))
-        [[ " ${ports:-} " = *" $port "* ]] || (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
+# free_ports NAME…: gives each of these variables a port of its own, at which nobody listens
+free_ports() {
+    local name port ports=''
+    for name; do
+        for _ in $(seq 50); do
+            port=$((20000 + RANDOM % 10000))
+            [[ $ports = *" $port "* ]] || (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
+        done
+        ports+=" $port "
+        printf -v "$name" %s "$port"
     done
-    ports="${ports:-} $port"
-    echo "$port"
 }
 
 # cluster_folder: below build/, if the users of the servers may go there; $server.
@@ -90,7 +93,7 @@ node_start() { started_as "$1" patroni "$server/$1.yml"; }
 cluster_start() {
     bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     cluster_folder
-    port_etcd=$(free_port) port_etcd_peer=$(free_port) rest_a=$(free_port) rest_b=$(free_port) port_a=$(free_port) port_b=$(free_port)
+    free_ports port_etcd port_etcd_peer rest_a rest_b port_a port_b
     started_as etcd etcd --name etcd --data-dir "$server/etcd" --listen-client-urls "http://127.0.0.1:$port_etcd" \
         --advertise-client-urls "http://127.0.0.1:$port_etcd" --listen-peer-urls "http://127.0.0.1:$port_etcd_peer" \
         --initial-advertise-peer-urls "http://127.0.0.1:$port_etcd_peer" --initial-cluster "etcd=http://127.0.0.1:$port_etcd_peer"
@@ -100,19 +103,24 @@ cluster_start() {
         chmod 600 "$server/$name.yml"
         ! is_root || chown postgres "$server/$name.yml"
         node_start "$name"
-        [ "$name" = b ] || until_true 60 is_leader a || fail "$(tail "$server/a.log")"
+        [ "$name" = b ] || until_true 180 is_leader a || fail "$(tail "$server/a.log")"
     done
-    until_true 60 whole || fail "$(tail "$server/a.log" "$server/b.log")"
+    until_true 180 whole || fail "$(tail "$server/a.log" "$server/b.log")"
 }
 
 # answers_as NODE ROLE: so Patroni says
 answers_as() {
     local rest=rest_$1
-    curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:${!rest}/$2"
+    curl -sf -o /dev/null --max-time 10 "http://127.0.0.1:${!rest}/$2"
 }
 is_leader() { answers_as "$1" primary; }
 other() { [ "$1" = a ] && echo b || echo a; }
 leader() { if is_leader a; then echo a; elif is_leader b; then echo b; else return 1; fi; }
+# until_leader: prints which one leads, once one does
+until_leader() {
+    local first=''
+    until_true 90 eval 'first=$(leader)' && echo "$first"
+}
 # One leads, and the other is its synchronous copy.
 whole() {
     local first
@@ -122,7 +130,7 @@ whole() {
 # sql TEXT [DATABASE]: at the one that leads
 sql() {
     local port
-    port=port_$(leader) || return
+    port=port_$(until_leader) || return
     PGPASSWORD=Server-secret-2 psql -XqAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "${!port}" -U postgres "${2:-cubby}" -c "$1"
 }
 

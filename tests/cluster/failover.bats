@@ -20,7 +20,7 @@ say() { printf '#   %s\n' "$*" >&3; }
 # Patroni comes back once the other leads.
 kill_leader() {
     local first second pids children
-    first=$(leader)
+    first=$(until_leader)
     second=$(other "$first")
     pids=$(head -n 1 "$server/$first/postmaster.pid")
     if [ $(($1 % 2)) = 0 ]; then
@@ -57,12 +57,12 @@ succeeded_after() { grep -q "^kill $1 of" "$server/said"; }
     writers=$!
     for number in $(seq "$kills"); do
         sleep 3
+        until_true 180 whole || fail "Patroni knows of no copy: $(tail "$server/a.log" "$server/b.log")"
         kill_leader "$number"
         until_true 120 copies || fail "there is no copy any more: $(tail "$server/a.log" "$server/b.log")"
         say "kill $number of $kills: it has a copy again after $(since)"
         until_true 120 succeeded_after "$number" || fail "no write succeeds any more: $(tail "$server/faults" "$server/instance1/log")"
         say "$(grep "^kill $number of" "$server/said")"
-        until_true 60 whole || fail "Patroni knows of no copy: $(tail "$server/a.log" "$server/b.log")"
         [ ! -s "$server/faults" ] || fail "$(head "$server/faults")"
     done
     sleep 3

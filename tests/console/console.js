@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { test: nodeTest, after } = require('node:test');
-const { Page, eventually, api, base, origin, newUser, put, itemOf, valueOf, quit, PASSWORD } = require('./browser.js');
+const { Page, WAIT, eventually, api, base, origin, newUser, put, itemOf, valueOf, quit, PASSWORD } = require('./browser.js');
 
 after(quit);
 
@@ -67,6 +67,7 @@ test('registers, is signed in, survives a reload, and is ended on the server at 
 test('another tab knows nothing of the session', async ({ of }) => {
     const page = await of(await newUser());
     const other = await page.context.newPage();
+    other.setDefaultTimeout(WAIT);
     await other.goto(origin + '/');
     await other.waitForFunction(() => document.querySelector('#welcome').checkVisibility());
 });
@@ -124,19 +125,22 @@ test('a session that ended elsewhere asks to sign in again, and keeps what was b
     assert.doesNotMatch(await page.tab.evaluate(() => document.body.textContent + document.querySelector('#editor [name=value]').value), /a long text/);
 });
 
-// Holds back the calls that MATCH, until the function that it gives is called.
+// Holds back the calls that MATCH, until the function that it gives is called, by when there must be one. Its session
+// with the browser is its own: that of the page may lose a call that goes out as it begins.
 async function holdBack(page, match) {
+    const session = await page.tab.createCDPSession();
     const held = [];
-    const each = (request) => {
-        if (match.test(`${request.method()} ${request.url()}`)) held.push(request);
-        else request.continue().catch(() => {});
-    };
-    await page.tab.setRequestInterception(true);
-    page.tab.on('request', each);
+    const goOn = ({ requestId }) => session.send('Fetch.continueRequest', { requestId }).catch(() => {}); // of one that was given up
+    session.on('Fetch.requestPaused', (call) => {
+        if (match.test(`${call.request.method} ${call.request.url}`)) held.push(call);
+        else goOn(call);
+    });
+    await session.send('Fetch.enable');
     return async () => {
-        page.tab.off('request', each);
-        for (const request of held) request.continue().catch(() => {}); // of one that was given up
-        await page.tab.setRequestInterception(false);
+        await eventually(() => held.length > 0);
+        await Promise.all(held.map(goOn));
+        await session.send('Fetch.disable');
+        await session.detach();
     };
 }
 
@@ -155,6 +159,7 @@ test('nothing of an account is left in its tab for the next one, however slow th
     await page.until((name) => document.querySelector('#since').textContent.includes(name), user.name);
     await page.view('keys');
     await page.choose('hidden key');
+    await page.stopClock(); // the chance to undo ends with the session alone
     await page.press('#delete');
     await page.answer(true);
     await page.shown('#undo-it');
@@ -170,7 +175,7 @@ test('nothing of an account is left in its tab for the next one, however slow th
     const release = await holdBack(page, /GET .*\/(me|keys)$/);
     for (const view of ['account', 'tokens']) {
         await page.tab.evaluate((name) => { location.hash = '#' + name; }, view);
-        await page.until((name) => location.hash === '#' + name, view);
+        await page.shown('#view-' + view);
         const seen = await everything(page);
         assert.ok(!seen.includes(user.name) && !/hidden (key|value|device)/.test(seen), seen);
     }
@@ -534,7 +539,7 @@ test('a time to live is set, kept, cleared, and the end is seen', async ({ of })
     await page.press('#save');
     await page.says('Stored code');
     const first = await end('code');
-    assert.ok(Math.abs(Date.parse(first) - Date.now() - 600000) < 30000);
+    assert.equal(Date.parse(first) - Date.parse((await itemOf(user, 'code')).json.data.updated_at), 600000);
     await page.fill('#editor [name=value]', '1.0');
     await page.press('#save');
     await page.says('version 2');
@@ -637,6 +642,7 @@ test('hostile keys and values are text, whatever is in them', async ({ of }) => 
     await page.fill('#question-fields input', attack.replaceAll('/', ''));
     await page.answer(true);
     await page.says('Renamed');
+    await page.stopClock();
     await page.press('#delete');
     await page.answer(true);
     await page.shown('#undo-it');
@@ -646,7 +652,8 @@ test('hostile keys and values are text, whatever is in them', async ({ of }) => 
     await page.press('#make button');
     await page.shown('#made');
     await page.until((n) => [...document.querySelectorAll('#tokens strong')].some((e) => e.textContent === n), names[0]);
-    // The policy holds where an attacker would get in after all.
+    // The policy holds where an attacker would get in after all, which the browser tells sooner or later.
+    page.expected = /Security Policy|TrustedHTML|TrustedScript|Trusted Type/;
     const refused = await page.tab.evaluate(() => {
         try {
             document.body.innerHTML = '<b>x</b>';
@@ -656,8 +663,6 @@ test('hostile keys and values are text, whatever is in them', async ({ of }) => 
         }
     });
     assert.ok(refused, 'markup cannot be made of text');
-    assert.equal(page.faults.filter((fault) => /TrustedHTML/.test(fault)).length, page.faults.length);
-    page.faults.length = 0;
     await page.tab.evaluate(() => {
         const script = document.createElement('script');
         try {
@@ -669,7 +674,6 @@ test('hostile keys and values are text, whatever is in them', async ({ of }) => 
     });
     assert.equal(await page.tab.evaluate(() => window.pwned), undefined);
     assert.equal(await page.tab.$$eval('img, main svg', (all) => all.length), 0);
-    page.faults.length = 0; // the two attempts, which were told
 });
 
 test('what indenting has made too large can be made compact again', async ({ of }) => {
@@ -693,6 +697,7 @@ test('blanks in a key are shown, every one', async ({ of }) => {
     await page.choose('two  blanks');
     assert.equal(await page.tab.$eval('#h-item', (e) => e.innerText), 'two  blanks');
     await page.press('#delete');
+    await page.shown('#question');
     assert.match(await page.tab.$eval('#h-question', (e) => e.innerText), /two  blanks/);
     await page.answer(true);
     await page.until(() => document.querySelector('#undo-what').innerText.includes('two  blanks'));
@@ -1021,8 +1026,7 @@ test('exports and imports with every digit, and refuses what is no export', asyn
     await page.says('Exported');
     assert.ok((await page.tab.evaluate(() => window.steps)).some((step) => /^\d+ bytes of \d+ bytes/.test(step)));
     const file = path.join(folder, `cubby-${user.name}.json`);
-    await eventually(() => fs.existsSync(file));
-    assert.ok(fs.readFileSync(file, 'utf8').includes(EXACT));
+    await eventually(() => fs.existsSync(file) && fs.readFileSync(file, 'utf8').includes(EXACT));
     const load = async (name, text, mode) => {
         if (text !== null) fs.writeFileSync(path.join(folder, name), text);
         await (await page.tab.$('#import [name=file]')).uploadFile(path.join(folder, name));
@@ -1112,6 +1116,7 @@ test('the page is served beside other pages as well, and refuses to be framed', 
         await page.live();
     }
     const page = await open(origin + '/openapi.json');
+    page.expected = /^Framing .* "frame-ancestors 'none'"/; // the browser says that it was refused, sooner or later
     await page.tab.setBypassCSP(true);
     await page.tab.evaluate(() => {
         const frame = document.createElement('iframe');
@@ -1127,6 +1132,4 @@ test('the page is served beside other pages as well, and refuses to be framed', 
             return error.name === 'SecurityError';
         }
     });
-    // The browser says that it was refused, which is what was wanted.
-    page.faults = page.faults.filter((text) => !/^Framing .* "frame-ancestors 'none'"/.test(text));
 });

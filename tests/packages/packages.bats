@@ -62,7 +62,7 @@ free_port() {
 # The kernel runs programs of that processor by qemu, in a space of its own: nothing of this machine
 # changes, and it ends with the test.
 emulate() { # QEMU MACHINE, the number of ELF
-    unshare --user --mount sleep 600 3>&- 4>&- &
+    unshare --user --mount sleep 3600 3>&- 4>&- &
     user_space=$!
     eventually eval "[ \$(readlink /proc/$user_space/ns/user) != $(readlink /proc/self/ns/user) ]"
     echo '0 0 65536' >"/proc/$user_space/uid_map"
@@ -89,7 +89,7 @@ is_installed() {
         '/etc/apache2/conf-available/cubby.conf /etc/cubby/cubby.conf /etc/lighttpd/conf-available/90-cubby.conf '
 }
 
-answers() { curl -sf -o /dev/null --max-time 5 "$1"; }
+answers() { curl -sf -o /dev/null --max-time 60 "$1"; }
 
 serves_by_busybox() {
     free_port
