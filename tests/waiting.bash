@@ -26,15 +26,48 @@ until_true() {
     done
 }
 
-# server_of_run PID: the web server that the run.sh of that number has started. Its other child, which guards it, is
-# in another session than the server and its programs.
-server_of_run() { pgrep -a -P "$1" | sed -n '/ending\.sh/!{s/ .*//p;q}'; }
+# born PID: when that process was started; nothing, when there is none. With it a number is told from the same one that
+# another process has got since, which takes seconds on a busy machine.
+born() {
+    local line words
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
+    read -ra words <<<"${line##*) }"
+    echo "${words[19]}"
+}
 
-# loop_is_past_start SESSION: waits until cubby-loop has seen that all that it started is there, a second after; what
-# ends before that takes all along.
-loop_is_past_start() {
-    sleep 0.5
-    eventually eval "! pgrep -s $1 -x sleep >/dev/null"
+# note_process PID FILE / noted_processes FILE: the numbers of those of them that are still the same
+note_process() { echo "$1 $(born "$1")" >>"$2"; }
+noted_processes() {
+    local pid born
+    [ -f "$1" ] || return 0
+    while read -r pid born; do
+        [ -z "$born" ] || [ "$(born "$pid")" != "$born" ] || echo "$pid"
+    done <"$1"
+}
+
+# waits_for_something PID: it sleeps, and neither works, nor has been stopped, nor waits for a disk
+waits_for_something() {
+    local line
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+    [[ ${line##*) } == S* ]]
+}
+
+# server_of_run PID: the web server that the run.sh of that number has started: it leads a session. Its other child that
+# does, which guards it, is in another session than the server and its programs.
+server_of_run() { ps --ppid "$1" -o pid=,sid=,args= | awk '$1 == $2 && !/ending\.sh/ { print $1; exit }'; }
+
+# loop_is_past_start SESSION: waits until cubby-loop has seen that all that it started is there, which is some time after
+# it serves; what ends before that takes all along.
+loop_is_past_start() { eventually loop_keeps "$1" || return 1; }
+
+# loop_keeps SESSION: it waits for the programs alone, one child each. One look could be at two moments, before and in
+# the pause that it makes first; but then the second look is after it.
+loop_keeps() {
+    local loop look
+    for look in 1 2; do
+        loop=$(pgrep -s "$1" -f '/cubby-loop run$') && [ "$(pgrep -c -P "$loop")" = "$(pgrep -c -P "$loop" -f '/cubby-loop keep')" ] &&
+            waits_for_something "$loop" || return 1
+    done
 }
 
 # served SOCKET: somebody listens there. That the file exists does not tell: it may be left of a former one, and is made

@@ -23,9 +23,12 @@ long_life_start() {
     base=$(cat "$folder/ready")
     curl -s "$base/register" -o "$folder/answer" -d "{$who,\"email\":\"a@example.org\",\"full_name\":\"Ann\",\"age\":3,\"gender\":\"f\",\"password\":\"$password\"}"
     token=$(curl -s "$base/token" -d "{$who,\"password\":\"$password\"}" | jq -r .token)
-    pid=$(pgrep -s "$(server_of_run "$server")" -x data)
-    [ -n "$pid" ]
+    data_is_there() { pid=$(pgrep -s "$(server_of_run "$server")" -x data); }
+    eventually data_is_there
 }
+
+# rests: the process has left the database, as it does without anything to do
+rests() { [ -z "$(find "/proc/$pid/fd" -lname '*/cubby.db*')" ]; }
 
 # long_life_first: its first 1000 requests, which make the items k/1 to k/1000
 long_life_first() {
@@ -42,11 +45,11 @@ long_life() {
     local before after files most=0 done=0 said requests broken lost began
     long_life_first
     before=$(resident "$pid")
-    sleep 1.5 # without anything to do it leaves the database
+    eventually rests
     files=$(open_files "$pid")
     began=$(date +%s)
     while [ "$done" -lt "$1" ]; do
-        said=$(wrk -t1 -c2 -d5 -s "$root/tests/soak/mixed.lua" "$base" -- "$token" "$((done + 1))" | tail -n 1)
+        said=$(wrk -t1 -c2 -d5 --timeout 250 -s "$root/tests/soak/mixed.lua" "$base" -- "$token" "$((done + 1))" | tail -n 1)
         IFS=$'\t' read -r requests broken lost <<<"$said"
         [[ $requests =~ ^[1-9][0-9]*$ && $broken = 0 && $lost = 0 ]] || {
             life="of $requests requests $broken were answered 5xx and $lost not at all"
@@ -56,7 +59,7 @@ long_life() {
         after=$(resident "$pid")
         most=$((after > most ? after : most))
     done
-    sleep 1.5
+    eventually rests
     life="$done requests in $(($(date +%s) - began)) s: $before KB after the first 1000, $after KB at the end, at most $most KB; files $files and $(open_files "$pid")"
     [ $((after - before)) -le 256 ] && [ $((after - before)) -ge -256 ] && [ "$most" -le 4096 ] && [ "$(open_files "$pid")" = "$files" ]
 }

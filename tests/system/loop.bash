@@ -18,7 +18,7 @@ loop_start() {
         env -i ${LOOP_CONF-CUBBY_CONF="$conf"} PATH="$PATH" ${LOOP_VARIABLE:+"$LOOP_VARIABLE"} spawn-fcgi -n "${at[@]}" -- "${LOOP_PROGRAMS:-$PROGRAMS}/$name" \
             >>"$BATS_TEST_TMPDIR/log" 2>&1 </dev/null 3>&- 4>&- 5>&- &
         eval "loop_$name=\$!"
-        echo "$!" >>"$BATS_TEST_TMPDIR/loops"
+        note_process "$!" "$BATS_TEST_TMPDIR/loops"
         printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$reach" >"$BATS_TEST_TMPDIR/asking/$name"
         chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
         eventually loop_listens "$sockets/$name" "$reach" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
@@ -53,6 +53,20 @@ ends() {
     same "$status" 0
 }
 
+# connections SOCKET: how many there are to it, those that nobody has taken yet too
+connections() { awk -v path="$1" '$4 != "00010000" && $NF == path { count++ } END { print count + 0 }' /proc/net/unix; }
+connected() { [ "$(connections "$1")" -ge "$2" ]; }
+
+# at_rest PID: a program that stays has nothing in hand. What it has to do after an answer it may do when that has come.
+at_rest() { eventually waits_for_something "$1"; }
+
+# has_in_hand PROGRAM: it has a request, and waits for the rest of it, or for what is asked for
+has_in_hand() {
+    local pid
+    eval "pid=\$loop_$1"
+    connected "$sockets/$1" 1 && [ "$(find "/proc/$pid/fd" -lname 'socket:*' | wc -l)" -ge 2 ] && waits_for_something "$pid"
+}
+
 # made_anew PROGRAM: its process, which is confined, ends before it takes another request, as settings have
 # changed; and whoever keeps the processes starts one.
 made_anew() {
@@ -65,9 +79,10 @@ made_anew() {
 loops_stop() {
     local pid
     [ -f "$BATS_TEST_TMPDIR/loops" ] || return 0
-    while read -r pid; do
+    for pid in $(noted_processes "$BATS_TEST_TMPDIR/loops"); do
         kill -KILL "$pid" 2>/dev/null || true
-    done <"$BATS_TEST_TMPDIR/loops"
+    done
+    rm "$BATS_TEST_TMPDIR/loops"
 }
 
 # keeper_script: cubby-loop of this checkout, whose settings are here; with $lean it finds commands in that folder alone
@@ -97,16 +112,27 @@ keeper() {
 
 keeper_stop() {
     kill -TERM "$keeper"
-    ! eventually group_gone "$keeper" || return 0
+    keeper_ends
+}
+
+# keeper_ends: it does, with all that it has started; nothing is told to its number then, which may be another's soon
+keeper_ends() {
+    if eventually group_gone "$keeper"; then
+        keeper=''
+        return 0
+    fi
     kill -KILL -- "-$keeper"
-    fail 'cubby-loop, or what it started, is still there'
+    fail "cubby-loop, or what it started, is still there: $(pgrep -g "$keeper" -a)"
 }
 
 # group_gone LEADER: no process of its group is left
-group_gone() { ! kill -0 -- "-$1" 2>/dev/null; }
+group_gone() { ! pgrep -g "$1" >/dev/null; }
 
 # pids_of PROGRAM: of the processes that cubby-loop keeps
 pids_of() { pgrep -g "$keeper" -f "^$PROGRAMS/$1\$" || true; }
+
+# keeps COUNT PROGRAM: so many of these are there
+keeps() { [ "$(pids_of "$2" | wc -l)" = "$1" ]; }
 
 # served_by SERVER MODE: run.sh over the installation's database; sets $address and $server
 served_by() {
@@ -114,18 +140,22 @@ served_by() {
     SERVER=$1 MODE=$2 PORT=0 DATA=$home READY=$BATS_TEST_TMPDIR/ready.$1 sh "$root/cgi-bin/server/run.sh" \
         >"$BATS_TEST_TMPDIR/$1.log" 2>&1 3>&- 4>&- &
     server=$!
-    echo "$server" >>"$BATS_TEST_TMPDIR/servers"
-    eventually [ -f "$BATS_TEST_TMPDIR/ready.$1" ] || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
+    note_process "$server" "$BATS_TEST_TMPDIR/servers"
+    serves_or_ends() { [ -f "$BATS_TEST_TMPDIR/ready.$1" ] || process_gone "$server"; }
+    eventually serves_or_ends "$1" || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
     address=$(cat "$BATS_TEST_TMPDIR/ready.$1") || fail "$(cat "$BATS_TEST_TMPDIR/$1.log")"
 }
+
+# sockets_of_server: the folder with the sockets of the programs that stay, of the one that runs
+sockets_of_server() { tr '\0' '\n' <"/proc/$(server_of_run "$server")/environ" | sed -n 's/^RUNDIR=//p'; }
 
 # servers_stop: those, and all that they started
 servers_stop() {
     local pid
     [ -f "$BATS_TEST_TMPDIR/servers" ] || return 0
-    while read -r pid; do
+    for pid in $(noted_processes "$BATS_TEST_TMPDIR/servers"); do
         kill -TERM "$pid" 2>/dev/null || true
         wait "$pid" || true
-    done <"$BATS_TEST_TMPDIR/servers"
+    done
     rm "$BATS_TEST_TMPDIR/servers"
 }

@@ -19,7 +19,7 @@ crowd() {
     for ((number = 0; number < count; number++)); do
         printf '%s' "$sent" | env -i CUBBY_CONF="$conf" REQUEST_METHOD="$method" PATH_INFO="$path" QUERY_STRING="$query" \
             REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="${#sent}" ${token:+HTTP_AUTHORIZATION="$token"} \
-            timeout 100 "$BATS_TEST_TMPDIR/asking/$program" >"$BATS_TEST_TMPDIR/answer.$number" 2>>"$BATS_TEST_TMPDIR/log" 3>&- 4>&- &
+            timeout 250 "$BATS_TEST_TMPDIR/asking/$program" >"$BATS_TEST_TMPDIR/answer.$number" 2>>"$BATS_TEST_TMPDIR/log" 3>&- 4>&- &
         began
     done
     wait_all
@@ -35,6 +35,18 @@ crowd() {
 # each LINE: every answer was this one
 each() { same "$(sort -u <<<"${all%$'\n'}")" "$1"; }
 
+# soon LINE WORD…: every answer is this one, by what WORDs do; where the machine stands still just then, somebody waits
+# for longer than may be: then once more
+soon() {
+    local line=$1
+    shift
+    for _ in 1 2 3 4 5; do
+        "$@"
+        [ "$(sort -u <<<"${all%$'\n'}")" != "$line" ] || break
+    done
+    each "$line"
+}
+
 # within SECONDS: that is much less than all of them one after the other would take
 within() { [ "$took" -lt "$1" ] || fail "it took $took s"; }
 
@@ -49,23 +61,26 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     looped read_value a
     same "$code" 200
     hold
-    crowd 24 data PUT /a '' '{"value":2}' # 24 s for two processes
+    crowd 60 data PUT /a '' '{"value":2}' # 60 s for two processes
     each '503 1 SERVICE_UNAVAILABLE'
-    within 12
-    crowd 24 batch POST '' '' '{"operations":[{"op":"put","key":"a","value":2}]}'
+    within 40
+    crowd 60 batch POST '' '' '{"operations":[{"op":"put","key":"a","value":2}]}'
     each '503 1 SERVICE_UNAVAILABLE'
-    within 12
-    # Who comes when nobody waits has the whole time again.
-    (
-        sleep 1
-        printf 'ROLLBACK;\n' >&5
-    ) &
-    began
-    crowd 2 data PUT /a '' '{"value":3}'
-    each 200
+    within 40
     let_go
-    crowd 12 data PUT /a '' '{"value":4}'
-    each 200
+    # Who comes when nobody waits has the whole time again.
+    held_for_a_second() {
+        hold
+        (
+            sleep 1
+            printf 'ROLLBACK;\n' >&5
+        ) &
+        began
+        crowd 2 data PUT /a '' '{"value":3}'
+        let_go
+    }
+    soon 200 held_for_a_second
+    soon 200 crowd 12 data PUT /a '' '{"value":4}'
     looped read_value a
     same "$(jq -c .data.value <<<"$body")" 4
 }
@@ -77,22 +92,16 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     loop_start data health me
     ask data GET /a
     answered 200
-    mkfifo "$BATS_TEST_TMPDIR/hold"
-    sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
-    holder=$!
-    exec 5>"$BATS_TEST_TMPDIR/hold"
-    printf 'BEGIN EXCLUSIVE;\nSELECT 1;\n' >&5
-    eventually [ -s "$BATS_TEST_TMPDIR/held" ]
+    hold EXCLUSIVE
     for program in data me health; do
         path=''
         [ "$program" != data ] || path=/a
-        crowd 12 "$program" GET "$path" '' '' # 24 s
+        crowd 30 "$program" GET "$path" '' '' # 60 s
         each '503 1 SERVICE_UNAVAILABLE'
-        within 12
+        within 40
     done
     let_go
-    crowd 12 data GET /a '' ''
-    each 200
+    soon 200 crowd 12 data GET /a '' ''
 }
 
 @test "waits: all places for hashes are taken: 503 for who logs in, and the rest goes on" {
@@ -110,9 +119,9 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     same "$(locks "$database-hashes") $(locks "$database")" '1 0'
     kept=$token
     token=''
-    crowd 24 token POST '' '' "$login" # 24 s for two processes
+    crowd 60 token POST '' '' "$login" # 60 s for two processes
     each '503 1 SERVICE_UNAVAILABLE'
-    within 12
+    within 40
     token=$kept
     crowd 6 data POST '' '' '{"key":"a","value":1}'
     same "$(grep -c '^201' <<<"$all")" 1
@@ -121,8 +130,7 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     stopped=''
     token=''
     query "UPDATE users SET password_hash = '$hash'"
-    crowd 4 token POST '' '' "$login"
-    each 200
+    soon 200 crowd 4 token POST '' '' "$login"
 }
 
 @test "waits: many who follow the changes share few processes, and none is kept from an answer" {
@@ -130,7 +138,7 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     new_user ann
     store a 1
     keeper PROCESSES_changes=2
-    crowd 40 changes GET '' 'since=1&wait=8' '' # 160 s
+    crowd 40 changes GET '' 'since=1&wait=5' '' # 100 s
     each 200
     within 40 # the last two have nobody behind them
     # whoever comes is answered by the first that sees it
@@ -143,17 +151,23 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     new_user ann
     store a 1
     loop_start data
+    slow=()
     for number in 1 2 3 4 5 6; do
-        (
-            printf '{"va'
-            sleep 25
-        ) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/a CONTENT_LENGTH=900 HTTP_AUTHORIZATION="$token" \
-            timeout -s KILL 25 "$BATS_TEST_TMPDIR/asking/data" >"$BATS_TEST_TMPDIR/slow.$number" 2>/dev/null 3>&- 4>&- &
+        mkfifo "$BATS_TEST_TMPDIR/body"
+        exec {body}<>"$BATS_TEST_TMPDIR/body" # which has no end
+        rm "$BATS_TEST_TMPDIR/body"
+        printf '{"va' >&"$body"
+        env -i CUBBY_CONF="$conf" REQUEST_METHOD=PUT PATH_INFO=/a CONTENT_LENGTH=900 HTTP_AUTHORIZATION="$token" \
+            "$BATS_TEST_TMPDIR/asking/data" <&"$body" >"$BATS_TEST_TMPDIR/slow.$number" 2>/dev/null 3>&- 4>&- &
+        slow+=("$!")
+        note_process "$!" "$BATS_TEST_TMPDIR/loops"
+        exec {body}<&-
     done
-    sleep 0.5
+    eventually connected "$sockets/data" 6
     crowd 3 data GET /a '' ''
     each 200
-    within 15 # of 150
+    within 60 # of 180
+    wait "${slow[@]}" || true
     same "$(cat "$BATS_TEST_TMPDIR"/slow.? | grep -c '^Status: 503')" 6
     same "$(cat "$BATS_TEST_TMPDIR"/slow.? | grep -c '^Retry-After: 1')" 6
     # One that keeps nobody waiting has its time, and comes whole.
@@ -173,7 +187,11 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     store a 1
     store b 1
     keeper PROCESSES_data=2
-    said=$(TOKEN=$token timeout 100 node "$root/tests/system/records.js" "$sockets/data.sock" patient=5 2>&1) || fail "$said"
+    # Where the machine is so busy that the one which is free does not come at once, it gives way with good reason.
+    for _ in 1 2 3 4 5; do
+        said=$(TOKEN=$token timeout 250 node "$root/tests/system/records.js" "$sockets/data.sock" patient=5 2>&1) || fail "$said"
+        [[ $said == 'patient=5: 503, '* ]] || break
+    done
     same "$said" 'patient=5: 200, many reads, others {}'
     ask data GET /b
     same "$(jq '.data.value | length' <<<"$body")" $((5 * 20 * 1024 - 12))
@@ -204,22 +222,22 @@ unread() {
     for server_name in caddy apache; do
         PROCESSES=1 served_by "$server_name" fastcgi
         for descriptor in 6 7 8 9; do unread "$descriptor"; done
-        sleep 0.5
-        other=$(curl -s -m 20 -o "$BATS_TEST_TMPDIR/other" -w '%{http_code}' "$address/data/a" -H "Authorization: Bearer $token") || true
+        eventually connected "$(sockets_of_server)/data.sock" 4
+        other=$(curl -s -m 90 -o "$BATS_TEST_TMPDIR/other" -w '%{http_code}' "$address/data/a" -H "Authorization: Bearer $token") || true
         same "$server_name $other" "$server_name 200" # of 120 s
-        timeout 20 cat <&6 >"$BATS_TEST_TMPDIR/cut" || fail "$server_name keeps the connection"
+        timeout 200 cat <&6 >"$BATS_TEST_TMPDIR/cut" || fail "$server_name keeps the connection"
         grep -aiq '^Content-Length: 6000' "$BATS_TEST_TMPDIR/cut" || fail "$(head -c 600 "$BATS_TEST_TMPDIR/cut")"
         [ "$(stat -c %s "$BATS_TEST_TMPDIR/cut")" -lt 6000000 ] || fail "$server_name: all of it came"
         exec 6>&- 7>&- 8>&- 9>&-
         # Who reads, and keeps nobody waiting, has all.
-        curl -sf --limit-rate 700K -m 60 -o "$BATS_TEST_TMPDIR/all" "$address/data/long" -H "Authorization: Bearer $token"
+        curl -sf --limit-rate 2M -m 200 -o "$BATS_TEST_TMPDIR/all" "$address/data/long" -H "Authorization: Bearer $token"
         same "$(jq '.data.value | length' <"$BATS_TEST_TMPDIR/all")" 6000000
         servers_stop
     done
 }
 
 @test "waits: with a process for each request, who does not read the answer keeps nobody waiting, and is left by Apache after its Timeout" {
-    long_value 'body_timeout = 3' # which run.sh gives to Apache
+    long_value 'body_timeout = 10' # which run.sh gives to Apache
     sed '/^database\|^keys/d' "$conf" >"$home/cubby.conf"
     served_by apache cgi
     unread 6
@@ -240,11 +258,12 @@ refused_by() {
     programs=$(server_of_run "$server")
     loop_is_past_start "$programs"
     if [ "$1" != apache ]; then
-        pid=$(pgrep -s "$programs" -f '^[^ ]*/cgi-bin/reset$' | head -n 1)
+        reset_is_there() { pid=$(pgrep -s "$programs" -f '^[^ ]*/cgi-bin/reset$'); }
+        eventually reset_is_there
         kill -STOP "$pid"
-        curl -s -m 20 "$address/reset" -d '{}' >"$BATS_TEST_TMPDIR/died" &
+        curl -s -m 200 "$address/reset" -d '{}' >"$BATS_TEST_TMPDIR/died" &
         began
-        sleep 0.5
+        eventually connected "$(sockets_of_server)/reset.sock" 1
         # shellcheck disable=SC2046 # numbers
         kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/reset( |$)') 2>/dev/null || true
         wait_all
@@ -255,8 +274,8 @@ refused_by() {
     kill -KILL $(pgrep -s "$programs" -f '/cgi-bin/changes( |$)') 2>/dev/null || true
     eventually eval '! pgrep -s "$programs" -f "/cgi-bin/changes( |\$)"'
     # nginx may first find a connection that it has kept broken
-    eventually eval '[ "$(curl -s -m 20 -o "$BATS_TEST_TMPDIR/unreached" -w "%{http_code}" "$address/changes" -H "Authorization: $token")" = 503 ]'
-    answer=$(curl -si -m 20 "$address/changes" -H "Authorization: $token" | tr -d '\r')
+    eventually eval '[ "$(curl -s -m 200 -o "$BATS_TEST_TMPDIR/unreached" -w "%{http_code}" "$address/changes" -H "Authorization: $token")" = 503 ]'
+    answer=$(curl -si -m 200 "$address/changes" -H "Authorization: $token" | tr -d '\r')
     said="$(sed -n 's|^HTTP/[0-9.]* \([0-9]*\).*|\1|p; s/^Retry-After: //Ip' <<<"$answer" | paste -sd' ') $(tail -n 1 <<<"$answer" | jq -r .code)"
     same "$(curl -s -o "$BATS_TEST_TMPDIR/others" -w '%{http_code}' "$address/data/none" -H "Authorization: $token")" 404
     servers_stop

@@ -81,7 +81,7 @@ while True:
         taken.append(listener.accept()[0])
         with open(folder + "/count", "w") as count:
             print(len(taken), file=count)' "$mute" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
-    echo "$!" >>"$BATS_TEST_TMPDIR/loops" # ends with them
+    note_process "$!" "$BATS_TEST_TMPDIR/loops" # ends with them
     eventually test -s "$mute/port"
 }
 

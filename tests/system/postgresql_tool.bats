@@ -141,7 +141,7 @@ teardown() {
     mkdir -m 755 "$home"
     SERVER=lighttpd MODE=fastcgi ENGINE=postgresql PORT=0 DATA=$home READY=$BATS_TEST_TMPDIR/ready sh "$root/cgi-bin/server/run.sh" \
         >"$BATS_TEST_TMPDIR/served.log" 2>&1 3>&- &
-    echo "$!" >"$BATS_TEST_TMPDIR/servers"
+    note_process "$!" "$BATS_TEST_TMPDIR/servers"
     eventually test -f "$BATS_TEST_TMPDIR/ready" || fail "$(cat "$BATS_TEST_TMPDIR/served.log")"
     export CUBBY_CONF=$home/cubby.conf
     tool 0 doctor "$(cat "$BATS_TEST_TMPDIR/ready")"

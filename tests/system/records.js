@@ -4,16 +4,20 @@
 //
 // TOKEN, TOKEN_OTHER and CUBBY_CONF come from the environment. Prints one line for each attack: its name,
 // how the connection ended (the status of an answer, closed, open), and the status of an ordinary request that
-// was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (4000). An answer is `cut` if the
+// was sent meanwhile, `late` if that had to wait for more than LIMIT milliseconds (9000). An answer is `cut` if the
 // connection was closed before its end. crowd=N opens so many connections and leaves them; deaf=N sends so many
 // requests for a long answer and reads none of them until it has that of an ordinary request; turns=N sends requests of two users by turns on one connection; alone=NAME is
 // an attack with the ordinary request only after it; patient=SECONDS is a body of so long that comes in pieces,
 // and ordinary requests meanwhile, one after the other.
+//
+// What goes on without end does so until its connection is closed, or for LONG, which is far above LIMIT: a process that
+// it keeps answers the ordinary request late.
 'use strict';
 const net = require('node:net');
 
 const [socket, ...attacks] = process.argv.slice(2);
-const limit = Number(process.env.LIMIT ?? 4000);
+const limit = Number(process.env.LIMIT ?? 9000);
+const LONG = 60000, FOREVER = 200000;
 const BEGIN = 1, ABORT = 2, PARAMS = 4, STDIN = 5, GET_VALUES = 9;
 
 function record(type, content, { id = 1, version = 1, padding = 0, length = content.length } = {}) {
@@ -82,12 +86,13 @@ async function outcome(connection, milliseconds) {
     const code = status(text);
     return code === undefined ? (connection.over ? 'closed' : 'open') : connection.over && !ended ? `${code} cut` : code;
 }
-async function ordinary(began = Date.now()) {
+async function ordinary(patience = FOREVER, bound = limit) {
+    const began = Date.now();
     const connection = connect();
     connection.write(Buffer.concat([head(), end]));
-    const code = await outcome(connection, Number(process.env.WAIT ?? 60000));
+    const code = await outcome(connection, patience);
     connection.destroy();
-    return Date.now() - began > limit ? `${code} late` : code;
+    return Date.now() - began > bound ? `${code} late` : code;
 }
 async function send(...pieces) {
     const connection = connect();
@@ -95,12 +100,12 @@ async function send(...pieces) {
     return connection;
 }
 
-// The head of an update, and then the same record again and again, for some seconds.
+// The head of an update, and then the same record again and again.
 async function flood(again, deaf = false) {
     const connection = await send(head(update(11)));
     const many = Buffer.concat(Array(4000).fill(again));
     if (deaf) connection.pause();
-    for (const stop = Date.now() + 8000; Date.now() < stop && !connection.over && !connection.destroyed; await sleep(1)) {
+    for (const stop = Date.now() + LONG; Date.now() < stop && !connection.over && !connection.destroyed; await sleep(1)) {
         if (!connection.writableNeedDrain) connection.write(many);
     }
     connection.resume();
@@ -175,7 +180,7 @@ const names = {
     'byte by byte': async () => {
         const connection = connect();
         const all = Buffer.concat([head(), end]);
-        for (let at = 0; at < 60 && !connection.over; at++) {
+        for (let at = 0; at < all.length && !connection.over; at++) {
             connection.write(all.subarray(at, at + 1));
             await sleep(100);
         }
@@ -184,17 +189,17 @@ const names = {
     'a head without end': async () => {
         const connection = await send(begin());
         const more = record(PARAMS, pair('HTTP_X', 'y'.repeat(100)));
-        for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(20)) connection.write(more);
+        for (const stop = Date.now() + LONG; Date.now() < stop && !connection.over; await sleep(20)) connection.write(more);
         return connection;
     },
     'a body without end': async () => {
         const connection = await send(head(update(200000)));
-        for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(50)) connection.write(record(STDIN, Buffer.from('x')));
+        for (const stop = Date.now() + LONG; Date.now() < stop && !connection.over; await sleep(50)) connection.write(record(STDIN, Buffer.from('x')));
         return connection;
     },
     'records of others in the body': async () => {
         const connection = await send(head(update(11)));
-        for (const stop = Date.now() + 8000; Date.now() < stop && !connection.over; await sleep(20)) connection.write(record(STDIN, Buffer.from('x'), { id: 2 }));
+        for (const stop = Date.now() + LONG; Date.now() < stop && !connection.over; await sleep(20)) connection.write(record(STDIN, Buffer.from('x'), { id: 2 }));
         return connection;
     },
     'records of others before the body': async () => {
@@ -207,22 +212,25 @@ const names = {
     'management records in the body, whose answers nobody reads': () => flood(record(200, Buffer.from('x'), { id: 0 }), true),
     'padding, byte by byte': async () => {
         const connection = await send(head(update(900)), record(STDIN, Buffer.from('{"va'), { padding: 255 }).subarray(0, 12));
-        for (const stop = Date.now() + 8000; Date.now() < stop && !connection.over; await sleep(100)) connection.write(Buffer.alloc(1));
+        for (const stop = Date.now() + LONG; Date.now() < stop && !connection.over; await sleep(100)) connection.write(Buffer.alloc(1));
         return connection;
     },
     // ---- a long answer, of which the other side takes what it wants
-    'an answer that is not read for some seconds': async () => {
+    'an answer that is not read for some seconds': async (meanwhile) => {
         const connection = deaf();
-        await sleep(10000);
+        // until somebody else has an answer, or for as long as an answer is waited for where that somebody is nobody
+        let alone = true;
+        meanwhile?.then(() => { alone = false; });
+        await until(() => !alone, meanwhile === undefined ? 10000 : LONG);
         connection.resume();
-        await until(() => connection.over || answered(connection).ended, 5000);
+        await until(() => connection.over || answered(connection).ended, FOREVER);
         return connection;
     },
-    'an answer that is read at 100 KB a second': () => readAt(100000),
-    'an answer that is read at 10 KB a second': () => readAt(10000),
+    'an answer that is read at 100 KB a second': (meanwhile) => readAt(100000, meanwhile),
+    'an answer that is read at 10 KB a second': (meanwhile) => readAt(10000, meanwhile),
     'noise, byte by byte': async () => {
         const connection = await send(begin({ version: 7 }));
-        for (const stop = Date.now() + 6000; Date.now() < stop && !connection.over; await sleep(200)) connection.write('x');
+        for (const stop = Date.now() + LONG; Date.now() < stop && !connection.over; await sleep(200)) connection.write('x');
         return connection;
     },
 };
@@ -235,15 +243,19 @@ function deaf() {
     return connection;
 }
 
-// The same, reading so many bytes a second, as many at once as one call takes from the socket (64 KB).
-async function readAt(rate) {
+// The same, reading so many bytes a second, as many at once as one call takes from the socket (64 KB), until somebody else
+// has an answer.
+async function readAt(rate, meanwhile) {
     const connection = deaf();
+    let alone = true;
+    meanwhile.then(() => { alone = false; });
     const began = Date.now();
     const due = () => connection.got.length <= (rate * (Date.now() - began)) / 1000;
-    connection.on('data', () => { if (!due()) connection.pause(); });
-    for (const stop = began + 40000; Date.now() < stop && !connection.over && !answered(connection).ended; await sleep(20)) {
+    connection.on('data', () => { if (alone && !due()) connection.pause(); });
+    for (const stop = began + LONG; alone && Date.now() < stop && !connection.over && !answered(connection).ended; await sleep(20)) {
         if (due()) connection.resume();
     }
+    alone = false;
     connection.resume();
     return connection;
 }
@@ -254,7 +266,7 @@ async function manyDeaf(count) {
     await sleep(300);
     const said = await ordinary();
     all.forEach((connection) => connection.resume());
-    const ends = await Promise.all(all.map((connection) => outcome(connection, 5000)));
+    const ends = await Promise.all(all.map((connection) => outcome(connection, FOREVER)));
     return `${ends.join(' ')}, ${said}`;
 }
 
@@ -265,9 +277,9 @@ async function crowd(count) {
         all.push(connect());
     }
     await sleep(300);
-    const said = await ordinary();
+    const said = await ordinary(Number(process.env.WAIT ?? FOREVER));
     all.forEach((connection) => connection.destroy());
-    return `${said}, ${await ordinary()}`;
+    return `${said}, ${await ordinary(FOREVER, FOREVER)}`;
 }
 
 // Two users by turns on one connection that stays open: each gets what is theirs.
@@ -279,7 +291,7 @@ async function byTurns(count) {
         const options = { id: number, keep: 1 };
         connection.write(Buffer.concat([head({ HTTP_AUTHORIZATION: own ? process.env.TOKEN : process.env.TOKEN_OTHER }, options),
             record(STDIN, Buffer.alloc(0), options)]));
-        await until(() => answered(connection, number).ended, 5000);
+        await until(() => connection.over || answered(connection, number).ended, LONG);
         const { text } = answered(connection, number);
         bad += status(text) === '200' && text.includes(own ? '"of ann"' : '"of bob"') && !text.includes(own ? 'bob' : 'ann') ? 0 : 1;
         connection.got = Buffer.alloc(0);
@@ -288,7 +300,7 @@ async function byTurns(count) {
     return `${bad} of ${count} wrong`;
 }
 
-// An update whose body comes in pieces of 1 KB, 20 a second, beside reads.
+// An update whose body comes in pieces of 1 KB, 20 a second, beside reads, of which each piece waits for one.
 async function patient(seconds) {
     const body = Buffer.from(`{"value":"${'x'.repeat(1024 * 20 * seconds - 12)}"}`);
     const connection = await send(head(update(body.length)));
@@ -296,16 +308,17 @@ async function patient(seconds) {
     let done = false;
     const reading = (async () => {
         while (!done) {
-            const code = await ordinary();
+            const code = await ordinary(FOREVER, FOREVER);
             reads[code] = (reads[code] ?? 0) + 1;
         }
     })();
     for (let at = 0; at < body.length && !connection.over; at += 1024) {
         connection.write(record(STDIN, body.subarray(at, at + 1024)));
         await sleep(50);
+        await until(() => connection.over || reads[200] > at / 1024, LONG);
     }
     connection.write(end);
-    const said = await outcome(connection, 30000);
+    const said = await outcome(connection, LONG);
     done = true;
     await reading;
     connection.destroy();
@@ -330,15 +343,17 @@ async function patient(seconds) {
         }
         if (word === 'alone') {
             const connection = await names[count]();
-            console.log(`${name}: ${await outcome(connection, 1500)}, ${await ordinary()}`);
+            console.log(`${name}: ${await outcome(connection, LONG)}, ${await ordinary()}`);
             connection.destroy();
             continue;
         }
-        const doing = names[name]();
+        let heard;
+        const doing = names[name](new Promise((resolve) => { heard = resolve; }));
         await sleep(100);
         const meanwhile = await ordinary();
+        heard();
         const connection = await doing;
-        console.log(`${name}: ${await outcome(connection, 1500)}, ${meanwhile}`);
+        console.log(`${name}: ${await outcome(connection, LONG)}, ${meanwhile}`);
         connection.destroy();
     }
 })();

@@ -60,7 +60,7 @@ another_serves() {
         for _ in 1 2; do
             child=$(pgrep -P "$loop_data")
             kill -KILL "$child"
-            until_true 10 another_serves || fail 'nobody serves in its place'
+            eventually another_serves || fail 'nobody serves in its place'
             ask data GET /a
             answered 200
         done
@@ -85,7 +85,7 @@ another_serves() {
     chmod 755 "$BATS_TEST_TMPDIR/data"
     LOOP_VARIABLE=CUBBY_KEEP=yes LOOP_PROGRAMS=$BATS_TEST_TMPDIR loop_start data
     loop_serves() { pgrep -P "$(pgrep -P "$loop_data")" >/dev/null; }
-    until_true 10 loop_serves
+    eventually loop_serves
     parent=$(pgrep -P "$loop_data")
     kill -KILL "$(pgrep -P "$parent")"
     kill -TERM "$parent"
@@ -164,7 +164,7 @@ another_serves() {
     mkdir "$BATS_TEST_TMPDIR/bin"
     printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/env"
     chmod 755 "$BATS_TEST_TMPDIR/bin/env"
-    PATH=$BATS_TEST_TMPDIR/bin:$PATH run timeout -s KILL 20 "$BATS_TEST_TMPDIR/with_ignored" sh "$BATS_TEST_TMPDIR/cubby-loop" run
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH run timeout -s KILL 200 "$BATS_TEST_TMPDIR/with_ignored" sh "$BATS_TEST_TMPDIR/cubby-loop" run
     same "$status" 1
     same "$output" 'cubby-loop: started with SIGTERM ignored, so that nothing could end it; start it by something that does not ignore that'
 }

@@ -19,7 +19,7 @@ slowly() {
         drip "$2" "$3"
         printf %s "$document" 2>/dev/null || true
     ) | env -i CUBBY_CONF="$conf" REQUEST_METHOD=POST PATH_INFO=/import REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH="$length" \
-        HTTP_AUTHORIZATION="$token" timeout 60 "$PROGRAMS/me" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
+        HTTP_AUTHORIZATION="$token" timeout 250 "$PROGRAMS/me" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
     began
 }
 

@@ -79,7 +79,7 @@ run_start() {
     env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u MAKEOVERRIDES --default-signal=HUP,INT,QUIT,PIPE,TERM setsid "$@" \
         >"$run_output" 2>&1 </dev/null 3>&- 4>&- &
     run_pid=$!
-    echo "$run_pid" >>"$BATS_TEST_TMPDIR/started"
+    note_process "$run_pid" "$BATS_TEST_TMPDIR/started"
 }
 
 run_gone() { ! kill -0 "$run_pid" 2>/dev/null && ! kill -0 -- "-$run_pid" 2>/dev/null; }
@@ -102,11 +102,11 @@ run_stop() {
 
 # For teardown: nothing that a test started outlives it.
 stop_all() {
-    local pid
-    [ -f "$BATS_TEST_TMPDIR/started" ] || return 0
-    while read -r pid; do
-        run_pid=$pid
-        run_gone || kill -TERM -- "-$pid" 2>/dev/null || true
+    local now since
+    while read -r run_pid since; do
+        now=$(born "$run_pid")
+        [ -z "$now" ] || [ "$now" = "$since" ] || continue # the number of its group is not given away before that has ended
+        run_gone || kill -TERM -- "-$run_pid" 2>/dev/null || true
         until_true 15 run_gone || true
     done <"$BATS_TEST_TMPDIR/started"
 }

@@ -118,16 +118,17 @@ first_schema() {
         sed -n 's/^    "\(.*\)",\{0,1\}$/\1/p' | tr -d '\n'
 }
 
-# query SQL: asks the database file itself
-query() { sqlite3 "$database" "$1"; }
+# query SQL: asks the database file itself. Who has just answered may have it locked for a moment still.
+query() { sqlite3 -cmd '.timeout 60000' "$database" "$1"; }
 
-# hold / let_go: another program keeps the write lock in between, and stands in no queue
+# hold [KIND] / let_go: another program keeps the write lock in between, or one of KIND, and stands in no queue
 hold() {
+    rm -f "$BATS_TEST_TMPDIR/hold" "$BATS_TEST_TMPDIR/held"
     mkfifo "$BATS_TEST_TMPDIR/hold"
     sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
     holder=$!
     exec 5>"$BATS_TEST_TMPDIR/hold"
-    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
+    printf '%s\n' '.timeout 60000' "BEGIN ${1:-IMMEDIATE};" 'SELECT 1;' >&5
     eventually [ -s "$BATS_TEST_TMPDIR/held" ] || fail 'the lock is not held'
 }
 
