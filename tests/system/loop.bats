@@ -1323,12 +1323,3 @@ beside() {
     done
     tool 0 check
 }
-
-@test "loop: a process has the same memory after 200,000 requests as after 1,000, and no more open files" {
-    # shellcheck source=tests/soak/long_life.bash
-    . "$root/tests/soak/long_life.bash"
-    long_life_start "$BATS_TEST_TMPDIR/data"
-    note_process "$server" "$BATS_TEST_TMPDIR/servers"
-    long_life 200000 || fail "$life"
-    echo "# $life" >&3
-}

@@ -103,6 +103,7 @@ run_stop() {
 # For teardown: nothing that a test started outlives it.
 stop_all() {
     local now since
+    [ -f "$BATS_TEST_TMPDIR/started" ] || return 0
     while read -r run_pid since; do
         now=$(born "$run_pid")
         [ -z "$now" ] || [ "$now" = "$since" ] || continue # the number of its group is not given away before that has ended
