@@ -68,6 +68,7 @@ loops_stop() {
     while read -r pid; do
         kill -KILL "$pid" 2>/dev/null || true
     done <"$BATS_TEST_TMPDIR/loops"
+    rm "$BATS_TEST_TMPDIR/loops" # the numbers may become those of others
 }
 
 # keeper_script: cubby-loop of this checkout, whose settings are here; with $lean it finds commands in that folder alone
