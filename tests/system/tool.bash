@@ -121,15 +121,19 @@ first_schema() {
 # query SQL: asks the database file itself
 query() { sqlite3 "$database" "$1"; }
 
-# hold / let_go: another program keeps the write lock in between, and stands in no queue
-hold() {
+# connected SQL / let_go: another program is connected in between, has done that, which prints something, and does what
+# is written to it
+connected() {
     mkfifo "$BATS_TEST_TMPDIR/hold"
     sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
     holder=$!
     exec 5>"$BATS_TEST_TMPDIR/hold"
-    printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&5
+    printf '%s\n' "$1" >&5
     eventually [ -s "$BATS_TEST_TMPDIR/held" ] || fail 'the lock is not held'
 }
+
+# hold / let_go: another program keeps the write lock in between, and stands in no queue
+hold() { connected 'BEGIN IMMEDIATE; SELECT 1;'; }
 
 let_go() {
     exec 5>&-
