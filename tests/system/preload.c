@@ -96,11 +96,17 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     return (int)result;
 }
 
+/* Who stops a process and lets it go on ends such a wait, too. */
 int epoll_pwait(int epoll, struct epoll_event *events, int most, int timeout,
                 const sigset_t *signals)
 {
-    return (int)syscall(SYS_epoll_pwait, epoll, events, most,
-                        getenv("FAULT_REST") != NULL ? -1 : timeout, signals, _NSIG / 8);
+    bool rests = getenv("FAULT_REST") != NULL;
+    long ready;
+    do {
+        ready =
+            syscall(SYS_epoll_pwait, epoll, events, most, rests ? -1 : timeout, signals, _NSIG / 8);
+    } while (ready < 0 && errno == EINTR && rests);
+    return (int)ready;
 }
 
 void *PQconnectdbParams(const char *const *names, const char *const *values, int expand)
