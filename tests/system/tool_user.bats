@@ -6,6 +6,8 @@ load tool
 setup() {
     note_test_alone
     installation;
+    screen=$BATS_TEST_TMPDIR/screen
+    terminal=$BATS_TEST_TMPDIR/terminal
 }
 
 add() {
@@ -135,6 +137,15 @@ tool_with() {
     same "$code" 200
 }
 
+# screen_of WORDS: the tool at a terminal, where standard input is typed; leaves $output and $status. The screen is in the
+# file $screen, the name of the terminal in the file $terminal.
+screen_of() {
+    script -qefc "tty >$terminal; exec $TOOL $1" "$screen" >/dev/null || true
+    output=$(cat "$screen")
+    status=$(sed -n 's/.*COMMAND_EXIT_CODE="\([0-9]*\)".*/\1/p' "$screen")
+    rm "$screen" "$terminal"
+}
+
 @test "user disable: asks at a terminal, and only there" {
     add ann
     login ann
@@ -142,7 +153,7 @@ tool_with() {
     at_terminal() { # ANSWER WORD…
         local answer=$1
         shift
-        run script -qec "$TOOL $*" /dev/null <<<"$answer"
+        screen_of "$*" < <([ "${*: -1}" = --yes ] || eventually grep -qsF '[y/N]' "$screen"; echo "$answer")
     }
     for answer in n ''; do
         at_terminal "$answer" user disable ann
@@ -198,20 +209,10 @@ tool_with() {
 
 # types PASSWORD AGAIN: at a terminal, each when it is asked for and no more shown; leaves $output and $status
 types() {
-    local screen=$BATS_TEST_TMPDIR/screen terminal=$BATS_TEST_TMPDIR/terminal
-    : >"$screen"
-    rm -f "$terminal"
-    {
-        eventually asks 'new password: '
-        echo "$1"
-        eventually asks 'the same again: '
-        echo "$2"
-    } | script -qefc "tty >$terminal; exec $TOOL user passwd ann" "$screen" >/dev/null || true
-    output=$(cat "$screen")
-    status=$(sed -n 's/.*COMMAND_EXIT_CODE="\([0-9]*\)".*/\1/p' "$screen")
+    screen_of 'user passwd ann' < <(eventually asks 'new password: '; echo "$1"; eventually asks 'the same again: '; echo "$2")
     case $output in *"$1"* | *"$2"*) fail 'the screen shows it' ;; esac
 }
-asks() { grep -qF "$1" "$screen" && stty -F "$(cat "$terminal")" -a | grep -q -- ' -echo '; }
+asks() { grep -qsF "$1" "$screen" && stty -F "$(cat "$terminal")" -a | grep -q -- ' -echo '; }
 
 @test "user passwd: at a terminal the password is asked for twice, and not shown" {
     add ann
