@@ -7,13 +7,14 @@ setup_file() {
     export folder=$BATS_FILE_TMPDIR
     mkdir -m 700 "$folder/data"
     # Few tombstones, so that deletions are forgotten while others follow, and all 50 may wait.
-    printf 'password_cost = 1\nregister_limit = 0\ntombstones = 25\nmax_waits = 100\nbusy_timeout = 30000\n' >"$folder/data/cubby.conf"
+    printf 'password_cost = 1\nregister_limit = 0\ntombstones = 25\nmax_waits = 100\nbusy_timeout = 60000\n' >"$folder/data/cubby.conf"
     SERVER=lighttpd PORT=0 DATA=$folder/data READY=$folder/ready WWW=$root/www \
         setsid sh "$root/cgi-bin/server/run.sh" >"$folder/log" 2>&1 </dev/null 3>&- 4>&- &
     echo $! >"$folder/pid"
     eventually test -f "$folder/ready" || fail "does not come up: $(cat "$folder/log")"
     BASE=$(cat "$folder/ready")
-    export BASE DATABASE=$folder/data/cubby.db
+    WEB_SERVER=$(server_of_run "$(cat "$folder/pid")")
+    export BASE WEB_SERVER DATABASE=$folder/data/cubby.db
 }
 
 teardown_file() {
@@ -21,7 +22,7 @@ teardown_file() {
     eventually test ! -f "$folder/ready"
 }
 
-clients() { timeout 140 node "$root/tests/system/data.js" "$@"; }
+clients() { timeout 280 node "$root/tests/system/data.js" "$@"; }
 
 @test "data: a copy that follows the changes ends with exactly what is there" {
     clients replica
@@ -40,14 +41,14 @@ clients() { timeout 140 node "$root/tests/system/data.js" "$@"; }
 }
 
 @test "data: deletions are remembered up to the limit, and the counters are those of the rows" {
-    same "$(sqlite3 -cmd '.timeout 20000' "$DATABASE" 'SELECT COUNT(*) FROM users WHERE tombstones > 25')" 0
-    same "$(sqlite3 -cmd '.timeout 20000' "$DATABASE" 'SELECT COUNT(*) FROM users WHERE
+    same "$(sqlite3 -cmd '.timeout 100000' "$DATABASE" 'SELECT COUNT(*) FROM users WHERE tombstones > 25')" 0
+    same "$(sqlite3 -cmd '.timeout 100000' "$DATABASE" 'SELECT COUNT(*) FROM users WHERE
         keys <> (SELECT COUNT(*) FROM items WHERE user_id = users.id AND (expires_at IS NULL OR expires_at > 0)) OR
         bytes <> (SELECT COALESCE(SUM(size), 0) FROM items WHERE user_id = users.id) OR
         tombstones <> (SELECT COUNT(*) FROM items WHERE user_id = users.id AND expires_at < 0) OR
         version < (SELECT COALESCE(MAX(version), 0) FROM items WHERE user_id = users.id) OR
         next_expiry > (SELECT MIN(expires_at) FROM items WHERE user_id = users.id AND expires_at > 0)')" 0
-    same "$(sqlite3 "$DATABASE" 'SELECT COUNT(*) FROM items WHERE size <> length(CAST(value AS BLOB))')" 0
+    same "$(sqlite3 -cmd '.timeout 100000' "$DATABASE" 'SELECT COUNT(*) FROM items WHERE size <> length(CAST(value AS BLOB))')" 0
 }
 
 # cgi PROGRAM METHOD PATH QUERY TYPE: one request straight to the program, whose body is in

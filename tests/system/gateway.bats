@@ -14,7 +14,7 @@ teardown() { stop_gateway; }
 
 # chunked METHOD PATH BODY: sends BODY in chunks; leaves $code and $body.
 chunked() {
-    body=$(curl -sS --max-time 20 -X "$1" -w '\n%{http_code}' -H "Authorization: Bearer $token" \
+    body=$(curl -sS --max-time 120 -X "$1" -w '\n%{http_code}' -H "Authorization: Bearer $token" \
         -H 'Transfer-Encoding: chunked' -H 'Content-Type: application/json' -d "$3" "$address$2")
     code=${body##*$'\n'}
     body=${body%$'\n'*}
@@ -24,7 +24,7 @@ chunked() {
 asked() {
     local method=$1 path=$2
     shift 2
-    body=$(curl -sS --max-time 20 -X "$method" -w '\n%{http_code}' -H "Authorization: Bearer $token" "$@" "$address$path")
+    body=$(curl -sS --max-time 120 -X "$method" -w '\n%{http_code}' -H "Authorization: Bearer $token" "$@" "$address$path")
     code=${body##*$'\n'}
     body=${body%$'\n'*}
 }

@@ -52,6 +52,9 @@ server_is_gone() { ! kill -0 "$(cat "$server/pid")" 2>/dev/null; }
 # sql TEXT [DATABASE]
 sql() { psql -XqAt -v ON_ERROR_STOP=1 -h "$server/socket" -U postgres "${2:-cubby}" -c "$1"; }
 
+# disconnect: every connection of the programs is ended by the server; back when all are gone
+disconnect() { sql "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = 'cubby'" >/dev/null; }
+
 # waits_for PATTERN: one of the programs' connections waits in the server for what fits: 'Lock%' or '%SyncRep'
 waits_for() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type || wait_event LIKE '$1'")" = 1 ]; }
 
@@ -91,8 +94,10 @@ asked_mute() {
     eventually no_connections
     ask data GET /k
     same "$code" 200
+    eventually asked_so_often "$1"
     same "$(cat "$mute/count")" "$1"
 }
+asked_so_often() { [ "$(cat "$mute/count")" -ge "$1" ] 2>/dev/null; }
 
 # sync_copies NAME: from now on a commit waits for a synchronous copy of this name; '' for none
 sync_copies() { sql "ALTER SYSTEM SET synchronous_standby_names = '$1'" && sql 'SELECT pg_reload_conf()' >/dev/null; }
@@ -119,7 +124,7 @@ held() {
 release() {
     held ROLLBACK
     exec 6>&-
-    rm "$BATS_TEST_TMPDIR/hold"
+    rm "$BATS_TEST_TMPDIR/hold" "$BATS_TEST_TMPDIR/hold.pid"
 }
 hold_end() { [ ! -f "$BATS_TEST_TMPDIR/hold.pid" ] || kill "$(cat "$BATS_TEST_TMPDIR/hold.pid")" 2>/dev/null || true; }
 
@@ -133,7 +138,24 @@ user_and() {
 put() { ask data PUT "/$1" "{\"value\":$2}"; }
 post() { ask data POST '' "{\"key\":\"$1\",\"value\":$2}"; }
 
-# install_over SOCKETS [LINE…]: settings for the server behind the folder SOCKETS, in $conf, and an empty store.
+# user_and_resting LOOP…: the same, of programs that keep their connection to the server, however long they have nothing
+# to do; of preload_make.
+user_and_resting() {
+    new_user ann
+    rest "$@"
+}
+rest() {
+    local name folder=$BATS_TEST_TMPDIR/resting
+    mkdir -p "$folder"
+    for name; do
+        printf '#!/bin/sh\nLD_PRELOAD="%s" FAULT_REST=1 exec "%s"\n' "$preload" "$PROGRAMS/$name" >"$folder/$name"
+        chmod 755 "$folder/$name"
+    done
+    LOOP_PROGRAMS=$folder loop_start "$@"
+}
+
+# install_over SOCKETS [LINE…]: settings for the server behind the folder SOCKETS, in $conf, and an empty store. A server
+# that is slow to take a connection is waited for.
 install_over() {
     local sockets=$1
     shift
@@ -142,7 +164,7 @@ install_over() {
     mkdir -m 700 "$home"
     printf '*:*:*:*:Server-secret-1\n' >"$home/passfile"
     chmod 600 "$home/passfile"
-    printf '%s\n' "database = postgresql://cubby@/cubby?host=$sockets&passfile=$home/passfile" "keys = $home/keys.json" \
+    printf '%s\n' "database = postgresql://cubby@/cubby?host=$sockets&passfile=$home/passfile&connect_timeout=60" "keys = $home/keys.json" \
         'password_cost = 1' 'busy_timeout = 1000' "$@" >"$conf"
     "$TOOL" -c "$conf" init >/dev/null
 }
@@ -154,19 +176,22 @@ proxy_start() {
     node "$root/tests/system/postgresql_proxy.js" "$proxy/.s.PGSQL.5432" "$server/socket/.s.PGSQL.5432" "$proxy/control" \
         >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     echo "$!" >"$server/proxy.pid"
-    eventually test -S "$proxy/control"
+    eventually served "$proxy/control"
 }
 proxy_stop() {
     [ -f "$server/proxy.pid" ] || return 0
     kill "$(cat "$server/proxy.pid")" 2>/dev/null || true
     rm -rf "$server/proxy" "$server/proxy.pid"
 }
-proxy_say() { curl -sS --max-time 10 --unix-socket "$proxy/control" "http://control/$1"; }
+proxy_say() { curl -sS --max-time 120 --unix-socket "$proxy/control" "http://control/$1"; }
 
-# through_proxy PROGRAM…: these programs, with the proxy between
-through_proxy() {
+# over_proxy: the settings name the proxy. through_proxy PROGRAM…: these programs, with the proxy between
+over_proxy() {
     proxy_start
     sed -i "s#host=[^&]*#host=$proxy#" "$conf"
+}
+through_proxy() {
+    over_proxy
     loop_start "$@"
 }
 
@@ -262,7 +287,7 @@ INI
     ! is_root || as=(setpriv --reuid postgres --regid postgres --clear-groups --)
     setsid "${as[@]}" pgbouncer -q "$pooler/ini" >>"$server/log" 2>&1 </dev/null 3>&- 4>&- &
     echo "$!" >"$server/pooler.pid"
-    eventually test -S "$pooler/.s.PGSQL.5432"
+    eventually served "$pooler/.s.PGSQL.5432"
 }
 pooler_stop() {
     [ -f "$server/pooler.pid" ] || return 0

@@ -11,6 +11,7 @@
 //                      ERROR, once
 //   /leave             in one piece with the next word of a commit comes that the server ends the connection
 //   /free              everything goes through again
+//   /pending           tells how many answers are awaited from the server
 //   /bytes             tells how many bytes came from the server since this was asked last
 // Each of the others tells how many answers came from the server, and how many connections were made to it, since the last.
 const net = require('net');
@@ -24,6 +25,7 @@ let connections = 0;
 let drop = null;
 let fatal = false;
 let leave = false;
+let pending = 0; // each Sync or Query, and the start of a connection, has one answer
 // ErrorResponse (55.7 of the manual, "Message Formats"): severity, the same in English, SQLSTATE, text.
 const fields = Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0');
 const LEAVES = Buffer.concat([Buffer.from([0x45, 0, 0, 0, fields.length + 4]), fields]);
@@ -49,7 +51,9 @@ function messages(first, each) {
 
 net.createServer((client) => {
     const server = net.connect(upstream);
-    const end = () => { client.destroy(); server.destroy(); held.delete(flush); };
+    let awaited = 0;
+    const awaitMore = (count) => { awaited += count; pending += count; };
+    const end = () => { awaitMore(-awaited); client.destroy(); server.destroy(); held.delete(flush); };
     const waiting = [];
     let dropping = false;
     const flush = () => { while (waiting.length > 0 && !client.destroyed) client.write(waiting.shift()); };
@@ -57,6 +61,7 @@ net.createServer((client) => {
     server.on('error', end).on('close', end);
     client.on('data', messages(true, (type, bytes) => {
         if (type === '' && bytes.readInt32BE(4) !== CANCEL) connections++;
+        if (['', 'S', 'Q'].includes(type)) awaitMore(1);
         if (drop !== null && bytes.includes(drop)) {
             drop = null;
             dropping = true;
@@ -65,7 +70,10 @@ net.createServer((client) => {
     }));
     server.on('data', (chunk) => { bytesSent += chunk.length; });
     server.on('data', messages(false, (type, bytes) => {
-        if (type === 'Z') answers++;
+        if (type === 'Z') {
+            answers++;
+            awaitMore(-1);
+        }
         if (fatal && type === 'E') {
             fatal = false;
             client.write(Buffer.from(bytes.toString('latin1').replace('SERROR', 'SFATAL').replace('VERROR', 'VFATAL'), 'latin1'));
@@ -87,6 +95,10 @@ net.createServer((client) => {
 
 http.createServer((request, response) => {
     const url = new URL(request.url, 'http://control');
+    if (url.pathname === '/pending') {
+        response.end(`${pending}\n`);
+        return;
+    }
     if (url.pathname === '/bytes') {
         response.end(`${bytesSent}\n`);
         bytesSent = 0;

@@ -109,7 +109,7 @@ expiring() {
 # once NAME=VALUE METHOD PATH [BODY]: one call of data in a process of its own, with that variable for the preload
 once() {
     printf %s "${4:-}" | env -i LD_PRELOAD="$preload" "$1" CUBBY_CONF="$conf" REQUEST_METHOD="$2" PATH_INFO="$3" QUERY_STRING='' REMOTE_ADDR=192.0.2.1 \
-        CONTENT_LENGTH="$(printf %s "${4:-}" | wc -c)" HTTP_AUTHORIZATION="Bearer $token" timeout 20 "$PROGRAMS/data" 2>>"$BATS_TEST_TMPDIR/log" | head -n 1
+        CONTENT_LENGTH="$(printf %s "${4:-}" | wc -c)" HTTP_AUTHORIZATION="Bearer $token" timeout 250 "$PROGRAMS/data" 2>>"$BATS_TEST_TMPDIR/log" | head -n 1
 }
 
 @test "postgresql: a server before version 14, which does not say what it is, is known as a copy by what it refuses" {

@@ -6,6 +6,8 @@
  * libraries do then is theirs FAULT_CONNECT=N  the N-th connection gets no memory from libpq
  *   FAULT_EMPTY=N    from its N-th call on PQgetResult has nothing, as if libpq had lost count
  *   FAULT_PEAK=1     none: at its end the program prints to standard error how many KiB it has had
+ *   FAULT_LATE=N     from its second connection on, the clock is N seconds ahead
+ *   FAULT_REST=1     waits for requests have no end: what a program leaves in one, it keeps
  *   FAULT_OLD=1      the server does not tell whether it is a copy, as none did before version 14
  */
 #ifndef _GNU_SOURCE
@@ -14,13 +16,18 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -80,12 +87,38 @@ void *realloc(void *old, size_t size)
     return memory_is_out(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
 }
 
+static time_t ahead; /* seconds */
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    long result = syscall(SYS_clock_gettime, clock, now);
+    now->tv_sec += result == 0 ? ahead : 0;
+    return (int)result;
+}
+
+/* Who stops a process and lets it go on ends such a wait, too. */
+int epoll_pwait(int epoll, struct epoll_event *events, int most, int timeout,
+                const sigset_t *signals)
+{
+    bool rests = getenv("FAULT_REST") != NULL;
+    long ready;
+    do {
+        ready =
+            syscall(SYS_epoll_pwait, epoll, events, most, rests ? -1 : timeout, signals, _NSIG / 8);
+    } while (ready < 0 && errno == EINTR && rests);
+    return (int)ready;
+}
+
 void *PQconnectdbParams(const char *const *names, const char *const *values, int expand)
 {
     static long count;
+    static long late;
     static void *(*next)(const char *const *, const char *const *, int);
     if (is_due("FAULT_CONNECT", &count, false)) {
         return NULL;
+    }
+    if (++late == 2 && getenv("FAULT_LATE") != NULL) {
+        ahead += strtol(getenv("FAULT_LATE"), NULL, 10);
     }
     if (next == NULL) {
         *(void **)(void *)&next = dlsym(RTLD_NEXT, "PQconnectdbParams");

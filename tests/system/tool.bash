@@ -121,16 +121,20 @@ first_schema() {
 # query SQL: asks the database file itself. Who has just answered may have it locked for a moment still.
 query() { sqlite3 -cmd '.timeout 60000' "$database" "$1"; }
 
-# hold [KIND] / let_go: another program keeps the write lock in between, or one of KIND, and stands in no queue
-hold() {
+# connected SQL / let_go: another program is connected in between, has done that, which prints something, and does what
+# is written to it
+connected() {
     rm -f "$BATS_TEST_TMPDIR/hold" "$BATS_TEST_TMPDIR/held"
     mkfifo "$BATS_TEST_TMPDIR/hold"
     sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
     holder=$!
     exec 5>"$BATS_TEST_TMPDIR/hold"
-    printf '%s\n' '.timeout 60000' "BEGIN ${1:-IMMEDIATE};" 'SELECT 1;' >&5
+    printf '%s\n' '.timeout 60000' "$1" >&5
     eventually [ -s "$BATS_TEST_TMPDIR/held" ] || fail 'the lock is not held'
 }
+
+# hold [KIND] / let_go: another program keeps the write lock in between, or one of KIND, and stands in no queue
+hold() { connected "BEGIN ${1:-IMMEDIATE}; SELECT 1;"; }
 
 let_go() {
     exec 5>&-

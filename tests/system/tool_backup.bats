@@ -43,8 +43,12 @@ untouched() {
     line=${line//'\%'/%}
     line=${line//\/var\/backups\/cubby/$BATS_TEST_TMPDIR/backups}
     line=${line//\/usr\/local\/sbin\/cubby/$TOOL}
+    # On one day, whatever the day is.
+    mkdir "$BATS_TEST_TMPDIR/day"
+    printf '#!/bin/sh\nexec /bin/date -d 2026-01-05T03:15 "$@"\n' >"$BATS_TEST_TMPDIR/day/date"
+    chmod 755 "$BATS_TEST_TMPDIR/day/date"
     for _ in 1 2; do
-        env -i CUBBY_CONF="$CUBBY_CONF" PATH=/usr/bin:/bin sh -c "$line"
+        env -i CUBBY_CONF="$CUBBY_CONF" PATH="$BATS_TEST_TMPDIR/day:/usr/bin:/bin" sh -c "$line"
     done
     cd "$BATS_TEST_TMPDIR/backups"
     same "$(ls | wc -l)" 2
@@ -288,6 +292,7 @@ writer() {
 acknowledged() { [ "$(cat "$BATS_TEST_TMPDIR"/acknowledged? 2>/dev/null | wc -l)" -ge "$1" ]; }
 
 @test "backup while eight write: all that was acknowledged before is in it, and restore brings it back" {
+    echo 'busy_timeout = 60000' >>"$conf"
     for number in 1 2 3 4 5 6 7 8; do
         writer "$number" &
         began
@@ -309,6 +314,7 @@ acknowledged() { [ "$(cat "$BATS_TEST_TMPDIR"/acknowledged? 2>/dev/null | wc -l)
 }
 
 @test "restore while eight write and read: every answer is whole, and nothing acknowledged is lost" {
+    echo 'busy_timeout = 60000' >>"$conf"
     new_user ann
     store before 1
     tool 0 backup "$copy"
@@ -730,9 +736,7 @@ refused() {
     new_user ann
     store k 1
     # Somebody who stays connected keeps the log in a file of its own.
-    sqlite3 "$database" 'SELECT 1 FROM users' ".shell touch $BATS_TEST_TMPDIR/held; sleep 4" 'SELECT 1 FROM users' >/dev/null &
-    began
-    eventually [ -e "$BATS_TEST_TMPDIR/held" ]
+    connected 'SELECT 1 FROM users;'
     store late 2
     [ -s "$database-wal" ]
     tool 0 backup "$copy"
@@ -742,9 +746,14 @@ refused() {
     tool 0 export "$BATS_TEST_TMPDIR/lines"
     same "$(tail -n 1 "$BATS_TEST_TMPDIR/lines" | jq .items)" 2
     cgi data DELETE /late
-    tool 0 restore "$copy" --yes --json
-    kept=$(of .kept)
-    wait_all
+    # It waits for that one to leave.
+    echo 'busy_timeout = 60000' >>"$conf"
+    "$TOOL" restore "$copy" --yes --json >"$BATS_TEST_TMPDIR/said" 5>&- &
+    restorer=$!
+    eventually [ -e "$database.restore-$restorer" ]
+    let_go
+    wait "$restorer"
+    kept=$(jq -r .kept "$BATS_TEST_TMPDIR/said")
     tool 0 check
     same "$(query 'PRAGMA journal_mode; SELECT key FROM items ORDER BY key' | paste -sd' ')" 'wal k late'
     same "$(sqlite3 "$kept" 'PRAGMA journal_mode')" delete
@@ -768,10 +777,8 @@ refused() {
 @test "restore: a database that somebody holds is left alone, with its own exit status" {
     tool 0 backup "$copy"
     echo 'busy_timeout = 100' >>"$conf"
-    sqlite3 "$database" 'BEGIN EXCLUSIVE' ".shell touch $BATS_TEST_TMPDIR/held; sleep 2" >/dev/null &
-    began
-    eventually [ -e "$BATS_TEST_TMPDIR/held" ]
+    connected 'BEGIN EXCLUSIVE; SELECT 1;'
     tool 5 restore "$copy" --yes
-    wait_all
+    let_go
     same "$(beside)" 'cubby.db keys.json'
 }

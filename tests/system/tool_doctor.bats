@@ -14,7 +14,7 @@ setup() {
 
 teardown() {
     stop_gateway
-    [ -z "$server" ] || kill "$server"
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true # it may have ended
     [ -z "$server" ] || eventually process_gone "$server"
     rm -rf "$folder"
 }
@@ -59,14 +59,17 @@ apache() {
                 'Require all granted' '</Directory>' "<Directory $folder/api>" "$@" '</Directory>'
             ! is_root || printf '%s\n' 'User www-data' 'Group www-data'
         } >"$folder/apache.conf"
+        rm -f "$folder/run/pid"
         apache2 -d "$folder/run" -f "$folder/apache.conf" -DFOREGROUND 3>&- 2>"$folder/run/output" &
         server=$!
         address=http://127.0.0.1:$port/api
         for _ in $(seq 900); do
             kill -0 "$server" 2>/dev/null || break
-            if curl -s -o "$folder/run/health" "$address/health"; then return 0; fi
+            # It writes the file once the port is its own: what answers there may be another's.
+            if [ -s "$folder/run/pid" ] && curl -s -o "$folder/run/health" "$address/health"; then return 0; fi
             sleep 0.1
         done
+        kill "$server" 2>/dev/null || true
         server=''
     done
     cat "$folder/run/output"
@@ -371,7 +374,7 @@ problem'
             socket.once("data", () => socket.end(answers[number++ % answers.length]));
         });
         server.listen(0, "127.0.0.1", () => console.log(server.address().port));
-        setTimeout(() => process.exit(0), 120000);
+        setTimeout(() => process.exit(0), 600000);
         ' >"$folder/port" 3>&- &
     server=$!
     eventually [ -s "$folder/port" ]

@@ -504,7 +504,7 @@ root 600'
 
 # namespace_start: one as a container has it, whose numbers 0 to 65535 are those from 100000 on outside; its process in $inside
 namespace_start() {
-    unshare -U sleep 200 3>&- &
+    unshare -U sleep 1000 3>&- &
     inside=$!
     eventually eval "[ \"\$(readlink /proc/$inside/ns/user)\" != '$(readlink /proc/self/ns/user)' ]"
     echo '0 100000 65536' >"/proc/$inside/uid_map"

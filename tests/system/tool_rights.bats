@@ -671,14 +671,14 @@ listed() { setfacl -m "u:nobody:$1,m::$1" "$2"; }
     tool 0 init
     chmod 755 "$home"
     if is_root; then attacker=(as_attacker); else attacker=(); fi
-    "${attacker[@]}" flock "$home" sleep 60 3>&- &
+    "${attacker[@]}" flock --no-fork "$home" sleep 600 3>&- &
     background=$!
     eventually lock_is_held "$home"
-    run timeout 20 "$TOOL" key rotate --retire-others --yes
+    run timeout 250 "$TOOL" key rotate --retire-others --yes
     same "$status" 0
     kill "$background"
     # another run of the tool
-    flock "$keys" sleep 60 3>&- &
+    flock --no-fork "$keys" sleep 600 3>&- &
     background=$!
     eventually lock_is_held "$keys"
     before=$(sha256sum "$keys")
@@ -775,7 +775,9 @@ lock_is_held() { ! flock -n "$1" true; }
     tool 0 init
     for signal in INT TERM HUP XCPU SEGV; do
         for call in 1 3 5; do
-            run strace -f -qq -o "$place/trace" -e trace=?fsync,?fdatasync -e "inject=?fsync,?fdatasync:signal=$signal:when=$call" "$TOOL" copy --to "$place/c.db"
+            # A shell has its commands in the background ignore an interrupt, and the tool leaves it at that.
+            run env --default-signal=INT,TERM,HUP strace -f -qq -o "$place/trace" -e trace=?fsync,?fdatasync \
+                -e "inject=?fsync,?fdatasync:signal=$signal:when=$call" "$TOOL" copy --to "$place/c.db"
             [ "$status" -gt 128 ] || fail "not ended by $signal"
             same "$(find "$place" -maxdepth 1 -name 'c.db*')" ''
         done
@@ -815,7 +817,8 @@ lock_is_held() { ! flock -n "$1" true; }
     # ended by a signal while it wrote to the database, as Ctrl-C or TERM may
     for signal in INT TERM KILL; do
         before=$(sqlite3 "$database" .dump)
-        run strace -f -qq -y -o "$place/trace" -e trace=pwrite64 -P "$database" -e "inject=pwrite64:signal=$signal:when=1" "$TOOL" restore --yes "$place/copy.db"
+        run env --default-signal=INT,TERM strace -f -qq -y -o "$place/trace" -e trace=pwrite64 -P "$database" \
+            -e "inject=pwrite64:signal=$signal:when=1" "$TOOL" restore --yes "$place/copy.db"
         [ "$status" -gt 128 ] || fail "not ended by $signal"
         same "$output" ''
         kept=$(find "$home" -name '*.before-restore-*')
@@ -934,12 +937,17 @@ lock_is_held() { ! flock -n "$1" true; }
     install -d -m 1777 "$place/shared"
     home=$place/shared/cubby/data
     database=$home/cubby.db keys=$home/keys.json settings
-    strace -f -qq -o "$place/trace" -e trace=?mkdir,mkdirat,?open,openat,openat2 -e 'inject=?mkdir,mkdirat:delay_enter=4000000:when=1' \
+    strace -f -qq -o "$place/trace" "$TOOL" init --owner www-data >/dev/null
+    rm -rf "$place/shared/cubby"
+    # The last call before it makes the folder stops it.
+    sed 's/^[0-9]* *//; /^mkdir/Q' "$place/trace" >"$place/calls"
+    call=$(tail -n 1 "$place/calls" | cut -d'(' -f1)
+    strace -f -qq -o "$place/trace" -e trace="$call" -e "inject=$call:signal=STOP:when=$(grep -c "^$call(" "$place/calls")" \
         "$TOOL" init --owner www-data >"$place/said" 2>&1 3>&- &
     background=$!
-    eventually grep -q "shared" "$place/trace"
-    sleep 1 # until it is about to make the folder
+    eventually grep -q 'stopped by SIGSTOP' "$place/trace"
     as_attacker mkdir "$place/shared/cubby"
+    kill -CONT "$(pgrep -P "$background")"
     status=0
     wait "$background" || status=$?
     background=''

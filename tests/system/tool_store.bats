@@ -25,7 +25,7 @@ teardown() {
     login ann
     same "$(query "SELECT length(revoked) > 0 FROM users")" 1
     # an hour and a day later
-    query "UPDATE throttle SET until = 1; INSERT INTO throttle (id, count, until) VALUES (7, 1, strftime('%s', 'now') * 1000 + 60000); UPDATE users SET revoked = revoked || ';dead=98$(printf ';%032x=100' $(seq 32));deader=99'"
+    query "UPDATE throttle SET until = 1; INSERT INTO throttle (id, count, until) VALUES (7, 1, strftime('%s', 'now') * 1000 + 600000); UPDATE users SET revoked = revoked || ';dead=98$(printf ';%032x=100' $(seq 32));deader=99'"
     query "UPDATE tokens SET expires_at = 1 WHERE expires_at < strftime('%s', 'now') * 1000 + 10000"
     rows=$(query 'SELECT COUNT(*) FROM throttle WHERE until = 1')
     [ "$rows" -gt 0 ]
@@ -61,13 +61,13 @@ teardown() {
 
 @test "gc: expired items become deletions that the changes feed tells, old deletions are forgotten" {
     new_user ann
-    cgi data POST '' '{"key":"short","value":1,"ttl":1}'
+    cgi data POST '' '{"key":"short","value":1,"ttl":1000}'
     cgi data POST '' '{"key":"long","value":1,"ttl":1000}'
     store plain 1
     store gone 1
     cgi data DELETE /gone
     new_user bob
-    cgi data POST '' '{"key":"short","value":1,"ttl":1}'
+    cgi data POST '' '{"key":"short","value":1,"ttl":1000}'
     query "UPDATE items SET expires_at = 1000 WHERE key = 'short'; UPDATE users SET next_expiry = 1000"
     tool 0 stats --json
     same "$(of '[.items, .tombstones] | @csv')" '4,1'
