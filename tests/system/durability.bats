@@ -276,7 +276,8 @@ shown_changes() {
         for number in 1 2; do
             env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO=/export REMOTE_ADDR=192.0.2.1 \
                 HTTP_AUTHORIZATION="$token" "${as[@]}" "$PROGRAMS/me" >&5 2>/dev/null 3>&- &
-            echo $! | tee -a "$BATS_TEST_TMPDIR/loops" >>"$BATS_TEST_TMPDIR/exports" # they end with the test
+            note_process "$!" "$BATS_TEST_TMPDIR/loops" # they end with the test
+            echo "$!" >>"$BATS_TEST_TMPDIR/exports"
             in_places "$number" "$keys"
         done
         cgi_as_nobody me GET /export

@@ -53,9 +53,9 @@ ends() {
     same "$status" 0
 }
 
-# connections SOCKET: how many there are to it, those that nobody has taken yet too
-connections() { awk -v path="$1" '$4 != "00010000" && $NF == path { count++ } END { print count + 0 }' /proc/net/unix; }
-connected() { [ "$(connections "$1")" -ge "$2" ]; }
+# on_socket SOCKET: how many there are to it, those that nobody has taken yet too
+on_socket() { awk -v path="$1" '$4 != "00010000" && $NF == path { count++ } END { print count + 0 }' /proc/net/unix; }
+connected() { [ "$(on_socket "$1")" -ge "$2" ]; }
 
 # at_rest PID: a program that stays has nothing in hand. What it has to do after an answer it may do when that has come.
 at_rest() { eventually waits_for_something "$1"; }

@@ -121,9 +121,9 @@ first_schema() {
 # query SQL: asks the database file itself. Who has just answered may have it locked for a moment still.
 query() { sqlite3 -cmd '.timeout 60000' "$database" "$1"; }
 
-# connected SQL / let_go: another program is connected in between, has done that, which prints something, and does what
+# held_open SQL / let_go: another program is connected in between, has done that, which prints something, and does what
 # is written to it
-connected() {
+held_open() {
     rm -f "$BATS_TEST_TMPDIR/hold" "$BATS_TEST_TMPDIR/held"
     mkfifo "$BATS_TEST_TMPDIR/hold"
     sqlite3 -bail "$database" <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
@@ -134,7 +134,7 @@ connected() {
 }
 
 # hold [KIND] / let_go: another program keeps the write lock in between, or one of KIND, and stands in no queue
-hold() { connected "BEGIN ${1:-IMMEDIATE}; SELECT 1;"; }
+hold() { held_open "BEGIN ${1:-IMMEDIATE}; SELECT 1;"; }
 
 let_go() {
     exec 5>&-

@@ -736,7 +736,7 @@ refused() {
     new_user ann
     store k 1
     # Somebody who stays connected keeps the log in a file of its own.
-    connected 'SELECT 1 FROM users;'
+    held_open 'SELECT 1 FROM users;'
     store late 2
     [ -s "$database-wal" ]
     tool 0 backup "$copy"
@@ -777,7 +777,7 @@ refused() {
 @test "restore: a database that somebody holds is left alone, with its own exit status" {
     tool 0 backup "$copy"
     echo 'busy_timeout = 100' >>"$conf"
-    connected 'BEGIN EXCLUSIVE; SELECT 1;'
+    held_open 'BEGIN EXCLUSIVE; SELECT 1;'
     tool 5 restore "$copy" --yes
     let_go
     same "$(beside)" 'cubby.db keys.json'
