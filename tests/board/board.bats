@@ -6,6 +6,7 @@ load ../http/lib.bash
 load ../system/filters.bash
 load ../system/protection.bash
 load machine
+may_take 1500
 
 setup() {
     note_test_alone

@@ -2,6 +2,7 @@
 
 load ../http/lib.bash
 load machine
+may_take 1500
 
 setup() {
     note_test_alone
