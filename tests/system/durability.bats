@@ -299,7 +299,7 @@ shown_changes() {
 }
 # in_places NUMBER [FILE]: waits until so many are, or have a place on FILE
 in_places() {
-    eventually eval "[ \"\$(in_queue '${2:-$database}')\" = $1 ]"
+    eventually eval "[ \"\$(places '${2:-$database}')\" = $1 ]"
 }
 
 # events: how many exports of ann the database remembers, and how many the log has
@@ -589,9 +589,8 @@ rows() {
     same "$code" 200
 }
 
-# in_queue [FILE]: how many wait for their turn to write to the database, the one whose turn it is included; or have a
-# place on FILE
-in_queue() { places "${1:-$database}"; }
+# in_queue: how many wait for their turn to write to the database, the one whose turn it is included
+in_queue() { places "$database"; }
 
 @test "durability: who wants to write gets its turn in the order it came" {
     installation 'busy_timeout = 60000'
