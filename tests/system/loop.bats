@@ -1137,6 +1137,17 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     same "$status" 1
     [[ $output == *'cubby-loop: it did not start'* ]] || fail "$output"
     ! pgrep -f "$BATS_TEST_TMPDIR/cubby-loop" || fail 'something is left'
+    # So it is when that shows late.
+    mkdir "$BATS_TEST_TMPDIR/lean"
+    ln -sf -t "$BATS_TEST_TMPDIR/lean" /usr/sbin/* /usr/bin/*
+    rm "$BATS_TEST_TMPDIR/lean/spawn-fcgi"
+    printf '%s\n' '#!/bin/sh' 'case $* in *"/token.sock"*) sleep 3 && exit 1 ;; esac' "exec $(command -v spawn-fcgi) \"\$@\"" >"$BATS_TEST_TMPDIR/lean/spawn-fcgi"
+    chmod 755 "$BATS_TEST_TMPDIR/lean/spawn-fcgi"
+    lean=yes keeper_script
+    run timeout 200 env CUBBY_CONF="$conf" sh "$BATS_TEST_TMPDIR/cubby-loop" run
+    same "$status" 1
+    [[ $output == *'cubby-loop: it did not start'* ]] || fail "$output"
+    ! pgrep -f "$BATS_TEST_TMPDIR/cubby-loop" || fail 'something is left'
 }
 
 @test "cubby-loop: of a program that is gone, as after its package was removed, nothing stays" {
