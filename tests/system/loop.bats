@@ -1014,6 +1014,19 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     done
 }
 
+@test "cubby-loop: though all that it has started is told to end as well, again and again, it ends without a word" {
+    installation
+    keeper PROCESSES_data=1 PROCESSES_token=1 PROCESSES_changes=1
+    for name in "$PROGRAMS"/*; do ask "${name##*/}" GET; done # who answers has come so far as to end well
+    : >"$BATS_TEST_TMPDIR/log"
+    for _ in $(seq 30); do
+        kill -TERM -- "-$keeper" 2>/dev/null || break
+        sleep 0.02
+    done
+    keeper_ends
+    same "$(cat "$BATS_TEST_TMPDIR/log")" ''
+}
+
 @test "cubby-loop: it ends with what has started it, though that is killed" {
     printf '#!/bin/sh\nexec sleep 300\n' >"$BATS_TEST_TMPDIR/sleeper"
     chmod 755 "$BATS_TEST_TMPDIR/sleeper"

@@ -87,7 +87,9 @@ another_serves() {
     loop_serves() { pgrep -P "$(pgrep -P "$loop_data")" >/dev/null; }
     eventually loop_serves
     parent=$(pgrep -P "$loop_data")
-    kill -KILL "$(pgrep -P "$parent")"
+    child=$(pgrep -P "$parent")
+    kill -KILL "$child"
+    eventually process_gone "$child" # strace waits for it first
     kill -TERM "$parent"
     eventually process_gone "$parent" || { kill -KILL "$parent"; fail 'it waits for a child that is gone'; }
 }
