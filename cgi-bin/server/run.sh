@@ -296,21 +296,28 @@ start_database() {
         as_user "$postgresql/createdb" -h "$run/postgresql" -U "$name" cubby || fail 'createdb failed'
 }
 
+# since_boot: the seconds, in $now; the clock of the day may be set meanwhile
+since_boot() {
+    read -r now _ </proc/uptime
+    now=${now%%.*}
+}
+
 # Until it takes connections: as long as it says that it is starting up, which after a crash may take minutes, and
 # for a minute while it says nothing.
 await_database() {
     tries=0
-    silent=0
+    since_boot
+    heard=$now
     while :; do
         answers=0
         as_user "$postgresql/pg_isready" -q -t 3 -h "$run/postgresql" -U "$name" -d postgres || answers=$?
         [ -z "$stopped" ] || exit 0
+        since_boot
         case $answers in
         0) return 0 ;;
-        1) ;;
-        *) silent=$((silent + 1)) ;;
+        1) heard=$now ;;
         esac
-        [ "$silent" -lt 600 ] && kill -0 "$database_pid" 2>/dev/null || {
+        [ $((now - heard)) -lt 60 ] && kill -0 "$database_pid" 2>/dev/null || {
             cat "$run/state/database" >&2
             fail 'PostgreSQL did not start'
         }
@@ -559,7 +566,7 @@ sh "$RUN/cubby-loop" run &
 loop=$!
 for program in "$RUN"/cgi-bin/*; do
     tries=0
-    while [ ! -S "$RUNDIR/${program##*/}.sock" ] && [ "$tries" -lt 50 ] && [ -z "$ended" ]; do
+    while [ ! -S "$RUNDIR/${program##*/}.sock" ] && [ "$tries" -lt 600 ] && [ -z "$ended" ]; do
         kill -0 "$loop" 2>/dev/null || exit 1
         tries=$((tries + 1))
         sleep 0.1
@@ -618,18 +625,19 @@ start_server() {
     (umask 077 && : >"$run/state/output")
     server_command >"$run/state/output" 2>&1 </dev/null &
     server_pid=$!
-    tries=0
-    while [ "$tries" -lt 600 ] && [ -z "$stopped" ]; do
+    since_boot
+    begun=$now
+    while [ $((now - begun)) -lt 60 ] && [ -z "$stopped" ]; do
         if ! kill -0 "$server_pid" 2>/dev/null; then
             stop_server
             return 1
         fi
-        if curl -sf -o /dev/null --max-time 2 "http://$reach:$PORT$prefix/health" &&
+        if curl -sf -o /dev/null --max-time 10 "http://$reach:$PORT$prefix/health" &&
             kill -0 "$server_pid" 2>/dev/null; then
             return 0
         fi
-        tries=$((tries + 1))
         sleep 0.1
+        since_boot
     done
     stop_server
     return 1
