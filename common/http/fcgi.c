@@ -436,23 +436,20 @@ static void earn(struct fcgi *fcgi, int64_t passed)
 }
 
 /* Waits until the connection takes more. False when it took nothing for too long, or gives way to
- * others. Of the time only that counts in which this process looked: while it is stopped, or others
- * have the processor, the other side may have taken everything. */
+ * others. */
 static bool takes_more(struct fcgi *fcgi)
 {
     enum { TIMEOUT_MS = 30000, LOOK_MS = 50 };
     struct pollfd connection = {.fd = fcgi->request.ipcFd, .events = POLLOUT};
-    for (int64_t passed = 0; passed < TIMEOUT_MS;) {
+    const int64_t began = monotonic_ms();
+    for (int64_t passed = 0; passed < TIMEOUT_MS; passed = monotonic_ms() - began) {
         if (passed > fcgi->left && others_keep_waiting()) {
             fcgi->hurried = true;
             return false;
         }
-        const int64_t began = monotonic_ms();
         int ready = poll(&connection, 1, LOOK_MS);
-        const int64_t took = monotonic_ms() - began;
-        passed += took < LOOK_MS ? took : LOOK_MS;
         if (ready > 0) {
-            earn(fcgi, passed);
+            earn(fcgi, monotonic_ms() - began);
         }
         if (ready > 0 || (ready < 0 && errno != EINTR)) {
             return ready > 0;

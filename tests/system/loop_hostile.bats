@@ -138,9 +138,6 @@ an answer that is read at 10 KB a second: 200 cut, 200'
         [[ $said == *' cut, '* ]] || break
     done
     same "$said" 'an answer that is read at 100 KB a second: 200, 200'
-    # The time in which the process itself stood still is not the client's.
-    LIMIT=100000 attacks "stopped=$loop_data"
-    same "$said" 'stopped: 200, 200'
     attacks 'alone=an answer that is not read for some seconds'
     same "$said" 'alone=an answer that is not read for some seconds: 200, 200'
 }

@@ -8,8 +8,7 @@
 // connection was closed before its end. crowd=N opens so many connections and leaves them; deaf=N sends so many
 // requests for a long answer and reads none of them until it has that of an ordinary request; turns=N sends requests of two users by turns on one connection; alone=NAME is
 // an attack with the ordinary request only after it; patient=SECONDS is a body of so long that comes in pieces,
-// and ordinary requests meanwhile, one after the other; stopped=PID is a long answer of which nothing is read until that
-// process has been stopped, and all before it goes on.
+// and ordinary requests meanwhile, one after the other.
 //
 // What goes on without end does so until its connection is closed, or for LONG, which is far above LIMIT: a process that
 // it keeps answers the ordinary request late.
@@ -261,20 +260,6 @@ async function readAt(rate, meanwhile) {
     return connection;
 }
 
-// An ordinary request waits meanwhile. The process has sent what there is room for, and waits for more, when it is stopped.
-async function stopped(pid) {
-    const connection = deaf();
-    await sleep(300);
-    process.kill(pid, 'SIGSTOP');
-    connection.resume();
-    const other = ordinary();
-    await sleep(2500);
-    process.kill(pid, 'SIGCONT');
-    const said = await outcome(connection, LONG);
-    connection.destroy();
-    return `${said}, ${await other}`;
-}
-
 // Many who do not read, before an ordinary request.
 async function manyDeaf(count) {
     const all = Array.from({ length: count }, deaf);
@@ -350,10 +335,6 @@ async function patient(seconds) {
         }
         if (word === 'deaf') {
             console.log(`${name}: ${await manyDeaf(Number(count))}`);
-            continue;
-        }
-        if (word === 'stopped') {
-            console.log(`${word}: ${await stopped(Number(count))}`);
             continue;
         }
         if (word === 'patient') {
