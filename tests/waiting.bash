@@ -64,7 +64,8 @@ loop_is_past_start() { eventually loop_keeps "$1" || return 1; }
 # other, such as the pause between two looks at them, and has slept while that was seen.
 loop_keeps() {
     local loop slept
-    loop=$(pgrep -s "$1" -f '/cubby-loop run$') && slept=$(switches "$loop") &&
+    # What it starts is called the same for a moment.
+    loop=$(pgrep -o -s "$1" -f '/cubby-loop run$') && slept=$(switches "$loop") && pgrep -P "$loop" >/dev/null &&
         [ "$(pgrep -c -P "$loop")" = "$(pgrep -c -P "$loop" -f '^(/bin/sh|setpriv) .*/cubby-loop keep')" ] &&
         waits_for_something "$loop" && [ "$(switches "$loop")" = "$slept" ]
 }
