@@ -10,8 +10,8 @@ PASSWORD='Abcdef1!'
 note_test_alone() { set +T; }
 setup() { note_test_alone; }
 
-# may_take SECONDS: each test of the file that says so at its head, if the others may take less. Such tests build, or start
-# many servers, and none of them waits for something that only lasts long when it goes wrong.
+# may_take SECONDS: at the head of a file; each of its tests may take as long, where those of other files have less. It is
+# for files whose tests build, or start many servers.
 may_take() { [ "${BATS_TEST_TIMEOUT:-$1}" -ge "$1" ] || BATS_TEST_TIMEOUT=$1; }
 
 # The same language as jq's, at a tenth of the time to start; it sorts the members of objects.

@@ -59,7 +59,7 @@ export PORTS=$scratch/ports # that tests have been given
 # Each suite leads a process group of its own, so that it can be stopped with all it started.
 set -m
 
-groups=()
+groups=() # that have not ended, as their numbers are given to others then
 tidy() {
     trap '' INT TERM HUP
     exec 2>/dev/null # what bash tells of jobs that were stopped
@@ -71,7 +71,7 @@ tidy() {
     # Servers go when their runner has heard it.
     for group in "${groups[@]}"; do
         for _ in $(seq 150); do
-            kill -0 -- "-$group" 2>/dev/null || break
+            kill -0 -- "-$group" 2>/dev/null || continue 2
             sleep 0.1
         done
         # What minds no other signal, such as the first process of a board.
@@ -323,7 +323,11 @@ run_suite() {
 # start_waiting: starts suites, as long as there is place; false when none is left. Where those that run leave
 # a third of the processors' time unused, there is place for one more, up to half as many again.
 start_waiting() {
-    local suite places=$at_once running
+    local suite places=$at_once running group left=()
+    for group in "${groups[@]}"; do
+        ! kill -0 -- "-$group" 2>/dev/null || left+=("$group")
+    done
+    groups=("${left[@]}")
     running=$(jobs -rp | wc -l)
     waited_share
     [ "$waited" -lt 33 ] || [ "$running" -lt "$at_once" ] || [ "$running" -ge $((at_once * 3 / 2)) ] || places=$((running + 1))

@@ -26,8 +26,8 @@ until_true() {
     done
 }
 
-# born PID: when that process was started; nothing, when there is none. With it a number is told from the same one that
-# another process has got since, which takes seconds on a busy machine.
+# born PID: when that process was started; nothing, when there is none. Numbers are given again; on a busy machine after
+# seconds. With the time of its start a process is told from a later one of that number.
 born() {
     local line words
     { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
@@ -52,24 +52,36 @@ waits_for_something() {
     [[ ${line##*) } == S* ]]
 }
 
-# server_of_run PID: the web server that the run.sh of that number has started: it leads a session. Its other child that
-# does, which guards it, is in another session than the server and its programs.
-server_of_run() { ps --ppid "$1" -o pid=,sid=,args= | awk '$1 == $2 && !/ending\.sh/ { print $1; exit }'; }
+# server_of_run PID: the web server that the run.sh of that number has started: it leads a session. Its other children that
+# do are what guards it and, over PostgreSQL, the database server.
+server_of_run() { ps --ppid "$1" -o pid=,sid=,args= | awk '$1 == $2 && !/ending\.sh|postgres -D/ { print $1; exit }'; }
 
 # loop_is_past_start SESSION: waits until cubby-loop has seen that all that it started is there, which is some time after
 # it serves; what ends before that takes all along.
 loop_is_past_start() { eventually loop_keeps "$1" || return 1; }
 
-# loop_keeps SESSION: it waits for the programs alone, one child each. One look could be at two moments, before and in
-# the pause that it makes first; but then the second look is after it.
+# loop_keeps SESSION: each of its children has become one that keeps a program, and it waits for these alone: it has no
+# other, such as the pause between two looks at them, and has slept while that was seen.
 loop_keeps() {
-    local loop look
-    for look in 1 2; do
-        loop=$(pgrep -s "$1" -f '/cubby-loop run$') && [ "$(pgrep -c -P "$loop")" = "$(pgrep -c -P "$loop" -f '/cubby-loop keep')" ] &&
-            waits_for_something "$loop" || return 1
-    done
+    local loop slept
+    # What it starts is called the same for a moment.
+    loop=$(pgrep -o -s "$1" -f '/cubby-loop run$') && slept=$(switches "$loop") && pgrep -P "$loop" >/dev/null &&
+        [ "$(pgrep -c -P "$loop")" = "$(pgrep -c -P "$loop" -f '^(/bin/sh|setpriv) .*/cubby-loop keep')" ] &&
+        waits_for_something "$loop" && [ "$(switches "$loop")" = "$slept" ]
 }
 
-# served SOCKET: somebody listens there. That the file exists does not tell: it may be left of a former one, and is made
-# before its process listens.
-served() { awk -v path="$1" '$4 == "00010000" && $NF == path { found = 1 } END { exit !found }' /proc/net/unix; }
+# switches PID…: how often these went to sleep
+switches() {
+    local pid
+    for pid; do
+        awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$pid/status"
+    done | awk '{ n += $1 } END { print n }'
+}
+
+# listeners SOCKET: the numbers (inodes) of what listens there, also of what can't be reached any more, as its file was
+# removed
+listeners() { awk -v path="$1" '$4 == "00010000" && $NF == path { print $7 }' /proc/net/unix; }
+
+# served SOCKET [FORMER]: somebody listens there, and not only what `listeners` printed before. That the file exists does
+# not tell: it may be left of a former one, and is made before its process listens.
+served() { [ -S "$1" ] && listeners "$1" | grep -qvxF "${2:-none}"; }

@@ -10,7 +10,7 @@ resident() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
 open_files() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
 
 # long_life_start FOLDER: one process of each program under nginx, in FOLDER. Sets $server (a process id,
-# to be ended by SIGTERM), $base, $token and, of `data`, $pid.
+# to be ended by SIGTERM, and noted in the file FOLDER.server), $base, $token and, of `data`, $pid.
 long_life_start() {
     local folder=$1 who='"username":"ann"' password='Long-life-1'
     mkdir -m 700 "$folder"
@@ -19,6 +19,7 @@ long_life_start() {
         PROGRAMS="$root/build/cgi-bin" TOOL="$root/build/bin/cubby" WWW="$root/www" \
         sh "$root/cgi-bin/server/run.sh" >"$folder/log" 2>&1 3>&- 4>&- &
     server=$!
+    note_process "$server" "$folder.server"
     eventually test -f "$folder/ready"
     base=$(cat "$folder/ready")
     curl -s "$base/register" -o "$folder/answer" -d "{$who,\"email\":\"a@example.org\",\"full_name\":\"Ann\",\"age\":3,\"gender\":\"f\",\"password\":\"$password\"}"
@@ -29,6 +30,11 @@ long_life_start() {
 
 # rests: the process has left the database, as it does without anything to do
 rests() { [ -z "$(find "/proc/$pid/fd" -lname '*/cubby.db*')" ]; }
+
+never_rests() {
+    life='it does not leave the database'
+    return 1
+}
 
 # long_life_first: its first 1000 requests, which make the items k/1 to k/1000
 long_life_first() {
@@ -45,7 +51,7 @@ long_life() {
     local before after files most=0 done=0 said requests broken lost began
     long_life_first
     before=$(resident "$pid")
-    eventually rests
+    eventually rests || never_rests || return 1
     files=$(open_files "$pid")
     began=$(date +%s)
     while [ "$done" -lt "$1" ]; do
@@ -59,7 +65,7 @@ long_life() {
         after=$(resident "$pid")
         most=$((after > most ? after : most))
     done
-    eventually rests
+    eventually rests || never_rests || return 1
     life="$done requests in $(($(date +%s) - began)) s: $before KB after the first 1000, $after KB at the end, at most $most KB; files $files and $(open_files "$pid")"
     [ $((after - before)) -le 256 ] && [ $((after - before)) -ge -256 ] && [ "$most" -le 4096 ] && [ "$(open_files "$pid")" = "$files" ]
 }

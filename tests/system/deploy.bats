@@ -438,25 +438,25 @@ told_by() {
     esac
 }
 
-# all_taken: with a short line before each program, whose processes do nothing: who finds it full is told so at once,
-# which is while they do nothing still
+# all_taken: the processes of a program are stopped, and few may wait in line for them. Those who find the line full are
+# told so while the processes are stopped still.
 all_taken() {
-    local number file
+    local number file stopped enough=yes
     mkdir "$BATS_TEST_TMPDIR"/{asking,told,early}
-    # shellcheck disable=SC2046 # numbers
-    kill -STOP $(pgrep -g "$run_loop" -f "^$machine/usr/local/lib/cubby/cgi-bin/changes\$")
+    mapfile -t stopped < <(pgrep -g "$run_loop" -f "^$machine/usr/local/lib/cubby/cgi-bin/changes\$")
+    kill -STOP "${stopped[@]}"
     for number in $(seq 12); do
         {
             curl -si -m 250 "$site/api/changes" -H "Authorization: $token" >"$BATS_TEST_TMPDIR/asking/$number" || true
             mv "$BATS_TEST_TMPDIR/asking/$number" "$BATS_TEST_TMPDIR/told/"
-        } &
+        } 3>&- 4>&- &
         began
     done
     three_told() { [ "$(ls "$BATS_TEST_TMPDIR/told" | wc -l)" -ge 3 ]; }
-    eventually three_told || fail "$(ls "$BATS_TEST_TMPDIR"/{asking,told})"
-    mv "$BATS_TEST_TMPDIR"/told/* "$BATS_TEST_TMPDIR/early/"
-    # shellcheck disable=SC2046
-    kill -CONT $(pgrep -g "$run_loop" -f "^$machine/usr/local/lib/cubby/cgi-bin/changes\$")
+    eventually three_told || enough=''
+    find "$BATS_TEST_TMPDIR/told" -type f -exec mv -t "$BATS_TEST_TMPDIR/early" {} +
+    kill -CONT "${stopped[@]}"
+    [ -n "$enough" ] || fail "$(ls "$BATS_TEST_TMPDIR"/{asking,early})"
     wait_all
     for file in "$BATS_TEST_TMPDIR"/early/*; do
         tr -d '\r' <"$file" |
@@ -544,24 +544,32 @@ in_hand() {
     [ "$(awk -v place="$machine/run/fcgid/" '$6 == "03" && index($NF, place) == 1' /proc/net/unix | wc -l)" -ge "$1" ]
 }
 
-# twelve_wait COMMAND…: so many wait for changes, each at a process of its own, and while they do COMMAND succeeds. Then
-# there is a change; leaves in $told their answers' statuses, counted. Where it takes so long until the processes are there
-# that some have waited in vain, the next ones find them.
+# twelve_wait COMMAND…: so many wait for changes, each at a process of its own, and while all of them do COMMAND succeeds.
+# Then there is a change; leaves in $told their answers' statuses, counted. Where the processes were started so slowly that
+# the time of some was over before the last one waited, once more, now that there are processes. Whoever's time was over
+# was answered well: any other answer is a fault, also in that round.
 twelve_wait() {
-    local number version
+    local number version all_waited
     for _ in 1 2 3 4 5; do
         version=$(curl -s "$site/api/changes?since=0" -H "Authorization: $token" | jq .data.last_version)
         for number in $(seq 12); do
+            : >"$BATS_TEST_TMPDIR/wait.$number"
             curl -s -o /dev/null -w '%{http_code}\n' "$site/api/changes?since=$version&wait=25" -H "Authorization: $token" \
-                >"$BATS_TEST_TMPDIR/wait.$number" &
+                >"$BATS_TEST_TMPDIR/wait.$number" 3>&- 4>&- &
             began
         done
         eventually twelve_or_told || fail "$(pairs changes) processes"
-        ! in_hand 12 || "$@"
-        [ -n "$(cat "$BATS_TEST_TMPDIR"/wait.*)" ] || break
+        all_waited=''
+        if in_hand 12; then
+            "$@"
+            all_waited=yes
+        fi
+        [ -z "$all_waited" ] || [ -n "$(cat "$BATS_TEST_TMPDIR"/wait.*)" ] || break
         wait_all
+        same "$(sort -u "$BATS_TEST_TMPDIR"/wait.*)" 200
+        all_waited=''
     done
-    same "$(cat "$BATS_TEST_TMPDIR"/wait.*)" ''
+    same "$all_waited" yes
     call POST "$site/api/batch" -d '{"operations":[{"op":"upsert","key":"wake","value":1}]}'
     same "$code" 200
     wait_all

@@ -37,8 +37,8 @@ staged() { sed -e "s|/usr/local/|$installed/|g" -e "s|/run/cubby-httpd|$BATS_TES
 
 answers() { curl -sf -o /dev/null --max-time 30 "$1"; }
 
-# nothing_left: no process that serves from the folder of links, nor one that an answered request had and that is still to
-# end
+# none_serves: neither the server of cubby-httpd, which serves what lies below $folder/run, nor a program from there runs.
+# nothing_left: so it is soon; a program that has answered may end after its server.
 none_serves() { ! pgrep -f "$folder/run" >/dev/null; }
 nothing_left() { eventually none_serves || fail "left: $(pgrep -af "$folder/run")"; }
 

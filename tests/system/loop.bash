@@ -5,10 +5,11 @@
 # $LOOP_VARIABLE, NAME=VALUE, is in their environment. With an empty $LOOP_CONF the settings are not, and
 # only requests name them; with $LOOP_TCP the socket is a port of this machine.
 loop_start() {
-    local name at reach
+    local name at reach former
     sockets=$BATS_TEST_TMPDIR/sockets
     mkdir -p "$sockets" "$BATS_TEST_TMPDIR/asking"
     for name; do
+        former=$(listeners "$sockets/$name")
         rm -f "$sockets/$name"
         at=(-s "$sockets/$name") reach=$sockets/$name
         [ -z "${LOOP_TCP:-}" ] || {
@@ -21,12 +22,12 @@ loop_start() {
         note_process "$!" "$BATS_TEST_TMPDIR/loops"
         printf '#!/bin/sh\nexec cgi-fcgi -bind -connect "%s"\n' "$reach" >"$BATS_TEST_TMPDIR/asking/$name"
         chmod 755 "$BATS_TEST_TMPDIR/asking/$name"
-        eventually loop_listens "$sockets/$name" "$reach" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
+        eventually loop_listens "$sockets/$name" "$reach" "$former" || fail "$(cat "$BATS_TEST_TMPDIR/log")"
     done
 }
 
-# loop_listens SOCKET ADDRESS
-loop_listens() { served "$1" || { [ -n "${LOOP_TCP:-}" ] && (: <"/dev/tcp/127.0.0.1/${2#*:}") 2>/dev/null; }; }
+# loop_listens SOCKET ADDRESS FORMER
+loop_listens() { served "$1" "$3" || { [ -n "${LOOP_TCP:-}" ] && (: <"/dev/tcp/127.0.0.1/${2#*:}") 2>/dev/null; }; }
 
 # looped COMMAND…: with the programs that stay in the place of those that do not.
 looped() {
@@ -76,13 +77,21 @@ made_anew() {
     loop_start "$1"
 }
 
+# loops_stop: those, and what else is noted with them; back when they are gone, with their sockets
 loops_stop() {
     local pid
     [ -f "$BATS_TEST_TMPDIR/loops" ] || return 0
     for pid in $(noted_processes "$BATS_TEST_TMPDIR/loops"); do
         kill -KILL "$pid" 2>/dev/null || true
     done
+    eventually loops_gone || true
     rm "$BATS_TEST_TMPDIR/loops"
+}
+loops_gone() {
+    local pid
+    for pid in $(noted_processes "$BATS_TEST_TMPDIR/loops"); do
+        [ "$(ps -o stat= -p "$pid" | cut -c 1)" = Z ] || [ -z "$(born "$pid")" ] || return 1
+    done
 }
 
 # keeper_script: cubby-loop of this checkout, whose settings are here; with $lean it finds commands in that folder alone
@@ -149,13 +158,13 @@ served_by() {
 # sockets_of_server: the folder with the sockets of the programs that stay, of the one that runs
 sockets_of_server() { tr '\0' '\n' <"/proc/$(server_of_run "$server")/environ" | sed -n 's/^RUNDIR=//p'; }
 
-# servers_stop: those, and all that they started
+# servers_stop [FILE]: those, or the ones that are noted in FILE, and all that they started
 servers_stop() {
-    local pid
-    [ -f "$BATS_TEST_TMPDIR/servers" ] || return 0
-    for pid in $(noted_processes "$BATS_TEST_TMPDIR/servers"); do
+    local pid file=${1:-$BATS_TEST_TMPDIR/servers}
+    [ -f "$file" ] || return 0
+    for pid in $(noted_processes "$file"); do
         kill -TERM "$pid" 2>/dev/null || true
         wait "$pid" || true
     done
-    rm "$BATS_TEST_TMPDIR/servers"
+    rm "$file"
 }

@@ -5,7 +5,7 @@ load tool.bash
 load loop.bash
 
 teardown() {
-    touch "$BATS_TEST_TMPDIR/enough" # who asks on or kills, in the background, ends
+    touch "$BATS_TEST_TMPDIR/enough" "$BATS_TEST_TMPDIR/told" # who asks on, kills or sends slowly, in the background, ends
     loops_stop
     servers_stop
     [ -z "${keeper:-}" ] || kill -TERM -- "-$keeper" 2>/dev/null || true
@@ -551,7 +551,7 @@ asks_on() {
     done
 }
 
-# answers [MORE]: who asks on has had so many (at least as many, and three that are 200)
+# answers: how many who asks on has had; asked_on COUNT: they are at least as many, and three of them 200
 answers() { cat "$BATS_TEST_TMPDIR"/asked.* | wc -l; }
 asked_on() { [ "$(answers)" -ge "$1" ] && [ "$(cat "$BATS_TEST_TMPDIR"/asked.* | grep -c '^200')" -ge 3 ]; }
 
@@ -770,15 +770,15 @@ put_back() {
         ends "$loop_data"
         # in the middle of a body
         loop_start data
-        printf '#!/bin/sh\n(head -c 10; until [ -e "%s" ]; do sleep 0.05; done; cat) | "%s"\n' \
-            "$BATS_TEST_TMPDIR/told" "$BATS_TEST_TMPDIR/asking/data" >"$BATS_TEST_TMPDIR/slow"
+        printf '#!/bin/sh\n(head -c 10; until [ -e "%s" ] || [ ! -d "%s" ]; do sleep 0.05; done; cat) | "%s"\n' \
+            "$BATS_TEST_TMPDIR/told" "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/asking/data" >"$BATS_TEST_TMPDIR/slow"
         chmod 755 "$BATS_TEST_TMPDIR/slow"
         rm -f "$BATS_TEST_TMPDIR/told"
         (
             PROGRAMS=$BATS_TEST_TMPDIR
             cgi slow PUT /a "{\"value\":\"$signal\"}"
             echo "$code" >"$BATS_TEST_TMPDIR/code"
-        ) &
+        ) 3>&- 4>&- &
         slow=$!
         eventually has_in_hand data
         kill -s "$signal" "$loop_data"
@@ -792,7 +792,7 @@ put_back() {
         version=$(jq .data.version <<<"$body")
         SECONDS=0
         env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=$version&wait=25" HTTP_AUTHORIZATION="$token" \
-            "$BATS_TEST_TMPDIR/asking/changes" >"$BATS_TEST_TMPDIR/waited" &
+            "$BATS_TEST_TMPDIR/asking/changes" >"$BATS_TEST_TMPDIR/waited" 3>&- 4>&- &
         waiting=$!
         eventually has_in_hand changes
         kill -0 "$waiting"
@@ -958,7 +958,7 @@ more_logins() { [ "$(logins)" -gt "$1" ]; }
     loop_start changes
     SECONDS=0
     env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET QUERY_STRING="since=1&wait=25" HTTP_AUTHORIZATION="$token" \
-        "$BATS_TEST_TMPDIR/asking/changes" >"$BATS_TEST_TMPDIR/waited" &
+        "$BATS_TEST_TMPDIR/asking/changes" >"$BATS_TEST_TMPDIR/waited" 3>&- 4>&- &
     waiting=$!
     eventually has_in_hand changes
     kill -0 "$waiting"
@@ -1114,13 +1114,13 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     sh -c "$(sed -n '/^is_child()/,/^}/p; /^remind()/,/^}/p' "$BATS_TEST_TMPDIR/cubby-loop")"'
         sleep 600 &
         children="$1 $!"
-        remind & wait' sh "$other"
+        remind & wait' sh "$other" 3>&- 4>&-
     kill "$other" || fail 'it was ended'
     # Where /proc tells nothing of a program (hidepid), that is told all the same.
     timeout 200 sh -c "$(sed -n '/^is_child()/,/^}/p; /^remind()/,/^}/p' "$BATS_TEST_TMPDIR/cubby-loop" | sed 's|/proc/|/nowhere/|')"'
         sleep 600 &
         children=$!
-        remind & wait' sh || fail 'it was not told to end'
+        remind & wait' sh 3>&- 4>&- || fail 'it was not told to end'
 }
 
 @test "cubby-loop: of several that start at once one serves, and the others say so and leave it alone" {
@@ -1172,14 +1172,6 @@ sleeps() { [ "$(pgrep -g "$keeper" -x sleep | wc -l)" = "$1" ]; }
     pkill -g "$keeper" -x sleep
     keeper_ends
     grep -qF "cubby-loop: $BATS_TEST_TMPDIR/sleeper is gone" "$BATS_TEST_TMPDIR/log"
-}
-
-# switches PID…: how often these went to sleep
-switches() {
-    local pid
-    for pid; do
-        awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$pid/status"
-    done | awk '{ n += $1 } END { print n }'
 }
 
 # all_rest: none of $pids has the database open any more

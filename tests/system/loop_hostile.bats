@@ -132,12 +132,12 @@ an answer that is read at 10 KB a second: 200 cut, 200'
 
 @test "hostile: who reads the answer slowly, but steadily, has all of it, and so has who keeps nobody waiting" {
     long_list
-    # Where the machine does not let it read steadily, it is cut with good reason: then once more.
-    for _ in 1 2 3 4 5; do
+    # Where the machine did not let it read steadily, it is cut with good reason: then once more.
+    for _ in 1 2; do
         LIMIT=100000 attacks 'an answer that is read at 100 KB a second'
-        [[ $said == *' cut, '* ]] || break
+        [[ $said == *' cut, '*', slow' ]] || break
     done
-    same "$said" 'an answer that is read at 100 KB a second: 200, 200'
+    same "${said%, slow}" 'an answer that is read at 100 KB a second: 200, 200'
     attacks 'alone=an answer that is not read for some seconds'
     same "$said" 'alone=an answer that is not read for some seconds: 200, 200'
 }
@@ -158,8 +158,8 @@ an answer that is read at 10 KB a second: 200 cut, 200'
 # resident: the memory of the process once it has left the database, in KB
 resident() {
     left() { [ -z "$(find "/proc/$loop_data/fd" -lname "$database*")" ]; }
-    eventually left
-    at_rest "$loop_data"
+    eventually left || return 1
+    at_rest "$loop_data" || return 1
     awk '/VmRSS/ { print $2 }' "/proc/$loop_data/status"
 }
 

@@ -12,7 +12,7 @@ teardown() {
 }
 
 # crowd COUNT PROGRAM METHOD PATH QUERY BODY: so many requests at once, by $token; $all is how they were
-# answered, one line for each, in seconds at most $took.
+# answered, one line for each, within $took whole seconds.
 crowd() {
     local count=$1 program=$2 method=$3 path=$4 query=$5 sent=$6 number
     SECONDS=0
@@ -35,14 +35,15 @@ crowd() {
 # each LINE: every answer was this one
 each() { same "$(sort -u <<<"${all%$'\n'}")" "$1"; }
 
-# soon LINE WORD…: every answer is this one, by what WORDs do; where the machine stands still just then, somebody waits
-# for longer than may be: then once more
+# soon LINE WORD…: every answer is this one, by what WORDs do, of which a crowd is the last. A crowd that was answered
+# within busy_timeout, 2 s, had nobody in it who could have waited in vain; where it took longer, as the machine stood
+# still, once more.
 soon() {
     local line=$1
     shift
     for _ in 1 2 3 4 5; do
         "$@"
-        [ "$(sort -u <<<"${all%$'\n'}")" != "$line" ] || break
+        [ "$(sort -u <<<"${all%$'\n'}")" != "$line" ] && [ "$took" -ge 2 ] || break
     done
     each "$line"
 }
@@ -187,12 +188,12 @@ locks() { grep -c ":$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
     store a 1
     store b 1
     keeper PROCESSES_data=2
-    # Where the machine is so busy that the one which is free does not come at once, it gives way with good reason.
-    for _ in 1 2 3 4 5; do
+    # Where the one which is free did not come at once, as the machine is busy, it gives way with good reason: then once more.
+    for _ in 1 2 3; do
         said=$(TOKEN=$token timeout 250 node "$root/tests/system/records.js" "$sockets/data.sock" patient=5 2>&1) || fail "$said"
-        [[ $said == 'patient=5: 503, '* ]] || break
+        [[ $said == 'patient=5: 503, '*', slow' ]] || break
     done
-    same "$said" 'patient=5: 200, many reads, others {}'
+    same "${said%, slow}" 'patient=5: 200, reads 200'
     ask data GET /b
     same "$(jq '.data.value | length' <<<"$body")" $((5 * 20 * 1024 - 12))
 }
@@ -230,7 +231,7 @@ unread() {
         [ "$(stat -c %s "$BATS_TEST_TMPDIR/cut")" -lt 6000000 ] || fail "$server_name: all of it came"
         exec 6>&- 7>&- 8>&- 9>&-
         # Who reads, and keeps nobody waiting, has all.
-        curl -sf --limit-rate 2M -m 200 -o "$BATS_TEST_TMPDIR/all" "$address/data/long" -H "Authorization: Bearer $token"
+        curl -sf --limit-rate 1M -m 200 -o "$BATS_TEST_TMPDIR/all" "$address/data/long" -H "Authorization: Bearer $token"
         same "$(jq '.data.value | length' <"$BATS_TEST_TMPDIR/all")" 6000000
         servers_stop
     done

@@ -60,8 +60,10 @@ waits_for() { [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'c
 
 # connections: how many the programs have to the server
 connections() { sql "SELECT count(*) FROM pg_stat_activity WHERE usename = 'cubby'"; }
-# no_connections: the programs have left it, as they do after a second without work
+# no_connections: the programs have left it, as they do after a second without work; one_connection: but for one, which
+# others may have left a moment after their answer
 no_connections() { [ "$(connections)" = 0 ]; }
+one_connection() { [ "$(connections)" = 1 ]; }
 
 # mute_start: a host that takes connections and says nothing, at the folder $mute and at the port in the file
 # $mute/port; how many it has taken is in the file $mute/count
@@ -181,6 +183,7 @@ proxy_start() {
 proxy_stop() {
     [ -f "$server/proxy.pid" ] || return 0
     kill "$(cat "$server/proxy.pid")" 2>/dev/null || true
+    eventually process_gone "$(cat "$server/proxy.pid")" || true
     rm -rf "$server/proxy" "$server/proxy.pid"
 }
 proxy_say() { curl -sS --max-time 120 --unix-socket "$proxy/control" "http://control/$1"; }
@@ -292,5 +295,6 @@ INI
 pooler_stop() {
     [ -f "$server/pooler.pid" ] || return 0
     kill -TERM "$(cat "$server/pooler.pid")" 2>/dev/null || true
+    until_true 10 process_gone "$(cat "$server/pooler.pid")" || kill -KILL "$(cat "$server/pooler.pid")"
     rm -rf "$server/pooler" "$server/pooler.pid"
 }

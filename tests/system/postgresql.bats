@@ -161,7 +161,7 @@ none_pending() { [ "$(proxy_say pending)" = 0 ]; }
     user_and_resting data
     post k 1
     for i in 2 3 4; do
-        same "$(connections)" 1
+        eventually one_connection
         disconnect
         put k "$i"
         same "$code" 200
@@ -277,6 +277,7 @@ writes_in_vain() {
 }
 
 @test "postgresql: commits that wait in vain for a copy leave nothing behind in the server, and reads go on" {
+    sed -i 's/^busy_timeout.*/busy_timeout = 3000/' "$conf" # in which all three are seen to wait
     tokens=()
     for i in 0 1 2; do
         new_user "user$i"
@@ -420,6 +421,7 @@ of_any() { BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/any CUBBY_CONF=$home/any.conf "$@"
 @test "postgresql: a server that is silent is given up after a bounded time" {
     user_and_resting data
     post k 1
+    eventually one_connection
     silent=("$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'cubby'")")
     kill -STOP "${silent[0]}"
     put k 2 # answered before the server says anything
@@ -456,7 +458,7 @@ silence_end() {
         {
             env -i CUBBY_CONF="$conf" REQUEST_METHOD=GET PATH_INFO=/k QUERY_STRING='' REMOTE_ADDR=192.0.2.1 CONTENT_LENGTH=0 \
                 HTTP_AUTHORIZATION="Bearer $token" timeout 250 "$BATS_TEST_TMPDIR/asking/data" </dev/null >"$BATS_TEST_TMPDIR/call$i/answer" || true
-        } 2>>"$BATS_TEST_TMPDIR/log" &
+        } 2>>"$BATS_TEST_TMPDIR/log" 3>&- 4>&- &
         began
     done
     wait_all
@@ -558,13 +560,35 @@ asks_of() {
         token=$2
         put "$1" "$3"
         echo "$code" >"$BATS_TEST_TMPDIR/$1.$3"
-    ) 6>&- &
+    ) 3>&- 4>&- 6>&- &
     askers+=("$!")
 }
 # queued COUNT: so many connections to the program wait for it to take them
 queued() { [ "$(awk -v path="$sockets/data" '$6 == "02" && $NF == path' /proc/net/unix | wc -l)" = "$1" ]; }
-# logged COUNT: so many times since the test began the server has logged that somebody waits for a lock
-logged() { [ "$(grep -c 'still waiting' "$server/log" || true)" = "$((before + $1))" ]; }
+# waits_logged: how often the server has logged that somebody waits for a lock; logged COUNT: so often since $before
+waits_logged() { grep -c 'still waiting' "$server/log" || true; }
+logged() { [ "$(waits_logged)" = "$((before + $1))" ]; }
+
+# asked_by_turns NAME.NUMBER…: asks_of, each when the one before it waits for the program; queued are as many then
+asked_by_turns() {
+    local of name count=0
+    for of; do
+        name=${of%.*}
+        asks_of "$name" "${!name}" "${of#*.}"
+        count=$((count + 1))
+        eventually queued "$count"
+    done
+}
+
+# only_bob_writes: what all of them have been told
+only_bob_writes() {
+    wait "${askers[@]}"
+    askers=()
+    for number in 1 2 3 4; do
+        same "$(cat "$BATS_TEST_TMPDIR/ann.$number") $(cat "$BATS_TEST_TMPDIR/bob.$number")" '503 200'
+        rm "$BATS_TEST_TMPDIR/ann.$number" "$BATS_TEST_TMPDIR/bob.$number"
+    done
+}
 
 @test "postgresql: one user's locked row keeps a process waiting once, however often that user asks it" {
     sed -i 's/^busy_timeout.*/busy_timeout = 60000/' "$conf"
@@ -575,27 +599,29 @@ logged() { [ "$(grep -c 'still waiting' "$server/log" || true)" = "$((before + $
     post ann 0
     token=$bob post bob 0
     sql "ALTER SYSTEM SET log_lock_waits = on"
-    sql "ALTER SYSTEM SET deadlock_timeout = '2s'"
+    sql "ALTER SYSTEM SET deadlock_timeout = '500ms'"
     sql 'SELECT pg_reload_conf()' >/dev/null
     hold_rows "SELECT 1 FROM users WHERE username = 'ann' FOR UPDATE"
-    before=$(grep -c 'still waiting' "$server/log" || true)
+    before=$(waits_logged)
     asks_of ann "$ann" 1
     eventually logged 1
-    number=0
-    for of in bob.1 ann.2 bob.2 ann.3 bob.3 ann.4 bob.4; do
-        name=${of%.*}
-        asks_of "$name" "${!name}" "${of#*.}"
-        number=$((number + 1))
-        eventually queued "$number"
-    done
-    # The server gives the first one up, as it does when busy_timeout is over.
+    asked_by_turns bob.1 ann.2 bob.2 ann.3 bob.3 ann.4 bob.4
+    # The server gives the first one's statement up, as it does at the end of statement_timeout.
     sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'cubby' AND wait_event_type = 'Lock'" >/dev/null
-    wait "${askers[@]}"
-    release
+    only_bob_writes
     logged 1 || fail "$(tail -n 30 "$server/log")"
-    for number in 1 2 3 4; do
-        same "$(cat "$BATS_TEST_TMPDIR/ann.$number") $(cat "$BATS_TEST_TMPDIR/bob.$number")" '503 200'
-    done
+    # The same at the end of lock_timeout. All are there before the program looks; where the server stands still until both
+    # times are over it logs nothing.
+    loops_stop
+    sed -i 's/^busy_timeout.*/busy_timeout = 3000/' "$conf"
+    loop_start data
+    before=$(waits_logged)
+    kill -STOP "$loop_data"
+    asked_by_turns ann.1 bob.1 ann.2 bob.2 ann.3 bob.3 ann.4 bob.4
+    kill -CONT "$loop_data"
+    only_bob_writes
+    release
+    logged 1 || logged 0 || fail "$(tail -n 30 "$server/log")"
     sql 'ALTER SYSTEM RESET ALL'
     sql 'SELECT pg_reload_conf()' >/dev/null
     eventually goes_on

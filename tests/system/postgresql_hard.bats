@@ -51,7 +51,6 @@ waits_for_changes() {
     env -i "${@:3}" CUBBY_CONF="$CUBBY_CONF" REQUEST_METHOD=GET PATH_INFO= QUERY_STRING="since=0&wait=$2" REMOTE_ADDR=192.0.2.1 \
         HTTP_AUTHORIZATION="Bearer $token" "$PROGRAMS/changes" >"$BATS_TEST_TMPDIR/$1" 2>&1 3>&- &
 }
-one_connection() { [ "$(connections)" = 1 ]; }
 
 @test "postgresql: who waits for changes does not wait anew when the connection is lost" {
     new_user ann
@@ -63,7 +62,7 @@ one_connection() { [ "$(connections)" = 1 ]; }
     backend=$(sql "SELECT pid FROM pg_stat_activity WHERE usename = 'cubby'")
     waits_for_changes other 20
     other=$!
-    echo "$other" >>"$BATS_TEST_TMPDIR/loops" # ends with them
+    note_process "$other" "$BATS_TEST_TMPDIR/loops" # ends with them
     same "$(sql "SELECT pg_terminate_backend($backend, 60000)")" t
     wait "$first"
     kill -0 "$other" || fail 'it waited anew'

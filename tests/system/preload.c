@@ -7,7 +7,8 @@
  *   FAULT_EMPTY=N    from its N-th call on PQgetResult has nothing, as if libpq had lost count
  *   FAULT_PEAK=1     none: at its end the program prints to standard error how many KiB it has had
  *   FAULT_LATE=N     from its second connection on, the clock is N seconds ahead
- *   FAULT_REST=1     waits for requests have no end: what a program leaves in one, it keeps
+ *   FAULT_REST=1     waits for a request without limit, so that a program keeps its connection to
+ * the server
  *   FAULT_OLD=1      the server does not tell whether it is a copy, as none did before version 14
  */
 #ifndef _GNU_SOURCE

@@ -133,7 +133,7 @@ another_serves() {
     "$BATS_TEST_TMPDIR/with_blocked" "$TOOL" gc >/dev/null 2>&1 3>&- 5>&- &
     waiting=$!
     tool_waits() { grep -q "^$TOOL" "/proc/$waiting/cmdline" && places "$database" | grep -q '[1-9]'; }
-    until_true 5 tool_waits || true
+    eventually tool_waits || fail 'it does not wait'
     kill -TERM "$waiting"
     eventually process_gone "$waiting" || fail 'it goes on'
     waiting=''

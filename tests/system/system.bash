@@ -106,8 +106,8 @@ stop_all() {
     [ -f "$BATS_TEST_TMPDIR/started" ] || return 0
     while read -r run_pid since; do
         now=$(born "$run_pid")
-        [ -z "$now" ] || [ "$now" = "$since" ] || continue # the number of its group is not given away before that has ended
+        [ -z "$now" ] || [ "$now" = "$since" ] || continue # a group's number is not given away while a process is in it
         run_gone || kill -TERM -- "-$run_pid" 2>/dev/null || true
-        until_true 15 run_gone || true
+        until_true 15 run_gone || kill -KILL -- "-$run_pid" 2>/dev/null || true
     done <"$BATS_TEST_TMPDIR/started"
 }

@@ -748,7 +748,7 @@ refused() {
     cgi data DELETE /late
     # It waits for that one to leave.
     echo 'busy_timeout = 60000' >>"$conf"
-    "$TOOL" restore "$copy" --yes --json >"$BATS_TEST_TMPDIR/said" 5>&- &
+    "$TOOL" restore "$copy" --yes --json >"$BATS_TEST_TMPDIR/said" 3>&- 5>&- &
     restorer=$!
     eventually [ -e "$database.restore-$restorer" ]
     let_go

@@ -70,6 +70,7 @@ apache() {
             sleep 0.1
         done
         kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true # it takes the file of its number along
         server=''
     done
     cat "$folder/run/output"
@@ -87,8 +88,8 @@ tls_apache() {
     address=https://127.0.0.1:$port/api
 }
 
-# served SERVER: by the script that `make run` calls; sets $address.
-served() {
+# served_by_run SERVER: by the script that `make run` calls; sets $address.
+served_by_run() {
     mkdir -m 700 "$folder/data"
     SERVER=$1 PORT=0 DATA=$folder/data READY=$folder/ready sh "$RUN_SH" >"$folder/log" 2>&1 3>&- &
     server=$!
@@ -103,7 +104,7 @@ served() {
 state() { of ".checks[] | select(.check == \"$1\") | .state"; }
 
 @test "doctor: nothing to complain of under Apache as make run sets it up" {
-    served apache
+    served_by_run apache
     tool 0 doctor "$address" --json
     same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
     same "$(of '[.checks[].check] | sort | join(" ")')" \
@@ -114,14 +115,14 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
 }
 
 @test "doctor: knows whether programs stay, and names the one of which no process is left" {
-    served apache
+    served_by_run apache
     tool 0 doctor "$address" --json
     same "$(state mode) $(state programs)" 'ok ok'
     about mode 'a process for each request'
     kill "$server"
     wait "$server" || true
     rm -rf "$folder/data" "$folder/ready"
-    served nginx
+    served_by_run nginx
     tool 0 doctor "$address" --json
     same "$(of '[.checks[] | select(.state != "ok")] | length')" 0
     about mode 'stay between requests (FastCGI)'
@@ -141,7 +142,7 @@ state() { of ".checks[] | select(.check == \"$1\") | .state"; }
 }
 
 @test "doctor: busybox cuts bodies of PUT short, which is noted and no problem" {
-    served busybox
+    served_by_run busybox
     tool 0 doctor "$address" --json
     same "$(state put) $(state post) $(state authorization) $(state slashes) $(state empty-segments)" 'note ok ok note note'
     same "$(state override) $(state if-match) $(state if-none-match)" 'ok ok note'

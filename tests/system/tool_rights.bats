@@ -12,7 +12,10 @@ setup() {
 }
 
 teardown() {
-    [ -z "$background" ] || kill "$background" 2>/dev/null || true
+    if [ -n "$background" ]; then
+        pgrep -P "$background" | xargs -r kill -CONT || true # it may have been stopped
+        kill "$background" 2>/dev/null || true
+    fi
     rm -rf "$place"
 }
 
@@ -670,7 +673,8 @@ listed() { setfacl -m "u:nobody:$1,m::$1" "$2"; }
     mkdir "$home"
     tool 0 init
     chmod 755 "$home"
-    if is_root; then attacker=(as_attacker); else attacker=(); fi
+    # No function, as that would run in a shell of its own, whose number $! would be.
+    if is_root; then attacker=(setpriv --reuid nobody --regid nogroup --clear-groups); else attacker=(); fi
     "${attacker[@]}" flock --no-fork "$home" sleep 600 3>&- &
     background=$!
     eventually lock_is_held "$home"
