@@ -4,7 +4,7 @@
 # The kernel of this machine runs none of these programs by itself, so each is a script whose
 # interpreter is the emulator. It boots in process and mount spaces of its own: its init is process 1,
 # nothing of this machine is mounted or changed, and when that process is killed, all of it is gone.
-# BOARD is the processor, BOARD_ROOT the folder of its root.
+# BOARD is the processor, BOARD_ROOT the folder of its root. Who loads this has loaded waiting.bash.
 
 # The emulator for the processor that the compiler of the programs makes code for.
 emulator() {
@@ -94,15 +94,6 @@ machine_loses_power() {
 # machine_tool: a script that runs the board's tool on this machine's paths
 machine_tool() {
     printf '#!/bin/sh\nexec %q %q "$@"\n' "$BOARD_ROOT/emulator" "$BOARD_ROOT/real/cubby"
-}
-
-free_port() {
-    local port
-    for _ in $(seq 50); do
-        port=$((20000 + RANDOM % 10000))
-        (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
-    done
-    echo "$port"
 }
 
 # Where nobody serves, that is seen at once; under emulation an answer may take long.

@@ -3,15 +3,8 @@
 
 # free_ports NAME…: gives each of these variables a port of its own, at which nobody listens
 free_ports() {
-    local name port ports=''
-    for name; do
-        for _ in $(seq 50); do
-            port=$((20000 + RANDOM % 10000))
-            [[ $ports = *" $port "* ]] || (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
-        done
-        ports+=" $port "
-        printf -v "$name" %s "$port"
-    done
+    local name
+    for name; do printf -v "$name" %s "$(free_port)"; done
 }
 
 # cluster_folder: below build/, if the users of the servers may go there; $server.
