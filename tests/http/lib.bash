@@ -288,6 +288,14 @@ value_text() {
 token_part() { node -p 'Buffer.from(process.argv[1].split(".")[process.argv[2] - 1], "base64url").toString()' "$token" "$1"; }
 
 # forge: prints a JWT; see jwt.js
+# woken [PID…]: those requests, or all in the background, are answered, well before the 25 seconds are over that they
+# wait for changes
+woken() {
+    local before=$SECONDS
+    if [ $# = 0 ]; then wait_all; else wait "$@"; fi
+    [ $((SECONDS - before)) -lt 20 ] || fail 'nobody woke'
+}
+
 forge() { node "$here/jwt.js" "$@"; }
 
 # raw TEXT [MILLISECONDS TEXT]…: sends bytes as they are, after pauses; prints all of the answer.
