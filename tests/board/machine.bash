@@ -65,7 +65,7 @@ machine_boot() {
         sh "$BOARD_ROOT" >>"$BOARD_ROOT.log" 2>&1 </dev/null 3>&- 4>&- 9>&- &
     echo $! >"$BOARD_ROOT.spaces"
     for _ in $(seq 900); do
-        read -r children <"/proc/$!/task/$!/children" && [ -n "$children" ] &&
+        children=$(<"/proc/$!/task/$!/children") && [ -n "$children" ] && # one number and a blank, no line
             [ "/proc/${children% }/root" -ef "$BOARD_ROOT" ] && status=0 && break
         kill -0 "$!" || break
         sleep 0.1
