@@ -554,7 +554,7 @@ packages-test-cluster: packages-test
 	$(Q)sh common/deps/packages.sh test-cluster
 test-cluster: packages-test-cluster
 	$(Q)$(ONE_BUILD) $(MAKE) --no-print-directory -j2 all both-engines
-	$(Q)bats --tap --timing $(if $(FILTER),--filter '$(FILTER)') tests/cluster
+	$(Q)BATS_TEST_TIMEOUT=$${BATS_TEST_TIMEOUT:-14400} bats --tap --timing $(if $(FILTER),--filter '$(FILTER)') tests/cluster
 
 # What takes long: minutes of writers, killed ones among them.
 .PHONY: soak

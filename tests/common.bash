@@ -28,27 +28,8 @@ wanted: $(short "$2")"
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# process_gone PID: there is no such process
-process_gone() { ! kill -0 "$1" 2>/dev/null; }
-
 # places FILE: how many locks there are on it
 places() { grep -c "OFDLCK.*:$(stat -c %i "$1" 2>/dev/null) " /proc/locks || true; }
-
-# free_port: prints a port at which nobody listens, and which no other test of this run is given: each takes the next
-# one, as $PORTS tells. What run.sh finds by itself is from 20000 on.
-PORTS=${PORTS:-${BATS_RUN_TMPDIR:-/tmp}/ports}
-free_port() {
-    local port
-    {
-        flock 9
-        read -r port <&9 || port=$((10000 + RANDOM % 10000))
-        while
-            port=$((port < 19999 ? port + 1 : 10000))
-            (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null
-        do :; done
-        echo "$port" | tee "$PORTS"
-    } 9<>"$PORTS"
-}
 
 # shellcheck source=tests/waiting.bash
 . "${BASH_SOURCE[0]%/*}/waiting.bash"

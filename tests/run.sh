@@ -225,6 +225,8 @@ suite_board() {
     local folder=$scratch/board-$1 port
     mkdir -p "$folder"
     export BOARD=$1 BOARD_ROOT=$folder/root
+    # shellcheck source=tests/waiting.bash
+    . tests/waiting.bash
     # shellcheck source=tests/board/machine.bash
     . tests/board/machine.bash
     port=$(free_port)

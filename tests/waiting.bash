@@ -1,4 +1,4 @@
-# waiting.bash - finding what is under way, and waiting for it, in tests and benchmarks.
+# waiting.bash - finding what is under way, and waiting for it, in tests and benchmarks; and ports for it.
 
 # began: notes the command just put into the background. wait_all: waits for those, and for nothing
 # else; bats has a watchdog of its own in the background of each test.
@@ -25,6 +25,9 @@ until_true() {
         sleep 0.1
     done
 }
+
+# process_gone PID: there is no such process
+process_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # born PID: when that process was started; nothing, when there is none. Numbers are given again; on a busy machine after
 # seconds. With the time of its start a process is told from a later one of that number.
@@ -85,3 +88,18 @@ listeners() { awk -v path="$1" '$4 == "00010000" && $NF == path { print $7 }' /p
 # served SOCKET [FORMER]: somebody listens there, and not only what `listeners` printed before. That the file exists does
 # not tell: it may be left of a former one, and is made before its process listens.
 served() { [ -S "$1" ] && listeners "$1" | grep -qvxF "${2:-none}"; }
+
+# free_port: prints a port at which nobody listens, and which no other test of this run is given: each takes the next
+# one, as $PORTS tells. What run.sh finds by itself is from 20000 on.
+free_port() {
+    local port ports=${PORTS:-${BATS_RUN_TMPDIR:-/tmp}/ports}
+    {
+        flock 9
+        read -r port <&9 || port=$((10000 + RANDOM % 10000))
+        while
+            port=$((port < 19999 ? port + 1 : 10000))
+            (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+        do :; done
+        echo "$port" | tee "$ports"
+    } 9<>"$ports"
+}

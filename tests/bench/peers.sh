@@ -134,7 +134,7 @@ load() {
         wrk -t1 -c"$3" -d"${time}s" --timeout 60s -s "$here/keep_alive.lua" "${base[$1]}" -- "${request[@]}" \
             >"$scratch/wrk" 2>&1 || die "wrk: $(cat "$scratch/wrk")"
         IFS=$'\t' read -r requests duration errors p50 p99 < <(tail -n 1 "$scratch/wrk")
-        [ "$requests" = 0 ] || break
+        [ "$requests" = 0 ] && [ "$errors" = 0 ] || break
     done
     printf '{"journal":"%s","side":"%s","call":"%s","connections":%d,"round":%d,"requests":%d,"us":%d,"errors":%d,"p50_us":%d,"p99_us":%d}\n' \
         "$journal" "$1" "$2" "$3" "$round" "$requests" "$duration" "$errors" "$p50" "$p99" >>"$scratch/runs.jsonl"

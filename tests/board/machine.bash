@@ -4,7 +4,7 @@
 # The kernel of this machine runs none of these programs by itself, so each is a script whose
 # interpreter is the emulator. It boots in process and mount spaces of its own: its init is process 1,
 # nothing of this machine is mounted or changed, and when that process is killed, all of it is gone.
-# BOARD is the processor, BOARD_ROOT the folder of its root.
+# BOARD is the processor, BOARD_ROOT the folder of its root. Who loads this has loaded waiting.bash.
 
 # The emulator for the processor that the compiler of the programs makes code for.
 emulator() {
@@ -55,8 +55,9 @@ machine_make() {
     : >"$BOARD_ROOT/dev/null" # where who is not root binds this machine's
 }
 
+# machine_boot: starts the board's init; fails where that does not come up
 machine_boot() {
-    local spaces=(--mount --pid --fork --kill-child=KILL) children=''
+    local spaces=(--mount --pid --fork --kill-child=KILL) children='' status=1
     [ "$(id -u)" = 0 ] || spaces+=(--map-root-user)
     # shellcheck disable=SC2016 # for the inner shell
     env -i PATH=/bin:/sbin:/usr/bin:/usr/sbin unshare "${spaces[@]}" /bin/sh -c '
@@ -64,11 +65,13 @@ machine_boot() {
         sh "$BOARD_ROOT" >>"$BOARD_ROOT.log" 2>&1 </dev/null 3>&- 4>&- 9>&- &
     echo $! >"$BOARD_ROOT.spaces"
     for _ in $(seq 900); do
-        read -r children <"/proc/$!/task/$!/children" && [ -n "$children" ] &&
-            [ "$(readlink "/proc/${children% }/root")" = "$BOARD_ROOT" ] && break
+        children=$(<"/proc/$!/task/$!/children") && [ -n "$children" ] && # one number and a blank, no line
+            [ "/proc/${children% }/root" -ef "$BOARD_ROOT" ] && status=0 && break
+        kill -0 "$!" || break
         sleep 0.1
     done 2>/dev/null
     echo "${children% }" >"$BOARD_ROOT.init"
+    return "$status"
 }
 
 # within COMMAND…: on the running board
@@ -81,13 +84,11 @@ within() {
 
 # machine_loses_power: every process of the board is gone at once
 machine_loses_power() {
-    local spaces
+    local spaces init
     spaces=$(cat "$BOARD_ROOT.spaces" 2>/dev/null) || return 0
-    kill -KILL "$(cat "$BOARD_ROOT.init")" 2>/dev/null
-    for _ in $(seq 900); do
-        kill -0 "$spaces" 2>/dev/null || break
-        sleep 0.1
-    done
+    init=$(cat "$BOARD_ROOT.init" 2>/dev/null) || true
+    kill -KILL "${init:-$spaces}" 2>/dev/null || true # it may have ended
+    until_true 90 process_gone "$spaces" || kill -KILL "$spaces"
     rm -f "$BOARD_ROOT.spaces"
 }
 
@@ -96,24 +97,16 @@ machine_tool() {
     printf '#!/bin/sh\nexec %q %q "$@"\n' "$BOARD_ROOT/emulator" "$BOARD_ROOT/real/cubby"
 }
 
-free_port() {
-    local port
-    for _ in $(seq 50); do
-        port=$((20000 + RANDOM % 10000))
-        (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
-    done
-    echo "$port"
-}
-
 # Where nobody serves, that is seen at once; under emulation an answer may take long.
 answers() { curl -sf -o /dev/null --max-time 60 "$1/health"; }
 
-machine_answers() { # BASE
-    for _ in $(seq 450); do
-        answers "$1" && return 0
+# machine_answers BASE: within ten minutes
+machine_answers() {
+    local end=$((SECONDS + 600))
+    until answers "$1"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
         sleep 0.2
     done
-    return 1
 }
 
 # machine_install: what the page tells to type on a board, and prints what was said

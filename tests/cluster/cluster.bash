@@ -3,15 +3,8 @@
 
 # free_ports NAME…: gives each of these variables a port of its own, at which nobody listens
 free_ports() {
-    local name port ports=''
-    for name; do
-        for _ in $(seq 50); do
-            port=$((20000 + RANDOM % 10000))
-            [[ $ports = *" $port "* ]] || (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
-        done
-        ports+=" $port "
-        printf -v "$name" %s "$port"
-    done
+    local name
+    for name; do printf -v "$name" %s "$(free_port)"; done
 }
 
 # cluster_folder: below build/, if the users of the servers may go there; $server.
@@ -127,11 +120,15 @@ whole() {
     first=$(leader) && answers_as "$(other "$first")" synchronous
 }
 
-# sql TEXT [DATABASE]: at the one that leads
+# sql_at NODE TEXT [DATABASE]
+sql_at() {
+    local port=port_$1
+    PGPASSWORD=Server-secret-2 PGCONNECT_TIMEOUT=60 psql -XqAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "${!port}" -U postgres "${3:-cubby}" -c "$2"
+}
+# sql TEXT [DATABASE]: at the one that leads, once one does
 sql() {
-    local port
-    port=port_$(until_leader) || return
-    PGPASSWORD=Server-secret-2 psql -XqAt -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "${!port}" -U postgres "${2:-cubby}" -c "$1"
+    local first
+    first=$(until_leader) && sql_at "$first" "$@"
 }
 
 cluster_end() {

@@ -40,7 +40,11 @@ kill_leader() {
     [ $(($1 % 2)) = 1 ] || node_start "$first"
 }
 since() { awk -v us="$((${EPOCHREALTIME/.} - killed_at))" 'BEGIN { printf "%.1f s", us / 1000000 }'; }
-copies() { [ "$(sql "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'" postgres)" = 1 ]; }
+# copies: now one leads, and has a copy
+copies() {
+    local first
+    first=$(leader) && [ "$(sql_at "$first" "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'" postgres)" = 1 ]
+}
 succeeded_after() { grep -q "^kill $1 of" "$server/said"; }
 
 @test "failover: the primary is killed ten times under load, and no acknowledged write is lost" {
@@ -65,6 +69,7 @@ succeeded_after() { grep -q "^kill $1 of" "$server/said"; }
         say "$(grep "^kill $number of" "$server/said")"
         [ ! -s "$server/faults" ] || fail "$(head "$server/faults")"
     done
+    until_true 180 whole || fail "Patroni knows of no copy: $(tail "$server/a.log" "$server/b.log")"
     sleep 3
     echo stop >&6
     status=0

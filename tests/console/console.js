@@ -125,8 +125,8 @@ test('a session that ended elsewhere asks to sign in again, and keeps what was b
     assert.doesNotMatch(await page.tab.evaluate(() => document.body.textContent + document.querySelector('#editor [name=value]').value), /a long text/);
 });
 
-// Holds back the calls that MATCH, until the function that it gives is called, by when there must be one. Its session
-// with the browser is its own: that of the page may lose a call that goes out as it begins.
+// Holds back the calls that MATCH, until the function that it gives is called, which first waits for one to be held. Its
+// session with the browser is its own: that of the page may lose a call that goes out as it begins.
 async function holdBack(page, match) {
     const session = await page.tab.createCDPSession();
     const held = [];
@@ -674,6 +674,7 @@ test('hostile keys and values are text, whatever is in them', async ({ of }) => 
     });
     assert.equal(await page.tab.evaluate(() => window.pwned), undefined);
     assert.equal(await page.tab.$$eval('img, main svg', (all) => all.length), 0);
+    await eventually(() => page.told.some((text) => /TrustedHTML/.test(text)) && page.told.some((text) => /TrustedScript/.test(text)));
 });
 
 test('what indenting has made too large can be made compact again', async ({ of }) => {

@@ -185,7 +185,7 @@ static void check_variables(const struct message *message)
 static void read_body(const struct message *message, size_t piece)
 {
     char *to = malloc(piece);
-    int64_t timeout = 600000; /* of what is all there, or never comes */
+    int64_t timeout = 600000; /* is never used up: all was sent before, and the end too */
     size_t used = 0;
     int64_t got;
     fuzz_check(to != NULL, "out of memory");

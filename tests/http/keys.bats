@@ -428,11 +428,11 @@ prefixed() {
     prefixed
     as_user GET /data/out/a
     last=$(field .data.version)
-    curl -sS --max-time "$PATIENCE" -H "Authorization: $reader" "$BASE/changes?since=$last&prefix=in/&wait=20" >"$BATS_TEST_TMPDIR/wait" 3>&- &
+    curl -sS --max-time "$PATIENCE" -H "Authorization: $reader" "$BASE/changes?since=$last&prefix=in/&wait=25" >"$BATS_TEST_TMPDIR/wait" 3>&- &
     began
     sleep 0.3
     as_user DELETE "/keys/$reader_id"
     succeeded 200
-    wait_all
+    woken
     same "$(jq -r .code "$BATS_TEST_TMPDIR/wait")" INVALID_TOKEN
 }

@@ -44,7 +44,8 @@ postgresql) LOCK_STORE='BEGIN; LOCK TABLE meta, users, items, tokens, throttle I
 esac
 
 # lock_store: in the background somebody keeps all others from writing, from now on until free_store; at the latest
-# until the test ends, with which the last writer of the pipe goes.
+# until the test ends, with which the last writer of the pipe goes. Who is started meanwhile, and outlives the test, is
+# such a writer too, unless it is started with {store_lock}>&-.
 lock_store() {
     local held=$BATS_TEST_TMPDIR/held free_at
     : >"$held"
@@ -286,6 +287,14 @@ value_text() {
 
 # token_part N: the N-th part of the token in $token, decoded.
 token_part() { node -p 'Buffer.from(process.argv[1].split(".")[process.argv[2] - 1], "base64url").toString()' "$token" "$1"; }
+
+# woken [PID…]: those requests, or all in the background, are answered, well before the 25 seconds are over that they
+# wait for changes
+woken() {
+    local before=$SECONDS
+    if [ $# = 0 ]; then wait_all; else wait "$@"; fi
+    [ $((SECONDS - before)) -lt 20 ] || fail 'nobody woke'
+}
 
 # forge: prints a JWT; see jwt.js
 forge() { node "$here/jwt.js" "$@"; }

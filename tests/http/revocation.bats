@@ -124,7 +124,7 @@ ended() {
     shift
     for kind; do
         waits=waits_$kind
-        wait "${!waits}"
+        woken "${!waits}"
         same "$(jq -r .code "$BATS_TEST_TMPDIR/waits.$kind")" INVALID_TOKEN
     done
     # Something for who still waits to see.
@@ -133,7 +133,7 @@ ended() {
         store three 3
         succeeded 201
     fi
-    wait_all
+    woken
     [ $# = 2 ] || case $1 in
     access) same "$(jq -r '.data.changes[0].key' "$BATS_TEST_TMPDIR/waits.device")" three ;;
     device) same "$(jq -r '.data.changes[0].key' "$BATS_TEST_TMPDIR/waits.access")" three ;;

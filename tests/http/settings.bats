@@ -2,7 +2,7 @@
 
 load lib.bash
 
-# Longer than a machine that is busy with others stands still, shorter than as it comes.
+# Longer than a machine that is busy with others stands still, shorter than the default, which is 30 s.
 BODY_TIMEOUT=8
 
 setup_file() {
@@ -15,7 +15,7 @@ cors_origins = https://app.example http://localhost:3000
 max_value_bytes = 100
 max_body_bytes = 2000
 token_lifetime = 600
-busy_timeout = 400
+busy_timeout = 3000
 body_timeout = $BODY_TIMEOUT
 CONF
     export READY=$BATS_FILE_TMPDIR/ready
@@ -28,9 +28,9 @@ CONF
     export user token
     # They take their time, while other tests run; what keeps them from being stored comes behind.
     for framing in length chunks; do
-        drip "$framing" "drip.$framing" >/dev/null 2>&1 3>&- &
+        drip "$framing" >/dev/null 2>&1 3>&- &
     done
-    slowly stalls.chunks "$(post_data 'Transfer-Encoding: chunked')5\r\n{\"key\r\n" >/dev/null 2>&1 3>&- &
+    slowly stalls.chunks "$(post /data 'Transfer-Encoding: chunked')5\r\n{\"key\r\n" >/dev/null 2>&1 3>&- &
 }
 
 teardown_file() {
@@ -64,26 +64,29 @@ dripping() {
     esac
 }
 
-# post_data HEADER: the head of such a request, with that field
-post_data() {
-    printf '%s' "POST $(prefix)/data HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: $token\r\n$1\r\n\r\n"
+# post PATH HEADER: the head of such a request, with that field
+post() {
+    printf '%s' "POST $(prefix)$1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: $token\r\n$2\r\n\r\n"
 }
 
-# drip length|chunks KEY: such a body, which comes for a fourth longer than body_timeout, or where it must be refused
-# for three times as long, less than as it comes
+# drip length|chunks: such a body, which comes for a fourth longer than body_timeout, or where it must be refused for
+# three times as long, which is still shorter than the default. It stores a key `drip.length` or `drip.chunks`. A process
+# that stays and reads a body which keeps others waiting gives way to them, so the one that may be read like that goes to
+# a program that no other test here asks.
 drip() {
-    local seconds=$((BODY_TIMEOUT * 5 / 4)) count header first each=x last='"}' parts=()
+    local seconds=$((BODY_TIMEOUT * 5 / 4)) count path=/data header first each=x last='"}' parts=()
     [ "$(dripping "$1")" = stored ] || seconds=$((BODY_TIMEOUT * 3))
     count=$((seconds * 5 / 2))
-    first="{\"key\":\"$2\",\"value\":\""
+    first="{\"key\":\"drip.$1\",\"value\":\""
     if [ "$1" = chunks ]; then
         header='Transfer-Encoding: chunked'
         first="$(printf %x ${#first})\r\n$first\r\n" each='1\r\nx\r\n' last='2\r\n"}\r\n0\r\n\r\n'
     else
-        header="Content-Length: $((${#first} + count + 2))"
+        path=/batch first="{\"operations\":[{\"op\":\"create\",${first#\{}" last+=']}'
+        header="Content-Length: $((${#first} + count + ${#last}))"
     fi
     for ((; count > 0; count--)); do parts+=(400 "$each"); done
-    slowly "$2" "$(post_data "$header")$first" "${parts[@]}" 400 "$last"
+    slowly "drip.$1" "$(post "$path" "$header")$first" "${parts[@]}" 400 "$last"
 }
 
 @test "settings: a listed origin may call, and is told what it may" {
@@ -134,22 +137,23 @@ drip() {
 }
 
 @test "settings: a client that stalls is told so after body_timeout, under every server" {
+    # Each at a program that nobody else asks meanwhile, for whom it would give way.
     spaces=$(printf '%30000s' '')
     paths=()
     while IFS='|' read -r path length sent; do
         paths+=("$path")
         slowly "stalls.${#paths[@]}" \
-            "POST $(prefix)$path HTTP/1.1\r\nHost: x\r\nAuthorization: $token\r\nContent-Length: $length\r\n\r\n$sent" &
+            "POST $(prefix)$path HTTP/1.1\r\nHost: x\r\nAuthorization: $token\r\nContent-Length: $length\r\n\r\n$sent" 3>&- &
         began
     done <<DONE
-/data|400|
-/data|400|{"key":"stalled",
+/keys|400|
+/register|400|{"username":"stalled",
 /me/import|90000|{"items":[$spaces
 DONE
     wait_all
     for number in 1 2 3; do
         answer=$(answer_to "stalls.$number") took=$(<"$BATS_FILE_TMPDIR/stalls.$number.took")
-        # As it comes, it is 30 seconds.
+        # The default is 30 seconds.
         [ "$took" -ge $((BODY_TIMEOUT * 1000 - 500)) ] && [ "$took" -lt 25000 ] || fail "${paths[number - 1]} took $took ms"
         # nginx waits for the whole body itself, and hangs up.
         [ -n "$answer" ] || [ "$SERVER" != nginx ] || continue
@@ -157,9 +161,9 @@ DONE
         [[ $answer = 'HTTP/1.'?' 400 '* || ($SERVER = apache && $answer = 'HTTP/1.'?' 408 '*) ]] || fail "$answer"
         [[ $answer == *'"code":"INCOMPLETE_BODY"'* ]] || fail "$answer"
     done
-    login "$user"
-    as_user GET /data/stalled
-    refused 404 KEY_NOT_FOUND
+    # Nothing came of what was sent.
+    register "$(user_json stalled)"
+    succeeded 201
 }
 
 @test "settings: a chunked body that stops coming keeps nobody waiting either" {
@@ -177,8 +181,12 @@ came_of() {
     local answer
     answer=$(answer_to "$1")
     case $2 in
-    stored) [[ $answer == 'HTTP/1.1 201 '* ]] || fail "$answer" ;;
-    *) [[ $answer == 'HTTP/1.'?' 4'*"\"code\":\"$2\""* ]] || fail "$answer" ;;
+    stored) [[ $answer == 'HTTP/1.1 20'[01]' '* ]] || fail "$answer" ;;
+    *)
+        # Apache says 503 where it has a piece for a program that stays, and which has hung up by then.
+        [[ $answer == 'HTTP/1.'?' 4'*"\"code\":\"$2\""* ||
+            ($SERVER-$MODE = apache-fastcgi && $answer == 'HTTP/1.'?' 503 '*'"code":"SERVICE_UNAVAILABLE"'*) ]] || fail "$answer"
+        ;;
     esac
     as_user GET "/data/$1"
     if [ "$2" = stored ]; then succeeded 200; else refused 404 KEY_NOT_FOUND; fi

@@ -52,17 +52,10 @@ within() {
     "$@" 3>&- 4>&-
 }
 
-free_port() {
-    for _ in $(seq 50); do
-        port=$((20000 + RANDOM % 10000))
-        (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || break
-    done
-}
-
 # The kernel runs programs of that processor by qemu, in a space of its own: nothing of this machine
-# changes, and it ends with the test.
+# changes, and it ends with the test, even one that is killed.
 emulate() { # QEMU MACHINE, the number of ELF
-    unshare --user --mount sleep 3600 3>&- 4>&- &
+    unshare --user --mount tail -f --pid "$$" /dev/null 3>&- 4>&- &
     user_space=$!
     eventually eval "[ \$(readlink /proc/$user_space/ns/user) != $(readlink /proc/self/ns/user) ]"
     echo '0 0 65536' >"/proc/$user_space/uid_map"
@@ -92,7 +85,7 @@ is_installed() {
 answers() { curl -sf -o /dev/null --max-time 60 "$1"; }
 
 serves_by_busybox() {
-    free_port
+    port=$(free_port)
     within cubby-httpd start
     eventually answers "http://127.0.0.1:$port/cgi-bin/health" || fail "$(cat "$place/var/log/cubby-httpd.log")"
     six_calls "http://127.0.0.1:$port/cgi-bin"
@@ -108,7 +101,7 @@ serves_by_busybox() {
 @test "deb: Apache serves after the three commands of README.Debian" {
     install_deb amd64
     is_installed
-    free_port
+    port=$(free_port)
     echo "Listen 127.0.0.1:$port" >"$place/etc/apache2/ports.conf"
     echo 'ServerName localhost' >"$place/etc/apache2/conf-enabled/name.conf"
     within a2dissite -q 000-default
@@ -146,6 +139,9 @@ serves_by_busybox() {
     [ ! -e "$place/var/lib/cubby" ] && [ ! -e "$place/etc/cubby" ]
 }
 
+# keeps_register: cubby-loop of the new system listens for that program
+keeps_register() { [ -S "$place/run/cubby/register.sock" ] && served /run/cubby/register.sock; }
+
 # no_process PID…: none of these is there
 no_process() { ! kill -0 "$@" 2>/dev/null; }
 
@@ -157,7 +153,7 @@ no_process() { ! kill -0 "$@" 2>/dev/null; }
     cp "$(command -v spawn-fcgi)" "$place/usr/bin/"
     within cubby-loop run >"$BATS_TEST_TMPDIR/loop" 2>&1 &
     loop=$!
-    eventually test -S "$place/run/cubby/register.sock" || fail "$(cat "$BATS_TEST_TMPDIR/loop")"
+    eventually keeps_register || fail "$(cat "$BATS_TEST_TMPDIR/loop")"
     within dpkg -r cubby
     eventually no_process "$server" || fail 'cubby-httpd goes on'
     eventually no_process "$loop" || fail 'cubby-loop goes on'
@@ -211,7 +207,7 @@ no_process() { ! kill -0 "$@" 2>/dev/null; }
     install -m 644 "$root/common/packages/board.conf" "$place/etc/cubby/cubby.conf"
     install -m 755 "$root/common/packages/cubby.init" "$place/etc/init.d/S80cubby"
     within useradd --system --user-group --no-create-home --shell /usr/sbin/nologin cubby
-    free_port
+    port=$(free_port)
     has "$(within /etc/init.d/S80cubby start)" OK
     eventually answers "http://127.0.0.1:$port/cgi-bin/health"
     six_calls "http://127.0.0.1:$port/cgi-bin"

@@ -56,7 +56,8 @@ curl() { nsenter --net --target "$init" curl "$@" 3>&- 4>&-; }
 
 # pids NAME: of the processes of that program, by their units
 pids() { within systemctl show -P MainPID --state=running "cubby-$1@*.service" | grep -v '^0*$' | sort; }
-# in_hand NAME: one of those programs has taken a request, by a connection that has a number by then
+# in_hand NAME: one of those programs has accepted a connection; of one that still waits for that, the kernel shows the
+# inode 0
 in_hand() {
     nsenter --net --target "$init" awk -v path="/run/cubby/$1.sock" \
         '$6 == "03" && $7 != 0 && $NF == path { found = 1 } END { exit !found }' /proc/net/unix

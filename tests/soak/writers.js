@@ -28,7 +28,7 @@ const tokens = fs.readFileSync(process.argv[3], 'utf8').trim().split('\n');
 const writers = Number(process.argv[4]);
 const mayFail = process.argv[5] === '-';
 const writes = mayFail ? Infinity : Number(process.argv[5]);
-const TIMEOUT = 60000; // milliseconds
+const TIMEOUT = 200000; // milliseconds: longer than the servers wait for each other
 const LONGEST = Number(process.env.LONGEST ?? 30000); // an answer that takes longer is a fault
 
 let stopped = false;

@@ -365,16 +365,15 @@ contained() {
 @test "cubby-httpd: a start that is told to end, or can't note what it has started, leaves nothing that runs" {
     make_data
     board
-    # A start that waits still, when it is told.
-    sed -i '2i sleep() { command sleep 1; }' "$folder/script"
+    # A start that waits still, when it is told: it never sees that the server listens.
+    sed -i -e '2i sleep() { command sleep 1; }' -e 's/^listens() {$/&\n    return 1/' "$folder/script"
     for signal in TERM INT HUP; do
         run_start env -i ADDRESS="$ADDRESS" LOG="$LOG" CUBBY_CONF="$CUBBY_CONF" "$folder/script" start
         eventually answers "$base/health" || fail "$(cat "$run_output")"
-        kill -s "$signal" "$run_pid" 2>/dev/null || true # it may be done
-        eventually eval '! kill -0 "$run_pid" 2>/dev/null'
-        if grep -q 'serves at' "$run_output"; then
-            script stop
-        fi
+        kill -s "$signal" "$run_pid"
+        status=0
+        wait "$run_pid" || status=$?
+        same "$status $(cat "$run_output")" '1 ' # not that it serves; that it was told to end goes to the sleep's errors
         eventually run_gone || fail "$signal: $(pgrep -af "$folder/run")"
         script status
         same "$status" 3

@@ -261,8 +261,8 @@ accounts() {
     local i base=${addresses%%,*}
     tokens=$server/tokens
     for i in $(seq "$1"); do
-        curl -sSf --max-time 30 "$base/register" -o /dev/null -d "{\"username\":\"user$i\",\"email\":\"user$i@example.org\",\"full_name\":\"User\",\"age\":30,\"gender\":\"x\",\"password\":\"$PASSWORD\"}"
-        curl -sSf --max-time 30 "$base/token?raw=true" -d "{\"username\":\"user$i\",\"password\":\"$PASSWORD\"}"
+        curl -sSf --max-time 120 "$base/register" -o /dev/null -d "{\"username\":\"user$i\",\"email\":\"user$i@example.org\",\"full_name\":\"User\",\"age\":30,\"gender\":\"x\",\"password\":\"$PASSWORD\"}"
+        curl -sSf --max-time 120 "$base/token?raw=true" -d "{\"username\":\"user$i\",\"password\":\"$PASSWORD\"}"
     done >"$tokens"
 }
 

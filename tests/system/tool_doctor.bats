@@ -47,7 +47,7 @@ apache() {
     cp "$PROGRAMS"/* "$folder/api"
     local modules=/usr/lib/apache2/modules name
     for _ in 1 2 3 4 5 6 7 8; do
-        port=$((20000 + RANDOM % 10000))
+        port=$(free_port)
         {
             for name in mpm_event authz_core alias env mime dir cgid; do
                 echo "LoadModule ${name}_module $modules/mod_$name.so"
