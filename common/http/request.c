@@ -397,7 +397,7 @@ static enum error_code spool_pieces(struct transport *transport, struct spool *s
         return ERR_BODY_TOO_LARGE;
     }
     request->body_pending = spool->problem != 0;
-    return ERR_NONE;
+    return waiting.unasked > 0 && spool->problem == 0 ? body->look(body->self) : ERR_NONE;
 }
 
 enum error_code request_spool_body(struct transport *transport, struct spool *spool,

@@ -1,12 +1,12 @@
 # slow_import.bash - imports whose bodies come slowly.
 
-# drip BYTES TIMES: spaces, so many every 0.4 s, or until nobody takes them
+# drip BYTES TIMES: spaces, so many every 0.4 s, or until nobody takes them; the rest at once when told to hurry
 drip() {
     local i
     for ((i = 0; i < $2; i++)); do
         [ ! -e "$BATS_TEST_TMPDIR/enough" ] || break
         printf '%*s' "$1" '' 2>/dev/null || break
-        sleep 0.4
+        [ -e "$BATS_TEST_TMPDIR/hurry" ] || sleep 0.4
     done
 }
 

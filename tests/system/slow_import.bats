@@ -82,6 +82,19 @@ body_timeout() { echo "body_timeout = $1" >>"$conf"; }
     same "$(query 'SELECT COUNT(*) FROM items')" 0
 }
 
+@test "slow import: a body whose rest comes at once when its key has gone stores nothing" {
+    loop_start me
+    slowly slow.1 1000 1000 '{"items":[{"key":"late","value":1}]}'
+    looped slowly slow.2 1000 1000 '{"items":[{"key":"late","value":1}]}'
+    eventually taken 2 || fail 'no places taken'
+    tool 0 key rotate --retire-others --yes
+    touch "$BATS_TEST_TMPDIR/hurry"
+    wait_all
+    said_to slow.1 401 '"code":"INVALID_TOKEN"'
+    said_to slow.2 401 '"code":"INVALID_TOKEN"'
+    same "$(query 'SELECT COUNT(*) FROM items')" 0
+}
+
 @test "slow import: once the time of its token is over it is refused and its place is free, although more keeps coming" {
     # As short as this machine can begin two imports within.
     both=''
