@@ -65,8 +65,8 @@ struct long_body {
     int64_t timeout; /* milliseconds that it may keep the reader waiting; each byte that comes gives
                         two of them back, so that the whole may take long, but not at less than some
                         500 bytes a second */
-    /* Asked after each five seconds of waiting, when more has come, and at last when all has come and
-     * was waited for since: ERR_NONE to go on. */
+    /* Asked after each five seconds of waiting, when more has come, and at last when all has come
+     * and was waited for since: ERR_NONE to go on. */
     enum error_code (*look)(void *self);
     void *self;
 };
